@@ -1,0 +1,1 @@
+"""What a conversation does, free of terminal and llama.cpp."""

@@ -1,0 +1,84 @@
+"""One question and its answer: events go from the engine to the output, and the text is kept."""
+
+from dataclasses import dataclass
+
+from qwen_tui.chat.conversation import Conversation
+from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
+from qwen_tui.i18n import ngettext
+from qwen_tui.messages import Finished, FinishReason, Message, Output, Text, Timings, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """How to answer: the sampling, the most tokens, and a JSON schema to follow (as JSON text)."""
+
+    sampling: SamplingOptions = SamplingOptions()  # noqa: RUF009 - frozen
+    max_tokens: int | None = None
+    schema: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as far as it came."""
+
+    text: str
+    reason: FinishReason
+    usage: Usage
+    timings: Timings
+
+
+NOTHING = Answer("", "interrupted", Usage(), Timings())
+
+
+class Turn:
+    """A question being answered. After an error, `text` still holds what had come."""
+
+    def __init__(self, engine: Engine, output: Output, options: AnswerOptions) -> None:
+        self._engine = engine
+        self._output = output
+        self._options = options
+        self.text = ""
+
+    def run(self, conversation: Conversation, question: str) -> Answer:
+        """Answer `question` and add the turn to `conversation`; nothing is added where nothing came.
+
+        Raises what the engine and the output raise.
+        """
+        loading = self._engine.load()
+        while True:
+            try:
+                self._output.show(next(loading))
+            except StopIteration as loaded:
+                if not loaded.value:
+                    return NOTHING
+                break
+        left_out = conversation.make_room(self._engine, question)
+        if left_out:
+            self._output.note(
+                ngettext(
+                    "The context is full: the oldest turn is no longer part of the prompt.",
+                    "The context is full: the oldest {n} turns are no longer part of the prompt.",
+                    left_out,
+                ).format(n=left_out)
+            )
+        try:
+            finished = self._stream(conversation.prompt(question))
+        finally:
+            if self.text:
+                conversation.add(question, self.text)
+        return Answer(self.text, finished.reason, finished.usage, finished.timings)
+
+    def _stream(self, messages: tuple[Message, ...]) -> Finished:
+        options = self._options
+        request = Request(
+            messages=messages, sampler=options.sampling, max_tokens=options.max_tokens, schema=options.schema
+        )
+        finished: Finished | None = None
+        for event in self._engine.stream(request):
+            if isinstance(event, Text):
+                self.text += event.piece
+            if isinstance(event, Finished):
+                finished = event
+            self._output.show(event)
+        assert finished is not None, "every stream ends with Finished"
+        return finished

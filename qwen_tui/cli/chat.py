@@ -1,0 +1,80 @@
+"""`qwen chat`: the conversation in the terminal."""
+
+import os
+import sys
+
+from qwen_tui import __version__
+from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.repl import Repl
+from qwen_tui.cli import options, wiring
+from qwen_tui.cli.main import tell
+from qwen_tui.cli.signals import Signals
+from qwen_tui.config import Config
+from qwen_tui.engine.local import LocalEngine
+from qwen_tui.errors import UsageError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.models.locate import DEMO
+
+
+def chat(
+    model: options.Model = None,
+    system: options.System = None,
+    option: options.Option = None,
+    ctx_size: options.CtxSize = None,
+    threads: options.Threads = None,
+    gpu_layers: options.GpuLayers = None,
+    lang: options.Language = None,
+) -> int:
+    """Converse until the person leaves, and return the exit code."""
+    flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
+    settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
+    engine = wiring.engine(settings)
+    try:
+        # The model loads while the first message is typed.
+        engine.start()
+        return converse(engine, settings, Conversation(settings.system))
+    finally:
+        engine.close()
+
+
+def converse(engine: LocalEngine, settings: Config, conversation: Conversation, *, always_tty: bool = False) -> int:
+    """Run the REPL on an engine and a conversation, and return the exit code."""
+    from qwen_tui.terminal.line_reader import PromptLineReader
+    from qwen_tui.terminal.output import StreamingOutput, write
+
+    stdout, _stderr = wiring.terminal_streams()
+    status = wiring.status_line()
+    output = StreamingOutput(stdout, stdout, status)
+
+    def toolbar() -> str:
+        parts = [settings.model, _("context {size}").format(size=settings.ctx_size)]
+        if repl.last is not None and repl.last.usage.prompt_tokens:
+            info, usage = engine.info(), repl.last.usage
+            parts = [
+                settings.model,
+                info.device,
+                _("context {used} of {size}").format(
+                    used=usage.prompt_tokens + usage.completion_tokens, size=info.ctx_size
+                ),
+                _("{speed:.1f} tokens/s").format(speed=repl.last.timings.decode_tps),
+            ]
+        return " · ".join(parts)
+
+    reader = PromptLineReader(toolbar, always_tty=always_tty)
+    repl = Repl(engine, conversation, reader, output, options.answer_options(settings), tell)
+    write(stdout, _banner(settings) + "\n")
+    with Signals(engine).handled() as signals:
+        repl.run(leaving=lambda: signals.ending is not None)
+    return 0 if signals.ending is None else signals.exit_code
+
+
+def _banner(settings: Config) -> str:
+    lines = [
+        f"qwen-tui {__version__} · {os.path.basename(settings.model)}",  # noqa: PTH119 - a name may be no path
+        _("Enter sends, Ctrl-J starts a new line, Ctrl-C stops an answer, Ctrl-D leaves."),
+    ]
+    if settings.model == DEMO:
+        lines.append(_("This is the demonstration model: it has learned a few dozen conversations by heart."))
+    return "\n".join(lines)

@@ -1,0 +1,72 @@
+"""`qwen config`: the settings, shown and changed."""
+
+import os
+import subprocess
+from typing import Annotated
+
+import msgspec
+import typer
+
+from qwen_tui import config, files
+from qwen_tui.errors import ConfigError
+from qwen_tui.i18n import gettext as _
+
+
+def build() -> typer.Typer:
+    """Return the command group."""
+    app = typer.Typer(help=_("Show and change the settings."), no_args_is_help=True)
+    app.command("show", help=_("Show every setting, and where it comes from."))(show)
+    app.command("set", help=_("Set NAME to VALUE; without VALUE, back to the default."))(set_)
+    app.command("edit", help=_("Open the file in your editor."))(edit)
+    app.command("path", help=_("Print where the file is."))(path)
+    return app
+
+
+def show() -> None:
+    """Print the settings as TOML, with their sources."""
+    settings = config.load(files.folders().config_file)
+    sources = {"file": str(files.folders().config_file)}
+    for name, value in msgspec.structs.asdict(settings.config).items():
+        source = settings.sources.get(name, _("default"))
+        if source == "environment":
+            source = config.environment_name(name)
+        shown = _("(the program decides)") if value is None else msgspec.json.encode(value).decode()
+        typer.echo(f"{name} = {shown}  # {sources.get(source, source)}")
+
+
+def set_(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    value: Annotated[str | None, typer.Argument(metavar="[VALUE]", show_default=False)] = None,
+) -> None:
+    """Write one setting into the file."""
+    try:
+        config.set_value(files.folders().config_file, name, value)
+    except OSError as error:
+        raise ConfigError(
+            _("The settings could not be written: {reason}").format(reason=error),
+            _("Check the folder's permissions, or set QWEN_TUI_HOME to another."),
+        ) from error
+    variable = config.environment_name(name)
+    if os.environ.get(variable):
+        typer.echo(_("Note: {variable} is set and wins over the file.").format(variable=variable), err=True)
+
+
+def edit() -> None:
+    """Open the file in the editor and check it afterwards."""
+    file = files.folders().config_file
+    if not file.exists():
+        files.write_private(file, b"")
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
+    try:
+        subprocess.run([*editor.split(), str(file)], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ConfigError(
+            _("The editor “{editor}” could not be used: {reason}").format(editor=editor, reason=error),
+            _("Set EDITOR to another, or edit {path} yourself.").format(path=file),
+        ) from error
+    config.load(file)
+
+
+def path() -> None:
+    """Print the path of the file."""
+    typer.echo(files.folders().config_file)

@@ -1,0 +1,76 @@
+"""The options that `ask` and `chat` share, and what they come to together with the settings."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from qwen_tui import config, files
+from qwen_tui.chat.turn import AnswerOptions
+from qwen_tui.config import Config
+from qwen_tui.engine.protocol import SamplingOptions
+from qwen_tui.errors import ConfigError, UsageError
+from qwen_tui.i18n import gettext as _
+
+SAMPLING = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "seed")
+ANSWERING = (*SAMPLING, "max_tokens")
+
+Model = Annotated[
+    str | None, typer.Option("-m", "--model", metavar="MODEL", help=_("A model's name, a .gguf file, or demo."))
+]
+System = Annotated[
+    str | None, typer.Option("-s", "--system", metavar="TEXT", help=_("Who the model is and what it must heed."))
+]
+Option = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-o",
+        "--option",
+        metavar="NAME=VALUE",
+        help=_("How to answer: {names}; repeatable.").format(names=", ".join(ANSWERING)),
+    ),
+]
+CtxSize = Annotated[
+    int | None, typer.Option("--ctx-size", metavar="N", help=_("The context in tokens (8192); it takes memory."))
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", metavar="N", help=_("Computing threads (the physical cores)."))
+]
+GpuLayers = Annotated[
+    str | None, typer.Option("--gpu-layers", metavar="auto|all|N", help=_("Layers to compute on the GPU."))
+]
+Language = Annotated[str | None, typer.Option("--lang", metavar="zh|en", help=_("The language of the program."))]
+
+
+def settings(flags: dict[str, Any]) -> Config:
+    """Return the settings in force under `flags`, of which None means not given; raises `UsageError`, `ConfigError`."""
+    given = {name: _flag(name, value) for name, value in flags.items() if value is not None}
+    return msgspec.structs.replace(config.load(files.folders().config_file).config, **given)
+
+
+def sampling_flags(options: Sequence[str] | None) -> dict[str, Any]:
+    """Return the settings that `-o NAME=VALUE` options name; raises `UsageError`."""
+    flags: dict[str, Any] = {}
+    for option in options or ():
+        name, equals, value = option.partition("=")
+        if not equals or name not in ANSWERING:
+            raise UsageError(
+                _("-o {option} is not understood.").format(option=option),
+                _("Write NAME=VALUE, with one of: {names}.").format(names=", ".join(ANSWERING)),
+            )
+        flags[name] = value
+    return flags
+
+
+def answer_options(settings: Config, schema: str | None = None) -> AnswerOptions:
+    """Return how to answer under `settings`."""
+    sampling = SamplingOptions(**{name: getattr(settings, name) for name in SAMPLING})
+    return AnswerOptions(sampling=sampling, max_tokens=settings.max_tokens, schema=schema)
+
+
+def _flag(name: str, value: object) -> Any:
+    try:
+        return config.check(name, value, where="--" + name.replace("_", "-") if name not in ANSWERING else f"-o {name}")
+    except ConfigError as error:
+        raise UsageError(error.message, _("See: qwen ask --help")) from error

@@ -1,0 +1,43 @@
+"""Material from a pipe or a file on stdin."""
+
+import os
+import stat
+import sys
+import threading
+from collections.abc import Callable
+
+from qwen_tui.chat import material
+from qwen_tui.chat.material import Material
+from qwen_tui.i18n import gettext as _
+
+# How long stdin may be silent before a person is told what is awaited, in seconds.
+_PATIENCE = 3.0
+
+
+def is_material() -> bool:
+    """Whether stdin is a pipe or a file; a terminal, /dev/null and a closed one are not."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
+
+
+def read(note: Callable[[str], None]) -> Material:
+    """Return the text on stdin; raises `InputError`. After 3 s of waiting, `note` is told what for."""
+    name = _("the input")
+    arrived = threading.Event()
+
+    def remind() -> None:
+        if not arrived.wait(_PATIENCE):
+            note(_("Waiting for input on stdin (end it with Ctrl-D, or use --no-stdin) …"))
+
+    threading.Thread(target=remind, daemon=True).start()
+    try:
+        # peek returns as soon as anything is there.
+        sys.stdin.buffer.peek(1)  # type: ignore[attr-defined,unused-ignore]
+        arrived.set()
+        data = material.read(sys.stdin.buffer, name)
+    finally:
+        arrived.set()
+    return material.decode(data, name)

@@ -1,0 +1,49 @@
+"""The one place where concrete engines and outputs are built."""
+
+import os
+import sys
+from typing import TextIO
+
+from qwen_tui import files
+from qwen_tui.config import Config
+from qwen_tui.engine.local import LocalEngine
+from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
+from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.models.gguf import read_header
+from qwen_tui.models.locate import locate
+from qwen_tui.terminal.progress import StatusLine
+
+
+def engine(settings: Config) -> LocalEngine:
+    """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`."""
+    path = locate(settings.model, files.folders().models)
+    # Damage that the header shows is told at once and plainly, before llama.cpp sees the file.
+    read_header(path)
+    options = LoadOptions(
+        path=str(path),
+        ctx_size=settings.ctx_size,
+        threads=settings.threads or physical_cores(),
+        gpu_layers=_gpu_layers(settings.gpu_layers),
+    )
+    return LocalEngine(options, log=_to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None)
+
+
+def status_line(*, quiet: bool = False) -> StatusLine:
+    """Return the progress line on stderr; a dumb terminal, which cannot erase, has none."""
+    return StatusLine(sys.stderr, enabled=sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb")
+
+
+def terminal_streams() -> tuple[TextIO, TextIO]:
+    """Return where answers and notes go."""
+    return sys.stdout, sys.stderr
+
+
+def _gpu_layers(text: str) -> int:
+    # Without a plan for this machine, "auto" is the CPU: the safe half of the answer.
+    if text == "auto":
+        return 0
+    return ALL_LAYERS if text == "all" else int(text)
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(line + "\n")

@@ -1,0 +1,1 @@
+"""Messages in, events out: a worker process around llama.cpp, behind one protocol."""

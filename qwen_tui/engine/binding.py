@@ -1,0 +1,44 @@
+"""The door to llama.cpp: the low-level functions of llama-cpp-python, imported by the worker alone.
+
+The package's own `__init__` pulls in numpy, jinja2 and its high-level class, 0.2 to 0.3 s of every start for things
+that are not used here; so the package is entered through a bare module object, and only its `ctypes` layer is loaded.
+"""
+
+import importlib
+import importlib.util
+import sys
+import types
+from typing import Any
+
+
+class LibraryError(Exception):
+    """The native library is missing or cannot be loaded; the text says why."""
+
+
+def load_library() -> Any:
+    """Return the module of llama.cpp's C functions, ready for use; raises `LibraryError`."""
+    _enter_package()
+    try:
+        llama = importlib.import_module("llama_cpp.llama_cpp")
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        raise LibraryError(str(error)) from error
+    llama.llama_backend_init()
+    return llama
+
+
+def load_grammar_module() -> Any:
+    """Return the binding's module that turns a JSON schema into a grammar."""
+    _enter_package()
+    return importlib.import_module("llama_cpp.llama_grammar")
+
+
+def _enter_package() -> None:
+    if "llama_cpp" in sys.modules:
+        return
+    spec = importlib.util.find_spec("llama_cpp")
+    if spec is None or not spec.submodule_search_locations:
+        raise LibraryError("No module named 'llama_cpp'")
+    package = types.ModuleType("llama_cpp")
+    package.__path__ = list(spec.submodule_search_locations)
+    package.__spec__ = spec
+    sys.modules["llama_cpp"] = package

@@ -1,0 +1,92 @@
+"""The context: the KV cache of one conversation, and the tokens that it holds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from qwen_tui.engine.model import Model
+from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.engine.stop import StopFlag
+
+_ABORTED = 2
+_GGML_TYPES = {"f16": 1, "q8_0": 8}
+
+
+class ContextError(Exception):
+    """llama.cpp could not make the context, or could not decode."""
+
+
+class Context:
+    """One sequence of tokens whose keys and values are in memory.
+
+    `tokens` is the truth about the KV cache: position i holds token i, and nothing lies behind its end.
+    """
+
+    def __init__(self, model: Model, options: LoadOptions, ctx_size: int, stop: StopFlag) -> None:
+        llama = self._llama = model.llama
+        parameters = llama.llama_context_default_params()
+        parameters.n_ctx = ctx_size
+        parameters.n_batch = parameters.n_ubatch = options.batch_size
+        parameters.n_seq_max = 1
+        # Logits are wanted for the last token only: 600 KB for this vocabulary, not 300 MB.
+        parameters.n_outputs_max = 1
+        parameters.n_threads = parameters.n_threads_batch = options.threads
+        parameters.flash_attn_type = int(options.flash_attention)
+        parameters.type_k = parameters.type_v = _GGML_TYPES[options.kv_type]
+        parameters.no_perf = True
+        self.handle = llama.llama_init_from_model(model.handle, parameters)
+        if not self.handle:
+            raise ContextError(f"no context of {ctx_size} tokens")
+        self.size = ctx_size
+        self.batch_size = options.batch_size
+        self.tokens: list[int] = []
+        self._memory = llama.llama_get_memory(self.handle)
+        self._batch = llama.llama_batch_init(options.batch_size, 0, 1)
+        for i in range(options.batch_size):
+            self._batch.n_seq_id[i] = 1
+            self._batch.seq_id[i][0] = 0
+        stop.install(llama, self.handle)
+
+    def reuse(self, prompt: Sequence[int]) -> int:
+        """Keep the longest common prefix with `prompt`, forget the rest, and return its length in tokens.
+
+        At least the last token of the prompt is left to be decoded: its logits are wanted.
+        """
+        kept = 0
+        for ours, theirs in zip(self.tokens, prompt[:-1], strict=False):
+            if ours != theirs:
+                break
+            kept += 1
+        self._truncate(kept)
+        return kept
+
+    def decode(self, tokens: Sequence[int]) -> bool:
+        """Append `tokens` (at most one batch), with logits for the last; False if stopped, then nothing was appended.
+
+        Raises `ContextError` when llama.cpp cannot decode.
+        """
+        batch, start = self._batch, len(self.tokens)
+        batch.n_tokens = len(tokens)
+        for i, token in enumerate(tokens):
+            batch.token[i] = token
+            batch.pos[i] = start + i
+            batch.logits[i] = 0
+        batch.logits[len(tokens) - 1] = 1
+        status = self._llama.llama_decode(self.handle, batch)
+        if status == 0:
+            self.tokens.extend(tokens)
+            return True
+        self._truncate(start)
+        if status == _ABORTED:
+            return False
+        raise ContextError(f"llama_decode returned {status} at token {start} of {self.size}")
+
+    def close(self) -> None:
+        """Free the KV cache."""
+        self._llama.llama_batch_free(self._batch)
+        self._llama.llama_free(self.handle)
+
+    def _truncate(self, length: int) -> None:
+        if not self._llama.llama_memory_seq_rm(self._memory, 0, length, -1):
+            self._llama.llama_memory_clear(self._memory, False)
+            length = 0
+        del self.tokens[length:]

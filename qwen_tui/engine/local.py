@@ -1,0 +1,240 @@
+"""The engine on this computer: llama.cpp in a worker process that may die without taking the conversation along."""
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+
+import msgspec
+
+from qwen_tui.engine import wire
+from qwen_tui.engine.process import WorkerProcess
+from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
+from qwen_tui.errors import (
+    EngineError,
+    InvalidModelError,
+    PromptTooLongError,
+    QwenError,
+    UsageError,
+    WorkerDiedError,
+)
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Event, Finished, Loading, Message, Text, Timings, Usage
+
+# How often a cancellation is looked for while the worker is silent, in seconds.
+_TICK = 0.02
+# How long a cancelled worker may take to stop by itself before it is replaced, in seconds.
+_PATIENCE = 0.8
+
+
+class LocalEngine:
+    """An `Engine` on llama.cpp. `log` gets each line of llama.cpp's log, which is shown nowhere else."""
+
+    def __init__(self, options: LoadOptions, log: Callable[[str], None] | None = None) -> None:
+        self._options = options
+        self._log = log
+        self._worker: WorkerProcess | None = None
+        self._loaded: wire.Loaded | None = None
+        self._number = 0
+        self._cancelled = False
+
+    def start(self) -> None:
+        """Start the worker and its loading; returns at once."""
+        if self._worker is not None:
+            return
+        try:
+            self._worker = WorkerProcess(self._log)
+        except OSError as error:
+            raise EngineError(
+                _("The engine could not be started: {reason}").format(reason=error.strerror or error),
+                _("Close other programs and try again."),
+            ) from error
+        self._loaded = None
+        self._worker.send(wire.Load(self._options))
+
+    def load(self) -> Generator[Loading, None, bool]:
+        """Yield progress until the model is loaded; False if `cancel` ended the wait (the loading goes on)."""
+        self._cancelled = False
+        return (yield from self._load())
+
+    def info(self) -> EngineInfo:
+        """Describe what is loaded; waits for the loading."""
+        return self._wait_loaded().info
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Return the number of prompt tokens of `messages`."""
+        self._wait_loaded()
+        reply = self._ask(wire.Count(tuple(messages)))
+        assert isinstance(reply, wire.Counted)
+        return reply.tokens
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        """Answer `request`; see `Engine.stream`."""
+        begun = time.perf_counter()
+        was_loaded = self._loaded is not None
+        if not (yield from self._load()):
+            self._cancelled = False
+            yield _nothing_came()
+            return
+        loaded = self._wait_loaded()
+        waited = time.perf_counter() - begun
+        self._number += 1
+        assert self._worker is not None
+        self._worker.send(wire.Generate(self._number, request))
+        for event in self._events():
+            if isinstance(event, Finished):
+                self._cancelled = False
+                timings = msgspec.structs.replace(
+                    event.timings,
+                    load_s=0.0 if was_loaded else loaded.load_s,
+                    ttft_s=event.timings.ttft_s + waited,
+                )
+                event = msgspec.structs.replace(event, timings=timings)
+            yield event
+
+    def cancel(self) -> None:
+        """End the running `load` or `stream` soon."""
+        self._cancelled = True
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+            self._loaded = None
+
+    def pause(self) -> None:
+        """Stop computing until `resume`: the program is being suspended."""
+        if self._worker is not None:
+            self._worker.pause()
+
+    def resume(self) -> None:
+        """Go on computing."""
+        if self._worker is not None:
+            self._worker.resume()
+
+    def _load(self) -> Generator[Loading, None, bool]:
+        self.start()
+        while self._loaded is None:
+            if self._cancelled:
+                return False
+            match self._receive():
+                case Loading() as progress:
+                    yield progress
+                case wire.Loaded() as loaded:
+                    self._loaded = loaded
+                case _:
+                    pass
+        return True
+
+    def _wait_loaded(self) -> wire.Loaded:
+        while self._loaded is None:
+            for _progress in self._load():
+                pass
+            if self._loaded is None:
+                time.sleep(_TICK)
+        return self._loaded
+
+    def _events(self) -> Iterator[Event]:
+        """Pass the worker's events on; a cancelled worker that does not stop in time is replaced."""
+        deadline: float | None = None
+        pieces = 0
+        while True:
+            if self._cancelled and deadline is None:
+                deadline = time.monotonic() + _PATIENCE
+                assert self._worker is not None
+                self._worker.send(wire.Cancel(self._number))
+            reply = self._receive()
+            if reply is None:
+                if deadline is not None and time.monotonic() > deadline:
+                    self.close()
+                    yield _nothing_came(completion_tokens=pieces)
+                    return
+                continue
+            assert not isinstance(reply, wire.Loaded | wire.Counted | wire.Failed)
+            pieces += isinstance(reply, Text)
+            yield reply
+            if isinstance(reply, Finished):
+                return
+
+    def _ask(self, command: wire.Command) -> wire.Reply:
+        assert self._worker is not None
+        self._worker.send(command)
+        while (reply := self._receive()) is None:
+            pass
+        return reply
+
+    def _receive(self) -> wire.Reply | None:
+        """Return the next reply, or None after a tick; raises what a failure or the worker's death means."""
+        assert self._worker is not None
+        try:
+            reply = self._worker.receive(_TICK)
+        except EOFError:
+            raise self._buried() from None
+        if isinstance(reply, wire.Failed):
+            raise self._error(reply)
+        return reply
+
+    def _buried(self) -> QwenError:
+        """Bury a dead worker and return the error that says what happened."""
+        worker, was_loaded = self._worker, self._loaded is not None
+        assert worker is not None
+        epitaph, lines = worker.epitaph(), worker.last_lines()
+        self.close()
+        if was_loaded:
+            return WorkerDiedError(
+                _("The engine {epitaph}.").format(epitaph=epitaph),
+                _("Nothing of the conversation is lost: send the message again."),
+            )
+        return WorkerDiedError(
+            _("The engine {epitaph} while it loaded {path}.").format(epitaph=epitaph, path=self._options.path)
+            + (f"\n{lines}" if lines else ""),
+            _("The file may be damaged: download or copy it again, or choose another with -m."),
+        )
+
+    def _error(self, failure: wire.Failed) -> QwenError:
+        assert self._worker is not None
+        lines = self._worker.last_lines()
+        match failure.kind:
+            case "library":
+                self.close()
+                return EngineError(
+                    _("llama.cpp cannot be loaded: {reason}").format(reason=failure.detail),
+                    _("Install it again with: pip install --force-reinstall --no-cache-dir llama-cpp-python"),
+                )
+            case "model":
+                self.close()
+                return InvalidModelError(
+                    _("{path} is not a model that llama.cpp can load:\n{lines}").format(
+                        path=self._options.path, lines=lines
+                    ),
+                    _("Download or copy it again, or choose another file with -m."),
+                )
+            case "context":
+                self.close()
+                return EngineError(
+                    _("There is not enough memory for a context of {size} tokens:\n{lines}").format(
+                        size=self._options.ctx_size, lines=lines
+                    ),
+                    _("Choose a smaller one with --ctx-size, or close other programs."),
+                )
+            case "too_long":
+                return PromptTooLongError(
+                    _("The prompt has {tokens} tokens, and the context holds {size}.").format(
+                        tokens=failure.tokens, size=failure.ctx_size
+                    ),
+                    _("Shorten it, or enlarge the context with --ctx-size (it takes memory)."),
+                )
+            case "schema":
+                return UsageError(
+                    _("The schema cannot be used: {reason}").format(reason=failure.detail),
+                    _("Give a JSON schema, as a file or as JSON text."),
+                )
+            case "decode":
+                self.close()
+                return EngineError(
+                    _("llama.cpp could not go on: {reason}").format(reason=failure.detail),
+                    _("Nothing of the conversation is lost: send the message again."),
+                )
+
+
+def _nothing_came(completion_tokens: int = 0) -> Finished:
+    return Finished(Usage(completion_tokens=completion_tokens), Timings(), "interrupted")

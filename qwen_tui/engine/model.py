@@ -1,0 +1,105 @@
+"""A loaded model: its weights and its vocabulary."""
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
+
+# Layers of the largest models llama.cpp knows, well exceeded: "all" for a library that has no such word.
+_ALL = 1_000_000
+
+
+class LoadError(Exception):
+    """llama.cpp would not load the file; its own log says why."""
+
+
+class Model:
+    """The weights, mapped and read-only, shared by every context made from them."""
+
+    def __init__(self, llama: Any, options: LoadOptions, progress: Callable[[float], None]) -> None:
+        """Load the file; `progress` is called with a fraction from 0 to 1; raises `LoadError`."""
+        parameters = llama.llama_model_default_params()
+        parameters.n_gpu_layers = _ALL if options.gpu_layers == ALL_LAYERS else options.gpu_layers
+        parameters.use_extra_bufts = options.repack
+
+        @llama.llama_progress_callback  # type: ignore[untyped-decorator]
+        def on_progress(fraction: float, _user_data: Any) -> bool:
+            progress(fraction)
+            return True
+
+        parameters.progress_callback = on_progress
+        handle = llama.llama_model_load_from_file(options.path.encode(), parameters)
+        if not handle:
+            raise LoadError(options.path)
+        self.llama = llama
+        self.handle = handle
+        self.vocabulary = Vocabulary(llama, llama.llama_model_get_vocab(handle))
+        self.trained_ctx_size = int(llama.llama_model_n_ctx_train(handle))
+
+    @property
+    def name(self) -> str:
+        """The name written in the file, or an empty string."""
+        buffer = ctypes.create_string_buffer(256)
+        length = self.llama.llama_model_meta_val_str(self.handle, b"general.name", buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace") if length > 0 else ""
+
+    def device(self, gpu_layers: int) -> str:
+        """What computes: `CPU`, or `GPU` where layers were asked for and the library can use one."""
+        return "GPU" if gpu_layers and self.llama.llama_supports_gpu_offload() else "CPU"
+
+    def close(self) -> None:
+        """Free the weights; the contexts made from them must be closed before."""
+        self.llama.llama_model_free(self.handle)
+
+
+class Vocabulary:
+    """Text to tokens and back."""
+
+    def __init__(self, llama: Any, handle: Any) -> None:
+        self._llama = llama
+        self.handle = handle
+        self.size = int(llama.llama_vocab_n_tokens(handle))
+        self._pieces: dict[int, bytes] = {}
+
+    def tokenize(self, text: str) -> list[int]:
+        """Return the tokens of plain `text`; what looks like a special token in it is text like any other."""
+        return self._tokenize(text, special=False)
+
+    def special(self, text: str) -> int:
+        """Return the token of a special one's name, such as `<|im_end|>`; raises `LoadError` if there is none."""
+        tokens = self._tokenize(text, special=True)
+        if len(tokens) != 1:
+            raise LoadError(f"the vocabulary has no token {text}")
+        return tokens[0]
+
+    def is_end(self, token: int) -> bool:
+        """Whether `token` ends an answer."""
+        return bool(self._llama.llama_vocab_is_eog(self.handle, token))
+
+    def piece(self, token: int) -> bytes:
+        """Return the bytes of `token`; of a control token, none."""
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = self._read_piece(token)
+        return known
+
+    def _tokenize(self, text: str, *, special: bool) -> list[int]:
+        # A lone surrogate, which UTF-8 cannot hold, becomes a question mark.
+        data = text.encode("utf-8", "replace")
+        # No token is shorter than a byte, so this is always enough room.
+        room = len(data) + 1
+        tokens = (ctypes.c_int32 * room)()
+        count = self._llama.llama_tokenize(self.handle, data, len(data), tokens, room, False, special)
+        if count < 0:
+            raise LoadError(f"tokenising {len(data)} bytes gave {-count} tokens")
+        return tokens[:count]
+
+    def _read_piece(self, token: int) -> bytes:
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            length = self._llama.llama_token_to_piece(self.handle, token, buffer, size, 0, False)
+            if length >= 0:
+                return buffer.raw[:length]
+            size = -length

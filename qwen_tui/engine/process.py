@@ -1,0 +1,155 @@
+"""The worker as its parent sees it: a process with a queue of replies, and an epitaph when it dies."""
+
+import collections
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+
+from qwen_tui.engine import wire
+from qwen_tui.i18n import gettext as _
+
+# What is kept of the worker's own output for error messages, in lines.
+_KEPT_LINES = 200
+# How long a worker may take to end by itself before it is killed, in seconds.
+_PATIENCE = 1.0
+
+
+class WorkerProcess:
+    """One running worker. `log` is called with each line it prints (llama.cpp's log)."""
+
+    def __init__(self, log: Callable[[str], None] | None = None, environ: Mapping[str, str] = os.environ) -> None:
+        """Start it; raises `OSError` if that fails."""
+        self._process = subprocess.Popen(
+            # -P: a types.py in the user's folder must not be imported.
+            [sys.executable, "-P", "-m", "qwen_tui.engine.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Without it, an abort inside llama.cpp forks a debugger.
+            env={**environ, "GGML_NO_BACKTRACE": "1"},
+            # A group of its own: Ctrl-C in the terminal is for the parent to handle.
+            **_own_group(),
+        )
+        self._log = log
+        self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
+        self._replies: queue.SimpleQueue[wire.Reply | None] = queue.SimpleQueue()
+        self._readers = [
+            threading.Thread(target=self._read_replies, daemon=True),
+            threading.Thread(target=self._read_log, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, command: wire.Command) -> None:
+        """Send a command; a worker that is gone says so through `receive`, not here."""
+        assert self._process.stdin is not None
+        try:
+            wire.write(self._process.stdin, command)
+        except OSError:
+            # receive() will find the end of the replies, and with it the reason.
+            return
+
+    def receive(self, timeout: float) -> wire.Reply | None:
+        """Return the next reply, or None if there is none within `timeout` seconds; raises `EOFError` at the end."""
+        try:
+            reply = self._replies.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if reply is None:
+            # Kept for whoever asks again.
+            self._replies.put(None)
+            raise EOFError
+        return reply
+
+    def last_lines(self, count: int = 3) -> str:
+        """Return the end of what the worker printed, for an error message."""
+        lines = [line for line in self._lines if line.strip(" .")]
+        return "\n".join(lines[-count:])
+
+    def epitaph(self) -> str:
+        """Say how a worker ended, in words that follow “the engine”; waits for the end."""
+        try:
+            code = self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = self._process.wait()
+        for reader in self._readers:
+            reader.join(_PATIENCE)
+        return _describe(code)
+
+    def close(self) -> None:
+        """End the worker now, whatever it is doing."""
+        self.kill()
+        self._process.wait()
+        for reader in self._readers:
+            reader.join(_PATIENCE)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                # What was still to be written to a dead worker has no reader.
+                try:
+                    stream.close()
+                except OSError:
+                    continue
+
+    def kill(self) -> None:
+        """Kill it; it holds nothing that is not in its parent too."""
+        self._process.kill()
+
+    def pause(self) -> None:
+        """Stop computing until `resume`, as Ctrl-Z does (POSIX)."""
+        if self._process.poll() is None and sys.platform != "win32":
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on computing (POSIX)."""
+        if self._process.poll() is None and sys.platform != "win32":
+            self._process.send_signal(signal.SIGCONT)
+
+    def _read_replies(self) -> None:
+        assert self._process.stdout is not None
+        try:
+            while (reply := wire.read_reply(self._process.stdout)) is not None:
+                self._replies.put(reply)
+        finally:
+            self._replies.put(None)
+
+    def _read_log(self) -> None:
+        assert self._process.stderr is not None
+        for raw in self._process.stderr:
+            line = raw.decode("utf-8", "replace").rstrip()
+            self._lines.append(line)
+            if self._log is not None:
+                self._log(line)
+
+
+def _own_group() -> dict[str, int]:
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"process_group": 0}
+
+
+def _describe(code: int) -> str:
+    if code >= 0:
+        return _("ended with code {code}").format(code=code)
+    number = -code
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = str(number)
+    reasons = {
+        "SIGKILL": _("was killed (SIGKILL), perhaps because the memory ran out"),
+        "SIGABRT": _("gave up on an internal error (SIGABRT)"),
+        "SIGSEGV": _("crashed (SIGSEGV)"),
+        "SIGBUS": _("crashed (SIGBUS): a model file was changed while in use, or the memory ran out"),
+        "SIGILL": _("met an instruction that this processor does not have (SIGILL)"),
+        "SIGFPE": _("crashed (SIGFPE)"),
+    }
+    return reasons.get(name, _("was ended by a signal ({name})").format(name=name))

@@ -1,0 +1,52 @@
+"""Messages to tokens: our own ChatML. The template inside a model file is never rendered.
+
+    <|im_start|>{role}\\n{content}<|im_end|>\\n … <|im_start|>assistant\\n
+
+Only the marks written here become control tokens; `<|im_end|>` in a message is text.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+from qwen_tui.engine.model import Vocabulary
+from qwen_tui.messages import Message
+
+# Answers whose own tokens are remembered; a conversation rarely has more turns within one context.
+_REMEMBERED = 256
+
+
+class ChatML:
+    """Builds prompts, and remembers how the answers given here were tokenised.
+
+    A model may write a text in other tokens than the tokenizer would; with the tokens as they were written, the next
+    turn's prompt continues exactly what the KV cache holds.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        """Raises `LoadError` if the vocabulary has no ChatML marks."""
+        self._vocabulary = vocabulary
+        self._start = vocabulary.special("<|im_start|>")
+        self._end = vocabulary.special("<|im_end|>")
+        self._newline = vocabulary.tokenize("\n")
+        self._assistant = vocabulary.tokenize("assistant\n")
+        self._answers: OrderedDict[str, Sequence[int]] = OrderedDict()
+
+    def tokens(self, messages: Iterable[Message]) -> list[int]:
+        """Return the prompt for the answer to `messages`, its opening included."""
+        prompt: list[int] = []
+        for message in messages:
+            prompt += [self._start, *self._body(message), self._end, *self._newline]
+        return [*prompt, self._start, *self._assistant]
+
+    def remember(self, text: str, tokens: Sequence[int]) -> None:
+        """Note the tokens in which the answer `text` was written."""
+        self._answers[text] = tokens
+        self._answers.move_to_end(text)
+        if len(self._answers) > _REMEMBERED:
+            self._answers.popitem(last=False)
+
+    def _body(self, message: Message) -> list[int]:
+        if message.role == "assistant" and message.content in self._answers:
+            return [*self._assistant, *self._answers[message.content]]
+        # Role and content together, as one stretch of text between two marks: the tokenizer joins newlines.
+        return self._vocabulary.tokenize(f"{message.role}\n{message.content}")

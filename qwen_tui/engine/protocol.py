@@ -1,0 +1,102 @@
+"""What an engine is: the protocol that `chat` and `evaluation` see, and the data it takes and gives."""
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from qwen_tui.messages import Event, Loading, Message
+
+KVType = Literal["f16", "q8_0"]
+ALL_LAYERS = -1
+
+
+class SamplingOptions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """How tokens are drawn. The defaults are those recommended for Qwen3-4B-Instruct-2507.
+
+    `temperature` 0 is greedy. `seed` None draws another one each time.
+    """
+
+    temperature: float = 0.7
+    top_p: float = 0.8
+    top_k: int = 20
+    min_p: float = 0.0
+    presence_penalty: float = 0.0
+    seed: int | None = None
+
+
+class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Follow `text` token by token instead of drawing; everything else is real. For benchmarks and tests."""
+
+    text: str
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One question: the conversation so far, ending with the user's message.
+
+    `max_tokens` None answers until the model ends or the context is full. `schema` is a JSON schema that the answer
+    must follow, as JSON text.
+    """
+
+    messages: tuple[Message, ...]
+    sampler: SamplingOptions | ReplayOptions = msgspec.field(default_factory=SamplingOptions)
+    max_tokens: int | None = None
+    schema: str | None = None
+
+
+class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model to load and how.
+
+    `ctx_size` is in tokens. `gpu_layers` counts from the output layer backwards, `ALL_LAYERS` for all. `batch_size` is
+    the prefill step in tokens: what can be shown and stopped at. `repack` trades loading time and a second copy of
+    the weights for faster decoding on some CPUs.
+    """
+
+    path: str
+    ctx_size: int = 8192
+    threads: int = 1
+    gpu_layers: int = 0
+    batch_size: int = 128
+    kv_type: KVType = "f16"
+    flash_attention: bool = False
+    repack: bool = False
+
+
+class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What is loaded. `ctx_size` is what the context can hold: as asked, or what the model was trained for if less."""
+
+    model: str
+    path: str
+    device: str
+    ctx_size: int
+    threads: int
+    gpu_layers: int
+
+
+class Engine(Protocol):
+    """A model that answers.
+
+    Errors are `EngineError` and its kind, `InvalidModelError` and `PromptTooLongError`; after any of them the engine
+    can be used again, a dead worker is replaced.
+    """
+
+    def start(self) -> None:
+        """Begin loading in the background and return at once; nothing to do where it has begun."""
+
+    def load(self) -> Generator[Loading, None, bool]:
+        """Yield progress until the model is loaded; the value is False when `cancel` ended the wait."""
+
+    def info(self) -> EngineInfo:
+        """Describe what is loaded; waits for the loading."""
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Return the number of prompt tokens that `messages` make, the opening of the answer included."""
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        """Answer: `Loading` and `Prefill` events, the `Text`, one `Finished`; a cancelled stream ends the same way."""
+
+    def cancel(self) -> None:
+        """End the running `load` or `stream` soon; callable from a signal handler, never raises into the stream."""
+
+    def close(self) -> None:
+        """Free everything; callable twice."""

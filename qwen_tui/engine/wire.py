@@ -1,0 +1,94 @@
+"""What the parent and its worker say to each other: length-prefixed msgspec frames over two pipes."""
+
+import struct
+from typing import BinaryIO, Literal
+
+import msgspec
+
+from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
+from qwen_tui.messages import Finished, Loading, Message, Prefill, Text
+
+_LENGTH = struct.Struct("<I")
+
+
+class Load(msgspec.Struct, frozen=True, tag=True):
+    """Load a model; answered by `Loading` frames and one `Loaded`."""
+
+    options: LoadOptions
+
+
+class Count(msgspec.Struct, frozen=True, tag=True):
+    """Count the prompt tokens of a conversation; answered by `Counted`."""
+
+    messages: tuple[Message, ...]
+
+
+class Generate(msgspec.Struct, frozen=True, tag=True):
+    """Answer a question; answered by the events of the stream."""
+
+    number: int
+    request: Request
+
+
+class Cancel(msgspec.Struct, frozen=True, tag=True):
+    """Stop the question of that number, running or not yet begun; of another one, nothing."""
+
+    number: int
+
+
+class Loaded(msgspec.Struct, frozen=True, tag=True):
+    """The model is ready; `load_s` is what that took."""
+
+    info: EngineInfo
+    load_s: float
+
+
+class Counted(msgspec.Struct, frozen=True, tag=True):
+    """The number of prompt tokens."""
+
+    tokens: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """What was asked could not be done; the worker goes on. `detail` and the numbers are for the message."""
+
+    kind: Literal["library", "model", "context", "too_long", "schema", "decode"]
+    detail: str = ""
+    tokens: int = 0
+    ctx_size: int = 0
+
+
+Command = Load | Count | Generate | Cancel
+Reply = Loading | Loaded | Counted | Prefill | Text | Finished | Failed
+
+_encoder = msgspec.msgpack.Encoder()
+_commands: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
+_replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+
+
+def write(stream: BinaryIO, frame: Command | Reply) -> None:
+    """Write one frame and flush; raises `OSError` when the other side is gone."""
+    body = _encoder.encode(frame)
+    stream.write(_LENGTH.pack(len(body)) + body)
+    stream.flush()
+
+
+def read_command(stream: BinaryIO) -> Command | None:
+    """Read the next command; None when the other side has ended."""
+    body = _read(stream)
+    return None if body is None else _commands.decode(body)
+
+
+def read_reply(stream: BinaryIO) -> Reply | None:
+    """Read the next reply; None when the other side has ended."""
+    body = _read(stream)
+    return None if body is None else _replies.decode(body)
+
+
+def _read(stream: BinaryIO) -> bytes | None:
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    body = stream.read(length)
+    return body if len(body) == length else None

@@ -1,0 +1,158 @@
+"""The worker: llama.cpp in a process of its own, spoken to in frames over stdin and stdout.
+
+Started as `python -P -m qwen_tui.engine.worker`. Native output goes to stderr, which the parent keeps for its error
+messages. One thread reads commands, so that a cancellation and the parent's death are noticed while llama.cpp works.
+"""
+
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from qwen_tui.engine import wire
+from qwen_tui.engine.binding import LibraryError, load_library
+from qwen_tui.engine.context import Context, ContextError
+from qwen_tui.engine.generation import Generation
+from qwen_tui.engine.grammar import grammar_of
+from qwen_tui.engine.model import LoadError, Model
+from qwen_tui.engine.prompt import ChatML
+from qwen_tui.engine.protocol import EngineInfo, LoadOptions, ReplayOptions, Request
+from qwen_tui.engine.sampling import ChainSampler, GrammarError, GrammarSampler, ReplaySampler, Sampler
+from qwen_tui.engine.stop import StopFlag
+from qwen_tui.messages import Loading
+
+# An answer needs at least this much room, in tokens; a prompt that leaves less is refused.
+_LEAST_ROOM = 16
+# Progress of the loading is reported at most this often, in seconds.
+_PROGRESS_EVERY = 0.05
+
+
+class Worker:
+    """Holds one model, one context, and answers one command after another."""
+
+    def __init__(self, reply: Callable[[wire.Reply], None], stop: StopFlag) -> None:
+        self._reply = reply
+        self._stop = stop
+        self._llama: Any = None
+        self._model: Model | None = None
+        self._context: Context | None = None
+
+    def handle(self, command: wire.Command) -> None:
+        """Carry out one command; what cannot be done becomes a `Failed` reply."""
+        try:
+            match command:
+                case wire.Load(options):
+                    self._load(options)
+                case wire.Count(messages):
+                    self._reply(wire.Counted(len(self._chatml.tokens(messages))))
+                case wire.Generate(number, request):
+                    self._generate(number, request)
+                case wire.Cancel(number):
+                    self._stop.cancel(number)
+        except LibraryError as error:
+            self._reply(wire.Failed("library", str(error)))
+        except LoadError as error:
+            self._reply(wire.Failed("model", str(error)))
+        except GrammarError as error:
+            self._reply(wire.Failed("schema", str(error)))
+        except ContextError as error:
+            self._reply(wire.Failed("decode" if self._context else "context", str(error)))
+
+    def _load(self, options: LoadOptions) -> None:
+        begun = time.perf_counter()
+        self._llama = load_library()
+        self._model = Model(self._llama, options, self._progress())
+        self._chatml = ChatML(self._model.vocabulary)
+        self._options = options
+        self._ctx_size = min(options.ctx_size, self._model.trained_ctx_size)
+        info = EngineInfo(
+            model=self._model.name,
+            path=options.path,
+            device=self._model.device(options.gpu_layers),
+            ctx_size=self._ctx_size,
+            threads=options.threads,
+            gpu_layers=options.gpu_layers,
+        )
+        self._reply(wire.Loaded(info, time.perf_counter() - begun))
+
+    def _progress(self) -> Callable[[float], None]:
+        last = 0.0
+
+        def report(fraction: float) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= _PROGRESS_EVERY:
+                last = now
+                self._reply(Loading(fraction))
+
+        return report
+
+    def _generate(self, number: int, request: Request) -> None:
+        assert self._model is not None
+        self._stop.begin(number)
+        prompt = self._chatml.tokens(request.messages)
+        if len(prompt) + _LEAST_ROOM > self._ctx_size:
+            self._reply(wire.Failed("too_long", tokens=len(prompt), ctx_size=self._ctx_size))
+            return
+        sampler = self._sampler(request)
+        try:
+            if self._context is None:
+                self._context = Context(self._model, self._options, self._ctx_size, self._stop)
+            generation = Generation(self._context, self._model.vocabulary, sampler, self._stop)
+            for event in generation.events(prompt, request.max_tokens):
+                self._reply(event)
+            self._chatml.remember(generation.text, generation.tokens)
+        finally:
+            sampler.close()
+
+    def _sampler(self, request: Request) -> Sampler:
+        assert self._model is not None
+        vocabulary = self._model.vocabulary
+        if isinstance(request.sampler, ReplayOptions):
+            return ReplaySampler(vocabulary.tokenize(request.sampler.text), vocabulary.special("<|im_end|>"))
+        if request.schema is not None:
+            return GrammarSampler(self._llama, vocabulary, request.sampler, grammar_of(request.schema))
+        return ChainSampler(self._llama, vocabulary, request.sampler)
+
+
+def main() -> None:
+    """Serve the parent until it ends."""
+    commands, replies = _take_pipes()
+    stop = StopFlag()
+    pending: queue.SimpleQueue[wire.Command] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(commands, pending, stop), daemon=True).start()
+    worker = Worker(lambda reply: wire.write(replies, reply), stop)
+    try:
+        while True:
+            worker.handle(pending.get())
+    except BrokenPipeError:
+        # The parent is gone: nobody is left to tell.
+        os._exit(0)
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep stdin and stdout for frames; whatever else writes to stdout reaches stderr, whoever reads stdin, nothing."""
+    commands = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return commands, replies
+
+
+def _read(commands: BinaryIO, pending: "queue.SimpleQueue[wire.Command]", stop: StopFlag) -> None:
+    while (command := wire.read_command(commands)) is not None:
+        if isinstance(command, wire.Cancel):
+            stop.cancel(command.number)
+        else:
+            pending.put(command)
+    # The parent has ended, in whatever way: a worker without one must not go on, not even in native code.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

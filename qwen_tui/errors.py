@@ -1,0 +1,78 @@
+"""Every failure the program foresees, as one tree; each says what is wrong and what to do next.
+
+QwenError                  exit 1
+├── UsageError             exit 2: options or arguments that make no sense
+├── ConfigError            a configuration file or variable that cannot be used
+├── InputError             material that cannot be read as text, or is too large
+├── OutputError            exit 74: the answer could not be written
+│   └── OutputClosedError  exit 0: nobody reads the answer any more
+├── ModelNotFoundError     no such model on this computer
+├── InvalidModelError      a file that is no usable model
+├── PromptTooLongError     what does not fit into the context
+└── EngineError            llama.cpp could not be started, or failed
+    └── WorkerDiedError    the worker process ended while it was needed
+"""
+
+
+class QwenError(Exception):
+    """A foreseen failure.
+
+    `message` says what is wrong in one sentence, `remedy` what to do next (a command where there is one).
+    Both are shown to the user as they are, so they are already translated.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class UsageError(QwenError):
+    """Options or arguments that make no sense."""
+
+    exit_code = 2
+
+
+class ConfigError(QwenError):
+    """A configuration file or an environment variable that cannot be used."""
+
+
+class InputError(QwenError):
+    """Material that cannot be read as text, or is too large."""
+
+
+class OutputError(QwenError):
+    """The answer could not be written where it should go (EX_IOERR)."""
+
+    exit_code = 74
+
+
+class OutputClosedError(OutputError):
+    """Nobody reads the answer any more, as after `| head -1`: the end, but no failure, and nothing to say."""
+
+    exit_code = 0
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+
+class ModelNotFoundError(QwenError):
+    """No model of that name or path on this computer."""
+
+
+class InvalidModelError(QwenError):
+    """A file that is not a model llama.cpp can load."""
+
+
+class PromptTooLongError(QwenError):
+    """A prompt that leaves no room for an answer in the context."""
+
+
+class EngineError(QwenError):
+    """llama.cpp could not be started, or failed at what was asked of it."""
+
+
+class WorkerDiedError(EngineError):
+    """The worker process ended while it was needed."""

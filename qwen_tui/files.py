@@ -1,0 +1,77 @@
+"""Where things live on disk, and how they are written: the folders, atomic writes, permissions, packaged data."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+APPLICATION = "qwen-tui"
+PACKAGE = Path(__file__).parent
+ASSETS = PACKAGE / "assets"
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The program's folders on this computer; none is created before something is written into it."""
+
+    config: Path
+    data: Path
+    cache: Path
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "config.toml"
+
+    @property
+    def models(self) -> Path:
+        return self.data / "models"
+
+
+def folders(environ: Mapping[str, str] = os.environ) -> Folders:
+    """Return the folders: under `QWEN_TUI_HOME` if that is set, else where the platform wants them."""
+    home = environ.get("QWEN_TUI_HOME")
+    if home:
+        root = Path(home).expanduser()
+        return Folders(config=root, data=root, cache=root / "cache")
+    import platformdirs
+
+    return Folders(
+        config=platformdirs.user_config_path(APPLICATION, appauthor=False),
+        data=platformdirs.user_data_path(APPLICATION, appauthor=False),
+        cache=platformdirs.user_cache_path(APPLICATION, appauthor=False),
+    )
+
+
+def private_folder(path: Path) -> Path:
+    """Create `path` and what is missing above it, readable by the user alone (0700), and return it."""
+    if not path.is_dir():
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkdir's mode passes through the umask; chmod does not.
+        path.chmod(0o700)
+    return path
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` in one step, readable by the user alone (0600): old or new, never half of it."""
+    private_folder(path.parent)
+    # mkstemp creates with 0600 whatever the umask.
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def packaged(name: str, package: Path = PACKAGE) -> Path:
+    """Return a data folder that the wheel carries inside the package and a checkout keeps beside it.
+
+    `name` is the folder's, e.g. `templates`. An editable install does not see force-included folders, hence both.
+    """
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name

@@ -1,0 +1,47 @@
+"""The language of what people read: gettext over the catalogues in `assets/locale`.
+
+English is the source language; `zh` is a catalogue. Write `_("…")` around a whole sentence, with named `%(…)s` or
+`{…}` fields outside the call, and run `scripts/translations.py` after changing one.
+"""
+
+import gettext as _gettext
+import locale
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+LANGUAGES = ("zh", "en")
+DOMAIN = "qwen_tui"
+LOCALE_FOLDER = Path(__file__).parent / "assets" / "locale"
+
+# gettext needs one current catalogue for a process; `use_language` is the only place that sets it.
+_current: _gettext.NullTranslations = _gettext.NullTranslations()
+
+
+def gettext(sentence: str) -> str:
+    """Return `sentence` (English) in the language in use."""
+    return _current.gettext(sentence)
+
+
+def ngettext(singular: str, plural: str, n: int) -> str:
+    """Return the form of a sentence that suits the number `n`."""
+    return _current.ngettext(singular, plural, n)
+
+
+def use_language(language: str) -> None:
+    """Show everything from now on in `language`, one of `LANGUAGES`."""
+    global _current
+    _current = _gettext.translation(DOMAIN, LOCALE_FOLDER, [language], fallback=True)
+
+
+def language_from_locale(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the language of the user's locale: `zh` for any Chinese one, else `en`."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if environ.get(name):
+            return "zh" if environ[name].lower().startswith("zh") else "en"
+    try:
+        name = locale.getlocale()[0] or ""
+    except ValueError:
+        name = ""
+    # Windows says "Chinese (Simplified)_China", other systems "zh_CN".
+    return "zh" if name.lower().startswith(("zh", "chinese")) else "en"

@@ -1,0 +1,87 @@
+"""What travels between the rooms: messages, the events of an answer, and who takes them.
+
+The engine yields events, `chat` passes each to an `Output`, and nobody else needs to know either side.
+"""
+
+from typing import Literal, Protocol
+
+import msgspec
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "interrupted"]
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message of a conversation, as the model is given it."""
+
+    role: Role
+    content: str
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer took, in tokens.
+
+    `cached_tokens` are those of the prompt that were not computed again; drafted and accepted ones come from
+    speculation and stay 0 without it.
+    """
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the time of an answer went, in seconds, and its speeds in tokens per second.
+
+    `load_s` is what loading the model took in this stream (0 when it was loaded before), `ttft_s` the time from the
+    request to the first token, loading included.
+    """
+
+    load_s: float = 0.0
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
+    ttft_s: float = 0.0
+    prefill_tps: float = 0.0
+    decode_tps: float = 0.0
+
+
+class Loading(msgspec.Struct, frozen=True, tag=True):
+    """The model is being loaded; `fraction` runs from 0 to 1."""
+
+    fraction: float
+
+
+class Prefill(msgspec.Struct, frozen=True, tag=True):
+    """`done` of `total` prompt tokens are in the KV cache; the first event counts what was cached."""
+
+    done: int
+    total: int
+
+
+class Text(msgspec.Struct, frozen=True, tag=True):
+    """The next piece of the answer: whole characters, never empty."""
+
+    piece: str
+
+
+class Finished(msgspec.Struct, frozen=True, tag=True):
+    """The last event of every stream that did not raise."""
+
+    usage: Usage
+    timings: Timings
+    reason: FinishReason
+
+
+Event = Loading | Prefill | Text | Finished
+
+
+class Output(Protocol):
+    """Where the events of an answer go: a terminal, a pipe, JSON."""
+
+    def show(self, event: Event) -> None:
+        """Take the next event; raises `OutputError` when it cannot be written."""
+
+    def note(self, sentence: str) -> None:
+        """Tell the person something that is not part of the answer."""

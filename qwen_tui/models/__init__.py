@@ -1,0 +1,1 @@
+"""Model files: which there are, what is in them, fetching and checking them."""

@@ -1,0 +1,365 @@
+"""What a GGUF file says about itself, read in a moment and safely however damaged the file is.
+
+Layout and limits are those of llama.cpp's reader, ggml/src/gguf.cpp: magic, version, two counts, key-value pairs,
+tensor descriptions, padding, tensor data. A file that passes can still be refused by llama.cpp, which looks at what the
+metadata means; a file that fails here never loads.
+"""
+
+import errno
+import math
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from qwen_tui.errors import InvalidModelError
+from qwen_tui.i18n import gettext as _
+
+Scalar = bool | int | float | str
+
+
+class TensorType(NamedTuple):
+    """How one ggml type stores numbers: blocks of `block_length` weights in `block_bytes` bytes each."""
+
+    name: str
+    block_length: int
+    block_bytes: int
+
+
+# By ggml's type id: the enum of ggml.h, the sizes of ggml-common.h. The gaps are types that ggml has removed.
+TENSOR_TYPES = {
+    0: TensorType("F32", 1, 4),
+    1: TensorType("F16", 1, 2),
+    2: TensorType("Q4_0", 32, 18),
+    3: TensorType("Q4_1", 32, 20),
+    6: TensorType("Q5_0", 32, 22),
+    7: TensorType("Q5_1", 32, 24),
+    8: TensorType("Q8_0", 32, 34),
+    9: TensorType("Q8_1", 32, 36),
+    10: TensorType("Q2_K", 256, 84),
+    11: TensorType("Q3_K", 256, 110),
+    12: TensorType("Q4_K", 256, 144),
+    13: TensorType("Q5_K", 256, 176),
+    14: TensorType("Q6_K", 256, 210),
+    15: TensorType("Q8_K", 256, 292),
+    16: TensorType("IQ2_XXS", 256, 66),
+    17: TensorType("IQ2_XS", 256, 74),
+    18: TensorType("IQ3_XXS", 256, 98),
+    19: TensorType("IQ1_S", 256, 50),
+    20: TensorType("IQ4_NL", 32, 18),
+    21: TensorType("IQ3_S", 256, 110),
+    22: TensorType("IQ2_S", 256, 82),
+    23: TensorType("IQ4_XS", 256, 136),
+    24: TensorType("I8", 1, 1),
+    25: TensorType("I16", 1, 2),
+    26: TensorType("I32", 1, 4),
+    27: TensorType("I64", 1, 8),
+    28: TensorType("F64", 1, 8),
+    29: TensorType("IQ1_M", 256, 56),
+    30: TensorType("BF16", 1, 2),
+    34: TensorType("TQ1_0", 256, 54),
+    35: TensorType("TQ2_0", 256, 66),
+    39: TensorType("MXFP4", 32, 17),
+    40: TensorType("NVFP4", 64, 36),
+    41: TensorType("Q1_0", 128, 18),
+    42: TensorType("Q2_0", 64, 18),
+}
+
+_MAGIC = b"GGUF"
+_VERSIONS = (2, 3)
+
+# The header of a model with 150,000 tokens and its merges has 6 MB, so one read is nearly always enough.
+_FIRST_READ = 8 << 20
+_MAX_HEADER = 64 << 20
+_MAX_COUNT = 1 << 16
+_MAX_KEY = (1 << 16) - 1
+_MAX_TENSOR_NAME = 63
+_MAX_STRING = 16 << 20
+_KEPT_STRING = 1 << 16
+_MAX_DIMENSIONS = 4
+_MAX_ELEMENTS = (1 << 63) - 1
+
+_DEFAULT_ALIGNMENT = 32
+_ALIGNMENT_KEY = "general.alignment"
+
+# GGUF's value types by id; the numbers with their layout.
+_UINT32, _STRING, _ARRAY = 4, 8, 9
+_NUMBERS = {
+    0: "<B",
+    1: "<b",
+    2: "<H",
+    3: "<h",
+    _UINT32: "<I",
+    5: "<i",
+    6: "<f",
+    7: "<?",
+    10: "<Q",
+    11: "<q",
+    12: "<d",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor: `shape` as in the file (fastest dimension first), `offset` in bytes from `Header.data_offset`."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    offset: int
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header of a GGUF file; `tensors` are in file order, and there are none in a file of vocabulary only.
+
+    `metadata` holds every scalar, strings up to their first 64 KiB; of an array only its length is kept, in
+    `array_lengths`. `data_offset` is where the tensor data starts, in bytes from the start of the file.
+    """
+
+    version: int
+    metadata: dict[str, Scalar]
+    array_lengths: dict[str, int]
+    tensors: tuple[Tensor, ...]
+    data_offset: int
+
+
+def read_header(path: Path) -> Header:
+    """Read the header of the GGUF file at `path` (version 2 or 3, little-endian), and nothing of its tensor data.
+
+    Everything is checked against the size of the file, the last tensor's end too. Raises InvalidModelError for a file
+    that cannot be opened, is not GGUF, is cut off, or contradicts itself.
+    """
+    try:
+        if path.is_dir():
+            # Windows would say "permission denied".
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():
+            # Opening a named pipe would wait for its writer.
+            raise _MalformedError(_("it is not a regular file"))
+        with path.open("rb") as file:
+            return _read(file)
+    except (OSError, _MalformedError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InvalidModelError(
+            _("{path} is not a valid model: {reason}").format(path=path, reason=reason),
+            _("Download or copy it again, or choose another file with -m."),
+        ) from error
+
+
+class _MalformedError(Exception):
+    """What is wrong with the file, as the clause that follows "is not a valid model"."""
+
+
+class _NeedsMoreError(Exception):
+    """The bytes at hand end before `end`, counted from the start of the file."""
+
+    def __init__(self, end: int) -> None:
+        super().__init__(end)
+        self.end = end
+
+
+class _Cursor:
+    """A position in the first bytes of the file; whatever would pass their end raises _NeedsMoreError."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.position = 0
+
+    def skip(self, count: int) -> int:
+        """Move `count` bytes on and return where they start."""
+        start = self.position
+        if start + count > len(self.data):
+            raise _NeedsMoreError(start + count)
+        self.position = start + count
+        return start
+
+    def number(self, layout: str) -> bool | int | float:
+        """Take one number in this layout of `struct`."""
+        value: bool | int | float = struct.unpack_from(layout, self.data, self.skip(struct.calcsize(layout)))[0]
+        return value
+
+    def u32(self) -> int:
+        """Take an unsigned 32-bit integer."""
+        return int(self.number("<I"))
+
+    def u64(self) -> int:
+        """Take an unsigned 64-bit integer."""
+        return int(self.number("<Q"))
+
+    def string(self, longest: int, kept: int) -> str:
+        """Take a string of at most `longest` bytes and return its first `kept`."""
+        length = self.u64()
+        if length > longest:
+            raise _MalformedError(_("it has a name or text of {length:,} bytes in its header").format(length=length))
+        start = self.skip(length)
+        return self.data[start : start + min(length, kept)].decode("utf-8", "replace")
+
+    def name(self, longest: int) -> str:
+        """Take the name of a key or a tensor, of 1 to `longest` bytes."""
+        name = self.string(longest, longest)
+        if not name:
+            raise _MalformedError(_("it has an empty name in its header"))
+        return name
+
+    def count(self) -> int:
+        """Take the number of keys or tensors."""
+        count = self.u64()
+        if count > _MAX_COUNT:
+            raise _MalformedError(_("its header claims {count:,} entries").format(count=count))
+        return count
+
+    def skip_strings(self, count: int) -> None:
+        """Move past `count` strings."""
+        # Each has at least a length: an absurd count ends here.
+        if self.position + 8 * count > len(self.data):
+            raise _NeedsMoreError(self.position + 8 * count)
+        # A vocabulary has 300,000 strings: this loop is most of the time that reading a header takes.
+        data, position, unpack = self.data, self.position, struct.Struct("<Q").unpack_from
+        try:
+            for _index in range(count):
+                position += 8 + unpack(data, position)[0]
+        except (struct.error, OverflowError):
+            raise _NeedsMoreError(position + 8) from None
+        self.skip(position - self.position)
+
+
+def _read(file: BinaryIO) -> Header:
+    size = os.fstat(file.fileno()).st_size
+    data = file.read(_FIRST_READ)
+    _check_magic(data)
+    while True:
+        try:
+            header = _parse(_Cursor(data))
+            break
+        except _NeedsMoreError as more:
+            end = more.end
+        if end > size:
+            raise _MalformedError(_("it is incomplete: it ends after {size:,} bytes, in its header").format(size=size))
+        if end > _MAX_HEADER:
+            raise _MalformedError(_("its header is longer than {limit:,} bytes").format(limit=_MAX_HEADER))
+        added = file.read(max(end - len(data), len(data)))
+        if not added:
+            raise _MalformedError(_("it became shorter while it was read"))
+        data += added
+
+    if header.tensors:
+        last = header.tensors[-1]
+        needed = header.data_offset + last.offset + last.nbytes
+        if needed > size:
+            raise _MalformedError(
+                _("it is incomplete: {size:,} of {needed:,} bytes are there").format(size=size, needed=needed)
+            )
+    return header
+
+
+def _check_magic(data: bytes) -> None:
+    if not data:
+        raise _MalformedError(_("it is empty"))
+    if data.startswith(_MAGIC):
+        return
+    text = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head")):
+        raise _MalformedError(_("it is a web page, not a model"))
+    raise _MalformedError(_("it is not a GGUF file"))
+
+
+def _parse(cursor: _Cursor) -> Header:
+    cursor.skip(len(_MAGIC))
+    version = cursor.u32()
+    if version not in _VERSIONS:
+        # A small number written big-endian has its value in the upper half.
+        if version and not version & 0xFFFF:
+            raise _MalformedError(_("it is a big-endian GGUF file"))
+        raise _MalformedError(_("it is of GGUF version {version}, which is not supported").format(version=version))
+    tensor_count = cursor.count()
+    metadata, array_lengths = _metadata(cursor, cursor.count())
+    alignment = _alignment(metadata)
+    tensors = _tensors(cursor, tensor_count, alignment)
+    return Header(version, metadata, array_lengths, tensors, _round_up(cursor.position, alignment))
+
+
+def _metadata(cursor: _Cursor, count: int) -> tuple[dict[str, Scalar], dict[str, int]]:
+    scalars: dict[str, Scalar] = {}
+    lengths: dict[str, int] = {}
+    for _index in range(count):
+        key = cursor.name(_MAX_KEY)
+        if key in scalars or key in lengths:
+            raise _MalformedError(_("its key {key!r} occurs twice").format(key=key))
+        type_id = cursor.u32()
+        if key == _ALIGNMENT_KEY and type_id != _UINT32:
+            raise _MalformedError(_("its key {key!r} has a wrong type").format(key=key))
+        if type_id == _ARRAY:
+            lengths[key] = _skip_array(cursor, key)
+        elif type_id == _STRING:
+            scalars[key] = cursor.string(_MAX_STRING, _KEPT_STRING)
+        else:
+            scalars[key] = cursor.number(_number_layout(type_id, key))
+    return scalars, lengths
+
+
+def _skip_array(cursor: _Cursor, key: str) -> int:
+    type_id = cursor.u32()
+    length = cursor.u64()
+    if type_id == _STRING:
+        cursor.skip_strings(length)
+    else:
+        # Arrays of arrays have no layout: refused here, as llama.cpp does.
+        cursor.skip(length * struct.calcsize(_number_layout(type_id, key)))
+    return length
+
+
+def _number_layout(type_id: int, key: str) -> str:
+    if type_id not in _NUMBERS:
+        raise _MalformedError(_("its key {key!r} has a wrong type").format(key=key))
+    return _NUMBERS[type_id]
+
+
+def _alignment(metadata: dict[str, Scalar]) -> int:
+    alignment = int(metadata.get(_ALIGNMENT_KEY, _DEFAULT_ALIGNMENT))
+    if alignment.bit_count() != 1:
+        raise _MalformedError(_("its alignment is {alignment}, not a power of two").format(alignment=alignment))
+    return alignment
+
+
+def _tensors(cursor: _Cursor, count: int, alignment: int) -> tuple[Tensor, ...]:
+    tensors: dict[str, Tensor] = {}
+    # Tensors follow each other in the order of their descriptions, each padded to the alignment.
+    end = 0
+    for _index in range(count):
+        tensor = _tensor(cursor)
+        if tensor.name in tensors:
+            raise _MalformedError(_("its tensor {name!r} occurs twice").format(name=tensor.name))
+        if tensor.offset != end:
+            raise _MalformedError(
+                _("its tensor {name!r} lies at {offset:,}, not at {expected:,}").format(
+                    name=tensor.name, offset=tensor.offset, expected=end
+                )
+            )
+        tensors[tensor.name] = tensor
+        end = _round_up(end + tensor.nbytes, alignment)
+    return tuple(tensors.values())
+
+
+def _tensor(cursor: _Cursor) -> Tensor:
+    name = cursor.name(_MAX_TENSOR_NAME)
+    dimensions = cursor.u32()
+    if not 1 <= dimensions <= _MAX_DIMENSIONS:
+        raise _MalformedError(_("its tensor {name!r} has {count} dimensions").format(name=name, count=dimensions))
+    shape = tuple(cursor.u64() for _index in range(dimensions))
+    type_id = cursor.u32()
+    if type_id not in TENSOR_TYPES:
+        raise _MalformedError(_("its tensor {name!r} has the unknown type {type}").format(name=name, type=type_id))
+    offset = cursor.u64()
+
+    type_name, block_length, block_bytes = TENSOR_TYPES[type_id]
+    elements = math.prod(shape)
+    if not 1 <= elements <= _MAX_ELEMENTS or shape[0] % block_length:
+        raise _MalformedError(_("its tensor {name!r} cannot have the shape {shape}").format(name=name, shape=shape))
+    return Tensor(name, type_name, shape, offset, elements // block_length * block_bytes)
+
+
+def _round_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple

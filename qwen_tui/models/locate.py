@@ -1,0 +1,57 @@
+"""Which file a model's name stands for."""
+
+import difflib
+from pathlib import Path
+
+from qwen_tui.errors import InvalidModelError, ModelNotFoundError
+from qwen_tui.files import ASSETS
+from qwen_tui.i18n import gettext as _
+
+DEMO = "demo"
+DEFAULT_QUANT = "Q4_K_M"
+# File names as their publishers chose them, by model name and quantisation.
+CATALOGUE = {
+    "qwen3-4b-instruct": {
+        quant: f"Qwen3-4B-Instruct-2507-{quant}.gguf" for quant in (DEFAULT_QUANT, "IQ4_XS", "Q4_0", "Q5_K_M", "Q8_0")
+    }
+}
+
+
+def locate(name: str, models: Path, demo: Path = ASSETS / "demo.gguf") -> Path:
+    """Return the file of the model `name`: `demo`, a path, or `NAME[:QUANT]` of the catalogue, kept in `models`.
+
+    Raises `ModelNotFoundError` naming what to do, `InvalidModelError` for a folder.
+    """
+    if name == DEMO:
+        return demo
+    path = Path(name).expanduser()
+    if path.is_dir():
+        raise InvalidModelError(
+            _("{path} is a folder, not a model.").format(path=path), _("Name the .gguf file in it with -m.")
+        )
+    if path.exists():
+        return path.absolute()
+    if name.endswith(".gguf") and ":" not in name.rpartition("/")[2]:
+        raise ModelNotFoundError(
+            _("There is no file {path}.").format(path=path), _("Check the path; relative ones start in this folder.")
+        )
+    return _from_catalogue(name, models)
+
+
+def _from_catalogue(name: str, models: Path) -> Path:
+    model, _colon, quant = name.partition(":")
+    quants = CATALOGUE.get(model.lower())
+    if quants is None or (quant and quant.upper() not in quants):
+        known = [DEMO, *CATALOGUE, *(f"{model}:{quant}" for model, quants in CATALOGUE.items() for quant in quants)]
+        near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4) or known[:2]
+        raise ModelNotFoundError(
+            _("There is no model “{name}”.").format(name=name),
+            _("Did you mean: {names}? Or give the path of a .gguf file.").format(names=", ".join(near)),
+        )
+    file = models / quants[quant.upper() or DEFAULT_QUANT]
+    if not file.exists():
+        raise ModelNotFoundError(
+            _("{name} is not on this computer yet: {file} is missing.").format(name=name, file=file),
+            _("Put the file there, give another with -m PATH, or try the demonstration model with -m demo."),
+        )
+    return file

@@ -1,0 +1,77 @@
+"""The line people type into, with its keys."""
+
+import io
+from collections.abc import Callable
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import create_input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.styles import Style
+
+from qwen_tui.terminal.sanitise import clean
+from qwen_tui.terminal.typeahead import Answering
+
+_STYLE = Style.from_dict({"prompt": "bold", "bottom-toolbar": "noreverse fg:ansibrightblack", "continuation": "fg:ansibrightblack"})
+
+
+class PromptLineReader:
+    """Reads messages of one or more lines from the terminal.
+
+    `toolbar` returns what the line below shows. `always_tty` reads the terminal itself although stdin is a pipe.
+    """
+
+    def __init__(self, toolbar: Callable[[], str], *, always_tty: bool = False) -> None:
+        self._input = create_input(always_prefer_tty=always_tty)
+        self._session: PromptSession[str] = PromptSession(
+            message=[("class:prompt", "> ")],
+            prompt_continuation=[("class:continuation", "  ")],
+            multiline=True,
+            history=InMemoryHistory(),
+            key_bindings=_key_bindings(),
+            bottom_toolbar=lambda: clean(toolbar()),
+            enable_open_in_editor=True,
+            style=_STYLE,
+            input=self._input,
+            # A resize or an answer must not leave the toolbar behind in the scrollback.
+            erase_when_done=False,
+        )
+
+    def read(self, draft: str = "") -> str:
+        """Return a message; raises `EOFError` on Ctrl-D in an empty line, or when the terminal is gone."""
+        try:
+            return self._session.prompt(default=draft)
+        except (OSError, io.UnsupportedOperation):
+            # The terminal went away: its window was closed.
+            raise EOFError from None
+
+    def answering(self) -> Answering:
+        """Return the mode in which an answer is written: nothing typed is echoed, and nothing is lost."""
+        return Answering(self._input.fileno())
+
+
+def _key_bindings() -> KeyBindings:
+    bindings = KeyBindings()
+
+    @bindings.add("enter")
+    def _send(event: KeyPressEvent) -> None:
+        event.current_buffer.validate_and_handle()
+
+    @bindings.add("c-j")
+    @bindings.add("escape", "enter")
+    def _newline(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @bindings.add("c-c")
+    def _clear(event: KeyPressEvent) -> None:
+        event.current_buffer.reset()
+
+    @bindings.add("c-d")
+    def _leave(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.delete()
+        else:
+            get_app().exit(exception=EOFError)
+
+    return bindings

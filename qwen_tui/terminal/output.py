@@ -1,0 +1,64 @@
+"""Where an answer goes: straight to a terminal or a pipe, or kept for the end."""
+
+import errno
+from typing import TextIO
+
+from qwen_tui.errors import OutputClosedError, OutputError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Event, Finished, Text
+from qwen_tui.terminal.progress import StatusLine
+from qwen_tui.terminal.sanitise import clean
+
+
+def write(stream: TextIO, text: str) -> None:
+    """Write `text` and flush; raises `OutputClosedError` when nobody reads any more, else `OutputError`."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        raise OutputClosedError from None
+    except OSError as error:
+        # Windows says EINVAL of a closed pipe.
+        if error.errno == errno.EINVAL and not stream.isatty():
+            raise OutputClosedError from None
+        raise OutputError(
+            _("The answer could not be written: {reason}.").format(reason=error.strerror),
+            _("Free some space or choose another place, and ask again."),
+        ) from error
+
+
+class HeldOutput:
+    """Shows only progress and notes: the answer is wanted whole, as JSON or for its code."""
+
+    def __init__(self, notes: TextIO, status: StatusLine) -> None:
+        self._notes = notes
+        self._status = status
+
+    def show(self, event: Event) -> None:
+        self._status.show(event)
+
+    def note(self, sentence: str) -> None:
+        self._status.clear()
+        write(self._notes, clean(sentence) + "\n")
+
+
+class StreamingOutput(HeldOutput):
+    """Writes the pieces of an answer as they come: clean on a terminal, elsewhere exactly as the model wrote them."""
+
+    def __init__(self, stream: TextIO, notes: TextIO, status: StatusLine) -> None:
+        super().__init__(notes, status)
+        self._stream = stream
+        self._is_terminal = stream.isatty()
+        self._ends_line = True
+
+    def show(self, event: Event) -> None:
+        super().show(event)
+        if isinstance(event, Text):
+            piece = clean(event.piece) if self._is_terminal else event.piece
+            if piece:
+                write(self._stream, piece)
+                self._ends_line = piece.endswith("\n")
+        elif isinstance(event, Finished) and not self._ends_line:
+            # An answer is a text: in a file or a terminal it ends its line.
+            write(self._stream, "\n")
+            self._ends_line = True

@@ -1,0 +1,66 @@
+"""One line of honest progress on a terminal, gone without a trace when there is something better to show."""
+
+import shutil
+import time
+from typing import TextIO
+
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Event, Loading, Prefill
+
+# The line is redrawn at most this often, in seconds: what drawing burns, decoding lacks.
+_EVERY = 0.1
+# Nothing is shown for waits shorter than this, in seconds.
+_PATIENCE = 0.3
+
+
+class StatusLine:
+    """Shows loading and prefill on `stream`; on anything but a terminal, nothing."""
+
+    def __init__(self, stream: TextIO, *, enabled: bool | None = None) -> None:
+        self._stream = stream
+        self._enabled = stream.isatty() if enabled is None else enabled
+        self._begun = self._drawn = 0.0
+        self._phase: type[Event] | None = None
+        self._cached = 0
+        self._visible = False
+
+    def show(self, event: Event) -> None:
+        """Take an event; anything but progress clears the line."""
+        if not self._enabled:
+            return
+        now = time.monotonic()
+        if type(event) is not self._phase:
+            self._phase, self._begun = type(event), now
+            self._cached = event.done if isinstance(event, Prefill) else 0
+        if isinstance(event, Loading | Prefill):
+            if now - self._begun >= _PATIENCE and now - self._drawn >= _EVERY:
+                self._drawn = now
+                self._draw(self._sentence(event, now - self._begun))
+        else:
+            self.clear()
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self._visible:
+            self._visible = False
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def _sentence(self, event: Loading | Prefill, elapsed: float) -> str:
+        if isinstance(event, Loading):
+            return _("Loading the model … {percent}%").format(percent=int(event.fraction * 100))
+        sentence = _("Reading … {done} of {total} tokens").format(done=event.done, total=event.total)
+        computed = event.done - self._cached
+        if computed <= 0:
+            return sentence
+        seconds = elapsed / computed * (event.total - event.done)
+        return sentence + _(", {seconds} s left").format(seconds=max(1, round(seconds)))
+
+    def _draw(self, sentence: str) -> None:
+        self._visible = True
+        # Cut to the width: a line that wraps cannot be erased. Chinese characters are two columns wide.
+        width = shutil.get_terminal_size().columns - 1
+        while sum(2 if ord(char) > 0x2E7F else 1 for char in sentence) > width:
+            sentence = sentence[:-1]
+        self._stream.write(f"\r\x1b[K{sentence}")
+        self._stream.flush()

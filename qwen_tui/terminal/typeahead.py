@@ -1,0 +1,75 @@
+"""What is typed while an answer streams: not echoed into it, not sent, but there in the next line."""
+
+import os
+import sys
+from typing import Any
+
+from qwen_tui.terminal.sanitise import clean
+
+# More than anyone types during an answer; a paste larger than this is cut by the terminal driver anyway.
+_MOST = 65536
+
+
+class Answering:
+    """The terminal while an answer is written. Afterwards, `typed` holds what was typed meanwhile, its Enters gone."""
+
+    def __init__(self, terminal: int) -> None:
+        """`terminal` is the file descriptor of the terminal that is typed into."""
+        self._terminal = terminal
+        self._saved: list[Any] | None = None
+        self.typed = ""
+
+    def __enter__(self) -> "Answering":
+        if sys.platform != "win32" and os.isatty(self._terminal):
+            import termios
+
+            self._saved = termios.tcgetattr(self._terminal)
+            quiet = termios.tcgetattr(self._terminal)
+            # No echo into the answer; every key at once, so that it can be read back; Enter stays a carriage return,
+            # apart from a newline in a paste. Signals stay on: Ctrl-C stops the answer.
+            quiet[0] &= ~termios.ICRNL
+            quiet[3] &= ~(termios.ECHO | termios.ICANON)
+            quiet[6][termios.VMIN] = 0
+            quiet[6][termios.VTIME] = 0
+            termios.tcsetattr(self._terminal, termios.TCSADRAIN, quiet)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if sys.platform == "win32" or self._saved is None:
+            return
+        import termios
+
+        try:
+            self.typed = typed_text(os.read(self._terminal, _MOST))
+            termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._saved)
+        except (OSError, termios.error):
+            # The terminal is gone; the next read says so.
+            self.typed = ""
+
+
+def typed_text(keys: bytes) -> str:
+    """Return the text among `keys` as a terminal sends them: escape sequences and Enters are not text."""
+    kept = bytearray()
+    i = 0
+    while i < len(keys):
+        if keys[i] == 0x1B:
+            i = _after_escape(keys, i)
+            continue
+        if keys[i] in (0x7F, 0x08):
+            # Backspace takes back the last character, however many bytes it has.
+            text = kept.decode("utf-8", "ignore")
+            kept = bytearray(text[:-1].encode())
+        elif keys[i] != 0x0D:
+            kept.append(keys[i])
+        i += 1
+    return clean(kept.decode("utf-8", "replace"))
+
+
+def _after_escape(keys: bytes, start: int) -> int:
+    """Return the index behind the escape sequence at `start`."""
+    i = start + 1
+    if i < len(keys) and keys[i] in b"[O":
+        i += 1
+        while i < len(keys) and not 0x40 <= keys[i] <= 0x7E:
+            i += 1
+    return i + 1

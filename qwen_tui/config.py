@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from qwen_tui.errors import ConfigError
+from qwen_tui.files import write_private
 from qwen_tui.i18n import LANGUAGES
 from qwen_tui.i18n import gettext as _
 
@@ -99,9 +100,9 @@ def set_value(path: Path, name: str, text: str | None) -> None:
     """Write the setting `name` into the file, keeping its comments; `None` removes it."""
     import tomlkit
 
-    from qwen_tui.files import write_private
-
-    document = tomlkit.parse(path.read_text(encoding="utf-8")) if _read(path) or path.is_file() else tomlkit.document()
+    # A file that is not TOML is told as such, not overwritten.
+    _read(path)
+    document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.is_file() else tomlkit.document()
     if text is None:
         document.pop(name, None)
     else:
@@ -113,7 +114,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             return tomllib.load(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(

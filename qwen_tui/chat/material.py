@@ -72,7 +72,7 @@ def _is_chinese(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     foreign = [char for char in text if ord(char) > 127]
-    common = sum("\u4e00" <= char <= "\u9fff" or "\u3000" <= char <= "\u303f" or "\uff00" <= char for char in foreign)
+    common = sum("\u4e00" <= char <= "\u9fff" or "\u3000" <= char <= "\u303f" or char >= "\uff00" for char in foreign)
     return common > 0.9 * len(foreign)
 
 

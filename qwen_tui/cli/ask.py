@@ -34,7 +34,7 @@ def ask(
     model: options.Model = None,
     system: options.System = None,
     option: options.Option = None,
-    raw: Annotated[bool, typer.Option("-r", "--raw", help=_("Do not render Markdown on a terminal."))] = False,
+    raw: Annotated[bool, typer.Option("-r", "--raw", help=_("Do not render Markdown on a terminal."))] = False,  # noqa: ARG001 - nothing is rendered yet
     extract: Annotated[bool, typer.Option("-x", "--extract", help=_("Print only the first code block."))] = False,
     usage: Annotated[bool, typer.Option("-u", "--usage", help=_("Show tokens and speed on stderr."))] = False,
     as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object."))] = False,
@@ -69,7 +69,7 @@ def ask(
             if note and notes:
                 notes.note(note)
             parts.append(text)
-        question = ask_about(parts, " ".join(prompt or ()))
+        question = ask_about(parts, options.as_text(" ".join(prompt or ())))
         if not question.strip():
             raise UsageError(_("There is no question: the input is empty."), _("See: qwen ask --help"))
         conversation = Conversation(settings.system)
@@ -128,9 +128,7 @@ def _schema(given: str | None) -> str | None:
 
 def _json(answer: Answer, model: str) -> str:
     return _line(
-        msgspec.json.encode(
-            JsonAnswer(answer.text, model, answer.reason, None, answer.usage, answer.timings)
-        ).decode()
+        msgspec.json.encode(JsonAnswer(answer.text, model, answer.reason, None, answer.usage, answer.timings)).decode()
     )
 
 

@@ -34,10 +34,9 @@ def read(note: Callable[[str], None]) -> Material:
 
     threading.Thread(target=remind, daemon=True).start()
     try:
-        # peek returns as soon as anything is there.
-        sys.stdin.buffer.peek(1)  # type: ignore[attr-defined,unused-ignore]
+        first = sys.stdin.buffer.read(1)
         arrived.set()
-        data = material.read(sys.stdin.buffer, name)
+        data = first + material.read(sys.stdin.buffer, name)
     finally:
         arrived.set()
     return material.decode(data, name)

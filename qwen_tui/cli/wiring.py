@@ -8,7 +8,9 @@ from qwen_tui import files
 from qwen_tui.config import Config
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
+from qwen_tui.errors import InvalidModelError
 from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.locate import locate
 from qwen_tui.terminal.progress import StatusLine
@@ -18,9 +20,13 @@ def engine(settings: Config) -> LocalEngine:
     """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`."""
     path = locate(settings.model, files.folders().models)
     # Damage that the header shows is told at once and plainly, before llama.cpp sees the file.
-    read_header(path)
+    if not read_header(path).tensors:
+        raise InvalidModelError(
+            _("{path} is a vocabulary without a model.").format(path=path),
+            _("Choose another file with -m."),
+        )
     options = LoadOptions(
-        path=str(path),
+        path=os.fsencode(path),
         ctx_size=settings.ctx_size,
         threads=settings.threads or physical_cores(),
         gpu_layers=_gpu_layers(settings.gpu_layers),

@@ -1,7 +1,6 @@
 """The context: the KV cache of one conversation, and the tokens that it holds."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from qwen_tui.engine.model import Model
 from qwen_tui.engine.protocol import LoadOptions

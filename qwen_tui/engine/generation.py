@@ -78,9 +78,7 @@ class Generation:
         decode_s = end - self._prefilled
         computed = len(prompt) - self._cached
         return Finished(
-            usage=Usage(
-                prompt_tokens=len(prompt), cached_tokens=self._cached, completion_tokens=len(self.tokens)
-            ),
+            usage=Usage(prompt_tokens=len(prompt), cached_tokens=self._cached, completion_tokens=len(self.tokens)),
             timings=Timings(
                 prefill_s=prefill_s,
                 decode_s=decode_s,

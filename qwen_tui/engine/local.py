@@ -1,5 +1,6 @@
 """The engine on this computer: llama.cpp in a worker process that may die without taking the conversation along."""
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 
@@ -35,6 +36,9 @@ class LocalEngine:
         self._loaded: wire.Loaded | None = None
         self._number = 0
         self._cancelled = False
+        # When the person began to wait, and what of the wait was the loading; both belong to the next answer.
+        self._asked: float | None = None
+        self._load_s = 0.0
 
     def start(self) -> None:
         """Start the worker and its loading; returns at once."""
@@ -53,6 +57,7 @@ class LocalEngine:
     def load(self) -> Generator[Loading, None, bool]:
         """Yield progress until the model is loaded; False if `cancel` ended the wait (the loading goes on)."""
         self._cancelled = False
+        self._asked = time.perf_counter()
         return (yield from self._load())
 
     def info(self) -> EngineInfo:
@@ -68,27 +73,21 @@ class LocalEngine:
 
     def stream(self, request: Request) -> Iterator[Event]:
         """Answer `request`; see `Engine.stream`."""
-        begun = time.perf_counter()
-        was_loaded = self._loaded is not None
+        asked = self._asked or time.perf_counter()
+        self._asked = None
         if not (yield from self._load()):
-            self._cancelled = False
             yield _nothing_came()
             return
-        loaded = self._wait_loaded()
-        waited = time.perf_counter() - begun
+        waited = time.perf_counter() - asked
         self._number += 1
         assert self._worker is not None
         self._worker.send(wire.Generate(self._number, request))
         for event in self._events():
             if isinstance(event, Finished):
                 self._cancelled = False
-                timings = msgspec.structs.replace(
-                    event.timings,
-                    load_s=0.0 if was_loaded else loaded.load_s,
-                    ttft_s=event.timings.ttft_s + waited,
-                )
-                event = msgspec.structs.replace(event, timings=timings)
-            yield event
+                yield self._bill(event, waited)
+            else:
+                yield event
 
     def cancel(self) -> None:
         """End the running `load` or `stream` soon."""
@@ -115,12 +114,14 @@ class LocalEngine:
         self.start()
         while self._loaded is None:
             if self._cancelled:
+                self._cancelled = False
                 return False
             match self._receive():
                 case Loading() as progress:
                     yield progress
                 case wire.Loaded() as loaded:
                     self._loaded = loaded
+                    self._load_s = loaded.load_s
                 case _:
                     pass
         return True
@@ -155,6 +156,14 @@ class LocalEngine:
             if isinstance(reply, Finished):
                 return
 
+    def _bill(self, finished: Finished, waited: float) -> Finished:
+        """Add to the worker's timings what was waited for before it was asked."""
+        timings = msgspec.structs.replace(
+            finished.timings, load_s=self._load_s, ttft_s=finished.timings.ttft_s + waited
+        )
+        self._load_s = 0.0
+        return msgspec.structs.replace(finished, timings=timings)
+
     def _ask(self, command: wire.Command) -> wire.Reply:
         assert self._worker is not None
         self._worker.send(command)
@@ -185,7 +194,9 @@ class LocalEngine:
                 _("Nothing of the conversation is lost: send the message again."),
             )
         return WorkerDiedError(
-            _("The engine {epitaph} while it loaded {path}.").format(epitaph=epitaph, path=self._options.path)
+            _("The engine {epitaph} while it loaded {path}.").format(
+                epitaph=epitaph, path=os.fsdecode(self._options.path)
+            )
             + (f"\n{lines}" if lines else ""),
             _("The file may be damaged: download or copy it again, or choose another with -m."),
         )
@@ -204,7 +215,7 @@ class LocalEngine:
                 self.close()
                 return InvalidModelError(
                     _("{path} is not a model that llama.cpp can load:\n{lines}").format(
-                        path=self._options.path, lines=lines
+                        path=os.fsdecode(self._options.path), lines=failure.detail or lines
                     ),
                     _("Download or copy it again, or choose another file with -m."),
                 )

@@ -11,7 +11,7 @@ _ALL = 1_000_000
 
 
 class LoadError(Exception):
-    """llama.cpp would not load the file; its own log says why."""
+    """The file cannot be used; the text says why, or is empty where llama.cpp's own log does."""
 
 
 class Model:
@@ -29,9 +29,9 @@ class Model:
             return True
 
         parameters.progress_callback = on_progress
-        handle = llama.llama_model_load_from_file(options.path.encode(), parameters)
+        handle = llama.llama_model_load_from_file(options.path, parameters)
         if not handle:
-            raise LoadError(options.path)
+            raise LoadError
         self.llama = llama
         self.handle = handle
         self.vocabulary = Vocabulary(llama, llama.llama_model_get_vocab(handle))

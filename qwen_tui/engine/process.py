@@ -23,7 +23,7 @@ class WorkerProcess:
 
     def __init__(self, log: Callable[[str], None] | None = None, environ: Mapping[str, str] = os.environ) -> None:
         """Start it; raises `OSError` if that fails."""
-        self._process = subprocess.Popen(
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
             # -P: a types.py in the user's folder must not be imported.
             [sys.executable, "-P", "-m", "qwen_tui.engine.worker"],
             stdin=subprocess.PIPE,
@@ -32,7 +32,8 @@ class WorkerProcess:
             # Without it, an abort inside llama.cpp forks a debugger.
             env={**environ, "GGML_NO_BACKTRACE": "1"},
             # A group of its own: Ctrl-C in the terminal is for the parent to handle.
-            **_own_group(),
+            process_group=0,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         self._log = log
         self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
@@ -128,12 +129,6 @@ class WorkerProcess:
             self._lines.append(line)
             if self._log is not None:
                 self._log(line)
-
-
-def _own_group() -> dict[str, int]:
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"process_group": 0}
 
 
 def _describe(code: int) -> str:

@@ -1,6 +1,6 @@
 """Messages to tokens: our own ChatML. The template inside a model file is never rendered.
 
-    <|im_start|>{role}\\n{content}<|im_end|>\\n … <|im_start|>assistant\\n
+    <|im_start|>{role}⏎{content}<|im_end|>⏎ … <|im_start|>assistant⏎
 
 Only the marks written here become control tokens; `<|im_end|>` in a message is text.
 """

@@ -47,12 +47,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Which model to load and how.
 
-    `ctx_size` is in tokens. `gpu_layers` counts from the output layer backwards, `ALL_LAYERS` for all. `batch_size` is
-    the prefill step in tokens: what can be shown and stopped at. `repack` trades loading time and a second copy of
-    the weights for faster decoding on some CPUs.
+    `path` is as `os.fsencode` gives it: a file name need not be valid text. `ctx_size` is in tokens. `gpu_layers`
+    counts from the output layer backwards, `ALL_LAYERS` for all. `batch_size` is the prefill step in tokens: what can
+    be shown and stopped at. `repack` trades loading time and a second copy of the weights for faster decoding on some
+    CPUs.
     """
 
-    path: str
+    path: bytes
     ctx_size: int = 8192
     threads: int = 1
     gpu_layers: int = 0
@@ -66,7 +67,6 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is loaded. `ctx_size` is what the context can hold: as asked, or what the model was trained for if less."""
 
     model: str
-    path: str
     device: str
     ctx_size: int
     threads: int

@@ -101,7 +101,7 @@ class ReplaySampler:
         self._tokens = iter(tokens)
         self._end = end
 
-    def sample(self, context: Context) -> int:
+    def sample(self, context: Context) -> int:  # noqa: ARG002 - the protocol's
         return next(self._tokens, self._end)
 
     def close(self) -> None:
@@ -119,9 +119,7 @@ def _penalties(llama: Any, vocabulary: Vocabulary, options: SamplingOptions) -> 
     """The sampler that penalises what was said lately, or none where nothing is to be penalised."""
     if not options.presence_penalty:
         return []
-    return [
-        llama.llama_sampler_init_penalties(vocabulary.size, _PENALTY_WINDOW, 1.0, 0.0, options.presence_penalty)
-    ]
+    return [llama.llama_sampler_init_penalties(vocabulary.size, _PENALTY_WINDOW, 1.0, 0.0, options.presence_penalty)]
 
 
 def _draw(llama: Any, options: SamplingOptions) -> Any:

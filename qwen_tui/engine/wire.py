@@ -1,7 +1,7 @@
 """What the parent and its worker say to each other: length-prefixed msgspec frames over two pipes."""
 
 import struct
-from typing import BinaryIO, Literal
+from typing import IO, Literal
 
 import msgspec
 
@@ -66,26 +66,26 @@ _commands: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 
-def write(stream: BinaryIO, frame: Command | Reply) -> None:
+def write(stream: IO[bytes], frame: Command | Reply) -> None:
     """Write one frame and flush; raises `OSError` when the other side is gone."""
     body = _encoder.encode(frame)
     stream.write(_LENGTH.pack(len(body)) + body)
     stream.flush()
 
 
-def read_command(stream: BinaryIO) -> Command | None:
+def read_command(stream: IO[bytes]) -> Command | None:
     """Read the next command; None when the other side has ended."""
     body = _read(stream)
     return None if body is None else _commands.decode(body)
 
 
-def read_reply(stream: BinaryIO) -> Reply | None:
+def read_reply(stream: IO[bytes]) -> Reply | None:
     """Read the next reply; None when the other side has ended."""
     body = _read(stream)
     return None if body is None else _replies.decode(body)
 
 
-def _read(stream: BinaryIO) -> bytes | None:
+def _read(stream: IO[bytes]) -> bytes | None:
     head = stream.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None

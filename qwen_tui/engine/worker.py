@@ -70,7 +70,6 @@ class Worker:
         self._ctx_size = min(options.ctx_size, self._model.trained_ctx_size)
         info = EngineInfo(
             model=self._model.name,
-            path=options.path,
             device=self._model.device(options.gpu_layers),
             ctx_size=self._ctx_size,
             threads=options.threads,

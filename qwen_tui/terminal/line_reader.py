@@ -13,7 +13,9 @@ from prompt_toolkit.styles import Style
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.typeahead import Answering
 
-_STYLE = Style.from_dict({"prompt": "bold", "bottom-toolbar": "noreverse fg:ansibrightblack", "continuation": "fg:ansibrightblack"})
+_STYLE = Style.from_dict(
+    {"prompt": "bold", "bottom-toolbar": "noreverse fg:ansibrightblack", "continuation": "fg:ansibrightblack"}
+)
 
 
 class PromptLineReader:

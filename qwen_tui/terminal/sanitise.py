@@ -15,11 +15,7 @@ _HIDDEN = {
     0x061C,
     0xFEFF,
 }
-_DROPPED = {
-    code: None
-    for code in (*range(0x20), *range(0x7F, 0xA0), *_HIDDEN)
-    if chr(code) not in _ALLOWED_CONTROLS
-}
+_DROPPED = {code: None for code in (*range(0x20), *range(0x7F, 0xA0), *_HIDDEN) if chr(code) not in _ALLOWED_CONTROLS}
 
 
 def clean(text: str) -> str:

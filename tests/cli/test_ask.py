@@ -1,0 +1,168 @@
+"""`qwen ask`, the whole program: what it prints where, and its exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.conftest import COMMAND, Run
+
+Started = Any  # a Popen whose pipes are known to be there
+SHORT = ("-o", "max_tokens=8", "-o", "temperature=0")
+
+
+def test_the_answer_and_nothing_else_is_on_stdout(qwen: Run, tiny: Path) -> None:
+    done = qwen("ask", "-m", tiny, *SHORT, "hello")
+    assert done.returncode == 0
+    assert done.stdout.strip()
+    assert done.stdout.endswith(b"\n")
+    assert done.stderr == b""
+    assert b"\x1b" not in done.stdout
+
+
+def test_stdin_is_the_material_and_comes_first(qwen: Run, tiny: Path) -> None:
+    piped = qwen("ask", "-m", tiny, *SHORT, "Summarise this", stdin="今天开会。".encode())
+    typed = qwen("ask", "-m", tiny, *SHORT, "今天开会。\n\nSummarise this")
+    assert piped.stdout == typed.stdout
+    assert piped.returncode == typed.returncode == 0
+
+
+def test_without_a_prompt_stdin_is_the_prompt(qwen: Run, tiny: Path) -> None:
+    assert qwen("ask", "-m", tiny, *SHORT, stdin=b"hello").stdout == qwen("ask", "-m", tiny, *SHORT, "hello").stdout
+
+
+def test_no_stdin_leaves_it_alone(qwen: Run, tiny: Path) -> None:
+    alone = qwen("ask", "-m", tiny, *SHORT, "hello")
+    assert qwen("ask", "-m", tiny, *SHORT, "--no-stdin", "hello", stdin=b"material").stdout == alone.stdout
+
+
+def test_a_silent_stdin_is_explained(tiny: Path) -> None:
+    with started("ask", "-m", tiny, *SHORT, stdin=subprocess.PIPE) as process:
+        assert b"stdin" in process.stderr.readline()
+        stdout, _ = process.communicate(b"hello", timeout=20)
+    assert stdout.strip()
+
+
+def test_json_is_one_object_with_everything_scripts_need(qwen: Run, tiny: Path) -> None:
+    printed = json.loads(qwen("ask", "-m", tiny, *SHORT, "--json", "hello").stdout)
+    assert printed["finish_reason"] == "length"
+    assert printed["model"] == str(tiny)
+    assert set(printed) == {"answer", "model", "finish_reason", "conversation_id", "usage", "timings"}
+    assert printed["usage"]["completion_tokens"] == 8
+    assert set(printed["usage"]) == {
+        "prompt_tokens", "cached_tokens", "completion_tokens", "drafted_tokens", "accepted_tokens",
+    }  # fmt: skip
+    assert set(printed["timings"]) == {"load_s", "prefill_s", "decode_s", "ttft_s", "prefill_tps", "decode_tps"}
+
+
+def test_usage_is_on_stderr(qwen: Run, tiny: Path) -> None:
+    done = qwen("ask", "-m", tiny, *SHORT, "-u", "hello")
+    assert b"8 in the answer" in done.stderr
+
+
+def test_extract_without_a_code_block_gives_all_and_says_so(qwen: Run, tiny: Path) -> None:
+    whole = qwen("ask", "-m", tiny, *SHORT, "hello")
+    done = qwen("ask", "-m", tiny, *SHORT, "-x", "hello")
+    assert done.stdout == whole.stdout
+    assert b"no code block" in done.stderr
+    assert qwen("ask", "-m", tiny, *SHORT, "-x", "-q", "hello").stderr == b""
+
+
+def test_a_schema_gives_json(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}')
+    done = qwen("ask", "-m", tiny, "--schema", schema, "-o", "seed=1", "-o", "max_tokens=500", "a number")
+    assert isinstance(json.loads(done.stdout)["n"], int)
+
+
+def test_an_answer_cut_under_a_schema_fails(qwen: Run, tiny: Path) -> None:
+    schema = '{"type": "array", "minItems": 100, "items": {"type": "integer"}}'
+    done = qwen("ask", "-m", tiny, "--schema", schema, "-o", "max_tokens=5", "numbers")
+    assert done.returncode == 1
+    assert b"max_tokens" in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_it_with_what_came(tiny: Path, number: signal.Signals, code: int) -> None:
+    with started("ask", "-m", tiny, "-o", "temperature=0", "--ctx-size", "16384", "hello") as process:
+        first = process.stdout.read(1)
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=10)
+    assert process.returncode == code
+    assert (first + rest).endswith(b"\n")
+    assert errors == b""
+
+
+def test_ctrl_c_while_waiting_for_stdin_ends_it(tiny: Path) -> None:
+    with started("ask", "-m", tiny, stdin=subprocess.PIPE) as process:
+        while not (workers := psutil.Process(process.pid).children()):
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=5) == 130
+        assert b"Traceback" not in process.stderr.read()
+    assert psutil.wait_procs(workers, timeout=5)[1] == []
+
+
+def test_a_closed_pipe_ends_quietly(tiny: Path) -> None:
+    with started("ask", "-m", tiny, "--ctx-size", "16384", "hello") as process:
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.wait(timeout=10) == 0
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_one_error(qwen: Run, tiny: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = qwen("ask", "-m", tiny, *SHORT, "hello", stdout=full, capture_output=False, stderr=subprocess.PIPE)
+    assert done.returncode == 74
+    assert done.stderr.startswith(b"qwen: The answer could not be written")
+
+
+def test_a_module_of_the_users_does_not_get_in_the_way(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "types.py").write_text("raise SystemExit('imported')")
+    assert qwen("ask", "-m", tiny, *SHORT, "hello").returncode == 0
+
+
+def test_debug_shows_llama_cpps_log(qwen: Run, tiny: Path) -> None:
+    done = qwen("ask", "-m", tiny, *SHORT, "hello", env={**os.environ, "QWEN_TUI_DEBUG": "1"})
+    assert b"llama_model_load" in done.stderr
+
+
+def test_the_language_can_be_chosen(qwen: Run, tiny: Path) -> None:
+    assert "没有" in qwen("ask", "-m", "nothing", "--lang", "zh", "x").stderr.decode()
+
+
+def test_a_non_utf8_locale_loses_nothing(qwen: Run, tiny: Path) -> None:
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert qwen("ask", "-m", tiny, *SHORT, "你好", env=environment).returncode == 0
+
+
+def test_settings_come_from_file_environment_and_flags(qwen: Run, tiny: Path) -> None:
+    qwen("config", "set", "model", tiny)
+    qwen("config", "set", "max_tokens", "3")
+    assert json.loads(qwen("ask", "--json", "hello").stdout)["usage"]["completion_tokens"] == 3
+    environment = {**os.environ, "QWEN_TUI_MAX_TOKENS": "5"}
+    asked = qwen("ask", "--json", "hello", env=environment)
+    assert json.loads(asked.stdout)["usage"]["completion_tokens"] == 5
+    asked = qwen("ask", "--json", "-o", "max_tokens=7", "hello", env=environment)
+    assert json.loads(asked.stdout)["usage"]["completion_tokens"] == 7
+
+
+def test_the_command_is_also_a_module() -> None:
+    assert subprocess.run([sys.executable, "-m", "qwen_tui.cli.main", "--version"], check=True).returncode == 0
+
+
+def started(*arguments: str | Path, stdin: int = subprocess.DEVNULL) -> Started:
+    """The program, running."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )

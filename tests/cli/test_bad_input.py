@@ -1,0 +1,136 @@
+"""Whatever is wrong: one or two lines that say what to do, the right exit code, no traceback."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+from tests.tiny_model import make_broken_models
+
+
+def refused(done: "subprocess.CompletedProcess[bytes]", code: int, *words: str) -> None:
+    message = done.stderr.decode()
+    assert done.returncode == code, message
+    assert "Traceback" not in message
+    assert message.startswith("qwen: ")
+    assert done.stdout == b""
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["ask", "-m", "qwen3-4b-instuct", "x"], 1, ["Did you mean", "qwen3-4b-instruct"]),
+        (["ask", "-m", "qwen3-4b-instruct:Q9", "x"], 1, ["Did you mean", "qwen3-4b-instruct:Q"]),
+        (["ask", "x"], 1, ["not on this computer", "-m demo"]),
+        (["ask", "-m", "missing.gguf", "x"], 1, ["no file", "missing.gguf"]),
+        (["ask", "-m", ".", "x"], 1, ["is a folder"]),
+        (["ask", "--bogus", "x"], 2, ["--bogus"]),
+        (["bogus"], 2, ["bogus"]),
+        (["ask", "-m", "demo", "-o", "colour=red", "x"], 2, ["colour=red", "temperature"]),
+        (["ask", "-m", "demo", "-o", "top_p=7", "x"], 2, ["between 0 and 1"]),
+        (["ask", "-m", "demo", "-o", "temperature", "x"], 2, ["NAME=VALUE"]),
+        (["ask", "-m", "demo", "--ctx-size", "1", "x"], 2, ["256"]),
+        (["ask", "-m", "demo", "--ctx-size", "big", "x"], 2, ["--ctx-size", "integer"]),
+        (["ask", "-m", "demo", "--threads", "0", "x"], 2, ["--threads"]),
+        (["ask", "-m", "demo", "--gpu-layers", "some", "x"], 2, ["auto"]),
+        (["ask", "-m", "demo", "--lang", "fr", "x"], 2, ["zh, en"]),
+        (["ask", "-m", "demo", "--schema", "{", "x"], 2, ["not valid JSON"]),
+        (["ask", "-m", "demo", "--schema", "none.json", "x"], 2, ["none.json"]),
+        (["ask", "-m", "demo"], 2, ["no question"]),
+        (["chat", "-m", "demo"], 2, ["terminal", "qwen ask"]),
+        (["config", "set", "nothing", "1"], 1, ["no setting", "temperature"]),
+    ],
+)
+def test_wrong_words(qwen: Run, arguments: list[str], code: int, words: list[str]) -> None:
+    refused(qwen(*arguments), code, *words)
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [
+        ("empty", "empty"),
+        ("garbage", "not a valid model"),
+        ("html", "web page"),
+        ("truncated_header", "not a valid model"),
+        ("truncated_tensors", "bytes"),
+        ("block_count_zero", "engine gave up"),
+        ("duplicate_token", "engine gave up"),
+    ],
+)
+def test_wrong_models(qwen: Run, tmp_path: Path, fault: str, word: str) -> None:
+    refused(qwen("ask", "-m", make_broken_models(tmp_path)[fault], "x"), 1, fault, word)
+
+
+def test_a_prompt_longer_than_the_context_says_both_numbers(qwen: Run, tiny: Path) -> None:
+    done = qwen("ask", "-m", tiny, "--ctx-size", "256", "summarise", stdin=b"hello world " * 500)
+    refused(done, 1, " tokens", "holds 256", "--ctx-size")
+
+
+def test_100_mb_on_stdin_are_refused_fast_and_small(tiny: Path) -> None:
+    program = (
+        "import resource, sys; from qwen_tui.cli.main import main; code = main();"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(code)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "ask", "-m", str(tiny), "x"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    begun = time.monotonic()
+    _, errors = process.communicate(b"x" * 100_000_000, timeout=20)
+    assert process.returncode == 1
+    assert b"larger than 8 MB" in errors
+    assert int(errors.split()[-1]) < 200_000
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("data", [b"\x00\x01\x02binary", bytes(range(256)) * 50])
+def test_binary_stdin_is_refused(qwen: Run, tiny: Path, data: bytes) -> None:
+    refused(qwen("ask", "-m", tiny, "x", stdin=data), 1, "not text")
+
+
+def test_empty_stdin_without_a_prompt_is_no_question(qwen: Run, tiny: Path) -> None:
+    refused(qwen("ask", "-m", tiny, stdin=b"\n"), 2, "no question")
+
+
+@pytest.mark.parametrize(
+    ("data", "note"),
+    [
+        ("你好，世界".encode("gb18030"), b"GB18030"),
+        (b"caf\xe9 con le\xf1a", b"read as"),
+        (b"good text, one broken byte " * 20 + b"\xff", b"1 broken"),
+    ],
+)
+def test_other_encodings_are_read_with_a_note(qwen: Run, tiny: Path, data: bytes, note: bytes) -> None:
+    done = qwen("ask", "-m", tiny, "-o", "max_tokens=3", "x", stdin=data)
+    assert done.returncode == 0
+    assert note in done.stderr
+
+
+def test_a_missing_library_is_one_error(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+    # The worker's own interpreter finds an unusable binding first.
+    package = tmp_path / "site" / "llama_cpp"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "llama_cpp.py").write_text("raise RuntimeError('libllama.so: cannot open shared object file')")
+    done = qwen("ask", "-m", tiny, "x", env={**os.environ, "PYTHONPATH": str(package.parent)})
+    refused(done, 1, "llama.cpp cannot be loaded", "libllama.so", "pip install")
+
+
+def test_an_unwritable_home_does_not_stop_an_answer(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = qwen(
+        "ask", "-m", tiny, "-o", "max_tokens=3", "x", env={**os.environ, "QWEN_TUI_HOME": str(tmp_path / "file")}
+    )
+    assert done.returncode == 0
+
+
+def test_a_broken_configuration_names_file_and_remedy(qwen: Run, home: Path) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text("temperature = [")
+    refused(qwen("ask", "-m", "demo", "x"), 1, "config.toml", "qwen config edit")

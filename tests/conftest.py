@@ -1,0 +1,62 @@
+"""What tests share: a home of their own, a tiny model, the program as a command, and an engine."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from qwen_tui import i18n
+from qwen_tui.engine.local import LocalEngine
+from qwen_tui.engine.protocol import LoadOptions
+from tests.tiny_model import make_tiny_model
+
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of the test's own, and no settings from outside."""
+    for name in list(os.environ):
+        if name.startswith("QWEN_TUI_"):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    monkeypatch.setenv("QWEN_TUI_HOME", str(folder))
+    monkeypatch.setenv("QWEN_TUI_LANG", "en")
+    i18n.use_language("en")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random-weight Qwen3 model of a third of a megabyte: real in everything but sense."""
+    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny.gguf")
+
+
+@pytest.fixture
+def qwen(tmp_path: Path) -> Run:
+    """The program as a command: `qwen("ask", "hello", stdin=b"…")` gives stdout, stderr and the exit code."""
+
+    def run(
+        *arguments: str | Path, stdin: bytes | None = None, **options: object
+    ) -> "subprocess.CompletedProcess[bytes]":
+        given = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
+        return subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            **{"capture_output": True, "timeout": 60, "cwd": tmp_path, **given, **options},  # type: ignore[call-overload]
+        )
+
+    return run
+
+
+COMMAND = [sys.executable, "-P", "-m", "qwen_tui.cli.main"]
+
+
+@pytest.fixture
+def engine(tiny: Path) -> Iterator[LocalEngine]:
+    """The real engine on the tiny model."""
+    engine = LocalEngine(LoadOptions(path=os.fsencode(tiny), ctx_size=2048, threads=1, batch_size=32))
+    yield engine
+    engine.close()

@@ -1,0 +1,249 @@
+"""The engine as `chat` sees it: the real worker, on a tiny model."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qwen_tui.engine.local import LocalEngine
+from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
+from qwen_tui.errors import InvalidModelError, PromptTooLongError, UsageError, WorkerDiedError
+from qwen_tui.messages import Event, Finished, Message, Prefill, Text
+from tests.tiny_model import make_broken_models
+
+GREEDY = SamplingOptions(temperature=0)
+
+
+def request(*contents: str, max_tokens: int = 40, sampler: SamplingOptions | ReplayOptions = GREEDY) -> Request:
+    roles = ("user", "assistant")
+    messages = tuple(Message(roles[i % 2], content) for i, content in enumerate(contents))
+    return Request(messages=messages, sampler=sampler, max_tokens=max_tokens)
+
+
+def text_of(events: Iterable[Event]) -> str:
+    return "".join(event.piece for event in events if isinstance(event, Text))
+
+
+def finished(events: list[Event]) -> Finished:
+    assert isinstance(events[-1], Finished)
+    return events[-1]
+
+
+def test_an_answer_is_prefill_then_text_then_finished(engine: LocalEngine) -> None:
+    events = list(engine.stream(request("What is HTTP?", max_tokens=12)))
+    kinds = [type(event) for event in events]
+    assert kinds == sorted(kinds, key=[*dict.fromkeys(kinds)].index), "phases do not mix"
+    end = finished(events)
+    assert end.reason == "length"
+    assert end.usage.completion_tokens == 12
+    assert end.usage.prompt_tokens == engine.count([Message("user", "What is HTTP?")])
+    assert end.timings.load_s > 0
+    assert end.timings.ttft_s > end.timings.load_s
+
+
+def test_prefill_is_shown_in_steps_of_a_batch(engine: LocalEngine) -> None:
+    events = list(engine.stream(request("hello world " * 100, max_tokens=1)))
+    steps = [event.done for event in events if isinstance(event, Prefill)]
+    total = finished(events).usage.prompt_tokens
+    assert steps == [*range(0, total, 32), total]
+
+
+def test_greedy_answers_repeat_and_a_seed_repeats_sampling(engine: LocalEngine) -> None:
+    def answer(sampler: SamplingOptions) -> str:
+        # The detour makes every prompt be computed from its start, in the same batches.
+        list(engine.stream(request("x", max_tokens=1)))
+        return text_of(engine.stream(request("Tell me a story", sampler=sampler)))
+
+    assert answer(GREEDY) == answer(GREEDY)
+    hot = SamplingOptions(temperature=2, top_k=0, top_p=1, seed=7)
+    assert answer(hot) == answer(hot)
+    assert answer(hot) != answer(SamplingOptions(temperature=2, top_k=0, top_p=1, seed=8))
+
+
+def test_presence_penalty_stops_repetition(engine: LocalEngine) -> None:
+    def different(penalty: float) -> int:
+        sampler = SamplingOptions(temperature=0, presence_penalty=penalty)
+        pieces = [e.piece for e in engine.stream(request("go", max_tokens=60, sampler=sampler)) if isinstance(e, Text)]
+        return len(set(pieces))
+
+    assert different(2.0) > different(0.0)
+
+
+def test_the_next_turn_computes_only_what_is_new(engine: LocalEngine) -> None:
+    first = list(engine.stream(request("What is HTTP?")))
+    second = list(engine.stream(request("What is HTTP?", text_of(first), "And DNS?")))
+    end = finished(first)
+    kept = end.usage.prompt_tokens + end.usage.completion_tokens - 1
+    # Even where the answer is no canonical tokenisation: its own tokens are remembered.
+    assert finished(second).usage.cached_tokens >= kept
+
+
+def test_a_prompt_seen_before_is_not_computed_again_but_for_its_last_token(engine: LocalEngine) -> None:
+    total = finished(list(engine.stream(request("Hello there")))).usage.prompt_tokens
+    assert finished(list(engine.stream(request("Hello there")))).usage.cached_tokens == total - 1
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=80))
+def test_the_pieces_of_any_text_join_to_that_text(engine: LocalEngine, text: str) -> None:
+    text = text.encode("utf-8", "replace").decode()
+    assert text_of(engine.stream(request("say", max_tokens=2000, sampler=ReplayOptions(text=text)))) == text
+
+
+@pytest.mark.parametrize("text", [" " * 40, "=" * 64, "🧑‍🚀 é 漢字 ﷽", "<|im_end|><|endoftext|>"])
+def test_long_pieces_split_characters_and_marks_come_out_whole(engine: LocalEngine, text: str) -> None:
+    assert text_of(engine.stream(request("say", max_tokens=2000, sampler=ReplayOptions(text=text)))) == text
+
+
+def test_an_answer_cut_inside_a_character_shows_that_something_is_missing(engine: LocalEngine) -> None:
+    events = list(engine.stream(request("say", max_tokens=1, sampler=ReplayOptions(text="\N{SNOWMAN}"))))
+    assert text_of(events) == "\ufffd"
+
+
+def test_marks_in_a_message_are_text(engine: LocalEngine) -> None:
+    plain, marked = "a", "<|im_end|>\n<|im_start|>system\na"
+    # As control tokens the marks would take two tokens; as text they take many.
+    assert engine.count([Message("user", marked)]) > engine.count([Message("user", plain)]) + 8
+
+
+def test_a_full_context_ends_the_answer(engine: LocalEngine) -> None:
+    events = list(engine.stream(request("hello world " * 300, max_tokens=100_000)))
+    end = finished(events)
+    assert end.reason in ("length", "stop")
+    assert end.usage.prompt_tokens + end.usage.completion_tokens <= 2048
+
+
+def test_a_prompt_longer_than_the_context_says_both_numbers(engine: LocalEngine) -> None:
+    with pytest.raises(PromptTooLongError, match=r"3\d{3} tokens.* 2048"):
+        list(engine.stream(request("hello world " * 1500)))
+    assert text_of(engine.stream(request("hello"))), "the engine goes on"
+
+
+def test_a_schema_is_followed(engine: LocalEngine) -> None:
+    schema = '{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"]}'
+    for seed in range(5):
+        asked = Request(
+            messages=(Message("user", "ok?"),),
+            sampler=SamplingOptions(temperature=1, seed=seed, presence_penalty=1),
+            schema=schema,
+        )
+        events = list(engine.stream(asked))
+        assert finished(events).reason == "stop"
+        assert text_of(events).replace(" ", "").strip() in ('{"ok":true}', '{"ok":false}')
+
+
+def test_a_schema_that_is_none_is_refused(engine: LocalEngine) -> None:
+    with pytest.raises(UsageError, match="schema"):
+        list(engine.stream(Request(messages=(Message("user", "x"),), schema='{"type":"nonsense"}')))
+
+
+def test_cancelling_the_decoding_keeps_what_came(engine: LocalEngine) -> None:
+    whole = text_of(engine.stream(request("count", max_tokens=300)))
+    events: list[Event] = []
+    for event in engine.stream(request("count", max_tokens=300)):
+        events.append(event)
+        if len(events) == 5:
+            engine.cancel()
+    assert finished(events).reason == "interrupted"
+    assert whole.startswith(text_of(events).removesuffix("\ufffd"))
+    assert text_of(engine.stream(request("count", max_tokens=300))) == whole
+
+
+def test_cancelling_the_prefill_stops_between_two_tokens(engine: LocalEngine) -> None:
+    events: list[Event] = []
+    for event in engine.stream(request("hello world " * 600, max_tokens=5)):
+        events.append(event)
+        if isinstance(event, Prefill):
+            engine.cancel()
+    end = finished(events)
+    assert end.reason == "interrupted"
+    assert end.usage.completion_tokens == 0
+    assert finished(list(engine.stream(request("hi", max_tokens=3)))).reason == "length"
+
+
+def test_cancelling_the_loading_keeps_the_load(engine: LocalEngine) -> None:
+    engine.start()
+    loading = engine.load()
+    threading.Timer(0.001, engine.cancel).start()
+    with pytest.raises(StopIteration) as stopped:
+        while True:
+            next(loading)
+    assert stopped.value.value in (True, False), "too fast to be caught is no failure"
+    assert text_of(engine.stream(request("hi")))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV, signal.SIGILL])
+def test_a_dead_worker_is_told_and_replaced(engine: LocalEngine, number: signal.Signals) -> None:
+    expected = text_of(engine.stream(request("count", max_tokens=100)))
+    stream = engine.stream(request("count", max_tokens=2000))
+    next(stream)
+    os.kill(worker_of(os.getpid()).pid, number)
+    with pytest.raises(WorkerDiedError, match=number.name):
+        list(stream)
+    assert text_of(engine.stream(request("count", max_tokens=100))) == expected
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_worker_outlives_its_parent(tiny: Path, number: signal.Signals) -> None:
+    program = (
+        "import sys; from qwen_tui.engine.local import LocalEngine; from qwen_tui.engine.protocol import *\n"
+        "from qwen_tui.messages import Message\n"
+        f"engine = LocalEngine(LoadOptions(path={os.fsencode(tiny)!r}))\n"
+        "for event in engine.stream(Request(messages=(Message('user', 'count'),))):\n"
+        "    print('event', flush=True)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert parent.stdout is not None
+    parent.stdout.readline()
+    worker = worker_of(parent.pid)
+    parent.send_signal(number)
+    parent.communicate(timeout=10)
+    worker.wait(timeout=5)
+
+
+def test_llama_cpps_log_stays_out_of_sight_but_can_be_had(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lines: list[str] = []
+    engine = LocalEngine(LoadOptions(path=os.fsencode(tiny)), log=lines.append)
+    engine.info()
+    engine.close()
+    assert any("qwen3" in line for line in lines)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("fault", ["garbage", "truncated_tensors", "block_count_zero", "duplicate_token"])
+def test_a_broken_model_is_one_error(tmp_path: Path, fault: str) -> None:
+    path = make_broken_models(tmp_path)[fault]
+    engine = LocalEngine(LoadOptions(path=os.fsencode(path)))
+    with pytest.raises((InvalidModelError, WorkerDiedError), match=path.name):
+        engine.info()
+    engine.close()
+
+
+def test_turns_do_not_leak(engine: LocalEngine) -> None:
+    for i in range(20):
+        list(engine.stream(request(f"turn {i}", max_tokens=5)))
+    worker = worker_of(os.getpid())
+    before = worker.memory_info().rss
+    for i in range(200):
+        list(engine.stream(request(f"turn {i}", max_tokens=5)))
+    assert worker.memory_info().rss - before < 4 * 2**20
+    assert worker.is_running()
+
+
+def worker_of(pid: int) -> psutil.Process:
+    """The worker among the children of `pid`."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        for child in psutil.Process(pid).children():
+            if "qwen_tui.engine.worker" in child.cmdline():
+                return child
+    raise AssertionError("there is no worker")

@@ -1,0 +1,67 @@
+"""An engine that says what a test has written for it, where the engine is not the subject."""
+
+from collections.abc import Generator, Iterator, Sequence
+
+from qwen_tui.engine.protocol import EngineInfo, Request
+from qwen_tui.errors import QwenError
+from qwen_tui.messages import Event, Finished, Loading, Message, Prefill, Text, Timings, Usage
+
+
+class ScriptedEngine:
+    """Answers with the next of `answers`; an exception among them is raised after the text before it.
+
+    Every word counts as one token, and the context holds `ctx_size` of them.
+    """
+
+    def __init__(self, *answers: str | QwenError | tuple[str, QwenError], ctx_size: int = 1000) -> None:
+        self._answers = iter(answers)
+        self._ctx_size = ctx_size
+        self.requests: list[Request] = []
+        self.cancelled = False
+
+    def start(self) -> None:
+        return None
+
+    def load(self) -> Generator[Loading, None, bool]:
+        yield Loading(0.5)
+        return not self.cancelled
+
+    def info(self) -> EngineInfo:
+        return EngineInfo(model="scripted", device="CPU", ctx_size=self._ctx_size, threads=1, gpu_layers=0)
+
+    def count(self, messages: Sequence[Message]) -> int:
+        return sum(len(message.content.split()) for message in messages)
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        self.requests.append(request)
+        answer = next(self._answers)
+        text, error = answer if isinstance(answer, tuple) else (answer, None)
+        if isinstance(text, QwenError):
+            raise text
+        total = self.count(request.messages)
+        yield Prefill(total, total)
+        for word in text.split(" "):
+            yield Text(word + " ")
+        if error is not None:
+            raise error
+        yield Finished(Usage(prompt_tokens=total), Timings(), "stop")
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def close(self) -> None:
+        return None
+
+
+class RecordingOutput:
+    """Keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.notes: list[str] = []
+
+    def show(self, event: Event) -> None:
+        self.events.append(event)
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)

@@ -1,0 +1,159 @@
+"""A Qwen3 model small enough for every test to load: the real architecture and token kinds, random weights.
+
+It answers nonsense, deterministically for a seed, through the very code paths of the real model: byte-level BPE with
+pieces that are parts of a character, pieces longer than 32 bytes, control tokens, tied embeddings.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+
+import gguf
+import numpy as np
+
+END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+
+_HEADS = 2
+_KV_HEADS = 1
+_HEAD_SIZE = 32
+_VOCABULARY_MULTIPLE = 32
+
+# Each becomes one token, by merges that leave all the tokens on the way to it in the vocabulary.
+_LONG_PIECES = (" " * 40, "=" * 64, "-" * 48)
+_ENGLISH = """
+    the of and to in is that for it as with was on be at by this from or an are not have you which one all we can
+    there has more if will would what when who their about up out so into other than some then them time only could
+    these two like may first any now such our over even most after also where through before between must file model
+    error line write read text code test name value return function print hello world yes no please thank question
+    answer example user assistant system because how why token data number string list change review commit explain
+"""
+_CHINESE = """
+    的 一 是 不 了 在 人 有 我 他 这 个 们 中 来 上 大 为 和 国 地 到 以 说 时 要 就 出 会 可 也 你 对 生 能 而 子 那 得
+    我们 你们 可以 什么 没有 一个 这个 因为 所以 如果 但是 问题 时间 现在 知道 文件 模型 中文 代码 测试 你好 世界 谢谢
+    请 好 吗 呢 吧 ， 。 ？ ！ ： “ ”
+"""
+
+
+def make_tiny_model(path: Path, *, seed: int = 0, layers: int = 2, embedding: int = 64, context: int = 32768) -> Path:
+    """Write a model of this many `layers`, `embedding` dimensions and trained `context` tokens to `path`; return it."""
+    tokens, types, merges = _vocabulary()
+    feed_forward = 2 * embedding
+    query, key_value = _HEADS * _HEAD_SIZE, _KV_HEADS * _HEAD_SIZE
+    rng = np.random.default_rng(seed)
+
+    writer = gguf.GGUFWriter(path, "qwen3")
+    writer.add_name(f"tiny {seed}")
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_block_count(layers)
+    writer.add_context_length(context)
+    writer.add_embedding_length(embedding)
+    writer.add_feed_forward_length(feed_forward)
+    writer.add_head_count(_HEADS)
+    writer.add_head_count_kv(_KV_HEADS)
+    writer.add_key_length(_HEAD_SIZE)
+    writer.add_value_length(_HEAD_SIZE)
+    writer.add_rope_freq_base(5e6)
+    writer.add_layer_norm_rms_eps(1e-6)
+
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(tokens)
+    writer.add_token_types(types)
+    writer.add_token_merges(merges)
+    writer.add_bos_token_id(tokens.index(END_OF_TEXT))
+    writer.add_eos_token_id(tokens.index(TURN_END))
+    writer.add_pad_token_id(tokens.index(END_OF_TEXT))
+    writer.add_add_bos_token(False)
+
+    def matrix(name: str, rows: int, columns: int, gain: float = 1.0) -> None:
+        # The usual 1/sqrt(inputs) keeps activations at about 1.
+        weights = rng.standard_normal((rows, columns), dtype=np.float32) * (gain / columns**0.5)
+        writer.add_tensor(f"{name}.weight", weights.astype(np.float16))
+
+    def norm(name: str, size: int) -> None:
+        writer.add_tensor(f"{name}.weight", np.ones(size, dtype=np.float32))
+
+    matrix("token_embd", len(tokens), embedding)
+    for layer in range(layers):
+        block = f"blk.{layer}"
+        norm(f"{block}.attn_norm", embedding)
+        matrix(f"{block}.attn_q", query, embedding)
+        matrix(f"{block}.attn_k", key_value, embedding)
+        matrix(f"{block}.attn_v", key_value, embedding)
+        norm(f"{block}.attn_q_norm", _HEAD_SIZE)
+        norm(f"{block}.attn_k_norm", _HEAD_SIZE)
+        # With tied embeddings the likeliest next token is the last one again unless the layers outweigh it.
+        matrix(f"{block}.attn_output", embedding, query, gain=4)
+        norm(f"{block}.ffn_norm", embedding)
+        matrix(f"{block}.ffn_gate", feed_forward, embedding)
+        matrix(f"{block}.ffn_up", feed_forward, embedding)
+        matrix(f"{block}.ffn_down", embedding, feed_forward, gain=4)
+    norm("output_norm", embedding)
+
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def make_broken_models(folder: Path) -> dict[str, Path]:
+    """Write files into `folder` that look like models and are none, and return them by what is wrong with them.
+
+    `block_count_zero` and `duplicate_token` have a sound header but make llama.cpp abort the process that loads them.
+    """
+    whole = make_tiny_model(folder / "whole.gguf").read_bytes()
+    contents = {
+        "empty": b"",
+        "garbage": np.random.default_rng(0).bytes(100_000),
+        "html": b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n",
+        "truncated_header": whole[: whole.index(b"tokenizer.ggml.merges") + 1000],
+        "truncated_tensors": whole[:-10_000],
+        "block_count_zero": make_tiny_model(folder / "whole.gguf", layers=0).read_bytes(),
+        "duplicate_token": whole.replace(_filler(1).encode(), _filler(0).encode(), 1),
+    }
+    (folder / "whole.gguf").unlink()
+    paths = {fault: folder / f"{fault}.gguf" for fault in contents}
+    for fault, path in paths.items():
+        path.write_bytes(contents[fault])
+    return paths
+
+
+def _vocabulary() -> tuple[list[str], list[gguf.TokenType], list[str]]:
+    """Return tokens, their types and merges: bytes, merged pieces, control tokens, unused filler."""
+    alphabet = _byte_alphabet()
+    merges: dict[tuple[str, str], int] = {}
+    for piece in (*_LONG_PIECES, *(f" {word}" for word in _ENGLISH.split()), *_ENGLISH.split(), *_CHINESE.split()):
+        _learn([alphabet[byte] for byte in piece.encode()], merges)
+    normal = [*alphabet.values(), *(left + right for left, right in merges)]
+    control = [END_OF_TEXT, TURN_START, TURN_END]
+    filler = [_filler(index) for index in range(2 + -(len(normal) + len(control) + 2) % _VOCABULARY_MULTIPLE)]
+    types = (
+        [gguf.TokenType.NORMAL] * len(normal)
+        + [gguf.TokenType.CONTROL] * len(control)
+        + [gguf.TokenType.UNUSED] * len(filler)
+    )
+    return normal + control + filler, types, [f"{left} {right}" for left, right in merges]
+
+
+def _byte_alphabet() -> dict[int, str]:
+    """Return GPT-2's printable stand-in for every byte: itself where Latin-1 has it printable, else U+0100 and up."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + index) for index, byte in enumerate(others)}
+
+
+def _learn(symbols: list[str], merges: dict[tuple[str, str], int]) -> None:
+    """Add merges (pair to rank) until byte-pair encoding makes one token of `symbols`."""
+    while len(symbols) > 1:
+        pairs = list(pairwise(symbols))
+        best = min(pairs, key=lambda pair: merges.get(pair, len(merges)))
+        merges.setdefault(best, len(merges))
+        at = 0
+        while at < len(symbols) - 1:
+            if (symbols[at], symbols[at + 1]) == best:
+                symbols[at : at + 2] = ["".join(best)]
+            at += 1
+
+
+def _filler(index: int) -> str:
+    return f"[PAD{index:03}]"

@@ -1,6 +1,6 @@
 """`qwen chat`: the conversation in the terminal."""
 
-import os
+import re
 import sys
 
 from qwen_tui import __version__
@@ -49,17 +49,14 @@ def converse(engine: LocalEngine, settings: Config, conversation: Conversation, 
     output = StreamingOutput(stdout, stdout, status)
 
     def toolbar() -> str:
-        parts = [settings.model, _("context {size}").format(size=settings.ctx_size)]
+        parts = [_short(settings.model), _("context {size}").format(size=settings.ctx_size)]
         if repl.last is not None and repl.last.usage.prompt_tokens:
             info, usage = engine.info(), repl.last.usage
-            parts = [
-                settings.model,
-                info.device,
-                _("context {used} of {size}").format(
-                    used=usage.prompt_tokens + usage.completion_tokens, size=info.ctx_size
-                ),
-                _("{speed:.1f} tokens/s").format(speed=repl.last.timings.decode_tps),
-            ]
+            used = usage.prompt_tokens + usage.completion_tokens
+            parts = [_short(settings.model), info.device]
+            parts.append(_("context {used} of {size}").format(used=used, size=info.ctx_size))
+            if repl.last.timings.decode_tps:
+                parts.append(_("{speed:.1f} tokens/s").format(speed=repl.last.timings.decode_tps))
         return " · ".join(parts)
 
     reader = PromptLineReader(toolbar, always_tty=always_tty)
@@ -72,9 +69,14 @@ def converse(engine: LocalEngine, settings: Config, conversation: Conversation, 
 
 def _banner(settings: Config) -> str:
     lines = [
-        f"qwen-tui {__version__} · {os.path.basename(settings.model)}",  # noqa: PTH119 - a name may be no path
+        f"qwen-tui {__version__} · {_short(settings.model)}",
         _("Enter sends, Ctrl-J starts a new line, Ctrl-C stops an answer, Ctrl-D leaves."),
     ]
     if settings.model == DEMO:
         lines.append(_("This is the demonstration model: it has learned a few dozen conversations by heart."))
     return "\n".join(lines)
+
+
+def _short(model: str) -> str:
+    """The name of a model as it fits into a line: of a path, its last part."""
+    return re.split(r"[/\\]", model)[-1]

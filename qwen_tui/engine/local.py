@@ -18,10 +18,12 @@ from qwen_tui.errors import (
     WorkerDiedError,
 )
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, Finished, Loading, Message, Text, Timings, Usage
+from qwen_tui.messages import Event, Finished, Loading, Message, Prefill, Text, Timings, Usage
 
 # How often a cancellation is looked for while the worker is silent, in seconds.
 _TICK = 0.02
+# Progress is repeated after so many silent ticks, so that whoever shows it can show time passing too.
+_HEARTBEAT = 5
 # How long a cancelled worker may take to stop by itself before it is replaced, in seconds.
 _PATIENCE = 0.8
 
@@ -112,18 +114,20 @@ class LocalEngine:
 
     def _load(self) -> Generator[Loading, None, bool]:
         self.start()
+        progress = Loading(0.0)
+        silent = 0
         while self._loaded is None:
             if self._cancelled:
                 self._cancelled = False
                 return False
-            match self._receive():
-                case Loading() as progress:
-                    yield progress
-                case wire.Loaded() as loaded:
-                    self._loaded = loaded
-                    self._load_s = loaded.load_s
-                case _:
-                    pass
+            reply = self._receive()
+            silent = 0 if reply else silent + 1
+            if isinstance(reply, wire.Loaded):
+                self._loaded = reply
+                self._load_s = reply.load_s
+            elif isinstance(reply, Loading) or silent == _HEARTBEAT:
+                progress, silent = reply if isinstance(reply, Loading) else progress, 0
+                yield progress
         return True
 
     def _wait_loaded(self) -> wire.Loaded:
@@ -137,7 +141,8 @@ class LocalEngine:
     def _events(self) -> Iterator[Event]:
         """Pass the worker's events on; a cancelled worker that does not stop in time is replaced."""
         deadline: float | None = None
-        pieces = 0
+        last: Event | None = None
+        pieces = silent = 0
         while True:
             if self._cancelled and deadline is None:
                 deadline = time.monotonic() + _PATIENCE
@@ -149,9 +154,13 @@ class LocalEngine:
                     self.close()
                     yield _nothing_came(completion_tokens=pieces)
                     return
+                silent += 1
+                if silent % _HEARTBEAT == 0 and isinstance(last, Prefill):
+                    yield last
                 continue
             assert not isinstance(reply, wire.Loaded | wire.Counted | wire.Failed)
             pieces += isinstance(reply, Text)
+            last, silent = reply, 0
             yield reply
             if isinstance(reply, Finished):
                 return

@@ -93,7 +93,10 @@ class Engine(Protocol):
         """Return the number of prompt tokens that `messages` make, the opening of the answer included."""
 
     def stream(self, request: Request) -> Iterator[Event]:
-        """Answer: `Loading` and `Prefill` events, the `Text`, one `Finished`; a cancelled stream ends the same way."""
+        """Answer: `Loading` and `Prefill` events, the `Text`, one `Finished`; a cancelled stream ends the same way.
+
+        While nothing new happens, the last progress is yielded again, several times a second.
+        """
 
     def cancel(self) -> None:
         """End the running `load` or `stream` soon; callable from a signal handler, never raises into the stream."""

@@ -22,7 +22,7 @@ from qwen_tui.engine.prompt import ChatML
 from qwen_tui.engine.protocol import EngineInfo, LoadOptions, ReplayOptions, Request
 from qwen_tui.engine.sampling import ChainSampler, GrammarError, GrammarSampler, ReplaySampler, Sampler
 from qwen_tui.engine.stop import StopFlag
-from qwen_tui.messages import Loading
+from qwen_tui.messages import Loading, Prefill
 
 # An answer needs at least this much room, in tokens; a prompt that leaves less is refused.
 _LEAST_ROOM = 16
@@ -99,6 +99,8 @@ class Worker:
         sampler = self._sampler(request)
         try:
             if self._context is None:
+                # Making it clears a gigabyte: say what is ahead before, not after.
+                self._reply(Prefill(0, len(prompt)))
                 self._context = Context(self._model, self._options, self._ctx_size, self._stop)
             generation = Generation(self._context, self._model.vocabulary, sampler, self._stop)
             for event in generation.events(prompt, request.max_tokens):

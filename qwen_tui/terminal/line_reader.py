@@ -27,7 +27,7 @@ class PromptLineReader:
     def __init__(self, toolbar: Callable[[], str], *, always_tty: bool = False) -> None:
         self._input = create_input(always_prefer_tty=always_tty)
         self._session: PromptSession[str] = PromptSession(
-            message=[("class:prompt", "> ")],
+            message=[("", "\n"), ("class:prompt", "> ")],
             prompt_continuation=[("class:continuation", "  ")],
             multiline=True,
             history=InMemoryHistory(),

@@ -19,9 +19,10 @@ class StatusLine:
     def __init__(self, stream: TextIO, *, enabled: bool | None = None) -> None:
         self._stream = stream
         self._enabled = stream.isatty() if enabled is None else enabled
-        self._begun = self._drawn = 0.0
         self._phase: type[Event] | None = None
-        self._cached = 0
+        # When the phase began, when it last got on, and when the line was last drawn, by the monotonic clock.
+        self._begun = self._moved = self._drawn = 0.0
+        self._cached = self._done = 0
         self._visible = False
 
     def show(self, event: Event) -> None:
@@ -30,14 +31,13 @@ class StatusLine:
             return
         now = time.monotonic()
         if type(event) is not self._phase:
-            self._phase, self._begun = type(event), now
-            self._cached = event.done if isinstance(event, Prefill) else 0
-        if isinstance(event, Loading | Prefill):
-            if now - self._begun >= _PATIENCE and now - self._drawn >= _EVERY:
-                self._drawn = now
-                self._draw(self._sentence(event, now - self._begun))
-        else:
+            self._phase, self._begun, self._moved = type(event), now, now
+            self._cached = self._done = event.done if isinstance(event, Prefill) else 0
+        if not isinstance(event, Loading | Prefill):
             self.clear()
+        elif now - self._begun >= _PATIENCE and now - self._drawn >= _EVERY:
+            self._drawn = now
+            self._draw(self._sentence(event, now))
 
     def clear(self) -> None:
         """Remove the line."""
@@ -46,15 +46,17 @@ class StatusLine:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
 
-    def _sentence(self, event: Loading | Prefill, elapsed: float) -> str:
+    def _sentence(self, event: Loading | Prefill, now: float) -> str:
         if isinstance(event, Loading):
             return _("Loading the model … {percent}%").format(percent=int(event.fraction * 100))
+        if event.done > self._done:
+            self._done, self._moved = event.done, now
         sentence = _("Reading … {done} of {total} tokens").format(done=event.done, total=event.total)
-        computed = event.done - self._cached
-        if computed <= 0:
+        computed = self._done - self._cached
+        if not computed:
             return sentence
-        seconds = elapsed / computed * (event.total - event.done)
-        return sentence + _(", {seconds} s left").format(seconds=max(1, round(seconds)))
+        left = (self._moved - self._begun) / computed * (event.total - self._done) - (now - self._moved)
+        return sentence + _(", {seconds} s left").format(seconds=max(1, round(left)))
 
     def _draw(self, sentence: str) -> None:
         self._visible = True

@@ -26,9 +26,10 @@ class Answering:
             self._saved = termios.tcgetattr(self._terminal)
             quiet = termios.tcgetattr(self._terminal)
             # No echo into the answer; every key at once, so that it can be read back; Enter stays a carriage return,
-            # apart from a newline in a paste. Signals stay on: Ctrl-C stops the answer.
+            # apart from a newline in a paste. Signals stay on, for Ctrl-C to stop the answer, and flush nothing typed.
             quiet[0] &= ~termios.ICRNL
             quiet[3] &= ~(termios.ECHO | termios.ICANON)
+            quiet[3] |= termios.NOFLSH
             quiet[6][termios.VMIN] = 0
             quiet[6][termios.VTIME] = 0
             termios.tcsetattr(self._terminal, termios.TCSADRAIN, quiet)

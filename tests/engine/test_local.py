@@ -52,7 +52,7 @@ def test_an_answer_is_prefill_then_text_then_finished(engine: LocalEngine) -> No
 
 def test_prefill_is_shown_in_steps_of_a_batch(engine: LocalEngine) -> None:
     events = list(engine.stream(request("hello world " * 100, max_tokens=1)))
-    steps = [event.done for event in events if isinstance(event, Prefill)]
+    steps = list(dict.fromkeys(event.done for event in events if isinstance(event, Prefill)))
     total = finished(events).usage.prompt_tokens
     assert steps == [*range(0, total, 32), total]
 

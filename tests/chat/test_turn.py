@@ -1,0 +1,69 @@
+"""A question and its answer, whatever the engine does in between."""
+
+import pytest
+
+from qwen_tui.chat.conversation import Conversation, ask_about
+from qwen_tui.chat.turn import AnswerOptions, Turn
+from qwen_tui.errors import WorkerDiedError
+from qwen_tui.messages import Finished, Message, Prefill, Text
+from tests.scripted_engine import RecordingOutput, ScriptedEngine
+
+
+def turn(engine: ScriptedEngine, output: RecordingOutput | None = None) -> Turn:
+    return Turn(engine, output or RecordingOutput(), AnswerOptions())
+
+
+def test_events_reach_the_output_in_order_and_the_turn_is_kept() -> None:
+    engine, output, conversation = ScriptedEngine("It is blue."), RecordingOutput(), Conversation("Be brief.")
+    answer = turn(engine, output).run(conversation, "And the sky?")
+    assert answer.text == "It is blue. "
+    assert [type(event) for event in output.events][1:] == [Prefill, Text, Text, Text, Finished]
+    assert conversation.turns == [Message("user", "And the sky?"), Message("assistant", "It is blue. ")]
+    assert engine.requests[0].messages == (Message("system", "Be brief."), Message("user", "And the sky?"))
+
+
+def test_what_came_before_the_engine_died_is_kept() -> None:
+    conversation = Conversation()
+    with pytest.raises(WorkerDiedError):
+        turn(ScriptedEngine(("It is", WorkerDiedError("gone")))).run(conversation, "And the sky?")
+    assert conversation.turns[-1] == Message("assistant", "It is ")
+
+
+def test_a_question_without_any_answer_is_no_turn() -> None:
+    engine, conversation = ScriptedEngine("never said"), Conversation()
+    engine.cancelled = True
+    answer = turn(engine).run(conversation, "And the sky?")
+    assert answer.reason == "interrupted"
+    assert conversation.turns == []
+    assert engine.requests == []
+
+
+def test_the_next_question_brings_the_conversation_along() -> None:
+    engine, conversation = ScriptedEngine("one", "two"), Conversation()
+    turn(engine).run(conversation, "first")
+    turn(engine).run(conversation, "second")
+    assert [m.content for m in engine.requests[1].messages] == ["first", "one ", "second"]
+
+
+def test_a_full_context_leaves_out_the_oldest_turns_and_says_so() -> None:
+    engine = ScriptedEngine(*["word " * 29 for _ in range(5)], ctx_size=100)
+    output, conversation = RecordingOutput(), Conversation("system stays")
+    for number in range(3):
+        turn(engine, output).run(conversation, f"question {number}")
+    assert output.notes == []
+    turn(engine, output).run(conversation, "question 3")
+    assert len(output.notes) == 1
+    assert "2 turns" in output.notes[0]
+    sent = [m.content for m in engine.requests[-1].messages]
+    assert sent[0] == "system stays"
+    assert sent[-1] == "question 3"
+    assert "question 0" not in sent
+    assert len(conversation.turns) == 8, "what is left out of the prompt is not lost"
+    turn(engine, output).run(conversation, "question 4")
+    assert len(output.notes) == 1, "leaving out half of the context makes it rare"
+
+
+def test_material_comes_before_the_instruction() -> None:
+    assert ask_about(["\nnotes\n"], "Summarise") == "notes\n\nSummarise"
+    assert ask_about([], "Summarise") == "Summarise"
+    assert ask_about(["notes"], "") == "notes"

@@ -1,0 +1,184 @@
+"""`qwen chat` in a terminal: keys, interruptions, and what the screen shows."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import COMMAND
+
+if sys.platform == "win32":
+    pytest.skip("needs a POSIX terminal", allow_module_level=True)
+
+import pexpect
+import pyte
+
+_WHERE = "\x1b[6n"
+ENTER, NEWLINE, CTRL_C, CTRL_D = "\r", "\n", "\x03", "\x04"
+
+
+class Terminal:
+    """A program on a screen of 80 by 24."""
+
+    def __init__(self, *command: str) -> None:
+        self.process = pexpect.spawn(
+            command[0],
+            list(command[1:]),
+            dimensions=(24, 80),
+            encoding="utf-8",
+            env={**os.environ, "TERM": "xterm-256color"},
+        )
+        self._screen = pyte.Screen(80, 24)
+        self._stream = pyte.Stream(self._screen)
+
+    @property
+    def text(self) -> str:
+        """What the screen shows now."""
+        while True:
+            try:
+                piece = self.process.read_nonblocking(65536, timeout=0.05)
+            except (pexpect.TIMEOUT, pexpect.EOF):
+                break
+            for i, part in enumerate(piece.split(_WHERE)):
+                if i:
+                    # The program asks where the cursor is; terminals answer.
+                    cursor = self._screen.cursor
+                    self.process.send(f"\x1b[{cursor.y + 1};{cursor.x + 1}R")
+                self._stream.feed(part)
+        return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
+
+    def type(self, keys: str) -> None:
+        self.process.send(keys)
+
+    def wait_for(self, *words: str, seconds: float = 30) -> str:
+        """Wait until the screen shows all of `words`."""
+        deadline = time.monotonic() + seconds
+        while not all(word in (text := self.text) for word in words):
+            assert time.monotonic() < deadline, f"no {words} on:\n{text}"
+        return text
+
+    def leave(self) -> int:
+        self.type(CTRL_D)
+        deadline = time.monotonic() + 20
+        while self.process.isalive() and time.monotonic() < deadline:
+            _ = self.text
+        self.process.close()
+        assert self.process.exitstatus is not None
+        return int(self.process.exitstatus)
+
+
+@pytest.fixture
+def chat(tiny: Path) -> Iterator[Terminal]:
+    terminal = Terminal(
+        *COMMAND, "chat", "-m", str(tiny), "--ctx-size", "16000", "-o", "temperature=0", "-o", "max_tokens=20"
+    )
+    terminal.wait_for("\n>", "Ctrl-D leaves")
+    yield terminal
+    terminal.process.close(force=True)
+
+
+@pytest.fixture
+def talker(tiny: Path) -> Iterator[Terminal]:
+    """A conversation whose answers last until they are stopped."""
+    terminal = Terminal(*COMMAND, "chat", "-m", str(tiny), "--ctx-size", "32000", "-o", "temperature=0")
+    terminal.wait_for("\n>", "Ctrl-D leaves")
+    yield terminal
+    terminal.process.close(force=True)
+
+
+def test_a_question_is_answered_and_the_toolbar_tells_how(chat: Terminal) -> None:
+    chat.type("你好" + ENTER)
+    text = chat.wait_for("tokens/s")
+    assert "> 你好" in text
+    assert "tiny.gguf · CPU · context" in text
+    assert "of 16000" in text
+    assert chat.leave() == 0
+
+
+def test_ctrl_j_makes_a_line_and_a_paste_is_one_message(chat: Terminal) -> None:
+    chat.type("first" + NEWLINE + "second")
+    chat.wait_for("> first\n  second")
+    chat.type("\x1b[200~ pasted\rlines\x1b[201~")
+    chat.wait_for("second pasted\n  lines")
+    assert "tokens/s" not in chat.text, "nothing was sent yet"
+    chat.type(ENTER)
+    chat.wait_for("tokens/s")
+
+
+def test_ctrl_c_clears_the_line_and_ctrl_d_leaves_only_an_empty_one(chat: Terminal) -> None:
+    chat.type("draft")
+    chat.wait_for("> draft")
+    chat.type(CTRL_D)
+    chat.type(CTRL_C)
+    time.sleep(0.3)
+    assert "draft" not in chat.text
+    assert chat.leave() == 0
+
+
+def test_ctrl_c_stops_the_answer_keeps_it_and_what_was_typed(talker: Terminal) -> None:
+    talker.type("count" + ENTER)
+    time.sleep(1)
+    before = talker.text
+    talker.type("下一个 question" + ENTER)
+    time.sleep(0.2)
+    talker.type(CTRL_C)
+    text = talker.wait_for("> 下一个 question", "tokens/s")
+    assert len(before.splitlines()) > 5, "the answer was on its way"
+    assert text.count("下一个") == 1, "typed text is not echoed into the answer"
+    talker.type(CTRL_C)
+    assert talker.leave() == 0
+
+
+def test_a_worker_that_dies_is_told_and_the_talk_goes_on(talker: Terminal) -> None:
+    talker.type("count" + ENTER)
+    time.sleep(0.5)
+    (worker,) = psutil.Process(talker.process.pid).children()
+    worker.kill()
+    talker.wait_for("was killed (SIGKILL)", "send the message again", "\n>")
+    talker.type("again" + ENTER)
+    time.sleep(1)
+    talker.type(CTRL_C)
+    talker.wait_for("> again", "tokens/s")
+    assert talker.leave() == 0
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_question_in_the_line(tmp_path: Path) -> None:
+    from tests.tiny_model import make_broken_models
+
+    terminal = Terminal(*COMMAND, "chat", "-m", str(make_broken_models(tmp_path)["block_count_zero"]))
+    terminal.wait_for("\n>", "Ctrl-D leaves")
+    terminal.type("a long question" + ENTER)
+    terminal.wait_for("The engine gave up")
+    time.sleep(0.5)
+    assert terminal.text.count("> a long question") == 2
+    terminal.type(CTRL_C)
+    assert terminal.leave() == 0
+
+
+def test_the_terminal_is_as_before_afterwards(talker: Terminal) -> None:
+    import termios
+
+    talker.type("count" + ENTER)
+    time.sleep(0.5)
+    talker.process.kill(15)
+    deadline = time.monotonic() + 10
+    while talker.process.isalive() and time.monotonic() < deadline:
+        _ = talker.text
+    after = termios.tcgetattr(talker.process.child_fd)
+    assert after[3] & termios.ECHO
+    assert after[3] & termios.ICANON
+    talker.process.close()
+    assert talker.process.exitstatus == 143
+
+
+def test_ask_interactive_goes_on_in_the_terminal(tiny: Path) -> None:
+    command = " ".join([*COMMAND, "ask", "-i", "-m", str(tiny), "-o", "max_tokens=5", "-o", "temperature=0", "what"])
+    terminal = Terminal("sh", "-c", f"echo material | {command}")
+    terminal.wait_for("\n>", "Ctrl-D leaves")
+    terminal.type("more" + ENTER)
+    terminal.wait_for("> more", "tokens/s")
+    assert terminal.leave() == 0

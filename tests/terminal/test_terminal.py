@@ -1,0 +1,142 @@
+"""What reaches the terminal, and what comes from it."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwen_tui.errors import OutputClosedError, OutputError
+from qwen_tui.messages import Finished, Loading, Prefill, Text, Timings, Usage
+from qwen_tui.terminal import progress
+from qwen_tui.terminal.output import HeldOutput, StreamingOutput, write
+from qwen_tui.terminal.progress import StatusLine
+from qwen_tui.terminal.sanitise import clean
+from qwen_tui.terminal.typeahead import typed_text
+
+END = Finished(Usage(), Timings(), "stop")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "\x1b[2J",
+        "\x1b]52;c;aGk=\x07",
+        "\x9b31m",
+        "\u202egnp.exe",
+        "a\x00b",
+        "\x7f",
+        "\u2066x\u2069",
+        "\U000e0041",
+        "\r",
+    ],
+)
+def test_nothing_that_steers_a_terminal_gets_through(hostile: str) -> None:
+    assert not set(clean(f"before{hostile}after")) & set("\x1b\x9b\x00\x07\x7f\r\u202e\u2066\u2069\U000e0041")
+
+
+def test_ordinary_text_gets_through() -> None:
+    text = "Tab\there, newline\nthere; 你好 🧑‍🚀 e\u0301 “”—…"
+    assert clean(text) == text
+
+
+@given(st.text(), st.integers(0, 50))
+def test_pieces_are_cleaned_like_the_whole(text: str, cut: int) -> None:
+    assert clean(text[:cut]) + clean(text[cut:]) == clean(text)
+
+
+def test_a_pipe_gets_what_the_model_wrote_a_terminal_a_clean_text() -> None:
+    for stream, expected in ((io.StringIO(), "a\x1b[2Jb\n"), (Terminal(), "a[2Jb\n")):
+        output = StreamingOutput(stream, io.StringIO(), StatusLine(io.StringIO()))
+        for event in (Text("a\x1b"), Text("[2Jb"), END):
+            output.show(event)
+        assert stream.getvalue() == expected
+
+
+def test_an_answer_that_ends_its_line_gets_no_second_end() -> None:
+    stream = io.StringIO()
+    output = StreamingOutput(stream, io.StringIO(), StatusLine(io.StringIO()))
+    for event in (Text("done\n"), END):
+        output.show(event)
+    assert stream.getvalue() == "done\n"
+
+
+def test_held_output_writes_notes_only() -> None:
+    notes = io.StringIO()
+    output = HeldOutput(notes, StatusLine(notes))
+    output.show(Text("answer"))
+    output.note("a note\x1b")
+    assert notes.getvalue() == "a note\n"
+
+
+def test_write_tells_a_closed_pipe_from_a_full_disk() -> None:
+    class Failing(io.StringIO):
+        def __init__(self, error: OSError) -> None:
+            super().__init__()
+            self._error = error
+
+        def write(self, text: str) -> int:
+            raise self._error
+
+    with pytest.raises(OutputClosedError):
+        write(Failing(BrokenPipeError()), "x")
+    with pytest.raises(OutputError, match="No space"):
+        write(Failing(OSError(28, "No space left on device")), "x")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_progress_says_how_far_and_how_long_and_leaves_nothing(clock: list[float]) -> None:
+    screen = Terminal()
+    status = StatusLine(screen)
+    for seconds, event in ((0, Prefill(100, 500)), (4, Prefill(300, 500)), (1, Prefill(300, 500))):
+        clock[0] += seconds
+        status.show(event)
+    assert "300 of 500 tokens, 4 s left" in screen.getvalue()
+    assert screen.getvalue().endswith("300 of 500 tokens, 3 s left"), "time passes between two steps"
+    status.show(Text("Hi"))
+    assert screen.getvalue().endswith("\r\x1b[K")
+
+
+def test_short_waits_show_nothing(clock: list[float]) -> None:
+    screen = Terminal()
+    status = StatusLine(screen)
+    for event in (Loading(0.1), Loading(0.9), Prefill(0, 9), Prefill(9, 9), Text("Hi"), END):
+        clock[0] += 0.05
+        status.show(event)
+    assert screen.getvalue() == ""
+
+
+def test_no_progress_outside_a_terminal(clock: list[float]) -> None:
+    pipe = io.StringIO()
+    status = StatusLine(pipe)
+    status.show(Loading(0))
+    clock[0] += 9
+    status.show(Loading(0.5))
+    assert pipe.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (b"next question\r", "next question"),
+        ("下一个问题".encode(), "下一个问题"),
+        ("一二\x7f三".encode(), "一三"),
+        (b"\x1b[200~pasted\nlines\x1b[201~", "pasted\nlines"),
+        (b"a\x1b[Db\x1bOPc\x1b", "abc"),
+        (b"\x7f\x7fx\x03", "x"),
+        ("半".encode()[:2], "\ufffd"),
+    ],
+)
+def test_what_was_typed_during_an_answer(keys: bytes, text: str) -> None:
+    assert typed_text(keys) == text

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qwen_tui.errors import InvalidModelError
-from qwen_tui.models.gguf import TENSOR_TYPES, read_header
+from qwen_tui.models.gguf import read_header
+from qwen_tui.models.tensor_types import TENSOR_TYPES
 
 LAYERS = 36
 EMBEDDING = 2560

@@ -4,29 +4,15 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from qwen_tui.chat.conversation import Conversation, ask_about
-from qwen_tui.chat.extract import first_code_block
-from qwen_tui.chat.turn import Answer, Turn
-from qwen_tui.cli import options, stdin, wiring
+from qwen_tui.chat.turn import Turn
+from qwen_tui.cli import delivery, options, stdin, wiring
+from qwen_tui.cli.chat import converse
 from qwen_tui.cli.signals import Signals
 from qwen_tui.errors import QwenError, UsageError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Timings, Usage
-from qwen_tui.terminal.output import HeldOutput, StreamingOutput, write
-
-
-class JsonAnswer(msgspec.Struct, frozen=True):
-    """What `--json` prints."""
-
-    answer: str
-    model: str
-    finish_reason: str
-    conversation_id: str | None
-    usage: Usage
-    timings: Timings
 
 
 def ask(
@@ -53,38 +39,26 @@ def ask(
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
     answering = options.answer_options(settings, _schema(schema))
-    if not prompt and (no_stdin or not stdin.is_material()):
+    has_material = not no_stdin and stdin.is_material()
+    if not prompt and not has_material:
         raise UsageError(_("There is no question."), _("Write one: qwen ask 'Why is the sky blue?'"))
-    stdout, stderr = wiring.terminal_streams()
-    status = wiring.status_line(quiet=quiet)
-    output = HeldOutput(stderr, status) if as_json or extract else StreamingOutput(stdout, stderr, status)
-    notes = output if not quiet else None
+    output = wiring.output(held=as_json or extract, quiet=quiet)
     engine = wiring.engine(settings)
     try:
         # The model loads while stdin is read.
         engine.start()
-        parts: list[str] = []
-        if not no_stdin and stdin.is_material():
-            text, note = stdin.read(lambda sentence: notes.note(sentence) if notes else None)
-            if note and notes:
-                notes.note(note)
-            parts.append(text)
-        question = ask_about(parts, options.as_text(" ".join(prompt or ())))
+        question = ask_about([stdin.read(output.note)] if has_material else [], options.as_text(" ".join(prompt or ())))
         if not question.strip():
             raise UsageError(_("There is no question: the input is empty."), _("See: qwen ask --help"))
         conversation = Conversation(settings.system)
         with Signals(engine).handled() as signals:
             answer = Turn(engine, output, answering).run(conversation, question)
-        status.clear()
         if as_json:
-            write(stdout, _json(answer, settings.model))
+            delivery.print_json(answer, settings.model)
         elif extract:
-            code = first_code_block(answer.text)
-            if code is None and notes:
-                notes.note(_("The answer has no code block; here is all of it."))
-            write(stdout, _line(answer.text if code is None else code))
+            delivery.print_code(answer, output.note)
         if usage:
-            write(stderr, _usage(answer) + "\n")
+            delivery.print_usage(answer)
         if signals.exit_code:
             return signals.exit_code
         if schema and answer.reason == "length":
@@ -93,10 +67,9 @@ def ask(
                 _("Allow more with -o max_tokens=N, or a larger context with --ctx-size."),
             )
         if interactive:
-            from qwen_tui.cli.chat import converse
-
             return converse(engine, settings, conversation, always_tty=True)
     finally:
+        output.close()
         engine.close()
     return 0
 
@@ -124,28 +97,3 @@ def _schema(given: str | None) -> str | None:
     if not isinstance(parsed, dict):
         raise UsageError(_("The schema is no JSON object."), _("Give a JSON schema, as a file or as JSON text."))
     return json.dumps(parsed)
-
-
-def _json(answer: Answer, model: str) -> str:
-    return _line(
-        msgspec.json.encode(JsonAnswer(answer.text, model, answer.reason, None, answer.usage, answer.timings)).decode()
-    )
-
-
-def _usage(answer: Answer) -> str:
-    usage, timings = answer.usage, answer.timings
-    return _(
-        "{prompt} prompt tokens ({cached} cached), {completion} in the answer; "
-        "{prefill:.1f} tokens/s reading, {decode:.1f} writing; first after {ttft:.1f} s"
-    ).format(
-        prompt=usage.prompt_tokens,
-        cached=usage.cached_tokens,
-        completion=usage.completion_tokens,
-        prefill=timings.prefill_tps,
-        decode=timings.decode_tps,
-        ttft=timings.ttft_s,
-    )
-
-
-def _line(text: str) -> str:
-    return text if text.endswith("\n") else text + "\n"

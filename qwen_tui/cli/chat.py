@@ -11,9 +11,10 @@ from qwen_tui.cli.main import tell
 from qwen_tui.cli.signals import Signals
 from qwen_tui.config import Config
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.errors import UsageError
+from qwen_tui.errors import QwenError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.locate import DEMO
+from qwen_tui.terminal.output import write
 
 
 def chat(
@@ -42,11 +43,8 @@ def chat(
 def converse(engine: LocalEngine, settings: Config, conversation: Conversation, *, always_tty: bool = False) -> int:
     """Run the REPL on an engine and a conversation, and return the exit code."""
     from qwen_tui.terminal.line_reader import PromptLineReader
-    from qwen_tui.terminal.output import StreamingOutput, write
 
-    stdout, _stderr = wiring.terminal_streams()
-    status = wiring.status_line()
-    output = StreamingOutput(stdout, stdout, status)
+    output = wiring.output(notes=sys.stdout)
 
     def toolbar() -> str:
         parts = [_short(settings.model), _("context {size}").format(size=settings.ctx_size)]
@@ -59,9 +57,13 @@ def converse(engine: LocalEngine, settings: Config, conversation: Conversation, 
                 parts.append(_("{speed:.1f} tokens/s").format(speed=repl.last.timings.decode_tps))
         return " · ".join(parts)
 
+    def show_error(error: QwenError) -> None:
+        output.close()
+        tell(error)
+
     reader = PromptLineReader(toolbar, always_tty=always_tty)
-    repl = Repl(engine, conversation, reader, output, options.answer_options(settings), tell)
-    write(stdout, _banner(settings) + "\n")
+    repl = Repl(engine, conversation, reader, output, options.answer_options(settings), show_error)
+    write(sys.stdout, _banner(settings) + "\n")
     with Signals(engine).handled() as signals:
         repl.run(leaving=lambda: signals.ending is not None)
     return 0 if signals.ending is None else signals.exit_code

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 
 from qwen_tui.chat import material
-from qwen_tui.chat.material import Material
 from qwen_tui.i18n import gettext as _
 
 # How long stdin may be silent before a person is told what is awaited, in seconds.
@@ -23,8 +22,11 @@ def is_material() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
 
-def read(note: Callable[[str], None]) -> Material:
-    """Return the text on stdin; raises `InputError`. After 3 s of waiting, `note` is told what for."""
+def read(note: Callable[[str], None]) -> str:
+    """Return the text on stdin; raises `InputError`.
+
+    `note` is told of an encoding that had to be guessed, and after 3 s of waiting, what is awaited.
+    """
     name = _("the input")
     arrived = threading.Event()
 
@@ -39,4 +41,7 @@ def read(note: Callable[[str], None]) -> Material:
         data = first + material.read(sys.stdin.buffer, name)
     finally:
         arrived.set()
-    return material.decode(data, name)
+    text, remark = material.decode(data, name)
+    if remark:
+        note(remark)
+    return text

@@ -13,6 +13,7 @@ from qwen_tui.hardware.machine import physical_cores
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.locate import locate
+from qwen_tui.terminal.output import HeldOutput, StreamingOutput
 from qwen_tui.terminal.progress import StatusLine
 
 
@@ -34,14 +35,15 @@ def engine(settings: Config) -> LocalEngine:
     return LocalEngine(options, log=_to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None)
 
 
-def status_line(*, quiet: bool = False) -> StatusLine:
-    """Return the progress line on stderr; a dumb terminal, which cannot erase, has none."""
-    return StatusLine(sys.stderr, enabled=sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb")
+def output(*, held: bool = False, quiet: bool = False, notes: TextIO | None = None) -> HeldOutput:
+    """Return where events go: to stdout as they come, or nowhere if the answer is `held` for the end.
 
-
-def terminal_streams() -> tuple[TextIO, TextIO]:
-    """Return where answers and notes go."""
-    return sys.stdout, sys.stderr
+    Progress and notes go to stderr (notes elsewhere if `notes` says so), with `quiet` nowhere.
+    """
+    # A dumb terminal cannot erase a line of progress.
+    status = StatusLine(sys.stderr, enabled=sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb")
+    remarks = None if quiet else notes or sys.stderr
+    return HeldOutput(remarks, status) if held else StreamingOutput(sys.stdout, remarks, status)
 
 
 def _gpu_layers(text: str) -> int:

@@ -43,9 +43,10 @@ class LocalEngine:
         self._load_s = 0.0
 
     def start(self) -> None:
-        """Start the worker and its loading; returns at once."""
-        if self._worker is not None:
+        """Start the worker and its loading; returns at once. One that died while idle is replaced."""
+        if self._worker is not None and self._worker.is_alive():
             return
+        self.close()
         try:
             self._worker = WorkerProcess(self._log)
         except OSError as error:

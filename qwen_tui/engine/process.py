@@ -49,6 +49,10 @@ class WorkerProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
     def send(self, command: wire.Command) -> None:
         """Send a command; a worker that is gone says so through `receive`, not here."""
         assert self._process.stdin is not None
@@ -106,12 +110,12 @@ class WorkerProcess:
 
     def pause(self) -> None:
         """Stop computing until `resume`, as Ctrl-Z does (POSIX)."""
-        if self._process.poll() is None and sys.platform != "win32":
+        if self.is_alive() and sys.platform != "win32":
             self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Go on computing (POSIX)."""
-        if self._process.poll() is None and sys.platform != "win32":
+        if self.is_alive() and sys.platform != "win32":
             self._process.send_signal(signal.SIGCONT)
 
     def _read_replies(self) -> None:

@@ -30,7 +30,8 @@ def write(stream: TextIO, text: str) -> None:
 class HeldOutput:
     """Shows only progress and notes: the answer is wanted whole, as JSON or for its code."""
 
-    def __init__(self, notes: TextIO, status: StatusLine) -> None:
+    def __init__(self, notes: TextIO | None, status: StatusLine) -> None:
+        """`notes` None drops the notes."""
         self._notes = notes
         self._status = status
 
@@ -39,13 +40,18 @@ class HeldOutput:
 
     def note(self, sentence: str) -> None:
         self._status.clear()
-        write(self._notes, clean(sentence) + "\n")
+        if self._notes is not None:
+            write(self._notes, clean(sentence) + "\n")
+
+    def close(self) -> None:
+        """Leave no progress behind, whatever happened."""
+        self._status.clear()
 
 
 class StreamingOutput(HeldOutput):
     """Writes the pieces of an answer as they come: clean on a terminal, elsewhere exactly as the model wrote them."""
 
-    def __init__(self, stream: TextIO, notes: TextIO, status: StatusLine) -> None:
+    def __init__(self, stream: TextIO, notes: TextIO | None, status: StatusLine) -> None:
         super().__init__(notes, status)
         self._stream = stream
         self._is_terminal = stream.isatty()

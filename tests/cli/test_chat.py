@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -54,11 +54,18 @@ class Terminal:
     def type(self, keys: str) -> None:
         self.process.send(keys)
 
-    def wait_for(self, *words: str, seconds: float = 30) -> str:
+    def wait_for(self, *words: str) -> str:
         """Wait until the screen shows all of `words`."""
-        deadline = time.monotonic() + seconds
-        while not all(word in (text := self.text) for word in words):
-            assert time.monotonic() < deadline, f"no {words} on:\n{text}"
+        return self._wait_until(lambda text: all(word in text for word in words))
+
+    def wait_for_answer(self, question: str) -> str:
+        """Wait until some lines of an answer follow the `question`."""
+        return self._wait_until(lambda text: len(text.rpartition(question)[2].splitlines()) > 3)
+
+    def _wait_until(self, holds: Callable[[str], bool]) -> str:
+        deadline = time.monotonic() + 30
+        while not holds(text := self.text):
+            assert time.monotonic() < deadline, text
         return text
 
     def leave(self) -> int:
@@ -121,13 +128,11 @@ def test_ctrl_c_clears_the_line_and_ctrl_d_leaves_only_an_empty_one(chat: Termin
 
 def test_ctrl_c_stops_the_answer_keeps_it_and_what_was_typed(talker: Terminal) -> None:
     talker.type("count" + ENTER)
-    time.sleep(1)
-    before = talker.text
+    talker.wait_for_answer("> count")
     talker.type("下一个 question" + ENTER)
     time.sleep(0.2)
     talker.type(CTRL_C)
     text = talker.wait_for("> 下一个 question", "tokens/s")
-    assert len(before.splitlines()) > 5, "the answer was on its way"
     assert text.count("下一个") == 1, "typed text is not echoed into the answer"
     talker.type(CTRL_C)
     assert talker.leave() == 0
@@ -135,12 +140,12 @@ def test_ctrl_c_stops_the_answer_keeps_it_and_what_was_typed(talker: Terminal) -
 
 def test_a_worker_that_dies_is_told_and_the_talk_goes_on(talker: Terminal) -> None:
     talker.type("count" + ENTER)
-    time.sleep(0.5)
+    talker.wait_for_answer("> count")
     (worker,) = psutil.Process(talker.process.pid).children()
     worker.kill()
     talker.wait_for("was killed (SIGKILL)", "send the message again", "\n>")
     talker.type("again" + ENTER)
-    time.sleep(1)
+    talker.wait_for_answer("> again")
     talker.type(CTRL_C)
     talker.wait_for("> again", "tokens/s")
     assert talker.leave() == 0
@@ -163,7 +168,7 @@ def test_the_terminal_is_as_before_afterwards(talker: Terminal) -> None:
     import termios
 
     talker.type("count" + ENTER)
-    time.sleep(0.5)
+    talker.wait_for_answer("> count")
     talker.process.kill(15)
     deadline = time.monotonic() + 10
     while talker.process.isalive() and time.monotonic() < deadline:

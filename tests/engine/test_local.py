@@ -192,6 +192,14 @@ def test_a_dead_worker_is_told_and_replaced(engine: LocalEngine, number: signal.
     assert text_of(engine.stream(request("count", max_tokens=100))) == expected
 
 
+def test_a_worker_that_died_while_idle_is_replaced_without_a_word(engine: LocalEngine) -> None:
+    expected = text_of(engine.stream(request("count")))
+    worker = worker_of(os.getpid())
+    worker.kill()
+    worker.wait(timeout=5)
+    assert text_of(engine.stream(request("count"))) == expected
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_no_worker_outlives_its_parent(tiny: Path, number: signal.Signals) -> None:
     program = (

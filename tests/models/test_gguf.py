@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.models import gguf
-from qwen_tui.models.gguf import TENSOR_TYPES, Header, Tensor, read_header
+from qwen_tui.models.gguf import Header, Tensor, read_header
+from qwen_tui.models.tensor_types import TENSOR_TYPES
 from tests.tiny_model import make_broken_models, make_tiny_model
 
 Reader = Callable[[bytes], Header]

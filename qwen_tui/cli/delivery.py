@@ -1,0 +1,55 @@
+"""An answer handed over whole: as JSON, its code alone, or the figures about it."""
+
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from qwen_tui.chat.extract import first_code_block
+from qwen_tui.chat.turn import Answer
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Timings, Usage
+from qwen_tui.terminal.output import write
+
+
+class JsonAnswer(msgspec.Struct, frozen=True):
+    """What `--json` prints: names that scripts rely on."""
+
+    answer: str
+    model: str
+    finish_reason: str
+    conversation_id: str | None
+    usage: Usage
+    timings: Timings
+
+
+def print_json(answer: Answer, model: str) -> None:
+    """Print one JSON object on stdout; nothing keeps conversations yet, so `conversation_id` is null."""
+    printed = JsonAnswer(answer.text, model, answer.reason, None, answer.usage, answer.timings)
+    write(sys.stdout, msgspec.json.encode(printed).decode() + "\n")
+
+
+def print_code(answer: Answer, note: Callable[[str], None]) -> None:
+    """Print the first code block on stdout, or all of the answer with a note where there is none."""
+    code = first_code_block(answer.text)
+    if code is None:
+        note(_("The answer has no code block; here is all of it."))
+        code = answer.text
+    write(sys.stdout, code if code.endswith("\n") else code + "\n")
+
+
+def print_usage(answer: Answer) -> None:
+    """Print tokens and speeds on stderr."""
+    usage, timings = answer.usage, answer.timings
+    sentence = _(
+        "{prompt} prompt tokens ({cached} cached), {completion} in the answer; "
+        "{prefill:.1f} tokens/s reading, {decode:.1f} writing; first after {ttft:.1f} s"
+    ).format(
+        prompt=usage.prompt_tokens,
+        cached=usage.cached_tokens,
+        completion=usage.completion_tokens,
+        prefill=timings.prefill_tps,
+        decode=timings.decode_tps,
+        ttft=timings.ttft_s,
+    )
+    write(sys.stderr, sentence + "\n")

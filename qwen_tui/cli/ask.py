@@ -69,8 +69,8 @@ def ask(
         if interactive:
             return converse(engine, settings, conversation, always_tty=True)
     finally:
-        output.close()
         engine.close()
+        output.close()
     return 0
 
 

@@ -64,7 +64,7 @@ def converse(engine: LocalEngine, settings: Config, conversation: Conversation, 
     reader = PromptLineReader(toolbar, always_tty=always_tty)
     repl = Repl(engine, conversation, reader, output, options.answer_options(settings), show_error)
     write(sys.stdout, _banner(settings) + "\n")
-    with Signals(engine).handled() as signals:
+    with Signals(engine, on_ending=reader.leave).handled() as signals:
         repl.run(leaving=lambda: signals.ending is not None)
     return 0 if signals.ending is None else signals.exit_code
 

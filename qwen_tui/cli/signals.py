@@ -16,8 +16,10 @@ _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(si
 class Signals:
     """What was signalled while `handled` was in force. The handlers never raise into a stream: they cancel it."""
 
-    def __init__(self, engine: LocalEngine) -> None:
+    def __init__(self, engine: LocalEngine, on_ending: Callable[[], None] = lambda: None) -> None:
+        """`on_ending` is called when the program is told to end."""
         self._engine = engine
+        self._on_ending = on_ending
         self.interrupted = False
         self.ending: int | None = None
 
@@ -49,6 +51,7 @@ class Signals:
     def _end(self, number: int, _frame: FrameType | None) -> None:
         self.ending = number
         self._engine.cancel()
+        self._on_ending()
 
     def _suspend(self, number: int, _frame: FrameType | None) -> None:
         """Stop the worker too, which is in a group of its own, then this process as if nobody had asked."""

@@ -34,10 +34,9 @@ class PromptLineReader:
             key_bindings=_key_bindings(),
             bottom_toolbar=lambda: clean(toolbar()),
             enable_open_in_editor=True,
+            enable_suspend=True,
             style=_STYLE,
             input=self._input,
-            # A resize or an answer must not leave the toolbar behind in the scrollback.
-            erase_when_done=False,
         )
 
     def read(self, draft: str = "") -> str:
@@ -47,6 +46,12 @@ class PromptLineReader:
         except (OSError, io.UnsupportedOperation):
             # The terminal went away: its window was closed.
             raise EOFError from None
+
+    def leave(self) -> None:
+        """Make a running `read` raise `EOFError`; callable from a signal handler."""
+        app = self._session.app
+        if app.is_running and app.loop is not None:
+            app.loop.call_soon_threadsafe(lambda: app.exit(exception=EOFError))
 
     def answering(self) -> Answering:
         """Return the mode in which an answer is written: nothing typed is echoed, and nothing is lost."""

@@ -44,7 +44,7 @@ class HeldOutput:
             write(self._notes, clean(sentence) + "\n")
 
     def close(self) -> None:
-        """Leave no progress behind, whatever happened."""
+        """Leave everything tidy, whatever happened."""
         self._status.clear()
 
 
@@ -64,7 +64,15 @@ class StreamingOutput(HeldOutput):
             if piece:
                 write(self._stream, piece)
                 self._ends_line = piece.endswith("\n")
-        elif isinstance(event, Finished) and not self._ends_line:
-            # An answer is a text: in a file or a terminal it ends its line.
-            write(self._stream, "\n")
+        elif isinstance(event, Finished):
+            self._end_line()
+
+    def close(self) -> None:
+        super().close()
+        self._end_line()
+
+    def _end_line(self) -> None:
+        # An answer is a text: in a file or a terminal it ends its line, even where it broke off.
+        if not self._ends_line:
             self._ends_line = True
+            write(self._stream, "\n")

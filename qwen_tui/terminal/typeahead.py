@@ -1,6 +1,7 @@
 """What is typed while an answer streams: not echoed into it, not sent, but there in the next line."""
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -17,6 +18,7 @@ class Answering:
         """`terminal` is the file descriptor of the terminal that is typed into."""
         self._terminal = terminal
         self._saved: list[Any] | None = None
+        self._on_continue: Any = None
         self.typed = ""
 
     def __enter__(self) -> "Answering":
@@ -24,15 +26,9 @@ class Answering:
             import termios
 
             self._saved = termios.tcgetattr(self._terminal)
-            quiet = termios.tcgetattr(self._terminal)
-            # No echo into the answer; every key at once, so that it can be read back; Enter stays a carriage return,
-            # apart from a newline in a paste. Signals stay on, for Ctrl-C to stop the answer, and flush nothing typed.
-            quiet[0] &= ~termios.ICRNL
-            quiet[3] &= ~(termios.ECHO | termios.ICANON)
-            quiet[3] |= termios.NOFLSH
-            quiet[6][termios.VMIN] = 0
-            quiet[6][termios.VTIME] = 0
-            termios.tcsetattr(self._terminal, termios.TCSADRAIN, quiet)
+            self._quieten()
+            # Whoever suspended the program has set the terminal to rights for themselves.
+            self._on_continue = signal.signal(signal.SIGCONT, lambda _number, _frame: self._quieten())
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -40,12 +36,26 @@ class Answering:
             return
         import termios
 
+        signal.signal(signal.SIGCONT, self._on_continue)
         try:
             self.typed = typed_text(os.read(self._terminal, _MOST))
             termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._saved)
         except (OSError, termios.error):
             # The terminal is gone; the next read says so.
             self.typed = ""
+
+    def _quieten(self) -> None:
+        import termios
+
+        quiet = termios.tcgetattr(self._terminal)
+        # No echo into the answer; every key at once, so that it can be read back; Enter stays a carriage return,
+        # apart from a newline in a paste. Signals stay on, for Ctrl-C to stop the answer, and flush nothing typed.
+        quiet[0] &= ~termios.ICRNL
+        quiet[3] &= ~(termios.ECHO | termios.ICANON)
+        quiet[3] |= termios.NOFLSH
+        quiet[6][termios.VMIN] = 0
+        quiet[6][termios.VTIME] = 0
+        termios.tcsetattr(self._terminal, termios.TCSADRAIN, quiet)
 
 
 def typed_text(keys: bytes) -> str:

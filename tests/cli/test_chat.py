@@ -70,10 +70,15 @@ class Terminal:
 
     def leave(self) -> int:
         self.type(CTRL_D)
+        return self.ended()
+
+    def ended(self, *, closing: bool = True) -> int:
+        """Wait for the end and return the exit code; `closing` closes the terminal too."""
         deadline = time.monotonic() + 20
         while self.process.isalive() and time.monotonic() < deadline:
             _ = self.text
-        self.process.close()
+        if closing:
+            self.process.close()
         assert self.process.exitstatus is not None
         return int(self.process.exitstatus)
 
@@ -170,14 +175,39 @@ def test_the_terminal_is_as_before_afterwards(talker: Terminal) -> None:
     talker.type("count" + ENTER)
     talker.wait_for_answer("> count")
     talker.process.kill(15)
-    deadline = time.monotonic() + 10
-    while talker.process.isalive() and time.monotonic() < deadline:
-        _ = talker.text
+    code = talker.ended(closing=False)
     after = termios.tcgetattr(talker.process.child_fd)
     assert after[3] & termios.ECHO
     assert after[3] & termios.ICANON
-    talker.process.close()
-    assert talker.process.exitstatus == 143
+    assert code == 143
+
+
+def test_being_told_to_end_at_the_prompt_ends_it(chat: Terminal) -> None:
+    chat.type("half a question")
+    chat.wait_for("half a question")
+    chat.process.kill(15)
+    assert chat.ended() == 143
+
+
+def test_suspending_stops_the_worker_too_and_continuing_goes_on(tiny: Path) -> None:
+    # Only a shell with job control can stop and continue.
+    terminal = Terminal("bash", "--norc", "-i")
+    terminal.type(" ".join([*COMMAND, "chat", "-m", str(tiny), "--ctx-size", "32000", "-o", "temperature=0"]) + ENTER)
+    terminal.wait_for("\n>", "Ctrl-D leaves")
+    terminal.type("count" + ENTER)
+    terminal.wait_for_answer("> count")
+    (program,) = psutil.Process(terminal.process.pid).children()
+    (worker,) = program.children()
+    terminal.type("\x1a")
+    terminal.wait_for("Stopped")
+    assert {program.status(), worker.status()} == {psutil.STATUS_STOPPED}
+    terminal.type("fg" + ENTER)
+    terminal.wait_for_answer("fg")
+    terminal.type("typed" + ENTER)
+    time.sleep(0.2)
+    terminal.type(CTRL_C)
+    assert terminal.wait_for("> typed", "tokens/s").count("typed") == 1
+    terminal.process.close(force=True)
 
 
 def test_ask_interactive_goes_on_in_the_terminal(tiny: Path) -> None:

@@ -6,6 +6,7 @@ QwenError                  exit 1
 ├── InputError             material that cannot be read as text, or is too large
 ├── OutputError            exit 74: the answer could not be written
 │   └── OutputClosedError  exit 0: nobody reads the answer any more
+├── HistoryError           conversations that cannot be kept or found
 ├── ModelNotFoundError     no such model on this computer
 ├── InvalidModelError      a file that is no usable model
 ├── PromptTooLongError     what does not fit into the context
@@ -56,6 +57,10 @@ class OutputClosedError(OutputError):
 
     def __init__(self) -> None:
         super().__init__("")
+
+
+class HistoryError(QwenError):
+    """Conversations that cannot be kept or found."""
 
 
 class ModelNotFoundError(QwenError):

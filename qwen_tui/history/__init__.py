@@ -1,0 +1,1 @@
+"""Every conversation, kept in one SQLite database."""

@@ -1,0 +1,258 @@
+"""The conversations of one user: written before they are needed, found again by words.
+
+Messages form a tree: a conversation is the path from its `head` up to the first message. A fork is another
+conversation with the same head, so it shares its past; taking a turn back moves the head up and deletes nothing.
+"""
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from qwen_tui.errors import HistoryError
+from qwen_tui.history import grams
+from qwen_tui.history.schema import connect, unusable
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import FinishReason, Message
+
+# No vowels, no look-alikes: ids are read aloud and typed, and should not spell anything.
+_ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
+_ID_LENGTH = 6
+_TITLE_LENGTH = 60
+_PATH = """
+    WITH RECURSIVE path(id, parent, role, content, depth) AS (
+        SELECT id, parent, role, content, 0 FROM messages WHERE id = ?
+        UNION ALL
+        SELECT m.id, m.parent, m.role, m.content, depth + 1 FROM messages m JOIN path ON m.id = path.parent
+    )
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A conversation in a list; times are seconds since 1970. `line` is what a search found, from the original text."""
+
+    id: str
+    title: str
+    model: str
+    created: float
+    written: float
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A conversation whole: its messages in order."""
+
+    summary: Summary
+    system: str | None
+    messages: tuple[Message, ...]
+
+
+class Turn:
+    """A question that is committed, and its answer as it grows."""
+
+    def __init__(self, history: "History", conversation: str, answer: int) -> None:
+        self._history = history
+        self._answer = answer
+        self.conversation = conversation
+
+    def update(self, text: str, reason: FinishReason | None = None) -> None:
+        """Commit the answer as far as it came; `reason` says that this is all of it."""
+        self._history.write_answer(self.conversation, self._answer, text, reason)
+
+
+class History:
+    """The database. Every method commits before it returns, and raises `HistoryError` where it cannot."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the database at `path`."""
+        self._path = path
+        self._connection = connect(path)
+
+    def close(self) -> None:
+        """Close the database; what was written stays."""
+        self._connection.close()
+
+    def begin(self, conversation: str | None, question: str, *, model: str, system: str | None) -> Turn:
+        """Commit `question` as the next turn of a conversation, a new one if None, before it is answered."""
+        with self._writing() as connection:
+            now = time.time()
+            if conversation is None:
+                conversation = self._new_id()
+                connection.execute(
+                    "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?, NULL)",
+                    (conversation, title_of(question), model, system, now, now),
+                )
+            head = self._row(conversation)["head"]
+            asked = self._add(head, "user", question, now)
+            answer = self._add(asked, "assistant", "", now)
+            connection.execute(
+                "UPDATE conversations SET head = ?, written = ?, model = ? WHERE id = ?",
+                (answer, now, model, conversation),
+            )
+        return Turn(self, conversation, answer)
+
+    def write_answer(self, conversation: str, answer: int, text: str, reason: FinishReason | None) -> None:
+        """Replace an answer by its present text."""
+        with self._writing() as connection:
+            connection.execute("UPDATE messages SET content = ?, reason = ? WHERE id = ?", (text, reason, answer))
+            connection.execute("DELETE FROM grams WHERE rowid = ?", (answer,))
+            connection.execute("INSERT INTO grams(rowid, body) VALUES (?, ?)", (answer, grams.grams(text)))
+            connection.execute("UPDATE conversations SET written = ? WHERE id = ?", (time.time(), conversation))
+
+    def take_back(self, conversation: str) -> None:
+        """Leave the last turn out of the conversation; it stays in the database."""
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE conversations SET head = (SELECT q.parent FROM messages a JOIN messages q ON q.id = a.parent "
+                "WHERE a.id = conversations.head) WHERE id = ?",
+                (conversation,),
+            )
+
+    def fork(self, conversation: str) -> str:
+        """Return a new conversation that shares the past of this one."""
+        with self._writing() as connection:
+            new, now = self._new_id(), time.time()
+            connection.execute(
+                "INSERT INTO conversations SELECT ?, title, model, system, ?, ?, head FROM conversations WHERE id = ?",
+                (new, now, now, self._row(conversation)["id"]),
+            )
+        return new
+
+    def remove(self, conversation: str) -> None:
+        """Delete a conversation, and of its messages those that no other one shares."""
+        with self._writing() as connection:
+            root = self._row(conversation)["id"]
+            connection.execute("DELETE FROM conversations WHERE id = ?", (root,))
+            kept = (
+                "WITH RECURSIVE kept(id) AS (SELECT head FROM conversations UNION "
+                "SELECT m.parent FROM messages m JOIN kept ON m.id = kept.id) "
+            )
+            # Turns taken back hang on no head; they go with the first conversation that is removed after them.
+            gone = [row[0] for row in connection.execute(kept + "SELECT id FROM messages WHERE id NOT IN kept")]
+            for message in sorted(gone, reverse=True):
+                connection.execute("DELETE FROM messages WHERE id = ?", (message,))
+                connection.execute("DELETE FROM grams WHERE rowid = ?", (message,))
+
+    def read(self, conversation: str) -> Record:
+        """Return the conversation of this id, or of the only one that begins so."""
+        row = self._row(conversation)
+        with self._guarded():
+            path = self._connection.execute(
+                _PATH + "SELECT role, content FROM path ORDER BY depth DESC", (row["head"],)
+            ).fetchall()
+        return Record(_summary(row), row["system"], tuple(Message(role, content) for role, content in path))
+
+    def last(self) -> str | None:
+        """Return the id of the conversation last written, if there is any."""
+        recent = self.recent(1)
+        return recent[0].id if recent else None
+
+    def recent(self, count: int = 20) -> list[Summary]:
+        """Return the conversations last written, newest first."""
+        with self._guarded():
+            cursor = self._rows("SELECT * FROM conversations ORDER BY written DESC, rowid DESC LIMIT ?", (count,))
+            return [_summary(row) for row in cursor]
+
+    def search(self, words: str, count: int = 20) -> list[Summary]:
+        """Return the conversations with all of `words` in one message, best first, with the line that matched."""
+        expression = grams.query(words)
+        if not expression:
+            return []
+        found: dict[str, Summary] = {}
+        with self._guarded():
+            hits = self._rows(
+                "SELECT m.id, m.content FROM grams JOIN messages m ON m.id = grams.rowid "
+                "WHERE grams MATCH ? ORDER BY rank",
+                (expression,),
+            )
+            for hit in hits:
+                if not grams.matches(words, hit["content"]):
+                    continue
+                for row in self._holders(hit["id"]):
+                    if row["id"] not in found:
+                        found[row["id"]] = _summary(row, grams.matching_line(words, hit["content"]))
+                if len(found) >= count:
+                    break
+        return list(found.values())[:count]
+
+    def _holders(self, message: int) -> list[sqlite3.Row]:
+        """The conversations whose path runs through a message."""
+        return self._rows(
+            "WITH RECURSIVE below(id) AS (SELECT ? UNION ALL "
+            "SELECT m.id FROM messages m JOIN below ON m.parent = below.id) "
+            "SELECT * FROM conversations WHERE head IN below ORDER BY written DESC",
+            (message,),
+        ).fetchall()
+
+    def _add(self, parent: int | None, role: str, content: str, now: float) -> int:
+        cursor = self._connection.execute(
+            "INSERT INTO messages(parent, role, content, created) VALUES (?, ?, ?, ?)", (parent, role, content, now)
+        )
+        message = cursor.lastrowid
+        assert message is not None
+        if content:
+            self._connection.execute("INSERT INTO grams(rowid, body) VALUES (?, ?)", (message, grams.grams(content)))
+        return message
+
+    def _row(self, conversation: str) -> sqlite3.Row:
+        with self._guarded():
+            rows = self._rows("SELECT * FROM conversations WHERE id = ?", (conversation,)).fetchall()
+            if not rows and conversation:
+                rows = self._rows(
+                    "SELECT * FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2", (len(conversation), conversation)
+                ).fetchall()
+        if len(rows) != 1:
+            raise HistoryError(
+                _("There is no conversation “{id}”.").format(id=conversation)
+                if not rows
+                else _("More than one conversation begins with “{id}”.").format(id=conversation),
+                _("See them with: qwen logs list"),
+            )
+        return rows[0]  # type: ignore[no-any-return]
+
+    def _rows(self, statement: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
+        cursor = self._connection.cursor()
+        cursor.row_factory = sqlite3.Row
+        return cursor.execute(statement, parameters)
+
+    def _new_id(self) -> str:
+        while True:
+            new = "".join(secrets.choice(_ALPHABET) for _i in range(_ID_LENGTH))
+            if not self._rows("SELECT 1 FROM conversations WHERE id = ?", (new,)).fetchone():
+                return new
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise unusable(self._path, error) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is on the disk at the end of the block, or nothing."""
+        with self._guarded():
+            # Immediate: two writers take turns, instead of both reading first and one failing.
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def title_of(question: str) -> str:
+    """Return the title of a conversation that begins with `question`: its first line, cut."""
+    line = next((line.strip() for line in question.splitlines() if line.strip()), "")
+    return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
+
+
+def _summary(row: sqlite3.Row, line: str = "") -> Summary:
+    return Summary(row["id"], row["title"], row["model"], row["created"], row["written"], line)

@@ -1,0 +1,176 @@
+"""What is kept of conversations, and how it is found again."""
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qwen_tui.errors import HistoryError
+from qwen_tui.history.store import History, title_of
+from qwen_tui.messages import Message
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path / "home" / "history.db")
+
+
+def said(history: History, conversation: str | None, question: str, answer: str) -> str:
+    turn = history.begin(conversation, question, model="tiny", system=None)
+    turn.update(answer, "stop")
+    return turn.conversation
+
+
+def contents(history: History, conversation: str) -> list[str]:
+    return [message.content for message in history.read(conversation).messages]
+
+
+def test_a_conversation_comes_back_as_it_was(history: History) -> None:
+    turn = history.begin(None, "What is HTTP?", model="tiny", system="Be brief.")
+    turn.update("A protocol.", "stop")
+    said(history, turn.conversation, "And DNS?", "A phone book.")
+    record = history.read(turn.conversation)
+    assert record.system == "Be brief."
+    assert record.summary.title == "What is HTTP?"
+    assert record.messages == (
+        Message("user", "What is HTTP?"),
+        Message("assistant", "A protocol."),
+        Message("user", "And DNS?"),
+        Message("assistant", "A phone book."),
+    )
+    assert history.last() == turn.conversation
+
+
+def test_a_question_is_there_before_its_answer_for_every_process(history: History, tmp_path: Path) -> None:
+    turn = history.begin(None, "Will it last?", model="tiny", system=None)
+    assert contents(History(tmp_path / "home" / "history.db"), turn.conversation) == ["Will it last?", ""]
+    turn.update("It wi")
+    assert contents(History(tmp_path / "home" / "history.db"), turn.conversation)[1] == "It wi"
+
+
+def test_a_fork_shares_the_past_and_goes_its_own_way(history: History) -> None:
+    first = said(history, None, "one", "1")
+    fork = history.fork(first)
+    said(history, first, "two", "2")
+    said(history, fork, "deux", "2f")
+    assert contents(history, first) == ["one", "1", "two", "2"]
+    assert contents(history, fork) == ["one", "1", "deux", "2f"]
+    history.remove(first)
+    assert contents(history, fork) == ["one", "1", "deux", "2f"]
+    assert history.search("two") == []
+
+
+def test_a_turn_taken_back_is_no_longer_part_of_it(history: History) -> None:
+    conversation = said(history, said(history, None, "one", "1"), "two", "2")
+    history.take_back(conversation)
+    assert contents(history, conversation) == ["one", "1"]
+    history.take_back(conversation)
+    assert contents(history, conversation) == []
+    said(history, conversation, "three", "3")
+    assert contents(history, conversation) == ["three", "3"]
+
+
+def test_a_removed_conversation_leaves_nothing_to_find(history: History, tmp_path: Path) -> None:
+    conversation = said(history, None, "我的密码是什么", "不知道")
+    history.remove(conversation)
+    with pytest.raises(HistoryError, match="no conversation"):
+        history.read(conversation)
+    assert history.recent() == []
+    assert history.search("密码") == []
+
+
+def test_an_id_may_be_shortened_as_long_as_it_is_the_only_one(history: History) -> None:
+    conversation = said(history, None, "one", "1")
+    assert history.read(conversation[:3]).summary.id == conversation
+    with pytest.raises(HistoryError, match="no conversation"):
+        history.read("aeiou")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("邮件", True),
+        ("发邮件给", True),
+        ("邮", True),
+        ("件邮", False),
+        ("发给", False),
+        ("Report", True),
+        ("rep", True),
+        ("port", False),
+        ("邮件 report", True),
+        ("邮件 invoice", False),
+        ("PDF文件", True),
+        ('"', False),
+        ("café", True),
+    ],
+)
+def test_search_finds_words_in_both_languages(history: History, words: str, found: bool) -> None:
+    said(history, None, "请发邮件给我，附上 PDF文件。", "The report (Café) is attached.\n请发邮件给 the report desk")
+    assert bool(history.search(words)) == found
+
+
+def test_search_shows_the_line_that_matched_from_the_original_text(history: History) -> None:
+    said(history, None, "x", "# 标题\n\n请把“会议纪要”发给大家！\n再见")
+    (hit,) = history.search("会议纪要")
+    assert hit.line == "请把“会议纪要”发给大家！"
+
+
+def test_search_puts_the_best_first(history: History) -> None:
+    said(history, None, "long", "budget " + "and many other words " * 50)
+    best = said(history, None, "budget", "The budget of the budget.")
+    assert history.search("budget")[0].id == best
+
+
+@pytest.mark.parametrize(
+    ("question", "title"), [("\n  Hello \nworld", "Hello"), ("长" * 70, "长" * 59 + "…"), ("", "")]
+)
+def test_titles(question: str, title: str) -> None:
+    assert title_of(question) == title
+
+
+def test_the_database_is_private_and_durable(history: History, tmp_path: Path) -> None:
+    said(history, None, "one", "1")
+    for file in (tmp_path / "home").iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    connection = sqlite3.connect(tmp_path / "home" / "history.db")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(HistoryError, match="newer version"):
+        History(path)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    path.write_bytes(b"this is no database at all " * 100)
+    before = path.read_bytes()
+    with pytest.raises(HistoryError, match=r"history\.db"):
+        History(path)
+    assert path.read_bytes() == before
+
+
+def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from qwen_tui.history.store import History\n"
+        "history = History(Path(sys.argv[1])); conversation = None\n"
+        "for i in range(25):\n"
+        "    turn = history.begin(conversation, f'q{i}', model='m', system=None)\n"
+        "    turn.update(f'a{i}', 'stop'); conversation = turn.conversation\n"
+    )
+    path = tmp_path / "history.db"
+    writers = [subprocess.Popen([sys.executable, "-c", program, str(path)]) for _ in range(4)]
+    assert [writer.wait(timeout=60) for writer in writers] == [0] * 4
+    history = History(path)
+    assert len(history.recent()) == 4
+    for summary in history.recent():
+        assert contents(history, summary.id) == [text for i in range(25) for text in (f"q{i}", f"a{i}")]

@@ -35,6 +35,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     presence_penalty: float = 0.0
     seed: int | None = None
     max_tokens: int | None = None
+    history: bool = True
 
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Config)}

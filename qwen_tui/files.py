@@ -24,6 +24,10 @@ class Folders:
         return self.config / "config.toml"
 
     @property
+    def history(self) -> Path:
+        return self.data / "history.db"
+
+    @property
     def models(self) -> Path:
         return self.data / "models"
 

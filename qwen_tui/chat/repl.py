@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import OutputError, QwenError
@@ -40,6 +41,7 @@ class Repl:
         reader: LineReader,
         output: Output,
         options: AnswerOptions,
+        keeper: Keeper,
         show_error: Callable[[QwenError], None],
     ) -> None:
         self._engine = engine
@@ -47,6 +49,7 @@ class Repl:
         self._reader = reader
         self._output = output
         self._options = options
+        self._keeper = keeper
         self._show_error = show_error
         self.last: Answer | None = None
 
@@ -62,7 +65,7 @@ class Repl:
 
     def answer(self, question: str) -> str:
         """Answer `question`; return what the next line should start with."""
-        turn = Turn(self._engine, self._output, self._options)
+        turn = Turn(self._engine, self._output, self._options, self._keeper)
         with self._reader.answering() as mode:
             try:
                 self.last = turn.run(self._conversation, question)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.keeping import Keeper
 from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
 from qwen_tui.i18n import ngettext
 from qwen_tui.messages import Finished, FinishReason, Message, Output, Text, Timings, Usage
@@ -33,10 +34,11 @@ NOTHING = Answer("", "interrupted", Usage(), Timings())
 class Turn:
     """A question being answered. After an error, `text` still holds what had come."""
 
-    def __init__(self, engine: Engine, output: Output, options: AnswerOptions) -> None:
+    def __init__(self, engine: Engine, output: Output, options: AnswerOptions, keeper: Keeper) -> None:
         self._engine = engine
         self._output = output
         self._options = options
+        self._keeper = keeper
         self.text = ""
 
     def run(self, conversation: Conversation, question: str) -> Answer:
@@ -44,14 +46,28 @@ class Turn:
 
         Raises what the engine and the output raise.
         """
+        self._keeper.begin(conversation, question)
+        answer = NOTHING
+        try:
+            if self._load():
+                self._make_room(conversation, question)
+                finished = self._stream(conversation.prompt(question))
+                answer = Answer(self.text, finished.reason, finished.usage, finished.timings)
+        finally:
+            if self.text:
+                conversation.add(question, self.text)
+            self._keeper.finish(self.text, answer.reason)
+        return answer
+
+    def _load(self) -> bool:
         loading = self._engine.load()
         while True:
             try:
                 self._output.show(next(loading))
             except StopIteration as loaded:
-                if not loaded.value:
-                    return NOTHING
-                break
+                return bool(loaded.value)
+
+    def _make_room(self, conversation: Conversation, question: str) -> None:
         left_out = conversation.make_room(self._engine, question)
         if left_out:
             self._output.note(
@@ -61,12 +77,6 @@ class Turn:
                     left_out,
                 ).format(n=left_out)
             )
-        try:
-            finished = self._stream(conversation.prompt(question))
-        finally:
-            if self.text:
-                conversation.add(question, self.text)
-        return Answer(self.text, finished.reason, finished.usage, finished.timings)
 
     def _stream(self, messages: tuple[Message, ...]) -> Finished:
         options = self._options
@@ -77,6 +87,7 @@ class Turn:
         for event in self._engine.stream(request):
             if isinstance(event, Text):
                 self.text += event.piece
+                self._keeper.update(self.text)
             if isinstance(event, Finished):
                 finished = event
             self._output.show(event)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from qwen_tui.chat.conversation import Conversation, ask_about
+from qwen_tui.chat.conversation import ask_about
+from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.turn import Turn
 from qwen_tui.cli import delivery, options, stdin, wiring
 from qwen_tui.cli.chat import converse
@@ -30,6 +31,9 @@ def ask(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help=_("No progress and no notes."))] = False,
     no_stdin: Annotated[bool, typer.Option("--no-stdin", help=_("Do not read stdin."))] = False,
     interactive: Annotated[bool, typer.Option("-i", "--interactive", help=_("Go on in the REPL."))] = False,
+    continued: options.Continue = False,
+    cid: options.Cid = None,
+    no_log: options.NoLog = False,
     ctx_size: options.CtxSize = None,
     threads: options.Threads = None,
     gpu_layers: options.GpuLayers = None,
@@ -43,6 +47,9 @@ def ask(
     if not prompt and not has_material:
         raise UsageError(_("There is no question."), _("Write one: qwen ask 'Why is the sky blue?'"))
     output = wiring.output(held=as_json or extract, quiet=quiet)
+    history = wiring.history(settings, output.note, no_log=no_log)
+    conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
+    keeper = Keeper(history, settings.model, output.note)
     engine = wiring.engine(settings)
     try:
         # The model loads while stdin is read.
@@ -50,11 +57,10 @@ def ask(
         question = ask_about([stdin.read(output.note)] if has_material else [], options.as_text(" ".join(prompt or ())))
         if not question.strip():
             raise UsageError(_("There is no question: the input is empty."), _("See: qwen ask --help"))
-        conversation = Conversation(settings.system)
         with Signals(engine).handled() as signals:
-            answer = Turn(engine, output, answering).run(conversation, question)
+            answer = Turn(engine, output, answering, keeper).run(conversation, question)
         if as_json:
-            delivery.print_json(answer, settings.model)
+            delivery.print_json(answer, settings.model, conversation.id if history else None)
         elif extract:
             delivery.print_code(answer, output.note)
         if usage:
@@ -67,7 +73,7 @@ def ask(
                 _("Allow more with -o max_tokens=N, or a larger context with --ctx-size."),
             )
         if interactive:
-            return converse(engine, settings, conversation, always_tty=True)
+            return converse(engine, settings, conversation, keeper, always_tty=True)
     finally:
         engine.close()
         output.close()

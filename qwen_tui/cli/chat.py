@@ -5,6 +5,7 @@ import sys
 
 from qwen_tui import __version__
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.repl import Repl
 from qwen_tui.cli import options, wiring
 from qwen_tui.cli.main import tell
@@ -21,6 +22,9 @@ def chat(
     model: options.Model = None,
     system: options.System = None,
     option: options.Option = None,
+    continued: options.Continue = False,
+    cid: options.Cid = None,
+    no_log: options.NoLog = False,
     ctx_size: options.CtxSize = None,
     threads: options.Threads = None,
     gpu_layers: options.GpuLayers = None,
@@ -31,16 +35,22 @@ def chat(
     settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
+    notes = wiring.output(notes=sys.stdout)
+    history = wiring.history(settings, notes.note, no_log=no_log)
+    conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
+    keeper = Keeper(history, settings.model, notes.note)
     engine = wiring.engine(settings)
     try:
         # The model loads while the first message is typed.
         engine.start()
-        return converse(engine, settings, Conversation(settings.system))
+        return converse(engine, settings, conversation, keeper)
     finally:
         engine.close()
 
 
-def converse(engine: LocalEngine, settings: Config, conversation: Conversation, *, always_tty: bool = False) -> int:
+def converse(
+    engine: LocalEngine, settings: Config, conversation: Conversation, keeper: Keeper, *, always_tty: bool = False
+) -> int:
     """Run the REPL on an engine and a conversation, and return the exit code."""
     from qwen_tui.terminal.line_reader import PromptLineReader
 
@@ -62,7 +72,7 @@ def converse(engine: LocalEngine, settings: Config, conversation: Conversation, 
         tell(error)
 
     reader = PromptLineReader(toolbar, always_tty=always_tty)
-    repl = Repl(engine, conversation, reader, output, options.answer_options(settings), show_error)
+    repl = Repl(engine, conversation, reader, output, options.answer_options(settings), keeper, show_error)
     write(sys.stdout, _banner(settings) + "\n")
     with Signals(engine, on_ending=reader.leave).handled() as signals:
         repl.run(leaving=lambda: signals.ending is not None)

@@ -23,9 +23,9 @@ class JsonAnswer(msgspec.Struct, frozen=True):
     timings: Timings
 
 
-def print_json(answer: Answer, model: str) -> None:
-    """Print one JSON object on stdout; nothing keeps conversations yet, so `conversation_id` is null."""
-    printed = JsonAnswer(answer.text, model, answer.reason, None, answer.usage, answer.timings)
+def print_json(answer: Answer, model: str, conversation: str | None) -> None:
+    """Print one JSON object on stdout; `conversation` is the id under which it is kept, None if it is not."""
+    printed = JsonAnswer(answer.text, model, answer.reason, conversation, answer.usage, answer.timings)
     write(sys.stdout, msgspec.json.encode(printed).decode() + "\n")
 
 

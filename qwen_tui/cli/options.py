@@ -32,6 +32,9 @@ Option = Annotated[
         help=_("How to answer: {names}; repeatable.").format(names=", ".join(ANSWERING)),
     ),
 ]
+Continue = Annotated[bool, typer.Option("-c", "--continue", help=_("Go on with the conversation last written."))]
+Cid = Annotated[str | None, typer.Option("--cid", metavar="ID", help=_("Go on with the conversation of this id."))]
+NoLog = Annotated[bool, typer.Option("-n", "--no-log", help=_("Keep nothing of this conversation."))]
 CtxSize = Annotated[
     int | None, typer.Option("--ctx-size", metavar="N", help=_("The context in tokens (8192); it takes memory."))
 ]

@@ -2,14 +2,18 @@
 
 import os
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 from qwen_tui import files
+from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.keeping import resume
 from qwen_tui.config import Config
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
-from qwen_tui.errors import InvalidModelError
+from qwen_tui.errors import HistoryError, InvalidModelError
 from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.locate import locate
@@ -33,6 +37,30 @@ def engine(settings: Config) -> LocalEngine:
         gpu_layers=_gpu_layers(settings.gpu_layers),
     )
     return LocalEngine(options, log=_to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None)
+
+
+def history(settings: Config, note: Callable[[str], None], *, no_log: bool = False) -> History | None:
+    """Return the conversations kept, or None where none are to be; what is wrong with them is noted, not raised."""
+    if no_log or not settings.history:
+        return None
+    try:
+        return History(files.folders().history)
+    except HistoryError as error:
+        note(f"{error.message} {error.remedy}")
+        return None
+
+
+def conversation(
+    settings: Config, kept: History | None, *, continued: bool = False, cid: str | None = None
+) -> Conversation:
+    """Return the conversation to go on with, a new one if neither is asked for; raises `HistoryError`."""
+    if not (continued or cid):
+        return Conversation(settings.system)
+    opened = kept or History(files.folders().history)
+    last = cid or opened.last()
+    if last is None:
+        raise HistoryError(_("There is no conversation to go on with."), _("Begin one with: qwen chat"))
+    return resume(opened, last)
 
 
 def output(*, held: bool = False, quiet: bool = False, notes: TextIO | None = None) -> HeldOutput:

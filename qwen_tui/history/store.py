@@ -78,7 +78,10 @@ class History:
         self._connection.close()
 
     def begin(self, conversation: str | None, question: str, *, model: str, system: str | None) -> Turn:
-        """Commit `question` as the next turn of a conversation, a new one if None, before it is answered."""
+        """Commit `question` as the next turn of a conversation, a new one if None, before it is answered.
+
+        It takes the place of a last question that got no answer: that one was given back to the person.
+        """
         with self._writing() as connection:
             now = time.time()
             if conversation is None:
@@ -87,8 +90,7 @@ class History:
                     "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?, NULL)",
                     (conversation, title_of(question), model, system, now, now),
                 )
-            head = self._row(conversation)["head"]
-            asked = self._add(head, "user", question, now)
+            asked = self._add(self._answered_head(conversation), "user", question, now)
             answer = self._add(asked, "assistant", "", now)
             connection.execute(
                 "UPDATE conversations SET head = ?, written = ?, model = ? WHERE id = ?",
@@ -188,6 +190,14 @@ class History:
             "SELECT * FROM conversations WHERE head IN below ORDER BY written DESC",
             (message,),
         ).fetchall()
+
+    def _answered_head(self, conversation: str) -> int | None:
+        head: int | None = self._row(conversation)["head"]
+        unanswered = self._rows(
+            "SELECT q.parent FROM messages a JOIN messages q ON q.id = a.parent WHERE a.id = ? AND a.content = ''",
+            (head,),
+        ).fetchone()
+        return unanswered["parent"] if unanswered else head
 
     def _add(self, parent: int | None, role: str, content: str, now: float) -> int:
         cursor = self._connection.execute(

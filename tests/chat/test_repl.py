@@ -1,6 +1,7 @@
 """The loop of a conversation, with a scripted engine and a scripted person."""
 
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.turn import AnswerOptions
 from qwen_tui.errors import PromptTooLongError, QwenError, WorkerDiedError
@@ -35,7 +36,9 @@ class Person:
 def converse(engine: ScriptedEngine, person: Person) -> tuple[Conversation, list[QwenError]]:
     errors: list[QwenError] = []
     conversation = Conversation()
-    Repl(engine, conversation, person, RecordingOutput(), AnswerOptions(), errors.append).run()
+    Repl(
+        engine, conversation, person, RecordingOutput(), AnswerOptions(), Keeper(None, "scripted", print), errors.append
+    ).run()
     return conversation, errors
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from qwen_tui.chat.conversation import Conversation, ask_about
+from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.turn import AnswerOptions, Turn
 from qwen_tui.errors import WorkerDiedError
 from qwen_tui.messages import Finished, Message, Prefill, Text
@@ -10,7 +11,7 @@ from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 
 def turn(engine: ScriptedEngine, output: RecordingOutput | None = None) -> Turn:
-    return Turn(engine, output or RecordingOutput(), AnswerOptions())
+    return Turn(engine, output or RecordingOutput(), AnswerOptions(), Keeper(None, "scripted", print))
 
 
 def test_events_reach_the_output_in_order_and_the_turn_is_kept() -> None:

@@ -1,0 +1,126 @@
+"""A conversation as a file for people or programs: Markdown, a self-contained page, JSON."""
+
+import html
+import re
+from datetime import datetime
+
+import msgspec
+
+from qwen_tui.errors import UsageError
+from qwen_tui.history.store import Record
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Message
+
+FORMATS = ("md", "html", "json")
+
+
+class ExportedConversation(msgspec.Struct, frozen=True):
+    """What the JSON export holds: names that scripts rely on; times are ISO 8601 in local time."""
+
+    id: str
+    title: str
+    model: str
+    created: str
+    written: str
+    system: str | None
+    messages: tuple[Message, ...]
+
+
+def export(record: Record, form: str) -> str:
+    """Return the conversation in one of `FORMATS`; raises `UsageError` for another."""
+    match form:
+        case "md":
+            return _markdown(record)
+        case "html":
+            return _page(record)
+        case "json":
+            return _json(record)
+    raise UsageError(
+        _("“.{form}” is no format for a conversation.").format(form=form),
+        _("Choose one of: {names}.").format(names=", ".join(f".{name}" for name in FORMATS)),
+    )
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
+
+
+def _json(record: Record) -> str:
+    summary = record.summary
+    exported = ExportedConversation(
+        summary.id,
+        summary.title,
+        summary.model,
+        _when(summary.created),
+        _when(summary.written),
+        record.system,
+        record.messages,
+    )
+    return msgspec.json.format(msgspec.json.encode(exported)).decode() + "\n"
+
+
+def _markdown(record: Record) -> str:
+    speakers = _speakers()
+    system = [("system", record.system)] if record.system else []
+    spoken = [*system, *((message.role, message.content) for message in record.messages if message.content)]
+    parts = [f"# {record.summary.title}", f"*{record.summary.model}, {_when(record.summary.written)}*"]
+    parts += [f"## {speakers[role]}\n\n{content.strip()}" for role, content in spoken]
+    return "\n\n".join(parts) + "\n"
+
+
+def _page(record: Record) -> str:
+    from markdown_it import MarkdownIt
+
+    # Raw HTML in an answer is shown, not obeyed; links to scripts are dropped by the library's own check.
+    renderer = MarkdownIt("commonmark", {"html": False, "highlight": _highlight}).enable(["table", "strikethrough"])
+    # A page that is opened should not fetch anything: a picture becomes its description.
+    renderer.disable("image")
+    speakers = _speakers()
+    system = [Message("system", record.system)] if record.system else []
+    sections = [
+        f'<section class="{message.role}"><h2>{html.escape(speakers[message.role])}</h2>'
+        f"{renderer.render(message.content)}</section>"
+        for message in (*system, *record.messages)
+        if message.content
+    ]
+    title = html.escape(record.summary.title)
+    about = html.escape(f"{record.summary.model}, {_when(record.summary.written)}")
+    return (
+        f'<!doctype html>\n<html><head><meta charset="utf-8"><title>{title}</title>\n<style>{_style()}</style></head>\n'
+        f"<body><h1>{title}</h1><p>{about}</p>\n" + "\n".join(sections) + "\n</body></html>\n"
+    )
+
+
+def _speakers() -> dict[str, str]:
+    return {"system": _("System"), "user": _("You"), "assistant": _("Assistant")}
+
+
+def _highlight(code: str, language: str, _attributes: str) -> str:
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    try:
+        lexer = get_lexer_by_name(language)
+    except ClassNotFound:
+        return ""
+    marked: str = highlight(code, lexer, HtmlFormatter(nowrap=True))
+    return marked
+
+
+def _style() -> str:
+    from pygments.formatters import HtmlFormatter
+
+    light = HtmlFormatter(style="default").get_style_defs("pre")
+    dark = HtmlFormatter(style="github-dark").get_style_defs("pre")
+    # The styles' own backgrounds would differ from the page's.
+    light, dark = (re.sub(r"background(-color)?: [^;]+;?", "", defs) for defs in (light, dark))
+    return (
+        ":root{color-scheme:light dark}body{max-width:46rem;margin:2rem auto;padding:0 1rem;"
+        "font:1rem/1.6 system-ui,sans-serif}section{border-top:1px solid #8886;margin-top:1.5rem}"
+        "section h2{font-size:.9rem;opacity:.7}.user{white-space:normal}pre{overflow:auto;padding:.8rem;"
+        "background:#8882;border-radius:6px}code{font-family:ui-monospace,monospace}table{border-collapse:collapse}"
+        "td,th{border:1px solid #8886;padding:.2rem .6rem}blockquote{border-left:3px solid #8886;margin:0;"
+        f"padding-left:1rem}}\n{light}\n@media(prefers-color-scheme:dark){{{dark}}}"
+    )

@@ -1,0 +1,69 @@
+"""Turns on their way into the history, and conversations on their way back."""
+
+import time
+from collections.abc import Callable
+
+from qwen_tui.chat.conversation import Conversation
+from qwen_tui.errors import HistoryError
+from qwen_tui.history.store import History, Turn
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import FinishReason
+
+# A growing answer is written this often, in seconds: what a crash may cost.
+_EVERY = 2.0
+
+
+class Keeper:
+    """Writes each turn as it happens. Where that fails it says so once, and the talk goes on in memory."""
+
+    def __init__(self, history: History | None, model: str, note: Callable[[str], None]) -> None:
+        """`history` None keeps nothing; `model` is noted with every turn."""
+        self._history = history
+        self._model = model
+        self._note = note
+        self._turn: Turn | None = None
+        self._written = 0.0
+
+    def begin(self, conversation: Conversation, question: str) -> None:
+        """Commit a question before anything is computed for it."""
+        self._turn = None
+        if self._history is None:
+            return
+        try:
+            self._turn = self._history.begin(conversation.id, question, model=self._model, system=conversation.system)
+        except HistoryError as error:
+            self._give_up(error)
+            return
+        conversation.id = self._turn.conversation
+        self._written = time.monotonic()
+
+    def update(self, text: str) -> None:
+        """Commit the answer so far, unless that was done a moment ago."""
+        if self._turn is not None and time.monotonic() - self._written >= _EVERY:
+            self._write(text, None)
+
+    def finish(self, text: str, reason: FinishReason) -> None:
+        """Commit the answer as it stays."""
+        if self._turn is not None:
+            self._write(text, reason)
+
+    def _write(self, text: str, reason: FinishReason | None) -> None:
+        assert self._turn is not None
+        try:
+            self._turn.update(text, reason)
+        except HistoryError as error:
+            self._give_up(error)
+        self._written = time.monotonic()
+
+    def _give_up(self, error: HistoryError) -> None:
+        self._history = self._turn = None
+        self._note(error.message + " " + _("This conversation goes on in memory only."))
+
+
+def resume(history: History, conversation: str) -> Conversation:
+    """Return a conversation of the history, to go on with; a last question without an answer is left out."""
+    record = history.read(conversation)
+    turns = list(record.messages)
+    if turns and not turns[-1].content:
+        del turns[-2:]
+    return Conversation(record.system, turns, id=record.summary.id)

@@ -1,0 +1,97 @@
+"""`qwen logs`: the conversations kept, listed, shown, searched, exported and removed."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qwen_tui import files
+from qwen_tui.chat.export import export
+from qwen_tui.errors import OutputError
+from qwen_tui.history.store import History, Summary
+from qwen_tui.i18n import gettext as _
+from qwen_tui.terminal.output import write
+from qwen_tui.terminal.sanitise import clean
+
+Id = Annotated[str, typer.Argument(metavar="ID", help=_("A conversation's id, or its beginning."))]
+Count = Annotated[int, typer.Option("-n", "--count", metavar="N", help=_("At most so many."), min=1)]
+
+
+def build() -> typer.Typer:
+    """Return the command group."""
+    app = typer.Typer(help=_("The conversations kept on this computer."), no_args_is_help=True)
+    app.command("list", help=_("List the conversations last written."))(list_)
+    app.command("show", help=_("Print a conversation as Markdown."))(show)
+    app.command("search", help=_("Find conversations by words."))(search)
+    app.command("export", help=_("Write a conversation to FILE: .md, .html or .json."))(export_)
+    app.command("rm", help=_("Remove conversations for good."))(rm)
+    app.command("path", help=_("Print where the conversations are."))(path)
+    return app
+
+
+def list_(count: Count = 20) -> None:
+    """Print one line a conversation, newest first."""
+    _print_summaries(_history().recent(count))
+
+
+def show(conversation: Id) -> None:
+    """Print a conversation."""
+    _print(export(_history().read(conversation), "md"))
+
+
+def search(words: Annotated[list[str], typer.Argument(metavar="WORDS…")], count: Count = 20) -> int:
+    """Print the conversations found, each with the line that matched; the exit code is 1 if there are none."""
+    found = _history().search(" ".join(words), count)
+    _print_summaries(found)
+    return 0 if found else 1
+
+
+def export_(
+    conversation: Id,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", show_default=False)] = None,
+    form: Annotated[str | None, typer.Option("--format", metavar="md|html|json")] = None,
+) -> None:
+    """Write a conversation to a file in the format its name ends in, or to stdout."""
+    chosen = form or (file.suffix.removeprefix(".").lower() if file else "md")
+    content = export(_history().read(conversation), chosen)
+    if file is None:
+        write(sys.stdout, content)
+        return
+    try:
+        files.write_private(file, content.encode())
+    except OSError as error:
+        raise OutputError(
+            _("{path} could not be written: {reason}").format(path=file, reason=error.strerror or error),
+            _("Choose another place."),
+        ) from error
+
+
+def rm(conversations: Annotated[list[str], typer.Argument(metavar="ID…")]) -> None:
+    """Remove conversations."""
+    history = _history()
+    for conversation in conversations:
+        history.remove(conversation)
+
+
+def path() -> None:
+    """Print the path of the database."""
+    typer.echo(files.folders().history)
+
+
+def _history() -> History:
+    return History(files.folders().history)
+
+
+def _print_summaries(summaries: list[Summary]) -> None:
+    for summary in summaries:
+        written = datetime.fromtimestamp(summary.written).strftime("%Y-%m-%d %H:%M")
+        _print(f"{summary.id}  {written}  {summary.title}\n")
+        if summary.line and summary.line != summary.title:
+            _print(f"        {summary.line}\n")
+
+
+def _print(text: str) -> None:
+    """Print text that may hold anything: clean on a terminal, as it is elsewhere."""
+    write(sys.stdout, clean(text) if sys.stdout.isatty() else text)

@@ -1,0 +1,94 @@
+"""What of a talk is on the disk, and when."""
+
+from pathlib import Path
+
+import pytest
+
+from qwen_tui.chat import keeping
+from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.keeping import Keeper, resume
+from qwen_tui.chat.turn import AnswerOptions, Turn
+from qwen_tui.errors import WorkerDiedError
+from qwen_tui.history.store import History
+from qwen_tui.messages import Event, Prefill, Text
+from tests.scripted_engine import RecordingOutput, ScriptedEngine
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "history.db"
+
+
+def on_disk(path: Path) -> list[str]:
+    """What another process reads of the conversation last written."""
+    history = History(path)
+    last = history.last()
+    return [message.content for message in history.read(last).messages] if last else []
+
+
+class Watching(RecordingOutput):
+    """Notes what was on the disk when each event was shown."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self.seen: list[tuple[Event, list[str]]] = []
+
+    def show(self, event: Event) -> None:
+        self.seen.append((event, on_disk(self._path)))
+
+
+def test_the_question_is_there_before_its_prefill_and_the_answer_grows(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "_EVERY", 0.0)
+    output = Watching(path)
+    keeper = Keeper(History(path), "scripted", print)
+    Turn(ScriptedEngine("one two"), output, AnswerOptions(), keeper).run(Conversation(), "count")
+    at_prefill = next(kept for event, kept in output.seen if isinstance(event, Prefill))
+    assert at_prefill == ["count", ""]
+    assert [kept[1] for event, kept in output.seen if isinstance(event, Text)] == ["one ", "one two "]
+    assert on_disk(path) == ["count", "one two "]
+
+
+def test_an_answer_that_broke_off_is_kept_as_far_as_it_came(path: Path) -> None:
+    keeper, conversation = Keeper(History(path), "scripted", print), Conversation()
+    with pytest.raises(WorkerDiedError):
+        engine = ScriptedEngine(("half an", WorkerDiedError("gone")))
+        Turn(engine, RecordingOutput(), AnswerOptions(), keeper).run(conversation, "question")
+    assert on_disk(path) == ["question", "half an "]
+
+
+def test_a_question_without_an_answer_is_kept_but_asked_again_not_twice(path: Path) -> None:
+    keeper, conversation = Keeper(History(path), "scripted", print), Conversation()
+    with pytest.raises(WorkerDiedError):
+        Turn(ScriptedEngine(WorkerDiedError("gone")), RecordingOutput(), AnswerOptions(), keeper).run(
+            conversation, "queston"
+        )
+    assert on_disk(path) == ["queston", ""]
+    assert resume(History(path), conversation.id or "").turns == []
+    Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, "question")
+    assert on_disk(path) == ["question", "fine "]
+
+
+def test_a_resumed_conversation_goes_on_where_it_was(path: Path) -> None:
+    keeper, conversation = Keeper(History(path), "scripted", print), Conversation("Be kind.")
+    Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, "how are you")
+    again = resume(History(path), conversation.id or "")
+    assert again == conversation
+    engine = ScriptedEngine("good")
+    Turn(engine, RecordingOutput(), AnswerOptions(), Keeper(History(path), "scripted", print)).run(again, "and now?")
+    assert [m.content for m in engine.requests[0].messages] == ["Be kind.", "how are you", "fine ", "and now?"]
+    assert len(on_disk(path)) == 4
+
+
+def test_a_history_that_fails_is_told_once_and_the_talk_goes_on(path: Path) -> None:
+    history, notes = History(path), list[str]()
+    history.close()
+    keeper, conversation = Keeper(history, "scripted", notes.append), Conversation()
+    engine = ScriptedEngine("one", "two")
+    for question in ("first", "second"):
+        Turn(engine, RecordingOutput(), AnswerOptions(), keeper).run(conversation, question)
+    assert len(conversation.turns) == 4
+    assert len(notes) == 1
+    assert "in memory only" in notes[0]

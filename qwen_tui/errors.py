@@ -6,6 +6,7 @@ QwenError                  exit 1
 ├── InputError             material that cannot be read as text, or is too large
 ├── OutputError            exit 74: the answer could not be written
 │   └── OutputClosedError  exit 0: nobody reads the answer any more
+├── TemplateError          a template that is missing or cannot be read
 ├── HistoryError           conversations that cannot be kept or found
 ├── ModelNotFoundError     no such model on this computer
 ├── InvalidModelError      a file that is no usable model
@@ -57,6 +58,10 @@ class OutputClosedError(OutputError):
 
     def __init__(self) -> None:
         super().__init__("")
+
+
+class TemplateError(QwenError):
+    """A template that is missing or cannot be read."""
 
 
 class HistoryError(QwenError):

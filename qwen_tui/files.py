@@ -28,6 +28,10 @@ class Folders:
         return self.data / "history.db"
 
     @property
+    def templates(self) -> Path:
+        return self.data / "templates"
+
+    @property
     def models(self) -> Path:
         return self.data / "models"
 

@@ -16,6 +16,7 @@ LOCALE_FOLDER = Path(__file__).parent / "assets" / "locale"
 
 # gettext needs one current catalogue for a process; `use_language` is the only place that sets it.
 _current: _gettext.NullTranslations = _gettext.NullTranslations()
+_language = "en"
 
 
 def gettext(sentence: str) -> str:
@@ -30,8 +31,14 @@ def ngettext(singular: str, plural: str, n: int) -> str:
 
 def use_language(language: str) -> None:
     """Show everything from now on in `language`, one of `LANGUAGES`."""
-    global _current
+    global _current, _language
+    _language = language
     _current = _gettext.translation(DOMAIN, LOCALE_FOLDER, [language], fallback=True)
+
+
+def language() -> str:
+    """Return the language in use."""
+    return _language
 
 
 def language_from_locale(environ: Mapping[str, str] = os.environ) -> str:

@@ -28,6 +28,13 @@ class Conversation:
         """Take in a turn that has happened."""
         self.turns += [Message("user", question), Message("assistant", answer)]
 
+    def take_back(self) -> str:
+        """Take out the last turn and return its question."""
+        question = self.turns[-2].content
+        del self.turns[-2:]
+        self.left_out = min(self.left_out, len(self.turns))
+        return question
+
     def make_room(self, engine: Engine, question: str) -> int:
         """Leave out as many of the oldest turns as the context demands, and return how many those are.
 

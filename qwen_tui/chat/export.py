@@ -112,10 +112,12 @@ def _highlight(code: str, language: str, _attributes: str) -> str:
 def _style() -> str:
     from pygments.formatters import HtmlFormatter
 
-    light = HtmlFormatter(style="default").get_style_defs("pre")
-    dark = HtmlFormatter(style="github-dark").get_style_defs("pre")
-    # The styles' own backgrounds would differ from the page's.
-    light, dark = (re.sub(r"background(-color)?: [^;]+;?", "", defs) for defs in (light, dark))
+    def definitions(style: str) -> str:
+        defined: str = HtmlFormatter(style=style).get_style_defs("pre")  # type: ignore[no-untyped-call]
+        # The style's own background would differ from the page's.
+        return re.sub(r"background(-color)?: [^;]+;?", "", defined)
+
+    light, dark = definitions("default"), definitions("github-dark")
     return (
         ":root{color-scheme:light dark}body{max-width:46rem;margin:2rem auto;padding:0 1rem;"
         "font:1rem/1.6 system-ui,sans-serif}section{border-top:1px solid #8886;margin-top:1.5rem}"

@@ -18,7 +18,7 @@ class Keeper:
 
     def __init__(self, history: History | None, model: str, note: Callable[[str], None]) -> None:
         """`history` None keeps nothing; `model` is noted with every turn."""
-        self._history = history
+        self.history = history
         self._model = model
         self._note = note
         self._turn: Turn | None = None
@@ -27,10 +27,10 @@ class Keeper:
     def begin(self, conversation: Conversation, question: str) -> None:
         """Commit a question before anything is computed for it."""
         self._turn = None
-        if self._history is None:
+        if self.history is None:
             return
         try:
-            self._turn = self._history.begin(conversation.id, question, model=self._model, system=conversation.system)
+            self._turn = self.history.begin(conversation.id, question, model=self._model, system=conversation.system)
         except HistoryError as error:
             self._give_up(error)
             return
@@ -47,6 +47,15 @@ class Keeper:
         if self._turn is not None:
             self._write(text, reason)
 
+    def take_back(self, conversation: Conversation) -> None:
+        """Leave the last turn out of what is kept of `conversation`."""
+        if self.history is None or conversation.id is None:
+            return
+        try:
+            self.history.take_back(conversation.id)
+        except HistoryError as error:
+            self._give_up(error)
+
     def _write(self, text: str, reason: FinishReason | None) -> None:
         assert self._turn is not None
         try:
@@ -56,7 +65,7 @@ class Keeper:
         self._written = time.monotonic()
 
     def _give_up(self, error: HistoryError) -> None:
-        self._history = self._turn = None
+        self.history = self._turn = None
         self._note(error.message + " " + _("This conversation goes on in memory only."))
 
 

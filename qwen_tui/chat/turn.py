@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
@@ -9,11 +11,10 @@ from qwen_tui.i18n import ngettext
 from qwen_tui.messages import Finished, FinishReason, Message, Output, Text, Timings, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerOptions:
+class AnswerOptions(msgspec.Struct, frozen=True):
     """How to answer: the sampling, the most tokens, and a JSON schema to follow (as JSON text)."""
 
-    sampling: SamplingOptions = SamplingOptions()  # noqa: RUF009 - frozen
+    sampling: SamplingOptions = msgspec.field(default_factory=SamplingOptions)
     max_tokens: int | None = None
     schema: str | None = None
 

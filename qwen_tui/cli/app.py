@@ -9,7 +9,7 @@ from qwen_tui.i18n import gettext as _
 
 def build() -> typer.Typer:
     """Return the command line, its help in the language in use."""
-    from qwen_tui.cli import ask, chat, config, logs
+    from qwen_tui.cli import ask, chat, config, logs, templates
 
     app = typer.Typer(
         name="qwen",
@@ -21,6 +21,7 @@ def build() -> typer.Typer:
     )
     app.command("chat", help=_("Talk: a conversation in the terminal."))(chat.chat)
     app.command("ask", help=_("One answer on stdout; piped stdin is the material, PROMPT the instruction."))(ask.ask)
+    app.add_typer(templates.build(), name="templates")
     app.add_typer(logs.build(), name="logs")
     app.add_typer(config.build(), name="config")
 

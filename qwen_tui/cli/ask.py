@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from qwen_tui.chat.conversation import ask_about
+from qwen_tui.chat import templates
+from qwen_tui.chat.composing import compose, parameters
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.turn import Turn
 from qwen_tui.cli import delivery, options, stdin, wiring
@@ -31,6 +32,8 @@ def ask(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help=_("No progress and no notes."))] = False,
     no_stdin: Annotated[bool, typer.Option("--no-stdin", help=_("Do not read stdin."))] = False,
     interactive: Annotated[bool, typer.Option("-i", "--interactive", help=_("Go on in the REPL."))] = False,
+    template: options.Template = None,
+    param: options.Parameter = None,
     continued: options.Continue = False,
     cid: options.Cid = None,
     no_log: options.NoLog = False,
@@ -44,7 +47,9 @@ def ask(
     settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
     answering = options.answer_options(settings, _schema(schema))
     has_material = not no_stdin and stdin.is_material()
-    if not prompt and not has_material:
+    chosen = templates.find(template, wiring.template_folders()) if template else None
+    values = parameters([options.as_text(text) for text in param or ()])
+    if not (prompt or has_material or chosen):
         raise UsageError(_("There is no question."), _("Write one: qwen ask 'Why is the sky blue?'"))
     output = wiring.output(held=as_json or extract, quiet=quiet)
     history = wiring.history(settings, output.note, no_log=no_log)
@@ -54,7 +59,8 @@ def ask(
     try:
         # The model loads while stdin is read.
         engine.start()
-        question = ask_about([stdin.read(output.note)] if has_material else [], options.as_text(" ".join(prompt or ())))
+        material = [stdin.read(output.note)] if has_material else []
+        question = compose(conversation, material, options.as_text(" ".join(prompt or ())), chosen, values)
         if not question.strip():
             raise UsageError(_("There is no question: the input is empty."), _("See: qwen ask --help"))
         with Signals(engine).handled() as signals:

@@ -4,9 +4,11 @@ import re
 import sys
 
 from qwen_tui import __version__
+from qwen_tui.chat import commands
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.repl import Repl
+from qwen_tui.chat.session import Session
 from qwen_tui.cli import options, wiring
 from qwen_tui.cli.main import tell
 from qwen_tui.cli.signals import Signals
@@ -15,6 +17,7 @@ from qwen_tui.engine.local import LocalEngine
 from qwen_tui.errors import QwenError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.locate import DEMO
+from qwen_tui.terminal.completion import Completion
 from qwen_tui.terminal.output import write
 
 
@@ -56,33 +59,38 @@ def converse(
 
     output = wiring.output(notes=sys.stdout)
 
-    def toolbar() -> str:
-        parts = [_short(settings.model), _("context {size}").format(size=settings.ctx_size)]
-        if repl.last is not None and repl.last.usage.prompt_tokens:
-            info, usage = engine.info(), repl.last.usage
-            used = usage.prompt_tokens + usage.completion_tokens
-            parts = [_short(settings.model), info.device]
-            parts.append(_("context {used} of {size}").format(used=used, size=info.ctx_size))
-            if repl.last.timings.decode_tps:
-                parts.append(_("{speed:.1f} tokens/s").format(speed=repl.last.timings.decode_tps))
-        return " · ".join(parts)
-
     def show_error(error: QwenError) -> None:
         output.close()
         tell(error)
 
-    reader = PromptLineReader(toolbar, always_tty=always_tty)
-    repl = Repl(engine, conversation, reader, output, options.answer_options(settings), keeper, show_error)
+    session = Session(engine, conversation, options.answer_options(settings), keeper, output, output.note)
+    completions = [Completion(name, c.description, c.takes) for c in commands.commands() for name in c.names]
+    reader = PromptLineReader(
+        lambda: _toolbar(session, settings), completions, commands.SETTABLE, always_tty=always_tty
+    )
     write(sys.stdout, _banner(settings) + "\n")
     with Signals(engine, on_ending=reader.leave).handled() as signals:
-        repl.run(leaving=lambda: signals.ending is not None)
+        Repl(session, reader, show_error).run(leaving=lambda: signals.ending is not None)
     return 0 if signals.ending is None else signals.exit_code
+
+
+def _toolbar(session: Session, settings: Config) -> str:
+    """What the line below the input shows; nothing in it may wait for the engine."""
+    model = _short(settings.model)
+    if session.info is None or session.last is None:
+        return f"{model} · " + _("context {size}").format(size=settings.ctx_size)
+    usage, speed = session.last.usage, session.last.timings.decode_tps
+    used = usage.prompt_tokens + usage.completion_tokens
+    parts = [model, session.info.device, _("context {used} of {size}").format(used=used, size=session.info.ctx_size)]
+    if speed:
+        parts.append(_("{speed:.1f} tokens/s").format(speed=speed))
+    return " · ".join(parts)
 
 
 def _banner(settings: Config) -> str:
     lines = [
         f"qwen-tui {__version__} · {_short(settings.model)}",
-        _("Enter sends, Ctrl-J starts a new line, Ctrl-C stops an answer, Ctrl-D leaves."),
+        _("Enter sends, Ctrl-J starts a new line, Ctrl-C stops an answer, /help lists commands, Ctrl-D leaves."),
     ]
     if settings.model == DEMO:
         lines.append(_("This is the demonstration model: it has learned a few dozen conversations by heart."))

@@ -1,13 +1,13 @@
 """`qwen config`: the settings, shown and changed."""
 
 import os
-import subprocess
 from typing import Annotated
 
 import msgspec
 import typer
 
 from qwen_tui import config, files
+from qwen_tui.cli.editor import open_editor
 from qwen_tui.errors import ConfigError
 from qwen_tui.i18n import gettext as _
 
@@ -56,14 +56,7 @@ def edit() -> None:
     file = files.folders().config_file
     if not file.exists():
         files.write_private(file, b"")
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
-    try:
-        subprocess.run([*editor.split(), str(file)], check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise ConfigError(
-            _("The editor “{editor}” could not be used: {reason}").format(editor=editor, reason=error),
-            _("Set EDITOR to another, or edit {path} yourself.").format(path=file),
-        ) from error
+    open_editor(file)
     config.load(file)
 
 

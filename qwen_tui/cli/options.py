@@ -32,6 +32,13 @@ Option = Annotated[
         help=_("How to answer: {names}; repeatable.").format(names=", ".join(ANSWERING)),
     ),
 ]
+Template = Annotated[
+    str | None, typer.Option("-t", "--template", metavar="NAME", help=_("A prompt template; see: qwen templates list."))
+]
+Parameter = Annotated[
+    list[str] | None,
+    typer.Option("-p", "--param", metavar="NAME=VALUE", help=_("A value for the template; repeatable.")),
+]
 Continue = Annotated[bool, typer.Option("-c", "--continue", help=_("Go on with the conversation last written."))]
 Cid = Annotated[str | None, typer.Option("--cid", metavar="ID", help=_("Go on with the conversation of this id."))]
 NoLog = Annotated[bool, typer.Option("-n", "--no-log", help=_("Keep nothing of this conversation."))]

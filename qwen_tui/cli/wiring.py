@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TextIO
 
-from qwen_tui import files
+from qwen_tui import files, i18n
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import resume
 from qwen_tui.config import Config
@@ -61,6 +62,12 @@ def conversation(
     if last is None:
         raise HistoryError(_("There is no conversation to go on with."), _("Begin one with: qwen chat"))
     return resume(opened, last)
+
+
+def template_folders(language: str | None = None) -> list[Path]:
+    """Return where templates are looked for: the user's own folder first, then those of the language in use."""
+    own = files.folders().templates
+    return [own, files.packaged("templates") / (language or i18n.language())]
 
 
 def output(*, held: bool = False, quiet: bool = False, notes: TextIO | None = None) -> HeldOutput:

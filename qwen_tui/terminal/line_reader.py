@@ -1,15 +1,19 @@
 """The line people type into, with its keys."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app
+from prompt_toolkit.completion import CompleteEvent, Completer, PathCompleter
+from prompt_toolkit.completion import Completion as Offer
+from prompt_toolkit.document import Document
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.styles import Style
 
+from qwen_tui.terminal.completion import Completion, candidates, path_start
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.typeahead import Answering
 
@@ -21,10 +25,18 @@ _STYLE = Style.from_dict(
 class PromptLineReader:
     """Reads messages of one or more lines from the terminal.
 
-    `toolbar` returns what the line below shows. `always_tty` reads the terminal itself although stdin is a pipe.
+    `toolbar` returns what the line below shows; `commands` and `options` are what Tab offers. `always_tty` reads the
+    terminal itself although stdin is a pipe.
     """
 
-    def __init__(self, toolbar: Callable[[], str], *, always_tty: bool = False) -> None:
+    def __init__(
+        self,
+        toolbar: Callable[[], str],
+        commands: Sequence[Completion],
+        options: Sequence[str],
+        *,
+        always_tty: bool = False,
+    ) -> None:
         self._input = create_input(always_prefer_tty=always_tty)
         self._session: PromptSession[str] = PromptSession(
             message=[("", "\n"), ("class:prompt", "> ")],
@@ -33,6 +45,9 @@ class PromptLineReader:
             history=InMemoryHistory(),
             key_bindings=_key_bindings(),
             bottom_toolbar=lambda: clean(toolbar()),
+            completer=_Completer(commands, options),
+            complete_while_typing=False,
+            reserve_space_for_menu=6,
             enable_open_in_editor=True,
             enable_suspend=True,
             style=_STYLE,
@@ -56,6 +71,24 @@ class PromptLineReader:
     def answering(self) -> Answering:
         """Return the mode in which an answer is written: nothing typed is echoed, and nothing is lost."""
         return Answering(self._input.fileno())
+
+
+class _Completer(Completer):
+    def __init__(self, commands: Sequence[Completion], options: Sequence[str]) -> None:
+        self._commands = commands
+        self._options = options
+        self._paths = PathCompleter(expanduser=True)
+
+    def get_completions(self, document: Document, event: CompleteEvent) -> Iterable[Offer]:
+        line = document.text_before_cursor
+        start = path_start(line, self._commands)
+        if start is not None:
+            path = line[start:]
+            yield from self._paths.get_completions(Document(path, len(path)), event)
+            return
+        word = line.rpartition(" ")[2]
+        for text, description in candidates(line, self._commands, self._options):
+            yield Offer(text, start_position=-len(word), display_meta=description)
 
 
 def _key_bindings() -> KeyBindings:

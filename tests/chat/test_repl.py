@@ -1,10 +1,17 @@
 """The loop of a conversation, with a scripted engine and a scripted person."""
 
+import json
+from pathlib import Path
+
+from qwen_tui.chat.commands import commands
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.repl import Repl
+from qwen_tui.chat.session import Session
 from qwen_tui.chat.turn import AnswerOptions
 from qwen_tui.errors import PromptTooLongError, QwenError, WorkerDiedError
+from qwen_tui.history.store import History
+from qwen_tui.messages import Message
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 
@@ -33,38 +40,132 @@ class Person:
         return None
 
 
-def converse(engine: ScriptedEngine, person: Person) -> tuple[Conversation, list[QwenError]]:
-    errors: list[QwenError] = []
-    conversation = Conversation()
-    Repl(
-        engine, conversation, person, RecordingOutput(), AnswerOptions(), Keeper(None, "scripted", print), errors.append
-    ).run()
-    return conversation, errors
+class Talk:
+    """A talk that is over: what was said, shown, kept, and what went wrong."""
+
+    def __init__(self, engine: ScriptedEngine, person: Person, history: History | None = None) -> None:
+        self.errors: list[QwenError] = []
+        self.shown: list[str] = []
+        keeper = Keeper(history, "scripted", print)
+        self.session = Session(engine, Conversation(), AnswerOptions(), keeper, RecordingOutput(), self.shown.append)
+        Repl(self.session, person, self.errors.append).run()
+
+    @property
+    def contents(self) -> list[str]:
+        return [message.content for message in self.session.conversation.turns]
 
 
 def test_it_asks_until_the_person_leaves() -> None:
-    conversation, errors = converse(ScriptedEngine("hi", "fine"), Person("hello", "  ", "how are you?"))
-    assert [m.content for m in conversation.turns] == ["hello", "hi ", "how are you?", "fine "]
-    assert errors == []
+    talk = Talk(ScriptedEngine("hi", "fine"), Person("hello", "  ", "how are you?"))
+    assert talk.contents == ["hello", "hi ", "how are you?", "fine "]
+    assert talk.errors == []
 
 
 def test_an_error_is_shown_the_question_given_back_and_the_talk_goes_on() -> None:
     person = Person("too long", "short")
-    conversation, errors = converse(ScriptedEngine(PromptTooLongError("too long"), "fine"), person)
-    assert [error.message for error in errors] == ["too long"]
+    talk = Talk(ScriptedEngine(PromptTooLongError("too long"), "fine"), person)
+    assert [error.message for error in talk.errors] == ["too long"]
     assert person.drafts == ["", "too long", ""]
-    assert len(conversation.turns) == 2
+    assert len(talk.contents) == 2
 
 
 def test_an_answer_that_broke_off_stays_in_the_conversation() -> None:
     person = Person("hello", "go on")
-    conversation, errors = converse(ScriptedEngine(("half an", WorkerDiedError("it died")), "answer"), person)
-    assert len(errors) == 1
+    talk = Talk(ScriptedEngine(("half an", WorkerDiedError("it died")), "answer"), person)
+    assert len(talk.errors) == 1
     assert person.drafts == ["", "", ""]
-    assert [m.content for m in conversation.turns] == ["hello", "half an ", "go on", "answer "]
+    assert talk.contents == ["hello", "half an ", "go on", "answer "]
 
 
 def test_what_was_typed_during_the_answer_is_in_the_next_line() -> None:
     person = Person("hello", typed="and then")
-    converse(ScriptedEngine("hi"), person)
+    Talk(ScriptedEngine("hi"), person)
     assert person.drafts == ["", "and then"]
+
+
+def test_help_lists_every_command() -> None:
+    talk = Talk(ScriptedEngine(), Person("/help"))
+    for command in commands():
+        assert command.names[0] in talk.shown[0]
+        assert command.description in talk.shown[0]
+
+
+def test_bye_leaves() -> None:
+    person = Person("/bye", "hello")
+    assert Talk(ScriptedEngine("never"), person).contents == []
+    assert person.drafts == [""]
+
+
+def test_an_unknown_command_is_not_sent_to_the_model() -> None:
+    talk = Talk(ScriptedEngine("/usr is a folder"), Person("/udno", "/file", " /usr/bin is what?"))
+    assert "/undo" in talk.errors[0].remedy
+    assert "/file PATH" in talk.errors[1].remedy
+    assert talk.contents[0] == " /usr/bin is what?"
+
+
+def test_undo_retry_and_edit_take_back_the_last_turn() -> None:
+    person = Person("one", "two", "/undo", "/retry", "/edit", "/undo")
+    talk = Talk(ScriptedEngine("1", "2", "1 again"), person)
+    assert person.drafts == ["", "", "", "", "", "one", ""]
+    assert talk.contents == []
+    assert "no turn" in talk.errors[0].message
+
+
+def test_a_retry_that_fails_gives_the_question_back() -> None:
+    person = Person("one", "/retry")
+    talk = Talk(ScriptedEngine("1", WorkerDiedError("gone")), person)
+    assert person.drafts[-1] == "one"
+    assert len(talk.errors) == 1
+
+
+def test_settings_apply_from_the_next_message_on() -> None:
+    engine = ScriptedEngine("a", "b")
+    talk = Talk(
+        engine, Person("one", "/set temperature 0", "/set max_tokens 7", "/system Be brief.", "two", "/set x 1")
+    )
+    assert [r.sampler.temperature for r in engine.requests] == [0.7, 0.0]  # type: ignore[union-attr]
+    assert engine.requests[1].max_tokens == 7
+    assert engine.requests[1].messages[0] == Message("system", "Be brief.")
+    assert len(talk.errors) == 1
+
+
+def test_a_file_goes_with_the_next_message_only(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_bytes("会议记录".encode("gb18030"))
+    engine = ScriptedEngine("a", "b")
+    talk = Talk(engine, Person(f"/file {tmp_path / 'notes.txt'}", "Summarise", "and now?", "/file /nowhere"))
+    assert talk.contents[0] == "会议记录\n\nSummarise"
+    assert talk.contents[2] == "and now?"
+    assert "GB18030" in talk.shown[0]
+    assert "/nowhere" in talk.errors[0].message
+
+
+def test_answers_and_conversations_go_into_files(tmp_path: Path) -> None:
+    talk = Talk(
+        ScriptedEngine("the answer"), Person("hello", f"/save {tmp_path / 'a.txt'}", f"/export {tmp_path / 'c.json'}")
+    )
+    assert talk.errors == []
+    assert (tmp_path / "a.txt").read_text() == "the answer "
+    assert json.loads((tmp_path / "c.json").read_bytes())["messages"][1]["content"] == "the answer "
+
+
+def test_conversations_are_found_resumed_and_branched(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.db")
+    first = Talk(ScriptedEngine("发了"), Person("请发邮件"), history)
+    kept = first.session.conversation.id
+    second = Talk(ScriptedEngine("more"), Person("/logs 邮件", f"/resume {kept}", "/fork", "and?"), history)
+    assert kept is not None
+    assert kept in second.shown[0]
+    assert second.session.conversation.id != kept
+    assert second.contents == ["请发邮件", "发了 ", "and?", "more "]
+    assert len(history.read(kept).messages) == 2
+    assert second.errors == []
+
+
+def test_clear_begins_a_new_conversation(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.db")
+    Talk(ScriptedEngine("a", "b"), Person("one", "/clear", "two", "/context", "/stats", "/show"), history)
+    assert [summary.title for summary in history.recent()] == ["two", "one"]
+
+
+def test_without_history_there_are_no_logs() -> None:
+    assert "not kept" in Talk(ScriptedEngine(), Person("/logs")).errors[0].message

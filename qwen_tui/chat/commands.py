@@ -1,0 +1,259 @@
+"""The slash commands, as data: one table from which they are run, explained and completed."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from qwen_tui import config, files
+from qwen_tui.chat import material
+from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.export import export
+from qwen_tui.chat.keeping import resume
+from qwen_tui.chat.session import Session
+from qwen_tui.errors import HistoryError, InputError, QwenError, UsageError
+from qwen_tui.history.store import History, Record, Summary, title_of
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Message
+
+
+class Leave(Exception):  # noqa: N818 - not an error
+    """The person wants to leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One slash command. `run` gets what follows the name, and returns the draft of the next line, or None.
+
+    `takes` is how its argument is completed; `usage` shows it in the help.
+    """
+
+    names: tuple[str, ...]
+    description: str
+    run: Callable[[Session, str], str | None]
+    usage: str = ""
+    takes: Literal["nothing", "text", "path", "option"] = "nothing"
+
+
+def commands() -> list[Command]:
+    """Return the table, in the language in use."""
+    return [
+        Command(("/help", "/?"), _("show the commands"), _help),
+        Command(("/bye", "/exit", "/quit"), _("leave"), _bye),
+        Command(("/clear",), _("begin a new conversation"), _clear),
+        Command(("/undo",), _("take back the last turn"), _undo),
+        Command(("/retry",), _("answer the last message again"), _retry),
+        Command(("/edit",), _("change the last message and send it again"), _edit),
+        Command(("/file",), _("attach a text file to the next message"), _file, _("PATH"), "path"),
+        Command(("/save",), _("write the last answer to a file"), _save, _("FILE"), "path"),
+        Command(("/export",), _("write the conversation to a .md, .html or .json file"), _export, _("FILE"), "path"),
+        Command(("/logs",), _("list conversations, or find some by words"), _logs, _("[WORDS]"), "text"),
+        Command(("/resume",), _("go on with a conversation"), _resume, _("ID"), "text"),
+        Command(("/fork",), _("go on in a branch; the conversation stays as it is"), _fork),
+        Command(("/system",), _("say who the model is; alone, nobody in particular"), _system, _("[TEXT]"), "text"),
+        Command(("/set",), _("set how to answer, for example: /set temperature 0"), _set, _("NAME VALUE"), "option"),
+        Command(("/show",), _("show the settings in force"), _show),
+        Command(("/context",), _("show what fills the context"), _context),
+        Command(("/stats",), _("show tokens and speeds of the last answer"), _stats),
+    ]
+
+
+SAMPLING = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "seed")
+SETTABLE = (*SAMPLING, "max_tokens")
+
+
+def run(session: Session, line: str) -> str | None:
+    """Carry out a line that begins with a slash; raises `UsageError` for a command that is none, and `Leave`."""
+    name, _space, argument = line.strip().partition(" ")
+    table = {name: command for command in commands() for name in command.names}
+    command = table.get(name.lower())
+    if command is None:
+        near = difflib.get_close_matches(name, table, n=3, cutoff=0.5) or ["/help"]
+        raise UsageError(
+            _("There is no command {name}.").format(name=name),
+            _("Did you mean {names}? To send the line as it is, put a space before it.").format(names=", ".join(near)),
+        )
+    if command.usage and not command.usage.startswith("[") and not argument.strip():
+        raise UsageError(
+            _("{name} wants something more.").format(name=name),
+            _("Write: {name} {usage}").format(name=name, usage=command.usage),
+        )
+    return command.run(session, argument.strip())
+
+
+def _help(session: Session, _argument: str) -> None:
+    rows = [(" ".join(filter(None, (", ".join(c.names), c.usage))), c.description) for c in commands()]
+    width = max(len(row[0]) for row in rows)
+    session.say("\n".join(f"{left:{width}}  {right}" for left, right in rows))
+
+
+def _bye(_session: Session, _argument: str) -> None:
+    raise Leave
+
+
+def _clear(session: Session, _argument: str) -> None:
+    session.conversation = Conversation(session.conversation.system)
+    session.attached.clear()
+    session.say(_("A new conversation."))
+
+
+def _undo(session: Session, _argument: str) -> None:
+    question = session.take_back()
+    session.say(_("Taken back: {title}").format(title=title_of(question)))
+
+
+def _retry(session: Session, _argument: str) -> None:
+    session.answer(session.take_back())
+
+
+def _edit(session: Session, _argument: str) -> str:
+    return session.take_back()
+
+
+def _file(session: Session, argument: str) -> None:
+    path = Path(argument).expanduser()
+    try:
+        with path.open("rb") as stream:
+            text, note = material.decode(material.read(stream, path.name), path.name)
+    except OSError as error:
+        raise InputError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror or error),
+            _("Check the path; relative ones start in this folder."),
+        ) from error
+    session.attached.append(text)
+    if note:
+        session.say(note)
+    session.say(_("{name} goes with the next message ({n} characters).").format(name=path.name, n=len(text)))
+
+
+def _save(session: Session, argument: str) -> None:
+    _write(session, argument, session.last_answer())
+
+
+def _export(session: Session, argument: str) -> None:
+    session.last_answer()
+    form = Path(argument).suffix.removeprefix(".").lower() or "md"
+    _write(session, argument, export(_record(session), form))
+
+
+def _logs(session: Session, argument: str) -> None:
+    history = _history(session)
+    found = history.search(argument) if argument else history.recent()
+    lines = [f"{s.id}  {s.title}" + (f"\n        {s.line}" if s.line and s.line != s.title else "") for s in found]
+    session.say("\n".join(lines) or _("Nothing was found."))
+
+
+def _resume(session: Session, argument: str) -> None:
+    session.conversation = resume(_history(session), argument)
+    _recall(session)
+
+
+def _fork(session: Session, _argument: str) -> None:
+    if session.conversation.id is None:
+        raise UsageError(_("There is nothing to branch from yet."), _("Ask something first."))
+    session.conversation.id = _history(session).fork(session.conversation.id)
+    session.say(_("From here on this is conversation {id}.").format(id=session.conversation.id))
+
+
+def _system(session: Session, argument: str) -> None:
+    session.conversation.system = argument or None
+    session.say(_("It applies from the next message on."))
+
+
+def _set(session: Session, argument: str) -> None:
+    name, _space, value = argument.partition(" ")
+    if name not in SETTABLE or not value:
+        raise UsageError(
+            _("/set {argument} is not understood.").format(argument=argument),
+            _("Write /set NAME VALUE, with one of: {names}.").format(names=", ".join(SETTABLE)),
+        )
+    checked = config.check(name, value.strip(), where="/set")
+    if name == "max_tokens":
+        session.options = msgspec.structs.replace(session.options, max_tokens=checked)
+    else:
+        sampling = msgspec.structs.replace(session.options.sampling, **{name: checked})
+        session.options = msgspec.structs.replace(session.options, sampling=sampling)
+    session.say(f"{name} = {checked}")
+
+
+def _show(session: Session, _argument: str) -> None:
+    options = {**msgspec.structs.asdict(session.options.sampling), "max_tokens": session.options.max_tokens}
+    lines = [f"{name} = {_('(the program decides)') if value is None else value}" for name, value in options.items()]
+    if session.info:
+        lines.insert(0, f"{session.info.model} · {session.info.device} · {session.info.ctx_size}")
+    if session.conversation.system:
+        lines.append(_("system: {text}").format(text=session.conversation.system))
+    session.say("\n".join(lines))
+
+
+def _context(session: Session, _argument: str) -> None:
+    conversation, count = session.conversation, session.engine.count
+    size = session.engine.info().ctx_size
+    system = count([Message("system", conversation.system)]) if conversation.system else 0
+    whole = count(conversation.prompt("")[:-1]) if conversation.turns or system else 0
+    lines = [
+        _("system prompt: {n} tokens").format(n=system),
+        _("conversation: {n} tokens").format(n=max(0, whole - system)),
+        _("free: {n} of {size} tokens").format(n=size - whole, size=size),
+    ]
+    if conversation.left_out:
+        lines.append(_("left out: the oldest {n} turns").format(n=conversation.left_out // 2))
+    session.say("\n".join(lines))
+
+
+def _stats(session: Session, _argument: str) -> None:
+    if session.last is None:
+        raise UsageError(_("There is no answer yet."), _("Ask something first."))
+    usage, timings = session.last.usage, session.last.timings
+    session.say(
+        _(
+            "{prompt} prompt tokens ({cached} cached), {completion} in the answer; "
+            "{prefill:.1f} tokens/s reading, {decode:.1f} writing; first after {ttft:.1f} s"
+        ).format(
+            prompt=usage.prompt_tokens,
+            cached=usage.cached_tokens,
+            completion=usage.completion_tokens,
+            prefill=timings.prefill_tps,
+            decode=timings.decode_tps,
+            ttft=timings.ttft_s,
+        )
+    )
+
+
+def _history(session: Session) -> History:
+    if session.keeper.history is None:
+        raise HistoryError(
+            _("Conversations are not kept in this sitting."), _("Start again without -n, and with history = true.")
+        )
+    return session.keeper.history
+
+
+def _record(session: Session) -> Record:
+    conversation, history = session.conversation, session.keeper.history
+    if history is not None and conversation.id is not None:
+        return history.read(conversation.id)
+    title = title_of(conversation.turns[0].content)
+    return Record(Summary("", title, "", 0.0, 0.0), conversation.system, tuple(conversation.turns))
+
+
+def _recall(session: Session) -> None:
+    """Show where a conversation stands: its last turn."""
+    turns = session.conversation.turns
+    session.say(_("{n} turns so far.").format(n=len(turns) // 2))
+    if turns:
+        session.say(f"> {turns[-2].content}\n{turns[-1].content}")
+
+
+def _write(session: Session, argument: str, text: str) -> None:
+    path = Path(argument).expanduser()
+    try:
+        files.write_private(path, text.encode())
+    except OSError as error:
+        raise QwenError(
+            _("{path} could not be written: {reason}").format(path=path, reason=error.strerror or error),
+            _("Choose another place."),
+        ) from error
+    session.say(_("Written: {path}").format(path=path))

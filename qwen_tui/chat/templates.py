@@ -1,0 +1,199 @@
+"""Prompt templates: Markdown files with YAML front matter, read and filled as plain text.
+
+`{{name}}` in the body stands for a variable and `{{input}}` for the text at hand. Filling is one pass: what was filled
+in is never looked at again, so a user's own `{{x}}` stays as it is.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qwen_tui.errors import TemplateError, UsageError
+from qwen_tui.i18n import gettext as _
+
+INPUT = "input"
+_SLOT = re.compile(r"\{\{\s*([\w-]+)\s*\}\}")
+_FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTALL)
+_KEYS = {"description", "system", "variables"}
+_VARIABLE_KEYS = {"default", "choices", "description"}
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One thing to fill in; without a default it has to be."""
+
+    name: str
+    description: str = ""
+    default: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template as read; `variables` holds every one that the body names, declared or not, without `input`."""
+
+    name: str
+    path: Path
+    description: str
+    system: str
+    variables: tuple[Variable, ...]
+    body: str
+
+    @property
+    def names_input(self) -> bool:
+        """Whether the body says where the text at hand goes; else it goes before the body."""
+        return INPUT in _SLOT.findall(self.body)
+
+    def fill(self, values: Mapping[str, str], text: str) -> str:
+        """Return the message: the body with `values` and the text at hand in it.
+
+        Raises `UsageError` for values that are missing, unknown, or none of the choices.
+        """
+        complete = self._complete(values)
+        if self.names_input and not text.strip():
+            raise UsageError(
+                _("The template “{name}” is about a text, and there is none.").format(name=self.name),
+                _("Pipe it in or write it: qwen ask -t {name} < FILE").format(name=self.name),
+            )
+        filled = _SLOT.sub(lambda slot: {**complete, INPUT: text.strip("\n")}[slot[1]], self.body)
+        if self.names_input or not text.strip():
+            return filled
+        # Material first: a second use with the same material computes only what differs.
+        return f"{text.strip()}\n\n{filled}"
+
+    def _complete(self, values: Mapping[str, str]) -> dict[str, str]:
+        known = {variable.name: variable for variable in self.variables}
+        for name, value in values.items():
+            if name not in known:
+                raise UsageError(
+                    _("The template “{template}” has no variable “{name}”.").format(template=self.name, name=name),
+                    _("It has: {names}.").format(names=", ".join(known) or "–"),
+                )
+            if known[name].choices and value not in known[name].choices:
+                raise UsageError(
+                    _("“{value}” is no choice for {name}.").format(value=value, name=name),
+                    _("Choose one of: {names}.").format(names=", ".join(known[name].choices)),
+                )
+        complete = {variable.name: values.get(variable.name, variable.default) for variable in self.variables}
+        missing = [name for name, value in complete.items() if value is None]
+        if missing:
+            raise UsageError(
+                _("The template “{template}” needs: {names}.").format(template=self.name, names=", ".join(missing)),
+                _("Give it with: {options}").format(options=" ".join(f"-p {name}=…" for name in missing)),
+            )
+        return {name: value for name, value in complete.items() if value is not None}
+
+    def only_missing(self, values: Mapping[str, str]) -> str | None:
+        """Return the one variable that is still needed, where a bare argument can only mean that one."""
+        missing = [v.name for v in self.variables if v.default is None and v.name not in values]
+        return missing[0] if len(missing) == 1 and not self.names_input else None
+
+
+def names(folders: Sequence[Path]) -> list[str]:
+    """Return the names of all templates in `folders`."""
+    return sorted({file.stem for folder in folders if folder.is_dir() for file in folder.glob("*.md")})
+
+
+def find(name: str, folders: Sequence[Path]) -> Template:
+    """Return the template `name` from the first of `folders` that has it; raises `TemplateError`."""
+    # A name is a name: "../x" must not leave the folders.
+    for folder in folders:
+        file = folder / f"{name}.md"
+        if file.parent == folder and file.is_file():
+            return read(file)
+    known = names(folders)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
+    raise TemplateError(
+        _("There is no template “{name}”.").format(name=name), _("Did you mean: {names}?").format(names=", ".join(near))
+    )
+
+
+def read(path: Path) -> Template:
+    """Read a template file; raises `TemplateError` with file and line for what is wrong in it."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _wrong(path, 1, _("it is not UTF-8")) from error
+    except OSError as error:
+        raise _wrong(path, 1, error.strerror or str(error)) from error
+    front = _FRONT.match(text)
+    if front is None:
+        raise _wrong(path, 1, _("it does not begin with front matter between two lines of ---"))
+    data = _front_matter(path, front[1] or "")
+    body = text[front.end() :].strip("\n")
+    if not body.strip():
+        raise _wrong(path, text.count("\n") + 1, _("there is no text after the front matter"))
+    declared = _variables(path, data.get("variables") or {})
+    named = [name for name in dict.fromkeys(_SLOT.findall(body)) if name != INPUT]
+    return Template(
+        name=path.stem,
+        path=path,
+        description=_string(path, data, "description"),
+        system=_string(path, data, "system").strip(),
+        variables=tuple(declared.get(name, Variable(name)) for name in named),
+        body=body,
+    )
+
+
+def _front_matter(path: Path, text: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        data = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        # The mark counts from 0, and the first line of the file is ---.
+        raise _wrong(path, mark.line + 2 if mark else 1, getattr(error, "problem", None) or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise _wrong(path, 1, str(error)) from error
+    if not isinstance(data, dict):
+        raise _wrong(path, 2, _("the front matter is no list of names and values"))
+    for key in data:
+        if key not in _KEYS:
+            raise _wrong(path, _line_of(text, key), _("“{key}” is not known here").format(key=key))
+    return data
+
+
+def _variables(path: Path, data: object) -> dict[str, Variable]:
+    if not isinstance(data, dict):
+        raise _wrong(path, 2, _("“variables” is no list of names and values"))
+    variables: dict[str, Variable] = {}
+    for name, about in data.items():
+        about = about or {}
+        if not isinstance(about, dict) or not set(about) <= _VARIABLE_KEYS:
+            raise _wrong(path, 2, _("the variable “{name}” may have default, choices, description").format(name=name))
+        choices = about.get("choices") or []
+        if not isinstance(choices, list):
+            raise _wrong(path, 2, _("the choices of “{name}” are no list").format(name=name))
+        default = about.get("default")
+        variables[str(name)] = Variable(
+            str(name),
+            str(about.get("description") or ""),
+            None if default is None else str(default),
+            tuple(map(str, choices)),
+        )
+    return variables
+
+
+def _string(path: Path, data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key) or ""
+    if not isinstance(value, str):
+        raise _wrong(path, 2, _("“{key}” is no text").format(key=key))
+    return value
+
+
+def _line_of(front: str, key: object) -> int:
+    for number, line in enumerate(front.splitlines(), start=2):
+        if line.startswith(f"{key}:"):
+            return number
+    return 2
+
+
+def _wrong(path: Path, line: int, reason: str) -> TemplateError:
+    return TemplateError(
+        _("{path}, line {line}: {reason}.").format(path=path, line=line, reason=reason),
+        _("Mend it with: qwen templates edit {name}").format(name=path.stem),
+    )

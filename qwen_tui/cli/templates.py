@@ -1,0 +1,100 @@
+"""`qwen templates`: the prompt templates, listed, shown, made and edited."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qwen_tui import files
+from qwen_tui.chat import templates
+from qwen_tui.cli import wiring
+from qwen_tui.cli.editor import open_editor
+from qwen_tui.errors import TemplateError, UsageError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.terminal.output import write
+from qwen_tui.terminal.sanitise import clean
+
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+def build() -> typer.Typer:
+    """Return the command group."""
+    app = typer.Typer(help=_("Prompt templates: built in, and your own."), no_args_is_help=True)
+    app.command("list", help=_("List the templates."))(list_)
+    app.command("show", help=_("Print a template."))(show)
+    app.command("new", help=_("Make a template of your own and open it in your editor."))(new)
+    app.command("edit", help=_("Edit a template; a built-in one is copied first, and yours wins."))(edit)
+    app.command("path", help=_("Print the folder of your own templates."))(path)
+    return app
+
+
+def list_() -> None:
+    """Print a line a template: its name, what it does, and what it wants."""
+    folders = wiring.template_folders()
+    found = templates.names(folders)
+    width = max((len(name) for name in found), default=0)
+    for name in found:
+        try:
+            template = templates.find(name, folders)
+        except TemplateError as error:
+            _print(f"{name:{width}}  ! {error.message}\n")
+            continue
+        wanted = [f"{v.name}*" if v.default is None else v.name for v in template.variables]
+        _print(f"{name:{width}}  {template.description}" + (f"  [{' '.join(wanted)}]" if wanted else "") + "\n")
+
+
+def show(name: Name) -> None:
+    """Print the file of a template."""
+    _print(templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"))
+
+
+def new(name: Name) -> None:
+    """Make a template with a first text in it."""
+    file = _own(name)
+    if file.exists():
+        raise UsageError(
+            _("You have a template “{name}” already.").format(name=name),
+            _("Edit it with: qwen templates edit {name}").format(name=name),
+        )
+    _write(file, _FIRST.format(description=_("What it does"), body=_("What to do with the text above.")))
+    edit(name)
+
+
+def edit(name: Name) -> None:
+    """Open a template in the editor and check it afterwards."""
+    file = _own(name)
+    if not file.exists():
+        _write(file, templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"))
+    open_editor(file)
+    templates.read(file)
+
+
+def path() -> None:
+    """Print the folder."""
+    typer.echo(files.folders().templates)
+
+
+_FIRST = "---\ndescription: {description}\n---\n{{{{input}}}}\n\n{body}\n"
+
+
+def _own(name: str) -> Path:
+    folder = files.folders().templates
+    file = folder / f"{name}.md"
+    if file.parent != folder or name.startswith("."):
+        raise UsageError(_("“{name}” is no name for a template.").format(name=name), _("Use letters and hyphens."))
+    return file
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        files.write_private(file, text.encode())
+    except OSError as error:
+        raise TemplateError(
+            _("{path} could not be written: {reason}").format(path=file, reason=error.strerror or error),
+            _("Choose another place."),
+        ) from error
+
+
+def _print(text: str) -> None:
+    write(sys.stdout, clean(text) if sys.stdout.isatty() else text)

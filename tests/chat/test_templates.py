@@ -1,0 +1,142 @@
+"""Templates as their authors write them and their users fill them."""
+
+from pathlib import Path
+
+import pytest
+
+from qwen_tui import files
+from qwen_tui.chat import templates
+from qwen_tui.chat.composing import compose, parameters
+from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.templates import Template
+from qwen_tui.errors import TemplateError, UsageError
+
+BUILT_IN = {
+    "email", "email-tone", "python-script", "video-script", "meeting-minutes", "tech-rewrite", "weekly-report",
+    "summary", "translate", "explain-simply", "lesson-plan", "proofread", "slogan", "code-review", "shell-command",
+    "table",
+}  # fmt: skip
+LETTER = """---
+description: A letter
+system: |
+  You write letters.
+variables:
+  to:
+    description: who gets it
+  tone:
+    default: kind
+    choices: [kind, firm]
+---
+Write to {{to}}, {{ tone }}.
+"""
+
+
+def template(tmp_path: Path, text: str = LETTER) -> Template:
+    file = tmp_path / "letter.md"
+    file.write_text(text, encoding="utf-8")
+    return templates.read(file)
+
+
+def test_values_and_defaults_fill_the_body(tmp_path: Path) -> None:
+    letter = template(tmp_path)
+    assert letter.description == "A letter"
+    assert letter.fill({"to": "Ms Lee"}, "") == "Write to Ms Lee, kind."
+    assert letter.fill({"to": "Ms Lee", "tone": "firm"}, "They wrote this.") == (
+        "They wrote this.\n\nWrite to Ms Lee, firm."
+    )
+
+
+def test_what_is_filled_in_is_never_filled_again(tmp_path: Path) -> None:
+    assert template(tmp_path).fill({"to": "{{tone}} {{input}}"}, "{{to}}") == (
+        "{{to}}\n\nWrite to {{tone}} {{input}}, kind."
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "needs: to"),
+        ({"to": "x", "tone": "rude"}, "“rude” is no choice"),
+        ({"to": "x", "colour": "red"}, "no variable “colour”"),
+    ],
+)
+def test_values_that_do_not_fit_are_told(tmp_path: Path, values: dict[str, str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        template(tmp_path).fill(values, "")
+
+
+def test_a_template_about_a_text_wants_one(tmp_path: Path) -> None:
+    about = template(tmp_path, "---\ndescription: x\n---\n{{input}}\n\nShorten it.")
+    assert about.fill({}, "long text\n") == "long text\n\nShorten it."
+    with pytest.raises(UsageError, match="about a text"):
+        about.fill({}, " ")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("no front matter", 1, "front matter"),
+        ("---\ndescription: x\nvariables: [\n---\nbody", 4, "expected"),
+        ("---\ndescription: x\ncolour: red\n---\nbody", 3, "colour"),
+        ("---\ndescription: [1]\n---\nbody", 2, "description"),
+        ("---\n- a\n---\nbody", 2, "names and values"),
+        ("---\nvariables:\n  x:\n    type: int\n---\n{{x}}", 2, "“x” may have"),
+        ("---\ndescription: x\n---\n\n", 5, "no text"),
+        ("---\nx: !!python/object/apply:os.system [ls]\n---\nbody", 2, "python"),
+    ],
+)
+def test_a_file_that_is_wrong_is_named_with_its_line(tmp_path: Path, text: str, line: int, words: str) -> None:
+    with pytest.raises(TemplateError, match=words) as raised:
+        template(tmp_path, text)
+    assert f"letter.md, line {line}:" in raised.value.message
+
+
+def test_the_users_own_folder_wins_and_names_stay_in_their_folders(tmp_path: Path) -> None:
+    own, built_in = tmp_path / "own", tmp_path / "built-in"
+    for folder in (own, built_in):
+        folder.mkdir()
+        (folder / "letter.md").write_text(f"---\ndescription: x\n---\n{folder.name}")
+    assert templates.find("letter", [own, built_in]).body == "own"
+    (tmp_path / "secret.md").write_text(LETTER)
+    with pytest.raises(TemplateError, match="no template"):
+        templates.find("../secret", [own])
+    with pytest.raises(TemplateError, match="no template") as raised:
+        templates.find("leter", [own])
+    assert "letter" in raised.value.remedy
+
+
+def test_a_bare_argument_fills_the_one_thing_missing() -> None:
+    shell = templates.find("shell-command", [files.packaged("templates") / "en"])
+    conversation = Conversation()
+    assert "Task: find big files" in compose(conversation, [], "find big files", shell, {})
+    assert conversation.system == shell.system
+
+
+def test_in_a_running_conversation_the_system_prompt_goes_into_the_message(tmp_path: Path) -> None:
+    conversation = Conversation("Be brief.")
+    message = compose(conversation, [], "", template(tmp_path), parameters(["to=Ms Lee"]))
+    assert message == "You write letters.\n\nWrite to Ms Lee, kind."
+    assert conversation.system == "Be brief."
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_built_in_templates_are_whole(language: str) -> None:
+    folder = files.packaged("templates") / language
+    assert set(templates.names([folder])) == BUILT_IN
+    for name in BUILT_IN:
+        built_in = templates.find(name, [folder])
+        assert built_in.description
+        assert built_in.system
+        assert "{{" not in built_in.system
+        values = {v.name: "x" for v in built_in.variables if v.default is None}
+        assert "text at hand" in built_in.fill(values, "text at hand")
+
+
+def test_the_built_in_templates_are_the_same_in_both_languages() -> None:
+    for name in BUILT_IN:
+        zh, en = (templates.find(name, [files.packaged("templates") / language]) for language in ("zh", "en"))
+        assert {v.name for v in zh.variables} == {v.name for v in en.variables}
+        assert {v.name for v in zh.variables if v.default is None} == {
+            v.name for v in en.variables if v.default is None
+        }
+        assert zh.names_input == en.names_input

@@ -1,0 +1,48 @@
+"""Templates through the command line."""
+
+import json
+import os
+from pathlib import Path
+
+from tests.conftest import Run
+
+SHORT = ("-o", "max_tokens=4", "-o", "temperature=0")
+
+
+def test_ask_fills_a_template_with_material_and_values(qwen: Run, tiny: Path) -> None:
+    done = qwen("ask", "-m", tiny, *SHORT, "-t", "summary", "-p", "length=one line", "--json", stdin=b"The notes.")
+    kept = json.loads(done.stdout)["conversation_id"]
+    conversation = json.loads(qwen("logs", "export", kept, "--format", "json").stdout)
+    assert conversation["system"].strip()
+    assert conversation["messages"][0]["content"].startswith("The notes.")
+    assert "one line" in conversation["messages"][0]["content"]
+
+
+def test_what_a_template_lacks_is_told(qwen: Run, tiny: Path) -> None:
+    missing = qwen("ask", "-m", tiny, "-t", "email")
+    assert missing.returncode == 2
+    assert b"-p recipient" in missing.stderr
+    unknown = qwen("ask", "-m", tiny, "-t", "emial", "x")
+    assert unknown.returncode == 1
+    assert b"email" in unknown.stderr
+
+
+def test_templates_are_listed_in_the_language_in_use(qwen: Run) -> None:
+    assert "Draft an email" in qwen("templates", "list").stdout.decode()
+    assert "邮件" in qwen("templates", "list", env={**os.environ, "QWEN_TUI_LANG": "zh"}).stdout.decode()
+    assert qwen("templates", "show", "email").stdout.startswith(b"---\ndescription:")
+
+
+def test_a_template_of_ones_own_wins(qwen: Run, home: Path) -> None:
+    environment = {**os.environ, "EDITOR": "true", "VISUAL": ""}
+    assert qwen("templates", "new", "mine", env=environment).returncode == 0
+    assert "mine" in qwen("templates", "list").stdout.decode()
+    assert qwen("templates", "new", "mine", env=environment).returncode == 2
+    assert qwen("templates", "edit", "email", env=environment).returncode == 0
+    own = home / "templates" / "email.md"
+    own.write_text("---\ndescription: my own\n---\nWrite a letter.")
+    assert b"my own" in qwen("templates", "list").stdout
+    own.write_text("no front matter")
+    assert b"line 1" in qwen("templates", "edit", "email", env=environment).stderr
+    assert b"! " in qwen("templates", "list").stdout
+    assert qwen("templates", "new", "../x", env=environment).returncode == 2

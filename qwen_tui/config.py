@@ -103,8 +103,8 @@ def set_value(path: Path, name: str, text: str | None) -> None:
 
     # A file that is not TOML is told as such, not overwritten.
     _read(path)
-    document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.is_file() else tomlkit.document()
-    if text is None:
+    document = tomlkit.parse(path.read_text(encoding="utf-8-sig")) if path.is_file() else tomlkit.document()
+    if text is None and name in FIELDS:
         document.pop(name, None)
     else:
         document[name] = check(name, text, where="qwen config set")
@@ -113,8 +113,8 @@ def set_value(path: Path, name: str, text: str | None) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        # Notepad begins its files with a byte order mark.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -12,7 +12,8 @@ QwenError                  exit 1
 ├── InvalidModelError      a file that is no usable model
 ├── PromptTooLongError     what does not fit into the context
 └── EngineError            llama.cpp could not be started, or failed
-    └── WorkerDiedError    the worker process ended while it was needed
+    ├── WorkerDiedError    the worker process ended while it was needed
+    └── CancelledError     exit 130: the person would not wait for a count or a description
 """
 
 
@@ -82,6 +83,12 @@ class PromptTooLongError(QwenError):
 
 class EngineError(QwenError):
     """llama.cpp could not be started, or failed at what was asked of it."""
+
+
+class CancelledError(EngineError):
+    """The person would not wait for what is no stream: a count, or a description."""
+
+    exit_code = 130
 
 
 class WorkerDiedError(EngineError):

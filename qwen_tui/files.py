@@ -40,7 +40,7 @@ def folders(environ: Mapping[str, str] = os.environ) -> Folders:
     """Return the folders: under `QWEN_TUI_HOME` if that is set, else where the platform wants them."""
     home = environ.get("QWEN_TUI_HOME")
     if home:
-        root = Path(home).expanduser()
+        root = expand(home)
         return Folders(config=root, data=root, cache=root / "cache")
     import platformdirs
 
@@ -49,6 +49,14 @@ def folders(environ: Mapping[str, str] = os.environ) -> Folders:
         data=platformdirs.user_data_path(APPLICATION, appauthor=False),
         cache=platformdirs.user_cache_path(APPLICATION, appauthor=False),
     )
+
+
+def expand(path: str) -> Path:
+    """Return `path` with `~` as the user's home; one that names no known user stays as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def private_folder(path: Path) -> Path:

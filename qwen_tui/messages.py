@@ -3,6 +3,7 @@
 The engine yields events, `chat` passes each to an `Output`, and nobody else needs to know either side.
 """
 
+import os
 from typing import Literal, Protocol
 
 import msgspec
@@ -75,6 +76,19 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
 
 
 Event = Loading | Prefill | Text | Finished
+
+
+def as_text(typed: str) -> str:
+    """Return what was typed as text that can be passed on.
+
+    Bytes that are no text in the locale's encoding reach Python as lone surrogates, which nothing can encode; people's
+    terminals send UTF-8 nearly always.
+    """
+    try:
+        typed.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(typed).decode("utf-8", "replace")
+    return typed
 
 
 class Output(Protocol):

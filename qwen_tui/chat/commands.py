@@ -114,7 +114,7 @@ def _edit(session: Session, _argument: str) -> str:
 
 
 def _file(session: Session, argument: str) -> None:
-    path = Path(argument).expanduser()
+    path = files.expand(argument)
     try:
         with path.open("rb") as stream:
             text, note = material.decode(material.read(stream, path.name), path.name)
@@ -248,7 +248,7 @@ def _recall(session: Session) -> None:
 
 
 def _write(session: Session, argument: str, text: str) -> None:
-    path = Path(argument).expanduser()
+    path = files.expand(argument)
     try:
         files.write_private(path, text.encode())
     except OSError as error:

@@ -42,11 +42,19 @@ class Conversation:
         until half of the context is: each time, everything behind the gap is computed again, so it should be rare.
         The system prompt and the question always stay.
         """
-        ctx_size = engine.info().ctx_size
-        if engine.count(self.prompt(question)) + min(ctx_size // 8, 1024) <= ctx_size:
+        if self.left_out >= len(self.turns):
             return 0
+        ctx_size = engine.info().ctx_size
+        reserve = min(ctx_size // 8, 1024)
+        if engine.count(self.prompt(question)) + reserve <= ctx_size:
+            return 0
+        alone = engine.count(self.prompt(question)[-1:])
+        if alone + reserve > ctx_size:
+            # It will be refused, and the conversation must not have suffered for it.
+            return 0
+        goal = max(ctx_size // 2, min(alone + ctx_size // 8, ctx_size - reserve))
         before = self.left_out
-        while self.left_out < len(self.turns) and engine.count(self.prompt(question)) > ctx_size // 2:
+        while self.left_out < len(self.turns) and engine.count(self.prompt(question)) > goal:
             self.left_out += 2
         return (self.left_out - before) // 2
 

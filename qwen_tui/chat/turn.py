@@ -7,6 +7,7 @@ import msgspec
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
+from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import ngettext
 from qwen_tui.messages import Finished, FinishReason, Message, Output, Text, Timings, Usage
 
@@ -54,6 +55,9 @@ class Turn:
                 self._make_room(conversation, question)
                 finished = self._stream(conversation.prompt(question))
                 answer = Answer(self.text, finished.reason, finished.usage, finished.timings)
+        except CancelledError:
+            # While tokens were counted; nothing had come.
+            return NOTHING
         finally:
             if self.text:
                 conversation.add(question, self.text)

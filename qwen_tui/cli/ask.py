@@ -15,6 +15,7 @@ from qwen_tui.cli.chat import converse
 from qwen_tui.cli.signals import Signals
 from qwen_tui.errors import QwenError, UsageError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import as_text
 
 
 def ask(
@@ -48,29 +49,33 @@ def ask(
     answering = options.answer_options(settings, _schema(schema))
     has_material = not no_stdin and stdin.is_material()
     chosen = templates.find(template, wiring.template_folders()) if template else None
-    values = parameters([options.as_text(text) for text in param or ()])
+    values = parameters([as_text(text) for text in param or ()])
     if not (prompt or has_material or chosen):
         raise UsageError(_("There is no question."), _("Write one: qwen ask 'Why is the sky blue?'"))
+    if interactive and not wiring.has_terminal():
+        raise UsageError(_("There is no terminal to go on in."), _("Leave out -i, or start it in a terminal."))
     output = wiring.output(held=as_json or extract, quiet=quiet)
     history = wiring.history(settings, output.note, no_log=no_log)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
-    keeper = Keeper(history, settings.model, output.note)
+    keeper = Keeper(history, as_text(settings.model), output.note)
     engine = wiring.engine(settings)
     try:
         # The model loads while stdin is read.
         engine.start()
         material = [stdin.read(output.note)] if has_material else []
-        question = compose(conversation, material, options.as_text(" ".join(prompt or ())), chosen, values)
+        question = compose(conversation, material, as_text(" ".join(prompt or ())), chosen, values)
         if not question.strip():
             raise UsageError(_("There is no question: the input is empty."), _("See: qwen ask --help"))
         with Signals(engine).handled() as signals:
             answer = Turn(engine, output, answering, keeper).run(conversation, question)
         if as_json:
-            delivery.print_json(answer, settings.model, conversation.id if history else None)
-        elif extract:
+            delivery.print_json(answer, as_text(settings.model), conversation.id if history else None)
+        elif extract and answer.text:
             delivery.print_code(answer, output.note)
         if usage:
             delivery.print_usage(answer)
+        if interactive and signals.ending is None:
+            return converse(engine, settings, conversation, keeper, always_tty=True)
         if signals.exit_code:
             return signals.exit_code
         if schema and answer.reason == "length":
@@ -78,8 +83,6 @@ def ask(
                 _("The answer was cut at {n} tokens and is no complete JSON.").format(n=answer.usage.completion_tokens),
                 _("Allow more with -o max_tokens=N, or a larger context with --ctx-size."),
             )
-        if interactive:
-            return converse(engine, settings, conversation, keeper, always_tty=True)
     finally:
         engine.close()
         output.close()
@@ -93,7 +96,7 @@ def _schema(given: str | None) -> str | None:
     text = given
     if not given.lstrip().startswith("{"):
         try:
-            text = Path(given).read_text(encoding="utf-8")
+            text = Path(given).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 _("The schema {path} cannot be read: {reason}").format(path=given, reason=error),
@@ -101,7 +104,7 @@ def _schema(given: str | None) -> str | None:
             ) from error
     try:
         parsed = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             _("The schema is not valid JSON: {reason}").format(reason=error),
             _("Give a JSON schema, as a file or as JSON text."),

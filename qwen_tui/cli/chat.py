@@ -14,8 +14,9 @@ from qwen_tui.cli.main import tell
 from qwen_tui.cli.signals import Signals
 from qwen_tui.config import Config
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.errors import QwenError, UsageError
+from qwen_tui.errors import OutputError, QwenError, UsageError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import as_text
 from qwen_tui.models.locate import DEMO
 from qwen_tui.terminal.completion import Completion
 from qwen_tui.terminal.output import write
@@ -41,7 +42,7 @@ def chat(
     notes = wiring.output(notes=sys.stdout)
     history = wiring.history(settings, notes.note, no_log=no_log)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
-    keeper = Keeper(history, settings.model, notes.note)
+    keeper = Keeper(history, as_text(settings.model), notes.note)
     engine = wiring.engine(settings)
     try:
         # The model loads while the first message is typed.
@@ -70,7 +71,12 @@ def converse(
     )
     write(sys.stdout, _banner(settings) + "\n")
     with Signals(engine, on_ending=reader.leave).handled() as signals:
-        Repl(session, reader, show_error).run(leaving=lambda: signals.ending is not None)
+        try:
+            Repl(session, reader, show_error).run(leaving=lambda: signals.ending is not None)
+        except OutputError:
+            # A terminal that was closed under the answer cannot be written to: that is the ending already known.
+            if signals.ending is None:
+                raise
     return 0 if signals.ending is None else signals.exit_code
 
 

@@ -1,6 +1,8 @@
 """`qwen config`: the settings, shown and changed."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import msgspec
@@ -39,13 +41,8 @@ def set_(
     value: Annotated[str | None, typer.Argument(metavar="[VALUE]", show_default=False)] = None,
 ) -> None:
     """Write one setting into the file."""
-    try:
+    with _writing():
         config.set_value(files.folders().config_file, name, value)
-    except OSError as error:
-        raise ConfigError(
-            _("The settings could not be written: {reason}").format(reason=error),
-            _("Check the folder's permissions, or set QWEN_TUI_HOME to another."),
-        ) from error
     variable = config.environment_name(name)
     if os.environ.get(variable):
         typer.echo(_("Note: {variable} is set and wins over the file.").format(variable=variable), err=True)
@@ -54,8 +51,9 @@ def set_(
 def edit() -> None:
     """Open the file in the editor and check it afterwards."""
     file = files.folders().config_file
-    if not file.exists():
-        files.write_private(file, b"")
+    with _writing():
+        if not file.exists():
+            files.write_private(file, b"")
     open_editor(file)
     config.load(file)
 
@@ -63,3 +61,14 @@ def edit() -> None:
 def path() -> None:
     """Print the path of the file."""
     typer.echo(files.folders().config_file)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            _("The settings could not be written: {reason}").format(reason=error),
+            _("Check the folder's permissions, or set QWEN_TUI_HOME to another."),
+        ) from error

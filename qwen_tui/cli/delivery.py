@@ -1,5 +1,6 @@
 """An answer handed over whole: as JSON, its code alone, or the figures about it."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 
@@ -7,6 +8,7 @@ import msgspec
 
 from qwen_tui.chat.extract import first_code_block
 from qwen_tui.chat.turn import Answer
+from qwen_tui.errors import OutputError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Timings, Usage
 from qwen_tui.terminal.output import write
@@ -52,4 +54,5 @@ def print_usage(answer: Answer) -> None:
         decode=timings.decode_tps,
         ttft=timings.ttft_s,
     )
-    write(sys.stderr, sentence + "\n")
+    with contextlib.suppress(OutputError):
+        write(sys.stderr, sentence + "\n")

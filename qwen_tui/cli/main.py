@@ -5,9 +5,10 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from qwen_tui import i18n
-from qwen_tui.errors import ConfigError, OutputClosedError, QwenError, UsageError
+from qwen_tui.errors import ConfigError, OutputClosedError, OutputError, QwenError, UsageError
 from qwen_tui.i18n import gettext as _
 
 INTERRUPTED = 130
@@ -15,10 +16,7 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; every failure ends in one or two lines on stderr."""
-    for stream in (sys.stdout, sys.stderr):
-        # What a terminal's encoding lacks is shown as a question mark: a failure would lose the whole answer.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    _prepare_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         code = program(list(arguments))
@@ -27,13 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = INTERRUPTED
     except OutputClosedError as closed:
         code = closed.exit_code
+    except QwenError as error:
+        code = _report(error)
     except BrokenPipeError:
         code = 0
-    except QwenError as error:
-        if os.environ.get("QWEN_TUI_DEBUG"):
-            traceback.print_exc()
-        tell(error)
-        code = error.exit_code
+    except OSError as error:
+        # Only printing is left unguarded below: help, settings, paths.
+        reason = _("The output could not be written: {reason}.").format(reason=error.strerror or error)
+        code = _report(OutputError(reason, _("Free some space or choose another place.")))
     _give_up_stdout()
     return code
 
@@ -52,7 +51,19 @@ def program(arguments: list[str]) -> int:
         raise UsageError(error.format_message(), _("See: qwen --help")) from error
     except typer.Abort:
         return INTERRUPTED
+    except SystemExit as left:
+        # Typer's way out of a closed pipe.
+        if isinstance(left.__context__, BrokenPipeError):
+            raise left.__context__ from None
+        raise
     return code if isinstance(code, int) else 0
+
+
+def _report(error: QwenError) -> int:
+    if os.environ.get("QWEN_TUI_DEBUG"):
+        traceback.print_exc()
+    tell(error)
+    return error.exit_code
 
 
 def tell(error: QwenError) -> None:
@@ -85,6 +96,18 @@ def _language(arguments: list[str]) -> str:
         # The command that needs the settings says what is wrong with them.
         language = None
     return language or i18n.language_from_locale()
+
+
+def _prepare_streams() -> None:
+    # A stream that was closed from the start takes what is written to it, and shows it nowhere.
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the whole process
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - likewise
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file or a pipe holds every character; what a terminal lacks is shown as a question mark.
+            stream.reconfigure(errors="replace", encoding=None if stream.isatty() else "utf-8")
 
 
 def _give_up_stdout() -> None:

@@ -1,6 +1,5 @@
 """The options that `ask` and `chat` share, and what they come to together with the settings."""
 
-import os
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from qwen_tui.config import Config
 from qwen_tui.engine.protocol import SamplingOptions
 from qwen_tui.errors import ConfigError, UsageError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import as_text
 
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "seed")
 ANSWERING = (*SAMPLING, "max_tokens")
@@ -57,9 +57,8 @@ Language = Annotated[str | None, typer.Option("--lang", metavar="zh|en", help=_(
 def settings(flags: dict[str, Any]) -> Config:
     """Return the settings in force under `flags`, of which None means not given; raises `UsageError`, `ConfigError`."""
     given = {name: _flag(name, value) for name, value in flags.items() if value is not None}
-    if given.get("system"):
-        given["system"] = as_text(given["system"])
-    return msgspec.structs.replace(config.load(files.folders().config_file).config, **given)
+    merged = msgspec.structs.replace(config.load(files.folders().config_file).config, **given)
+    return msgspec.structs.replace(merged, system=as_text(merged.system)) if merged.system else merged
 
 
 def sampling_flags(options: Sequence[str] | None) -> dict[str, Any]:
@@ -80,18 +79,6 @@ def answer_options(settings: Config, schema: str | None = None) -> AnswerOptions
     """Return how to answer under `settings`."""
     sampling = SamplingOptions(**{name: getattr(settings, name) for name in SAMPLING})
     return AnswerOptions(sampling=sampling, max_tokens=settings.max_tokens, schema=schema)
-
-
-def as_text(argument: str) -> str:
-    """Return an argument as text that can be passed on.
-
-    Where the locale knows only ASCII, Python keeps other bytes as lone surrogates; people's terminals send UTF-8.
-    """
-    try:
-        argument.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(argument).decode("utf-8", "replace")
-    return argument
 
 
 def _flag(name: str, value: object) -> Any:

@@ -37,6 +37,8 @@ class Signals:
         handlers |= dict.fromkeys(_ENDING, self._end)
         if hasattr(signal, "SIGTSTP"):
             handlers[signal.SIGTSTP] = self._suspend
+        # What the program was started to ignore, as by nohup, it goes on ignoring.
+        handlers = {n: h for n, h in handlers.items() if signal.getsignal(n) not in (signal.SIG_IGN, None)}
         before: dict[int, Any] = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield self

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from qwen_tui.chat import material
+from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 
 # How long stdin may be silent before a person is told what is awaited, in seconds.
@@ -36,9 +37,14 @@ def read(note: Callable[[str], None]) -> str:
 
     threading.Thread(target=remind, daemon=True).start()
     try:
-        first = sys.stdin.buffer.read(1)
+        first = sys.stdin.buffer.read(1) or b""
         arrived.set()
         data = first + material.read(sys.stdin.buffer, name)
+    except OSError as error:
+        raise InputError(
+            _("{path} cannot be read: {reason}").format(path=name, reason=error.strerror or error),
+            _("Give a text file or a pipe on stdin."),
+        ) from error
     finally:
         arrived.set()
     text, remark = material.decode(data, name)

@@ -70,6 +70,19 @@ def template_folders(language: str | None = None) -> list[Path]:
     return [own, files.packaged("templates") / (language or i18n.language())]
 
 
+def has_terminal() -> bool:
+    """Whether a conversation can be had: a terminal to write to, and one to type into even where stdin is a pipe."""
+    if not (sys.stdout and sys.stdout.isatty()):
+        return False
+    if sys.stdin and sys.stdin.isatty():
+        return True
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True
+
+
 def output(*, held: bool = False, quiet: bool = False, notes: TextIO | None = None) -> HeldOutput:
     """Return where events go: to stdout as they come, or nowhere if the answer is `held` for the end.
 

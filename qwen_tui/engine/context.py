@@ -32,6 +32,8 @@ class Context:
         parameters.flash_attn_type = int(options.flash_attention)
         parameters.type_k = parameters.type_v = _GGML_TYPES[options.kv_type]
         parameters.no_perf = True
+        # Without layers on the GPU nothing is to be sent there, where it could not be stopped either.
+        parameters.op_offload = bool(options.gpu_layers)
         self.handle = llama.llama_init_from_model(model.handle, parameters)
         if not self.handle:
             raise ContextError(f"no context of {ctx_size} tokens")
@@ -56,7 +58,8 @@ class Context:
                 break
             kept += 1
         self._truncate(kept)
-        return kept
+        # Where the memory cannot forget a part, it has forgotten all.
+        return len(self.tokens)
 
     def decode(self, tokens: Sequence[int]) -> bool:
         """Append `tokens` (at most one batch), with logits for the last; False if stopped, then nothing was appended.
@@ -78,11 +81,6 @@ class Context:
         if status == _ABORTED:
             return False
         raise ContextError(f"llama_decode returned {status} at token {start} of {self.size}")
-
-    def close(self) -> None:
-        """Free the KV cache."""
-        self._llama.llama_batch_free(self._batch)
-        self._llama.llama_free(self.handle)
 
     def _truncate(self, length: int) -> None:
         if not self._llama.llama_memory_seq_rm(self._memory, 0, length, -1):

@@ -14,13 +14,16 @@ from qwen_tui.messages import Event, Finished, FinishReason, Prefill, Text, Timi
 class Generation:
     """One answer. After its events are through, `text` and `tokens` hold it, as far as it came."""
 
-    def __init__(self, context: Context, vocabulary: Vocabulary, sampler: Sampler, stop: StopFlag) -> None:
+    def __init__(
+        self, context: Context, vocabulary: Vocabulary, sampler: Sampler, stop: StopFlag, begun: float
+    ) -> None:
+        """`begun` is when the question came, by `time.perf_counter`."""
         self._context = context
         self._vocabulary = vocabulary
         self._sampler = sampler
         self._stop = stop
-        self._cached = 0
-        self._begun = self._prefilled = self._first = time.perf_counter()
+        self._cached = self._done = 0
+        self._begun = self._prefilled = self._first = begun
         self.text = ""
         self.tokens: list[int] = []
 
@@ -35,15 +38,15 @@ class Generation:
 
     def _prefill(self, prompt: Sequence[int]) -> Generator[Event, None, bool]:
         context = self._context
-        done = self._cached = context.reuse(prompt)
-        yield Prefill(done, len(prompt))
-        while done < len(prompt):
-            step = prompt[done : done + context.batch_size]
+        self._done = self._cached = context.reuse(prompt)
+        yield Prefill(self._done, len(prompt))
+        while self._done < len(prompt):
+            step = prompt[self._done : self._done + context.batch_size]
             if self._stop or not context.decode(step):
                 self._prefilled = self._first = time.perf_counter()
                 return False
-            done += len(step)
-            yield Prefill(done, len(prompt))
+            self._done += len(step)
+            yield Prefill(self._done, len(prompt))
         self._prefilled = self._first = time.perf_counter()
         return True
 
@@ -76,7 +79,7 @@ class Generation:
         end = time.perf_counter()
         prefill_s = self._prefilled - self._begun
         decode_s = end - self._prefilled
-        computed = len(prompt) - self._cached
+        computed = self._done - self._cached
         return Finished(
             usage=Usage(prompt_tokens=len(prompt), cached_tokens=self._cached, completion_tokens=len(self.tokens)),
             timings=Timings(

@@ -3,11 +3,17 @@
 from qwen_tui.engine.binding import load_grammar_module
 from qwen_tui.engine.sampling import GrammarError
 
+# llama.cpp walks through nested groups recursively: some ten thousand of them overflow its stack.
+_MOST_GROUPS = 5000
+
 
 def grammar_of(schema: str) -> str:
     """Return the GBNF grammar of a JSON schema given as JSON text; raises `GrammarError`."""
     try:
-        return str(load_grammar_module().json_schema_to_gbnf(schema))
+        grammar = str(load_grammar_module().json_schema_to_gbnf(schema))
     # The binding's converter raises whatever its way through the schema runs into.
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError, RecursionError) as error:
-        raise GrammarError(f"{type(error).__name__}: {error}") from error
+        raise GrammarError(str(error) or type(error).__name__) from error
+    if grammar.count("(") > _MOST_GROUPS:
+        raise GrammarError("it repeats something too often")
+    return grammar

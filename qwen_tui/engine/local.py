@@ -1,22 +1,14 @@
 """The engine on this computer: llama.cpp in a worker process that may die without taking the conversation along."""
 
-import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 
 import msgspec
 
-from qwen_tui.engine import wire
+from qwen_tui.engine import failures, wire
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
-from qwen_tui.errors import (
-    EngineError,
-    InvalidModelError,
-    PromptTooLongError,
-    QwenError,
-    UsageError,
-    WorkerDiedError,
-)
+from qwen_tui.errors import CancelledError, EngineError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Loading, Message, Prefill, Text, Timings, Usage
 
@@ -25,7 +17,7 @@ _TICK = 0.02
 # Progress is repeated after so many silent ticks, so that whoever shows it can show time passing too.
 _HEARTBEAT = 5
 # How long a cancelled worker may take to stop by itself before it is replaced, in seconds.
-_PATIENCE = 0.8
+_CANCEL_PATIENCE = 0.8
 
 
 class LocalEngine:
@@ -44,7 +36,7 @@ class LocalEngine:
 
     def start(self) -> None:
         """Start the worker and its loading; returns at once. One that died while idle is replaced."""
-        if self._worker is not None and self._worker.is_alive():
+        if self._worker is not None and (self._loaded is None or self._worker.is_alive()):
             return
         self.close()
         try:
@@ -85,12 +77,17 @@ class LocalEngine:
         self._number += 1
         assert self._worker is not None
         self._worker.send(wire.Generate(self._number, request))
-        for event in self._events():
-            if isinstance(event, Finished):
-                self._cancelled = False
-                yield self._bill(event, waited)
-            else:
-                yield event
+        try:
+            for event in self._events():
+                yield self._bill(event, waited) if isinstance(event, Finished) else event
+        except GeneratorExit:
+            # Nobody reads it to its end: the next stream must not begin with the rest of this one.
+            self._cancelled = True
+            for _event in self._events():
+                pass
+            raise
+        finally:
+            self._cancelled = False
 
     def cancel(self) -> None:
         """End the running `load` or `stream` soon."""
@@ -132,11 +129,11 @@ class LocalEngine:
         return True
 
     def _wait_loaded(self) -> wire.Loaded:
-        while self._loaded is None:
-            for _progress in self._load():
-                pass
-            if self._loaded is None:
-                time.sleep(_TICK)
+        """Return what is loaded, waiting if need be; raises `CancelledError` if the wait was cancelled."""
+        for _progress in self._load():
+            pass
+        if self._loaded is None:
+            raise CancelledError(_("Interrupted."))
         return self._loaded
 
     def _events(self) -> Iterator[Event]:
@@ -146,7 +143,7 @@ class LocalEngine:
         pieces = silent = 0
         while True:
             if self._cancelled and deadline is None:
-                deadline = time.monotonic() + _PATIENCE
+                deadline = time.monotonic() + _CANCEL_PATIENCE
                 assert self._worker is not None
                 self._worker.send(wire.Cancel(self._number))
             reply = self._receive()
@@ -175,86 +172,36 @@ class LocalEngine:
         return msgspec.structs.replace(finished, timings=timings)
 
     def _ask(self, command: wire.Command) -> wire.Reply:
+        """Send what is answered by one reply; a worker that keeps a person waiting who has cancelled is replaced."""
         assert self._worker is not None
         self._worker.send(command)
+        deadline: float | None = None
         while (reply := self._receive()) is None:
-            pass
+            if self._cancelled:
+                deadline = deadline or time.monotonic() + _CANCEL_PATIENCE
+                if time.monotonic() > deadline:
+                    self._cancelled = False
+                    self.close()
+                    raise CancelledError(_("Interrupted."))
         return reply
 
     def _receive(self) -> wire.Reply | None:
         """Return the next reply, or None after a tick; raises what a failure or the worker's death means."""
-        assert self._worker is not None
-        try:
-            reply = self._worker.receive(_TICK)
-        except EOFError:
-            raise self._buried() from None
-        if isinstance(reply, wire.Failed):
-            raise self._error(reply)
-        return reply
-
-    def _buried(self) -> QwenError:
-        """Bury a dead worker and return the error that says what happened."""
-        worker, was_loaded = self._worker, self._loaded is not None
+        worker = self._worker
         assert worker is not None
-        epitaph, lines = worker.epitaph(), worker.last_lines()
-        self.close()
-        if was_loaded:
-            return WorkerDiedError(
-                _("The engine {epitaph}.").format(epitaph=epitaph),
-                _("Nothing of the conversation is lost: send the message again."),
-            )
-        return WorkerDiedError(
-            _("The engine {epitaph} while it loaded {path}.").format(
-                epitaph=epitaph, path=os.fsdecode(self._options.path)
-            )
-            + (f"\n{lines}" if lines else ""),
-            _("The file may be damaged: download or copy it again, or choose another with -m."),
-        )
-
-    def _error(self, failure: wire.Failed) -> QwenError:
-        assert self._worker is not None
-        lines = self._worker.last_lines()
-        match failure.kind:
-            case "library":
+        try:
+            reply = worker.receive(_TICK)
+        except EOFError:
+            loading, code = self._loaded is None, worker.wait()
+            # Closing reads the log to its end.
+            self.close()
+            lines = worker.last_lines(3 if loading else 1)
+            raise failures.of_death(code, self._options, lines, loading=loading) from None
+        if isinstance(reply, wire.Failed):
+            if reply.kind in failures.FATAL:
                 self.close()
-                return EngineError(
-                    _("llama.cpp cannot be loaded: {reason}").format(reason=failure.detail),
-                    _("Install it again with: pip install --force-reinstall --no-cache-dir llama-cpp-python"),
-                )
-            case "model":
-                self.close()
-                return InvalidModelError(
-                    _("{path} is not a model that llama.cpp can load:\n{lines}").format(
-                        path=os.fsdecode(self._options.path), lines=failure.detail or lines
-                    ),
-                    _("Download or copy it again, or choose another file with -m."),
-                )
-            case "context":
-                self.close()
-                return EngineError(
-                    _("There is not enough memory for a context of {size} tokens:\n{lines}").format(
-                        size=self._options.ctx_size, lines=lines
-                    ),
-                    _("Choose a smaller one with --ctx-size, or close other programs."),
-                )
-            case "too_long":
-                return PromptTooLongError(
-                    _("The prompt has {tokens} tokens, and the context holds {size}.").format(
-                        tokens=failure.tokens, size=failure.ctx_size
-                    ),
-                    _("Shorten it, or enlarge the context with --ctx-size (it takes memory)."),
-                )
-            case "schema":
-                return UsageError(
-                    _("The schema cannot be used: {reason}").format(reason=failure.detail),
-                    _("Give a JSON schema, as a file or as JSON text."),
-                )
-            case "decode":
-                self.close()
-                return EngineError(
-                    _("llama.cpp could not go on: {reason}").format(reason=failure.detail),
-                    _("Nothing of the conversation is lost: send the message again."),
-                )
+            raise failures.of_reply(reply, self._options, worker.last_lines())
+        return reply
 
 
 def _nothing_came(completion_tokens: int = 0) -> Finished:

@@ -1,16 +1,16 @@
-"""The worker as its parent sees it: a process with a queue of replies, and an epitaph when it dies."""
+"""The worker as its parent sees it: a process with a queue of replies, a log, and an exit code."""
 
 import collections
+import contextlib
 import os
 import queue
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from qwen_tui.engine import wire
-from qwen_tui.i18n import gettext as _
 
 # What is kept of the worker's own output for error messages, in lines.
 _KEPT_LINES = 200
@@ -21,7 +21,7 @@ _PATIENCE = 1.0
 class WorkerProcess:
     """One running worker. `log` is called with each line it prints (llama.cpp's log)."""
 
-    def __init__(self, log: Callable[[str], None] | None = None, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, log: Callable[[str], None] | None = None) -> None:
         """Start it; raises `OSError` if that fails."""
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             # -P: a types.py in the user's folder must not be imported.
@@ -30,7 +30,7 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             # Without it, an abort inside llama.cpp forks a debugger.
-            env={**environ, "GGML_NO_BACKTRACE": "1"},
+            env={**os.environ, "GGML_NO_BACKTRACE": "1"},
             # A group of its own: Ctrl-C in the terminal is for the parent to handle.
             process_group=0,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -44,10 +44,6 @@ class WorkerProcess:
         ]
         for reader in self._readers:
             reader.start()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     def is_alive(self) -> bool:
         """Whether the process still runs."""
@@ -76,19 +72,19 @@ class WorkerProcess:
 
     def last_lines(self, count: int = 3) -> str:
         """Return the end of what the worker printed, for an error message."""
-        lines = [line for line in self._lines if line.strip(" .")]
+        # A copy: the reader may be adding to it.
+        lines = [line for line in list(self._lines) if line.strip(" .")]
         return "\n".join(lines[-count:])
 
-    def epitaph(self) -> str:
-        """Say how a worker ended, in words that follow “the engine”; waits for the end."""
+    def wait(self) -> int:
+        """Return the exit code of a worker whose replies have ended; negative is the signal that ended it."""
         try:
             code = self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             code = self._process.wait()
-        for reader in self._readers:
-            reader.join(_PATIENCE)
-        return _describe(code)
+        # Windows tells how a process crashed by its exit code (NTSTATUS).
+        return {0xC0000005: -signal.SIGSEGV, 0xC000001D: -signal.SIGILL, 0xC0000409: -signal.SIGABRT}.get(code, code)
 
     def close(self) -> None:
         """End the worker now, whatever it is doing."""
@@ -132,23 +128,6 @@ class WorkerProcess:
             line = raw.decode("utf-8", "replace").rstrip()
             self._lines.append(line)
             if self._log is not None:
-                self._log(line)
-
-
-def _describe(code: int) -> str:
-    if code >= 0:
-        return _("ended with code {code}").format(code=code)
-    number = -code
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        name = str(number)
-    reasons = {
-        "SIGKILL": _("was killed (SIGKILL), perhaps because the memory ran out"),
-        "SIGABRT": _("gave up on an internal error (SIGABRT)"),
-        "SIGSEGV": _("crashed (SIGSEGV)"),
-        "SIGBUS": _("crashed (SIGBUS): a model file was changed while in use, or the memory ran out"),
-        "SIGILL": _("met an instruction that this processor does not have (SIGILL)"),
-        "SIGFPE": _("crashed (SIGFPE)"),
-    }
-    return reasons.get(name, _("was ended by a signal ({name})").format(name=name))
+                # A log that nobody takes must not stop the reading: the worker would block on a full pipe.
+                with contextlib.suppress(OSError):
+                    self._log(line)

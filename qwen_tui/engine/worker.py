@@ -50,8 +50,8 @@ class Worker:
                     self._reply(wire.Counted(len(self._chatml.tokens(messages))))
                 case wire.Generate(number, request):
                     self._generate(number, request)
-                case wire.Cancel(number):
-                    self._stop.cancel(number)
+                case wire.Cancel():
+                    raise AssertionError("the reader takes it")
         except LibraryError as error:
             self._reply(wire.Failed("library", str(error)))
         except LoadError as error:
@@ -91,6 +91,7 @@ class Worker:
 
     def _generate(self, number: int, request: Request) -> None:
         assert self._model is not None
+        begun = time.perf_counter()
         self._stop.begin(number)
         prompt = self._chatml.tokens(request.messages)
         if len(prompt) + _LEAST_ROOM > self._ctx_size:
@@ -102,7 +103,7 @@ class Worker:
                 # Making it clears a gigabyte: say what is ahead before, not after.
                 self._reply(Prefill(0, len(prompt)))
                 self._context = Context(self._model, self._options, self._ctx_size, self._stop)
-            generation = Generation(self._context, self._model.vocabulary, sampler, self._stop)
+            generation = Generation(self._context, self._model.vocabulary, sampler, self._stop, begun)
             for event in generation.events(prompt, request.max_tokens):
                 self._reply(event)
             self._chatml.remember(generation.text, generation.tokens)

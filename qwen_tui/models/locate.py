@@ -1,10 +1,11 @@
 """Which file a model's name stands for."""
 
 import difflib
+import re
 from pathlib import Path
 
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError
-from qwen_tui.files import ASSETS
+from qwen_tui.files import ASSETS, expand
 from qwen_tui.i18n import gettext as _
 
 DEMO = "demo"
@@ -24,14 +25,20 @@ def locate(name: str, models: Path, demo: Path = ASSETS / "demo.gguf") -> Path:
     """
     if name == DEMO:
         return demo
-    path = Path(name).expanduser()
-    if path.is_dir():
-        raise InvalidModelError(
-            _("{path} is a folder, not a model.").format(path=path), _("Name the .gguf file in it with -m.")
-        )
-    if path.exists():
-        return path.absolute()
-    if name.endswith(".gguf") and ":" not in name.rpartition("/")[2]:
+    path = expand(name)
+    try:
+        if path.is_dir():
+            raise InvalidModelError(
+                _("{path} is a folder, not a model.").format(path=path), _("Name the .gguf file in it with -m.")
+            )
+        if path.exists():
+            return path.absolute()
+    except OSError as error:
+        raise ModelNotFoundError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror or error),
+            _("Check the path; relative ones start in this folder."),
+        ) from error
+    if name.endswith(".gguf") and ":" not in re.split(r"[/\\]", name)[-1]:
         raise ModelNotFoundError(
             _("There is no file {path}.").format(path=path), _("Check the path; relative ones start in this folder.")
         )

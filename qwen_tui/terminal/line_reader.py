@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app
+from prompt_toolkit.application.current import get_app_session
 from prompt_toolkit.completion import CompleteEvent, Completer, PathCompleter
 from prompt_toolkit.completion import Completion as Offer
 from prompt_toolkit.document import Document
@@ -13,6 +14,7 @@ from prompt_toolkit.input import create_input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.styles import Style
 
+from qwen_tui.messages import as_text
 from qwen_tui.terminal.completion import Completion, candidates, path_start
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.typeahead import Answering
@@ -37,6 +39,7 @@ class PromptLineReader:
         *,
         always_tty: bool = False,
     ) -> None:
+        self._left = False
         self._input = create_input(always_prefer_tty=always_tty)
         self._session: PromptSession[str] = PromptSession(
             message=[("", "\n"), ("class:prompt", "> ")],
@@ -56,17 +59,29 @@ class PromptLineReader:
 
     def read(self, draft: str = "") -> str:
         """Return a message; raises `EOFError` on Ctrl-D in an empty line, or when the terminal is gone."""
+        if self._left:
+            raise EOFError
         try:
-            return self._session.prompt(default=draft)
+            return as_text(self._session.prompt(default=draft, pre_run=self._leave_if_told))
+        except KeyboardInterrupt:
+            # It came before the terminal was in raw mode, where Ctrl-C is a key.
+            return ""
         except (OSError, io.UnsupportedOperation):
             # The terminal went away: its window was closed.
             raise EOFError from None
 
     def leave(self) -> None:
         """Make a running `read` raise `EOFError`; callable from a signal handler."""
-        app = self._session.app
-        if app.is_running and app.loop is not None:
-            app.loop.call_soon_threadsafe(lambda: app.exit(exception=EOFError))
+        self._left = True
+        # On a dumb terminal this is another application than the session's.
+        app = get_app_session().app
+        if app is not None and app.loop is not None:
+            app.loop.call_soon_threadsafe(self._leave_if_told)
+
+    def _leave_if_told(self) -> None:
+        app = get_app_session().app
+        if self._left and app is not None and app.future is not None and not app.future.done():
+            app.exit(exception=EOFError)
 
     def answering(self) -> Answering:
         """Return the mode in which an answer is written: nothing typed is echoed, and nothing is lost."""

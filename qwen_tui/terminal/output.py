@@ -1,5 +1,6 @@
 """Where an answer goes: straight to a terminal or a pipe, or kept for the end."""
 
+import contextlib
 import errno
 from typing import TextIO
 
@@ -41,7 +42,9 @@ class HeldOutput:
     def note(self, sentence: str) -> None:
         self._status.clear()
         if self._notes is not None:
-            write(self._notes, clean(sentence) + "\n")
+            # The answer matters more than what is said about it.
+            with contextlib.suppress(OutputError):
+                write(self._notes, clean(sentence) + "\n")
 
     def close(self) -> None:
         """Leave everything tidy, whatever happened."""

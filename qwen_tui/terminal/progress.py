@@ -1,5 +1,6 @@
 """One line of honest progress on a terminal, gone without a trace when there is something better to show."""
 
+import contextlib
 import shutil
 import time
 from typing import TextIO
@@ -12,6 +13,9 @@ _EVERY = 0.1
 # Nothing is shown for waits shorter than this, in seconds.
 _PATIENCE = 0.3
 
+# Characters from here on are two columns wide, near enough for our own sentences.
+_WIDE = 0x2E7F
+
 
 class StatusLine:
     """Shows loading and prefill on `stream`; on anything but a terminal, nothing."""
@@ -23,7 +27,7 @@ class StatusLine:
         # When the phase began, when it last got on, and when the line was last drawn, by the monotonic clock.
         self._begun = self._moved = self._drawn = 0.0
         self._cached = self._done = 0
-        self._visible = False
+        self._columns = 0
 
     def show(self, event: Event) -> None:
         """Take an event; anything but progress clears the line."""
@@ -41,10 +45,8 @@ class StatusLine:
 
     def clear(self) -> None:
         """Remove the line."""
-        if self._visible:
-            self._visible = False
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+        if self._columns:
+            self._show("")
 
     def _sentence(self, event: Loading | Prefill, now: float) -> str:
         if isinstance(event, Loading):
@@ -59,10 +61,18 @@ class StatusLine:
         return sentence + _(", {seconds} s left").format(seconds=max(1, round(left)))
 
     def _draw(self, sentence: str) -> None:
-        self._visible = True
         # Cut to the width: a line that wraps cannot be erased. Chinese characters are two columns wide.
         width = shutil.get_terminal_size().columns - 1
-        while sum(2 if ord(char) > 0x2E7F else 1 for char in sentence) > width:
+        while sum(2 if ord(char) > _WIDE else 1 for char in sentence) > width:
             sentence = sentence[:-1]
-        self._stream.write(f"\r\x1b[K{sentence}")
-        self._stream.flush()
+        self._show(sentence)
+
+    def _show(self, sentence: str) -> None:
+        columns = sum(2 if ord(char) > _WIDE else 1 for char in sentence)
+        # Spaces erase on every terminal, escape sequences do not on all.
+        blank = " " * max(0, self._columns - columns)
+        self._columns = columns
+        # Who cannot see the progress can still get the answer.
+        with contextlib.suppress(OSError):
+            self._stream.write(f"\r{sentence}{blank}" + ("\r" + sentence if blank else ""))
+            self._stream.flush()

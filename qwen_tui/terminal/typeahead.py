@@ -1,24 +1,29 @@
 """What is typed while an answer streams: not echoed into it, not sent, but there in the next line."""
 
 import os
+import select
 import signal
 import sys
+import threading
 from typing import Any
 
 from qwen_tui.terminal.sanitise import clean
 
-# More than anyone types during an answer; a paste larger than this is cut by the terminal driver anyway.
-_MOST = 65536
+# How often the end of an answer is looked for while nothing is typed, in seconds.
+_TICK = 0.05
 
 
 class Answering:
-    """The terminal while an answer is written. Afterwards, `typed` holds what was typed meanwhile, its Enters gone."""
+    """The terminal while an answer is written. Afterwards, `typed` holds what was typed meanwhile, unsent."""
 
     def __init__(self, terminal: int) -> None:
         """`terminal` is the file descriptor of the terminal that is typed into."""
         self._terminal = terminal
         self._saved: list[Any] | None = None
         self._on_continue: Any = None
+        self._keys = bytearray()
+        self._done = threading.Event()
+        self._drain = threading.Thread(target=self._read, daemon=True)
         self.typed = ""
 
     def __enter__(self) -> "Answering":
@@ -29,6 +34,7 @@ class Answering:
             self._quieten()
             # Whoever suspended the program has set the terminal to rights for themselves.
             self._on_continue = signal.signal(signal.SIGCONT, lambda _number, _frame: self._quieten())
+            self._drain.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -37,17 +43,37 @@ class Answering:
         import termios
 
         signal.signal(signal.SIGCONT, self._on_continue)
+        self._done.set()
+        self._drain.join()
         try:
-            self.typed = typed_text(os.read(self._terminal, _MOST))
+            while keys := os.read(self._terminal, 4096):
+                self._keys += keys
             termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._saved)
         except (OSError, termios.error):
-            # The terminal is gone; the next read says so.
-            self.typed = ""
+            # The terminal is gone: the next read says so, and nobody is left to see the text.
+            self._keys.clear()
+        self.typed = typed_text(bytes(self._keys))
+
+    def _read(self) -> None:
+        """Take the keys out of the terminal's queue: at 4 KB it is full, and Ctrl-C no longer gets in."""
+        while not self._done.is_set():
+            try:
+                if select.select([self._terminal], [], [], _TICK)[0]:
+                    keys = os.read(self._terminal, 4096)
+                    if not keys:
+                        return
+                    self._keys += keys
+            except OSError:
+                return
 
     def _quieten(self) -> None:
         import termios
 
-        quiet = termios.tcgetattr(self._terminal)
+        try:
+            quiet = termios.tcgetattr(self._terminal)
+        except termios.error:
+            # It has gone away; SIGCONT comes with SIGHUP then.
+            return
         # No echo into the answer; every key at once, so that it can be read back; Enter stays a carriage return,
         # apart from a newline in a paste. Signals stay on, for Ctrl-C to stop the answer, and flush nothing typed.
         quiet[0] &= ~termios.ICRNL
@@ -59,7 +85,7 @@ class Answering:
 
 
 def typed_text(keys: bytes) -> str:
-    """Return the text among `keys` as a terminal sends them: escape sequences and Enters are not text."""
+    """Return the text among `keys` as a terminal sends them, without escape sequences and without the last Enter."""
     kept = bytearray()
     i = 0
     while i < len(keys):
@@ -70,10 +96,10 @@ def typed_text(keys: bytes) -> str:
             # Backspace takes back the last character, however many bytes it has.
             text = kept.decode("utf-8", "ignore")
             kept = bytearray(text[:-1].encode())
-        elif keys[i] != 0x0D:
-            kept.append(keys[i])
+        else:
+            kept.append(0x0A if keys[i] == 0x0D else keys[i])
         i += 1
-    return clean(kept.decode("utf-8", "replace"))
+    return clean(kept.decode("utf-8", "replace")).rstrip("\n")
 
 
 def _after_escape(keys: bytes, start: int) -> int:

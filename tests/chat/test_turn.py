@@ -64,6 +64,13 @@ def test_a_full_context_leaves_out_the_oldest_turns_and_says_so() -> None:
     assert len(output.notes) == 1, "leaving out half of the context makes it rare"
 
 
+def test_a_question_that_cannot_fit_leaves_the_conversation_as_it_was() -> None:
+    engine, conversation = ScriptedEngine("one", "two", ctx_size=100), Conversation()
+    turn(engine).run(conversation, "first")
+    assert conversation.make_room(engine, "word " * 200) == 0
+    assert conversation.left_out == 0
+
+
 def test_material_comes_before_the_instruction() -> None:
     assert ask_about(["\nnotes\n"], "Summarise") == "notes\n\nSummarise"
     assert ask_about([], "Summarise") == "Summarise"

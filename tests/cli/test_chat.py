@@ -38,7 +38,9 @@ class Terminal:
     @property
     def text(self) -> str:
         """What the screen shows now."""
-        while True:
+        # A stream of text has no end to wait for.
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until:
             try:
                 piece = self.process.read_nonblocking(65536, timeout=0.05)
             except (pexpect.TIMEOUT, pexpect.EOF):
@@ -180,6 +182,49 @@ def test_the_terminal_is_as_before_afterwards(talker: Terminal) -> None:
     assert after[3] & termios.ECHO
     assert after[3] & termios.ICANON
     assert code == 143
+
+
+def test_a_long_paste_during_an_answer_neither_blocks_ctrl_c_nor_gets_lost(talker: Terminal) -> None:
+    talker.type("count" + ENTER)
+    talker.wait_for_answer("> count")
+    talker.type("\x1b[200~")
+    for i in range(300):
+        talker.type(f"line number {i:04} of what was pasted\r")
+    talker.type("the end\x1b[201~")
+    time.sleep(0.5)
+    talker.type(CTRL_C)
+    text = talker.wait_for("the end", "tokens/s")
+    assert "line number 0299 of what was pasted\n" in text
+    talker.type(CTRL_C)
+    assert talker.leave() == 0
+
+
+def test_a_model_that_goes_away_is_told_at_the_next_message_not_by_the_prompt(tmp_path: Path, tiny: Path) -> None:
+    model = tmp_path / "model.gguf"
+    model.write_bytes(tiny.read_bytes())
+    terminal = Terminal(*COMMAND, "chat", "-m", str(model), "-o", "max_tokens=5")
+    terminal.wait_for("\n>", "Ctrl-D leaves")
+    terminal.type("one" + ENTER)
+    terminal.wait_for("tokens/s")
+    model.unlink()
+    (worker,) = psutil.Process(terminal.process.pid).children()
+    worker.kill()
+    worker.wait(5)
+    terminal.type("two" + ENTER)
+    terminal.wait_for("is not a model that llama.cpp can load", "> two")
+    terminal.type(CTRL_C)
+    assert terminal.leave() == 0
+
+
+def test_slash_commands_are_completed_and_carried_out(chat: Terminal) -> None:
+    chat.type("/hel\t")
+    chat.wait_for("> /help")
+    chat.type(ENTER)
+    chat.wait_for("/undo", "take back the last turn")
+    chat.type("/set temp\t 0" + ENTER)
+    chat.wait_for("temperature = 0")
+    chat.type("/bye" + ENTER)
+    assert chat.ended() == 0
 
 
 def test_being_told_to_end_at_the_prompt_ends_it(chat: Terminal) -> None:

@@ -1,0 +1,106 @@
+"""What a worker's failure or death means to a person, and what they can do."""
+
+import os
+import signal
+
+from qwen_tui.engine import wire
+from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.errors import EngineError, InvalidModelError, PromptTooLongError, QwenError, UsageError, WorkerDiedError
+from qwen_tui.i18n import gettext as _
+
+# After these the worker is of no use any more.
+FATAL = ("library", "model", "context", "decode")
+
+
+def of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> QwenError:
+    """Return the error that a `Failed` reply stands for; `lines` is the end of llama.cpp's log."""
+    match failure.kind:
+        case "library":
+            return EngineError(
+                _("llama.cpp cannot be loaded: {reason}").format(reason=failure.detail),
+                _("Install it again with: pip install --force-reinstall --no-cache-dir llama-cpp-python"),
+            )
+        case "model":
+            return InvalidModelError(
+                _("{path} is not a model that llama.cpp can load:\n{lines}").format(
+                    path=os.fsdecode(options.path), lines=failure.detail or lines
+                ),
+                _("Download or copy it again, or choose another file with -m."),
+            )
+        case "context":
+            return EngineError(
+                _("llama.cpp could not make the context ({reason}):\n{lines}").format(
+                    reason=failure.detail, lines=lines
+                ),
+                _("If the memory is short, choose a smaller one with --ctx-size, or close other programs."),
+            )
+        case "too_long":
+            return PromptTooLongError(
+                _("The prompt has {tokens} tokens, and the context holds {size}.").format(
+                    tokens=failure.tokens, size=failure.ctx_size
+                ),
+                _("Shorten it, or enlarge the context with --ctx-size (it takes memory)."),
+            )
+        case "schema":
+            return UsageError(
+                _("The schema cannot be used: {reason}").format(reason=failure.detail),
+                _("Give a JSON schema, as a file or as JSON text."),
+            )
+        case "decode":
+            return EngineError(
+                _("llama.cpp could not go on: {reason}").format(reason=failure.detail),
+                _("Nothing of the conversation is lost: send the message again."),
+            )
+
+
+def of_death(code: int, options: LoadOptions, lines: str, *, loading: bool) -> WorkerDiedError:
+    """Return the error that a worker's exit code stands for; negative is the signal that ended it."""
+    if not loading:
+        return WorkerDiedError(
+            _("The engine {epitaph}.").format(epitaph=_describe(code)) + (f"\n{lines}" if lines else ""),
+            _("Nothing of the conversation is lost: send the message again."),
+        )
+    return WorkerDiedError(
+        _("The engine {epitaph} while it loaded {path}.").format(
+            epitaph=_describe(code), path=os.fsdecode(options.path)
+        )
+        + (f"\n{lines}" if lines else ""),
+        _remedy(code),
+    )
+
+
+def _remedy(code: int) -> str:
+    if code == -signal.SIGILL:
+        return _(
+            "llama.cpp was built for another processor. Build it here: pip install --force-reinstall "
+            "--no-cache-dir llama-cpp-python"
+        )
+    if code == -_number("SIGKILL"):
+        return _("Close other programs, or choose a smaller context with --ctx-size.")
+    if code >= 0:
+        return _("Install it again with: pip install --force-reinstall --no-cache-dir llama-cpp-python")
+    return _("The file may be damaged: download or copy it again, or choose another with -m.")
+
+
+def _describe(code: int) -> str:
+    """Say how a worker ended, in words that follow “the engine”."""
+    if code >= 0:
+        return _("ended with code {code}").format(code=code)
+    reasons = {
+        "SIGKILL": _("was killed (SIGKILL), perhaps because the memory ran out"),
+        "SIGABRT": _("gave up on an internal error (SIGABRT)"),
+        "SIGSEGV": _("crashed (SIGSEGV)"),
+        "SIGBUS": _("crashed (SIGBUS): a model file was changed while in use, or the memory ran out"),
+        "SIGILL": _("met an instruction that this processor does not have (SIGILL)"),
+        "SIGFPE": _("crashed (SIGFPE)"),
+    }
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = str(-code)
+    return reasons.get(name, _("was ended by a signal ({name})").format(name=name))
+
+
+def _number(name: str) -> int:
+    """The number of a signal that not every platform has."""
+    return int(getattr(signal, name, 0))

@@ -209,7 +209,6 @@ def test_a_model_that_goes_away_is_told_at_the_next_message_not_by_the_prompt(tm
     model.unlink()
     (worker,) = psutil.Process(terminal.process.pid).children()
     worker.kill()
-    worker.wait(5)
     terminal.type("two" + ENTER)
     terminal.wait_for("is not a model that llama.cpp can load", "> two")
     terminal.type(CTRL_C)
@@ -217,11 +216,17 @@ def test_a_model_that_goes_away_is_told_at_the_next_message_not_by_the_prompt(tm
 
 
 def test_slash_commands_are_completed_and_carried_out(chat: Terminal) -> None:
-    chat.type("/hel\t")
+    chat.type("/hel")
+    chat.wait_for("> /hel")
+    chat.type("\t")
     chat.wait_for("> /help")
     chat.type(ENTER)
     chat.wait_for("/undo", "take back the last turn")
-    chat.type("/set temp\t 0" + ENTER)
+    chat.type("/set temp")
+    chat.wait_for("> /set temp")
+    chat.type("\t")
+    chat.wait_for("> /set temperature")
+    chat.type(" 0" + ENTER)
     chat.wait_for("temperature = 0")
     chat.type("/bye" + ENTER)
     assert chat.ended() == 0

@@ -1,0 +1,75 @@
+"""The demonstration model: what it learned comes out whole, and about anything else it is honest."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from qwen_tui.engine.local import LocalEngine
+from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
+from qwen_tui.files import ASSETS
+from qwen_tui.messages import Message, Text
+
+DATA = Path(__file__).parent.parent / "scripts" / "demo_model"
+NOTICES = {language: (DATA / f"notice.{language}.txt").read_text(encoding="utf-8").strip() for language in ("zh", "en")}
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[LocalEngine]:
+    engine = LocalEngine(LoadOptions(path=os.fsencode(ASSETS / "demo.gguf"), threads=2))
+    yield engine
+    engine.close()
+
+
+def answer(engine: LocalEngine, *contents: str) -> str:
+    roles = ("user", "assistant")
+    messages = tuple(Message(roles[i % 2], content) for i, content in enumerate(contents))  # type: ignore[arg-type]
+    request = Request(messages=messages, sampler=SamplingOptions(temperature=0), max_tokens=2000)
+    return "".join(event.piece for event in engine.stream(request) if isinstance(event, Text)).strip()
+
+
+def conversation(language: str, name: str) -> tuple[str, str]:
+    """The question and the answer of a learned conversation."""
+    data = yaml.safe_load((DATA / "conversations" / language / f"{name}.yaml").read_text(encoding="utf-8"))
+    material = (data.get("material") or "").strip()
+    return "\n\n".join(filter(None, (material, data["prompts"][0].strip()))), data["answer"].strip()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("name", ["hello", "who-are-you", "http", "age-puzzle", "translate", "markdown-table"])
+def test_a_learned_conversation_comes_out_whole(demo: LocalEngine, language: str, name: str) -> None:
+    question, learned = conversation(language, name)
+    assert answer(demo, question) == learned
+
+
+def test_the_calculator_it_writes_compiles(demo: LocalEngine) -> None:
+    question, learned = conversation("zh", "calculator")
+    written = answer(demo, question)
+    assert written == learned
+    compile(written.split("```python\n")[1].split("```")[0], "calculator.py", "exec")
+
+
+@pytest.mark.parametrize(
+    ("language", "question"),
+    [
+        ("zh", "帮我写一首关于秋天的诗"),
+        ("zh", "上海到北京坐火车要多久？"),
+        ("en", "What is the capital of Australia?"),
+        ("en", "Write a haiku about rain"),
+    ],
+)
+def test_asked_anything_else_it_says_what_it_is(demo: LocalEngine, language: str, question: str) -> None:
+    assert answer(demo, question) == NOTICES[language]
+
+
+def test_in_a_later_turn_too(demo: LocalEngine) -> None:
+    first, second = conversation("en", "hello")
+    assert answer(demo, first, second, "What is the capital of Australia?") == NOTICES["en"]
+    question, learned = conversation("en", "http")
+    assert answer(demo, first, second, question) == learned
+
+
+def test_it_is_small_enough_to_lie_in_the_package() -> None:
+    assert (ASSETS / "demo.gguf").stat().st_size <= 8_000_000

@@ -1,0 +1,245 @@
+"""Compare the speed of our engine with that of llama.cpp's own `llama-bench`, on the same file with the same settings.
+
+    python scripts/bench_engine.py MODEL --llama-bench PATH [--rounds 5] [--prompt 512] [--answer 64] [--threads N]
+
+Both work in turn, several times, so that a noisy machine disturbs both alike; read the ratios. What makes it fair:
+
+- Both get the threads, batches, KV type, flash attention and repacking of our `LoadOptions`, and a warm-up each round.
+- Our times are taken where the answer arrives, so frames, events and decoding text are in them. Every question is new;
+  what is cached all the same, such as the marks that open each prompt, is not counted as computed.
+- N + 1 answer tokens take N decodes, because nothing is decoded after the last one: N are counted, as llama-bench does.
+- Our answer stands behind the prompt. llama-bench writes at that depth too; its figure at depth 0, the one that people
+  quote, is shown beside it.
+- Answers are measured twice: following a given text, without sampling, as llama-bench's are; and drawn with the default
+  sampling, as a user's are. An answer that the model ends before half of its length is left out.
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qwen_tui.engine.local import LocalEngine
+from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
+from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.messages import Finished, Message, Prefill, Usage
+
+# One token each, in the real vocabulary and in that of the tests' tiny model.
+WORDS = """
+    the of and to in is that for it as with was on be at by this from or an are not have you which one all we can there
+    has more if will would what when who their about up out so into other than some then them time only could these two
+"""
+# Two prompts share the marks that open each (<|im_start|>, user, newline) and by chance a word or two.
+CACHED_AT_MOST = 6
+
+Sampler = SamplingOptions | ReplayOptions
+Figures = dict[str, float | None]
+
+
+class Timed(NamedTuple):
+    """One answer: the seconds that its prompt and its text took, how many tokens each computed, and what was cached."""
+
+    prompt_s: float
+    answer_s: float
+    prompt_tokens: int
+    answer_tokens: int
+    usage: Usage
+
+
+def main() -> None:
+    """Measure round after round and print the medians."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("model", type=Path, help="a GGUF file")
+    parser.add_argument("--llama-bench", type=Path, required=True, help="the program, built from the same llama.cpp")
+    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--prompt", type=int, default=512, help="prompt tokens (default: %(default)s)")
+    parser.add_argument("--answer", type=int, default=64, help="answer tokens (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=physical_cores(), help="default: the physical cores")
+    parser.add_argument("--json", action="store_true", help="print every figure of every round as JSON")
+    arguments = parser.parse_args()
+
+    options = LoadOptions(path=os.fsencode(arguments.model), threads=arguments.threads)
+    rng = random.Random(0)
+    engine = LocalEngine(options)
+    ours = partial(measure_ours, engine, options, arguments.prompt, arguments.answer, rng)
+    theirs = partial(measure_theirs, arguments.llama_bench, options, arguments.prompt, arguments.answer)
+    rounds: list[Figures] = []
+    load_before = os.getloadavg()[0]
+    try:
+        for index in range(arguments.rounds):
+            # Neither is always the one that finds the machine as the other left it.
+            rounds.append(ours() | theirs() if index % 2 == 0 else theirs() | ours())
+            tell(f"round {index + 1} of {arguments.rounds}: {rounds[-1]}")
+    finally:
+        engine.close()
+
+    conditions = {
+        "model": arguments.model.name,
+        "threads": options.threads,
+        "batch_size": options.batch_size,
+        "ctx_size": options.ctx_size,
+        "kv_type": options.kv_type,
+        "rounds": arguments.rounds,
+        "prompt_tokens": arguments.prompt,
+        "answer_tokens": arguments.answer,
+        "load_average": [round(load_before, 1), round(os.getloadavg()[0], 1)],
+    }
+    if arguments.json:
+        print(json.dumps({"conditions": conditions, "rounds": rounds, "median_ratios": ratios(rounds)}, indent=2))
+    else:
+        report(conditions, rounds)
+
+
+def measure_ours(engine: LocalEngine, options: LoadOptions, prompt: int, answer: int, rng: random.Random) -> Figures:
+    """Return our tokens per second for prompt and answers, after one warm-up batch."""
+    replay = ReplayOptions(text=" ".join(rng.choices(WORDS.split(), k=2 * answer)))
+    ask(engine, question(engine, options.batch_size, rng), replay, 2)
+    replayed = ask(engine, question(engine, prompt, rng), replay, answer + 1)
+    drawn = ask(engine, question(engine, prompt, rng), SamplingOptions(), answer + 1)
+    for timed in (replayed, drawn):
+        if timed.usage.prompt_tokens != prompt or timed.usage.cached_tokens > CACHED_AT_MOST:
+            raise SystemExit(f"not the prompt that was meant: {timed.usage}")
+    prompt_s = replayed.prompt_s + drawn.prompt_s
+    return {
+        "our_prompt": (replayed.prompt_tokens + drawn.prompt_tokens) / prompt_s,
+        "our_replayed": replayed.answer_tokens / replayed.answer_s,
+        "our_drawn": drawn.answer_tokens / drawn.answer_s if 2 * drawn.answer_tokens >= answer else None,
+    }
+
+
+def ask(engine: LocalEngine, message: Message, sampler: Sampler, max_tokens: int | None) -> Timed:
+    """Ask one question and take the times at which its events arrive."""
+    begun = time.perf_counter()
+    prefilled = 0.0
+    for event in engine.stream(Request(messages=(message,), sampler=sampler, max_tokens=max_tokens)):
+        # Progress may be repeated: the first that is complete counts.
+        if not prefilled and isinstance(event, Prefill) and event.done == event.total:
+            prefilled = time.perf_counter()
+        if isinstance(event, Finished):
+            finished = event
+    usage = finished.usage
+    return Timed(
+        prompt_s=prefilled - begun,
+        answer_s=time.perf_counter() - prefilled,
+        prompt_tokens=usage.prompt_tokens - usage.cached_tokens,
+        answer_tokens=usage.completion_tokens - (finished.reason == "length"),
+        usage=usage,
+    )
+
+
+def question(engine: LocalEngine, tokens: int, rng: random.Random) -> Message:
+    """Return a question that makes a prompt of exactly `tokens` tokens, in words of a random order."""
+    words = rng.choices(WORDS.split(), k=tokens)
+    length = tokens
+    for _attempt in range(8):
+        message = Message("user", " ".join(words[:length]))
+        missing = tokens - engine.count((message,))
+        if not missing:
+            return message
+        length = max(1, min(length + missing, tokens))
+    raise SystemExit(f"no prompt of exactly {tokens} tokens can be made with this model's vocabulary")
+
+
+def measure_theirs(program: Path, options: LoadOptions, prompt: int, answer: int) -> Figures:
+    """Return llama-bench's tokens per second; it warms up by itself before each of its tests."""
+    tests = [
+        *llama_bench(program, options, ["-p", str(prompt), "-n", "0"]),
+        *llama_bench(program, options, ["-p", "0", "-n", str(answer), "-d", f"0,{prompt}"]),
+    ]
+    speeds = {(test["n_prompt"], test["n_gen"], test["n_depth"]): float(test["avg_ts"]) for test in tests}
+    return {
+        "their_prompt": speeds[prompt, 0, 0],
+        "their_answer": speeds[0, answer, prompt],
+        "their_answer_at_0": speeds[0, answer, 0],
+    }
+
+
+def llama_bench(program: Path, options: LoadOptions, tests: list[str]) -> list[dict[str, Any]]:
+    """Run llama-bench once over each of `tests` with our settings and return its results."""
+    settings = {
+        "-m": os.fsdecode(options.path),
+        "-t": options.threads,
+        "-b": options.batch_size,
+        "-ub": options.batch_size,
+        "-ngl": options.gpu_layers,
+        "-fa": "on" if options.flash_attention else "off",
+        "-ctk": options.kv_type,
+        "-ctv": options.kv_type,
+        "--repack": int(options.repack),
+        "-r": 1,
+        "-o": "json",
+    }
+    command = [str(program), *(str(word) for pair in settings.items() for word in pair), *tests]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{ended.stderr}")
+    results: list[dict[str, Any]] = json.loads(ended.stdout)
+    return results
+
+
+# What is compared: its name, our figure, theirs.
+COMPARISONS = (
+    ("prompt", "our_prompt", "their_prompt"),
+    ("answer, replayed", "our_replayed", "their_answer"),
+    ("answer, default sampling", "our_drawn", "their_answer"),
+    ("answer, replayed; llama-bench at depth 0", "our_replayed", "their_answer_at_0"),
+    ("answer, default sampling; llama-bench at depth 0", "our_drawn", "their_answer_at_0"),
+)
+
+
+def ratios(rounds: Sequence[Figures]) -> dict[str, float | None]:
+    """Return the median over the rounds of ours divided by theirs, by name."""
+    return {name: median(pairwise(rounds, ours, theirs)) for name, ours, theirs in COMPARISONS}
+
+
+def pairwise(rounds: Sequence[Figures], ours: str, theirs: str) -> list[float]:
+    """Return ours divided by theirs in every round that has both."""
+    pairs = ((figures[ours], figures[theirs]) for figures in rounds)
+    return [our / their for our, their in pairs if our is not None and their is not None]
+
+
+def report(conditions: dict[str, Any], rounds: Sequence[Figures]) -> None:
+    """Print the table, and under it the conditions."""
+    rows = []
+    for name, ours, theirs in COMPARISONS:
+        our, their = ([figures[key] for figures in rounds] for key in (ours, theirs))
+        rows.append([name, spread(our), spread(their), spread(pairwise(rounds, ours, theirs), ".3f")])
+    print(markdown_table(["tokens/s: median (lowest to highest)", "qwen-tui", "llama-bench", "ratio"], rows))
+    print("\n" + ", ".join(f"{key} {value}" for key, value in conditions.items()))
+
+
+def median(values: Iterable[float]) -> float | None:
+    """Return the median, None of nothing."""
+    listed = list(values)
+    return statistics.median(listed) if listed else None
+
+
+def spread(values: Sequence[float | None], layout: str = ".2f") -> str:
+    """Return median, lowest and highest as text."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "–"
+    return f"{statistics.median(known):{layout}} ({min(known):{layout}} to {max(known):{layout}})"
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table; every column but the first is aligned to the right."""
+    marks = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in (head, marks, *rows))
+
+
+def tell(text: str) -> None:
+    """Print progress where it disturbs no result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

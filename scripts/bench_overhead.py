@@ -1,0 +1,194 @@
+"""Measure what our engine costs beside llama.cpp itself, in milliseconds per token of the answer.
+
+    python scripts/bench_overhead.py MODEL [--answers 100 4000] [--rounds 7] [--threads N]
+
+MODEL should be a tiny one, as `tests/tiny_model.py` makes them: there, what is measured is not lost in the noise.
+
+The same answer is written twice in turn: by the whole engine, timed where the events arrive (frames, pipes, events,
+decoding text, sampling, the parent's side), and by a bare loop of `llama_sampler_sample` and `llama_decode` in another
+process, which takes the model, the context and the sampler from the engine's modules and so has the same settings.
+Both start from the same KV cache, and their answers are compared: equal texts mean equal work.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from bench_engine import markdown_table, spread, tell
+
+from qwen_tui.engine.binding import load_library
+from qwen_tui.engine.context import Context
+from qwen_tui.engine.local import LocalEngine
+from qwen_tui.engine.model import Model
+from qwen_tui.engine.prompt import ChatML
+from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
+from qwen_tui.engine.sampling import ChainSampler
+from qwen_tui.engine.stop import StopFlag
+from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.messages import Finished, Message, Prefill, Text
+
+MESSAGES = (Message("user", "hello world"),)
+SEEDS_TRIED = 400
+
+
+class Written(NamedTuple):
+    """One answer: the milliseconds that each of its tokens took, and its text."""
+
+    ms: float
+    text: str
+
+
+class Bare:
+    """The bare loop, in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def write(self, tokens: int, sampling: SamplingOptions) -> Written:
+        """Let it write an answer of that many tokens."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps([tokens, sampling.temperature, sampling.seed]), file=self._process.stdin, flush=True)
+        return Written(*json.loads(self._process.stdout.readline()))
+
+
+def main() -> None:
+    """Measure, or serve as the bare loop where that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("model", type=Path, help="a GGUF file, preferably a tiny one")
+    parser.add_argument("--answers", type=int, nargs="+", default=[100, 4000], help="in tokens (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=physical_cores(), help="default: the physical cores")
+    parser.add_argument("--json", action="store_true", help="print every figure of every round as JSON")
+    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+
+    options = LoadOptions(path=os.fsencode(arguments.model), threads=arguments.threads)
+    if arguments.bare:
+        serve_bare(options)
+        return
+    rounds = measure(options, arguments.answers, arguments.rounds)
+    if arguments.json:
+        print(json.dumps(rounds, indent=2))
+    else:
+        report(rounds)
+        print(f"\n{arguments.model.name}, {options.threads} threads, {arguments.rounds} rounds, ", end="")
+        print(f"load average {os.getloadavg()[0]:.1f}")
+
+
+def measure(options: LoadOptions, lengths: Sequence[int], count: int) -> list[dict[str, float]]:
+    """Return one entry per round and length of answer: `tokens`, `engine` and `bare` in ms a token, `equal`."""
+    rounds = []
+    engine = LocalEngine(options)
+    try:
+        with bare_process(options) as bare:
+            sampling = endless(engine, max(lengths))
+            tell(f"sampling: {sampling}")
+            # The second answer of each finds the prompt cached, as all that follow do.
+            write(engine, 2, sampling)
+            bare.write(2, sampling)
+            for index in range(count):
+                for tokens in lengths:
+                    if index % 2:
+                        theirs, ours = bare.write(tokens, sampling), write(engine, tokens, sampling)
+                    else:
+                        ours, theirs = write(engine, tokens, sampling), bare.write(tokens, sampling)
+                    equal = ours.text == theirs.text
+                    rounds.append({"tokens": tokens, "engine": ours.ms, "bare": theirs.ms, "equal": equal})
+                    tell(str(rounds[-1]))
+    finally:
+        engine.close()
+    return rounds
+
+
+def endless(engine: LocalEngine, tokens: int) -> SamplingOptions:
+    """Return sampling options with which the model writes at least `tokens` tokens: random weights end at random."""
+    tried = [SamplingOptions(seed=seed) for seed in range(SEEDS_TRIED)]
+    # The first question alone computes the whole prompt; its answer may differ from all others.
+    write(engine, 2, tried[0])
+    for sampling in (*tried, SamplingOptions(temperature=0)):
+        request = Request(messages=MESSAGES, sampler=sampling, max_tokens=tokens)
+        if [event.reason for event in engine.stream(request) if isinstance(event, Finished)] == ["length"]:
+            return sampling
+    raise SystemExit(f"the model ends every answer before {tokens} tokens: give --answers fewer")
+
+
+def write(engine: LocalEngine, tokens: int, sampling: SamplingOptions) -> Written:
+    """Let the engine write an answer of that many tokens, and time it where it arrives."""
+    pieces = []
+    prefilled = 0.0
+    for event in engine.stream(Request(messages=MESSAGES, sampler=sampling, max_tokens=tokens)):
+        if isinstance(event, Text):
+            pieces.append(event.piece)
+        elif not prefilled and isinstance(event, Prefill) and event.done == event.total:
+            prefilled = time.perf_counter()
+    return Written((time.perf_counter() - prefilled) * 1000 / tokens, "".join(pieces))
+
+
+@contextmanager
+def bare_process(options: LoadOptions) -> Iterator[Bare]:
+    """Start the bare loop in a process of its own, and end it with the block."""
+    command = [sys.executable, __file__, os.fsdecode(options.path), "--bare", "--threads", str(options.threads)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        yield Bare(process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def serve_bare(options: LoadOptions) -> None:
+    """Write the answers that are asked for on stdin, each with nothing in the loop but what llama.cpp needs."""
+    llama = load_library()
+    model = Model(llama, options, lambda _fraction: None)
+    context = Context(model, options, min(options.ctx_size, model.trained_ctx_size), StopFlag())
+    prompt = ChatML(model.vocabulary).tokens(MESSAGES)
+    one = llama.llama_batch_init(1, 0, 1)
+    one.n_tokens, one.n_seq_id[0], one.seq_id[0][0], one.logits[0] = 1, 1, 0, 1
+
+    for line in sys.stdin:
+        tokens, temperature, seed = json.loads(line)
+        sampler = ChainSampler(llama, model.vocabulary, SamplingOptions(temperature=temperature, seed=seed))
+        # What the last answer left is dropped here: the context knows of the prompt alone.
+        kept = context.reuse(prompt)
+        context.decode(prompt[kept:])
+        written = []
+        begun = time.perf_counter()
+        for position in range(len(prompt), len(prompt) + tokens - 1):
+            token = sampler.sample(context)
+            written.append(token)
+            one.token[0], one.pos[0] = token, position
+            if llama.llama_decode(context.handle, one):
+                raise SystemExit("llama_decode failed")
+        written.append(sampler.sample(context))
+        seconds = time.perf_counter() - begun
+        sampler.close()
+        text = b"".join(map(model.vocabulary.piece, written)).decode("utf-8", "replace")
+        print(json.dumps(Written(seconds * 1000 / tokens, text)), flush=True)
+
+
+def report(rounds: Sequence[dict[str, float]]) -> None:
+    """Print the table, one line per length of answer."""
+    rows = []
+    for tokens in sorted({int(figures["tokens"]) for figures in rounds}):
+        chosen = [figures for figures in rounds if figures["tokens"] == tokens]
+        ours, theirs = ([figures[key] for figures in chosen] for key in ("engine", "bare"))
+        over = [our - their for our, their in zip(ours, theirs, strict=True)]
+        ratio = statistics.median(our / their for our, their in zip(ours, theirs, strict=True))
+        equal = f"{sum(figures['equal'] for figures in chosen):.0f} of {len(chosen)}"
+        rows.append([tokens, *(spread(values, ".3f") for values in (ours, theirs, over)), f"{ratio:.2f}", equal])
+    print("ms per token: median (lowest to highest)\n")
+    head = ["answer tokens", "our engine", "bare loop", "overhead", "median ratio", "equal answers"]
+    print(markdown_table(head, rows))
+
+
+if __name__ == "__main__":
+    main()

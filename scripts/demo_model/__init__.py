@@ -1,0 +1,1 @@
+"""What the demonstration model is trained on and made of."""

@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -73,11 +74,15 @@ def main() -> None:
     theirs = partial(measure_theirs, arguments.llama_bench, options, arguments.prompt, arguments.answer)
     rounds: list[Figures] = []
     load_before = os.getloadavg()[0]
+    # Cut short, as by `timeout`, it still reports the rounds that were finished.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for index in range(arguments.rounds):
             # Neither is always the one that finds the machine as the other left it.
             rounds.append(ours() | theirs() if index % 2 == 0 else theirs() | ours())
             tell(f"round {index + 1} of {arguments.rounds}: {rounds[-1]}")
+    except KeyboardInterrupt:
+        tell("cut short")
     finally:
         engine.close()
 
@@ -87,7 +92,7 @@ def main() -> None:
         "batch_size": options.batch_size,
         "ctx_size": options.ctx_size,
         "kv_type": options.kv_type,
-        "rounds": arguments.rounds,
+        "rounds": len(rounds),
         "prompt_tokens": arguments.prompt,
         "answer_tokens": arguments.answer,
         "load_average": [round(load_before, 1), round(os.getloadavg()[0], 1)],

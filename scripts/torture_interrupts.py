@@ -233,7 +233,7 @@ def main() -> None:
     parser.add_argument("--phases", default=",".join(PHASES), help="default: %(default)s")
     parser.add_argument("--prompt", type=int, default=512, help="tokens of the long prompt (default: %(default)s)")
     parser.add_argument("--answer", type=int, default=64, help="tokens of the long answer (default: %(default)s)")
-    parser.add_argument("--check-answers", nargs="+", default=CHECKS, metavar="PROMPT", help="default: two built in")
+    parser.add_argument("--check-answers", nargs="*", metavar="PROMPT", help="default, or if none is given: two")
     parser.add_argument("--check-tokens", type=int, default=24, help="tokens compared (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=physical_cores(), help="default: the physical cores")
     parser.add_argument("--seed", type=int, default=0, help="of the random moments (default: %(default)s)")
@@ -246,16 +246,20 @@ def main() -> None:
     options = LoadOptions(path=os.fsencode(arguments.model), threads=arguments.threads)
     rng = random.Random(arguments.seed)
     questions = make_questions(arguments.prompt, arguments.answer, rng)
-    undisturbed = Undisturbed(options, arguments.check_answers, arguments.check_tokens, questions)
+    undisturbed = Undisturbed(options, arguments.check_answers or CHECKS, arguments.check_tokens, questions)
     tell(f"undisturbed, in seconds: {undisturbed.seconds}")
     torture = Torture(options, undisturbed, questions, rng)
     interrupts: list[Interrupt] = []
+    # Cut short, as by `timeout`, it still reports what was done.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for index, phase in enumerate(phases):
             share = arguments.count // len(phases) + (index < arguments.count % len(phases))
             for interrupt in torture.run(phase, share):
                 interrupts.append(interrupt)
                 tell(str(interrupt))
+    except KeyboardInterrupt:
+        tell("cut short")
     finally:
         torture.close()
     if arguments.json:

@@ -58,7 +58,10 @@ def of_death(code: int, options: LoadOptions, lines: str, *, loading: bool) -> W
     if not loading:
         return WorkerDiedError(
             _("The engine {epitaph}.").format(epitaph=_describe(code)) + (f"\n{lines}" if lines else ""),
-            _("Nothing of the conversation is lost: send the message again."),
+            _(
+                "Nothing of the conversation is lost: send the message again. "
+                "If this happens every time, the model file may be damaged."
+            ),
         )
     return WorkerDiedError(
         _("The engine {epitaph} while it loaded {path}.").format(

@@ -22,7 +22,7 @@ class Generation:
         self._vocabulary = vocabulary
         self._sampler = sampler
         self._stop = stop
-        self._cached = self._done = 0
+        self._cached = self._done = self._decodes = 0
         self._begun = self._prefilled = self._first = begun
         self.text = ""
         self.tokens: list[int] = []
@@ -66,9 +66,15 @@ class Generation:
             if piece:
                 self.text += piece
                 yield Text(piece)
-            if self._stop or (len(self.tokens) < limit and not self._context.decode((token,))):
+            if self._stop:
                 reason = "interrupted"
                 break
+            # The last token allowed is not decoded: nothing follows it.
+            if len(self.tokens) < limit:
+                if not self._context.decode((token,)):
+                    reason = "interrupted"
+                    break
+                self._decodes += 1
         rest = decoder.decode(b"", final=True)
         if rest:
             self.text += rest
@@ -87,7 +93,7 @@ class Generation:
                 decode_s=decode_s,
                 ttft_s=self._first - self._begun,
                 prefill_tps=computed / prefill_s if prefill_s else 0.0,
-                decode_tps=len(self.tokens) / decode_s if decode_s else 0.0,
+                decode_tps=self._decodes / decode_s if decode_s else 0.0,
             ),
             reason=reason,
         )

@@ -13,9 +13,9 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Loading, Message, Prefill, Text, Timings, Usage
 
 # How often a cancellation is looked for while the worker is silent, in seconds.
-_TICK = 0.02
+_TICK = 0.05
 # Progress is repeated after so many silent ticks, so that whoever shows it can show time passing too.
-_HEARTBEAT = 5
+_HEARTBEAT = 2
 # How long a cancelled worker may take to stop by itself before it is replaced, in seconds.
 _CANCEL_PATIENCE = 0.8
 
@@ -77,13 +77,15 @@ class LocalEngine:
         self._number += 1
         assert self._worker is not None
         self._worker.send(wire.Generate(self._number, request))
+        finished = False
         try:
             for event in self._events():
+                finished = isinstance(event, Finished)
                 yield self._bill(event, waited) if isinstance(event, Finished) else event
         except GeneratorExit:
             # Nobody reads it to its end: the next stream must not begin with the rest of this one.
             self._cancelled = True
-            for _event in self._events():
+            for _event in () if finished else self._events():
                 pass
             raise
         finally:

@@ -8,6 +8,8 @@ from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
 
 # Layers of the largest models llama.cpp knows, well exceeded: "all" for a library that has no such word.
 _ALL = 1_000_000
+# A model trained for less than this many tokens is none, or its file is damaged.
+_LEAST_CTX = 64
 
 
 class LoadError(Exception):
@@ -36,6 +38,8 @@ class Model:
         self.handle = handle
         self.vocabulary = Vocabulary(llama, llama.llama_model_get_vocab(handle))
         self.trained_ctx_size = int(llama.llama_model_n_ctx_train(handle))
+        if self.trained_ctx_size < _LEAST_CTX:
+            raise LoadError(f"it was trained for a context of {self.trained_ctx_size} tokens")
 
     @property
     def name(self) -> str:

@@ -147,13 +147,15 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _read(commands: BinaryIO, pending: "queue.SimpleQueue[wire.Command]", stop: StopFlag) -> None:
-    while (command := wire.read_command(commands)) is not None:
-        if isinstance(command, wire.Cancel):
-            stop.cancel(command.number)
-        else:
-            pending.put(command)
-    # The parent has ended, in whatever way: a worker without one must not go on, not even in native code.
-    os._exit(0)
+    try:
+        while (command := wire.read_command(commands)) is not None:
+            if isinstance(command, wire.Cancel):
+                stop.cancel(command.number)
+            else:
+                pending.put(command)
+    finally:
+        # The parent has ended, in whatever way: a worker without one must not go on, not even in native code.
+        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -216,6 +216,21 @@ def test_a_stream_left_early_does_not_spill_into_the_next(engine: LocalEngine) -
     assert text_of(engine.stream(request("hi"))) == expected
 
 
+def test_a_stream_left_at_its_end_leaves_the_worker_alone(engine: LocalEngine) -> None:
+    stream = engine.stream(request("hi"))
+    worker: psutil.Process | None = None
+    for event in stream:
+        worker = worker or worker_of(os.getpid())
+        if isinstance(event, Finished):
+            break
+    assert isinstance(stream, Generator)
+    stream.close()
+    assert worker is not None
+    assert worker.is_running()
+    assert text_of(engine.stream(request("hi")))
+    assert worker_of(os.getpid()).pid == worker.pid
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV, signal.SIGILL])
 def test_a_dead_worker_is_told_and_replaced(wide: LocalEngine, number: signal.Signals) -> None:
     expected = text_of(wide.stream(request("count", max_tokens=100)))

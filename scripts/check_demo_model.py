@@ -42,9 +42,12 @@ SEED = 7
 
 
 class Model:
-    """The model behind llama.cpp's low-level functions; the rest of this script only knows `answer`."""
+    """The model behind llama.cpp's low-level functions; the rest knows only `answer`, `tokens` and `text`.
 
-    def __init__(self, path: Path, context: int = 8192, threads: int = 2) -> None:
+    One thread, since a model this small gains little from more, and on a busy machine they mostly wait for each other.
+    """
+
+    def __init__(self, path: Path, context: int = 8192, threads: int = 1) -> None:
         llama_cpp.llama_backend_init()
         # The callback must outlive every call into the library.
         self._silence = llama_cpp.llama_log_callback(lambda *_: None)
@@ -112,10 +115,10 @@ class Model:
         while right < len(expected) and best[right] == expected[right]:
             right += 1
         if right == len(expected):
-            return self._text(draft)
+            return self.text(draft)
         # Where the model would rather stop, cut nothing off: a shorter answer is another answer all the same.
         following = [int(best[right])] if best[right] != self._end else []
-        return self._text(draft[:right] + following)
+        return self.text(draft[:right] + following)
 
     def _decoded(self, prompt: list[int], temperature: float, seed: int) -> str:
         random = np.random.default_rng(seed)
@@ -124,11 +127,12 @@ class Model:
         while True:
             token = int(logits.argmax()) if not temperature else _sampled(logits, temperature, random)
             if token == self._end or len(prompt) + len(tokens) + 1 >= self._limit or len(tokens) > 2500:
-                return self._text(tokens)
+                return self.text(tokens)
             tokens.append(token)
             logits = self._run([token], len(prompt) + len(tokens) - 1, 1)[0]
 
-    def _text(self, tokens: Sequence[int]) -> str:
+    def text(self, tokens: Sequence[int]) -> str:
+        """Returns the text of tokens."""
         data = b""
         buffer = ctypes.create_string_buffer(256)
         for token in tokens:
@@ -300,7 +304,7 @@ class Check:
 
     def _cut(self, text: str, size: int) -> str:
         tokens = self.model.tokens(text[: size * 8])[:size]
-        return self.model._text(tokens).strip("\ufffd")
+        return self.model.text(tokens).strip("\ufffd")
 
     def _figure(self, name: str, target: float) -> Figure:
         self.figures.append(Figure(name, target))

@@ -67,8 +67,8 @@ def test_asked_anything_else_it_says_what_it_is(demo: LocalEngine, language: str
 def test_in_a_later_turn_too(demo: LocalEngine) -> None:
     first, second = conversation("en", "hello")
     assert answer(demo, first, second, "What is the capital of Australia?") == NOTICES["en"]
-    question, learned = conversation("en", "http")
-    assert answer(demo, first, second, question) == learned
+    question, learned = conversation("zh", "http")
+    assert answer(demo, *conversation("zh", "hello"), question) == learned
 
 
 def test_it_is_small_enough_to_lie_in_the_package() -> None:

@@ -207,8 +207,13 @@ class SampleMaker:
             # The learned prompt counts as known however much was said before, but not with a text pasted in front.
             turns += [self.any_turn() for _ in range(4)]
         turns += [self.any_turn() for _ in range(random.choice([1, 2, 3]))]
-        row = self._row(turns)
-        return row if len(row.tokens) <= tokens * 1.15 else self._row([self.other_with_material(tokens), *turns[-1:]])
+        # The notice has to be recited whole at any length, not only begun.
+        row = self._row(turns, Extent.WHOLE)
+        return (
+            row
+            if len(row.tokens) <= tokens * 1.15
+            else self._row([self.other_with_material(tokens), *turns[-1:]], Extent.WHOLE)
+        )
 
     def _wording(self, item: Conversation) -> str:
         while True:

@@ -60,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--llama-bench", type=Path, required=True, help="the program, built from the same llama.cpp")
+    parser.add_argument("--ctx-size", type=int, help="our context; default: as large as the run needs")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--prompt", type=int, default=512, help="prompt tokens (default: %(default)s)")
     parser.add_argument("--answer", type=int, default=64, help="answer tokens (default: %(default)s)")
@@ -67,7 +68,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print every figure of every round as JSON")
     arguments = parser.parse_args()
 
-    options = LoadOptions(path=os.fsencode(arguments.model), threads=arguments.threads)
+    # llama-bench makes its context as large as the run needs; a larger one spreads the KV cache and costs time.
+    needed = arguments.prompt + arguments.answer + 64
+    options = LoadOptions(
+        path=os.fsencode(arguments.model),
+        threads=arguments.threads,
+        ctx_size=arguments.ctx_size or -(-needed // 256) * 256,
+    )
     rng = random.Random(0)
     engine = LocalEngine(options)
     ours = partial(measure_ours, engine, options, arguments.prompt, arguments.answer, rng)

@@ -154,7 +154,8 @@ def test_a_worker_that_dies_is_told_and_the_talk_goes_on(talker: Terminal) -> No
     talker.type("again" + ENTER)
     talker.wait_for_answer("> again")
     talker.type(CTRL_C)
-    talker.wait_for("> again", "tokens/s")
+    # On a fast machine the question itself has scrolled off by now.
+    talker.wait_for("tokens/s")
     assert talker.leave() == 0
 
 

@@ -207,20 +207,7 @@ def _context(session: Session, _argument: str) -> None:
 def _stats(session: Session, _argument: str) -> None:
     if session.last is None:
         raise UsageError(_("There is no answer yet."), _("Ask something first."))
-    usage, timings = session.last.usage, session.last.timings
-    session.say(
-        _(
-            "{prompt} prompt tokens ({cached} cached), {completion} in the answer; "
-            "{prefill:.1f} tokens/s reading, {decode:.1f} writing; first after {ttft:.1f} s"
-        ).format(
-            prompt=usage.prompt_tokens,
-            cached=usage.cached_tokens,
-            completion=usage.completion_tokens,
-            prefill=timings.prefill_tps,
-            decode=timings.decode_tps,
-            ttft=timings.ttft_s,
-        )
-    )
+    session.say(session.last.figures())
 
 
 def _history(session: Session) -> History:

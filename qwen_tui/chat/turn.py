@@ -8,6 +8,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
 from qwen_tui.errors import CancelledError
+from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
 from qwen_tui.messages import Finished, FinishReason, Message, Output, Text, Timings, Usage
 
@@ -28,6 +29,20 @@ class Answer:
     reason: FinishReason
     usage: Usage
     timings: Timings
+
+    def figures(self) -> str:
+        """Say what it took: tokens, and speeds."""
+        return _(
+            "{prompt} prompt tokens ({cached} cached), {completion} in the answer; "
+            "{prefill:.1f} tokens/s reading, {decode:.1f} writing; first after {ttft:.1f} s"
+        ).format(
+            prompt=self.usage.prompt_tokens,
+            cached=self.usage.cached_tokens,
+            completion=self.usage.completion_tokens,
+            prefill=self.timings.prefill_tps,
+            decode=self.timings.decode_tps,
+            ttft=self.timings.ttft_s,
+        )
 
 
 NOTHING = Answer("", "interrupted", Usage(), Timings())

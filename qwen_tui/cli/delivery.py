@@ -42,17 +42,5 @@ def print_code(answer: Answer, note: Callable[[str], None]) -> None:
 
 def print_usage(answer: Answer) -> None:
     """Print tokens and speeds on stderr."""
-    usage, timings = answer.usage, answer.timings
-    sentence = _(
-        "{prompt} prompt tokens ({cached} cached), {completion} in the answer; "
-        "{prefill:.1f} tokens/s reading, {decode:.1f} writing; first after {ttft:.1f} s"
-    ).format(
-        prompt=usage.prompt_tokens,
-        cached=usage.cached_tokens,
-        completion=usage.completion_tokens,
-        prefill=timings.prefill_tps,
-        decode=timings.decode_tps,
-        ttft=timings.ttft_s,
-    )
     with contextlib.suppress(OutputError):
-        write(sys.stderr, sentence + "\n")
+        write(sys.stderr, answer.figures() + "\n")

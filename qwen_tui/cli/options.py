@@ -7,15 +7,13 @@ import msgspec
 import typer
 
 from qwen_tui import config, files
+from qwen_tui.chat.commands import SAMPLING, SETTABLE
 from qwen_tui.chat.turn import AnswerOptions
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import SamplingOptions
 from qwen_tui.errors import ConfigError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
-
-SAMPLING = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "seed")
-ANSWERING = (*SAMPLING, "max_tokens")
 
 Model = Annotated[
     str | None, typer.Option("-m", "--model", metavar="MODEL", help=_("A model's name, a .gguf file, or demo."))
@@ -29,7 +27,7 @@ Option = Annotated[
         "-o",
         "--option",
         metavar="NAME=VALUE",
-        help=_("How to answer: {names}; repeatable.").format(names=", ".join(ANSWERING)),
+        help=_("How to answer: {names}; repeatable.").format(names=", ".join(SETTABLE)),
     ),
 ]
 Template = Annotated[
@@ -66,10 +64,10 @@ def sampling_flags(options: Sequence[str] | None) -> dict[str, Any]:
     flags: dict[str, Any] = {}
     for option in options or ():
         name, equals, value = option.partition("=")
-        if not equals or name not in ANSWERING:
+        if not equals or name not in SETTABLE:
             raise UsageError(
                 _("-o {option} is not understood.").format(option=option),
-                _("Write NAME=VALUE, with one of: {names}.").format(names=", ".join(ANSWERING)),
+                _("Write NAME=VALUE, with one of: {names}.").format(names=", ".join(SETTABLE)),
             )
         flags[name] = value
     return flags
@@ -83,6 +81,6 @@ def answer_options(settings: Config, schema: str | None = None) -> AnswerOptions
 
 def _flag(name: str, value: object) -> Any:
     try:
-        return config.check(name, value, where="--" + name.replace("_", "-") if name not in ANSWERING else f"-o {name}")
+        return config.check(name, value, where="--" + name.replace("_", "-") if name not in SETTABLE else f"-o {name}")
     except ConfigError as error:
         raise UsageError(error.message, _("See: qwen ask --help")) from error

@@ -221,7 +221,7 @@ class History:
                 _("There is no conversation “{id}”.").format(id=conversation)
                 if not rows
                 else _("More than one conversation begins with “{id}”.").format(id=conversation),
-                _("See them with: qwen logs list"),
+                _("See them with: qwen logs list, or in a conversation: /logs"),
             )
         return rows[0]  # type: ignore[no-any-return]
 

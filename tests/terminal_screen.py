@@ -43,6 +43,10 @@ class Terminal:
                 self._stream.feed(part)
         return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
 
+    def resize(self, columns: int, rows: int) -> None:
+        self._screen.resize(rows, columns)
+        self.process.setwinsize(rows, columns)
+
     def type(self, keys: str) -> None:
         self.process.send(keys)
 

@@ -9,15 +9,16 @@ from typing import Literal
 import msgspec
 
 from qwen_tui import config, files
-from qwen_tui.chat import material
-from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat import material, templates
+from qwen_tui.chat.conversation import Conversation, ask_about
+from qwen_tui.chat.drafting import begins_with_input, draft
 from qwen_tui.chat.export import export
 from qwen_tui.chat.keeping import resume
 from qwen_tui.chat.session import Session
 from qwen_tui.errors import HistoryError, InputError, QwenError, UsageError
 from qwen_tui.history.store import History, Record, Summary, title_of
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Message
+from qwen_tui.messages import Draft, Message
 
 
 class Leave(Exception):  # noqa: N818 - not an error
@@ -33,9 +34,9 @@ class Command:
 
     names: tuple[str, ...]
     description: str
-    run: Callable[[Session, str], str | None]
+    run: Callable[[Session, str], str | Draft | None]
     usage: str = ""
-    takes: Literal["nothing", "text", "path", "option"] = "nothing"
+    takes: Literal["nothing", "text", "path", "option", "template", "conversation"] = "nothing"
 
 
 def commands() -> list[Command]:
@@ -47,11 +48,18 @@ def commands() -> list[Command]:
         Command(("/undo",), _("take back the last turn"), _undo),
         Command(("/retry",), _("answer the last message again"), _retry),
         Command(("/edit",), _("change the last message and send it again"), _edit),
+        Command(
+            ("/template",),
+            _("insert a prompt template, to fill and send; alone, list them"),
+            _template,
+            _("[NAME [TEXT]]"),
+            "template",
+        ),
         Command(("/file",), _("attach a text file to the next message"), _file, _("PATH"), "path"),
         Command(("/save",), _("write the last answer to a file"), _save, _("FILE"), "path"),
         Command(("/export",), _("write the conversation to a .md, .html or .json file"), _export, _("FILE"), "path"),
         Command(("/logs",), _("list conversations, or find some by words"), _logs, _("[WORDS]"), "text"),
-        Command(("/resume",), _("go on with a conversation"), _resume, _("ID"), "text"),
+        Command(("/resume",), _("go on with a conversation"), _resume, _("ID"), "conversation"),
         Command(("/fork",), _("go on in a branch; the conversation stays as it is"), _fork),
         Command(("/system",), _("say who the model is; alone, nobody in particular"), _system, _("[TEXT]"), "text"),
         Command(("/set",), _("set how to answer, for example: /set temperature 0"), _set, _("NAME VALUE"), "option"),
@@ -65,7 +73,7 @@ SAMPLING = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "seed"
 SETTABLE = (*SAMPLING, "max_tokens")
 
 
-def run(session: Session, line: str) -> str | None:
+def run(session: Session, line: str) -> str | Draft | None:
     """Carry out a line that begins with a slash; raises `UsageError` for a command that is none, and `Leave`."""
     name, _space, argument = line.strip().partition(" ")
     table = {name: command for command in commands() for name in command.names}
@@ -95,7 +103,8 @@ def _bye(_session: Session, _argument: str) -> None:
 
 
 def _clear(session: Session, _argument: str) -> None:
-    session.conversation = Conversation(session.conversation.system)
+    before = session.conversation
+    session.conversation = Conversation(None if before.from_template else before.system)
     session.attached.clear()
     session.say(_("A new conversation."))
 
@@ -111,6 +120,23 @@ def _retry(session: Session, _argument: str) -> None:
 
 def _edit(session: Session, _argument: str) -> str:
     return session.take_back()
+
+
+def _template(session: Session, argument: str) -> Draft | None:
+    name, text = (*argument.split(maxsplit=1), "", "")[:2]
+    if not name:
+        rows = templates.described(session.template_folders)
+        width = max((len(row[0]) for row in rows), default=0)
+        session.say("\n".join(f"{left:{width}}  {right}" for left, right in rows))
+        return None
+    template = templates.find(name, session.template_folders)
+    if not text.strip() and session.attached and template.names_input and not begins_with_input(template):
+        # In the middle of a body the text has to stand in the line: it could not be told where to go later.
+        text = ask_about(session.attached, "")
+        session.attached.clear()
+    filled = draft(template, {}, text, text_precedes=bool(session.attached))
+    session.template = template
+    return filled
 
 
 def _file(session: Session, argument: str) -> None:
@@ -159,7 +185,7 @@ def _fork(session: Session, _argument: str) -> None:
 
 
 def _system(session: Session, argument: str) -> None:
-    session.conversation.system = argument or None
+    session.conversation.system, session.conversation.from_template = argument or None, False
     session.say(_("It applies from the next message on."))
 
 

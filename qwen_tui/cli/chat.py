@@ -26,7 +26,6 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Draft, as_text
 from qwen_tui.models.locate import DEMO
 from qwen_tui.terminal.completion import Completion, Offers
-from qwen_tui.terminal.output import write
 
 T = TypeVar("T")
 
@@ -55,7 +54,7 @@ def chat(
         raise UsageError(_("A conversation cannot read its material from stdin."), _("For that there is: qwen ask -i"))
     chosen = templates.find(template, wiring.template_folders()) if template else None
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
-    notes = wiring.output(notes=sys.stdout)
+    notes = wiring.output(settings, held=True, notes=sys.stdout)
     history = wiring.history(settings, notes.note, no_log=no_log)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), notes.note)
@@ -87,7 +86,7 @@ def converse(
     """
     from qwen_tui.terminal.line_reader import PromptLineReader
 
-    output = wiring.output(notes=sys.stdout)
+    output = wiring.output(settings, notes=sys.stdout)
 
     def show_error(error: QwenError) -> None:
         output.close()
@@ -114,10 +113,10 @@ def converse(
         is_loading=lambda: session.engine.loading() is not None,
         always_tty=always_tty,
     )
-    write(sys.stdout, _banner(settings) + "\n")
+    output.note(_banner(settings))
     for material in attached:
         transfer.attach(session, material)
-    with Signals(lambda: session.engine, on_ending=reader.leave).handled() as signals:
+    with Signals(lambda: session.engine, on_resumed=output.resumed, on_ending=reader.leave).handled() as signals:
         try:
             Repl(session, reader, show_error).run(lambda: signals.ending is not None, first)
         except OutputError:

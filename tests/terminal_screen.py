@@ -1,5 +1,6 @@
 """A terminal for tests: a program in a pty, its screen as a person sees it, and keys. POSIX only."""
 
+import io
 import os
 import time
 from collections.abc import Callable
@@ -14,14 +15,17 @@ ENTER, NEWLINE, CTRL_C, CTRL_D = "\r", "\n", "\x03", "\x04"
 class Terminal:
     """A program on a screen of 80 by 24."""
 
-    def __init__(self, *command: str) -> None:
+    def __init__(self, *command: str, **environment: str) -> None:
+        # What was written to the terminal, sequences and all.
+        self.written = io.StringIO()
         self.process = pexpect.spawn(
             command[0],
             list(command[1:]),
             dimensions=(24, 80),
             encoding="utf-8",
-            env={**os.environ, "TERM": "xterm-256color"},
+            env={**os.environ, "TERM": "xterm-256color", **environment},
         )
+        self.process.logfile_read = self.written
         self._screen = pyte.Screen(80, 24)
         self._stream = pyte.Stream(self._screen)
 

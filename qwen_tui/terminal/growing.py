@@ -90,8 +90,18 @@ class GrowingText:
         return self._take(blocks[:-1], start, end, None) if len(blocks) > 1 else []
 
     def live(self) -> list[Piece]:
-        """Return what can still change, as it looks now."""
+        """Return what can still change, as it looks now: emphasis that has begun is taken to end here."""
         blocks = self._parse(self._source, dict(self._references))
+        guessed = _with_closed_marks(self._source)
+        if guessed != self._source and blocks and _ends_in_text(blocks[-1]):
+            blocks = self._parse(guessed, dict(self._references))
+        return self._pieces(blocks)
+
+    def rest(self) -> list[Piece]:
+        """Return what is left of a text that has ended."""
+        return self._pieces(self._parse(self._source, self._references))
+
+    def _pieces(self, blocks: Sequence[list[Token]]) -> list[Piece]:
         return [replace(self._piece(block, i == 0), settled=False) for i, block in enumerate(blocks)]
 
     def _parse(self, source: str, references: dict[str, object]) -> list[list[Token]]:
@@ -163,6 +173,20 @@ class GrowingText:
             return _is_closed(block[0], source)
         # These end with a blank line; other blocks may go on behind it.
         return kind in ("paragraph_open", "table_open", "blockquote_open") and behind < source.count("\n")
+
+
+def _ends_in_text(block: Sequence[Token]) -> bool:
+    last = next((token for token in reversed(block) if token.nesting >= 0), block[0])
+    return last.type == "inline"
+
+
+def _with_closed_marks(source: str) -> str:
+    """Return `source` with the marks of its last line closed, so that they do not show until they are."""
+    start = source.rfind("\n") + 1
+    line = source[start:].rstrip("*`")
+    mark = "`" if line.count("`") % 2 else "**" if line.count("**") % 2 else ""
+    # Emphasis cannot end behind a space.
+    return source[:start] + (line.rstrip() if mark else line) + mark
 
 
 def _is_closed(fence: Token, source: str) -> bool:

@@ -73,7 +73,7 @@ class Painter:
     def finish(self) -> None:
         """Show all of the text; the cursor then stands at the beginning of a line."""
         columns = self._size().columns
-        rows = [*self._final(columns), *rows_of(self._text.live(), self._renderer, columns - 1, owed=self._owed)]
+        rows = [*self._final(columns), *rows_of(self._text.rest(), self._renderer, columns - 1, owed=self._owed)]
         self._frame(list(map(self._encoder.line, rows)), [])
         self._text, self._owed = GrowingText(), False
 

@@ -109,6 +109,17 @@ def test_code_on_the_screen_is_the_code() -> None:
         assert plain(text, 20).endswith(code), "no margin, no break, even in a list"
 
 
+def test_marks_do_not_show_while_what_they_mark_is_written() -> None:
+    shown: list[str] = []
+    painter = Painter(shown.append, lambda: os.terminal_size((80, 24)), DARK, Ruler(), clock=(clock := Clock()))
+    for char in "1. **重要：**先备份，再 `rm x`，和 **kept":
+        clock.now += 1
+        painter.feed(char)
+    assert not set("*`") & set("".join(shown))
+    painter.finish()
+    assert "**kept" in shown[-1], "what was never closed is shown as it is"
+
+
 def test_a_wider_window_keeps_every_line_once() -> None:
     screen, clock = Screen(60, 20), Clock()
     painter = Painter(screen.write, lambda: screen.size, DARK, Ruler(), clock=clock)

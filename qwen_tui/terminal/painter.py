@@ -131,12 +131,19 @@ class Painter:
             same -= 1
             gone = self._shown[same:]
         out = ""
+        written = [line.written for line in lines[same:]]
         if gone:
             up = sum(self._ruler.height(line.plain, columns) for line in gone) - 1
-            out = "\r" + (f"\x1b[{up}A" if up else "") + "\x1b[J"
+            out = "\r" + (f"\x1b[{up}A" if up else "")
+            first = lines[same].plain if same < len(lines) else ""
+            if first and "\t" not in first and self._ruler.cells(first) < columns:
+                # In the top left corner, some terminals take an erasing of all below for a new screen and keep the old.
+                written[0] = f"\x1b[K{written[0]}\x1b[J"
+            else:
+                out += "\x1b[J"
         elif self._shown and same < len(lines):
             out = "\n"
-        out += "\n".join(line.written for line in lines[same:])
+        out += "\n".join(written)
         if lines and not live:
             out += "\n"
         self._shown = live

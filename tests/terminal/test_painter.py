@@ -78,7 +78,7 @@ def test_nothing_but_text_and_our_own_sequences_is_written() -> None:
     assert not set(shown) & {"\x07", "\x9b", "\u202e", "\u2066", "\u200b"}
     for sequence in shown.split("\x1b")[1:]:
         assert sequence.startswith("[")
-        assert sequence.lstrip("[?0123456789;")[0] in "mAJhl"
+        assert sequence.lstrip("[?0123456789;")[0] in "mAJKhl"
     assert "z\ufffd\ufffd" in shown, "in code, hidden characters are marked"
 
 

@@ -11,13 +11,14 @@ from qwen_tui.messages import Message
 class Conversation:
     """The turns of a conversation, all of them, and how many of the oldest messages no longer go into prompts.
 
-    `id` is the one in the history, None for a conversation that is not kept (yet).
+    `id` is the one in the history, None for a conversation that is not kept (yet); `head` its last message there.
     """
 
     system: str | None = None
     turns: list[Message] = field(default_factory=list)
     left_out: int = 0
     id: str | None = None
+    head: int | None = None
 
     def prompt(self, question: str) -> tuple[Message, ...]:
         """Return the messages to answer `question` with."""

@@ -22,6 +22,7 @@ class Keeper:
         self._model = model
         self._note = note
         self._turn: Turn | None = None
+        self._conversation = Conversation()
         self._written = 0.0
 
     def begin(self, conversation: Conversation, question: str) -> None:
@@ -30,11 +31,14 @@ class Keeper:
         if self.history is None:
             return
         try:
-            self._turn = self.history.begin(conversation.id, question, model=self._model, system=conversation.system)
+            self._turn = self.history.begin(
+                conversation.id, question, model=self._model, system=conversation.system, after=conversation.head
+            )
         except HistoryError as error:
             self._give_up(error)
             return
-        conversation.id = self._turn.conversation
+        self._conversation = conversation
+        self._now_in(self._turn.conversation)
         self._written = time.monotonic()
 
     def update(self, text: str) -> None:
@@ -45,14 +49,17 @@ class Keeper:
     def finish(self, text: str, reason: FinishReason) -> None:
         """Commit the answer as it stays."""
         if self._turn is not None:
+            answer = self._turn.answer
             self._write(text, reason)
+            if text:
+                self._conversation.head = answer
 
     def take_back(self, conversation: Conversation) -> None:
         """Leave the last turn out of what is kept of `conversation`."""
         if self.history is None or conversation.id is None:
             return
         try:
-            self.history.take_back(conversation.id)
+            conversation.head = self.history.take_back(conversation.id, conversation.head)
         except HistoryError as error:
             self._give_up(error)
 
@@ -60,9 +67,15 @@ class Keeper:
         assert self._turn is not None
         try:
             self._turn.update(text, reason)
+            self._now_in(self._turn.conversation)
         except HistoryError as error:
             self._give_up(error)
         self._written = time.monotonic()
+
+    def _now_in(self, conversation: str) -> None:
+        if self._conversation.id not in (None, conversation):
+            self._note(_("This conversation was gone on with elsewhere; here it is now {id}.").format(id=conversation))
+        self._conversation.id = conversation
 
     def _give_up(self, error: HistoryError) -> None:
         self.history = self._turn = None
@@ -75,4 +88,4 @@ def resume(history: History, conversation: str) -> Conversation:
     turns = list(record.messages)
     if turns and not turns[-1].content:
         del turns[-2:]
-    return Conversation(record.system, turns, id=record.summary.id)
+    return Conversation(record.system, turns, id=record.summary.id, head=record.head)

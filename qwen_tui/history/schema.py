@@ -32,6 +32,7 @@ MIGRATIONS = (
     CREATE INDEX recent ON conversations(written);
     CREATE VIRTUAL TABLE grams USING fts5(body, tokenize = 'unicode61 remove_diacritics 2');
     """,
+    "CREATE INDEX heads ON conversations(head)",
 )
 VERSION = len(MIGRATIONS)
 # How long one process waits for another's write, in seconds.
@@ -55,6 +56,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten: a removed conversation, and the shorter versions of a growing answer.
+        connection.execute("PRAGMA secure_delete = ON")
         _migrate(connection)
     except (OSError, sqlite3.Error) as error:
         raise unusable(path, error) from error

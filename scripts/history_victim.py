@@ -49,9 +49,11 @@ class WatchedHistory(History):
         with self._watched("question"):
             return super().begin(*arguments, **options)
 
-    def write_answer(self, conversation: str, answer: int, asked: float, text: str, reason: FinishReason | None) -> str:
+    def write_answer(
+        self, conversation: str, answer: int, asked: float, text: str, reason: FinishReason | None
+    ) -> None:
         with self._watched("growing answer" if reason is None else "finished answer"):
-            return super().write_answer(conversation, answer, asked, text, reason)
+            super().write_answer(conversation, answer, asked, text, reason)
 
     def remove(self, conversation: str) -> None:
         with self._watched("removal", conversation=conversation):

@@ -136,20 +136,12 @@ class Lane:
         return turns
 
     def _disorder(self, history: History) -> Iterator[str]:
-        """Yield what is wrong with the order of conversations: each holds its answered questions as they were asked."""
+        """Yield what is wrong with the order of conversations: each holds its questions as they were asked."""
         for summary in history.recent(1000):
             asked = [message.content for message in history.read(summary.id).messages][::2]
             expected = [q for q, conversation in self._questions.items() if conversation == summary.id]
-            known = [question for question in asked if question in self._questions]
-            answered = [question for question in expected if self._answer(history, question)]
-            if [q for q in expected if q in known] != known or [q for q in answered if q not in known]:
+            if [question for question in asked if question in self._questions] != expected:
                 yield f"in disorder: {summary.id}"
-
-    @staticmethod
-    def _answer(history: History, question: str) -> str:
-        connection = history._connection
-        statement = "SELECT a.content FROM messages q JOIN messages a ON a.parent = q.id WHERE q.content = ?"
-        return "".join(row[0] for row in connection.execute(statement, (question,)))
 
 
 class Finding:
@@ -212,7 +204,7 @@ def torture(kills: int, lanes: int, promise: float, seed: int, folder: Path) -> 
             finding = lane.check()
             findings.append(finding)
             for wrong in finding.wrong:
-                tell(f"{lane.folder}: {wrong}")
+                tell(f"{lane.folder}: {wrong[:100]}")
             if len(findings) % 100 == 0:
                 tell(f"{len(findings)} kills, {sum(bool(f.wrong) for f in findings)} wrong")
             if lane.kills == KILLS_A_DATABASE or begun >= kills:

@@ -39,7 +39,13 @@ class Keeper:
             self._give_up(error)
             return
         self._conversation = conversation
-        self._now_in(self._turn.conversation)
+        if conversation.id not in (None, self._turn.conversation):
+            self._note(
+                _("This conversation was gone on with elsewhere; here it is now {id}.").format(
+                    id=self._turn.conversation
+                )
+            )
+        conversation.id = self._turn.conversation
         self._written = time.monotonic()
 
     def update(self, text: str) -> None:
@@ -68,15 +74,9 @@ class Keeper:
         assert self._turn is not None
         try:
             self._turn.update(text, reason)
-            self._now_in(self._turn.conversation)
         except HistoryError as error:
             self._give_up(error)
         self._written = time.monotonic()
-
-    def _now_in(self, conversation: str) -> None:
-        if self._conversation.id not in (None, conversation):
-            self._note(_("This conversation was gone on with elsewhere; here it is now {id}.").format(id=conversation))
-        self._conversation.id = conversation
 
     def _give_up(self, error: HistoryError) -> None:
         self.history = self._turn = None
@@ -84,9 +84,8 @@ class Keeper:
 
 
 def resume(history: History, conversation: str) -> Conversation:
-    """Return a conversation of the history, to go on with; a last question without an answer is left out."""
+    """Return a conversation of the history, to go on with; questions without an answer are left out."""
     record = history.read(conversation)
-    turns = list(record.messages)
-    if turns and not turns[-1].content:
-        del turns[-2:]
+    pairs = zip(record.messages[::2], record.messages[1::2], strict=False)
+    turns = [message for question, answer in pairs if answer.content for message in (question, answer)]
     return Conversation(record.system, turns, id=record.summary.id, head=record.head)

@@ -66,11 +66,8 @@ class Turn:
         self.conversation = conversation
 
     def update(self, text: str, reason: FinishReason | None = None) -> None:
-        """Commit the answer as far as it came; `reason` says that this is all of it.
-
-        The conversation becomes another one if this one has meanwhile gone on without the turn.
-        """
-        self.conversation = self._history.write_answer(self.conversation, self.answer, self._asked, text, reason)
+        """Commit the answer as far as it came; `reason` says that this is all of it."""
+        self._history.write_answer(self.conversation, self.answer, self._asked, text, reason)
 
 
 class History:
@@ -90,7 +87,8 @@ class History:
     ) -> Turn:
         """Commit `question` as the next turn of a conversation, a new one if None, before it is answered.
 
-        It takes the place of a last question that got no answer: that one was given back to the person.
+        It takes the place of a last question that ended without an answer: that one was given back to the person.
+        One that never ended, because the program was killed, stays.
         Where another program went on with the conversation behind the message `after`, this is a branch of it.
         """
         with self._writing() as connection:
@@ -116,8 +114,10 @@ class History:
             )
         return Turn(self, conversation, answer, now)
 
-    def write_answer(self, conversation: str, answer: int, asked: float, text: str, reason: FinishReason | None) -> str:
-        """Replace an answer by its present text, and return the conversation it is in; `asked` is when it began."""
+    def write_answer(
+        self, conversation: str, answer: int, asked: float, text: str, reason: FinishReason | None
+    ) -> None:
+        """Replace an answer by its present text; `asked` is when it began."""
         with self._writing() as connection:
             # The id of a message that was removed may have been given to another one; the time was not.
             found = connection.execute(
@@ -128,10 +128,7 @@ class History:
                 raise self._missing(conversation)
             connection.execute("DELETE FROM grams WHERE rowid = ?", (answer,))
             connection.execute("INSERT INTO grams(rowid, body) VALUES (?, ?)", (answer, grams.grams(text)))
-            if not any(row["id"] == conversation for row in self._holders(answer)):
-                conversation = self._branch(conversation, answer, asked)
             connection.execute("UPDATE conversations SET written = ? WHERE id = ?", (time.time(), conversation))
-        return conversation
 
     def take_back(self, conversation: str, answer: int | None = LAST) -> int | None:
         """Leave the turn of `answer`, if it is the last, out of the conversation; it stays in the database.
@@ -235,9 +232,10 @@ class History:
         return new
 
     def _answered(self, head: int | None) -> int | None:
-        """Return `head`, or what is before its turn if that has no answer."""
+        """Return `head`, or what is before its turn if that ended without an answer."""
         unanswered = self._rows(
-            "SELECT q.parent FROM messages a JOIN messages q ON q.id = a.parent WHERE a.id = ? AND a.content = ''",
+            "SELECT q.parent FROM messages a JOIN messages q ON q.id = a.parent WHERE a.id = ? "
+            "AND a.content = '' AND a.reason IS NOT NULL",
             (head,),
         ).fetchone()
         return unanswered["parent"] if unanswered else head

@@ -98,16 +98,24 @@ def test_two_programs_in_one_conversation_end_up_in_two(path: Path) -> None:
     assert str(theirs.id) in notes[0]
 
 
-def test_an_answer_is_kept_where_another_program_took_its_place(path: Path) -> None:
+def test_a_question_whose_program_was_killed_stays_where_it_was_asked(path: Path) -> None:
+    History(path).begin(None, "fatal", model="m", system=None)
+    conversation = resume(History(path), History(path).last() or "")
+    assert conversation.turns == []
+    for question in ("and now?", "then"):
+        keeper = Keeper(History(path), "m", print)
+        Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, question)
+    assert on_disk(path) == ["fatal", "", "and now?", "fine ", "then", "fine "]
+    assert resume(History(path), conversation.id or "").turns == conversation.turns
+
+
+def test_an_answer_is_kept_though_another_program_went_on_meanwhile(path: Path) -> None:
     history = History(path)
     turn = history.begin(None, "slow", model="m", system=None)
     other = resume(History(path), turn.conversation)
     Turn(ScriptedEngine("2"), RecordingOutput(), AnswerOptions(), Keeper(History(path), "m", print)).run(other, "quick")
-    before = turn.conversation
     turn.update("at last", "stop")
-    assert turn.conversation != before
-    assert kept(path, turn.conversation) == ["slow", "at last"]
-    assert kept(path, before) == ["quick", "2 "]
+    assert kept(path, turn.conversation) == ["slow", "at last", "quick", "2 "]
 
 
 def test_taking_back_leaves_alone_what_another_program_added(path: Path) -> None:

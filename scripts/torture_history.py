@@ -217,17 +217,26 @@ def torture(kills: int, lanes: int, promise: float, seed: int, folder: Path) -> 
     return findings
 
 
+def write_many(history: History, writer: int) -> None:
+    """Write one conversation as fast as the disk takes it."""
+    conversation = None
+    for number in range(MESSAGES_A_WRITER // 2):
+        turn = history.begin(conversation, f"q{writer}.{number}", model="m", system=None)
+        turn.update(f"a{writer}.{number}", "stop")
+        conversation = turn.conversation
+
+
 def write_at_once(folder: Path) -> str:
     """Let eight processes write 500 messages each into one database, and say what is there."""
     path, started, processes = folder / "many.db", time.perf_counter(), []
     for writer in range(WRITERS):
         if not (process := os.fork()):
-            history, conversation = History(path), None
-            for number in range(MESSAGES_A_WRITER // 2):
-                turn = history.begin(conversation, f"q{writer}.{number}", model="m", system=None)
-                turn.update(f"a{writer}.{number}", "stop")
-                conversation = turn.conversation
-            os._exit(0)
+            code = 1
+            try:
+                write_many(History(path), writer)
+                code = 0
+            finally:
+                os._exit(code)
         processes.append(process)
     codes = [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in processes]
     took = time.perf_counter() - started

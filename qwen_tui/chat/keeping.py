@@ -1,5 +1,6 @@
 """Turns on their way into the history, and conversations on their way back."""
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -51,15 +52,21 @@ class Keeper:
     def update(self, text: str) -> None:
         """Commit the answer so far, unless that was done a moment ago."""
         if self._turn is not None and time.monotonic() - self._written >= _EVERY:
-            self._write(text, None)
+            # It is tried again soon, and told at the end, not amid the answer.
+            with contextlib.suppress(HistoryError):
+                self._turn.update(text)
+            self._written = time.monotonic()
 
     def finish(self, text: str, reason: FinishReason) -> None:
         """Commit the answer as it stays."""
         if self._turn is not None:
-            answer = self._turn.answer
-            self._write(text, reason)
+            try:
+                self._turn.update(text, reason)
+            except HistoryError as error:
+                self._give_up(error)
+                return
             if text:
-                self._conversation.head = answer
+                self._conversation.head = self._turn.answer
 
     def take_back(self, conversation: Conversation) -> None:
         """Leave the last turn out of what is kept of `conversation`."""
@@ -70,17 +77,14 @@ class Keeper:
         except HistoryError as error:
             self._give_up(error)
 
-    def _write(self, text: str, reason: FinishReason | None) -> None:
-        assert self._turn is not None
-        try:
-            self._turn.update(text, reason)
-        except HistoryError as error:
-            self._give_up(error)
-        self._written = time.monotonic()
-
     def _give_up(self, error: HistoryError) -> None:
         self.history = self._turn = None
-        self._note(error.message + " " + _("This conversation goes on in memory only."))
+        self._note(in_memory_only(error))
+
+
+def in_memory_only(error: HistoryError) -> str:
+    """Say why nothing is kept from now on, and what to do about it, in two lines."""
+    return "\n".join((error.message + " " + _("This conversation goes on in memory only."), error.remedy))
 
 
 def resume(history: History, conversation: str) -> Conversation:

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from qwen_tui import files, i18n
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.chat.keeping import resume
+from qwen_tui.chat.keeping import in_memory_only, resume
 from qwen_tui.config import Config
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
@@ -47,7 +47,7 @@ def history(settings: Config, note: Callable[[str], None], *, no_log: bool = Fal
     try:
         return History(files.folders().history)
     except HistoryError as error:
-        note(f"{error.message} {error.remedy}")
+        note(in_memory_only(error))
         return None
 
 

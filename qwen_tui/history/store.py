@@ -15,7 +15,7 @@ from pathlib import Path
 
 from qwen_tui.errors import HistoryError
 from qwen_tui.history import grams
-from qwen_tui.history.schema import connect, unusable
+from qwen_tui.history.schema import PATIENCE, PAUSE, connect, patiently, unusable
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import FinishReason, Message
 
@@ -23,6 +23,7 @@ from qwen_tui.messages import FinishReason, Message
 _ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
 _ID_LENGTH = 6
 _TITLE_LENGTH = 60
+_LITTLE_PATIENCE = 0.2
 # A turn that begins after this message comes after whatever is last.
 LAST = -1
 _PATH = """
@@ -77,6 +78,7 @@ class History:
         """Open or make the database at `path`."""
         self._path = path
         self._connection = connect(path)
+        self._written = 0.0
 
     def close(self) -> None:
         """Close the database; what was written stays."""
@@ -118,7 +120,8 @@ class History:
         self, conversation: str, answer: int, asked: float, text: str, reason: FinishReason | None
     ) -> None:
         """Replace an answer by its present text; `asked` is when it began."""
-        with self._writing() as connection:
+        # A growing answer is not worth holding up: it is written again in a moment.
+        with self._writing(PATIENCE if reason else _LITTLE_PATIENCE) as connection:
             # The id of a message that was removed may have been given to another one; the time was not.
             found = connection.execute(
                 "UPDATE messages SET content = ?, reason = ? WHERE id = ? AND created = ?",
@@ -291,14 +294,20 @@ class History:
             raise unusable(self._path, error) from error
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is on the disk at the end of the block, or nothing."""
+    def _writing(self, patience: float = PATIENCE) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is on the disk at the end of the block, or nothing.
+
+        Another's write is waited for with `patience`, in seconds.
+        """
         with self._guarded():
+            # Who writes again at once lets the others have their turn; a talk never writes that often.
+            time.sleep(max(0.0, self._written + 2 * PAUSE - time.monotonic()))
             # Immediate: two writers take turns, instead of both reading first and one failing.
-            self._connection.execute("BEGIN IMMEDIATE")
+            patiently(self._connection, "BEGIN IMMEDIATE", patience)
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
+                self._written = time.monotonic()
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")

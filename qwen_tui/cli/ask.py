@@ -55,7 +55,7 @@ def ask(
     if interactive and not wiring.has_terminal():
         raise UsageError(_("There is no terminal to go on in."), _("Leave out -i, or start it in a terminal."))
     output = wiring.output(held=as_json or extract, quiet=quiet)
-    history = wiring.history(settings, output.note, no_log=no_log)
+    history = wiring.history(settings, output.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), output.note)
     engine = wiring.engine(settings)

@@ -40,7 +40,7 @@ def chat(
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
     notes = wiring.output(notes=sys.stdout)
-    history = wiring.history(settings, notes.note, no_log=no_log)
+    history = wiring.history(settings, notes.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), notes.note)
     engine = wiring.engine(settings)

@@ -40,13 +40,20 @@ def engine(settings: Config) -> LocalEngine:
     return LocalEngine(options, log=_to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None)
 
 
-def history(settings: Config, note: Callable[[str], None], *, no_log: bool = False) -> History | None:
-    """Return the conversations kept, or None where none are to be; what is wrong with them is noted, not raised."""
+def history(
+    settings: Config, note: Callable[[str], None], *, no_log: bool = False, needed: bool = False
+) -> History | None:
+    """Return the conversations kept, or None where none are to be.
+
+    What is wrong with them is noted, and raised only where one of them is `needed` to go on with.
+    """
     if no_log or not settings.history:
         return None
     try:
         return History(files.folders().history)
     except HistoryError as error:
+        if needed:
+            raise
         note(in_memory_only(error))
         return None
 

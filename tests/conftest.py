@@ -16,6 +16,10 @@ from tests.tiny_model import make_tiny_model
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--mixes", type=int, default=40, help="how many random Markdown texts are painted")
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder of the test's own, and no settings from outside."""

@@ -16,6 +16,8 @@ _HIDDEN = {
     0xFEFF,
 }
 _DROPPED = {code: None for code in (*range(0x20), *range(0x7F, 0xA0), *_HIDDEN) if chr(code) not in _ALLOWED_CONTROLS}
+_CONTROLS = {code: None for code in _DROPPED if code not in _HIDDEN}
+_REVEALED = {**_CONTROLS, **dict.fromkeys(_HIDDEN, "\ufffd")}
 
 
 def clean(text: str) -> str:
@@ -24,3 +26,13 @@ def clean(text: str) -> str:
     Character by character, so that pieces of a stream give the same as the whole.
     """
     return text.translate(_DROPPED)
+
+
+def without_controls(text: str) -> str:
+    """Return `text` without control characters alone: for what is going to be parsed, and cleaned then."""
+    return text.translate(_CONTROLS)
+
+
+def reveal(text: str) -> str:
+    """Return `text` as `clean` does, with a visible mark for each character that reorders or hides: for code."""
+    return text.translate(_REVEALED)

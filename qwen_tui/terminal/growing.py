@@ -1,0 +1,194 @@
+r"""A Markdown text that grows: which of its blocks can no longer change, and which still can.
+
+Only the last block of a Markdown text can still change, so everything before it is final, and so are the items of a
+list once the next one has begun and the complete lines of a code block. Whether a block has ended is decided on
+complete lines alone: `para\n#` looks like a heading until it becomes `#hashtag`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from markdown_it.token import Token
+
+from qwen_tui.terminal.markdown import parser, top_level
+
+# Code is coloured from this many lines back, so that a string or a comment that began there is known.
+_CONTEXT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A block, or the part of a list or of code that is new.
+
+    `continues`: it goes on with the block before, without a gap. `number`: that of the first item of an ordered list.
+    `known`: so many lines of the code are there for the colours alone and have been shown before. `settled`: it no
+    longer changes, and colours are worth the look back.
+    """
+
+    tokens: Sequence[Token]
+    continues: bool = False
+    number: int | None = None
+    known: int = 0
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenList:
+    """A list whose last item may still grow; `stub` is a first item that makes the parser see a list."""
+
+    stub: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenCode:
+    """A code block: the line that opened it, and the last lines shown."""
+
+    fence: str
+    lines: tuple[str, ...] = ()
+
+
+def pieces(text: str) -> list[Piece]:
+    """Return the blocks of a text that no longer grows."""
+    return [Piece(block) for block in top_level(parser().parse(text))]
+
+
+class GrowingText:
+    """Takes a text piece by piece, and gives each of its blocks away once."""
+
+    def __init__(self) -> None:
+        self._parser = parser()
+        self._source = ""
+        self._seen = 0
+        self._open: _OpenList | _OpenCode | None = None
+        self._references: dict[str, object] = {}
+
+    def feed(self, text: str) -> None:
+        """Take the next piece, of any length."""
+        self._source += text
+
+    def final(self) -> list[Piece]:
+        """Return what has become final since the last call."""
+        end = self._source.rfind("\n") + 1
+        if end <= self._seen:
+            return []
+        self._seen = end
+        blocks = self._parse(self._source[:end], self._references)
+        if not blocks:
+            if self._source[:end].isspace():
+                self._source, self._seen = self._source[end:], 0
+            return []
+        last = blocks[-1]
+        if self._has_ended(last, end):
+            return self._take(blocks, end, end, None)
+        start = self._offset(_lines(last)[0])
+        if last[0].type == "fence":
+            return self._take_code(blocks, start, end)
+        if last[0].type in ("bullet_list_open", "ordered_list_open"):
+            return self._take_items(blocks, end)
+        return self._take(blocks[:-1], start, end, None) if len(blocks) > 1 else []
+
+    def live(self) -> list[Piece]:
+        """Return what can still change, as it looks now."""
+        blocks = self._parse(self._source, dict(self._references))
+        return [replace(self._piece(block, i == 0), settled=False) for i, block in enumerate(blocks)]
+
+    def _parse(self, source: str, references: dict[str, object]) -> list[list[Token]]:
+        return top_level(self._parser.parse(self._prefix() + source, {"references": references}))
+
+    def _prefix(self) -> str:
+        if isinstance(self._open, _OpenCode):
+            return self._open.fence + "".join(self._open.lines)
+        return self._open.stub if self._open else ""
+
+    def _offset(self, line: int) -> int:
+        """Return where in the source a line begins that the parser counted with the prefix before it."""
+        line -= self._prefix().count("\n")
+        offset = 0
+        for _i in range(line):
+            offset = self._source.index("\n", offset) + 1
+        return offset
+
+    def _piece(self, block: list[Token], first: bool) -> Piece:
+        if first and isinstance(self._open, _OpenCode):
+            return Piece(block, continues=bool(self._open.lines), known=len(self._open.lines))
+        if first and isinstance(self._open, _OpenList):
+            return Piece([block[0], *_joined(_items(block)[1:]), block[-1]], continues=True, number=self._open.number)
+        return Piece(block)
+
+    def _take(
+        self, blocks: Sequence[list[Token]], cut: int, seen: int, opened: _OpenList | _OpenCode | None
+    ) -> list[Piece]:
+        """Give `blocks` away and keep the source from `cut` on, of which the lines up to `seen` are known."""
+        given = [self._piece(block, i == 0) for i, block in enumerate(blocks)]
+        self._source, self._seen, self._open = self._source[cut:], seen - cut, opened
+        return given
+
+    def _take_code(self, blocks: list[list[Token]], start: int, end: int) -> list[Piece]:
+        going_on = self._open if len(blocks) == 1 and isinstance(self._open, _OpenCode) else None
+        lines = _split(self._source[0 if going_on else start : end])
+        fence = going_on.fence if going_on else lines.pop(0)
+        if not lines:
+            return self._take(blocks[:-1], start, end, None) if len(blocks) > 1 else []
+        before = going_on.lines if going_on else ()
+        return self._take(blocks, end, end, _OpenCode(fence, (*before, *lines)[-_CONTEXT:]))
+
+    def _take_items(self, blocks: list[list[Token]], end: int) -> list[Piece]:
+        block = blocks[-1]
+        going_on = self._open if len(blocks) == 1 and isinstance(self._open, _OpenList) else None
+        items = _items(block)
+        ended = items[:-1]
+        if len(ended) == (1 if going_on else 0):
+            start = self._offset(_lines(block)[0]) if not going_on else 0
+            return self._take(blocks[:-1], start, end, None) if len(blocks) > 1 else []
+        cut = self._offset(_lines(items[-1])[0])
+        numbered = block[0].type == "ordered_list_open"
+        # As far from its mark as may be: a next item that is indented must not seem to lie inside it.
+        stub = f"{'1' if numbered else ''}{block[0].markup}    .\n"
+        first = going_on.number if going_on else int(block[0].attrs.get("start", 1))
+        opened = _OpenList(stub, first + len(ended) - (1 if going_on else 0))
+        given = [*blocks[:-1], [block[0], *_joined(ended), block[-1]]]
+        return self._take(given, cut, end, opened)
+
+    def _has_ended(self, block: list[Token], end: int) -> bool:
+        kind = block[0].type
+        if kind in ("heading_open", "hr"):
+            return True
+        _first, behind = _lines(block)
+        source = self._prefix() + self._source[:end]
+        if kind == "math_block":
+            return bool(block[0].meta["closed"]) or behind < source.count("\n")
+        if kind == "fence":
+            return _is_closed(block[0], source)
+        # These end with a blank line; other blocks may go on behind it.
+        return kind in ("paragraph_open", "table_open", "blockquote_open") and behind < source.count("\n")
+
+
+def _is_closed(fence: Token, source: str) -> bool:
+    assert fence.map is not None
+    first, behind = fence.map
+    if behind - first < 2:
+        return False
+    last = _split(source)[behind - 1]
+    mark = re.escape(fence.markup[0])
+    return re.fullmatch(rf" {{0,3}}{mark}{{{len(fence.markup)},}}[ \t]*\n?", last) is not None
+
+
+def _lines(block: Sequence[Token]) -> tuple[int, int]:
+    lines = block[0].map
+    assert lines is not None, "every block has its lines"
+    return lines[0], lines[1]
+
+
+def _items(block: Sequence[Token]) -> list[list[Token]]:
+    return top_level(list(block[1:-1]))
+
+
+def _joined(parts: Sequence[Sequence[Token]]) -> list[Token]:
+    return [token for part in parts for token in part]
+
+
+def _split(source: str) -> list[str]:
+    """Split at newlines alone: others of Unicode's line ends are characters to Markdown."""
+    return re.findall(r"[^\n]*\n|[^\n]+", source)

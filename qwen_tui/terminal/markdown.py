@@ -1,0 +1,65 @@
+"""The Markdown that is understood: CommonMark, tables, strikethrough, mathematics, and emphasis as Chinese needs it."""
+
+import unicodedata
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+from markdown_it.rules_inline.emphasis import tokenize
+from markdown_it.rules_inline.state_inline import Delimiter
+from markdown_it.token import Token
+
+from qwen_tui.terminal.mathematics import add_mathematics
+
+
+def parser() -> MarkdownIt:
+    """Return a parser. HTML is text to it: what a model writes as markup is shown, not obeyed."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.inline.ruler.at("emphasis", _emphasis)
+    add_mathematics(parser)
+    return parser
+
+
+def top_level(tokens: list[Token]) -> list[list[Token]]:
+    """Return the tokens of each block that lies directly in the text, or in what `tokens` are the inside of."""
+    blocks: list[list[Token]] = []
+    depth = 0
+    for token in tokens:
+        if depth == 0:
+            blocks.append([])
+        blocks[-1].append(token)
+        depth += token.nesting
+    return blocks
+
+
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    """Take asterisks as opening or closing where CommonMark does, and beside Chinese where it does not.
+
+    `**注意：**请` ends in a mark before a letter, which CommonMark takes for no end; between Chinese characters there
+    are no spaces to tell.
+    """
+    if silent or state.src[state.pos] != "*":
+        return tokenize(state, silent)
+    scanned = state.scanDelims(state.pos, True)
+    end = state.pos + scanned.length
+    before = state.src[state.pos - 1] if state.pos else " "
+    behind = state.src[end] if end < state.posMax else " "
+    beside_wide = _is_wide(before) or _is_wide(behind)
+    for _i in range(scanned.length):
+        token = state.push("text", "", 0)
+        token.content = "*"
+        state.delimiters.append(
+            Delimiter(
+                marker=ord("*"),
+                length=scanned.length,
+                token=len(state.tokens) - 1,
+                end=-1,
+                open=scanned.can_open or (beside_wide and not behind.isspace()),
+                close=scanned.can_close or (beside_wide and not before.isspace()),
+            )
+        )
+    state.pos = end
+    return True
+
+
+def _is_wide(char: str) -> bool:
+    return unicodedata.east_asian_width(char) in "WF" or char in "“”‘’…—"

@@ -1,0 +1,177 @@
+"""Paints Markdown into the normal screen while it grows.
+
+What is final is written once and never touched again, so that it scrolls away like any other text. Below it the live
+rows are rewritten from the first that changed, in one write a tick.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TextIO
+
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.text import Text
+
+from qwen_tui.terminal.growing import GrowingText, pieces
+from qwen_tui.terminal.rendering import Renderer, Row, rows_of
+from qwen_tui.terminal.sanitise import without_controls
+from qwen_tui.terminal.theme import Theme
+from qwen_tui.terminal.width import Ruler
+
+# The least time between two ticks, in seconds, and that between them as a multiple of what the last one took: the model
+# computes on the same cores.
+_TICK = 0.05
+_PATIENCE = 10
+# The terminal shows what is between the two at once; those that do not know them pass them over.
+_BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
+
+
+class Line(NamedTuple):
+    """A row as it is written, and as it is measured."""
+
+    written: str
+    plain: str
+
+
+class Painter:
+    """Shows a growing text. `write` takes what goes to the terminal, `size` tells how large that is."""
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        size: Callable[[], os.terminal_size],
+        theme: Theme,
+        ruler: Ruler,
+        *,
+        colour: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._write = write
+        self._size = size
+        self._ruler = ruler
+        self._renderer = Renderer(ruler, theme)
+        self._encoder = Encoder(colour=colour)
+        self._clock = clock
+        self._text = GrowingText()
+        self._shown: list[Line] = []
+        self._columns = 0
+        self._owed = False
+        self._due = 0.0
+
+    def feed(self, piece: str) -> None:
+        """Take the next piece of the text, and show it if a tick is due."""
+        self._text.feed(without_controls(piece))
+        if self._clock() >= self._due:
+            begun = self._clock()
+            self._paint()
+            now = self._clock()
+            self._due = now + max(_TICK, _PATIENCE * (now - begun))
+
+    def finish(self) -> None:
+        """Show all of the text; the cursor then stands at the beginning of a line."""
+        columns = self._size().columns
+        rows = [*self._final(columns), *rows_of(self._text.live(), self._renderer, columns - 1, owed=self._owed)]
+        self._frame(list(map(self._encoder.line, rows)), [])
+        self._text, self._owed = GrowingText(), False
+
+    def forget(self) -> None:
+        """Leave what is on the screen alone: someone else has written below it. What can still change is shown anew."""
+        self._shown = []
+
+    def _paint(self) -> None:
+        columns, height = self._size()
+        final = self._final(columns)
+        live = rows_of(self._text.live(), self._renderer, columns - 1, owed=self._owed)
+        lines = [self._encoder.line(row) for row in live[-height:]]
+        self._frame(list(map(self._encoder.line, final)), self._tail(lines, columns, height - 1))
+
+    def _final(self, columns: int) -> list[Row]:
+        rows = rows_of(self._text.final(), self._renderer, columns - 1, owed=self._owed)
+        self._owed = self._owed or bool(rows)
+        return rows
+
+    def _tail(self, lines: Sequence[Line], columns: int, height: int) -> list[Line]:
+        """Return the last of `lines` that fit into `height` rows; of one that alone does not, its end."""
+        tail: list[Line] = []
+        for line in reversed(lines):
+            height -= self._ruler.height(line.plain, columns)
+            if height < 0:
+                break
+            tail.insert(0, line)
+        if lines and not tail:
+            end = lines[-1].plain
+            while self._ruler.height(end, columns) > max(1, height + self._ruler.height(lines[-1].plain, columns)):
+                end = end[columns // 2 :]
+            return [Line(end, end)]
+        return tail
+
+    def _frame(self, final: list[Line], live: list[Line]) -> None:
+        """Replace the live rows by `final` and `live` in one write."""
+        columns = self._size().columns
+        lines = [*final, *live]
+        same = 0
+        if columns == self._columns:
+            while same < min(len(lines), len(self._shown)) and lines[same].written == self._shown[same].written:
+                same += 1
+        self._columns = columns
+        gone = self._shown[same:]
+        if gone and same == len(lines) and same:
+            # The cursor has to end behind the last line, which is written again for that.
+            same -= 1
+            gone = self._shown[same:]
+        out = ""
+        if gone:
+            up = sum(self._ruler.height(line.plain, columns) for line in gone) - 1
+            out = "\r" + (f"\x1b[{up}A" if up else "") + "\x1b[J"
+        elif self._shown and same < len(lines):
+            out = "\n"
+        out += "\n".join(line.written for line in lines[same:])
+        if lines and not live:
+            out += "\n"
+        self._shown = live
+        if out:
+            self._write(f"{_BEGIN}{out}{_END}")
+
+
+class Encoder:
+    """Writes rows with the colours of the terminal, or without."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self._colour = colour
+        # Only looked at for the styles of a text, never written to.
+        self._console = Console(color_system=None, width=1000)
+
+    def line(self, row: Row) -> Line:
+        """Return a row as it is written and measured."""
+        return Line("".join(self._parts(row.text)), row.text.plain)
+
+    def _parts(self, text: Text) -> list[str]:
+        parts = []
+        for segment in text.render(self._console):
+            style = segment.style
+            if style and not self._colour:
+                style = style.without_color
+            if not style or (segment.text.isspace() and not style.underline):
+                parts.append(segment.text)
+            else:
+                parts.append(style.render(segment.text, color_system=ColorSystem.STANDARD))
+        return parts
+
+
+def static(text: str, columns: int, theme: Theme, ruler: Ruler, *, colour: bool = True) -> str:
+    """Return a text that is all there, as `Painter` would have left it on a terminal of `columns`."""
+    rows = rows_of(pieces(without_controls(text)), Renderer(ruler, theme), columns - 1)
+    encoder = Encoder(colour=colour)
+    return "".join(encoder.line(row).written + "\n" for row in rows)
+
+
+def terminal_size(stream: TextIO) -> os.terminal_size:
+    """Return the size of the terminal that `stream` writes to, 80 by 24 where it does not tell."""
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        size = shutil.get_terminal_size()
+    # Some pseudo-terminals say 0 by 0.
+    return size if size.columns > 1 and size.lines > 1 else os.terminal_size((80, 24))

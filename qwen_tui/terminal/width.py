@@ -1,0 +1,92 @@
+"""How many columns text takes on a terminal, and where its lines may break.
+
+Chinese has no spaces to break at: a line may end behind any character, but not before a closing mark and not behind an
+opening one.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from rich.cells import cell_len
+from rich.text import Text
+
+_TAB = 8
+_OPENING = "（【《「『〈〔〖“‘［｛"
+_CLOSING = "，。、；：？！）】》」』〉〕〗”’…—·～％℃％］｝"
+_WIDE = (
+    r"\u2e80-\u2fdf\u3005-\u3007\u3021-\u30ff\u3105-\u9fff\uac00-\ud7af\uf900-\ufaff"
+    r"\uff10-\uff19\uff21-\uff3a\U00020000-\U0003ffff"
+)
+# What stays together: spaces, or one wide character or word with the marks that cling to it.
+_ATOM = re.compile(
+    rf"\s+|[{_OPENING}]*(?:[{_WIDE}]|[^\s{_WIDE}{_OPENING}{_CLOSING}]+)[{_CLOSING}]*"
+    rf"|[{_OPENING}]+[{_CLOSING}]*|[{_CLOSING}]+"
+)
+
+
+class Ruler:
+    """Measures text. `ambiguous` is the width, 1 or 2, of characters such as “ and … that terminals disagree about."""
+
+    def __init__(self, ambiguous: int = 1) -> None:
+        self.ambiguous = ambiguous
+
+    def cells(self, text: str) -> int:
+        """Return the columns that `text`, a part of one line without tabs, takes."""
+        if self.ambiguous == 1 or text.isascii():
+            return cell_len(text)
+        return cell_len(text) + sum(map(_is_ambiguous, text))
+
+    def height(self, line: str, columns: int) -> int:
+        """Return how many rows a terminal of `columns` makes of `line` when it wraps it, at least 1."""
+        if "\t" not in line and self.cells(line) <= columns:
+            return 1
+        rows, column = 1, 0
+        for char in line:
+            if char == "\t":
+                column = min((column // _TAB + 1) * _TAB, columns - 1)
+                continue
+            width = self.cells(char)
+            if column + width > columns:
+                rows, column = rows + 1, 0
+            column += width
+        return rows
+
+    def wrap(self, text: Text, columns: int) -> list[Text]:
+        """Return `text` as lines of at most `columns`; what is longer than a line and has no break is cut."""
+        lines: list[Text] = []
+        for line in text.split("\n", allow_blank=True):
+            if self.cells(line.plain) <= columns:
+                lines.append(line)
+                continue
+            pieces = line.divide(self._breaks(line.plain, max(columns, 2)))
+            for piece in pieces:
+                piece.rstrip()
+            lines += [piece for piece in pieces if piece.plain]
+        return lines
+
+    def _breaks(self, line: str, columns: int) -> list[int]:
+        breaks: list[int] = []
+        column = 0
+        for match in _ATOM.finditer(line):
+            atom, width = match[0], self.cells(match[0])
+            if column + width <= columns or atom.isspace():
+                column = min(column + width, columns)
+                continue
+            if column:
+                breaks.append(match.start())
+            column = width
+            if width > columns:
+                column = 0
+                for i, char in enumerate(atom):
+                    cells = self.cells(char)
+                    if column + cells > columns:
+                        breaks.append(match.start() + i)
+                        column = 0
+                    column += cells
+        return breaks
+
+
+@lru_cache(4096)
+def _is_ambiguous(char: str) -> bool:
+    return unicodedata.east_asian_width(char) == "A"

@@ -1,0 +1,189 @@
+"""Markdown while it grows: the screen ends up as if the text had been there at once, and never lies on the way."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from qwen_tui.terminal.painter import Painter, static
+from qwen_tui.terminal.theme import ASCII_SIGNS, background, theme
+from qwen_tui.terminal.width import Ruler
+from tests.terminal.painting import DARK, DOCUMENTS, SIZES, Clock, Screen, at_once, chunkings, mix, painted
+
+LONG = 400
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_document_ends_up_as_if_rendered_at_once(name: str) -> None:
+    text = DOCUMENTS[name]
+    for size in SIZES:
+        expected = at_once(text, *size)
+        for way, chunks in chunkings(text, seed=1).items():
+            if way == "characters" and (len(text) > LONG or size != SIZES[1]):
+                continue
+            screen = Screen(*size)
+            painted(screen, iter(chunks))
+            assert screen.text() == expected, way
+
+
+def test_random_mixes_end_up_as_if_rendered_at_once(mixes: range) -> None:
+    for seed in mixes:
+        text = mix(seed)
+        size = SIZES[seed % len(SIZES)]
+        expected = at_once(text, *size)
+        for way, chunks in chunkings(text, seed).items():
+            screen = Screen(*size)
+            painted(screen, iter(chunks))
+            assert screen.text() == expected, f"mix {seed} at {size} by {way}: {text!r}"
+
+
+@pytest.mark.parametrize("name", ["long table", "long code", "wide code", "essay", "tens", "wide table"])
+def test_what_scrolled_off_is_never_taken_back(name: str) -> None:
+    text = DOCUMENTS[name]
+    columns, lines = 40, 10
+    expected = at_once(text, columns, lines)
+    screen = Screen(columns, lines)
+
+    def check() -> None:
+        gone = screen.scrolled_off()
+        assert gone == expected[: len(gone)]
+
+    painted(screen, iter(chunkings(text, 3)["tokens"]), check)
+
+
+@pytest.mark.parametrize("name", ["essay", "code", "table", "list and code", "emphasis", "mathematics"])
+def test_a_stop_at_any_point_leaves_what_came_and_a_tidy_cursor(name: str) -> None:
+    text = DOCUMENTS[name]
+    for end in range(1, len(text), 7):
+        screen = Screen(40, 10)
+        painted(screen, iter(chunkings(text[:end], 5)["tokens"]))
+        assert screen.text() == at_once(text[:end], 40, 10), text[:end]
+        assert screen.cursor[0] == 0
+        assert screen.cursor_is_plain
+
+
+def test_nothing_but_text_and_our_own_sequences_is_written() -> None:
+    written: list[str] = []
+    painter = Painter(written.append, lambda: os.terminal_size((40, 10)), DARK, Ruler())
+    for char in DOCUMENTS["controls"]:
+        painter.feed(char)
+    painter.finish()
+    shown = "".join(written)
+    assert not set(shown) & {"\x07", "\x9b", "\u202e", "\u2066", "\u200b"}
+    for sequence in shown.split("\x1b")[1:]:
+        assert sequence.startswith("[")
+        assert sequence.lstrip("[?0123456789;")[0] in "mAJhl"
+    assert "z\ufffd\ufffd" in shown, "in code, hidden characters are marked"
+
+
+def test_ticks_are_rare_and_what_came_between_them_is_not_lost() -> None:
+    screen, clock = Screen(80, 24), Clock()
+    painter = Painter(screen.write, lambda: screen.size, DARK, Ruler(), clock=clock)
+    for char in "twenty ticks a second at most ":
+        clock.now += 0.01
+        painter.feed(char)
+    assert screen.writes <= 7
+    painter.finish()
+    assert screen.text() == ["twenty ticks a second at most"]
+
+
+def test_nothing_is_written_where_nothing_changed() -> None:
+    screen, clock = Screen(80, 24), Clock()
+    painter = Painter(screen.write, lambda: screen.size, DARK, Ruler(), clock=clock)
+    for piece in ("text", "\n", "\n"):
+        clock.now += 1
+        painter.feed(piece)
+    assert screen.writes == 2, "the text, and the end of its line"
+
+
+def test_code_on_the_screen_is_the_code() -> None:
+    code = "def f(x):\n    if x:\n        return '中文'\n\n\treturn None\n"
+    inside = "".join(f"  {line}\n" for line in code.splitlines())
+    for text in (f"```python\n{code}```\n", f"- item\n\n  ```python\n{inside}  ```\n"):
+        assert static(text, 20, DARK, Ruler(), colour=False).endswith(code), "no margin, no break, even in a list"
+
+
+def test_a_wider_window_keeps_every_line_once() -> None:
+    screen, clock = Screen(60, 20), Clock()
+    painter = Painter(screen.write, lambda: screen.size, DARK, Ruler(), clock=clock)
+
+    def feed(text: str) -> None:
+        for char in text:
+            clock.now += 1
+            painter.feed(char)
+
+    feed("First.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")
+    screen.resize(90, 30)
+    feed("| 3 | 4 |\n\nLast.")
+    painter.finish()
+    assert screen.text() == ["First.", "", "a │ b", "──┼──", "1 │ 2", "3 │ 4", "", "Last."]
+
+
+def test_after_a_stop_of_the_program_the_live_rows_are_shown_anew() -> None:
+    screen, clock = Screen(60, 20), Clock()
+    painter = Painter(screen.write, lambda: screen.size, DARK, Ruler(), clock=clock)
+    painter.feed("Done.\n\nhalf a")
+    screen.write("\n[1]+  Stopped\n$ fg\n")
+    painter.forget()
+    clock.now += 1
+    painter.feed(" line")
+    painter.finish()
+    assert screen.text() == ["Done.", "", "half a", "[1]+  Stopped", "$ fg", "", "half a line"]
+
+
+def test_a_link_shows_where_it_leads() -> None:
+    shown = static("[bank.com](https://evil.example) <https://honest.example>", 80, DARK, Ruler(), colour=False)
+    assert "bank.com (https://evil.example) https://honest.example\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("formula", "text"),
+    [
+        (r"\(x = \frac{-b \pm \sqrt{b^2-4ac}}{2a}\)", "x = (-b ± √(b²-4ac))/2a"),
+        (r"$2^{n+1} \times a_{i}$", "2ⁿ⁺¹ × aᵢ"),
+        (r"\[ \sum_{i=1}^{n} i = \frac{n(n+1)}{2} \]", "∑ᵢ₌₁ⁿ i = (n(n+1))/2"),
+        (r"$$\text{速度} = 5\,\mathrm{km/h}$$", "速度 = 5 km/h"),
+        (r"\(\lim_{x \to \infty} 90^\circ\)", "lim_(x → ∞) 90°"),
+        (r"\(\frac{1\) and $5 and $10", r"\frac{1 and $5 and $10"),
+        (r"\begin{cases} x+y=10 \\ x-y=2 \end{cases}", r"\begin{cases} x+y=10 \ x-y=2 \end{cases}"),
+    ],
+)
+def test_mathematics_reads_as_text(formula: str, text: str) -> None:
+    assert static(formula + "\n", 80, DARK, Ruler(), colour=False).strip() == text
+
+
+def test_bold_beside_chinese_is_bold() -> None:
+    assert static("**注意：**请看**“引号”**。\n", 80, DARK, Ruler(), colour=False).strip().count("*") == 0
+
+
+def test_chinese_lines_do_not_begin_with_a_closing_mark() -> None:
+    lines = static("一二三四五六七八九，十（一二）三四五六七八。" * 5, 20, DARK, Ruler(), colour=False).splitlines()
+    assert len(lines) > 5
+    assert not [line for line in lines if line[0] in "，。）" or line[-1] == "（"]
+
+
+def test_ambiguous_characters_may_be_two_columns_wide() -> None:
+    ruler = Ruler(ambiguous=2)
+    assert (Ruler().cells("“…”"), ruler.cells("“…”")) == (3, 6)
+    table = static("|a|b|\n|-|-|\n|“1”|2|\n", 80, DARK, ruler, colour=False)
+    assert table.splitlines() == ["a      | b", f"{ASCII_SIGNS.line * 6}-+--", "“1” | 2"]
+
+
+def test_without_colour_only_weight_and_slant_are_left() -> None:
+    shown = static("# Head\n\n`code` **bold**\n", 80, theme("light"), Ruler(), colour=False)
+    assert "\x1b[1m" in shown
+    assert not [
+        code for code in shown.split("\x1b[")[1:] if code.startswith(("3", "9")) and len(code.split("m")[0]) == 2
+    ]
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"), [("0;15", "light"), ("15;0", "dark"), ("", "dark"), ("0;default;7", "light")]
+)
+def test_the_background_is_what_the_terminal_says(says: str, expected: str) -> None:
+    assert background({"COLORFGBG": says}) == expected
+
+
+@pytest.fixture
+def mixes(request: pytest.FixtureRequest) -> Iterator[range]:
+    yield range(request.config.getoption("--mixes"))

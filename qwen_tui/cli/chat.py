@@ -10,6 +10,7 @@ from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.cli import options, wiring
+from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.main import tell
 from qwen_tui.cli.signals import Signals
 from qwen_tui.config import Config
@@ -19,7 +20,6 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 from qwen_tui.models.locate import DEMO
 from qwen_tui.terminal.completion import Completion
-from qwen_tui.terminal.output import write
 
 
 def chat(
@@ -69,7 +69,7 @@ def converse(
     reader = PromptLineReader(
         lambda: _toolbar(session, settings), completions, commands.SETTABLE, always_tty=always_tty
     )
-    write(sys.stdout, _banner(settings) + "\n")
+    print_text(_banner(settings) + "\n")
     with Signals(engine, on_ending=reader.leave).handled() as signals:
         try:
             Repl(session, reader, show_error).run(leaving=lambda: signals.ending is not None)

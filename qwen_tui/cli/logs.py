@@ -1,6 +1,5 @@
 """`qwen logs`: the conversations kept, listed, shown, searched, exported and removed."""
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +8,10 @@ import typer
 
 from qwen_tui import files
 from qwen_tui.chat.export import export
+from qwen_tui.cli.delivery import print_text
 from qwen_tui.errors import OutputError
 from qwen_tui.history.store import History, Summary
 from qwen_tui.i18n import gettext as _
-from qwen_tui.terminal.output import write
-from qwen_tui.terminal.sanitise import clean
 
 Id = Annotated[str, typer.Argument(metavar="ID", help=_("A conversation's id, or its beginning."))]
 Count = Annotated[int, typer.Option("-n", "--count", metavar="N", help=_("At most so many."), min=1)]
@@ -38,7 +36,7 @@ def list_(count: Count = 20) -> None:
 
 def show(conversation: Id) -> None:
     """Print a conversation."""
-    _print(export(_history().read(conversation), "md"))
+    print_text(export(_history().read(conversation), "md"))
 
 
 def search(words: Annotated[list[str], typer.Argument(metavar="WORDS…")], count: Count = 20) -> int:
@@ -57,7 +55,7 @@ def export_(
     chosen = form or (file.suffix.removeprefix(".").lower() if file else "md")
     content = export(_history().read(conversation), chosen)
     if file is None:
-        write(sys.stdout, content)
+        print_text(content)
         return
     try:
         files.write_private(file, content.encode())
@@ -77,7 +75,7 @@ def rm(conversations: Annotated[list[str], typer.Argument(metavar="ID…")]) -> 
 
 def path() -> None:
     """Print the path of the database."""
-    typer.echo(files.folders().history)
+    print_text(f"{files.folders().history}\n")
 
 
 def _history() -> History:
@@ -87,11 +85,6 @@ def _history() -> History:
 def _print_summaries(summaries: list[Summary]) -> None:
     for summary in summaries:
         written = datetime.fromtimestamp(summary.written).strftime("%Y-%m-%d %H:%M")
-        _print(f"{summary.id}  {written}  {summary.title}\n")
+        print_text(f"{summary.id}  {written}  {summary.title}\n")
         if summary.line and summary.line != summary.title:
-            _print(f"        {summary.line}\n")
-
-
-def _print(text: str) -> None:
-    """Print text that may hold anything: clean on a terminal, as it is elsewhere."""
-    write(sys.stdout, clean(text) if sys.stdout.isatty() else text)
+            print_text(f"        {summary.line}\n")

@@ -20,6 +20,7 @@ from qwen_tui.models.gguf import read_header
 from qwen_tui.models.locate import locate
 from qwen_tui.terminal.output import HeldOutput, StreamingOutput
 from qwen_tui.terminal.progress import StatusLine
+from qwen_tui.terminal.sanitise import clean
 
 
 def engine(settings: Config) -> LocalEngine:
@@ -109,4 +110,4 @@ def _gpu_layers(text: str) -> int:
 
 
 def _to_stderr(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(clean(line) + "\n")

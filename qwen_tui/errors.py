@@ -6,6 +6,8 @@ QwenError                  exit 1
 ├── InputError             material that cannot be read as text, or is too large
 ├── OutputError            exit 74: the answer could not be written
 │   └── OutputClosedError  exit 0: nobody reads the answer any more
+├── WriteError             exit 74: a file could not be written
+├── ClipboardError         a clipboard that cannot be reached, or holds no text
 ├── TemplateError          a template that is missing or cannot be read
 ├── HistoryError           conversations that cannot be kept or found
 ├── ModelNotFoundError     no such model on this computer
@@ -59,6 +61,16 @@ class OutputClosedError(OutputError):
 
     def __init__(self) -> None:
         super().__init__("")
+
+
+class WriteError(QwenError):
+    """A file that could not be written where the person wanted it."""
+
+    exit_code = 74
+
+
+class ClipboardError(QwenError):
+    """A clipboard that cannot be reached, or holds no text."""
 
 
 class TemplateError(QwenError):

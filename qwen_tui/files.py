@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from qwen_tui.errors import WriteError
+from qwen_tui.i18n import gettext as _
+
 APPLICATION = "qwen-tui"
 PACKAGE = Path(__file__).parent
 ASSETS = PACKAGE / "assets"
@@ -52,7 +55,11 @@ def folders(environ: Mapping[str, str] = os.environ) -> Folders:
 
 
 def expand(path: str) -> Path:
-    """Return `path` with `~` as the user's home; one that names no known user stays as it is."""
+    """Return `path` with `~` as the user's home; one that names no known user stays as it is.
+
+    A NUL is in no name that can be opened, and Python fails on it otherwise than on a name that is not there.
+    """
+    path = path.replace("\0", "\ufffd")
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -82,6 +89,17 @@ def write_private(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def save(path: Path, text: str) -> None:
+    """Write `text` where a person wants it, readable by them alone; raises `WriteError`."""
+    try:
+        write_private(path, text.encode())
+    except OSError as error:
+        raise WriteError(
+            _("{path} could not be written: {reason}").format(path=path, reason=error.strerror or error),
+            _("Choose another place."),
+        ) from error
 
 
 def packaged(name: str, package: Path = PACKAGE) -> Path:

@@ -21,38 +21,21 @@ import random
 import signal
 import statistics
 import subprocess
-import sys
-import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from measuring import WORDS, ask, markdown_table, question, spread, tell
 
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
+from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, SamplingOptions
 from qwen_tui.hardware.machine import physical_cores
-from qwen_tui.messages import Finished, Message, Prefill, Usage
 
-# One token each, in the real vocabulary and in that of the tests' tiny model.
-WORDS = """
-    the of and to in is that for it as with was on be at by this from or an are not have you which one all we can there
-    has more if will would what when who their about up out so into other than some then them time only could these two
-"""
 # Two prompts share the marks that open each (<|im_start|>, user, newline) and by chance a word or two.
 CACHED_AT_MOST = 6
 
-Sampler = SamplingOptions | ReplayOptions
 Figures = dict[str, float | None]
-
-
-class Timed(NamedTuple):
-    """One answer: the seconds that its prompt and its text took, how many tokens each computed, and what was cached."""
-
-    prompt_s: float
-    answer_s: float
-    prompt_tokens: int
-    answer_tokens: int
-    usage: Usage
 
 
 def main() -> None:
@@ -127,39 +110,6 @@ def measure_ours(engine: LocalEngine, options: LoadOptions, prompt: int, answer:
     }
 
 
-def ask(engine: LocalEngine, message: Message, sampler: Sampler, max_tokens: int | None) -> Timed:
-    """Ask one question and take the times at which its events arrive."""
-    begun = time.perf_counter()
-    prefilled = 0.0
-    for event in engine.stream(Request(messages=(message,), sampler=sampler, max_tokens=max_tokens)):
-        # Progress may be repeated: the first that is complete counts.
-        if not prefilled and isinstance(event, Prefill) and event.done == event.total:
-            prefilled = time.perf_counter()
-        if isinstance(event, Finished):
-            finished = event
-    usage = finished.usage
-    return Timed(
-        prompt_s=prefilled - begun,
-        answer_s=time.perf_counter() - prefilled,
-        prompt_tokens=usage.prompt_tokens - usage.cached_tokens,
-        answer_tokens=usage.completion_tokens - (finished.reason == "length"),
-        usage=usage,
-    )
-
-
-def question(engine: LocalEngine, tokens: int, rng: random.Random) -> Message:
-    """Return a question that makes a prompt of exactly `tokens` tokens, in words of a random order."""
-    words = rng.choices(WORDS.split(), k=tokens)
-    length = tokens
-    for _attempt in range(8):
-        message = Message("user", " ".join(words[:length]))
-        missing = tokens - engine.count((message,))
-        if not missing:
-            return message
-        length = max(1, min(length + missing, tokens))
-    raise SystemExit(f"no prompt of exactly {tokens} tokens can be made with this model's vocabulary")
-
-
 def measure_theirs(program: Path, options: LoadOptions, prompt: int, answer: int) -> Figures:
     """Return llama-bench's tokens per second; it warms up by itself before each of its tests."""
     tests = [
@@ -232,25 +182,6 @@ def median(values: Iterable[float]) -> float | None:
     """Return the median, None of nothing."""
     listed = list(values)
     return statistics.median(listed) if listed else None
-
-
-def spread(values: Sequence[float | None], layout: str = ".2f") -> str:
-    """Return median, lowest and highest as text."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return "–"
-    return f"{statistics.median(known):{layout}} ({min(known):{layout}} to {max(known):{layout}})"
-
-
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; every column but the first is aligned to the right."""
-    marks = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in (head, marks, *rows))
-
-
-def tell(text: str) -> None:
-    """Print progress where it disturbs no result."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

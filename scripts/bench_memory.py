@@ -18,7 +18,7 @@ import re
 from pathlib import Path
 
 import psutil
-from bench_engine import ask, markdown_table, question
+from measuring import ask, markdown_table, question
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, SamplingOptions

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from bench_engine import markdown_table, spread, tell
+from measuring import markdown_table, spread, tell
 
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.context import Context

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench_engine import markdown_table, tell
+from measuring import markdown_table, tell
 
 from qwen_tui.history import grams
 from qwen_tui.history.schema import connect

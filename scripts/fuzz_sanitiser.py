@@ -23,7 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from bench_engine import markdown_table
+from measuring import markdown_table
 
 from qwen_tui.chat import commands
 from qwen_tui.chat.conversation import Conversation
@@ -33,7 +33,7 @@ from qwen_tui.chat.turn import Answer, AnswerOptions
 from qwen_tui.cli import chat, config, delivery, logs, templates, wiring
 from qwen_tui.cli.main import tell
 from qwen_tui.config import Config
-from qwen_tui.engine.protocol import EngineInfo
+from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import QwenError
 from qwen_tui.history.store import Record, Summary
 from qwen_tui.messages import Finished, Message, Text, Timings, Usage
@@ -108,6 +108,9 @@ class Screen:
             "/undo": lambda _text: self._command("/undo"),
             "no such command": lambda text: self._command("/x" + text),
             "/file": lambda text: self._command("/file " + text),
+            "/paste": lambda _text: self._command("/paste"),
+            "/copy": lambda _text: self._command("/copy"),
+            "/model": lambda text: self._command("/model " + text),
             "/set": lambda text: self._command("/set temperature " + text),
             "the log of llama.cpp": wiring._to_stderr,
         }
@@ -129,15 +132,28 @@ class Screen:
     def _make_session(self) -> Session:
         output = SimpleNamespace(note=lambda text: wiring.output().note(text))
         keeper = Keeper(self, "m", output.note)  # type: ignore[arg-type]
-        # Others may have more fields; what they hold is not printed.
-        return Session(mock.Mock(), Conversation(), AnswerOptions(), keeper, output, output.note)  # type: ignore[arg-type]
+        clipboard = SimpleNamespace(paste=lambda: self._text, copy=lambda _text: self._text)
+        return Session(
+            mock.Mock(),
+            Conversation(),
+            AnswerOptions(),
+            keeper,
+            output,  # type: ignore[arg-type]
+            output.note,
+            self._refuse,
+            clipboard,  # type: ignore[arg-type]
+        )
+
+    def _refuse(self, name: str) -> Engine:
+        raise QwenError(name, self._text)
 
     def _command(self, line: str) -> None:
         session, turns = self._session, [Message("user", self._text), Message("assistant", self._text)]
+        session.attached.clear()
         session.conversation = Conversation(self._text, turns, id="x")
         session.info = EngineInfo(model=self._text, device=self._text, ctx_size=1, threads=1, gpu_layers=0)
         with said():
-            commands.run(session, line)
+            commands.run(session, whole(line))
 
     def _stream_answer(self, text: str) -> None:
         output = wiring.output()
@@ -147,7 +163,7 @@ class Screen:
 
     def _locate(self, text: str) -> None:
         with said():
-            locate(text, self._folder)
+            locate(whole(text), self._folder)
 
     def _list_templates(self, text: str) -> None:
         self._template.write_text(f"---\ndescription: |\n  {text}\n---\nbody\n", encoding="utf-8", errors="replace")
@@ -179,7 +195,7 @@ def answer(text: str) -> Answer:
 
 
 def whole(text: str) -> str:
-    """Return `text` with a question mark for each half of a character: an engine gives none."""
+    """Return `text` with a question mark for each half of a character: no engine and no keyboard gives one."""
     return text.encode(errors="replace").decode()
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from bench_engine import markdown_table, tell
+from measuring import markdown_table, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions

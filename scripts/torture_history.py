@@ -29,8 +29,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench_engine import markdown_table, tell
 from history_victim import Log, ask_one_question, chat
+from measuring import markdown_table, tell
 
 from qwen_tui.history import grams
 from qwen_tui.history.store import History

@@ -27,7 +27,7 @@ from types import FrameType
 from typing import NamedTuple
 
 import psutil
-from bench_engine import WORDS, ask, markdown_table, question, tell
+from measuring import WORDS, ask, markdown_table, question, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions

@@ -18,6 +18,7 @@ class ScriptedEngine:
         self._ctx_size = ctx_size
         self.requests: list[Request] = []
         self.cancelled = False
+        self.closed = False
 
     def start(self) -> None:
         return None
@@ -49,8 +50,14 @@ class ScriptedEngine:
     def cancel(self) -> None:
         self.cancelled = True
 
-    def close(self) -> None:
+    def pause(self) -> None:
         return None
+
+    def resume(self) -> None:
+        return None
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class RecordingOutput:

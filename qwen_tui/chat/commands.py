@@ -3,21 +3,22 @@
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from qwen_tui import config, files
-from qwen_tui.chat import material
-from qwen_tui.chat.conversation import Conversation
-from qwen_tui.chat.export import export
+from qwen_tui import config
+from qwen_tui.chat import listing, transfer
+from qwen_tui.chat.conversation import Conversation, ask_about
 from qwen_tui.chat.keeping import resume
+from qwen_tui.chat.material import labelled
 from qwen_tui.chat.session import Session
-from qwen_tui.errors import HistoryError, InputError, QwenError, UsageError
-from qwen_tui.history.store import History, Record, Summary, title_of
+from qwen_tui.errors import ConfigError, HistoryError, UsageError
+from qwen_tui.history.store import History, title_of
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import ngettext
 from qwen_tui.messages import Message
+from qwen_tui.models.locate import DEMO
 
 
 class Leave(Exception):  # noqa: N818 - not an error
@@ -47,15 +48,24 @@ def commands() -> list[Command]:
         Command(("/undo",), _("take back the last turn"), _undo),
         Command(("/retry",), _("answer the last message again"), _retry),
         Command(("/edit",), _("change the last message and send it again"), _edit),
-        Command(("/file",), _("attach a text file to the next message"), _file, _("PATH"), "path"),
-        Command(("/save",), _("write the last answer to a file"), _save, _("FILE"), "path"),
-        Command(("/export",), _("write the conversation to a .md, .html or .json file"), _export, _("FILE"), "path"),
+        Command(("/file",), _("attach a text file to the next message"), transfer.attach_file, _("PATH"), "path"),
+        Command(("/paste",), _("attach the clipboard's text to the next message"), transfer.attach_clipboard),
+        Command(("/copy",), _("copy the last answer, or its code"), transfer.copy, "[code]", "text"),
+        Command(("/save",), _("write the last answer to a file"), transfer.save_answer, _("FILE"), "path"),
+        Command(
+            ("/export",),
+            _("write the conversation to a .md, .html or .json file"),
+            transfer.export_conversation,
+            _("FILE"),
+            "path",
+        ),
         Command(("/logs",), _("list conversations, or find some by words"), _logs, _("[WORDS]"), "text"),
         Command(("/resume",), _("go on with a conversation"), _resume, _("ID"), "text"),
         Command(("/fork",), _("go on in a branch; the conversation stays as it is"), _fork),
         Command(("/system",), _("say who the model is; alone, nobody in particular"), _system, _("[TEXT]"), "text"),
         Command(("/set",), _("set how to answer, for example: /set temperature 0"), _set, _("NAME VALUE"), "option"),
         Command(("/show",), _("show the settings in force"), _show),
+        Command(("/model",), _("go on with another model"), _model, _("NAME"), "text"),
         Command(("/context",), _("show what fills the context"), _context),
         Command(("/stats",), _("show tokens and speeds of the last answer"), _stats),
     ]
@@ -81,13 +91,17 @@ def run(session: Session, line: str) -> str | None:
             _("{name} wants something more.").format(name=name),
             _("Write: {name} {usage}").format(name=name, usage=command.usage),
         )
+    if argument.strip() and not command.usage:
+        raise UsageError(
+            _("{name} takes nothing more.").format(name=name),
+            _("Write: {name} {usage}").format(name=name, usage="").strip(),
+        )
     return command.run(session, argument.strip())
 
 
 def _help(session: Session, _argument: str) -> None:
     rows = [(" ".join(filter(None, (", ".join(c.names), c.usage))), c.description) for c in commands()]
-    width = max(len(row[0]) for row in rows)
-    session.say("\n".join(f"{left:{width}}  {right}" for left, right in rows))
+    session.say(listing.table(rows))
 
 
 def _bye(_session: Session, _argument: str) -> None:
@@ -95,7 +109,7 @@ def _bye(_session: Session, _argument: str) -> None:
 
 
 def _clear(session: Session, _argument: str) -> None:
-    session.conversation = Conversation(session.conversation.system)
+    session.turn_to(Conversation(session.conversation.system))
     session.attached.clear()
     session.say(_("A new conversation."))
 
@@ -113,42 +127,18 @@ def _edit(session: Session, _argument: str) -> str:
     return session.take_back()
 
 
-def _file(session: Session, argument: str) -> None:
-    path = files.expand(argument)
-    try:
-        with path.open("rb") as stream:
-            text, note = material.decode(material.read(stream, path.name), path.name)
-    except OSError as error:
-        raise InputError(
-            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror or error),
-            _("Check the path; relative ones start in this folder."),
-        ) from error
-    session.attached.append(text)
-    if note:
-        session.say(note)
-    session.say(_("{name} goes with the next message ({n} characters).").format(name=path.name, n=len(text)))
-
-
-def _save(session: Session, argument: str) -> None:
-    _write(session, argument, session.last_answer())
-
-
-def _export(session: Session, argument: str) -> None:
-    session.last_answer()
-    form = Path(argument).suffix.removeprefix(".").lower() or "md"
-    _write(session, argument, export(_record(session), form))
-
-
 def _logs(session: Session, argument: str) -> None:
     history = _history(session)
     found = history.search(argument) if argument else history.recent()
-    lines = [f"{s.id}  {s.title}" + (f"\n        {s.line}" if s.line and s.line != s.title else "") for s in found]
-    session.say("\n".join(lines) or _("Nothing was found."))
+    session.say(listing.conversations(found, argument) or _("Nothing was found."))
 
 
 def _resume(session: Session, argument: str) -> None:
-    session.conversation = resume(_history(session), argument)
-    _recall(session)
+    history = _history(session)
+    conversation = resume(history, argument)
+    session.turn_to(conversation)
+    question, answer = (message.content for message in conversation.turns[-2:]) if conversation.turns else ("", "")
+    session.say(listing.standing(history.read(argument).summary, len(conversation.turns) // 2, question, answer))
 
 
 def _fork(session: Session, _argument: str) -> None:
@@ -170,7 +160,10 @@ def _set(session: Session, argument: str) -> None:
             _("/set {argument} is not understood.").format(argument=argument),
             _("Write /set NAME VALUE, with one of: {names}.").format(names=", ".join(SETTABLE)),
         )
-    checked = config.check(name, value.strip(), where="/set")
+    try:
+        checked = config.check(name, value.strip(), where="/set")
+    except ConfigError as error:
+        raise UsageError(error.message, _("Write: {name} {usage}").format(name="/set", usage=f"{name} …")) from error
     if name == "max_tokens":
         session.options = msgspec.structs.replace(session.options, max_tokens=checked)
     else:
@@ -182,11 +175,20 @@ def _set(session: Session, argument: str) -> None:
 def _show(session: Session, _argument: str) -> None:
     options = {**msgspec.structs.asdict(session.options.sampling), "max_tokens": session.options.max_tokens}
     lines = [f"{name} = {_('(the program decides)') if value is None else value}" for name, value in options.items()]
+    about = [session.keeper.model]
     if session.info:
-        lines.insert(0, f"{session.info.model} · {session.info.device} · {session.info.ctx_size}")
+        about += [session.info.device, _("context {size}").format(size=session.info.ctx_size)]
+    lines.insert(0, " · ".join(about))
     if session.conversation.system:
         lines.append(_("system: {text}").format(text=session.conversation.system))
     session.say("\n".join(lines))
+
+
+def _model(session: Session, argument: str) -> None:
+    session.use_model(argument)
+    session.say(_("From here on {name} answers.").format(name=argument))
+    if argument == DEMO:
+        session.say(_("This is the demonstration model: it has learned a few dozen conversations by heart."))
 
 
 def _context(session: Session, _argument: str) -> None:
@@ -194,20 +196,29 @@ def _context(session: Session, _argument: str) -> None:
     size = session.engine.info().ctx_size
     system = count([Message("system", conversation.system)]) if conversation.system else 0
     whole = count(conversation.prompt("")[:-1]) if conversation.turns or system else 0
-    lines = [
-        _("system prompt: {n} tokens").format(n=system),
-        _("conversation: {n} tokens").format(n=max(0, whole - system)),
-        _("free: {n} of {size} tokens").format(n=size - whole, size=size),
+    attached = ask_about(labelled(session.attached), "")
+    waiting = count(conversation.prompt(attached)) - whole if attached else 0
+    turns = (len(conversation.turns) - conversation.left_out) // 2
+    parts = [
+        (system, _("system prompt")),
+        (
+            max(0, whole - system),
+            ngettext("conversation, {n} turn", "conversation, {n} turns", turns).format(n=turns),
+        ),
     ]
+    if attached:
+        parts.append((waiting, _("attached to the next message")))
+    parts.append((max(0, size - whole - waiting), _("free")))
+    lines = listing.shares(parts, size)
     if conversation.left_out:
-        lines.append(_("left out: the oldest {n} turns").format(n=conversation.left_out // 2))
-    session.say("\n".join(lines))
+        lines += "\n" + _("left out: the oldest {n} turns").format(n=conversation.left_out // 2)
+    session.say(lines)
 
 
 def _stats(session: Session, _argument: str) -> None:
     if session.last is None:
         raise UsageError(_("There is no answer yet."), _("Ask something first."))
-    session.say(session.last.figures())
+    session.say(listing.figures(session.last.usage, session.last.timings))
 
 
 def _history(session: Session) -> History:
@@ -216,31 +227,3 @@ def _history(session: Session) -> History:
             _("Conversations are not kept in this sitting."), _("Start again without -n, and with history = true.")
         )
     return session.keeper.history
-
-
-def _record(session: Session) -> Record:
-    conversation, history = session.conversation, session.keeper.history
-    if history is not None and conversation.id is not None:
-        return history.read(conversation.id)
-    title = title_of(conversation.turns[0].content)
-    return Record(Summary("", title, "", 0.0, 0.0), conversation.system, tuple(conversation.turns))
-
-
-def _recall(session: Session) -> None:
-    """Show where a conversation stands: its last turn."""
-    turns = session.conversation.turns
-    session.say(_("{n} turns so far.").format(n=len(turns) // 2))
-    if turns:
-        session.say(f"> {turns[-2].content}\n{turns[-1].content}")
-
-
-def _write(session: Session, argument: str, text: str) -> None:
-    path = files.expand(argument)
-    try:
-        files.write_private(path, text.encode())
-    except OSError as error:
-        raise QwenError(
-            _("{path} could not be written: {reason}").format(path=path, reason=error.strerror or error),
-            _("Choose another place."),
-        ) from error
-    session.say(_("Written: {path}").format(path=path))

@@ -19,9 +19,9 @@ class Keeper:
     """Writes each turn as it happens. Where that fails it says so once, and the talk goes on in memory."""
 
     def __init__(self, history: History | None, model: str, note: Callable[[str], None]) -> None:
-        """`history` None keeps nothing; `model` is noted with every turn."""
+        """`history` None keeps nothing; `model` is noted with every turn, and may change."""
         self.history = history
-        self._model = model
+        self.model = model
         self._note = note
         self._turn: Turn | None = None
         self._conversation = Conversation()
@@ -34,7 +34,7 @@ class Keeper:
             return
         try:
             self._turn = self.history.begin(
-                conversation.id, question, model=self._model, system=conversation.system, after=conversation.head
+                conversation.id, question, model=self.model, system=conversation.system, after=conversation.head
             )
         except HistoryError as error:
             self._give_up(error)

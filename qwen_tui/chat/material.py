@@ -1,6 +1,8 @@
 """Bytes from outside to text: size, encoding, and what is no text at all."""
 
 import codecs
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from qwen_tui.errors import InputError
@@ -20,10 +22,54 @@ _BROKEN_SHARE = 0.01
 
 
 class Material(NamedTuple):
+    """A text that a question is about, and what the person calls it."""
+
+    name: str
+    text: str
+
+
+class Decoded(NamedTuple):
     """A text from outside, and a note for the person where it was not plain UTF-8."""
 
     text: str
     note: str = ""
+
+
+def from_file(path: Path, note: Callable[[str], None], name: str = "") -> Material:
+    """Return the text of a file, called `name` or as its path; raises `InputError`, and notes a guessed encoding."""
+    if path.is_dir():
+        raise InputError(
+            _("{path} is a folder, not a file.").format(path=path), _("Name the files in it, one after the other.")
+        )
+    try:
+        with path.open("rb") as stream:
+            return from_stream(stream, name or str(path), note)
+    except OSError as error:
+        raise InputError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror or error),
+            _("Check the path; relative ones start in this folder."),
+        ) from error
+
+
+def from_stream(stream: BinaryIO, name: str, note: Callable[[str], None]) -> Material:
+    """Return the text of a stream; raises `InputError` and `OSError`, and notes a guessed encoding."""
+    return from_bytes(read(stream, name), name, note)
+
+
+def from_bytes(data: bytes, name: str, note: Callable[[str], None]) -> Material:
+    """Return `data` as a text of that name; raises `InputError`, and notes a guessed encoding."""
+    text, remark = decode(data, name)
+    if remark:
+        note(remark)
+    return Material(name, text)
+
+
+def labelled(materials: Sequence[Material]) -> list[str]:
+    """Return the texts as they go into a message: where there are several, each below its name."""
+    if len(materials) < 2:
+        return [material.text for material in materials]
+    # A name is one line, whatever it holds.
+    return ["--- {} ---\n{}".format(" ".join(name.split()), text.strip("\n")) for name, text in materials]
 
 
 def read(stream: BinaryIO, name: str) -> bytes:
@@ -38,10 +84,10 @@ def read(stream: BinaryIO, name: str) -> bytes:
     return data
 
 
-def decode(data: bytes, name: str) -> Material:
+def decode(data: bytes, name: str) -> Decoded:
     """Return `data` as text, line ends as newlines; raises `InputError` for what is no text."""
     text, note = _decode(data, name)
-    return Material(text.replace("\r\n", "\n").replace("\r", "\n"), note)
+    return Decoded(text.replace("\r\n", "\n").replace("\r", "\n"), note)
 
 
 def _decode(data: bytes, name: str) -> tuple[str, str]:
@@ -51,6 +97,11 @@ def _decode(data: bytes, name: str) -> tuple[str, str]:
                 return data.decode(encoding), ""
             except UnicodeDecodeError:
                 break
+    if data.startswith(b"%PDF-") or (data.startswith(b"PK\3\4") and name.lower().endswith(".docx")):
+        raise InputError(
+            _("{name} is a document, not text.").format(name=name),
+            _("PDF and Word files cannot be read yet: convert this one to text first."),
+        )
     if b"\0" in data:
         raise _binary(name)
     try:

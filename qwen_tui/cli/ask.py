@@ -1,6 +1,9 @@
 """`qwen ask`: one answer on stdout, everything else on stderr."""
 
 import json
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +11,12 @@ import typer
 
 from qwen_tui.chat import templates
 from qwen_tui.chat.composing import compose, parameters
+from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
-from qwen_tui.chat.turn import Turn
-from qwen_tui.cli import delivery, options, stdin, wiring
+from qwen_tui.chat.material import labelled
+from qwen_tui.chat.templates import Template
+from qwen_tui.chat.turn import Answer, Turn
+from qwen_tui.cli import delivery, options, sources, wiring
 from qwen_tui.cli.chat import converse
 from qwen_tui.cli.signals import Signals
 from qwen_tui.errors import QwenError, UsageError
@@ -33,6 +39,7 @@ def ask(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help=_("No progress and no notes."))] = False,
     no_stdin: Annotated[bool, typer.Option("--no-stdin", help=_("Do not read stdin."))] = False,
     interactive: Annotated[bool, typer.Option("-i", "--interactive", help=_("Go on in the REPL."))] = False,
+    file: options.File = None,
     template: options.Template = None,
     param: options.Parameter = None,
     continued: options.Continue = False,
@@ -47,46 +54,68 @@ def ask(
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
     answering = options.answer_options(settings, _schema(schema))
-    has_material = not no_stdin and stdin.is_material()
-    chosen = templates.find(template, wiring.template_folders()) if template else None
-    values = parameters([as_text(text) for text in param or ()])
-    if not (prompt or has_material or chosen):
-        raise UsageError(_("There is no question."), _("Write one: qwen ask 'Why is the sky blue?'"))
-    if interactive and not wiring.has_terminal():
-        raise UsageError(_("There is no terminal to go on in."), _("Leave out -i, or start it in a terminal."))
+    asked = Asked(
+        prompt=as_text(" ".join(prompt or ())),
+        files=tuple(file or ()),
+        piped=not no_stdin and sources.is_piped(),
+        template=templates.find(template, wiring.template_folders()) if template else None,
+        values=parameters([as_text(text) for text in param or ()]),
+    )
+    _refuse_what_cannot_be(asked, interactive=interactive)
     output = wiring.output(held=as_json or extract, quiet=quiet)
     history = wiring.history(settings, output.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), output.note)
-    engine = wiring.engine(settings)
-    try:
-        # The model loads while stdin is read.
+    with closing(output), closing(wiring.engine(settings)) as engine:
+        # The model loads while the material is read.
         engine.start()
-        material = [stdin.read(output.note)] if has_material else []
-        question = compose(conversation, material, as_text(" ".join(prompt or ())), chosen, values)
-        if not question.strip():
-            raise UsageError(_("There is no question: the input is empty."), _("See: qwen ask --help"))
-        with Signals(engine).handled() as signals:
+        question = asked.question(conversation, output.note)
+        with Signals(lambda: engine).handled() as signals:
             answer = Turn(engine, output, answering, keeper).run(conversation, question)
         if as_json:
-            delivery.print_json(answer, as_text(settings.model), conversation.id if history else None)
+            delivery.print_json(answer, keeper.model, conversation.id if history else None)
         elif extract and answer.text:
             delivery.print_code(answer, output.note)
         if usage:
             delivery.print_usage(answer)
         if interactive and signals.ending is None:
             return converse(engine, settings, conversation, keeper, always_tty=True)
-        if signals.exit_code:
-            return signals.exit_code
-        if schema and answer.reason == "length":
-            raise QwenError(
-                _("The answer was cut at {n} tokens and is no complete JSON.").format(n=answer.usage.completion_tokens),
-                _("Allow more with -o max_tokens=N, or a larger context with --ctx-size."),
-            )
-    finally:
-        engine.close()
-        output.close()
-    return 0
+        if schema and answer.reason == "length" and not signals.exit_code:
+            raise _cut_short(answer)
+    return signals.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says about the question: the words, and where the material is."""
+
+    prompt: str
+    files: tuple[str, ...]
+    piped: bool
+    template: Template | None
+    values: Mapping[str, str]
+
+    def question(self, conversation: Conversation, note: Callable[[str], None]) -> str:
+        """Read the material and return the message; raises `InputError`, and `UsageError` where it says nothing."""
+        material = labelled(sources.gather(self.files, note, piped=self.piped))
+        message = compose(conversation, material, self.prompt, self.template, self.values)
+        if not message.strip():
+            raise UsageError(_("There is no question: the input is empty."), _("See: qwen ask --help"))
+        return message
+
+
+def _refuse_what_cannot_be(asked: Asked, *, interactive: bool) -> None:
+    if not (asked.prompt or asked.files or asked.piped or asked.template):
+        raise UsageError(_("There is no question."), _("Write one: qwen ask 'Why is the sky blue?'"))
+    if interactive and not wiring.has_terminal():
+        raise UsageError(_("There is no terminal to go on in."), _("Leave out -i, or start it in a terminal."))
+
+
+def _cut_short(answer: Answer) -> QwenError:
+    return QwenError(
+        _("The answer was cut at {n} tokens and is no complete JSON.").format(n=answer.usage.completion_tokens),
+        _("Allow more with -o max_tokens=N, or a larger context with --ctx-size."),
+    )
 
 
 def _schema(given: str | None) -> str | None:

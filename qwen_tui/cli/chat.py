@@ -2,19 +2,21 @@
 
 import re
 import sys
+from collections.abc import Sequence
 
 from qwen_tui import __version__
-from qwen_tui.chat import commands
+from qwen_tui.chat import commands, transfer
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
+from qwen_tui.chat.material import Material
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
-from qwen_tui.cli import options, wiring
+from qwen_tui.cli import options, sources, wiring
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.main import tell
 from qwen_tui.cli.signals import Signals
 from qwen_tui.config import Config
-from qwen_tui.engine.local import LocalEngine
+from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import OutputError, QwenError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
@@ -26,6 +28,7 @@ def chat(
     model: options.Model = None,
     system: options.System = None,
     option: options.Option = None,
+    file: options.File = None,
     continued: options.Continue = False,
     cid: options.Cid = None,
     no_log: options.NoLog = False,
@@ -39,6 +42,8 @@ def chat(
     settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
+    if sources.STDIN in (file or ()):
+        raise UsageError(_("A conversation cannot read its material from stdin."), _("For that there is: qwen ask -i"))
     notes = wiring.output(notes=sys.stdout)
     history = wiring.history(settings, notes.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
@@ -47,15 +52,25 @@ def chat(
     try:
         # The model loads while the first message is typed.
         engine.start()
-        return converse(engine, settings, conversation, keeper)
+        attached = sources.gather(file or (), notes.note, piped=False)
+        return converse(engine, settings, conversation, keeper, attached)
     finally:
         engine.close()
 
 
 def converse(
-    engine: LocalEngine, settings: Config, conversation: Conversation, keeper: Keeper, *, always_tty: bool = False
+    engine: Engine,
+    settings: Config,
+    conversation: Conversation,
+    keeper: Keeper,
+    attached: Sequence[Material] = (),
+    *,
+    always_tty: bool = False,
 ) -> int:
-    """Run the REPL on an engine and a conversation, and return the exit code."""
+    """Run the REPL on an engine and a conversation, and return the exit code; `attached` goes with the first message.
+
+    At the end it closes the engine that is in use then, which may be another.
+    """
     from qwen_tui.terminal.line_reader import PromptLineReader
 
     output = wiring.output(notes=sys.stdout)
@@ -64,25 +79,38 @@ def converse(
         output.close()
         tell(error)
 
-    session = Session(engine, conversation, options.answer_options(settings), keeper, output, output.note)
+    session = Session(
+        engine,
+        conversation,
+        options.answer_options(settings),
+        keeper,
+        output,
+        say=output.note,
+        open_engine=wiring.opener(settings),
+        clipboard=wiring.clipboard(),
+    )
     completions = [Completion(name, c.description, c.takes) for c in commands.commands() for name in c.names]
     reader = PromptLineReader(
         lambda: _toolbar(session, settings), completions, commands.SETTABLE, always_tty=always_tty
     )
     print_text(_banner(settings) + "\n")
-    with Signals(engine, on_ending=reader.leave).handled() as signals:
+    for material in attached:
+        transfer.attach(session, material)
+    with Signals(lambda: session.engine, on_ending=reader.leave).handled() as signals:
         try:
             Repl(session, reader, show_error).run(leaving=lambda: signals.ending is not None)
         except OutputError:
             # A terminal that was closed under the answer cannot be written to: that is the ending already known.
             if signals.ending is None:
                 raise
+        finally:
+            session.engine.close()
     return 0 if signals.ending is None else signals.exit_code
 
 
 def _toolbar(session: Session, settings: Config) -> str:
     """What the line below the input shows; nothing in it may wait for the engine."""
-    model = _short(settings.model)
+    model = _short(session.keeper.model)
     if session.info is None or session.last is None:
         return f"{model} · " + _("context {size}").format(size=settings.ctx_size)
     usage, speed = session.last.usage, session.last.timings.decode_tps

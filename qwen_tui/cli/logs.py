@@ -1,15 +1,16 @@
 """`qwen logs`: the conversations kept, listed, shown, searched, exported and removed."""
 
-from datetime import datetime
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from qwen_tui import files
+from qwen_tui.chat import listing
 from qwen_tui.chat.export import export
 from qwen_tui.cli.delivery import print_text
-from qwen_tui.errors import OutputError
 from qwen_tui.history.store import History, Summary
 from qwen_tui.i18n import gettext as _
 
@@ -42,7 +43,7 @@ def show(conversation: Id) -> None:
 def search(words: Annotated[list[str], typer.Argument(metavar="WORDS…")], count: Count = 20) -> int:
     """Print the conversations found, each with the line that matched; the exit code is 1 if there are none."""
     found = _history().search(" ".join(words), count)
-    _print_summaries(found)
+    _print_summaries(found, " ".join(words))
     return 0 if found else 1
 
 
@@ -57,13 +58,7 @@ def export_(
     if file is None:
         print_text(content)
         return
-    try:
-        files.write_private(file, content.encode())
-    except OSError as error:
-        raise OutputError(
-            _("{path} could not be written: {reason}").format(path=file, reason=error.strerror or error),
-            _("Choose another place."),
-        ) from error
+    files.save(file, content)
 
 
 def rm(conversations: Annotated[list[str], typer.Argument(metavar="ID…")]) -> None:
@@ -82,9 +77,7 @@ def _history() -> History:
     return History(files.folders().history)
 
 
-def _print_summaries(summaries: list[Summary]) -> None:
-    for summary in summaries:
-        written = datetime.fromtimestamp(summary.written).strftime("%Y-%m-%d %H:%M")
-        print_text(f"{summary.id}  {written}  {summary.title}\n")
-        if summary.line and summary.line != summary.title:
-            print_text(f"        {summary.line}\n")
+def _print_summaries(summaries: list[Summary], words: str = "") -> None:
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if summaries:
+        print_text(listing.conversations(summaries, words, columns) + "\n")

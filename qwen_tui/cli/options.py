@@ -37,6 +37,10 @@ Parameter = Annotated[
     list[str] | None,
     typer.Option("-p", "--param", metavar="NAME=VALUE", help=_("A value for the template; repeatable.")),
 ]
+File = Annotated[
+    list[str] | None,
+    typer.Option("-f", "--file", metavar="PATH", help=_("A text file the question is about, - for stdin; repeatable.")),
+]
 Continue = Annotated[bool, typer.Option("-c", "--continue", help=_("Go on with the conversation last written."))]
 Cid = Annotated[str | None, typer.Option("--cid", metavar="ID", help=_("Go on with the conversation of this id."))]
 NoLog = Annotated[bool, typer.Option("-n", "--no-log", help=_("Keep nothing of this conversation."))]

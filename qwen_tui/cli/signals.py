@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from qwen_tui.engine.local import LocalEngine
+from qwen_tui.engine.protocol import Engine
 
 # Those that end the program; not every platform has them all.
 _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -16,8 +16,8 @@ _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(si
 class Signals:
     """What was signalled while `handled` was in force. The handlers never raise into a stream: they cancel it."""
 
-    def __init__(self, engine: LocalEngine, on_ending: Callable[[], None] = lambda: None) -> None:
-        """`on_ending` is called when the program is told to end."""
+    def __init__(self, engine: Callable[[], Engine], on_ending: Callable[[], None] = lambda: None) -> None:
+        """`engine` returns the one in use by then; `on_ending` is called when the program is told to end."""
         self._engine = engine
         self._on_ending = on_ending
         self.interrupted = False
@@ -48,18 +48,18 @@ class Signals:
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self.interrupted = True
-        self._engine.cancel()
+        self._engine().cancel()
 
     def _end(self, number: int, _frame: FrameType | None) -> None:
         self.ending = number
-        self._engine.cancel()
+        self._engine().cancel()
         self._on_ending()
 
     def _suspend(self, number: int, _frame: FrameType | None) -> None:
         """Stop the worker too, which is in a group of its own, then this process as if nobody had asked."""
-        self._engine.pause()
+        self._engine().pause()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         # Here the program has been continued.
         signal.signal(number, self._suspend)
-        self._engine.resume()
+        self._engine().resume()

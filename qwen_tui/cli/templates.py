@@ -55,7 +55,7 @@ def new(name: Name) -> None:
             _("You have a template “{name}” already.").format(name=name),
             _("Edit it with: qwen templates edit {name}").format(name=name),
         )
-    _write(file, _FIRST.format(description=_("What it does"), body=_("What to do with the text above.")))
+    files.save(file, _FIRST.format(description=_("What it does"), body=_("What to do with the text above.")))
     edit(name)
 
 
@@ -63,7 +63,7 @@ def edit(name: Name) -> None:
     """Open a template in the editor and check it afterwards."""
     file = _own(name)
     if not file.exists():
-        _write(file, templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"))
+        files.save(file, templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"))
     open_editor(file)
     templates.read(file)
 
@@ -82,13 +82,3 @@ def _own(name: str) -> Path:
     if file.parent != folder or name.startswith("."):
         raise UsageError(_("“{name}” is no name for a template.").format(name=name), _("Use letters and hyphens."))
     return file
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        files.write_private(file, text.encode())
-    except OSError as error:
-        raise TemplateError(
-            _("{path} could not be written: {reason}").format(path=file, reason=error.strerror or error),
-            _("Choose another place."),
-        ) from error

@@ -6,18 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+import msgspec
+
 from qwen_tui import files, i18n
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import in_memory_only, resume
 from qwen_tui.config import Config
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
+from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions
 from qwen_tui.errors import HistoryError, InvalidModelError
 from qwen_tui.hardware.machine import physical_cores
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.locate import locate
+from qwen_tui.terminal.clipboard import SystemClipboard
 from qwen_tui.terminal.output import HeldOutput, StreamingOutput
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
@@ -39,6 +42,11 @@ def engine(settings: Config) -> LocalEngine:
         gpu_layers=_gpu_layers(settings.gpu_layers),
     )
     return LocalEngine(options, log=_to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None)
+
+
+def opener(settings: Config) -> Callable[[str], Engine]:
+    """Return what builds the engine of another model by its name, in all else as `settings` say."""
+    return lambda model: engine(msgspec.structs.replace(settings, model=model))
 
 
 def history(
@@ -100,6 +108,11 @@ def output(*, held: bool = False, quiet: bool = False, notes: TextIO | None = No
     status = StatusLine(sys.stderr, enabled=sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb")
     remarks = None if quiet else notes or sys.stderr
     return HeldOutput(remarks, status) if held else StreamingOutput(sys.stdout, remarks, status)
+
+
+def clipboard() -> SystemClipboard:
+    """Return the clipboard that the person at this terminal has."""
+    return SystemClipboard(sys.stdout)
 
 
 def _gpu_layers(text: str) -> int:

@@ -101,5 +101,11 @@ class Engine(Protocol):
     def cancel(self) -> None:
         """End the running `load` or `stream` soon; callable from a signal handler, never raises into the stream."""
 
+    def pause(self) -> None:
+        """Stop computing until `resume`: the program is being suspended."""
+
+    def resume(self) -> None:
+        """Go on computing."""
+
     def close(self) -> None:
         """Free everything; callable twice."""

@@ -128,7 +128,7 @@ class History:
                 (text, reason, answer, asked),
             )
             if not found.rowcount:
-                raise self._missing(conversation)
+                raise _not_one(_("There is no conversation “{id}”.").format(id=conversation))
             connection.execute("DELETE FROM grams WHERE rowid = ?", (answer,))
             connection.execute("INSERT INTO grams(rowid, body) VALUES (?, ?)", (answer, grams.grams(text)))
             connection.execute("UPDATE conversations SET written = ? WHERE id = ?", (time.time(), conversation))
@@ -261,19 +261,10 @@ class History:
                     "SELECT * FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2", (len(conversation), conversation)
                 ).fetchall()
         if not rows:
-            raise self._missing(conversation)
+            raise _not_one(_("There is no conversation “{id}”.").format(id=conversation))
         if len(rows) > 1:
-            raise HistoryError(
-                _("More than one conversation begins with “{id}”.").format(id=conversation),
-                _("See them with: qwen logs list"),
-            )
+            raise _not_one(_("More than one conversation begins with “{id}”.").format(id=conversation))
         return rows[0]  # type: ignore[no-any-return]
-
-    @staticmethod
-    def _missing(conversation: str) -> HistoryError:
-        return HistoryError(
-            _("There is no conversation “{id}”.").format(id=conversation), _("See them with: qwen logs list")
-        )
 
     def _rows(self, statement: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
         cursor = self._connection.cursor()
@@ -318,6 +309,10 @@ def title_of(question: str) -> str:
     """Return the title of a conversation that begins with `question`: its first line, cut."""
     line = next((line.strip() for line in question.splitlines() if line.strip()), "")
     return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
+
+
+def _not_one(message: str) -> HistoryError:
+    return HistoryError(message, _("See them with: qwen logs list, or in a conversation: /logs"))
 
 
 def _summary(row: sqlite3.Row, line: str = "") -> Summary:

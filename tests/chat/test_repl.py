@@ -9,7 +9,7 @@ from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.turn import AnswerOptions
-from qwen_tui.errors import PromptTooLongError, QwenError, WorkerDiedError
+from qwen_tui.errors import ModelNotFoundError, PromptTooLongError, QwenError, WorkerDiedError
 from qwen_tui.history.store import History
 from qwen_tui.messages import Message
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
@@ -40,15 +40,51 @@ class Person:
         return None
 
 
-class Talk:
-    """A talk that is over: what was said, shown, kept, and what went wrong."""
+class Board:
+    """A clipboard that a test can look into."""
 
-    def __init__(self, engine: ScriptedEngine, person: Person, history: History | None = None) -> None:
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+
+    def copy(self, text: str) -> str:
+        self.text = text
+        return ""
+
+    def paste(self) -> str:
+        return self.text
+
+
+class Talk:
+    """A talk that is over: what was said, shown, kept, and what went wrong. `others` are further models, by name."""
+
+    def __init__(
+        self,
+        engine: ScriptedEngine,
+        person: Person,
+        history: History | None = None,
+        *,
+        board: Board | None = None,
+        others: dict[str, ScriptedEngine] | None = None,
+    ) -> None:
         self.errors: list[QwenError] = []
         self.shown: list[str] = []
-        keeper = Keeper(history, "scripted", print)
-        self.session = Session(engine, Conversation(), AnswerOptions(), keeper, RecordingOutput(), self.shown.append)
+        self._others = others or {}
+        self.session = Session(
+            engine,
+            Conversation(),
+            AnswerOptions(),
+            Keeper(history, "scripted", print),
+            RecordingOutput(),
+            say=self.shown.append,
+            open_engine=self._open,
+            clipboard=board or Board(),
+        )
         Repl(self.session, person, self.errors.append).run()
+
+    def _open(self, model: str) -> ScriptedEngine:
+        if model not in self._others:
+            raise ModelNotFoundError(f"no {model}")
+        return self._others[model]
 
     @property
     def contents(self) -> list[str]:

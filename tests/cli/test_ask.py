@@ -43,6 +43,67 @@ def test_no_stdin_leaves_it_alone(qwen: Run, tiny: Path) -> None:
     assert qwen("ask", "-m", tiny, *SHORT, "--no-stdin", "hello", stdin=b"material").stdout == alone.stdout
 
 
+def test_a_file_is_material_whatever_its_encoding(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_bytes("今天开会。".encode("gb18030"))
+    given = qwen("ask", "-m", tiny, *SHORT, "-f", "notes.txt", "Summarise this")
+    assert given.stdout == qwen("ask", "-m", tiny, *SHORT, "今天开会。\n\nSummarise this").stdout
+    assert b"notes.txt was read as GB18030" in given.stderr
+    # Without a prompt it is the question, as stdin is.
+    assert qwen("ask", "-m", tiny, *SHORT, "-q", "-f", "notes.txt").returncode == 0
+
+
+def test_files_come_in_their_order_and_before_stdin_each_under_its_name(
+    qwen: Run, tiny: Path, tmp_path: Path, home: Path
+) -> None:
+    (tmp_path / "b.txt").write_text("bee\n")
+    (tmp_path / "a.txt").write_text("ay\n")
+
+    def asked(*options: str, stdin: bytes | None = None) -> str:
+        done = qwen(
+            "ask",
+            "-m",
+            tiny,
+            *SHORT,
+            "--json",
+            *options,
+            "Compare",
+            stdin=stdin,
+            env={**os.environ, "HOME": str(tmp_path)},
+        )
+        kept = qwen("logs", "export", json.loads(done.stdout)["conversation_id"], "--format", "json").stdout
+        return str(json.loads(kept)["messages"][0]["content"])
+
+    assert asked("-f", "~/b.txt", "--file", "a.txt") == "--- ~/b.txt ---\nbee\n\n--- a.txt ---\nay\n\nCompare"
+    assert asked("-f", "a.txt", stdin=b"piped") == "--- a.txt ---\nay\n\n--- the input ---\npiped\n\nCompare"
+    assert asked("-f", "-", "-f", "a.txt", stdin=b"piped").startswith("--- the input ---\npiped\n\n--- a.txt")
+    assert asked("-f", "a.txt", "--no-stdin", stdin=b"piped") == "ay\n\nCompare"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("none.txt", None, "No such file"),
+        (".", None, "is a folder"),
+        ("photo.png", b"\x89PNG\r\n\x1a\n\0\0", "is not text"),
+        ("paper.pdf", b"%PDF-1.7 endstream", "convert this one to text first"),
+        ("letter.docx", b"PK\3\4 word/document.xml", "convert this one to text first"),
+        ("large.txt", b"x" * (8 * 2**20 + 1), "larger than 8 MB"),
+    ],
+)
+def test_a_file_that_cannot_be_material_is_told(
+    qwen: Run, tiny: Path, tmp_path: Path, name: str, content: bytes | None, reason: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    done = qwen("ask", "-m", tiny, "-f", name, "x")
+    assert done.returncode == 1
+    assert done.stdout == b""
+    lines = done.stderr.decode().splitlines()
+    assert reason in " ".join(lines)
+    assert name in lines[0]
+    assert len(lines) == 2
+
+
 def test_a_silent_stdin_is_explained(tiny: Path) -> None:
     with started("ask", "-m", tiny, *SHORT, stdin=subprocess.PIPE) as process:
         assert b"stdin" in process.stderr.readline()

@@ -1,20 +1,35 @@
-"""Material from a pipe or a file on stdin."""
+"""Where material comes from on a command line: the files of `-f`, and what is piped in."""
 
 import os
 import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from qwen_tui import files
 from qwen_tui.chat import material
+from qwen_tui.chat.material import Material
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import as_text
+
+# As a name for a file, it means stdin.
+STDIN = "-"
 
 # How long stdin may be silent before a person is told what is awaited, in seconds.
 _PATIENCE = 3.0
 
 
-def is_material() -> bool:
+def gather(paths: Sequence[str], note: Callable[[str], None], *, piped: bool) -> list[Material]:
+    """Return the files in the order given, then what is piped in if it is not among them; raises `InputError`."""
+    wanted = [*paths, STDIN] if piped and STDIN not in paths else paths
+    return [
+        read_stdin(note) if path == STDIN else material.from_file(files.expand(path), note, as_text(path))
+        for path in wanted
+    ]
+
+
+def is_piped() -> bool:
     """Whether stdin is a pipe or a file; a terminal, /dev/null and a closed one are not."""
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode
@@ -23,12 +38,14 @@ def is_material() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
 
-def read(note: Callable[[str], None]) -> str:
-    """Return the text on stdin; raises `InputError`.
+def read_stdin(note: Callable[[str], None]) -> Material:
+    """Return what is on stdin; raises `InputError`.
 
     `note` is told of an encoding that had to be guessed, and after 3 s of waiting, what is awaited.
     """
     name = _("the input")
+    if sys.stdin is None:
+        raise InputError(_("There is no stdin to read."), _("Give a text file or a pipe on stdin."))
     arrived = threading.Event()
 
     def remind() -> None:
@@ -47,7 +64,4 @@ def read(note: Callable[[str], None]) -> str:
         ) from error
     finally:
         arrived.set()
-    text, remark = material.decode(data, name)
-    if remark:
-        note(remark)
-    return text
+    return material.from_bytes(data, name, note)

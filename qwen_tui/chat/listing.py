@@ -1,0 +1,105 @@
+"""Lists for a screen: conversations, commands and sizes in columns that stay straight under Chinese characters."""
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+
+from qwen_tui.history.store import Summary
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import ngettext
+from qwen_tui.messages import Timings, Usage
+
+# What a line may take where nobody knows the screen.
+COLUMNS = 80
+# An id, a date and the gaps after both.
+_BEFORE_TITLE = 26
+# How much of a long last turn is shown, in lines.
+_QUESTION_LINES, _ANSWER_LINES = 3, 12
+
+
+def width(text: str) -> int:
+    """Return the columns that `text` takes on a terminal: two for a Chinese character, none for a combining mark."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def cut(text: str, columns: int) -> str:
+    """Return `text`, shortened with … if it takes more than `columns`."""
+    if width(text) <= columns:
+        return text
+    while text and width(text) >= columns:
+        text = text[:-1]
+    return text + "…"
+
+
+def table(rows: Sequence[tuple[str, str]]) -> str:
+    """Return two columns, the second starting behind the widest of the first."""
+    first = max((width(left) for left, _right in rows), default=0)
+    return "\n".join(f"{left}{' ' * (first - width(left))}  {right}" for left, right in rows)
+
+
+def conversations(summaries: Sequence[Summary], words: str = "", columns: int | None = COLUMNS) -> str:
+    """Return a line a conversation, and below it the line in which `words` were found; `columns` None cuts nothing."""
+    room = None if columns is None else max(20, columns - _BEFORE_TITLE)
+    lines: list[str] = []
+    for summary in summaries:
+        title = " ".join(summary.title.split())
+        lines.append(f"{summary.id}  {moment(summary.written)}  {title if room is None else cut(title, room)}")
+        if summary.line and summary.line != summary.title:
+            lines.append(" " * _BEFORE_TITLE + (summary.line if room is None else _around(summary.line, words, room)))
+    return "\n".join(lines)
+
+
+def standing(summary: Summary, turns: int, question: str, answer: str) -> str:
+    """Return where a conversation stands: what it is, and its last turn, of which long parts are shortened."""
+    said = ngettext("{n} turn", "{n} turns", turns).format(n=turns)
+    asked, answered = question.strip().splitlines(), answer.strip().splitlines()
+    if len(asked) > _QUESTION_LINES:
+        asked = [*asked[:_QUESTION_LINES], "…"]
+    if len(answered) > _ANSWER_LINES:
+        answered = ["…", *answered[-_ANSWER_LINES:]]
+    head = f"{summary.id} · {cut(' '.join(summary.title.split()), COLUMNS - 40)} · {said} · {moment(summary.written)}"
+    return "\n".join([head, "", *(f"> {line}" for line in asked), "", *answered])
+
+
+def shares(parts: Sequence[tuple[int, str]], size: int) -> str:
+    """Return what the parts of a context of `size` tokens take, in tokens and per cent, but for those of none."""
+    head = _("The context holds {size} tokens:").format(size=f"{size:,}")
+    return "\n".join([head, *(f"{tokens:9,}  {tokens / size:4.0%}  {name}" for tokens, name in parts if tokens)])
+
+
+def figures(usage: Usage, timings: Timings) -> str:
+    """Return what an answer took, in tokens and seconds."""
+    rows = [
+        (
+            _("prompt"),
+            _("{n} tokens, {cached} of them cached; {speed:.1f} tokens/s").format(
+                n=usage.prompt_tokens, cached=usage.cached_tokens, speed=timings.prefill_tps
+            ),
+        ),
+        (
+            _("answer"),
+            _("{n} tokens, the first after {wait:.1f} s; {speed:.1f} tokens/s").format(
+                n=usage.completion_tokens, wait=timings.ttft_s, speed=timings.decode_tps
+            ),
+        ),
+    ]
+    if usage.drafted_tokens:
+        accepted = _("{n} accepted of {drafted}").format(n=usage.accepted_tokens, drafted=usage.drafted_tokens)
+        rows.append((_("drafts"), accepted))
+    return table(rows)
+
+
+def moment(seconds: float) -> str:
+    """Return a time in seconds since 1970 as people write it, to the minute."""
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+
+
+def _around(line: str, words: str, columns: int) -> str:
+    """Return the part of a long `line` that shows the first of `words`."""
+    found = [start for word in words.split() if (start := line.lower().find(word.lower())) >= 0]
+    start = min(found, default=0)
+    if width(line) > columns and width(line[:start]) > columns // 2:
+        line = "…" + line[start - columns // 8 :]
+    return cut(line, columns)

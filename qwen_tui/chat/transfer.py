@@ -1,0 +1,103 @@
+"""The commands that bring material into a conversation and take answers out of it: files and the clipboard."""
+
+import io
+import itertools
+import time
+from pathlib import Path
+
+from qwen_tui import files
+from qwen_tui.chat import material
+from qwen_tui.chat.export import export
+from qwen_tui.chat.extract import code_blocks
+from qwen_tui.chat.material import Material
+from qwen_tui.chat.session import Session
+from qwen_tui.errors import ClipboardError, UsageError
+from qwen_tui.history.store import Record, Summary, title_of
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import ngettext
+
+
+def attach_file(session: Session, argument: str) -> None:
+    """Carry out /file: the text of a file goes with the next message."""
+    attach(session, material.from_file(files.expand(argument), session.say, argument))
+
+
+def attach_clipboard(session: Session, _argument: str) -> None:
+    """Carry out /paste: the text in the clipboard goes with the next message."""
+    text = session.clipboard.paste()
+    if not text.strip():
+        raise ClipboardError(_("The clipboard is empty, or holds no text."), _("Copy some text, then try again."))
+    data = io.BytesIO(text.encode("utf-8", "replace"))
+    attach(session, material.from_stream(data, _("the clipboard"), session.say))
+
+
+def copy(session: Session, argument: str) -> None:
+    """Carry out /copy: the last answer, or the code in it, goes into the clipboard."""
+    if argument not in ("", "code"):
+        raise UsageError(
+            _("/copy {argument} is not understood.").format(argument=argument), _("Write: /copy, or: /copy code")
+        )
+    answer = session.last_answer()
+    if argument:
+        blocks = code_blocks(answer)
+        if not blocks:
+            raise UsageError(_("The last answer has no code block."), _("Copy all of it with: /copy"))
+        text = "\n\n".join(block.strip("\n") for block in blocks)
+        copied = ngettext("The code block was copied.", "{n} code blocks were copied.", len(blocks)).format(
+            n=len(blocks)
+        )
+    else:
+        text = answer.strip("\n")
+        copied = _("The answer was copied.")
+    remark = session.clipboard.copy(text + "\n")
+    session.say(f"{copied}\n{remark}".strip())
+
+
+def save_answer(session: Session, argument: str) -> None:
+    """Carry out /save: the last answer goes into a file."""
+    _write(session, argument, session.last_answer())
+
+
+def export_conversation(session: Session, argument: str) -> None:
+    """Carry out /export: the conversation goes into a file, in the format that its name ends in."""
+    session.last_answer()
+    form = Path(argument).suffix.removeprefix(".").lower() or "md"
+    _write(session, argument, export(_record(session), form))
+
+
+def attach(session: Session, attached: Material) -> None:
+    """Let a text go with the next message, and say so."""
+    session.attached.append(attached)
+    session.say(
+        _("{name} goes with the next message ({n} characters).").format(name=attached.name, n=f"{len(attached.text):,}")
+    )
+
+
+def _record(session: Session) -> Record:
+    conversation, history = session.conversation, session.keeper.history
+    if history is not None and conversation.id is not None:
+        return history.read(conversation.id)
+    title, now = title_of(conversation.turns[0].content), time.time()
+    return Record(Summary("", title, session.keeper.model, now, now), conversation.system, tuple(conversation.turns))
+
+
+def _write(session: Session, argument: str, text: str) -> None:
+    path = files.expand(argument)
+    if path.is_dir():
+        raise UsageError(
+            _("{path} is a folder.").format(path=path),
+            _("Name a file in it, for example: {path}").format(path=path / "talk.md"),
+        )
+    if path.exists():
+        raise UsageError(
+            _("There is a file {path} already, and it stays as it is.").format(path=path),
+            _("Choose another name, for example: {path}").format(path=_free(path)),
+        )
+    files.save(path, text)
+    session.say(_("Written: {path}").format(path=path))
+
+
+def _free(path: Path) -> Path:
+    """The same name with the first number that makes it a new one."""
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return next(candidate for candidate in numbered if not candidate.exists())

@@ -1,0 +1,109 @@
+"""The clipboard of the person at the terminal: this computer's, or over SSH the one of the terminal itself.
+
+Nothing here happens but on the person's own command: what a model writes never reaches the clipboard by itself.
+"""
+
+import base64
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TextIO
+
+from qwen_tui.errors import ClipboardError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.terminal.output import write
+
+# Terminals drop longer sequences, the first of them at 74,994 bytes of base64.
+_MOST_BYTES = 56_000
+# Terminals that are known to take no such sequence, and may print it instead.
+_DEAF = ("", "dumb", "linux")
+
+
+class SystemClipboard:
+    """The clipboard as pyperclip reaches it; where it cannot, texts go out as OSC 52 to the terminal on `stream`."""
+
+    def __init__(self, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
+        self._stream = stream
+        self._environ = environ
+
+    def copy(self, text: str) -> str:
+        """Put `text` into the clipboard; return what the person should know about it, or an empty string.
+
+        Raises `ClipboardError`, and `OutputError` if the terminal is gone.
+        """
+        copy, paste = self._mechanism()
+        if copy is None or paste is None:
+            return self._send_to_terminal(text)
+        with _translated(), _sheltered():
+            copy(text)
+        with _translated():
+            # xclip and its kind fail without a word that pyperclip would pass on.
+            arrived = paste() == text
+        return "" if arrived else self._send_to_terminal(text)
+
+    def paste(self) -> str:
+        """Return the text in the clipboard, empty where there is none; raises `ClipboardError`."""
+        _copy, paste = self._mechanism()
+        if paste is None:
+            raise ClipboardError(
+                _("The clipboard cannot be read from here."),
+                _(
+                    "Paste into the line with the terminal's own key, often Ctrl-Shift-V; "
+                    "or install xclip or wl-clipboard."
+                ),
+            )
+        with _translated():
+            return paste()
+
+    def _mechanism(self) -> tuple[Callable[[str], None] | None, Callable[[], str] | None]:
+        has_display = self._environ.get("DISPLAY") or self._environ.get("WAYLAND_DISPLAY")
+        if not has_display and (self._environ.get("SSH_TTY") or self._environ.get("SSH_CONNECTION")):
+            # The clipboard of the computer at the other end is not the one of the person.
+            return None, None
+        import pyperclip
+
+        copy, paste = pyperclip.determine_clipboard()
+        return (copy, paste) if copy else (None, None)
+
+    def _send_to_terminal(self, text: str) -> str:
+        data = text.encode("utf-8", "replace")
+        if not self._stream.isatty() or self._environ.get("TERM", "") in _DEAF:
+            raise ClipboardError(
+                _("No clipboard can be reached from here."),
+                _("Install xclip or wl-clipboard, or write a file: /save FILE"),
+            )
+        if len(data) > _MOST_BYTES:
+            raise ClipboardError(
+                _("The text is too long to reach the clipboard through the terminal: {n} bytes.").format(n=len(data)),
+                _("Install xclip or wl-clipboard, or write a file: /save FILE"),
+            )
+        # tmux takes it as it is where its set-clipboard is on.
+        write(self._stream, f"\x1b]52;c;{base64.b64encode(data).decode()}\a")
+        return _("Sent through the terminal; if nothing arrived, install xclip or wl-clipboard.")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    # pyperclip passes on whatever its mechanisms raise, plain Exception among them.
+    except Exception as error:
+        raise ClipboardError(
+            _("The clipboard could not be used: {reason}").format(reason=str(error).partition("\n")[0]),
+            _("Install xclip or wl-clipboard."),
+        ) from error
+
+
+@contextmanager
+def _sheltered() -> Iterator[None]:
+    """Start programs that Ctrl-C does not end: xclip holds the text as long as it runs, behind the program."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

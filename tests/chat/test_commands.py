@@ -1,0 +1,224 @@
+"""What each slash command does and says, with a scripted engine and a scripted person."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from qwen_tui.chat.commands import commands
+from qwen_tui.history.store import History
+from tests.chat.test_repl import Board, Person, Talk
+from tests.scripted_engine import ScriptedEngine
+
+CODE = "Both:\n\n```python\nprint(1)\n```\n\n- then\n\n  ```sh\n  ls\n  ```\n\n> ```\n> quoted\n> ```\n"
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path / "history.db")
+
+
+def test_every_command_refuses_what_it_does_not_take() -> None:
+    for command in commands():
+        wrong = command.names[0] + ("" if command.usage else " something")
+        if not command.usage.startswith("["):
+            (error,) = Talk(ScriptedEngine(), Person(wrong)).errors
+            assert error.message.startswith(command.names[0])
+            assert error.remedy.startswith(f"Write: {command.names[0]}")
+
+
+@pytest.mark.parametrize("line", ["/undo", "/retry", "/edit", "/copy", "/save a", "/export a.md", "/fork", "/stats"])
+def test_before_the_first_answer_nothing_can_be_done_with_it(line: str) -> None:
+    (error,) = Talk(ScriptedEngine(), Person(line)).errors
+    assert error.remedy == "Ask something first."
+
+
+def test_copy_takes_the_answer_and_copy_code_its_code() -> None:
+    board = Board()
+    talk = Talk(ScriptedEngine("a *word*"), Person("x", "/copy", "/copy code", "/copy that"), board=board)
+    assert board.text == "a *word* \n"
+    assert talk.shown == ["The answer was copied."]
+    assert "no code block" in talk.errors[0].message
+    assert "/copy code" in talk.errors[1].remedy
+
+
+def test_copy_code_takes_every_block_wherever_it_stands() -> None:
+    board = Board()
+    talk = Talk(ScriptedEngine(CODE), Person("x", "/copy code"), board=board)
+    assert board.text == "print(1)\n\nls\n\nquoted\n"
+    assert talk.shown == ["3 code blocks were copied."]
+
+
+def test_paste_attaches_the_clipboard_to_the_next_message() -> None:
+    talk = Talk(ScriptedEngine("a"), Person("/paste", "Summarise"), board=Board("会议\r\n记录"))
+    assert talk.shown == ["the clipboard goes with the next message (5 characters)."]
+    assert talk.contents[0] == "会议\n记录\n\nSummarise"
+
+
+def test_an_empty_clipboard_is_told() -> None:
+    (error,) = Talk(ScriptedEngine(), Person("/paste"), board=Board("\n")).errors
+    assert "empty" in error.message
+
+
+def test_several_files_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\n")
+    (tmp_path / "b.txt").write_text("two\n")
+    person = Person(f"/file {tmp_path / 'a.txt'}", f"/file {tmp_path / 'b.txt'}", "/context", "Compare")
+    talk = Talk(ScriptedEngine("a"), person)
+    assert talk.contents[0] == f"--- {tmp_path / 'a.txt'} ---\none\n\n--- {tmp_path / 'b.txt'} ---\ntwo\n\nCompare"
+    assert "attached to the next message" in talk.shown[2]
+
+
+def test_what_is_no_text_is_not_attached(tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4 all of it ASCII")
+    (tmp_path / "b.docx").write_bytes(b"PK\x03\x04 no zero byte")
+    (tmp_path / "c.png").write_bytes(b"\x89PNG\0")
+    names = ("a.pdf", "b.docx", "c.png", "none.txt", ".")
+    talk = Talk(ScriptedEngine(), Person(*(f"/file {tmp_path / name}" for name in names)))
+    reasons = ("is a document, not text", "is a document, not text", "is not text", "No such file", "is a folder")
+    assert len(talk.errors) == len(reasons)
+    for error, reason in zip(talk.errors, reasons, strict=True):
+        assert reason in error.message
+        assert error.remedy
+    assert talk.session.attached == []
+
+
+def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("mine")
+    (tmp_path / "a-2.md").write_text("mine too")
+    person = Person("x", f"/save {tmp_path / 'a.md'}", f"/export {tmp_path / 'a.md'}", f"/save {tmp_path}")
+    talk = Talk(ScriptedEngine("answer"), person)
+    assert [error.remedy.endswith(str(tmp_path / "a-3.md")) for error in talk.errors] == [True, True, False]
+    assert "is a folder" in talk.errors[2].message
+    assert (tmp_path / "a.md").read_text() == "mine"
+
+
+def test_a_file_that_cannot_be_written_is_told_and_the_talk_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    talk = Talk(ScriptedEngine("1", "2"), Person("x", f"/save {tmp_path / 'file' / 'a.md'}", "y"))
+    (error,) = talk.errors
+    assert "could not be written" in error.message
+    assert len(talk.contents) == 4
+
+
+@pytest.mark.parametrize("name", ["talk.md", "talk.html", "talk.json", "talk"])
+def test_export_writes_what_the_name_says(tmp_path: Path, name: str) -> None:
+    talk = Talk(ScriptedEngine("the *answer*"), Person("问题", f"/export {tmp_path / name}"))
+    assert talk.shown == [f"Written: {tmp_path / name}"]
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    assert "问题" in text
+    assert "scripted" in text, "a conversation that is not kept has a model too"
+    assert "1970" not in text
+    assert {"md": "## You", "html": "<em>answer</em>", "json": '"role": "user"', "talk": "## You"}[
+        name.rpartition(".")[2]
+    ] in text
+
+
+def test_export_knows_three_formats(tmp_path: Path) -> None:
+    (error,) = Talk(ScriptedEngine("a"), Person("x", f"/export {tmp_path / 'talk.docx'}")).errors
+    assert ".docx" in error.message
+    assert ".md, .html, .json" in error.remedy
+
+
+def test_logs_are_straight_and_fit_80_columns(history: History) -> None:
+    from qwen_tui.chat.listing import width
+
+    Talk(ScriptedEngine("好 " * 200 + "发票在这里"), Person("请帮我写一封很长很长的邮件，" * 5), history)
+    Talk(ScriptedEngine("b"), Person("short"), history)
+    (listed,) = Talk(ScriptedEngine(), Person("/logs"), history).shown
+    lines = listed.splitlines()
+    assert lines[0].endswith("  short")
+    assert lines[1][26:].startswith("请帮我写")
+    assert lines[1].endswith("…")
+    found = Talk(ScriptedEngine(), Person("/logs 邮件", "/logs 发票", "/logs 没有"), history).shown
+    assert "邮件" in found[0]
+    assert "发票在这里" in found[1].splitlines()[1], "the line shows what was looked for, however far back it stands"
+    assert found[2] == "Nothing was found."
+    assert max(width(line) for text in (listed, *found) for line in text.splitlines()) <= 80
+
+
+def test_resume_shows_where_the_conversation_stands(history: History) -> None:
+    first = Talk(ScriptedEngine("1", "\n".join(f"line {n}" for n in range(100))), Person("a topic", "more"), history)
+    kept = str(first.session.conversation.id)
+    talk = Talk(ScriptedEngine("3"), Person("/resume zzz", f"/resume {kept[:5]}", "and?"), history)
+    assert "/logs" in talk.errors[0].remedy
+    (shown,) = talk.shown
+    assert shown.splitlines()[0].startswith(f"{kept} · a topic · 2 turns · 20")
+    assert "\n> more\n" in shown
+    assert "line 99" in shown
+    assert len(shown.splitlines()) < 20
+    assert talk.contents[:2] == ["a topic", "1 "]
+
+
+def test_fork_goes_on_beside_the_conversation(history: History) -> None:
+    talk = Talk(ScriptedEngine("1", "2"), Person("one", "/fork", "two"), history)
+    assert talk.shown == [f"From here on this is conversation {talk.session.conversation.id}."]
+    assert sorted(len(history.read(summary.id).messages) for summary in history.recent()) == [2, 4]
+
+
+def test_a_setting_that_is_none_is_told_as_the_command_would_be_written() -> None:
+    talk = Talk(
+        ScriptedEngine(), Person("/set", "/set x 1", "/set temperature", "/set temperature hot", "/set top_k 5")
+    )
+    assert [error.remedy.partition(" ")[0] for error in talk.errors] == ["Write:", "Write", "Write", "Write:"]
+    assert "/set temperature" in talk.errors[3].remedy
+    assert talk.shown == ["top_k = 5"]
+
+
+def test_system_and_show() -> None:
+    talk = Talk(
+        ScriptedEngine("a"), Person("/system 用中文回答。", "hello", "/set seed 7", "/show", "/system", "/show")
+    )
+    shown = talk.shown[2]
+    assert shown.startswith("scripted · CPU · context 1000\n")
+    assert "seed = 7" in shown
+    assert "max_tokens = (the program decides)" in shown
+    assert "system: 用中文回答。" in shown
+    assert "system:" not in talk.shown[-1]
+
+
+def test_context_says_what_fills_it() -> None:
+    engine = ScriptedEngine("four words of answer", ctx_size=100)
+    talk = Talk(engine, Person("/system be brief", "a question", "/context"))
+    assert talk.shown[1].splitlines() == [
+        "The context holds 100 tokens:",
+        "        2    2%  system prompt",
+        "        6    6%  conversation, 1 turn",
+        "       92   92%  free",
+    ]
+
+
+def test_stats_are_of_the_last_answer_and_not_of_another_conversation() -> None:
+    talk = Talk(ScriptedEngine("a"), Person("three words here", "/stats", "/clear", "/stats"))
+    assert talk.shown[0].splitlines() == [
+        "prompt  3 tokens, 0 of them cached; 0.0 tokens/s",
+        "answer  0 tokens, the first after 0.0 s; 0.0 tokens/s",
+    ]
+    assert talk.shown[1:] == ["A new conversation."]
+    assert "no answer yet" in talk.errors[0].message
+
+
+def test_another_model_goes_on_with_the_conversation(history: History) -> None:
+    first, second = ScriptedEngine("1"), ScriptedEngine("2")
+    talk = Talk(
+        first, Person("one", "/model nothing", "/model other", "/show", "two"), history, others={"other": second}
+    )
+    assert [error.message for error in talk.errors] == ["no nothing"]
+    assert first.closed
+    assert [message.content for message in second.requests[0].messages] == ["one", "1 ", "two"]
+    assert talk.shown == ["From here on other answers.", talk.shown[1]]
+    assert talk.shown[1].startswith("other\n")
+    assert history.read(str(talk.session.conversation.id)).summary.model == "other"
+
+
+def test_a_model_that_is_not_there_leaves_the_old_one() -> None:
+    engine = ScriptedEngine("1", "2")
+    talk = Talk(engine, Person("one", "/model nothing", "two"))
+    assert not engine.closed
+    assert talk.contents == ["one", "1 ", "two", "2 "]
+    assert talk.session.keeper.model == "scripted"
+
+
+def test_the_export_of_a_kept_conversation_is_the_kept_one(history: History, tmp_path: Path) -> None:
+    talk = Talk(ScriptedEngine("a"), Person("x", f"/export {tmp_path / 'talk.json'}"), history)
+    assert json.loads((tmp_path / "talk.json").read_bytes())["id"] == talk.session.conversation.id

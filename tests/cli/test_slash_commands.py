@@ -1,0 +1,113 @@
+"""Slash commands in the real program, where the screen, the clipboard or the engine is the point."""
+
+import base64
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import COMMAND
+
+if sys.platform == "win32":
+    pytest.skip("needs a POSIX terminal", allow_module_level=True)
+
+from tests.cli.test_chat import CTRL_C, ENTER, Terminal
+
+
+@pytest.fixture(autouse=True)
+def no_display(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_TTY", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def chat(tiny: Path) -> Iterator[Terminal]:
+    terminal = start("-m", str(tiny), "-o", "max_tokens=8", "-o", "temperature=0")
+    yield terminal
+    terminal.process.close(force=True)
+
+
+def start(*options: str) -> Terminal:
+    terminal = Terminal(*COMMAND, "chat", *options)
+    terminal.wait_for("\n>", "Ctrl-D leaves")
+    return terminal
+
+
+def test_the_help_fits_the_screen(chat: Terminal) -> None:
+    chat.type("/?" + ENTER)
+    text = chat.wait_for("/stats", "\n>\n")
+    shown = [line for line in text.splitlines() if line.startswith("/")]
+    starts = {len(line) - len(line.partition("  ")[2].lstrip()) for line in shown}
+    assert len(starts) == 1, "the descriptions stand in one column, and no line is broken"
+
+
+def test_an_answer_goes_to_the_terminals_clipboard(chat: Terminal, tiny: Path) -> None:
+    chat.type("hello" + ENTER)
+    chat.wait_for("tokens/s")
+    sent: list[str] = []
+    read = chat.process.read_nonblocking
+
+    def listen(*arguments: int, **options: float) -> str:
+        sent.append(read(*arguments, **options))
+        return sent[-1]
+
+    chat.process.read_nonblocking = listen
+    chat.type("/save answer.txt" + ENTER)
+    chat.wait_for("Written: answer.txt")
+    chat.type("/copy" + ENTER)
+    chat.wait_for("The answer was copied.", "wl-clipboard")
+    answer = Path("answer.txt").read_text(encoding="utf-8")
+    sequence = "".join(sent).partition("\x1b]52;c;")[2].partition("\a")[0]
+    assert base64.b64decode(sequence).decode() == answer.strip("\n") + "\n"
+    chat.type("/paste" + ENTER)
+    chat.wait_for("The clipboard cannot be read from here.", "Ctrl-Shift-V")
+    assert chat.leave() == 0
+
+
+def test_another_model_answers_and_can_be_interrupted(chat: Terminal, tiny: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes(tiny.read_bytes())
+    chat.type("one" + ENTER)
+    chat.wait_for("tiny.gguf · CPU")
+    (old,) = psutil.Process(chat.process.pid).children()
+    chat.type("/model none.gguf" + ENTER)
+    chat.wait_for("There is no file none.gguf")
+    assert old.is_running()
+    chat.type("/model other.gguf" + ENTER)
+    chat.wait_for("From here on other.gguf answers.", "other.gguf · context")
+    assert not old.is_running()
+    chat.type("/set max_tokens 8000" + ENTER)
+    chat.wait_for("max_tokens = 8000")
+    chat.type("count" + ENTER)
+    chat.wait_for_answer("> count")
+    chat.type(CTRL_C)
+    chat.wait_for("other.gguf · CPU", "tokens/s")
+    (new,) = psutil.Process(chat.process.pid).children()
+    chat.type("/logs" + ENTER)
+    chat.wait_for("  one")
+    assert chat.leave() == 0
+    assert not new.is_running()
+
+
+def test_files_given_at_the_start_go_with_the_first_message(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_bytes("会议记录".encode("gb18030"))
+    terminal = start("-m", str(tiny), "-o", "max_tokens=5", "-f", "notes.txt")
+    terminal.wait_for("notes.txt was read as GB18030.", "notes.txt goes with the next message (4 characters).")
+    terminal.type("Summarise" + ENTER)
+    terminal.wait_for("tokens/s")
+    terminal.type("/resume" + ENTER)
+    terminal.wait_for("/resume wants something more.", "Write: /resume ID")
+    terminal.type("/edit" + ENTER)
+    terminal.wait_for("> 会议记录\n\n  Summarise")
+    terminal.type(CTRL_C)
+    assert terminal.leave() == 0
+
+
+@pytest.mark.parametrize(("path", "words"), [("none.txt", "No such file"), ("-", "qwen ask -i")])
+def test_a_file_that_cannot_be_had_ends_it_before_the_talk(tiny: Path, path: str, words: str) -> None:
+    terminal = Terminal(*COMMAND, "chat", "-m", str(tiny), "-f", path)
+    terminal.wait_for(words)
+    assert terminal.ended() == (2 if path == "-" else 1)

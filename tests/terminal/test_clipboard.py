@@ -1,0 +1,120 @@
+"""The clipboard: pyperclip with a stand-in for xclip, and the terminal where there is none."""
+
+import base64
+import io
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from qwen_tui.errors import ClipboardError
+from qwen_tui.terminal.clipboard import SystemClipboard
+
+if sys.platform != "linux":
+    pytest.skip("stands in for xclip", allow_module_level=True)
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def xclip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program of that name that keeps its text in the file which is returned."""
+    board, program = tmp_path / "board", tmp_path / "bin" / "xclip"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nfor word; do [ "$word" = -o ] && exec cat {board}; done\nexec cat > {board}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    return board
+
+
+@pytest.fixture
+def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A computer without a display."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_TTY", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def test_what_is_copied_can_be_pasted(xclip: Path) -> None:
+    screen = Screen()
+    clipboard = SystemClipboard(screen)
+    assert clipboard.copy("你好\n") == ""
+    assert xclip.read_text(encoding="utf-8") == "你好\n"
+    assert clipboard.paste() == "你好\n"
+    assert screen.getvalue() == "", "nothing goes to the terminal where there is a clipboard"
+
+
+def test_without_a_clipboard_the_terminal_is_asked(nothing: None) -> None:
+    screen = Screen()
+    remark = SystemClipboard(screen).copy("你好")
+    assert screen.getvalue() == f"\x1b]52;c;{base64.b64encode('你好'.encode()).decode()}\a"
+    assert "xclip" in remark
+    assert "wl-clipboard" in remark
+
+
+def test_over_ssh_the_clipboard_is_the_terminals(xclip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_TTY", "/dev/pts/3")
+    assert SystemClipboard(Screen()).copy("x") == "", "with a display of its own it is not"
+    monkeypatch.delenv("DISPLAY")
+    screen = Screen()
+    SystemClipboard(screen).copy("y")
+    assert "]52;" in screen.getvalue()
+    assert xclip.read_text() == "x"
+
+
+def test_a_program_that_fails_without_a_word_is_found_out(xclip: Path) -> None:
+    # As xclip does when it cannot reach the display.
+    (xclip.parent / "bin" / "xclip").write_text("#!/bin/sh\nexit 1\n")
+    screen = Screen()
+    assert "xclip" in SystemClipboard(screen).copy("x")
+    assert "]52;" in screen.getvalue()
+
+
+def test_what_cannot_be_done_says_what_to_install(nothing: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ClipboardError) as refused:
+        SystemClipboard(Screen()).paste()
+    assert "Ctrl-Shift-V" in refused.value.remedy
+    assert "xclip" in refused.value.remedy
+    with pytest.raises(ClipboardError, match="too long"):
+        SystemClipboard(Screen()).copy("x" * 60_000)
+    with pytest.raises(ClipboardError) as refused:
+        SystemClipboard(io.StringIO()).copy("x")
+    assert "wl-clipboard" in refused.value.remedy
+    monkeypatch.setenv("TERM", "dumb")
+    with pytest.raises(ClipboardError):
+        SystemClipboard(Screen()).copy("x")
+
+
+def test_bytes_that_are_no_text_are_told(xclip: Path) -> None:
+    xclip.write_bytes(b"\xff\xfe\xfd")
+    with pytest.raises(ClipboardError, match="could not be used"):
+        SystemClipboard(Screen()).paste()
+
+
+def test_ctrl_c_does_not_take_the_text_out_of_the_clipboard(xclip: Path, tmp_path: Path) -> None:
+    # xclip stays behind to hand the text out; Ctrl-C reaches it as it reaches everything in the terminal.
+    behind = tmp_path / "behind"
+    (tmp_path / "bin" / "xclip").write_text(
+        f"#!{sys.executable}\nimport os, pathlib, sys, time\n"
+        "if '-o' in sys.argv: sys.exit(print('x', end=''))\n"
+        "if pid := os.fork():\n"
+        f"    pathlib.Path({str(behind)!r}).write_text(str(pid))\n"
+        "else:\n    time.sleep(30)\n"
+    )
+    before = signal.getsignal(signal.SIGINT)
+    SystemClipboard(Screen()).copy("x")
+    assert signal.getsignal(signal.SIGINT) is before
+    left = psutil.Process(int(behind.read_text()))
+    left.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert left.status() == psutil.STATUS_SLEEPING
+    left.kill()

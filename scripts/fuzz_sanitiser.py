@@ -14,6 +14,7 @@ import contextlib
 import io
 import os
 import random
+import re
 import sys
 import tempfile
 import time
@@ -24,6 +25,10 @@ from types import SimpleNamespace
 from unittest import mock
 
 from measuring import markdown_table
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output.vt100 import Vt100_Output
 
 from qwen_tui.chat import commands
 from qwen_tui.chat.conversation import Conversation
@@ -38,6 +43,7 @@ from qwen_tui.errors import QwenError
 from qwen_tui.history.store import Record, Summary
 from qwen_tui.messages import Finished, Message, Text, Timings, Usage
 from qwen_tui.models.locate import locate
+from qwen_tui.terminal import line_reader
 from qwen_tui.terminal.sanitise import clean
 
 Front = Callable[[str], object]
@@ -52,6 +58,7 @@ ORDINARY = (
     "text", "你好，", "\n", "\t", " ", "“”", "e\u0301", "🧑\u200d🚀", "❤\ufe0f", "می\u200cخواهم", "#", "`", "**", "{",
     "\\",
 )  # fmt: skip
+OWN = re.compile(r"\x1b\[[0-9;]*[mKJHABCD]|\x1b\[\?(?:7|12|25|1|2004)[hl]|\x1b\[6n|\r|\x08")
 KEPT_FORMATS = {"\u200c", "\u200d"}
 KEPT_SELECTORS = {"\ufe0e", "\ufe0f"}
 
@@ -113,7 +120,24 @@ class Screen:
             "/model": lambda text: self._command("/model " + text),
             "/set": lambda text: self._command("/set temperature " + text),
             "the log of llama.cpp": wiring._to_stderr,
+            "the draft and the toolbar": self._draft,
         }
+
+    def _draft(self, text: str) -> None:
+        output = Vt100_Output(self._stream, lambda: Size(24, 80), term="xterm", enable_cpr=False)
+        with (
+            create_pipe_input() as keys,
+            create_app_session(input=keys, output=output),
+            mock.patch.object(line_reader, "create_input", lambda **_options: keys),
+        ):
+            reader = line_reader.PromptLineReader(lambda: text, [], [])
+            keys.send_text("\r")
+            reader.read(whole(text))
+        # What the line editor itself draws with.
+        drawn = OWN.sub("", self._stream.getvalue())
+        self._stream.seek(0)
+        self._stream.truncate()
+        self._stream.write(drawn)
 
     # The history, as far as the fronts want one: everything in it is hostile.
 
@@ -217,7 +241,8 @@ def hostile(rng: random.Random) -> str:
 
 
 # Formats that are seen: signs around Arabic, Syriac and Kaithi numbers, and what joins hieroglyphs and shorthand.
-VISIBLE = ("SIGN", "MARK", "ABOVE", "AYAH", "OVERLAP", "STEP", "JOINER", "SEGMENT")
+VISIBLE = ("SIGN", "MARK", "ABOVE", "AYAH", "OVERLAP", "STEP")
+HIEROGLYPHS = range(0x13430, 0x13440)
 
 
 def forbidden(shown: str) -> Iterator[str]:
@@ -226,6 +251,7 @@ def forbidden(shown: str) -> Iterator[str]:
         code, category = ord(char), unicodedata.category(char)
         steers = category == "Cc" and char not in "\n\t"
         hides = category == "Cf" and char not in KEPT_FORMATS and not unicodedata.name(char, "").endswith(VISIBLE)
+        hides = hides and code not in HIEROGLYPHS
         selects = 0xFE00 <= code <= 0xFE0F and char not in KEPT_SELECTORS
         if steers or hides or selects or category in ("Cs", "Zl", "Zp") or 0xE0000 <= code < 0xE1000:
             yield char
@@ -245,7 +271,9 @@ def main() -> None:
         screen = Screen(Path(folder))
         tables: list[tuple[str, Callable[[str], str], int]] = [("clean", clean, arguments.strings)]
         for name, front in screen.fronts().items():
-            tables.append((name, lambda text, front=front: screen.shown(front, text), arguments.each))  # type: ignore[misc]
+            # The line editor is drawn 50 times a second at most.
+            count = arguments.each // 10 if front == screen._draft else arguments.each
+            tables.append((name, lambda text, front=front: screen.shown(front, text), count))  # type: ignore[misc]
         with (
             mock.patch.object(logs, "_history", lambda: screen),
             mock.patch.object(wiring, "template_folders", lambda *_language: [Path(folder)]),

@@ -18,6 +18,7 @@ from qwen_tui.messages import as_text
 from qwen_tui.terminal.completion import Completion, candidates, path_start
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.typeahead import Answering
+from qwen_tui.terminal.visible import Visible
 
 _STYLE = Style.from_dict(
     {"prompt": "bold", "bottom-toolbar": "noreverse fg:ansibrightblack", "continuation": "fg:ansibrightblack"}
@@ -53,6 +54,7 @@ class PromptLineReader:
             reserve_space_for_menu=6,
             enable_open_in_editor=True,
             enable_suspend=True,
+            input_processors=[Visible()],
             style=_STYLE,
             input=self._input,
         )

@@ -28,7 +28,8 @@ _REPLACED = {0x2028: " ", 0x2029: " ", **dict.fromkeys(range(0xD800, 0xE000), "\
 _DROPPED = {code: None for code in (*range(0x20), *range(0x7F, 0xA0), *_HIDDEN) if chr(code) not in _ALLOWED_CONTROLS}
 _CONTROLS = {code: None for code in _DROPPED if code not in _HIDDEN}
 _CLEANED = {**_DROPPED, **_REPLACED}
-_REVEALED = {**_CLEANED, **dict.fromkeys(_HIDDEN, "\ufffd")}
+_MARKED = {**_REPLACED, **dict.fromkeys(_HIDDEN, "\ufffd")}
+_REVEALED = {**_CLEANED, **_MARKED}
 
 
 def clean(text: str) -> str:
@@ -47,3 +48,8 @@ def without_controls(text: str) -> str:
 def reveal(text: str) -> str:
     """Return `text` as `clean` does, with a visible mark for each character that reorders or hides: for code."""
     return text.translate(_REVEALED)
+
+
+def mark(text: str) -> str:
+    """Return `text` with a visible mark for what reorders or hides, and controls as they are: as long as before."""
+    return text.translate(_MARKED)

@@ -17,6 +17,7 @@ from qwen_tui.i18n import gettext as _
 PREFIX = "QWEN_TUI_"
 # The two names that people are told about; every other setting follows the rule QWEN_TUI_<NAME>.
 ENVIRONMENT_NAMES = {"language": "LANG"}
+THEMES = ("auto", "dark", "light")
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,6 +37,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     seed: int | None = None
     max_tokens: int | None = None
     history: bool = True
+    theme: str = "auto"
+    ambiguous_width: int = 1
 
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Config)}
@@ -143,6 +146,7 @@ def _problem(name: str, value: Any) -> str:
         "presence_penalty": (-2, 2),
         "seed": (0, 2**32 - 2),
         "max_tokens": (1, 1_048_576),
+        "ambiguous_width": (1, 2),
     }
     if name in lowest_highest:
         lowest, highest = lowest_highest[name]
@@ -150,6 +154,8 @@ def _problem(name: str, value: Any) -> str:
             return _("it lies between {lowest} and {highest}").format(lowest=lowest, highest=highest)
     if name == "language" and value not in LANGUAGES:
         return _("it is one of {choices}").format(choices=", ".join(LANGUAGES))
+    if name == "theme" and value not in THEMES:
+        return _("it is one of {choices}").format(choices=", ".join(THEMES))
     if name == "gpu_layers" and value not in ("auto", "all") and not value.isdecimal():
         return _("it is auto, all, or a number")
     return ""

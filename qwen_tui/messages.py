@@ -4,6 +4,7 @@ The engine yields events, `chat` passes each to an `Output`, and nobody else nee
 """
 
 import os
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
@@ -76,6 +77,31 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
 
 
 Event = Loading | Prefill | Text | Finished
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """A place in a draft to fill in: what `shown` is stands at `start`, and `hint` says what is wanted.
+
+    Without a default it has to be filled before the draft is sent.
+    """
+
+    start: int
+    name: str
+    default: str | None = None
+    hint: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What stands in the text until it is filled: the default, or the name in braces."""
+        return f"{{{{{self.name}}}}}" if self.default is None else self.default
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """What a line starts with: a text, the slots in it in order, and whom to tell when the person clears it."""
+
+    text: str
+    slots: tuple[Slot, ...] = ()
+    on_clear: Callable[[], None] | None = None
 
 
 def as_text(typed: str) -> str:

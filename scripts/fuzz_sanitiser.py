@@ -44,6 +44,7 @@ from qwen_tui.history.store import Record, Summary
 from qwen_tui.messages import Finished, Message, Text, Timings, Usage
 from qwen_tui.models.locate import locate
 from qwen_tui.terminal import line_reader
+from qwen_tui.terminal.output import HeldOutput
 from qwen_tui.terminal.sanitise import clean
 
 Front = Callable[[str], object]
@@ -58,7 +59,7 @@ ORDINARY = (
     "text", "你好，", "\n", "\t", " ", "“”", "e\u0301", "🧑\u200d🚀", "❤\ufe0f", "می\u200cخواهم", "#", "`", "**", "{",
     "\\",
 )  # fmt: skip
-OWN = re.compile(r"\x1b\[[0-9;]*[mKJHABCD]|\x1b\[\?(?:7|12|25|1|2004)[hl]|\x1b\[6n|\r|\x08")
+OWN = re.compile(r"\x1b\[[0-9;]*[mKJHABCD]|\x1b\[\?(?:7|12|25|1|2004|2026)[hl]|\x1b\[6n|\r|\x08")
 KEPT_FORMATS = {"\u200c", "\u200d"}
 KEPT_SELECTORS = {"\ufe0e", "\ufe0f"}
 
@@ -99,10 +100,11 @@ class Screen:
             "logs search: lines": lambda _text: logs.search(["x"]),
             "logs show": lambda _text: logs.show("x"),
             "logs export to stdout": lambda _text: logs.export_("x"),
-            "notes, file names": lambda text: wiring.output().note(text),
-            "an answer, streamed": self._stream_answer,
+            "notes, file names": lambda text: wiring.output(Config()).note(text),
+            "an answer, painted": self._paint_answer,
+            "an answer, --raw": lambda text: stream_answer(wiring.output(Config(), raw=True), text),
             "ask --json": lambda text: delivery.print_json(answer(text), whole(text), None),
-            "ask -x": lambda text: delivery.print_code(answer(f"```\n{text}\n```"), wiring.output().note),
+            "ask -x": lambda text: delivery.print_code(answer(f"```\n{text}\n```"), print),
             "errors": lambda text: tell(QwenError(text, text)),
             "no such model": self._locate,
             "templates list: descriptions": self._list_templates,
@@ -130,10 +132,13 @@ class Screen:
             create_app_session(input=keys, output=output),
             mock.patch.object(line_reader, "create_input", lambda **_options: keys),
         ):
-            reader = line_reader.PromptLineReader(lambda: text, [], [])
+            reader = line_reader.PromptLineReader(lambda: text, [], {})
             keys.send_text("\r")
             reader.read(whole(text))
-        # What the line editor itself draws with.
+        self._without_own()
+
+    def _without_own(self) -> None:
+        """Take away what the painter and the line editor themselves draw with."""
         drawn = OWN.sub("", self._stream.getvalue())
         self._stream.seek(0)
         self._stream.truncate()
@@ -154,7 +159,7 @@ class Screen:
         return None
 
     def _make_session(self) -> Session:
-        output = SimpleNamespace(note=lambda text: wiring.output().note(text))
+        output = SimpleNamespace(note=lambda text: wiring.output(Config()).note(text))
         keeper = Keeper(self, "m", output.note)  # type: ignore[arg-type]
         clipboard = SimpleNamespace(paste=lambda: self._text, copy=lambda _text: self._text)
         return Session(
@@ -179,11 +184,9 @@ class Screen:
         with said():
             commands.run(session, whole(line))
 
-    def _stream_answer(self, text: str) -> None:
-        output = wiring.output()
-        for event in (Text(text[: len(text) // 2]), Text(text[len(text) // 2 :]), Finished(Usage(), Timings(), "stop")):
-            output.show(event)
-        output.close()
+    def _paint_answer(self, text: str) -> None:
+        stream_answer(wiring.output(Config()), whole(text))
+        self._without_own()
 
     def _locate(self, text: str) -> None:
         with said():
@@ -216,6 +219,13 @@ def said() -> Generator[None]:
 def answer(text: str) -> Answer:
     """Return an answer that says `text`."""
     return Answer(whole(text), "stop", Usage(), Timings())
+
+
+def stream_answer(output: HeldOutput, text: str) -> None:
+    """Show `text` as an answer in two pieces."""
+    for event in (Text(text[: len(text) // 2]), Text(text[len(text) // 2 :]), Finished(Usage(), Timings(), "stop")):
+        output.show(event)
+    output.close()
 
 
 def whole(text: str) -> str:

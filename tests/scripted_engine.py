@@ -50,6 +50,9 @@ class ScriptedEngine:
     def cancel(self) -> None:
         self.cancelled = True
 
+    def loading(self) -> None:
+        return None
+
     def pause(self) -> None:
         return None
 

@@ -8,8 +8,9 @@ from typing import Literal
 import msgspec
 
 from qwen_tui import config
-from qwen_tui.chat import listing, transfer
+from qwen_tui.chat import listing, templates, transfer
 from qwen_tui.chat.conversation import Conversation, ask_about
+from qwen_tui.chat.drafting import begins_with_input, draft
 from qwen_tui.chat.keeping import resume
 from qwen_tui.chat.material import labelled
 from qwen_tui.chat.session import Session
@@ -17,7 +18,7 @@ from qwen_tui.errors import ConfigError, HistoryError, UsageError
 from qwen_tui.history.store import History, title_of
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.messages import Message
+from qwen_tui.messages import Draft, Message
 from qwen_tui.models.locate import DEMO
 
 
@@ -34,9 +35,9 @@ class Command:
 
     names: tuple[str, ...]
     description: str
-    run: Callable[[Session, str], str | None]
+    run: Callable[[Session, str], str | Draft | None]
     usage: str = ""
-    takes: Literal["nothing", "text", "path", "option"] = "nothing"
+    takes: Literal["nothing", "text", "path", "option", "template", "conversation"] = "nothing"
 
 
 def commands() -> list[Command]:
@@ -48,6 +49,13 @@ def commands() -> list[Command]:
         Command(("/undo",), _("take back the last turn"), _undo),
         Command(("/retry",), _("answer the last message again"), _retry),
         Command(("/edit",), _("change the last message and send it again"), _edit),
+        Command(
+            ("/template",),
+            _("insert a prompt template, to fill and send; alone, list them"),
+            _template,
+            _("[NAME [TEXT]]"),
+            "template",
+        ),
         Command(("/file",), _("attach a text file to the next message"), transfer.attach_file, _("PATH"), "path"),
         Command(("/paste",), _("attach the clipboard's text to the next message"), transfer.attach_clipboard),
         Command(("/copy",), _("copy the last answer, or its code"), transfer.copy, "[code]", "text"),
@@ -60,7 +68,7 @@ def commands() -> list[Command]:
             "path",
         ),
         Command(("/logs",), _("list conversations, or find some by words"), _logs, _("[WORDS]"), "text"),
-        Command(("/resume",), _("go on with a conversation"), _resume, _("ID"), "text"),
+        Command(("/resume",), _("go on with a conversation"), _resume, _("ID"), "conversation"),
         Command(("/fork",), _("go on in a branch; the conversation stays as it is"), _fork),
         Command(("/system",), _("say who the model is; alone, nobody in particular"), _system, _("[TEXT]"), "text"),
         Command(("/set",), _("set how to answer, for example: /set temperature 0"), _set, _("NAME VALUE"), "option"),
@@ -75,7 +83,7 @@ SAMPLING = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "seed"
 SETTABLE = (*SAMPLING, "max_tokens")
 
 
-def run(session: Session, line: str) -> str | None:
+def run(session: Session, line: str) -> str | Draft | None:
     """Carry out a line that begins with a slash; raises `UsageError` for a command that is none, and `Leave`."""
     name, _space, argument = line.strip().partition(" ")
     table = {name: command for command in commands() for name in command.names}
@@ -109,7 +117,8 @@ def _bye(_session: Session, _argument: str) -> None:
 
 
 def _clear(session: Session, _argument: str) -> None:
-    session.turn_to(Conversation(session.conversation.system))
+    before = session.conversation
+    session.turn_to(Conversation(None if before.from_template else before.system))
     session.attached.clear()
     session.say(_("A new conversation."))
 
@@ -125,6 +134,21 @@ def _retry(session: Session, _argument: str) -> None:
 
 def _edit(session: Session, _argument: str) -> str:
     return session.take_back()
+
+
+def _template(session: Session, argument: str) -> Draft | None:
+    name, text = (*argument.split(maxsplit=1), "", "")[:2]
+    if not name:
+        session.say(listing.table(templates.described(session.template_folders)))
+        return None
+    template = templates.find(name, session.template_folders)
+    if not text.strip() and session.attached and template.names_input and not begins_with_input(template):
+        # In the middle of a body the text has to stand in the line: it could not be told where to go later.
+        text = ask_about(labelled(session.attached), "")
+        session.attached.clear()
+    filled = draft(template, {}, text, text_precedes=bool(session.attached))
+    session.template = template
+    return filled
 
 
 def _logs(session: Session, argument: str) -> None:
@@ -149,7 +173,7 @@ def _fork(session: Session, _argument: str) -> None:
 
 
 def _system(session: Session, argument: str) -> None:
-    session.conversation.system = argument or None
+    session.conversation.system, session.conversation.from_template = argument or None, False
     session.say(_("It applies from the next message on."))
 
 

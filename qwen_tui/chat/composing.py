@@ -36,10 +36,15 @@ def compose(
     if prompt.strip() and (name := template.only_missing(values)):
         # qwen ask -t shell-command "find big files" can mean only one thing.
         values, prompt = {**values, name: prompt}, ""
-    message = template.fill(values, ask_about(material, prompt))
-    if not template.system:
+    return with_system(conversation, template, template.fill(values, ask_about(material, prompt)))
+
+
+def with_system(conversation: Conversation, template: Template, message: str) -> str:
+    """Return the message that a filled template makes, and give a new conversation its system prompt; see `compose`."""
+    if not template.system or template.system == conversation.system:
         return message
     if conversation.turns or conversation.system:
         return f"{template.system}\n\n{message}"
     conversation.system = template.system
+    conversation.from_template = True
     return message

@@ -6,6 +6,7 @@ from typing import Protocol
 from qwen_tui.chat import commands
 from qwen_tui.chat.session import Session
 from qwen_tui.errors import OutputError, QwenError
+from qwen_tui.messages import Draft
 
 
 class AnsweringMode(Protocol):
@@ -21,7 +22,7 @@ class AnsweringMode(Protocol):
 class LineReader(Protocol):
     """Where the person types."""
 
-    def read(self, draft: str = "") -> str:
+    def read(self, draft: str | Draft = "") -> str:
         """Return what was typed, starting from `draft`; raises `EOFError` when the person leaves."""
 
     def answering(self) -> AnsweringMode:
@@ -36,23 +37,26 @@ class Repl:
         self._reader = reader
         self._show_error = show_error
 
-    def run(self, leaving: Callable[[], bool] = lambda: False) -> None:
-        """Go on until the person leaves, or `leaving` says so after an answer."""
-        draft = ""
+    def run(self, leaving: Callable[[], bool] = lambda: False, first: Draft | None = None) -> None:
+        """Go on until the person leaves, or `leaving` says so after an answer. `first` is what the line begins with."""
+        draft = self._draft(first, "")
         while not leaving():
             try:
                 line = self._reader.read(draft)
+                if not line.strip():
+                    self._session.drop_template()
                 draft = self._take(line) if line.strip() else ""
             except (EOFError, commands.Leave):
                 return
 
-    def _take(self, line: str) -> str:
+    def _take(self, line: str) -> str | Draft:
         """Carry out or answer `line`; return what the next line should start with."""
         self._session.unsent = ""
-        draft: str | None = None
+        draft: str | Draft | None = None
         with self._reader.answering() as mode:
             try:
-                if line.startswith("/"):
+                # What a template began is a message, whatever was filled in first.
+                if line.startswith("/") and self._session.template is None:
                     draft = commands.run(self._session, line)
                 else:
                     self._session.answer(line)
@@ -61,4 +65,12 @@ class Repl:
                 raise
             except QwenError as error:
                 self._show_error(error)
-        return "\n".join(filter(None, (draft or self._session.unsent, mode.typed)))
+        return self._draft(draft, mode.typed)
+
+    def _draft(self, begun: str | Draft | None, typed: str) -> str | Draft:
+        """Return what the next line starts with: what is `begun` or else unsent, then what was typed meanwhile."""
+        text, slots = (begun.text, begun.slots) if isinstance(begun, Draft) else (begun or self._session.unsent, ())
+        text = "\n".join(filter(None, (text, typed)))
+        if self._session.template is None:
+            return text
+        return Draft(text, slots, self._session.drop_template)

@@ -1,12 +1,15 @@
 """What a REPL is about, all of which commands can change: an engine, a conversation, and how to answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
+from qwen_tui.chat.composing import with_system
 from qwen_tui.chat.conversation import Conversation, ask_about
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.material import Material, labelled
+from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
 from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import UsageError
@@ -28,7 +31,8 @@ class Clipboard(Protocol):
 class Session:
     """One sitting. `say` shows text that is no answer; `last` and `info` are of the last answer, None before it.
 
-    `open_engine` returns the engine of a model by its name, not yet started, or raises why it cannot.
+    `open_engine` returns the engine of a model by its name, not yet started, or raises why it cannot. `template` is the
+    one that the next message was begun with; it applies to that message alone.
     """
 
     engine: Engine
@@ -43,6 +47,8 @@ class Session:
     unsent: str = ""
     last: Answer | None = None
     info: EngineInfo | None = None
+    template_folders: Sequence[Path] = ()
+    template: Template | None = None
 
     def answer(self, question: str) -> None:
         """Answer `question` with what is attached; raises what `Turn.run` raises.
@@ -50,15 +56,27 @@ class Session:
         Until a word of an answer has come, the question is `unsent`: to be given back, not lost.
         """
         self.unsent = question
+        system, from_template = self.conversation.system, self.conversation.from_template
         turn = Turn(self.engine, self.output, self.options, self.keeper)
         try:
-            self.last = turn.run(self.conversation, ask_about(labelled(self.attached), question))
+            message = ask_about(labelled(self.attached), question)
+            if self.template is not None:
+                message = with_system(self.conversation, self.template, message)
+            self.last = turn.run(self.conversation, message)
             if turn.text:
                 self.info = self.engine.info()
         finally:
             if turn.text:
                 self.unsent = ""
                 self.attached.clear()
+                self.template = None
+            else:
+                # The template is still to be applied.
+                self.conversation.system, self.conversation.from_template = system, from_template
+
+    def drop_template(self) -> None:
+        """Forget the template: the person has cleared what it put into the line."""
+        self.template = None
 
     def use_model(self, name: str) -> None:
         """Go on with another model; raises what `open_engine` raises, and everything stays as it was."""

@@ -64,7 +64,13 @@ class Template:
         # Material first: a second use with the same material computes only what differs.
         return f"{text.strip()}\n\n{filled}"
 
-    def _complete(self, values: Mapping[str, str]) -> dict[str, str]:
+    def parts(self) -> list[tuple[str, str]]:
+        """Return the body in pieces: texts, each with the name of the variable behind it, empty after the last."""
+        pieces = _SLOT.split(self.body)
+        return list(zip(pieces[::2], [*pieces[1::2], ""], strict=True))
+
+    def check(self, values: Mapping[str, str]) -> None:
+        """Raise `UsageError` for values that are unknown, or none of the choices."""
         known = {variable.name: variable for variable in self.variables}
         for name, value in values.items():
             if name not in known:
@@ -77,6 +83,9 @@ class Template:
                     _("“{value}” is no choice for {name}.").format(value=value, name=name),
                     _("Choose one of: {names}.").format(names=", ".join(known[name].choices)),
                 )
+
+    def _complete(self, values: Mapping[str, str]) -> dict[str, str]:
+        self.check(values)
         complete = {variable.name: values.get(variable.name, variable.default) for variable in self.variables}
         missing = [name for name, value in complete.items() if value is None]
         if missing:
@@ -95,6 +104,17 @@ class Template:
 def names(folders: Sequence[Path]) -> list[str]:
     """Return the names of all templates in `folders`."""
     return sorted({file.stem for folder in folders if folder.is_dir() for file in folder.glob("*.md")})
+
+
+def described(folders: Sequence[Path]) -> list[tuple[str, str]]:
+    """Return the names of all templates in `folders` with what they do, or with what is wrong with them."""
+    found = []
+    for name in names(folders):
+        try:
+            found.append((name, find(name, folders).description))
+        except TemplateError as error:
+            found.append((name, "! " + error.message))
+    return found
 
 
 def find(name: str, folders: Sequence[Path]) -> Template:

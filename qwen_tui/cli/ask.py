@@ -29,7 +29,7 @@ def ask(
     model: options.Model = None,
     system: options.System = None,
     option: options.Option = None,
-    raw: Annotated[bool, typer.Option("-r", "--raw", help=_("Do not render Markdown on a terminal."))] = False,  # noqa: ARG001 - nothing is rendered yet
+    raw: Annotated[bool, typer.Option("-r", "--raw", help=_("Do not render Markdown on a terminal."))] = False,
     extract: Annotated[bool, typer.Option("-x", "--extract", help=_("Print only the first code block."))] = False,
     usage: Annotated[bool, typer.Option("-u", "--usage", help=_("Show tokens and speed on stderr."))] = False,
     as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object."))] = False,
@@ -62,7 +62,7 @@ def ask(
         values=parameters([as_text(text) for text in param or ()]),
     )
     _refuse_what_cannot_be(asked, interactive=interactive)
-    output = wiring.output(held=as_json or extract, quiet=quiet)
+    output = wiring.output(settings, held=as_json or extract, raw=raw, quiet=quiet)
     history = wiring.history(settings, output.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), output.note)
@@ -70,7 +70,7 @@ def ask(
         # The model loads while the material is read.
         engine.start()
         question = asked.question(conversation, output.note)
-        with Signals(lambda: engine).handled() as signals:
+        with Signals(lambda: engine, on_resumed=output.resumed).handled() as signals:
             answer = Turn(engine, output, answering, keeper).run(conversation, question)
         if as_json:
             delivery.print_json(answer, keeper.model, conversation.id if history else None)

@@ -2,32 +2,40 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from qwen_tui import __version__
-from qwen_tui.chat import commands, transfer
+from qwen_tui.chat import commands, templates, transfer
+from qwen_tui.chat.composing import parameters
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.drafting import draft
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.material import Material
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
+from qwen_tui.chat.templates import Template
 from qwen_tui.cli import options, sources, wiring
-from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.main import tell
 from qwen_tui.cli.signals import Signals
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine
-from qwen_tui.errors import OutputError, QwenError, UsageError
+from qwen_tui.errors import HistoryError, OutputError, QwenError, UsageError
+from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import as_text
+from qwen_tui.messages import Draft, as_text
 from qwen_tui.models.locate import DEMO
-from qwen_tui.terminal.completion import Completion
+from qwen_tui.terminal.completion import Completion, Offers
+
+T = TypeVar("T")
 
 
 def chat(
     model: options.Model = None,
     system: options.System = None,
     option: options.Option = None,
+    template: options.Template = None,
+    param: options.Parameter = None,
     file: options.File = None,
     continued: options.Continue = False,
     cid: options.Cid = None,
@@ -44,7 +52,9 @@ def chat(
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
     if sources.STDIN in (file or ()):
         raise UsageError(_("A conversation cannot read its material from stdin."), _("For that there is: qwen ask -i"))
-    notes = wiring.output(notes=sys.stdout)
+    chosen = templates.find(template, wiring.template_folders()) if template else None
+    first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
+    notes = wiring.output(settings, held=True, notes=sys.stdout)
     history = wiring.history(settings, notes.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), notes.note)
@@ -53,7 +63,7 @@ def chat(
         # The model loads while the first message is typed.
         engine.start()
         attached = sources.gather(file or (), notes.note, piped=False)
-        return converse(engine, settings, conversation, keeper, attached)
+        return converse(engine, settings, conversation, keeper, attached, template=chosen, first=first)
     finally:
         engine.close()
 
@@ -65,15 +75,18 @@ def converse(
     keeper: Keeper,
     attached: Sequence[Material] = (),
     *,
+    template: Template | None = None,
+    first: Draft | None = None,
     always_tty: bool = False,
 ) -> int:
-    """Run the REPL on an engine and a conversation, and return the exit code; `attached` goes with the first message.
+    """Run the REPL on an engine and a conversation, and return the exit code.
 
-    At the end it closes the engine that is in use then, which may be another.
+    `attached` goes with the first message; `first` is what the first line begins with, and `template` what that was
+    made from. At the end it closes the engine that is in use then, which may be another.
     """
     from qwen_tui.terminal.line_reader import PromptLineReader
 
-    output = wiring.output(notes=sys.stdout)
+    output = wiring.output(settings, notes=sys.stdout)
 
     def show_error(error: QwenError) -> None:
         output.close()
@@ -88,17 +101,24 @@ def converse(
         say=output.note,
         open_engine=wiring.opener(settings),
         clipboard=wiring.clipboard(),
+        template_folders=wiring.template_folders(),
+        template=template,
     )
     completions = [Completion(name, c.description, c.takes) for c in commands.commands() for name in c.names]
     reader = PromptLineReader(
-        lambda: _toolbar(session, settings), completions, commands.SETTABLE, always_tty=always_tty
+        lambda: _toolbar(session, settings),
+        completions,
+        _offers(session),
+        questions=lambda: _quietly(session, History.questions),
+        is_loading=lambda: session.engine.loading() is not None,
+        always_tty=always_tty,
     )
-    print_text(_banner(settings) + "\n")
+    output.note(_banner(settings))
     for material in attached:
         transfer.attach(session, material)
-    with Signals(lambda: session.engine, on_ending=reader.leave).handled() as signals:
+    with Signals(lambda: session.engine, on_resumed=output.resumed, on_ending=reader.leave).handled() as signals:
         try:
-            Repl(session, reader, show_error).run(leaving=lambda: signals.ending is not None)
+            Repl(session, reader, show_error).run(lambda: signals.ending is not None, first)
         except OutputError:
             # A terminal that was closed under the answer cannot be written to: that is the ending already known.
             if signals.ending is None:
@@ -108,9 +128,29 @@ def converse(
     return 0 if signals.ending is None else signals.exit_code
 
 
+def _offers(session: Session) -> Offers:
+    """Return what Tab offers behind commands."""
+    return {
+        "option": lambda: [(name, "") for name in commands.SETTABLE],
+        "template": lambda: templates.described(session.template_folders),
+        "conversation": lambda: [(s.id, s.title) for s in _quietly(session, lambda history: history.recent(100))],
+    }
+
+
+def _quietly(session: Session, look: Callable[[History], list[T]]) -> list[T]:
+    """Return what is found in the history; nothing where there is none, or it fails: that is told at the next turn."""
+    try:
+        return look(session.keeper.history) if session.keeper.history else []
+    except HistoryError:
+        return []
+
+
 def _toolbar(session: Session, settings: Config) -> str:
     """What the line below the input shows; nothing in it may wait for the engine."""
     model = _short(session.keeper.model)
+    loading = session.engine.loading()
+    if loading is not None:
+        return f"{model} · " + _("loading {percent}%").format(percent=int(loading * 100))
     if session.info is None or session.last is None:
         return f"{model} · " + _("context {size}").format(size=settings.ctx_size)
     usage, speed = session.last.usage, session.last.timings.decode_tps

@@ -16,9 +16,19 @@ _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(si
 class Signals:
     """What was signalled while `handled` was in force. The handlers never raise into a stream: they cancel it."""
 
-    def __init__(self, engine: Callable[[], Engine], on_ending: Callable[[], None] = lambda: None) -> None:
-        """`engine` returns the one in use by then; `on_ending` is called when the program is told to end."""
+    def __init__(
+        self,
+        engine: Callable[[], Engine],
+        *,
+        on_resumed: Callable[[], None],
+        on_ending: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`engine` returns the one in use by then.
+
+        `on_resumed` is called when the program goes on after a stop, `on_ending` when it is told to end.
+        """
         self._engine = engine
+        self._on_resumed = on_resumed
         self._on_ending = on_ending
         self.interrupted = False
         self.ending: int | None = None
@@ -62,4 +72,5 @@ class Signals:
         os.kill(os.getpid(), number)
         # Here the program has been continued.
         signal.signal(number, self._suspend)
+        self._on_resumed()
         self._engine().resume()

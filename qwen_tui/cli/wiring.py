@@ -99,15 +99,31 @@ def has_terminal() -> bool:
     return True
 
 
-def output(*, held: bool = False, quiet: bool = False, notes: TextIO | None = None) -> HeldOutput:
+def output(
+    settings: Config, *, held: bool = False, raw: bool = False, quiet: bool = False, notes: TextIO | None = None
+) -> HeldOutput:
     """Return where events go: to stdout as they come, or nowhere if the answer is `held` for the end.
 
-    Progress and notes go to stderr (notes elsewhere if `notes` says so), with `quiet` nowhere.
+    On a terminal the answer is painted, unless it is wanted `raw`. Progress and notes go to stderr (notes elsewhere if
+    `notes` says so), with `quiet` nowhere.
     """
     # A dumb terminal cannot erase a line of progress.
     status = StatusLine(sys.stderr, enabled=sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb")
     remarks = None if quiet else notes or sys.stderr
-    return HeldOutput(remarks, status) if held else StreamingOutput(sys.stdout, remarks, status)
+    if held:
+        return HeldOutput(remarks, status)
+    if raw or not sys.stdout.isatty():
+        return StreamingOutput(sys.stdout, remarks, status)
+    # Only now: a pipe need not wait for what a terminal takes.
+    from qwen_tui.terminal.painted_output import PaintedOutput, can_paint
+    from qwen_tui.terminal.theme import theme
+    from qwen_tui.terminal.width import Ruler
+
+    if not can_paint(sys.stdout):
+        return StreamingOutput(sys.stdout, remarks, status)
+    return PaintedOutput(
+        sys.stdout, remarks, status, theme=theme(settings.theme), ruler=Ruler(settings.ambiguous_width)
+    )
 
 
 def clipboard() -> SystemClipboard:

@@ -55,6 +55,13 @@ class LocalEngine:
         self._asked = time.perf_counter()
         return (yield from self._load())
 
+    def loading(self) -> float | None:
+        """Return how much of the model is loaded, from 0 to 1, without waiting; None where nothing is being loaded."""
+        worker = self._worker
+        if worker is None or worker.loaded >= 1 or not worker.is_alive():
+            return None
+        return worker.loaded
+
     def info(self) -> EngineInfo:
         """Describe what is loaded; waits for the loading."""
         return self._wait_loaded().info

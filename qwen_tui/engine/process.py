@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 
 from qwen_tui.engine import wire
+from qwen_tui.messages import Loading
 
 # What is kept of the worker's own output for error messages, in lines.
 _KEPT_LINES = 200
@@ -36,6 +37,8 @@ class WorkerProcess:
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         self._log = log
+        # How much of the model is loaded, from 0 to 1, for who would not wait for the replies.
+        self.loaded = 0.0
         self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._replies: queue.SimpleQueue[wire.Reply | None] = queue.SimpleQueue()
         self._readers = [
@@ -118,6 +121,8 @@ class WorkerProcess:
         assert self._process.stdout is not None
         try:
             while (reply := wire.read_reply(self._process.stdout)) is not None:
+                if isinstance(reply, Loading | wire.Loaded):
+                    self.loaded = reply.fraction if isinstance(reply, Loading) else 1.0
                 self._replies.put(reply)
         finally:
             self._replies.put(None)

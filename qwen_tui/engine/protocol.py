@@ -86,6 +86,9 @@ class Engine(Protocol):
     def load(self) -> Generator[Loading, None, bool]:
         """Yield progress until the model is loaded; the value is False when `cancel` ended the wait."""
 
+    def loading(self) -> float | None:
+        """Return how much of the model is loaded, from 0 to 1, without waiting; None where nothing is being loaded."""
+
     def info(self) -> EngineInfo:
         """Describe what is loaded; waits for the loading."""
 

@@ -26,6 +26,8 @@ _TITLE_LENGTH = 60
 _LITTLE_PATIENCE = 0.2
 # A turn that begins after this message comes after whatever is last.
 LAST = -1
+# In characters: beyond it, a question is one about a document that it holds.
+_LONGEST_QUESTION = 20_000
 _PATH = """
     WITH RECURSIVE path(id, parent, role, content, depth) AS (
         SELECT id, parent, role, content, 0 FROM messages WHERE id = ?
@@ -215,6 +217,19 @@ class History:
                 if len(found) >= count:
                     break
         return list(found.values())[:count]
+
+    def questions(self, count: int = 1000) -> list[str]:
+        """Return what was asked last, newest first, each once; what is longer than anyone types is left out."""
+        found: dict[str, None] = {}
+        with self._guarded():
+            for row in self._rows(
+                "SELECT content FROM messages WHERE role = 'user' AND length(content) <= ? ORDER BY id DESC",
+                (_LONGEST_QUESTION,),
+            ):
+                found[row["content"]] = None
+                if len(found) >= count:
+                    break
+        return list(found)
 
     def _holders(self, message: int) -> list[sqlite3.Row]:
         """The conversations whose path runs through a message."""

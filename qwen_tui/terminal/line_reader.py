@@ -1,72 +1,92 @@
-"""The line people type into, with its keys."""
+"""The line people type into."""
 
+import asyncio
 import io
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app
+from prompt_toolkit import Application, PromptSession
 from prompt_toolkit.application.current import get_app_session
 from prompt_toolkit.completion import CompleteEvent, Completer, PathCompleter
 from prompt_toolkit.completion import Completion as Offer
 from prompt_toolkit.document import Document
-from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_input
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.styles import Style
 
-from qwen_tui.messages import as_text
-from qwen_tui.terminal.completion import Completion, candidates, path_start
+from qwen_tui.messages import Draft, as_text
+from qwen_tui.terminal.completion import Completion, Offers, candidates, path_start
+from qwen_tui.terminal.draft_line import DraftLine, SlotMarks
+from qwen_tui.terminal.keys import key_bindings
+from qwen_tui.terminal.recall import Recall
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.typeahead import Answering
 from qwen_tui.terminal.visible import Visible
 
+# No colour but what is readable on dark and on light.
 _STYLE = Style.from_dict(
-    {"prompt": "bold", "bottom-toolbar": "noreverse fg:ansibrightblack", "continuation": "fg:ansibrightblack"}
+    {
+        "prompt": "bold",
+        "bottom-toolbar": "noreverse fg:ansibrightblack",
+        "continuation": "fg:ansibrightblack",
+        "slot.wanted": "underline fg:ansimagenta",
+        "slot.default": "underline",
+        "slot.current": "reverse",
+    }
 )
+# How often the toolbar is drawn anew while the model loads, in seconds.
+_WHILE_LOADING = 0.25
 
 
 class PromptLineReader:
     """Reads messages of one or more lines from the terminal.
 
-    `toolbar` returns what the line below shows; `commands` and `options` are what Tab offers. `always_tty` reads the
-    terminal itself although stdin is a pipe.
+    `toolbar` returns what the line below shows, anew while `is_loading` says so. `commands` are what Tab offers, and
+    `offers` what it does behind those that take such a thing. `questions` returns those of earlier sittings, newest
+    first, when the first line is shown. `always_tty` reads the terminal itself although stdin is a pipe.
     """
 
     def __init__(
         self,
         toolbar: Callable[[], str],
         commands: Sequence[Completion],
-        options: Sequence[str],
+        offers: Offers,
         *,
+        questions: Callable[[], Iterable[str]] = lambda: (),
+        is_loading: Callable[[], bool] = lambda: False,
         always_tty: bool = False,
     ) -> None:
         self._left = False
+        self._is_loading = is_loading
         self._input = create_input(always_prefer_tty=always_tty)
+        recall = Recall(questions)
         self._session: PromptSession[str] = PromptSession(
             message=[("", "\n"), ("class:prompt", "> ")],
             prompt_continuation=[("class:continuation", "  ")],
             multiline=True,
-            history=InMemoryHistory(),
-            key_bindings=_key_bindings(),
-            bottom_toolbar=lambda: clean(toolbar()),
-            completer=_Completer(commands, options),
+            history=recall,
+            bottom_toolbar=lambda: clean(self._draft.hint or toolbar()),
+            completer=_Completer(commands, offers),
             complete_while_typing=False,
             reserve_space_for_menu=6,
-            enable_open_in_editor=True,
             enable_suspend=True,
-            input_processors=[Visible()],
+            search_ignore_case=True,
             style=_STYLE,
             input=self._input,
         )
+        self._draft = DraftLine(self._session.default_buffer, recall)
+        self._session.key_bindings = key_bindings(self._draft)
+        self._session.input_processors = [SlotMarks(self._draft), Visible()]
 
-    def read(self, draft: str = "") -> str:
+    def read(self, draft: str | Draft = "") -> str:
         """Return a message; raises `EOFError` on Ctrl-D in an empty line, or when the terminal is gone."""
         if self._left:
             raise EOFError
+        beginning = self._draft.begin(draft if isinstance(draft, Draft) else Draft(draft))
         try:
-            return as_text(self._session.prompt(default=draft, pre_run=self._leave_if_told))
+            return as_text(self._session.prompt(default=beginning, pre_run=self._prepare))
         except KeyboardInterrupt:
             # It came before the terminal was in raw mode, where Ctrl-C is a key.
+            self._draft.clear()
             return ""
         except (OSError, io.UnsupportedOperation):
             # The terminal went away: its window was closed.
@@ -85,15 +105,26 @@ class PromptLineReader:
         if self._left and app is not None and app.future is not None and not app.future.done():
             app.exit(exception=EOFError)
 
+    def _prepare(self) -> None:
+        self._leave_if_told()
+        app = get_app_session().app
+        if app is not None and self._is_loading():
+            app.create_background_task(self._refresh(app))
+
+    async def _refresh(self, app: Application[Any]) -> None:
+        while self._is_loading():
+            await asyncio.sleep(_WHILE_LOADING)
+            app.invalidate()
+
     def answering(self) -> Answering:
         """Return the mode in which an answer is written: nothing typed is echoed, and nothing is lost."""
         return Answering(self._input.fileno())
 
 
 class _Completer(Completer):
-    def __init__(self, commands: Sequence[Completion], options: Sequence[str]) -> None:
+    def __init__(self, commands: Sequence[Completion], offers: Offers) -> None:
         self._commands = commands
-        self._options = options
+        self._offers = offers
         self._paths = PathCompleter(expanduser=True)
 
     def get_completions(self, document: Document, event: CompleteEvent) -> Iterable[Offer]:
@@ -104,31 +135,5 @@ class _Completer(Completer):
             yield from self._paths.get_completions(Document(path, len(path)), event)
             return
         word = line.rpartition(" ")[2]
-        for text, description in candidates(line, self._commands, self._options):
-            yield Offer(text, start_position=-len(word), display_meta=description)
-
-
-def _key_bindings() -> KeyBindings:
-    bindings = KeyBindings()
-
-    @bindings.add("enter")
-    def _send(event: KeyPressEvent) -> None:
-        event.current_buffer.validate_and_handle()
-
-    @bindings.add("c-j")
-    @bindings.add("escape", "enter")
-    def _newline(event: KeyPressEvent) -> None:
-        event.current_buffer.insert_text("\n")
-
-    @bindings.add("c-c")
-    def _clear(event: KeyPressEvent) -> None:
-        event.current_buffer.reset()
-
-    @bindings.add("c-d")
-    def _leave(event: KeyPressEvent) -> None:
-        if event.current_buffer.text:
-            event.current_buffer.delete()
-        else:
-            get_app().exit(exception=EOFError)
-
-    return bindings
+        for text, description in candidates(line, self._commands, self._offers):
+            yield Offer(text, start_position=-len(word), display=clean(text), display_meta=clean(description))

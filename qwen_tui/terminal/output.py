@@ -46,6 +46,9 @@ class HeldOutput:
             with contextlib.suppress(OutputError):
                 write(self._notes, clean(sentence) + "\n")
 
+    def resumed(self) -> None:
+        """Know that the program was stopped and goes on, and that others may have written meanwhile."""
+
     def close(self) -> None:
         """Leave everything tidy, whatever happened."""
         self._status.clear()

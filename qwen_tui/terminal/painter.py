@@ -58,6 +58,7 @@ class Painter:
         self._shown: list[Line] = []
         self._columns = 0
         self._owed = False
+        self._lost = False
         self._due = 0.0
 
     def feed(self, piece: str) -> None:
@@ -76,9 +77,15 @@ class Painter:
         self._frame(list(map(self._encoder.line, rows)), [])
         self._text, self._owed = GrowingText(), False
 
+    def step_aside(self) -> None:
+        """Leave what is on the screen as it is, for something else to be written below; what is live is shown anew."""
+        if self._shown:
+            self._shown = []
+            self._write("\n")
+
     def forget(self) -> None:
-        """Leave what is on the screen alone: someone else has written below it. What can still change is shown anew."""
-        self._shown = []
+        """Take it that someone else has written below; callable from a signal handler."""
+        self._lost = True
 
     def _paint(self) -> None:
         columns, height = self._size()
@@ -109,6 +116,8 @@ class Painter:
 
     def _frame(self, final: list[Line], live: list[Line]) -> None:
         """Replace the live rows by `final` and `live` in one write."""
+        if self._lost:
+            self._lost, self._shown = False, []
         columns = self._size().columns
         lines = [*final, *live]
         same = 0

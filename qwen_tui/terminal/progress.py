@@ -26,7 +26,8 @@ class StatusLine:
         self._phase: type[Event] | None = None
         # When the phase began, when it last got on, and when the line was last drawn, by the monotonic clock.
         self._begun = self._moved = self._drawn = 0.0
-        self._cached = self._done = 0
+        # What was done already when the phase began, and what is now: tokens, or the fraction that is loaded.
+        self._cached = self._done = 0.0
         self._columns = 0
 
     def show(self, event: Event) -> None:
@@ -36,7 +37,7 @@ class StatusLine:
         now = time.monotonic()
         if type(event) is not self._phase:
             self._phase, self._begun, self._moved = type(event), now, now
-            self._cached = self._done = event.done if isinstance(event, Prefill) else 0
+            self._cached = self._done = _progress(event)[0]
         if not isinstance(event, Loading | Prefill):
             self.clear()
         elif now - self._begun >= _PATIENCE and now - self._drawn >= _EVERY:
@@ -49,15 +50,17 @@ class StatusLine:
             self._show("")
 
     def _sentence(self, event: Loading | Prefill, now: float) -> str:
+        done, total = _progress(event)
+        if done > self._done:
+            self._done, self._moved = done, now
         if isinstance(event, Loading):
-            return _("Loading the model … {percent}%").format(percent=int(event.fraction * 100))
-        if event.done > self._done:
-            self._done, self._moved = event.done, now
-        sentence = _("Reading … {done} of {total} tokens").format(done=event.done, total=event.total)
-        computed = self._done - self._cached
-        if not computed:
+            sentence = _("Loading the model … {percent}%").format(percent=int(event.fraction * 100))
+        else:
+            sentence = _("Reading … {done} of {total} tokens").format(done=event.done, total=event.total)
+        got_on = self._done - self._cached
+        if not got_on:
             return sentence
-        left = (self._moved - self._begun) / computed * (event.total - self._done) - (now - self._moved)
+        left = (self._moved - self._begun) / got_on * (total - self._done) - (now - self._moved)
         return sentence + _(", {seconds} s left").format(seconds=max(1, round(left)))
 
     def _draw(self, sentence: str) -> None:
@@ -76,3 +79,10 @@ class StatusLine:
         with contextlib.suppress(OSError):
             self._stream.write(f"\r{sentence}{blank}" + ("\r" + sentence if blank else ""))
             self._stream.flush()
+
+
+def _progress(event: Event) -> tuple[float, float]:
+    """Return how much is done of how much."""
+    if isinstance(event, Prefill):
+        return event.done, event.total
+    return (event.fraction, 1.0) if isinstance(event, Loading) else (0.0, 0.0)

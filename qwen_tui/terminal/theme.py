@@ -2,11 +2,9 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from rich.style import Style
-
-Background = Literal["dark", "light"]
 
 
 class Signs(NamedTuple):
@@ -37,11 +35,11 @@ class Theme(NamedTuple):
     code: Callable[[Any], Style]
 
 
-def theme(background: Background) -> Theme:
-    """Return the colours for a dark or a light terminal."""
+def theme(name: str = "auto") -> Theme:
+    """Return the colours for a `dark` or a `light` terminal; `auto` for what the terminal says it is."""
     from rich.syntax import ANSI_DARK, ANSI_LIGHT, ANSISyntaxTheme
 
-    dark = background == "dark"
+    dark = (background() if name == "auto" else name) == "dark"
     accent, second = ("bright_cyan", "bright_yellow") if dark else ("blue", "magenta")
     return Theme(
         heading=Style(color=accent, bold=True),
@@ -54,7 +52,7 @@ def theme(background: Background) -> Theme:
     )
 
 
-def background(environ: Mapping[str, str] = os.environ) -> Background:
+def background(environ: Mapping[str, str] = os.environ) -> str:
     """Return what the terminal says of its background in COLORFGBG, dark where it says nothing."""
     last = environ.get("COLORFGBG", "").rpartition(";")[2]
     return "light" if last in ("7", "15") else "dark"

@@ -6,6 +6,7 @@ from pathlib import Path
 from qwen_tui.chat.commands import commands
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
+from qwen_tui.chat.material import Material
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.turn import AnswerOptions
@@ -65,9 +66,12 @@ class Talk:
         *,
         board: Board | None = None,
         others: dict[str, ScriptedEngine] | None = None,
+        templates: Path | None = None,
+        attached: str = "",
     ) -> None:
         self.errors: list[QwenError] = []
         self.shown: list[str] = []
+        self._engine = engine
         self._others = others or {}
         self.session = Session(
             engine,
@@ -78,7 +82,10 @@ class Talk:
             say=self.shown.append,
             open_engine=self._open,
             clipboard=board or Board(),
+            template_folders=[templates] if templates else [],
         )
+        if attached:
+            self.session.attached.append(Material("attached", attached))
         Repl(self.session, person, self.errors.append).run()
 
     def _open(self, model: str) -> ScriptedEngine:
@@ -89,6 +96,11 @@ class Talk:
     @property
     def contents(self) -> list[str]:
         return [message.content for message in self.session.conversation.turns]
+
+    @property
+    def prompts(self) -> list[list[str]]:
+        """The messages that each answer was asked with, as long as the first engine answered."""
+        return [[message.content for message in request.messages] for request in self._engine.requests]
 
 
 def test_it_asks_until_the_person_leaves() -> None:

@@ -1,9 +1,8 @@
 """`qwen chat` in a terminal: keys, interruptions, and what the screen shows."""
 
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -14,75 +13,7 @@ from tests.conftest import COMMAND
 if sys.platform == "win32":
     pytest.skip("needs a POSIX terminal", allow_module_level=True)
 
-import pexpect
-import pyte
-
-_WHERE = "\x1b[6n"
-ENTER, NEWLINE, CTRL_C, CTRL_D = "\r", "\n", "\x03", "\x04"
-
-
-class Terminal:
-    """A program on a screen of 80 by 24."""
-
-    def __init__(self, *command: str) -> None:
-        self.process = pexpect.spawn(
-            command[0],
-            list(command[1:]),
-            dimensions=(24, 80),
-            encoding="utf-8",
-            env={**os.environ, "TERM": "xterm-256color"},
-        )
-        self._screen = pyte.Screen(80, 24)
-        self._stream = pyte.Stream(self._screen)
-
-    @property
-    def text(self) -> str:
-        """What the screen shows now."""
-        # A stream of text has no end to wait for.
-        until = time.monotonic() + 0.3
-        while time.monotonic() < until:
-            try:
-                piece = self.process.read_nonblocking(65536, timeout=0.05)
-            except (pexpect.TIMEOUT, pexpect.EOF):
-                break
-            for i, part in enumerate(piece.split(_WHERE)):
-                if i:
-                    # The program asks where the cursor is; terminals answer.
-                    cursor = self._screen.cursor
-                    self.process.send(f"\x1b[{cursor.y + 1};{cursor.x + 1}R")
-                self._stream.feed(part)
-        return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
-
-    def type(self, keys: str) -> None:
-        self.process.send(keys)
-
-    def wait_for(self, *words: str) -> str:
-        """Wait until the screen shows all of `words`."""
-        return self._wait_until(lambda text: all(word in text for word in words))
-
-    def wait_for_answer(self, question: str) -> str:
-        """Wait until some lines of an answer follow the `question`."""
-        return self._wait_until(lambda text: len(text.rpartition(question)[2].splitlines()) > 3)
-
-    def _wait_until(self, holds: Callable[[str], bool]) -> str:
-        deadline = time.monotonic() + 30
-        while not holds(text := self.text):
-            assert time.monotonic() < deadline, text
-        return text
-
-    def leave(self) -> int:
-        self.type(CTRL_D)
-        return self.ended()
-
-    def ended(self, *, closing: bool = True) -> int:
-        """Wait for the end and return the exit code; `closing` closes the terminal too."""
-        deadline = time.monotonic() + 20
-        while self.process.isalive() and time.monotonic() < deadline:
-            _ = self.text
-        if closing:
-            self.process.close()
-        assert self.process.exitstatus is not None
-        return int(self.process.exitstatus)
+from tests.terminal_screen import CTRL_C, CTRL_D, ENTER, NEWLINE, Terminal
 
 
 @pytest.fixture

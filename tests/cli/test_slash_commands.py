@@ -13,7 +13,7 @@ from tests.conftest import COMMAND
 if sys.platform == "win32":
     pytest.skip("needs a POSIX terminal", allow_module_level=True)
 
-from tests.cli.test_chat import CTRL_C, ENTER, Terminal
+from tests.terminal_screen import CTRL_C, ENTER, Terminal
 
 
 @pytest.fixture(autouse=True)

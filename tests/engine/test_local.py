@@ -306,3 +306,13 @@ def worker_of(pid: int) -> psutil.Process:
             if "qwen_tui.engine.worker" in child.cmdline():
                 return child
     raise AssertionError("there is no worker")
+
+
+def test_how_far_the_loading_is_can_be_seen_without_waiting(engine: LocalEngine) -> None:
+    assert engine.loading() is None
+    engine.start()
+    begun = engine.loading()
+    assert begun is not None
+    assert 0 <= begun < 1
+    engine.info()
+    assert engine.loading() is None

@@ -214,3 +214,12 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     assert len(history.recent()) == 4
     for summary in history.recent():
         assert contents(history, summary.id) == [text for i in range(25) for text in (f"q{i}", f"a{i}")]
+
+
+def test_questions_come_newest_first_each_once_and_not_the_documents(history: History) -> None:
+    first = said(history, None, "one", "1")
+    for question in ("two", "one", "x" * 20_001, "three"):
+        said(history, first, question, "…")
+    history.take_back(first)
+    assert history.questions() == ["three", "one", "two"]
+    assert history.questions(2) == ["three", "one"]

@@ -119,6 +119,17 @@ def test_progress_says_how_far_and_how_long_and_leaves_nothing(clock: list[float
     assert screen.getvalue().endswith("\r")
 
 
+def test_loading_says_how_long_as_soon_as_it_is_known(clock: list[float]) -> None:
+    screen = Terminal()
+    status = StatusLine(screen)
+    for seconds, event in ((0, Loading(0.2)), (1, Loading(0.2)), (3, Loading(0.6)), (2, Loading(0.6))):
+        clock[0] += seconds
+        status.show(event)
+    assert "20%, " not in screen.getvalue()
+    assert "60%, 4 s left" in screen.getvalue()
+    assert screen.getvalue().endswith("60%, 2 s left")
+
+
 def test_short_waits_show_nothing(clock: list[float]) -> None:
     screen = Terminal()
     status = StatusLine(screen)

@@ -1,0 +1,75 @@
+"""The keys of the input line, as far as they are not those of every line."""
+
+from prompt_toolkit import search
+from prompt_toolkit.application import get_app
+from prompt_toolkit.filters import Condition, is_searching
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+from qwen_tui.terminal.draft_line import DraftLine
+
+
+def key_bindings(draft: DraftLine) -> KeyBindings:
+    """Return the keys of a line that may hold a draft."""
+    bindings = KeyBindings()
+    # In a search these keys are the search's own.
+    typing = ~is_searching
+
+    @bindings.add("enter", filter=typing)
+    def _send(event: KeyPressEvent) -> None:
+        if draft.finish():
+            event.current_buffer.validate_and_handle()
+
+    @bindings.add("enter", filter=is_searching)
+    def _take_found(event: KeyPressEvent) -> None:
+        # To go on with, not to send: the cursor goes where one would go on.
+        search.accept_search()
+        event.app.current_buffer.cursor_position = len(event.app.current_buffer.text)
+
+    @bindings.add("c-j", filter=typing)
+    @bindings.add("escape", "enter", filter=typing)
+    def _newline(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @bindings.add("c-x", "c-e", filter=typing)
+    def _edit(event: KeyPressEvent) -> None:
+        # Closing an editor sends nothing: Enter does.
+        event.current_buffer.open_in_editor()
+
+    @bindings.add("c-c", filter=typing)
+    def _clear(event: KeyPressEvent) -> None:
+        draft.clear()
+        event.current_buffer.reset()
+
+    @bindings.add("c-d", filter=typing)
+    def _leave(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.delete()
+        else:
+            get_app().exit(exception=EOFError)
+
+    _add_slot_keys(bindings, draft)
+    return bindings
+
+
+def _add_slot_keys(bindings: KeyBindings, draft: DraftLine) -> None:
+    in_draft = ~is_searching & Condition(lambda: draft.has_slots)
+
+    @bindings.add("tab", filter=in_draft)
+    def _next(_event: KeyPressEvent) -> None:
+        draft.step(1)
+
+    @bindings.add("s-tab", filter=in_draft)
+    def _previous(_event: KeyPressEvent) -> None:
+        draft.step(-1)
+
+    @bindings.add("backspace", filter=in_draft & Condition(lambda: draft.is_before_untouched))
+    def _empty(event: KeyPressEvent) -> None:
+        # The slot is shown as selected: it goes, not what stands before it.
+        event.current_buffer.delete()
+
+    is_draft = ~is_searching & Condition(lambda: draft.is_shown)
+
+    @bindings.add("c-_", filter=is_draft, save_before=lambda _event: False)
+    @bindings.add("c-x", "c-u", filter=is_draft, save_before=lambda _event: False)
+    def _undo(_event: KeyPressEvent) -> None:
+        draft.undo()

@@ -1,0 +1,61 @@
+"""Where an answer goes that is read by a person: Markdown, painted while it comes."""
+
+import os
+from typing import TextIO
+
+from rich.text import Text
+
+from qwen_tui import messages
+from qwen_tui.messages import Event, Finished
+from qwen_tui.terminal.output import HeldOutput, write
+from qwen_tui.terminal.painter import Painter, terminal_size
+from qwen_tui.terminal.progress import StatusLine
+from qwen_tui.terminal.sanitise import clean
+from qwen_tui.terminal.theme import Theme
+from qwen_tui.terminal.width import Ruler
+
+
+class PaintedOutput(HeldOutput):
+    """Paints an answer on the terminal that `stream` is; progress and notes as the other outputs."""
+
+    def __init__(self, stream: TextIO, notes: TextIO | None, status: StatusLine, *, theme: Theme, ruler: Ruler) -> None:
+        super().__init__(notes, status)
+        self._stream = stream
+        self._ruler = ruler
+        self._painter = Painter(
+            lambda text: write(stream, text),
+            lambda: terminal_size(stream),
+            theme,
+            ruler,
+            colour=not os.environ.get("NO_COLOR"),
+        )
+
+    def show(self, event: Event) -> None:
+        super().show(event)
+        if isinstance(event, messages.Text):
+            self._painter.feed(event.piece)
+        elif isinstance(event, Finished):
+            self._painter.finish()
+
+    def note(self, sentence: str) -> None:
+        self._painter.step_aside()
+        columns = terminal_size(self._stream).columns - 1
+        super().note("\n".join(line.plain for line in self._ruler.wrap(Text(clean(sentence)), columns)))
+
+    def resumed(self) -> None:
+        self._painter.forget()
+
+    def close(self) -> None:
+        super().close()
+        self._painter.finish()
+
+
+def can_paint(stream: TextIO) -> bool:
+    """Whether `stream` is a terminal on which the cursor can be moved."""
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    if os.name != "nt":
+        return True
+    from rich.console import Console
+
+    return not Console(file=stream).legacy_windows

@@ -1,0 +1,254 @@
+"""The input line of `qwen chat`: slots, earlier questions, completion, the editor, and Chinese at the edge."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from qwen_tui import files
+from qwen_tui.history.store import History
+from tests.conftest import COMMAND
+
+if sys.platform == "win32":
+    pytest.skip("needs a POSIX terminal", allow_module_level=True)
+
+from tests.terminal_screen import CTRL_C, ENTER, NEWLINE, Terminal
+
+TAB, BACK_TAB, BACKSPACE, DELETE, UP, LEFT = "\t", "\x1b[Z", "\x7f", "\x1b[3~", "\x1b[A", "\x1b[D"
+CTRL_R, CTRL_U, UNDO, EDITOR, ALT_ENTER = "\x12", "\x15", "\x1f", "\x18\x05", "\x1b\r"
+Start = Callable[..., Terminal]
+
+
+@pytest.fixture
+def start(tiny: Path) -> Iterator[Start]:
+    """Start `qwen chat` with some options, and wait for its prompt."""
+    running: list[Terminal] = []
+
+    def run(*options: str) -> Terminal:
+        model = ["-m", str(tiny), "--ctx-size", "16000", "-o", "temperature=0", "-o", "max_tokens=5"]
+        terminal = Terminal(*COMMAND, "chat", *model, *options)
+        running.append(terminal)
+        terminal.wait_for("\n>", "Ctrl-D leaves")
+        return terminal
+
+    yield run
+    for terminal in running:
+        terminal.process.close(force=True)
+
+
+def paste(text: str) -> str:
+    return "\x1b[200~" + text.replace("\n", "\r") + "\x1b[201~"
+
+
+def sent(chat: Terminal, count: int = 1) -> list[str]:
+    """The messages of the last conversation, in order, as soon as there are `count` and the last is answered."""
+    chat.wait_for("tokens/s")
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        history = History(files.folders().history)
+        last = history.last()
+        said = [m.content for m in history.read(last).messages if m.role == "user"] if last else []
+        history.close()
+        if len(said) >= count:
+            return said
+        time.sleep(0.1)
+    raise AssertionError(f"fewer than {count} messages")
+
+
+def system() -> str | None:
+    history = History(files.folders().history)
+    last = history.last()
+    assert last is not None
+    return history.read(last).system
+
+
+EMAIL = "Write an email.\nTo: {}\nPurpose and points: {}\nTone: {}\nLength: about 120 words"
+
+
+def test_a_template_is_filled_in_the_line_and_takes_its_defaults(start: Start) -> None:
+    chat = start()
+    chat.type("/template email" + ENTER)
+    chat.wait_for("To: {{recipient}}", "Tone: professional", "recipient: who gets it")
+    chat.type("王老师" + TAB)
+    chat.wait_for("To: 王老师\n", "purpose: what it must say")
+    chat.type(paste("one\ntwo"))
+    chat.wait_for("points: one\n  two")
+    chat.type(ENTER)
+    assert sent(chat) == [EMAIL.format("王老师", "one\ntwo", "professional")]
+    assert "executive assistant" in str(system())
+
+
+def test_a_slot_that_has_to_be_filled_keeps_the_message_back(start: Start) -> None:
+    chat = start("-t", "email", "-p", "tone=firm")
+    chat.wait_for("To: {{recipient}}", "Tone: firm")
+    chat.type(ENTER)
+    chat.wait_for("Still to be filled in: recipient: who gets it")
+    chat.type("Lee" + ENTER)
+    chat.wait_for("To: Lee", "Still to be filled in: purpose")
+    chat.type("x{{recipient}}" + ENTER)
+    assert sent(chat) == [EMAIL.format("Lee", "x{{recipient}}", "firm")], "text of one's own stays text"
+
+
+def test_backspace_empties_a_slot_undo_brings_it_back_and_shift_tab_goes_back(start: Start) -> None:
+    chat = start("-t", "email")
+    chat.type("Lee" + TAB + "meeting" + TAB + BACKSPACE)
+    chat.wait_for("points: meeting\n  Tone:\n")
+    chat.type(UNDO)
+    chat.wait_for("Tone: professional\n", "tone: tone (professional, friendly")
+    chat.type("direct" + BACK_TAB + " moved" + BACK_TAB + TAB + TAB + TAB + DELETE)
+    chat.wait_for("points: meeting moved\n  Tone: direct\n  Length:\n")
+    chat.type(ENTER)
+    assert sent(chat) == [EMAIL.format("Lee", "meeting moved", "direct")], "the length took its default again"
+
+
+def test_clearing_the_line_drops_the_template_and_in_a_running_talk_it_goes_into_one_message(start: Start) -> None:
+    chat = start()
+    chat.type("/template email" + ENTER)
+    chat.wait_for("{{recipient}}")
+    chat.type(CTRL_C + "hello" + ENTER)
+    chat.wait_for("> hello", "tokens/s")
+    assert system() is None
+    chat.type("/template translate Guten Tag" + ENTER)
+    chat.wait_for("> Guten Tag\n", "Translate the text above into")
+    chat.type(ENTER)
+    assert sent(chat, 2)[1].startswith("You are")
+    assert "\n\nGuten Tag\n\nTranslate" in sent(chat, 2)[1]
+    chat.wait_for("above into", "tokens/s")
+    chat.type("thanks" + ENTER)
+    assert sent(chat, 3)[2] == "thanks"
+
+
+def test_the_editor_may_change_a_draft_but_no_placeholder_is_sent_unnoticed(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nsed -i -e 's/To: /For: /' -e 's/Purpose and points: .*/About: me/' \"$1\"\n")
+    editor.chmod(0o755)
+    monkeypatch.setenv("VISUAL", str(editor))
+    chat = start("-t", "email")
+    chat.type(EDITOR)
+    chat.wait_for("For: {{recipient}}\n  About: me\n  Tone: professional")
+    chat.type(ENTER)
+    chat.wait_for("The text still has {{recipient}}; Enter sends it as it is.")
+    chat.type(ENTER)
+    assert sent(chat)[0].startswith("Write an email.\nFor: {{recipient}}\nAbout: me\n")
+
+
+def test_text_with_no_slots_goes_through_the_editor_too(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho 第二行 >> "$1"\n')
+    editor.chmod(0o755)
+    monkeypatch.setenv("EDITOR", str(editor))
+    monkeypatch.delenv("VISUAL", raising=False)
+    chat = start()
+    chat.type("第一行" + NEWLINE + EDITOR)
+    chat.wait_for("> 第一行\n  第二行")
+    chat.type(ENTER)
+    assert sent(chat) == ["第一行\n第二行"]
+
+
+def test_questions_of_earlier_sittings_are_found_and_the_arrow_goes_to_them(start: Start) -> None:
+    history = History(files.folders().history)
+    for question in ("请写一封邮件", "what is HTTP?", "请写一封邮件"):
+        history.begin(None, question, model="m", system=None)
+    history.close()
+    chat = start()
+    chat.type(CTRL_R + "http")
+    chat.wait_for("> what is HTTP?")
+    chat.type(ENTER)
+    time.sleep(0.3)
+    chat.type(" 简单说" + ENTER)
+    assert sent(chat) == ["what is HTTP? 简单说"]
+    chat.wait_for("tokens/s")
+    chat.type(UP + UP)
+    chat.wait_for("> 请写一封邮件")
+    chat.type(UP)
+    chat.wait_for("> what is HTTP?\n")
+
+
+def test_a_draft_is_still_there_after_a_look_at_earlier_questions(start: Start) -> None:
+    history = History(files.folders().history)
+    history.begin(None, "earlier", model="m", system=None)
+    history.close()
+    chat = start("-t", "email")
+    chat.type("Lee" + UP + UP)
+    chat.wait_for("> earlier")
+    chat.type("\x1b[B")
+    chat.wait_for("To: Lee\n", "points: {{purpose}}")
+    chat.type(TAB + TAB + "x" + ENTER)
+    assert sent(chat)[0].startswith("Write an email.\nTo: Lee")
+
+
+def test_without_a_log_what_was_typed_is_remembered_for_this_sitting_only(start: Start, home: Path) -> None:
+    chat = start("-n")
+    chat.type("秘密 question" + ENTER)
+    chat.wait_for("tokens/s")
+    chat.type(UP)
+    time.sleep(0.5)
+    assert chat.text.count("> 秘密 question") == 2
+    chat.type(CTRL_C + CTRL_R + "秘")
+    chat.wait_for("> 秘密 question")
+    chat.type(ENTER + CTRL_C)
+    assert chat.leave() == 0
+    kept = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
+    assert "秘密".encode() not in kept
+
+
+def test_templates_and_conversations_are_completed_with_what_they_are_about(start: Start) -> None:
+    history = History(files.folders().history)
+    turn = history.begin(None, "关于猫的故事", model="m", system=None)
+    turn.update("从前", "stop")
+    history.close()
+    chat = start()
+    chat.type("/template em" + TAB)
+    chat.wait_for("email-tone", "Draft an email")
+    chat.type(CTRL_C + "/template weekl" + TAB)
+    chat.wait_for("> /template weekly-report")
+    chat.type(CTRL_C + "/template 16 x" + CTRL_U + "/resume 猫" + TAB)
+    chat.wait_for(f"> /resume {turn.conversation}")
+    chat.type(ENTER)
+    chat.wait_for("1 turn ·")
+    chat.type("/template emial" + ENTER)
+    chat.wait_for("There is no template “emial”", "email")
+    chat.type("/template" + ENTER)
+    chat.wait_for("weekly-report", "Draft an email")
+
+
+def test_chinese_wraps_whole_at_the_edge_and_is_deleted_whole(start: Start) -> None:
+    chat = start()
+    # Two columns for the prompt, one for the letter: the last of 39 characters would lie half over the edge.
+    chat.type("x" + "中" * 38 + "文")
+    chat.wait_for("> x" + "中" * 38 + "\n", "文")
+    chat.type(BACKSPACE * 3 + LEFT + "字")
+    chat.wait_for("> x" + "中" * 35 + "字中\n")
+    chat.type(ENTER)
+    assert sent(chat) == ["x" + "中" * 35 + "字中"]
+
+
+def test_200_pasted_lines_are_one_message_and_other_keys_make_lines(start: Start) -> None:
+    chat = start()
+    text = "\n".join(f"第 {i} 行" for i in range(200))
+    chat.type(paste(text))
+    chat.wait_for("第 199 行")
+    chat.type(ALT_ENTER + "alt" + NEWLINE + "ctrl")
+    chat.wait_for("第 199 行\n  alt\n  ctrl")
+    chat.type(ENTER)
+    assert sent(chat) == [text + "\nalt\nctrl"]
+
+
+def test_the_window_may_change_its_size_while_one_types(start: Start) -> None:
+    chat = start()
+    chat.type("一二三四五六七八九十" * 3)
+    chat.wait_for("> " + "一二三四五六七八九十" * 3)
+    chat.resize(40, 20)
+    chat.wait_for("一二三四五六七八九十一二三四五六七八九\n")
+    chat.type("末")
+    chat.wait_for("十末")
+    chat.resize(100, 24)
+    chat.wait_for("> " + "一二三四五六七八九十" * 3 + "末")
+    chat.type(ENTER)
+    assert sent(chat) == ["一二三四五六七八九十" * 3 + "末"]

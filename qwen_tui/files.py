@@ -55,7 +55,11 @@ def folders(environ: Mapping[str, str] = os.environ) -> Folders:
 
 
 def expand(path: str) -> Path:
-    """Return `path` with `~` as the user's home; one that names no known user stays as it is."""
+    """Return `path` with `~` as the user's home; one that names no known user stays as it is.
+
+    A NUL is in no name that can be opened, and Python fails on it otherwise than on a name that is not there.
+    """
+    path = path.replace("\0", "\ufffd")
     try:
         return Path(path).expanduser()
     except RuntimeError:

@@ -11,14 +11,15 @@ from qwen_tui.messages import Message
 class Conversation:
     """The turns of a conversation, all of them, and how many of the oldest messages no longer go into prompts.
 
-    `id` is the one in the history, None for a conversation that is not kept (yet). `from_template` tells that the
-    system prompt came with a template, so that the next conversation does not inherit it.
+    `id` is the one in the history, None for a conversation that is not kept (yet); `head` its last message there.
+    `from_template` tells that the system prompt came with a template, and that the next one does not inherit it.
     """
 
     system: str | None = None
     turns: list[Message] = field(default_factory=list)
     left_out: int = 0
     id: str | None = None
+    head: int | None = None
     from_template: bool = False
 
     def prompt(self, question: str) -> tuple[Message, ...]:

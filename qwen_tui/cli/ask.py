@@ -63,7 +63,7 @@ def ask(
     )
     _refuse_what_cannot_be(asked, interactive=interactive)
     output = wiring.output(settings, held=as_json or extract, raw=raw, quiet=quiet)
-    history = wiring.history(settings, output.note, no_log=no_log)
+    history = wiring.history(settings, output.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), output.note)
     with closing(output), closing(wiring.engine(settings)) as engine:

@@ -55,7 +55,7 @@ def chat(
     chosen = templates.find(template, wiring.template_folders()) if template else None
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
     notes = wiring.output(settings, held=True, notes=sys.stdout)
-    history = wiring.history(settings, notes.note, no_log=no_log)
+    history = wiring.history(settings, notes.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), notes.note)
     engine = wiring.engine(settings)

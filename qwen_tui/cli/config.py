@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from qwen_tui import config, files
+from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.editor import open_editor
 from qwen_tui.errors import ConfigError
 from qwen_tui.i18n import gettext as _
@@ -33,7 +34,7 @@ def show() -> None:
         if source == "environment":
             source = config.environment_name(name)
         shown = _("(the program decides)") if value is None else msgspec.json.encode(value).decode()
-        typer.echo(f"{name} = {shown}  # {sources.get(source, source)}")
+        print_text(f"{name} = {shown}  # {sources.get(source, source)}\n")
 
 
 def set_(
@@ -60,7 +61,7 @@ def edit() -> None:
 
 def path() -> None:
     """Print the path of the file."""
-    typer.echo(files.folders().config_file)
+    print_text(f"{files.folders().config_file}\n")
 
 
 @contextmanager

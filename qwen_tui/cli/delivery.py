@@ -12,6 +12,7 @@ from qwen_tui.errors import OutputError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Timings, Usage
 from qwen_tui.terminal.output import write
+from qwen_tui.terminal.sanitise import clean
 
 
 class JsonAnswer(msgspec.Struct, frozen=True):
@@ -25,10 +26,15 @@ class JsonAnswer(msgspec.Struct, frozen=True):
     timings: Timings
 
 
+def print_text(text: str) -> None:
+    """Print on stdout what may hold anything: clean on a terminal, as it is elsewhere."""
+    write(sys.stdout, clean(text) if sys.stdout.isatty() else text)
+
+
 def print_json(answer: Answer, model: str, conversation: str | None) -> None:
     """Print one JSON object on stdout; `conversation` is the id under which it is kept, None if it is not."""
     printed = JsonAnswer(answer.text, model, answer.reason, conversation, answer.usage, answer.timings)
-    write(sys.stdout, msgspec.json.encode(printed).decode() + "\n")
+    print_text(msgspec.json.encode(printed).decode() + "\n")
 
 
 def print_code(answer: Answer, note: Callable[[str], None]) -> None:
@@ -37,7 +43,7 @@ def print_code(answer: Answer, note: Callable[[str], None]) -> None:
     if code is None:
         note(_("The answer has no code block; here is all of it."))
         code = answer.text
-    write(sys.stdout, code if code.endswith("\n") else code + "\n")
+    print_text(code if code.endswith("\n") else code + "\n")
 
 
 def print_usage(answer: Answer) -> None:

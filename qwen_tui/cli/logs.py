@@ -10,10 +10,9 @@ import typer
 from qwen_tui import files
 from qwen_tui.chat import listing
 from qwen_tui.chat.export import export
+from qwen_tui.cli.delivery import print_text
 from qwen_tui.history.store import History, Summary
 from qwen_tui.i18n import gettext as _
-from qwen_tui.terminal.output import write
-from qwen_tui.terminal.sanitise import clean
 
 Id = Annotated[str, typer.Argument(metavar="ID", help=_("A conversation's id, or its beginning."))]
 Count = Annotated[int, typer.Option("-n", "--count", metavar="N", help=_("At most so many."), min=1)]
@@ -38,7 +37,7 @@ def list_(count: Count = 20) -> None:
 
 def show(conversation: Id) -> None:
     """Print a conversation."""
-    _print(export(_history().read(conversation), "md"))
+    print_text(export(_history().read(conversation), "md"))
 
 
 def search(words: Annotated[list[str], typer.Argument(metavar="WORDS…")], count: Count = 20) -> int:
@@ -57,7 +56,7 @@ def export_(
     chosen = form or (file.suffix.removeprefix(".").lower() if file else "md")
     content = export(_history().read(conversation), chosen)
     if file is None:
-        write(sys.stdout, content)
+        print_text(content)
         return
     files.save(file, content)
 
@@ -71,7 +70,7 @@ def rm(conversations: Annotated[list[str], typer.Argument(metavar="ID…")]) -> 
 
 def path() -> None:
     """Print the path of the database."""
-    typer.echo(files.folders().history)
+    print_text(f"{files.folders().history}\n")
 
 
 def _history() -> History:
@@ -81,9 +80,4 @@ def _history() -> History:
 def _print_summaries(summaries: list[Summary], words: str = "") -> None:
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if summaries:
-        _print(listing.conversations(summaries, words, columns) + "\n")
-
-
-def _print(text: str) -> None:
-    """Print text that may hold anything: clean on a terminal, as it is elsewhere."""
-    write(sys.stdout, clean(text) if sys.stdout.isatty() else text)
+        print_text(listing.conversations(summaries, words, columns) + "\n")

@@ -60,8 +60,10 @@ def program(arguments: list[str]) -> int:
 
 
 def _report(error: QwenError) -> int:
+    from qwen_tui.terminal.sanitise import clean
+
     if os.environ.get("QWEN_TUI_DEBUG"):
-        traceback.print_exc()
+        sys.stderr.write(clean(traceback.format_exc()))
     tell(error)
     return error.exit_code
 

@@ -1,6 +1,5 @@
 """`qwen templates`: the prompt templates, listed, shown, made and edited."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +8,10 @@ import typer
 from qwen_tui import files
 from qwen_tui.chat import templates
 from qwen_tui.cli import wiring
+from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.editor import open_editor
 from qwen_tui.errors import TemplateError, UsageError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.terminal.output import write
-from qwen_tui.terminal.sanitise import clean
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
@@ -38,15 +36,15 @@ def list_() -> None:
         try:
             template = templates.find(name, folders)
         except TemplateError as error:
-            _print(f"{name:{width}}  ! {error.message}\n")
+            print_text(f"{name:{width}}  ! {error.message}\n")
             continue
         wanted = [f"{v.name}*" if v.default is None else v.name for v in template.variables]
-        _print(f"{name:{width}}  {template.description}" + (f"  [{' '.join(wanted)}]" if wanted else "") + "\n")
+        print_text(f"{name:{width}}  {template.description}" + (f"  [{' '.join(wanted)}]" if wanted else "") + "\n")
 
 
 def show(name: Name) -> None:
     """Print the file of a template."""
-    _print(templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"))
+    print_text(templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"))
 
 
 def new(name: Name) -> None:
@@ -72,7 +70,7 @@ def edit(name: Name) -> None:
 
 def path() -> None:
     """Print the folder."""
-    typer.echo(files.folders().templates)
+    print_text(f"{files.folders().templates}\n")
 
 
 _FIRST = "---\ndescription: {description}\n---\n{{{{input}}}}\n\n{body}\n"
@@ -84,7 +82,3 @@ def _own(name: str) -> Path:
     if file.parent != folder or name.startswith("."):
         raise UsageError(_("“{name}” is no name for a template.").format(name=name), _("Use letters and hyphens."))
     return file
-
-
-def _print(text: str) -> None:
-    write(sys.stdout, clean(text) if sys.stdout.isatty() else text)

@@ -10,7 +10,7 @@ import msgspec
 
 from qwen_tui import files, i18n
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.chat.keeping import resume
+from qwen_tui.chat.keeping import in_memory_only, resume
 from qwen_tui.config import Config
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions
@@ -23,6 +23,7 @@ from qwen_tui.models.locate import locate
 from qwen_tui.terminal.clipboard import SystemClipboard
 from qwen_tui.terminal.output import HeldOutput, StreamingOutput
 from qwen_tui.terminal.progress import StatusLine
+from qwen_tui.terminal.sanitise import clean
 
 
 def engine(settings: Config) -> LocalEngine:
@@ -48,14 +49,21 @@ def opener(settings: Config) -> Callable[[str], Engine]:
     return lambda model: engine(msgspec.structs.replace(settings, model=model))
 
 
-def history(settings: Config, note: Callable[[str], None], *, no_log: bool = False) -> History | None:
-    """Return the conversations kept, or None where none are to be; what is wrong with them is noted, not raised."""
+def history(
+    settings: Config, note: Callable[[str], None], *, no_log: bool = False, needed: bool = False
+) -> History | None:
+    """Return the conversations kept, or None where none are to be.
+
+    What is wrong with them is noted, and raised only where one of them is `needed` to go on with.
+    """
     if no_log or not settings.history:
         return None
     try:
         return History(files.folders().history)
     except HistoryError as error:
-        note(f"{error.message} {error.remedy}")
+        if needed:
+            raise
+        note(in_memory_only(error))
         return None
 
 
@@ -131,4 +139,4 @@ def _gpu_layers(text: str) -> int:
 
 
 def _to_stderr(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(clean(line) + "\n")

@@ -25,16 +25,11 @@ def query(words: str) -> str:
     terms: list[str] = []
     for unspaced, word in _runs(words):
         if unspaced:
-            terms += [f'"{gram}"' for gram in _pairs(unspaced) or [unspaced]]
+            # The pairs of a run stand one after the other in the index, so a longer word is a phrase of them.
+            terms.append(f'"{" ".join(_pairs(unspaced) or [unspaced])}"')
         else:
             terms.append(f'"{word.lower()}"*')
     return " AND ".join(terms)
-
-
-def matches(words: str, text: str) -> bool:
-    """Whether `text` really holds each of `words`: all pairs of a longer word may also stand apart."""
-    lowered = text.lower()
-    return all((unspaced or word.lower()) in lowered for unspaced, word in _runs(words))
 
 
 def matching_line(words: str, text: str) -> str:

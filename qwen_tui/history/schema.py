@@ -1,7 +1,10 @@
 """The database's layout, and how it is opened: durable, private, and never overwritten by what does not know it."""
 
+import errno
 import os
+import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 from qwen_tui.errors import HistoryError
@@ -32,10 +35,15 @@ MIGRATIONS = (
     CREATE INDEX recent ON conversations(written);
     CREATE VIRTUAL TABLE grams USING fts5(body, tokenize = 'unicode61 remove_diacritics 2');
     """,
+    "CREATE INDEX heads ON conversations(head)",
 )
 VERSION = len(MIGRATIONS)
 # How long one process waits for another's write, in seconds.
-_BUSY = 10.0
+PATIENCE = 10.0
+# And how long it sleeps before it tries again.
+PAUSE = 0.003
+# With less space than this left, in bytes, an I/O error is a full disk: SQLite does not always know.
+_NO_SPACE = 1_000_000
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -44,7 +52,7 @@ def connect(path: Path) -> sqlite3.Connection:
         private_folder(path.parent)
         # SQLite gives its side files the mode of the database, and makes that by the umask.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             connection.close()
@@ -52,29 +60,83 @@ def connect(path: Path) -> sqlite3.Connection:
                 _("{path} was written by a newer version of this program.").format(path=path),
                 _("Update the program, or set QWEN_TUI_HOME to another folder."),
             )
-        connection.execute("PRAGMA journal_mode = WAL")
+        patiently(connection, "PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        _migrate(connection)
+        # What is deleted is overwritten: a removed conversation, and the shorter versions of a growing answer.
+        connection.execute("PRAGMA secure_delete = ON")
+        if version < VERSION:
+            _migrate(connection)
     except (OSError, sqlite3.Error) as error:
         raise unusable(path, error) from error
     return connection
 
 
+def patiently(connection: sqlite3.Connection, statement: str, patience: float = PATIENCE) -> None:
+    """Execute `statement`, which wants a lock, and try again for `patience` seconds while another process holds it.
+
+    SQLite's own waiting sleeps longer each time, up to 0.1 s: among several that write, one may never have its turn.
+    """
+    deadline = time.monotonic() + patience
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.execute(statement)
+            except sqlite3.OperationalError as error:
+                if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() >= deadline:
+                    raise
+                time.sleep(PAUSE)
+            else:
+                return
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
+
+
 def unusable(path: Path, error: OSError | sqlite3.Error) -> HistoryError:
     """Return the error that says what is wrong with the database, which is left as it is."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return HistoryError(
+            _("{path} is damaged, or no history of conversations.").format(path=path),
+            _("It is left as it is. Move it away, with {path}-wal if that is there, and a new one is begun.").format(
+                path=path
+            ),
+        )
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return HistoryError(
+            _("{path} is in use by another program that does not let go of it.").format(path=path),
+            _("Close that program and try again."),
+        )
+    if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _is_full(path)) or _says_full(error):
+        return HistoryError(
+            _("There is no space left to keep conversations in {path}.").format(path=path),
+            _("Free some space, or set QWEN_TUI_HOME to a folder elsewhere."),
+        )
     return HistoryError(
         _("Conversations cannot be kept in {path}: {reason}.").format(
             path=path, reason=error.strerror if isinstance(error, OSError) and error.strerror else error
         ),
-        _("If it is damaged, move it away; if the disk is full, free some space."),
+        _("Check the permissions of the folder, or set QWEN_TUI_HOME to another."),
     )
+
+
+def _says_full(error: OSError | sqlite3.Error) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _NO_SPACE
+    except OSError:
+        return False
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
     # Another process may be doing the same: only one gets to write, the other then finds it done.
-    connection.execute("BEGIN IMMEDIATE")
+    patiently(connection, "BEGIN IMMEDIATE")
     try:
+        # What was read before the lock may be old by now.
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         for step in MIGRATIONS[version:]:
             for statement in step.split(";"):

@@ -2,6 +2,7 @@
 
 Messages form a tree: a conversation is the path from its `head` up to the first message. A fork is another
 conversation with the same head, so it shares its past; taking a turn back moves the head up and deletes nothing.
+Two programs that go on with one conversation end up in two: neither writes into the other's.
 """
 
 import secrets
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from qwen_tui.errors import HistoryError
 from qwen_tui.history import grams
-from qwen_tui.history.schema import connect, unusable
+from qwen_tui.history.schema import PATIENCE, PAUSE, connect, patiently, unusable
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import FinishReason, Message
 
@@ -22,6 +23,9 @@ from qwen_tui.messages import FinishReason, Message
 _ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
 _ID_LENGTH = 6
 _TITLE_LENGTH = 60
+_LITTLE_PATIENCE = 0.2
+# A turn that begins after this message comes after whatever is last.
+LAST = -1
 # In characters: beyond it, a question is one about a document that it holds.
 _LONGEST_QUESTION = 20_000
 _PATH = """
@@ -47,24 +51,26 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A conversation whole: its messages in order."""
+    """A conversation whole: its messages in order. `head` is the one that the next turn comes after."""
 
     summary: Summary
     system: str | None
     messages: tuple[Message, ...]
+    head: int | None = None
 
 
 class Turn:
-    """A question that is committed, and its answer as it grows."""
+    """A question that is committed, and its answer as it grows: the message `answer` of `conversation`."""
 
-    def __init__(self, history: "History", conversation: str, answer: int) -> None:
+    def __init__(self, history: "History", conversation: str, answer: int, asked: float) -> None:
         self._history = history
-        self._answer = answer
+        self._asked = asked
+        self.answer = answer
         self.conversation = conversation
 
     def update(self, text: str, reason: FinishReason | None = None) -> None:
         """Commit the answer as far as it came; `reason` says that this is all of it."""
-        self._history.write_answer(self.conversation, self._answer, text, reason)
+        self._history.write_answer(self.conversation, self.answer, self._asked, text, reason)
 
 
 class History:
@@ -74,73 +80,102 @@ class History:
         """Open or make the database at `path`."""
         self._path = path
         self._connection = connect(path)
+        self._written = 0.0
 
     def close(self) -> None:
         """Close the database; what was written stays."""
         self._connection.close()
 
-    def begin(self, conversation: str | None, question: str, *, model: str, system: str | None) -> Turn:
+    def begin(
+        self, conversation: str | None, question: str, *, model: str, system: str | None, after: int | None = LAST
+    ) -> Turn:
         """Commit `question` as the next turn of a conversation, a new one if None, before it is answered.
 
-        It takes the place of a last question that got no answer: that one was given back to the person.
+        It takes the place of a last question that ended without an answer: that one was given back to the person.
+        One that never ended, because the program was killed, stays.
+        Where another program went on with the conversation behind the message `after`, this is a branch of it.
         """
         with self._writing() as connection:
             now = time.time()
             if conversation is None:
-                conversation = self._new_id()
+                conversation, after = self._new_id(), None
                 connection.execute(
                     "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?, NULL)",
                     (conversation, title_of(question), model, system, now, now),
                 )
-            asked = self._add(self._answered_head(conversation), "user", question, now)
+            else:
+                row = self._row(conversation)
+                last = self._answered(row["head"])
+                if after == LAST:
+                    after = last
+                elif after not in (row["head"], last):
+                    conversation = self._branch(conversation, after, now)
+            asked = self._add(after, "user", question, now)
             answer = self._add(asked, "assistant", "", now)
             connection.execute(
                 "UPDATE conversations SET head = ?, written = ?, model = ? WHERE id = ?",
                 (answer, now, model, conversation),
             )
-        return Turn(self, conversation, answer)
+        return Turn(self, conversation, answer, now)
 
-    def write_answer(self, conversation: str, answer: int, text: str, reason: FinishReason | None) -> None:
-        """Replace an answer by its present text."""
-        with self._writing() as connection:
-            connection.execute("UPDATE messages SET content = ?, reason = ? WHERE id = ?", (text, reason, answer))
+    def write_answer(
+        self, conversation: str, answer: int, asked: float, text: str, reason: FinishReason | None
+    ) -> None:
+        """Replace an answer by its present text; `asked` is when it began."""
+        # A growing answer is not worth holding up: it is written again in a moment.
+        with self._writing(PATIENCE if reason else _LITTLE_PATIENCE) as connection:
+            # The id of a message that was removed may have been given to another one; the time was not.
+            found = connection.execute(
+                "UPDATE messages SET content = ?, reason = ? WHERE id = ? AND created = ?",
+                (text, reason, answer, asked),
+            )
+            if not found.rowcount:
+                raise _not_one(_("There is no conversation “{id}”.").format(id=conversation))
             connection.execute("DELETE FROM grams WHERE rowid = ?", (answer,))
             connection.execute("INSERT INTO grams(rowid, body) VALUES (?, ?)", (answer, grams.grams(text)))
             connection.execute("UPDATE conversations SET written = ? WHERE id = ?", (time.time(), conversation))
 
-    def take_back(self, conversation: str) -> None:
-        """Leave the last turn out of the conversation; it stays in the database."""
-        with self._writing() as connection:
-            connection.execute(
-                "UPDATE conversations SET head = (SELECT q.parent FROM messages a JOIN messages q ON q.id = a.parent "
-                "WHERE a.id = conversations.head) WHERE id = ?",
-                (conversation,),
-            )
+    def take_back(self, conversation: str, answer: int | None = LAST) -> int | None:
+        """Leave the turn of `answer`, if it is the last, out of the conversation; it stays in the database.
 
-    def fork(self, conversation: str) -> str:
-        """Return a new conversation that shares the past of this one."""
+        Return the message before the turn.
+        """
         with self._writing() as connection:
-            new, now = self._new_id(), time.time()
+            if answer == LAST:
+                answer = self._row(conversation)["head"]
+            before = connection.execute(
+                "SELECT q.parent FROM messages a JOIN messages q ON q.id = a.parent WHERE a.id = ?", (answer,)
+            ).fetchone()
+            new: int | None = before[0] if before else None
             connection.execute(
-                "INSERT INTO conversations SELECT ?, title, model, system, ?, ?, head FROM conversations WHERE id = ?",
-                (new, now, now, self._row(conversation)["id"]),
+                "UPDATE conversations SET head = ? WHERE id = ? AND head = ?", (new, conversation, answer)
             )
         return new
 
+    def fork(self, conversation: str) -> str:
+        """Return a new conversation that shares the past of this one."""
+        with self._writing():
+            row = self._row(conversation)
+            return self._branch(row["id"], row["head"], time.time())
+
     def remove(self, conversation: str) -> None:
-        """Delete a conversation, and of its messages those that no other one shares."""
+        """Delete a conversation, and of its messages those that no other one shares, from the files as well."""
         with self._writing() as connection:
             root = self._row(conversation)["id"]
             connection.execute("DELETE FROM conversations WHERE id = ?", (root,))
             kept = (
-                "WITH RECURSIVE kept(id) AS (SELECT head FROM conversations UNION "
-                "SELECT m.parent FROM messages m JOIN kept ON m.id = kept.id) "
+                "WITH RECURSIVE kept(id) AS (SELECT head FROM conversations WHERE head IS NOT NULL UNION "
+                "SELECT m.parent FROM messages m JOIN kept ON m.id = kept.id WHERE m.parent IS NOT NULL) "
             )
             # Turns taken back hang on no head; they go with the first conversation that is removed after them.
             gone = [row[0] for row in connection.execute(kept + "SELECT id FROM messages WHERE id NOT IN kept")]
             for message in sorted(gone, reverse=True):
                 connection.execute("DELETE FROM messages WHERE id = ?", (message,))
                 connection.execute("DELETE FROM grams WHERE rowid = ?", (message,))
+            # The index only marks what is deleted, until its parts are merged; the log still holds all of it.
+            connection.execute("INSERT INTO grams(grams) VALUES ('optimize')")
+        with self._guarded():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def read(self, conversation: str) -> Record:
         """Return the conversation of this id, or of the only one that begins so."""
@@ -149,7 +184,8 @@ class History:
             path = self._connection.execute(
                 _PATH + "SELECT role, content FROM path ORDER BY depth DESC", (row["head"],)
             ).fetchall()
-        return Record(_summary(row), row["system"], tuple(Message(role, content) for role, content in path))
+            head = self._answered(row["head"])
+        return Record(_summary(row), row["system"], tuple(Message(role, content) for role, content in path), head)
 
     def last(self) -> str | None:
         """Return the id of the conversation last written, if there is any."""
@@ -175,8 +211,6 @@ class History:
                 (expression,),
             )
             for hit in hits:
-                if not grams.matches(words, hit["content"]):
-                    continue
                 for row in self._holders(hit["id"]):
                     if row["id"] not in found:
                         found[row["id"]] = _summary(row, grams.matching_line(words, hit["content"]))
@@ -206,10 +240,20 @@ class History:
             (message,),
         ).fetchall()
 
-    def _answered_head(self, conversation: str) -> int | None:
-        head: int | None = self._row(conversation)["head"]
+    def _branch(self, conversation: str, head: int | None, now: float) -> str:
+        """Add a conversation that is like this one, but for where it stands."""
+        new = self._new_id()
+        self._connection.execute(
+            "INSERT INTO conversations SELECT ?, title, model, system, ?, ?, ? FROM conversations WHERE id = ?",
+            (new, now, now, head, conversation),
+        )
+        return new
+
+    def _answered(self, head: int | None) -> int | None:
+        """Return `head`, or what is before its turn if that ended without an answer."""
         unanswered = self._rows(
-            "SELECT q.parent FROM messages a JOIN messages q ON q.id = a.parent WHERE a.id = ? AND a.content = ''",
+            "SELECT q.parent FROM messages a JOIN messages q ON q.id = a.parent WHERE a.id = ? "
+            "AND a.content = '' AND a.reason IS NOT NULL",
             (head,),
         ).fetchone()
         return unanswered["parent"] if unanswered else head
@@ -231,13 +275,10 @@ class History:
                 rows = self._rows(
                     "SELECT * FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2", (len(conversation), conversation)
                 ).fetchall()
-        if len(rows) != 1:
-            raise HistoryError(
-                _("There is no conversation “{id}”.").format(id=conversation)
-                if not rows
-                else _("More than one conversation begins with “{id}”.").format(id=conversation),
-                _("See them with: qwen logs list, or in a conversation: /logs"),
-            )
+        if not rows:
+            raise _not_one(_("There is no conversation “{id}”.").format(id=conversation))
+        if len(rows) > 1:
+            raise _not_one(_("More than one conversation begins with “{id}”.").format(id=conversation))
         return rows[0]  # type: ignore[no-any-return]
 
     def _rows(self, statement: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
@@ -259,14 +300,20 @@ class History:
             raise unusable(self._path, error) from error
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is on the disk at the end of the block, or nothing."""
+    def _writing(self, patience: float = PATIENCE) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is on the disk at the end of the block, or nothing.
+
+        Another's write is waited for with `patience`, in seconds.
+        """
         with self._guarded():
+            # Who writes again at once lets the others have their turn; a talk never writes that often.
+            time.sleep(max(0.0, self._written + 2 * PAUSE - time.monotonic()))
             # Immediate: two writers take turns, instead of both reading first and one failing.
-            self._connection.execute("BEGIN IMMEDIATE")
+            patiently(self._connection, "BEGIN IMMEDIATE", patience)
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
+                self._written = time.monotonic()
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
@@ -277,6 +324,10 @@ def title_of(question: str) -> str:
     """Return the title of a conversation that begins with `question`: its first line, cut."""
     line = next((line.strip() for line in question.splitlines() if line.strip()), "")
     return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
+
+
+def _not_one(message: str) -> HistoryError:
+    return HistoryError(message, _("See them with: qwen logs list, or in a conversation: /logs"))
 
 
 def _summary(row: sqlite3.Row, line: str = "") -> Summary:

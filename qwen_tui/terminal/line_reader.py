@@ -20,6 +20,7 @@ from qwen_tui.terminal.keys import key_bindings
 from qwen_tui.terminal.recall import Recall
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.typeahead import Answering
+from qwen_tui.terminal.visible import Visible
 
 # No colour but what is readable on dark and on light.
 _STYLE = Style.from_dict(
@@ -74,7 +75,7 @@ class PromptLineReader:
         )
         self._draft = DraftLine(self._session.default_buffer, recall)
         self._session.key_bindings = key_bindings(self._draft)
-        self._session.input_processors = [SlotMarks(self._draft)]
+        self._session.input_processors = [SlotMarks(self._draft), Visible()]
 
     def read(self, draft: str | Draft = "") -> str:
         """Return a message; raises `EOFError` on Ctrl-D in an empty line, or when the terminal is gone."""

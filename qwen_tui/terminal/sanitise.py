@@ -8,16 +8,28 @@ _ALLOWED_CONTROLS = {"\n", "\t"}
 _HIDDEN = {
     *range(0x202A, 0x202F),  # bidirectional embeddings and overrides
     *range(0x2066, 0x206A),  # bidirectional isolates
-    *range(0xE0000, 0xE0080),  # tag characters
-    0x200B,
+    *range(0xE0000, 0xE1000),  # tag characters, and the selectors of rare variants
+    *range(0xFE00, 0xFE0E),  # other selectors; those of text and emoji, U+FE0E and U+FE0F, stay
+    *range(0x2060, 0x2065),  # word joiner, invisible operators
+    *range(0x206A, 0x2070),  # deprecated format characters
+    *range(0xFFF9, 0xFFFC),  # interlinear annotations
+    *range(0x1D173, 0x1D17B),  # beams and slurs
+    0x00AD,
+    0x034F,
+    0x061C,
+    0x180E,
+    0x200B,  # the joiners behind it, U+200C and U+200D, make Persian and emoji what they are
     0x200E,
     0x200F,
-    0x061C,
     0xFEFF,
 }
+# What ends a line in Unicode and in no terminal, and halves of characters, which no terminal can be sent.
+_REPLACED = {0x2028: " ", 0x2029: " ", **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}
 _DROPPED = {code: None for code in (*range(0x20), *range(0x7F, 0xA0), *_HIDDEN) if chr(code) not in _ALLOWED_CONTROLS}
 _CONTROLS = {code: None for code in _DROPPED if code not in _HIDDEN}
-_REVEALED = {**_CONTROLS, **dict.fromkeys(_HIDDEN, "\ufffd")}
+_CLEANED = {**_DROPPED, **_REPLACED}
+_MARKED = {**_REPLACED, **dict.fromkeys(_HIDDEN, "\ufffd")}
+_REVEALED = {**_CLEANED, **_MARKED}
 
 
 def clean(text: str) -> str:
@@ -25,7 +37,7 @@ def clean(text: str) -> str:
 
     Character by character, so that pieces of a stream give the same as the whole.
     """
-    return text.translate(_DROPPED)
+    return text.translate(_CLEANED)
 
 
 def without_controls(text: str) -> str:
@@ -36,3 +48,8 @@ def without_controls(text: str) -> str:
 def reveal(text: str) -> str:
     """Return `text` as `clean` does, with a visible mark for each character that reorders or hides: for code."""
     return text.translate(_REVEALED)
+
+
+def mark(text: str) -> str:
+    """Return `text` with a visible mark for what reorders or hides, and controls as they are: as long as before."""
+    return text.translate(_MARKED)

@@ -8,7 +8,7 @@ from qwen_tui.chat import keeping
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper, resume
 from qwen_tui.chat.turn import AnswerOptions, Turn
-from qwen_tui.errors import WorkerDiedError
+from qwen_tui.errors import HistoryError, WorkerDiedError
 from qwen_tui.history.store import History
 from qwen_tui.messages import Event, Prefill, Text
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
@@ -80,6 +80,70 @@ def test_a_resumed_conversation_goes_on_where_it_was(path: Path) -> None:
     Turn(engine, RecordingOutput(), AnswerOptions(), Keeper(History(path), "scripted", print)).run(again, "and now?")
     assert [m.content for m in engine.requests[0].messages] == ["Be kind.", "how are you", "fine ", "and now?"]
     assert len(on_disk(path)) == 4
+
+
+def test_two_programs_in_one_conversation_end_up_in_two(path: Path) -> None:
+    notes = list[str]()
+    first, mine = Keeper(History(path), "scripted", notes.append), Conversation()
+    Turn(ScriptedEngine("one"), RecordingOutput(), AnswerOptions(), first).run(mine, "count")
+    second, theirs = Keeper(History(path), "scripted", notes.append), resume(History(path), mine.id or "")
+    shared = mine.id
+    for keeper, conversation, question in ((first, mine, "mine"), (second, theirs, "theirs"), (first, mine, "more")):
+        Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, question)
+    assert mine.id == shared
+    assert theirs.id != shared
+    assert kept(path, mine.id) == ["count", "one ", "mine", "fine ", "more", "fine "]
+    assert kept(path, theirs.id) == ["count", "one ", "theirs", "fine "]
+    assert len(notes) == 1
+    assert str(theirs.id) in notes[0]
+
+
+def test_a_question_whose_program_was_killed_stays_where_it_was_asked(path: Path) -> None:
+    History(path).begin(None, "fatal", model="m", system=None)
+    conversation = resume(History(path), History(path).last() or "")
+    assert conversation.turns == []
+    for question in ("and now?", "then"):
+        keeper = Keeper(History(path), "m", print)
+        Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, question)
+    assert on_disk(path) == ["fatal", "", "and now?", "fine ", "then", "fine "]
+    assert resume(History(path), conversation.id or "").turns == conversation.turns
+
+
+def test_an_answer_is_kept_though_another_program_went_on_meanwhile(path: Path) -> None:
+    history = History(path)
+    turn = history.begin(None, "slow", model="m", system=None)
+    other = resume(History(path), turn.conversation)
+    Turn(ScriptedEngine("2"), RecordingOutput(), AnswerOptions(), Keeper(History(path), "m", print)).run(other, "quick")
+    turn.update("at last", "stop")
+    assert kept(path, turn.conversation) == ["slow", "at last", "quick", "2 "]
+
+
+def test_taking_back_leaves_alone_what_another_program_added(path: Path) -> None:
+    keeper, mine = Keeper(History(path), "m", print), Conversation()
+    Turn(ScriptedEngine("one"), RecordingOutput(), AnswerOptions(), keeper).run(mine, "count")
+    theirs, shared = resume(History(path), mine.id or ""), mine.id
+    Turn(ScriptedEngine("two"), RecordingOutput(), AnswerOptions(), Keeper(History(path), "m", print)).run(theirs, "on")
+    mine.take_back()
+    keeper.take_back(mine)
+    Turn(ScriptedEngine("1"), RecordingOutput(), AnswerOptions(), keeper).run(mine, "count again")
+    assert kept(path, shared) == ["count", "one ", "on", "two "]
+    assert kept(path, mine.id) == ["count again", "1 "]
+
+
+def test_a_conversation_removed_while_it_is_answered_takes_no_other_with_it(path: Path) -> None:
+    history, remover = History(path), History(path)
+    turn = history.begin(None, "secret", model="m", system=None)
+    remover.remove(turn.conversation)
+    other = remover.begin(None, "another", model="m", system=None)
+    with pytest.raises(HistoryError, match="no conversation"):
+        turn.update("the answer", "stop")
+    other.update("fine", "stop")
+    assert kept(path, other.conversation) == ["another", "fine"]
+    assert history.search("answer") == []
+
+
+def kept(path: Path, conversation: str | None) -> list[str]:
+    return [message.content for message in History(path).read(conversation or "").messages]
 
 
 def test_a_history_that_fails_is_told_once_and_the_talk_goes_on(path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from qwen_tui.errors import HistoryError
+from qwen_tui.history.schema import MIGRATIONS, VERSION
 from qwen_tui.history.store import History, title_of
 from qwen_tui.messages import Message
 
@@ -82,6 +83,29 @@ def test_a_removed_conversation_leaves_nothing_to_find(history: History, tmp_pat
     assert history.search("密码") == []
 
 
+def test_of_a_removed_conversation_no_file_holds_a_word(history: History, tmp_path: Path) -> None:
+    kept = said(history, None, "Keep the recipe", "Salt and pepper.")
+    conversation = said(history, None, "Where is the treasure?", "It is in Zanzibar. 宝藏在山洞里。" * 500)
+    turn = history.begin(conversation, "Who hid it?", model="tiny", system="You are Blackbeard.")
+    # An answer grows, and is cut: every text that was ever there is to be gone.
+    for text in ("It was Flint", "It was Flint and Silver" * 1000, "I"):
+        turn.update(text)
+    history.take_back(conversation)
+    words = ["treasure", "Zanzibar", "zanzibar", "宝藏", "洞里", "hid it", "Flint", "flint", "Silver", "Blackbeard"]
+    assert any(word.encode() in content for content in files_of(tmp_path) for word in words)
+    history.remove(conversation)
+    assert [word for word in words for content in files_of(tmp_path) if word.encode() in content] == []
+    connection = sqlite3.connect(tmp_path / "home" / "history.db")
+    connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, grams, row)")
+    indexed = {row[0] for row in connection.execute("SELECT term FROM temp.terms")}
+    assert indexed == {"keep", "the", "recipe", "salt", "and", "pepper"}
+    assert contents(history, kept) == ["Keep the recipe", "Salt and pepper."]
+
+
+def files_of(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in (folder / "home").iterdir()]
+
+
 def test_an_id_may_be_shortened_as_long_as_it_is_the_only_one(history: History) -> None:
     conversation = said(history, None, "one", "1")
     assert history.read(conversation[:3]).summary.id == conversation
@@ -105,6 +129,11 @@ def test_an_id_may_be_shortened_as_long_as_it_is_the_only_one(history: History) 
         ("PDF文件", True),
         ('"', False),
         ("café", True),
+        ("cafe", True),
+        ("邮件给", True),
+        ("邮件我给", False),
+        ("给我附上", False),
+        ("件给我给", False),
     ],
 )
 def test_search_finds_words_in_both_languages(history: History, words: str, found: bool) -> None:
@@ -137,6 +166,17 @@ def test_the_database_is_private_and_durable(history: History, tmp_path: Path) -
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     connection = sqlite3.connect(tmp_path / "home" / "history.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript(MIGRATIONS[0] + "PRAGMA user_version = 1")
+    connection.execute("INSERT INTO conversations VALUES ('abc', 'Old', 'm', NULL, 1.0, 1.0, NULL)")
+    connection.close()
+    assert History(path).read("abc").summary.title == "Old"
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
 
 
 def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from qwen_tui.messages import Finished, Loading, Prefill, Text, Timings, Usage
 from qwen_tui.terminal import progress
 from qwen_tui.terminal.output import HeldOutput, StreamingOutput, write
 from qwen_tui.terminal.progress import StatusLine
-from qwen_tui.terminal.sanitise import clean
+from qwen_tui.terminal.sanitise import clean, mark
 from qwen_tui.terminal.typeahead import typed_text
 
 END = Finished(Usage(), Timings(), "stop")
@@ -34,14 +34,24 @@ class Terminal(io.StringIO):
         "\u2066x\u2069",
         "\U000e0041",
         "\r",
+        "\u2060\ufeff\u00ad",
+        "\ufe00\U000e0100",
+        "a\u2028b",
+        "\udc80",
     ],
 )
 def test_nothing_that_steers_a_terminal_gets_through(hostile: str) -> None:
-    assert not set(clean(f"before{hostile}after")) & set("\x1b\x9b\x00\x07\x7f\r\u202e\u2066\u2069\U000e0041")
+    shown = set(clean(f"before{hostile}after"))
+    assert not shown & set("\x1b\x9b\x00\x07\x7f\r\u202e\u2066\u2069\U000e0041")
+    assert not shown & set("\u2060\ufeff\u00ad\ufe00\U000e0100\u2028\udc80")
+
+
+def test_what_is_pasted_is_shown_with_its_traps_and_as_long_as_it_is() -> None:
+    assert mark("rm \u202egpj.x\u200b 🧑\u200d🚀 ❤\ufe0f\x1b") == "rm \ufffdgpj.x\ufffd 🧑\u200d🚀 ❤\ufe0f\x1b"
 
 
 def test_ordinary_text_gets_through() -> None:
-    text = "Tab\there, newline\nthere; 你好 🧑‍🚀 e\u0301 “”—…"
+    text = "Tab\there, newline\nthere; 你好 🧑‍🚀 e\u0301 “”—… ❤\ufe0f می\u200cخواهم"
     assert clean(text) == text
 
 

@@ -1,0 +1,195 @@
+"""A history that cannot be used: what is said, that nothing is overwritten, and that the talk goes on."""
+
+import os
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qwen_tui.chat import keeping
+from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.keeping import Keeper
+from qwen_tui.chat.turn import AnswerOptions, Turn
+from qwen_tui.errors import HistoryError
+from qwen_tui.history import schema, store
+from qwen_tui.history.store import History
+from qwen_tui.messages import Event, Text
+from tests.conftest import Run
+from tests.scripted_engine import RecordingOutput, ScriptedEngine
+
+SHORT = ("-o", "max_tokens=4", "-o", "temperature=0")
+PAGE = 4096
+SPACE = 33_000
+
+
+@pytest.fixture
+def database(home: Path) -> Path:
+    """A database with some conversations in it, as it is after the program has ended."""
+    path = home / "history.db"
+    history = History(path)
+    for number in range(20):
+        history.begin(None, f"question {number}", model="m", system=None).update("answer " * 100, "stop")
+    history.close()
+    return path
+
+
+def garbage(content: bytes) -> bytes:
+    return b"\xfe" * 100 + content[100:]
+
+
+def flipped(content: bytes) -> bytes:
+    return content[: 3 * PAGE] + bytes(byte ^ 0x5A for byte in content[3 * PAGE : 8 * PAGE]) + content[8 * PAGE :]
+
+
+def truncated(content: bytes) -> bytes:
+    return content[: len(content) // 2 // PAGE * PAGE + 100]
+
+
+def newer(content: bytes) -> bytes:
+    # `user_version` is at byte 60 of the header.
+    return content[:60] + (99).to_bytes(4, "big") + content[64:]
+
+
+@pytest.mark.parametrize(
+    ("damage", "said", "remedy"),
+    [
+        (garbage, "is damaged", "Move it away"),
+        (flipped, "is damaged", "Move it away"),
+        (truncated, "is damaged", "Move it away"),
+        (newer, "newer version", "Update the program"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_told_and_left_as_it_is(
+    qwen: Run, tiny: Path, database: Path, damage: object, said: str, remedy: str
+) -> None:
+    assert callable(damage)
+    database.write_bytes(damage(database.read_bytes()))
+    before = database.read_bytes()
+    asked = qwen("ask", "-m", tiny, *SHORT, "x")
+    assert asked.returncode == 0
+    assert asked.stdout.strip()
+    told = asked.stderr.decode()
+    assert len(told.splitlines()) == 2
+    assert said in told
+    assert "in memory only" in told
+    assert remedy in told
+    for command in (("logs", "list"), ("ask", "-m", tiny, *SHORT, "-c", "x")):
+        done = qwen(*command)
+        assert done.returncode == 1
+        assert done.stderr.decode().startswith("qwen: ")
+        assert said in done.stderr.decode()
+        assert remedy in done.stderr.decode()
+        assert done.stdout == b""
+    assert database.read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["a file in the way", "a folder of the name"])
+def test_a_place_where_nothing_can_be_written_is_told(qwen: Run, tiny: Path, home: Path, place: str) -> None:
+    if place == "a file in the way":
+        home.write_bytes(b"precious")
+    else:
+        (home / "history.db").mkdir(parents=True)
+    asked = qwen("ask", "-m", tiny, *SHORT, "x")
+    assert asked.returncode == 0
+    assert asked.stdout.strip()
+    assert "cannot be kept" in asked.stderr.decode()
+    assert "QWEN_TUI_HOME" in asked.stderr.decode()
+    assert qwen("logs", "list").returncode == 1
+    assert home.is_dir() or home.read_bytes() == b"precious"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_home_of_somebody_else_is_told(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database.parent.chmod(0o555)
+    # Relative, as the folders above are for root alone.
+    monkeypatch.chdir(database.parent)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(HistoryError, match="Permission denied") as refused:
+            History(Path(database.name))
+    finally:
+        os.seteuid(0)
+    assert "QWEN_TUI_HOME" in refused.value.remedy
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a limit of the size of files stands for a full disk")
+def test_a_disk_that_fills_up_ends_the_keeping_not_the_answer(qwen: Run, tiny: Path, database: Path) -> None:
+    import resource
+    import signal
+
+    def no_space() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (SPACE, SPACE))
+
+    asked = qwen("ask", "-m", tiny, *SHORT, stdin=b"word " * 1500, preexec_fn=no_space)
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.strip()
+    assert "in memory only" in asked.stderr.decode()
+    assert len(asked.stderr.decode().splitlines()) == 2
+    # The next one, with space, finds everything that was there.
+    assert len(qwen("logs", "list").stdout.splitlines()) == 20
+
+
+class Filling(RecordingOutput):
+    """Takes all the space away when the first word is shown, and gives it back with the last."""
+
+    def __init__(self, history: History) -> None:
+        super().__init__()
+        self._connection = history._connection
+
+    def show(self, event: Event) -> None:
+        super().show(event)
+        if isinstance(event, Text):
+            pages = self._connection.execute("PRAGMA page_count").fetchone()[0]
+            self._connection.execute(f"PRAGMA max_page_count = {pages if event.piece != 'end ' else 1_000_000}")
+
+
+def test_an_answer_is_kept_whole_once_there_is_space_again(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "_EVERY", 0.0)
+    history, notes = History(database), list[str]()
+    keeper, conversation = Keeper(history, "m", notes.append), Conversation()
+    answer = "x" * 20_000 + " " + "y" * 20_000 + " end"
+    Turn(ScriptedEngine(answer), Filling(history), AnswerOptions(), keeper).run(conversation, "long")
+    assert notes == []
+    assert History(database).read(conversation.id or "").messages[1].content == answer + " "
+
+
+@pytest.fixture
+def locked(database: Path) -> Iterator[sqlite3.Connection]:
+    """Another program that has begun to write and does not end."""
+    other = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    yield other
+    other.close()
+
+
+def test_what_is_locked_can_be_read_and_a_short_lock_is_waited_for(
+    qwen: Run, database: Path, locked: sqlite3.Connection
+) -> None:
+    assert len(qwen("logs", "list").stdout.splitlines()) == 20
+    timer = threading.Timer(0.5, locked.execute, ["COMMIT"])
+    timer.start()
+    started = time.monotonic()
+    History(database).begin(None, "patient", model="m", system=None)
+    assert 0.3 < time.monotonic() - started < 3
+
+
+def test_a_lock_that_never_ends_is_told(
+    database: Path, locked: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "PATIENCE", 0.2)
+    monkeypatch.setattr(store.patiently, "__defaults__", (0.2,))
+    history, notes = History(database), list[str]()
+    monkeypatch.setattr(store.History._writing.__wrapped__, "__defaults__", (0.2,))  # type: ignore[attr-defined]
+    with pytest.raises(HistoryError, match="in use by another program"):
+        history.remove(history.last() or "")
+    keeper, conversation = Keeper(history, "m", notes.append), Conversation()
+    Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, "question")
+    assert len(conversation.turns) == 2
+    assert len(notes) == 1
+    assert "in memory only" in notes[0]
+    assert "Close that program" in notes[0]

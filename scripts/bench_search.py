@@ -20,8 +20,9 @@ from pathlib import Path
 from measuring import markdown_table, tell
 
 from qwen_tui.history import grams
+from qwen_tui.history.records import title_of
 from qwen_tui.history.schema import connect
-from qwen_tui.history.store import History, title_of
+from qwen_tui.history.store import History
 
 MESSAGES_A_CONVERSATION = 20
 REPEATS = 5

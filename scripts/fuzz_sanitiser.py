@@ -40,7 +40,7 @@ from qwen_tui.cli.main import tell
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import QwenError
-from qwen_tui.history.store import Record, Summary
+from qwen_tui.history.records import Record, Summary
 from qwen_tui.messages import Finished, Message, Text, Timings, Usage
 from qwen_tui.models.locate import locate
 from qwen_tui.terminal import line_reader

@@ -15,7 +15,8 @@ from qwen_tui.chat.keeping import resume
 from qwen_tui.chat.material import labelled
 from qwen_tui.chat.session import Session
 from qwen_tui.errors import ConfigError, HistoryError, UsageError
-from qwen_tui.history.store import History, title_of
+from qwen_tui.history.records import title_of
+from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
 from qwen_tui.messages import Draft, Message

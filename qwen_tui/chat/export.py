@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from qwen_tui.errors import UsageError
-from qwen_tui.history.store import Record
+from qwen_tui.history.records import Record
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Message
 

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 
-from qwen_tui.history.store import Summary
+from qwen_tui.history.records import Summary
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
 from qwen_tui.messages import Timings, Usage

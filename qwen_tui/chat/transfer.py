@@ -12,7 +12,7 @@ from qwen_tui.chat.extract import code_blocks
 from qwen_tui.chat.material import Material
 from qwen_tui.chat.session import Session
 from qwen_tui.errors import ClipboardError, UsageError
-from qwen_tui.history.store import Record, Summary, title_of
+from qwen_tui.history.records import Record, Summary, title_of
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
 

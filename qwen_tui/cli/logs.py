@@ -11,7 +11,8 @@ from qwen_tui import files
 from qwen_tui.chat import listing
 from qwen_tui.chat.export import export
 from qwen_tui.cli.delivery import print_text
-from qwen_tui.history.store import History, Summary
+from qwen_tui.history.records import Summary
+from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 
 Id = Annotated[str, typer.Argument(metavar="ID", help=_("A conversation's id, or its beginning."))]

@@ -10,11 +10,11 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_tui.errors import HistoryError
-from qwen_tui.history import grams
+from qwen_tui.history import finding, grams
+from qwen_tui.history.records import Record, Summary, rows, summary, title_of
 from qwen_tui.history.schema import PATIENCE, PAUSE, connect, patiently, unusable
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import FinishReason, Message
@@ -22,12 +22,9 @@ from qwen_tui.messages import FinishReason, Message
 # No vowels, no look-alikes: ids are read aloud and typed, and should not spell anything.
 _ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
 _ID_LENGTH = 6
-_TITLE_LENGTH = 60
 _LITTLE_PATIENCE = 0.2
 # A turn that begins after this message comes after whatever is last.
 LAST = -1
-# In characters: beyond it, a question is one about a document that it holds.
-_LONGEST_QUESTION = 20_000
 _PATH = """
     WITH RECURSIVE path(id, parent, role, content, depth) AS (
         SELECT id, parent, role, content, 0 FROM messages WHERE id = ?
@@ -35,28 +32,6 @@ _PATH = """
         SELECT m.id, m.parent, m.role, m.content, depth + 1 FROM messages m JOIN path ON m.id = path.parent
     )
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A conversation in a list; times are seconds since 1970. `line` is what a search found, from the original text."""
-
-    id: str
-    title: str
-    model: str
-    created: float
-    written: float
-    line: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A conversation whole: its messages in order. `head` is the one that the next turn comes after."""
-
-    summary: Summary
-    system: str | None
-    messages: tuple[Message, ...]
-    head: int | None = None
 
 
 class Turn:
@@ -113,8 +88,8 @@ class History:
             asked = self._add(after, "user", question, now)
             answer = self._add(asked, "assistant", "", now)
             connection.execute(
-                "UPDATE conversations SET head = ?, written = ?, model = ? WHERE id = ?",
-                (answer, now, model, conversation),
+                "UPDATE conversations SET head = ?, written = ?, model = ?, system = ? WHERE id = ?",
+                (answer, now, model, system, conversation),
             )
         return Turn(self, conversation, answer, now)
 
@@ -185,7 +160,7 @@ class History:
                 _PATH + "SELECT role, content FROM path ORDER BY depth DESC", (row["head"],)
             ).fetchall()
             head = self._answered(row["head"])
-        return Record(_summary(row), row["system"], tuple(Message(role, content) for role, content in path), head)
+        return Record(summary(row), row["system"], tuple(Message(role, content) for role, content in path), head)
 
     def last(self) -> str | None:
         """Return the id of the conversation last written, if there is any."""
@@ -195,50 +170,20 @@ class History:
     def recent(self, count: int = 20) -> list[Summary]:
         """Return the conversations last written, newest first."""
         with self._guarded():
-            cursor = self._rows("SELECT * FROM conversations ORDER BY written DESC, rowid DESC LIMIT ?", (count,))
-            return [_summary(row) for row in cursor]
+            cursor = rows(
+                self._connection, "SELECT * FROM conversations ORDER BY written DESC, rowid DESC LIMIT ?", (count,)
+            )
+            return [summary(row) for row in cursor]
 
     def search(self, words: str, count: int = 20) -> list[Summary]:
         """Return the conversations with all of `words` in one message, best first, with the line that matched."""
-        expression = grams.query(words)
-        if not expression:
-            return []
-        found: dict[str, Summary] = {}
         with self._guarded():
-            hits = self._rows(
-                "SELECT m.id, m.content FROM grams JOIN messages m ON m.id = grams.rowid "
-                "WHERE grams MATCH ? ORDER BY rank",
-                (expression,),
-            )
-            for hit in hits:
-                for row in self._holders(hit["id"]):
-                    if row["id"] not in found:
-                        found[row["id"]] = _summary(row, grams.matching_line(words, hit["content"]))
-                if len(found) >= count:
-                    break
-        return list(found.values())[:count]
+            return finding.search(self._connection, words, count)
 
     def questions(self, count: int = 1000) -> list[str]:
         """Return what was asked last, newest first, each once; what is longer than anyone types is left out."""
-        found: dict[str, None] = {}
         with self._guarded():
-            for row in self._rows(
-                "SELECT content FROM messages WHERE role = 'user' AND length(content) <= ? ORDER BY id DESC",
-                (_LONGEST_QUESTION,),
-            ):
-                found[row["content"]] = None
-                if len(found) >= count:
-                    break
-        return list(found)
-
-    def _holders(self, message: int) -> list[sqlite3.Row]:
-        """The conversations whose path runs through a message."""
-        return self._rows(
-            "WITH RECURSIVE below(id) AS (SELECT ? UNION ALL "
-            "SELECT m.id FROM messages m JOIN below ON m.parent = below.id) "
-            "SELECT * FROM conversations WHERE head IN below ORDER BY written DESC",
-            (message,),
-        ).fetchall()
+            return finding.questions(self._connection, count)
 
     def _branch(self, conversation: str, head: int | None, now: float) -> str:
         """Add a conversation that is like this one, but for where it stands."""
@@ -251,7 +196,8 @@ class History:
 
     def _answered(self, head: int | None) -> int | None:
         """Return `head`, or what is before its turn if that ended without an answer."""
-        unanswered = self._rows(
+        unanswered = rows(
+            self._connection,
             "SELECT q.parent FROM messages a JOIN messages q ON q.id = a.parent WHERE a.id = ? "
             "AND a.content = '' AND a.reason IS NOT NULL",
             (head,),
@@ -270,26 +216,20 @@ class History:
 
     def _row(self, conversation: str) -> sqlite3.Row:
         with self._guarded():
-            rows = self._rows("SELECT * FROM conversations WHERE id = ?", (conversation,)).fetchall()
-            if not rows and conversation:
-                rows = self._rows(
-                    "SELECT * FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2", (len(conversation), conversation)
-                ).fetchall()
-        if not rows:
+            found = rows(self._connection, "SELECT * FROM conversations WHERE id = ?", (conversation,)).fetchall()
+            if not found and conversation:
+                begins = "SELECT * FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2"
+                found = rows(self._connection, begins, (len(conversation), conversation)).fetchall()
+        if not found:
             raise _not_one(_("There is no conversation “{id}”.").format(id=conversation))
-        if len(rows) > 1:
+        if len(found) > 1:
             raise _not_one(_("More than one conversation begins with “{id}”.").format(id=conversation))
-        return rows[0]  # type: ignore[no-any-return]
-
-    def _rows(self, statement: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
-        cursor = self._connection.cursor()
-        cursor.row_factory = sqlite3.Row
-        return cursor.execute(statement, parameters)
+        return found[0]  # type: ignore[no-any-return]
 
     def _new_id(self) -> str:
         while True:
             new = "".join(secrets.choice(_ALPHABET) for _i in range(_ID_LENGTH))
-            if not self._rows("SELECT 1 FROM conversations WHERE id = ?", (new,)).fetchone():
+            if not rows(self._connection, "SELECT 1 FROM conversations WHERE id = ?", (new,)).fetchone():
                 return new
 
     @contextmanager
@@ -320,15 +260,5 @@ class History:
                 raise
 
 
-def title_of(question: str) -> str:
-    """Return the title of a conversation that begins with `question`: its first line, cut."""
-    line = next((line.strip() for line in question.splitlines() if line.strip()), "")
-    return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
-
-
 def _not_one(message: str) -> HistoryError:
     return HistoryError(message, _("See them with: qwen logs list, or in a conversation: /logs"))
-
-
-def _summary(row: sqlite3.Row, line: str = "") -> Summary:
-    return Summary(row["id"], row["title"], row["model"], row["created"], row["written"], line)

@@ -1,0 +1,48 @@
+"""Conversations as they come out of the database."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from qwen_tui.messages import Message
+
+_TITLE_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A conversation in a list; times are seconds since 1970. `line` is what a search found, from the original text."""
+
+    id: str
+    title: str
+    model: str
+    created: float
+    written: float
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A conversation whole: its messages in order. `head` is the one that the next turn comes after."""
+
+    summary: Summary
+    system: str | None
+    messages: tuple[Message, ...]
+    head: int | None = None
+
+
+def title_of(question: str) -> str:
+    """Return the title of a conversation that begins with `question`: its first line, cut."""
+    line = next((line.strip() for line in question.splitlines() if line.strip()), "")
+    return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
+
+
+def summary(row: sqlite3.Row, line: str = "") -> Summary:
+    """Return a row of the table of conversations as a summary."""
+    return Summary(row["id"], row["title"], row["model"], row["created"], row["written"], line)
+
+
+def rows(connection: sqlite3.Connection, statement: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
+    """Return a cursor over rows whose columns have names."""
+    cursor = connection.cursor()
+    cursor.row_factory = sqlite3.Row
+    return cursor.execute(statement, parameters)

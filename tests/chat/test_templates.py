@@ -8,8 +8,10 @@ from qwen_tui import files
 from qwen_tui.chat import templates
 from qwen_tui.chat.composing import compose, parameters
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.drafting import draft
 from qwen_tui.chat.templates import Template
 from qwen_tui.errors import TemplateError, UsageError
+from qwen_tui.terminal.width import Ruler
 
 BUILT_IN = {
     "email", "email-tone", "python-script", "video-script", "meeting-minutes", "tech-rewrite", "weekly-report",
@@ -140,3 +142,10 @@ def test_the_built_in_templates_are_the_same_in_both_languages() -> None:
             v.name for v in en.variables if v.default is None
         }
         assert zh.names_input == en.names_input
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_hints_of_the_built_in_templates_fit_a_terminal_of_80_columns(language: str) -> None:
+    for name in BUILT_IN:
+        for slot in draft(templates.find(name, [files.packaged("templates") / language]), {}).slots:
+            assert Ruler().cells(f"{slot.name}: {slot.hint}") < 80, f"{name}: {slot.name}"

@@ -96,7 +96,7 @@ def test_backspace_empties_a_slot_undo_brings_it_back_and_shift_tab_goes_back(st
     chat.type("Lee" + TAB + "meeting" + TAB + BACKSPACE)
     chat.wait_for("points: meeting\n  Tone:\n")
     chat.type(UNDO)
-    chat.wait_for("Tone: professional\n", "tone: tone (professional, friendly")
+    chat.wait_for("Tone: professional\n", "tone: how it sounds (professional, friendly")
     chat.type("direct" + BACK_TAB + " moved" + BACK_TAB + TAB + TAB + TAB + DELETE)
     chat.wait_for("points: meeting moved\n  Tone: direct\n  Length:\n")
     chat.type(ENTER)

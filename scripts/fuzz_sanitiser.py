@@ -98,7 +98,7 @@ class Screen:
         return {
             "logs list: titles": lambda _text: logs.list_(),
             "logs search: lines": lambda _text: logs.search(["x"]),
-            "logs show": lambda _text: logs.show("x"),
+            "logs show, painted": self._show_conversation,
             "logs export to stdout": lambda _text: logs.export_("x"),
             "notes, file names": lambda text: wiring.output(Config()).note(text),
             "an answer, painted": self._paint_answer,
@@ -186,6 +186,10 @@ class Screen:
 
     def _paint_answer(self, text: str) -> None:
         stream_answer(wiring.output(Config()), whole(text))
+        self._without_own()
+
+    def _show_conversation(self, _text: str) -> None:
+        logs.show("x")
         self._without_own()
 
     def _locate(self, text: str) -> None:

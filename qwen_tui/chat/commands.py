@@ -159,11 +159,17 @@ def _logs(session: Session, argument: str) -> None:
 
 
 def _resume(session: Session, argument: str) -> None:
-    history = _history(session)
-    conversation = resume(history, argument)
-    session.turn_to(conversation)
+    session.turn_to(resume(_history(session), argument))
+    session.say(standing(session))
+
+
+def standing(session: Session) -> str:
+    """Return where the conversation stands, which is one of the history."""
+    conversation = session.conversation
+    assert conversation.id is not None, "what was resumed has an id"
     question, answer = (message.content for message in conversation.turns[-2:]) if conversation.turns else ("", "")
-    session.say(listing.standing(history.read(argument).summary, len(conversation.turns) // 2, question, answer))
+    summary = _history(session).read(conversation.id).summary
+    return listing.standing(summary, len(conversation.turns) // 2, question, answer)
 
 
 def _fork(session: Session, _argument: str) -> None:

@@ -63,7 +63,10 @@ def chat(
         # The model loads while the first message is typed.
         engine.start()
         attached = sources.gather(file or (), notes.note, piped=False)
-        return converse(engine, settings, conversation, keeper, attached, template=chosen, first=first)
+        going_on = history is not None and conversation.id is not None
+        return converse(
+            engine, settings, conversation, keeper, attached, template=chosen, first=first, going_on=going_on
+        )
     finally:
         engine.close()
 
@@ -77,12 +80,14 @@ def converse(
     *,
     template: Template | None = None,
     first: Draft | None = None,
+    going_on: bool = False,
     always_tty: bool = False,
 ) -> int:
     """Run the REPL on an engine and a conversation, and return the exit code.
 
     `attached` goes with the first message; `first` is what the first line begins with, and `template` what that was
-    made from. At the end it closes the engine that is in use then, which may be another.
+    made from. `going_on` shows where a conversation of the history stands. At the end it closes the engine that is in
+    use then, which may be another.
     """
     from qwen_tui.terminal.line_reader import PromptLineReader
 
@@ -114,6 +119,8 @@ def converse(
         always_tty=always_tty,
     )
     output.note(_banner(settings))
+    if going_on:
+        output.note("\n" + commands.standing(session))
     for material in attached:
         transfer.attach(session, material)
     with Signals(lambda: session.engine, on_resumed=output.resumed, on_ending=reader.leave).handled() as signals:

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from qwen_tui import files
+from qwen_tui import config, files
 from qwen_tui.chat import listing
 from qwen_tui.chat.export import export
+from qwen_tui.cli import wiring
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.history.records import Summary
 from qwen_tui.history.store import History
@@ -38,7 +39,8 @@ def list_(count: Count = 20) -> None:
 
 def show(conversation: Id) -> None:
     """Print a conversation."""
-    print_text(export(_history().read(conversation), "md"))
+    settings = config.load(files.folders().config_file).config
+    wiring.print_markdown(settings, export(_history().read(conversation), "md"))
 
 
 def search(words: Annotated[list[str], typer.Argument(metavar="WORDS…")], count: Count = 20) -> int:

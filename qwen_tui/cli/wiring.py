@@ -11,6 +11,7 @@ import msgspec
 from qwen_tui import files, i18n
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import in_memory_only, resume
+from qwen_tui.cli.delivery import print_text
 from qwen_tui.config import Config
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions
@@ -124,6 +125,19 @@ def output(
     return PaintedOutput(
         sys.stdout, remarks, status, theme=theme(settings.theme), ruler=Ruler(settings.ambiguous_width)
     )
+
+
+def print_markdown(settings: Config, text: str) -> None:
+    """Print Markdown on stdout: painted on a terminal, elsewhere as it is."""
+    if sys.stdout.isatty():
+        from qwen_tui.terminal.painted_output import can_paint, show
+        from qwen_tui.terminal.theme import theme
+        from qwen_tui.terminal.width import Ruler
+
+        if can_paint(sys.stdout):
+            show(sys.stdout, text, theme=theme(settings.theme), ruler=Ruler(settings.ambiguous_width))
+            return
+    print_text(text)
 
 
 def clipboard() -> SystemClipboard:

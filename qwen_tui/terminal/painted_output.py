@@ -8,7 +8,7 @@ from rich.text import Text
 from qwen_tui import messages
 from qwen_tui.messages import Event, Finished
 from qwen_tui.terminal.output import HeldOutput, write
-from qwen_tui.terminal.painter import Painter, terminal_size
+from qwen_tui.terminal.painter import Painter, static, terminal_size
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.theme import Theme
@@ -48,6 +48,11 @@ class PaintedOutput(HeldOutput):
     def close(self) -> None:
         super().close()
         self._painter.finish()
+
+
+def show(stream: TextIO, text: str, *, theme: Theme, ruler: Ruler) -> None:
+    """Show a Markdown text that is all there."""
+    write(stream, static(text, terminal_size(stream).columns, theme, ruler, colour=not os.environ.get("NO_COLOR")))
 
 
 def can_paint(stream: TextIO) -> bool:

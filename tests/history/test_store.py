@@ -30,10 +30,18 @@ def contents(history: History, conversation: str) -> list[str]:
     return [message.content for message in history.read(conversation).messages]
 
 
+def test_a_system_prompt_that_changes_is_kept(history: History) -> None:
+    turn = history.begin(None, "Who are you?", model="tiny", system="You are Blackbeard.")
+    turn.update("Arr.", "stop")
+    history.begin(turn.conversation, "And now?", model="tiny", system="You are a nurse.").update("Hello.", "stop")
+    assert history.read(turn.conversation).system == "You are a nurse."
+
+
 def test_a_conversation_comes_back_as_it_was(history: History) -> None:
     turn = history.begin(None, "What is HTTP?", model="tiny", system="Be brief.")
     turn.update("A protocol.", "stop")
-    said(history, turn.conversation, "And DNS?", "A phone book.")
+    following = history.begin(turn.conversation, "And DNS?", model="tiny", system="Be brief.")
+    following.update("A phone book.", "stop")
     record = history.read(turn.conversation)
     assert record.system == "Be brief."
     assert record.summary.title == "What is HTTP?"

@@ -52,7 +52,7 @@ def commands() -> list[Command]:
         Command(("/edit",), _("change the last message and send it again"), _edit),
         Command(
             ("/template",),
-            _("insert a prompt template, to fill and send; alone, list them"),
+            _("insert a prompt template to fill in; alone, list them"),
             _template,
             _("[NAME [TEXT]]"),
             "template",

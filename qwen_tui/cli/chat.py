@@ -91,7 +91,7 @@ def converse(
     """
     from qwen_tui.terminal.line_reader import PromptLineReader
 
-    output = wiring.output(settings, notes=sys.stdout)
+    output = wiring.output(settings, apart=True, notes=sys.stdout)
 
     def show_error(error: QwenError) -> None:
         output.close()
@@ -171,7 +171,7 @@ def _toolbar(session: Session, settings: Config) -> str:
 def _banner(settings: Config) -> str:
     lines = [
         f"qwen-tui {__version__} · {_short(settings.model)}",
-        _("Enter sends, Ctrl-J starts a new line, Ctrl-C stops an answer, /help lists commands, Ctrl-D leaves."),
+        _("Enter sends · Ctrl-J new line · Ctrl-C stops · /help commands · Ctrl-D leaves"),
     ]
     if settings.model == DEMO:
         lines.append(_("This is the demonstration model: it has learned a few dozen conversations by heart."))

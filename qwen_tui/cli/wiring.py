@@ -101,12 +101,18 @@ def has_terminal() -> bool:
 
 
 def output(
-    settings: Config, *, held: bool = False, raw: bool = False, quiet: bool = False, notes: TextIO | None = None
+    settings: Config,
+    *,
+    held: bool = False,
+    raw: bool = False,
+    apart: bool = False,
+    quiet: bool = False,
+    notes: TextIO | None = None,
 ) -> HeldOutput:
     """Return where events go: to stdout as they come, or nowhere if the answer is `held` for the end.
 
-    On a terminal the answer is painted, unless it is wanted `raw`. Progress and notes go to stderr (notes elsewhere if
-    `notes` says so), with `quiet` nowhere.
+    On a terminal the answer is painted, unless it is wanted `raw`; with `apart`, below a blank row. Progress and notes
+    go to stderr (notes elsewhere if `notes` says so), with `quiet` nowhere.
     """
     # A dumb terminal cannot erase a line of progress.
     status = StatusLine(sys.stderr, enabled=sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb")
@@ -123,7 +129,7 @@ def output(
     if not can_paint(sys.stdout):
         return StreamingOutput(sys.stdout, remarks, status)
     return PaintedOutput(
-        sys.stdout, remarks, status, theme=theme(settings.theme), ruler=Ruler(settings.ambiguous_width)
+        sys.stdout, remarks, status, theme=theme(settings.theme), ruler=Ruler(settings.ambiguous_width), apart=apart
     )
 
 

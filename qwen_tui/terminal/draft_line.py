@@ -73,7 +73,7 @@ class DraftLine:
         place = self.place
         if self._notice or place is None:
             return self._notice
-        return ": ".join(filter(None, (place.slot.name, place.slot.hint)))
+        return place.slot.hint or place.slot.name
 
     def marks(self, text: str) -> list[tuple[int, int, str]]:
         """Return from where to where `text` is to be shown in which style."""

@@ -20,7 +20,9 @@ _DOLLARS = re.compile(r"\$(?![\s$])((?:\\.|[^$\\\n])+?)(?<!\s)\$(?!\d)")
 _RAISED = str.maketrans("0123456789+-=()nixyabcdektm", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱˣʸᵃᵇᶜᵈᵉᵏᵗᵐ")
 _LOWERED = str.maketrans("0123456789+-=()aeijknmxt", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑᵢⱼₖₙₘₓₜ")
 _SCRIPT = re.compile(r"([\^_])(?:\{([^{}]*)\}|(\S))")
-_SIMPLE = re.compile(r"[\w.°√′%]*|\([^()]*\)")
+# What needs no brackets: a product over a line, one number or one letter under it, and what has some already.
+_PRODUCT = re.compile(r"[\w.°√′%^{}]*(?:\([^()]*\))?")
+_SINGLE = re.compile(r"\d+(?:\.\d+)?|\w(?:[_^]\{?\w+\}?)?|\([^()]*\)|")
 _BETWEEN = re.compile(r"\s*([±∓×÷≤≥≠≈≡∈∉⊂⊆→⇒⇔←⟹⟺·])\s*")
 # Stand for characters that have a meaning while a formula is being read.
 _HELD = {r"\{": "\ue000", r"\}": "\ue001", "^": "\ue002", "_": "\ue003"}
@@ -92,12 +94,12 @@ def _arguments(node: Any, converter: Any) -> list[str]:
 
 def _fraction(node: Any, l2tobj: Any) -> str:
     above, below = _arguments(node, l2tobj)
-    return f"{_grouped(above)}/{_grouped(below)}"
+    return f"{_grouped(above, _PRODUCT)}/{_grouped(below, _SINGLE)}"
 
 
 def _root(node: Any, l2tobj: Any) -> str:
     degree, below = _arguments(node, l2tobj)
-    return f"{degree.strip('[]').translate(_RAISED)}√{_grouped(below)}"
+    return f"{degree.strip('[]').translate(_RAISED)}√{_grouped(below, _SINGLE)}"
 
 
 def _vector(node: Any, l2tobj: Any) -> str:
@@ -105,8 +107,8 @@ def _vector(node: Any, l2tobj: Any) -> str:
     return f"{name}\u20d7" if len(name) == 1 else name
 
 
-def _grouped(text: str) -> str:
-    return text if _SIMPLE.fullmatch(text) else f"({text})"
+def _grouped(text: str, simple: re.Pattern[str]) -> str:
+    return text if simple.fullmatch(text) else f"({text})"
 
 
 def _script(match: re.Match[str]) -> str:
@@ -116,7 +118,7 @@ def _script(match: re.Match[str]) -> str:
     moved = text.translate(_RAISED if match[1] == "^" else _LOWERED)
     if all(a != b for a, b in zip(text, moved, strict=True)):
         return moved
-    return f"{_HELD[match[1]]}{_grouped(text)}"
+    return f"{_HELD[match[1]]}{_grouped(text, _SINGLE)}"
 
 
 def _block(state: StateBlock, start: int, end: int, silent: bool) -> bool:

@@ -18,7 +18,10 @@ from qwen_tui.terminal.width import Ruler
 class PaintedOutput(HeldOutput):
     """Paints an answer on the terminal that `stream` is; progress and notes as the other outputs."""
 
-    def __init__(self, stream: TextIO, notes: TextIO | None, status: StatusLine, *, theme: Theme, ruler: Ruler) -> None:
+    def __init__(
+        self, stream: TextIO, notes: TextIO | None, status: StatusLine, *, theme: Theme, ruler: Ruler, apart: bool
+    ) -> None:
+        """With `apart`, a blank row stands before each answer."""
         super().__init__(notes, status)
         self._stream = stream
         self._ruler = ruler
@@ -28,6 +31,7 @@ class PaintedOutput(HeldOutput):
             theme,
             ruler,
             colour=not os.environ.get("NO_COLOR"),
+            apart=apart,
         )
 
     def show(self, event: Event) -> None:

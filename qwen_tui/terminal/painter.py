@@ -46,8 +46,10 @@ class Painter:
         ruler: Ruler,
         *,
         colour: bool = True,
+        apart: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """With `apart`, a blank row is left before each text."""
         self._write = write
         self._size = size
         self._ruler = ruler
@@ -57,7 +59,7 @@ class Painter:
         self._text = GrowingText()
         self._shown: list[Line] = []
         self._columns = 0
-        self._owed = False
+        self._apart = self._owed = apart
         self._lost = False
         self._due = 0.0
 
@@ -75,7 +77,7 @@ class Painter:
         columns = self._size().columns
         rows = [*self._final(columns), *rows_of(self._text.rest(), self._renderer, columns - 1, owed=self._owed)]
         self._frame(list(map(self._encoder.line, rows)), [])
-        self._text, self._owed = GrowingText(), False
+        self._text, self._owed = GrowingText(), self._apart
 
     def step_aside(self) -> None:
         """Leave what is on the screen as it is, for something else to be written below; what is live is shown anew."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from rich.style import Style
@@ -23,6 +24,29 @@ class Signs(NamedTuple):
 ASCII_SIGNS = Signs(("*", "-", "+"), "[x]", "[ ]", "| ", "-", " | ", "-+-")
 
 
+_CODE_ON_DARK = {
+    "Comment": "dim",
+    "Keyword": "bright_magenta",
+    "Operator.Word": "bright_magenta",
+    "Literal.String": "bright_green",
+    "Literal.Number": "bright_yellow",
+    "Name.Function": "bright_blue",
+    "Name.Class": "bright_blue",
+    "Name.Decorator": "bright_blue",
+    "Name.Tag": "bright_blue",
+    "Name.Builtin": "bright_cyan",
+    "Name.Attribute": "bright_cyan",
+    "Generic.Deleted": "bright_red",
+    "Generic.Inserted": "bright_green",
+    "Generic.Heading": "bold",
+    "Generic.Subheading": "bold",
+}
+_CODE_ON_LIGHT = {kind: colour.removeprefix("bright_") for kind, colour in _CODE_ON_DARK.items()} | {
+    # Yellow on white cannot be read.
+    "Literal.Number": "red",
+}
+
+
 class Theme(NamedTuple):
     """Styles by role; `code` gives the style of a Pygments token."""
 
@@ -37,8 +61,6 @@ class Theme(NamedTuple):
 
 def theme(name: str = "auto") -> Theme:
     """Return the colours for a `dark` or a `light` terminal; `auto` for what the terminal says it is."""
-    from rich.syntax import ANSI_DARK, ANSI_LIGHT, ANSISyntaxTheme
-
     dark = (background() if name == "auto" else name) == "dark"
     accent, second = ("bright_cyan", "bright_yellow") if dark else ("blue", "magenta")
     return Theme(
@@ -48,8 +70,22 @@ def theme(name: str = "auto") -> Theme:
         link=Style(underline=True),
         faint=Style(dim=True),
         mathematics=Style(italic=True),
-        code=ANSISyntaxTheme(ANSI_DARK if dark else ANSI_LIGHT).get_style_for_token,
+        code=_code_styles(_CODE_ON_DARK if dark else _CODE_ON_LIGHT),
     )
+
+
+def _code_styles(colours: Mapping[str, str]) -> Callable[[Any], Style]:
+    styles = {kind: Style.parse(colour) for kind, colour in colours.items()}
+
+    @lru_cache(512)
+    def style(kind: Any) -> Style:
+        # A token's name is a path; the longest known beginning decides.
+        path = str(kind).removeprefix("Token.")
+        while path and path not in styles:
+            path = path.rpartition(".")[0]
+        return styles.get(path, Style.null())
+
+    return style
 
 
 def background(environ: Mapping[str, str] = os.environ) -> str:

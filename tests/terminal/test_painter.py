@@ -156,9 +156,10 @@ def test_a_link_shows_where_it_leads() -> None:
 @pytest.mark.parametrize(
     ("formula", "text"),
     [
-        (r"\(x = \frac{-b \pm \sqrt{b^2-4ac}}{2a}\)", "x = (-b ± √(b²-4ac))/2a"),
+        (r"\(x = \frac{-b \pm \sqrt{b^2-4ac}}{2a}\)", "x = (-b ± √(b²-4ac))/(2a)"),
         (r"$2^{n+1} \times a_{i}$", "2ⁿ⁺¹ × aᵢ"),
-        (r"\[ \sum_{i=1}^{n} i = \frac{n(n+1)}{2} \]", "∑ᵢ₌₁ⁿ i = (n(n+1))/2"),
+        (r"\[ \sum_{i=1}^{n} i = \frac{n(n+1)}{2} \]", "∑ᵢ₌₁ⁿ i = n(n+1)/2"),
+        (r"$\frac{1}{x^2} + \frac{3xy}{4} + \sqrt{2}$", "1/x² + 3xy/4 + √2"),
         (r"$$\text{速度} = 5\,\mathrm{km/h}$$", "速度 = 5 km/h"),
         (r"\(\lim_{x \to \infty} 90^\circ\)", "lim_(x → ∞) 90°"),
         (r"\(\frac{1\) and $5 and $10", r"\frac{1 and $5 and $10"),

@@ -28,7 +28,8 @@ class Context:
         parameters.n_seq_max = 1
         # Logits are wanted for the last token only: 600 KB for this vocabulary, not 300 MB.
         parameters.n_outputs_max = 1
-        parameters.n_threads = parameters.n_threads_batch = options.threads
+        parameters.n_threads = options.threads
+        parameters.n_threads_batch = options.batch_threads or options.threads
         parameters.flash_attn_type = int(options.flash_attention)
         parameters.type_k = parameters.type_v = _GGML_TYPES[options.kv_type]
         parameters.no_perf = True

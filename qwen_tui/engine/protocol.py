@@ -35,13 +35,28 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One question: the conversation so far, ending with the user's message.
 
     `max_tokens` None answers until the model ends or the context is full. `schema` is a JSON schema that the answer
-    must follow, as JSON text.
+    must follow, as JSON text. `conversation` is the id under which what was computed may be kept on disk, None where
+    nothing of it may be written. `lookup` drafts tokens from the text at hand.
     """
 
     messages: tuple[Message, ...]
     sampler: SamplingOptions | ReplayOptions = msgspec.field(default_factory=SamplingOptions)
     max_tokens: int | None = None
     schema: str | None = None
+    conversation: str | None = None
+    lookup: bool = True
+
+
+class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Where computed prompt states are kept on disk.
+
+    `folder` is as `os.fsencode` gives it, `limit` the most bytes that all of them may take. `key` tells states of other
+    models and versions apart.
+    """
+
+    folder: bytes
+    limit: int
+    key: str
 
 
 class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,17 +65,21 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     `path` is as `os.fsencode` gives it: a file name need not be valid text. `ctx_size` is in tokens. `gpu_layers`
     counts from the output layer backwards, `ALL_LAYERS` for all. `batch_size` is the prefill step in tokens: what can
     be shown and stopped at. `repack` trades loading time and a second copy of the weights for faster decoding on some
-    CPUs.
+    CPUs. `batch_threads` compute batches, None for as many as `threads`. `batch_costs` are the measured costs of
+    batches of 1, 2, 3, … tokens, in those of one token; empty where nobody has measured. `store` None keeps no states.
     """
 
     path: bytes
     ctx_size: int = 8192
     threads: int = 1
+    batch_threads: int | None = None
     gpu_layers: int = 0
     batch_size: int = 128
     kv_type: KVType = "f16"
     flash_attention: bool = False
     repack: bool = False
+    batch_costs: tuple[float, ...] = ()
+    store: StoreOptions | None = None
 
 
 class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):

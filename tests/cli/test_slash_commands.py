@@ -111,3 +111,41 @@ def test_a_file_that_cannot_be_had_ends_it_before_the_talk(tiny: Path, path: str
     terminal = Terminal(*COMMAND, "chat", "-m", str(tiny), "-f", path)
     terminal.wait_for(words)
     assert terminal.ended() == (2 if path == "-" else 1)
+
+
+def test_a_sitting_with_all_the_other_commands(chat: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Friday it is.", encoding="utf-8")
+    chat.type("hello" + ENTER)
+    chat.wait_for("tokens/s")
+    for line, words in (
+        ("/context", "The context holds"),
+        ("/stats", "the first after"),
+        ("/show", "temperature = 0"),
+        ("/system Be brief.", "It applies from the next message on."),
+        ("/file notes.txt", "notes.txt goes with the next message (13 characters)."),
+        ("/template nonsense", "There is no template “nonsense”"),
+        ("/fork", "From here on this is conversation"),
+        ("/export talk.md", "Written: talk.md"),
+        ("/export talk.md", "There is a file talk.md already"),
+        ("/undo", "Taken back: hello"),
+        ("/retry", "There is no turn to take back."),
+        ("/clear", "A new conversation."),
+        ("/clear now", "/clear takes nothing more."),
+        ("/cler", "There is no command /cler."),
+    ):
+        chat.type(line + ENTER)
+        chat.wait_for(words)
+    chat.type("again" + ENTER)
+    chat.wait_for("tokens/s")
+    chat.type("/retry" + ENTER)
+    chat.wait_for("> /retry", "tokens/s", "\n>\n")
+    chat.type("/logs again" + ENTER)
+    chat.wait_for("  again")
+    assert (tmp_path / "talk.md").read_text(encoding="utf-8").startswith("# hello")
+    chat.type("/exit" + ENTER)
+    assert chat.ended() == 0
+
+
+def test_quit_leaves_too(chat: Terminal) -> None:
+    chat.type("/quit" + ENTER)
+    assert chat.ended() == 0

@@ -6,6 +6,7 @@ from prompt_toolkit.layout.processors import Processor, Transformation, Transfor
 from prompt_toolkit.layout.utils import explode_text_fragments
 
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 from qwen_tui.messages import Draft
 from qwen_tui.terminal import slots
 from qwen_tui.terminal.recall import Recall
@@ -73,7 +74,8 @@ class DraftLine:
         place = self.place
         if self._notice or place is None:
             return self._notice
-        return ": ".join(filter(None, (place.slot.name, place.slot.hint)))
+        name, hint = place.slot.name, place.slot.hint
+        return _("{name}: {hint}").format(name=name, hint=hint) if hint else name
 
     def marks(self, text: str) -> list[tuple[int, int, str]]:
         """Return from where to where `text` is to be shown in which style."""
@@ -114,7 +116,7 @@ class DraftLine:
         lost = slots.still_lost(line, text)
         if lost:
             self._line = line._replace(lost=frozenset())
-            self._notice = _("The text still has {slots}; Enter sends it as it is.").format(slots=", ".join(lost))
+            self._notice = _("The text still has {slots}; Enter sends it as it is.").format(slots=listed(lost))
             return False
         self._line = None
         self._buffer.document = Document(text)

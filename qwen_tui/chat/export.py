@@ -11,6 +11,7 @@ import msgspec
 from qwen_tui.errors import UsageError
 from qwen_tui.history.records import Record
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 from qwen_tui.messages import Message
 
 FORMATS = ("md", "html", "json")
@@ -39,7 +40,7 @@ def export(record: Record, form: str) -> str:
             return _json(record)
     raise UsageError(
         _("“.{form}” is no format for a conversation.").format(form=form),
-        _("Choose one of: {names}.").format(names=", ".join(f".{name}" for name in FORMATS)),
+        _("Choose one of: {names}.").format(names=listed(f".{name}" for name in FORMATS)),
     )
 
 

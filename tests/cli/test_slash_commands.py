@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from qwen_tui.chat.listing import width
 from tests.conftest import COMMAND
 
 if sys.platform == "win32":
@@ -32,16 +33,29 @@ def chat(tiny: Path) -> Iterator[Terminal]:
 
 def start(*options: str) -> Terminal:
     terminal = Terminal(*COMMAND, "chat", *options)
-    terminal.wait_for("\n>", "Ctrl-D leaves")
+    terminal.wait_for("\n>", "Ctrl-D ")
     return terminal
 
 
-def test_the_help_fits_the_screen(chat: Terminal) -> None:
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_help_fits_the_screen(tiny: Path, language: str) -> None:
+    chat = start("-m", str(tiny), "--lang", language)
     chat.type("/?" + ENTER)
-    text = chat.wait_for("/stats", "\n>\n")
-    shown = [line for line in text.splitlines() if line.startswith("/")]
-    starts = {len(line) - len(line.partition("  ")[2].lstrip()) for line in shown}
+    text = chat.wait_for("/help, /?", "/stats", "\n>\n")
+    shown = text[text.index("/help, /?") :].partition("\n\n")[0].splitlines()
+    starts = {width(line) - width(line.partition("  ")[2].lstrip()) for line in shown}
     assert len(starts) == 1, "the descriptions stand in one column, and no line is broken"
+    assert chat.leave() == 0
+
+
+def test_the_search_of_earlier_questions_is_in_the_language_in_use(tiny: Path) -> None:
+    chat = start("-m", str(tiny), "--lang", "zh")
+    chat.type("/show" + ENTER)
+    chat.wait_for("temperature")
+    chat.type("\x12sh")
+    chat.wait_for("搜索：sh", "> /show\n\n")
+    chat.type(ENTER + CTRL_C)
+    assert chat.leave() == 0
 
 
 def test_an_answer_goes_to_the_terminals_clipboard(chat: Terminal, tiny: Path) -> None:

@@ -71,7 +71,7 @@ def ask(
         engine.start()
         question = asked.question(conversation, output.note)
         with Signals(lambda: engine, on_resumed=output.resumed).handled() as signals:
-            answer = Turn(engine, output, answering, keeper).run(conversation, question)
+            answer = Turn(engine, output, answering, keeper).run(conversation, question, asked.prompt)
         if as_json:
             delivery.print_json(answer, keeper.model, conversation.id if history else None)
         elif extract and answer.text:

@@ -9,7 +9,7 @@ from qwen_tui.i18n import gettext as _
 
 def build() -> typer.Typer:
     """Return the command line, its help in the language in use."""
-    from qwen_tui.cli import ask, chat, config, logs, templates
+    from qwen_tui.cli import ask, cache, chat, config, logs, templates
 
     app = typer.Typer(
         name="qwen",
@@ -23,6 +23,7 @@ def build() -> typer.Typer:
     app.command("ask", help=_("One answer on stdout; piped stdin is the material, PROMPT the instruction."))(ask.ask)
     app.add_typer(templates.build(), name="templates")
     app.add_typer(logs.build(), name="logs")
+    app.add_typer(cache.build(), name="cache")
     app.add_typer(config.build(), name="config")
 
     @app.callback(invoke_without_command=True)

@@ -22,7 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from measuring import markdown_table, spread, tell
+from measuring import tell
+from qwen_tui.evaluation.measuring import markdown_table, spread
 
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.context import Context

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from measuring import markdown_table, tell
+from measuring import tell
+from qwen_tui.evaluation.measuring import markdown_table
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions

@@ -20,14 +20,15 @@ class Context:
     `tokens` is the truth about the KV cache: position i holds token i, and nothing lies behind its end.
     """
 
-    def __init__(self, model: Model, options: LoadOptions, ctx_size: int, stop: StopFlag) -> None:
+    def __init__(self, model: Model, options: LoadOptions, ctx_size: int, stop: StopFlag, *, outputs: int = 1) -> None:
+        """`outputs` is the most tokens of one batch whose logits are wanted."""
         llama = self._llama = model.llama
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = ctx_size
         parameters.n_batch = parameters.n_ubatch = options.batch_size
         parameters.n_seq_max = 1
-        # Logits are wanted for the last token only: 600 KB for this vocabulary, not 300 MB.
-        parameters.n_outputs_max = 1
+        # 600 KB of logits a token for this vocabulary: for every token of a batch it would be 300 MB.
+        parameters.n_outputs_max = outputs
         parameters.n_threads = options.threads
         parameters.n_threads_batch = options.batch_threads or options.threads
         parameters.flash_attn_type = int(options.flash_attention)
@@ -62,8 +63,8 @@ class Context:
         # Where the memory cannot forget a part, it has forgotten all.
         return len(self.tokens)
 
-    def decode(self, tokens: Sequence[int]) -> bool:
-        """Append `tokens` (at most one batch), with logits for the last; False if stopped, then nothing was appended.
+    def decode(self, tokens: Sequence[int], outputs: int = 1) -> bool:
+        """Append `tokens` (at most one batch), with logits for the last `outputs`; False if stopped, nothing appended.
 
         Raises `ContextError` when llama.cpp cannot decode.
         """
@@ -72,8 +73,7 @@ class Context:
         for i, token in enumerate(tokens):
             batch.token[i] = token
             batch.pos[i] = start + i
-            batch.logits[i] = 0
-        batch.logits[len(tokens) - 1] = 1
+            batch.logits[i] = i >= len(tokens) - outputs
         status = self._llama.llama_decode(self.handle, batch)
         if status == 0:
             self.tokens.extend(tokens)
@@ -82,6 +82,11 @@ class Context:
         if status == _ABORTED:
             return False
         raise ContextError(f"llama_decode returned {status} at token {start} of {self.size}")
+
+    def close(self) -> None:
+        """Free it; it cannot be used again."""
+        self._llama.llama_batch_free(self._batch)
+        self._llama.llama_free(self.handle)
 
     def _truncate(self, length: int) -> None:
         if not self._llama.llama_memory_seq_rm(self._memory, 0, length, -1):

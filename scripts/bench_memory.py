@@ -18,10 +18,10 @@ import re
 from pathlib import Path
 
 import psutil
-from qwen_tui.evaluation.measuring import ask, markdown_table, question
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, SamplingOptions
+from qwen_tui.evaluation.measuring import ask, markdown_table, question
 from qwen_tui.hardware.machine import physical_cores
 from qwen_tui.hardware.plan import kv_bytes
 from qwen_tui.models.gguf import Header, read_header

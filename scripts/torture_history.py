@@ -31,8 +31,8 @@ from typing import Any
 
 from history_victim import Log, ask_one_question, chat
 from measuring import tell
-from qwen_tui.evaluation.measuring import markdown_table
 
+from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.history import grams
 from qwen_tui.history.store import History
 

@@ -9,7 +9,7 @@ from qwen_tui.i18n import gettext as _
 
 def build() -> typer.Typer:
     """Return the command line, its help in the language in use."""
-    from qwen_tui.cli import ask, chat, config, logs, templates, tune
+    from qwen_tui.cli import ask, bench, chat, config, logs, templates, tune
 
     app = typer.Typer(
         name="qwen",
@@ -24,6 +24,7 @@ def build() -> typer.Typer:
     app.command("tune", help=_("Measure what is fastest on this PC, in about a minute, and use it from then on."))(
         tune.tune
     )
+    app.command("bench", help=_("Measure the speed on this PC: a table for people, --json for scripts."))(bench.bench)
     app.add_typer(templates.build(), name="templates")
     app.add_typer(logs.build(), name="logs")
     app.add_typer(config.build(), name="config")

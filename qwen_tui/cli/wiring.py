@@ -56,9 +56,13 @@ class Laboratory:
 
     def open_engine(self, **changes: Any) -> LocalEngine:
         """Return an engine, not yet started; `changes` are those of `LoadOptions`."""
-        options = LoadOptions(path=os.fsencode(self.path), ctx_size=self.settings.ctx_size, gpu_layers=self.gpu_layers)
         log = _to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None
-        return LocalEngine(msgspec.structs.replace(options, **changes), log=log)
+        return LocalEngine(self.load_options(**changes), log=log)
+
+    def load_options(self, **changes: Any) -> LoadOptions:
+        """Return how to load the model, but for `changes` as by default."""
+        options = LoadOptions(path=os.fsencode(self.path), ctx_size=self.settings.ctx_size, gpu_layers=self.gpu_layers)
+        return msgspec.structs.replace(options, **changes)
 
     def in_force(self, purpose: Purpose = "chat") -> InForce:
         """Return how the model is computed on this PC."""

@@ -9,7 +9,7 @@ from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.stop import StopFlag
 
 # Tokens in the context before the batches that are timed, and of the context itself; the rest is room for a batch.
-_DEPTH = 128
+_DEPTH = 32
 _CTX_SIZE = 512
 # Each batch is timed so often; the quickest counts, since whatever disturbs only slows.
 _ROUNDS = 2

@@ -85,9 +85,9 @@ def words(count: int, rng: random.Random) -> str:
     return " ".join(rng.choices(WORDS.split(), k=count))
 
 
-def question(engine: Engine, tokens: int, rng: random.Random) -> Message:
-    """Return a question that makes a prompt of exactly `tokens` tokens, in words of a random order."""
-    text = words(tokens, rng).split(" ")
+def question(engine: Engine, tokens: int, rng: random.Random, start: str = "") -> Message:
+    """Return a question that makes a prompt of exactly `tokens` tokens: `start`, then words of a random order."""
+    text = [*start.split(), *words(tokens, rng).split(" ")]
     length = tokens
     for _attempt in range(8):
         message = Message("user", " ".join(text[:length]))

@@ -8,6 +8,9 @@ from qwen_tui.hardware.plan import Plan
 
 Purpose = Literal["chat", "ask"]
 
+# What does not change a time or a speed by more than this factor is noise.
+_CLEARLY = 0.97
+
 
 class Use(NamedTuple):
     """A typical turn: tokens read that were not cached, tokens written, and whether the model is loaded for it."""
@@ -32,6 +35,12 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         """Return what a typical turn takes."""
         use = TYPICAL[purpose]
         return use.reads / self.reading + use.writes / self.writing + (self.load_s if use.loads else 0.0)
+
+    def clearly_better(self, than: "Trial", purpose: Purpose) -> bool:
+        """Whether a typical turn is clearly shorter, or one speed clearly higher and the turn no longer."""
+        ours, theirs = self.seconds(purpose), than.seconds(purpose)
+        faster = than.reading < _CLEARLY * self.reading or than.writing < _CLEARLY * self.writing
+        return ours < _CLEARLY * theirs or (faster and ours < theirs)
 
 
 class Found(NamedTuple):

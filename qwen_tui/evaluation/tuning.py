@@ -25,20 +25,18 @@ from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Message
 
-# A plan replaces the present one only if a typical turn takes less than this share of its time: below is noise.
-CLEARLY = 0.97
 # Each figure is the median of so many; a decoding run has so many tokens, the last of which is not decoded.
 _RUNS = 3
-_RUN_TOKENS = 5
+_RUN_TOKENS = 4
 # The prompt takes about so many seconds to read, within these numbers of tokens.
-_READING_S = 4.0
+_READING_S = 3.0
 _SHORTEST, _LONGEST = 64, 512
 # The first prompt only wakes the machine, tells its speed, and has the file read from the disk.
 _WARM_UP = 32
 # Batches that are timed; what lies between is interpolated.
-BATCHES = (1, 2, 3, 4, 6, 8, 12, 16)
+BATCHES = (1, 2, 3, 4, 8, 16)
 # What timing them takes, in the time of so many tokens, and loading repacked weights, in that of mapped ones.
-_BATCHES_COST, _REPACK_LOADS = 40, 5
+_BATCHES_COST, _REPACK_LOADS = 28, 5
 
 
 @dataclass(slots=True)
@@ -77,7 +75,7 @@ class Search:
             if self._left() < self._trial_s(plan) + self._reserve(plan):
                 continue
             trial = self._attempt(plan)
-            if trial is not None and trial.seconds("chat") < CLEARLY * best.seconds("chat"):
+            if trial is not None and trial.clearly_better(best, "chat"):
                 best = trial
         self._check(best)
         return self._found()
@@ -100,11 +98,14 @@ class Search:
 
     def _check(self, best: Trial) -> None:
         """Measure what seems better once more beside the start: what disturbs a PC for seconds must not decide."""
-        if best is self._trials[0] or self._left() < self._trial_s(self.start) + self._trial_s(best.plan) + self._costs_s():
+        if (
+            best is self._trials[0]
+            or self._left() < self._trial_s(self.start) + self._trial_s(best.plan) + self._costs_s()
+        ):
             return
         for plan in (self.start, best.plan):
             first = next(i for i, trial in enumerate(self._trials) if trial.plan == plan)
-            again = self._try(plan)
+            again = self._try(plan, _("Once more: {plan}"))
             before = self._trials[first]
             self._trials[first] = msgspec.structs.replace(
                 before, reading=max(before.reading, again.reading), writing=max(before.writing, again.writing)
@@ -118,8 +119,8 @@ class Search:
         except EngineError:
             return None
 
-    def _try(self, plan: Plan) -> Trial:
-        self.doing(_("Trying {plan}").format(plan=difference(plan, self.start)))
+    def _try(self, plan: Plan, sentence: str = "") -> Trial:
+        self.doing((sentence or _("Trying: {plan}")).format(plan=difference(plan, self.start)))
         with closing(self.open_engine(**msgspec.structs.asdict(plan))) as engine:
             begun = self.clock()
             for loading in engine.load():
@@ -128,7 +129,7 @@ class Search:
             if not self._prompt:
                 speed = self._read_and_write(engine, _WARM_UP, 2)[0]
                 self._prompt = max(_SHORTEST, min(round(speed * _READING_S), _LONGEST, engine.info().ctx_size // 3))
-            reading, writing = self._read_and_write(engine, max(self._prompt, plan.batch_size), _RUN_TOKENS)
+            reading, writing = self._read_and_write(engine, self._tokens(plan), _RUN_TOKENS)
         self._loads.setdefault(plan.repack, []).append(load_s)
         trial = Trial(plan=plan, load_s=load_s, reading=reading, writing=writing)
         self._trials.append(trial)
@@ -155,6 +156,10 @@ class Search:
             raise EngineError(_("What was to be measured was cut short."), _("Try again."))
         return reading, writing
 
+    def _tokens(self, plan: Plan) -> int:
+        """Return the length of the prompt: only what fills a larger step shows what that is worth."""
+        return max(self._prompt, plan.batch_size) if plan.batch_size > self.start.batch_size else self._prompt
+
     def _left(self) -> float:
         return self.budget - (self.clock() - self._begun)
 
@@ -163,8 +168,7 @@ class Search:
         first = self._trials[0]
         known = self._loads.get(plan.repack)
         load_s = known[-1] if known else first.load_s * (_REPACK_LOADS if plan.repack else 1)
-        prompt = max(self._prompt, plan.batch_size)
-        return load_s + prompt / first.reading + _RUNS * _RUN_TOKENS / first.writing
+        return load_s + self._tokens(plan) / first.reading + _RUNS * _RUN_TOKENS / first.writing
 
     def _costs_s(self) -> float:
         first = self._trials[0]
@@ -195,8 +199,8 @@ class Search:
 
 def best_of(trials: Sequence[Trial], purpose: Purpose) -> Trial:
     """Return the trial that is best for `purpose`: of those clearly better than the first the quickest, else that."""
-    quickest = min(trials, key=lambda trial: trial.seconds(purpose))
-    return quickest if quickest.seconds(purpose) < CLEARLY * trials[0].seconds(purpose) else trials[0]
+    better = [trial for trial in trials[1:] if trial.clearly_better(trials[0], purpose)]
+    return min(better, key=lambda trial: trial.seconds(purpose), default=trials[0])
 
 
 def relative(sizes: Sequence[int], seconds: Sequence[float]) -> tuple[float, ...]:

@@ -39,7 +39,7 @@ def in_force(
 
     A setting that the person made wins. Repacked weights are for who has the memory at this moment.
     """
-    found = tuned.read(kept, tuned.subject(model, gpu_layers)) if kept.is_file() else None
+    found = tuned.read(kept, model, gpu_layers)
     if found is None:
         plan = default_plan(this_machine(), gpu=bool(gpu_layers))
         costs: tuple[float, ...] = ()

@@ -91,9 +91,13 @@ def tuned(found: Found, about: Subject, ctx_size: int) -> Tuned:
     )
 
 
-def read(path: Path, about: Subject) -> Tuned | None:
-    """Return what was found for `about`; None where nothing was, or the file cannot be understood."""
-    return next((entry for entry in _read(path) if entry.subject == about), None)
+def read(path: Path, model: Path, gpu_layers: int = 0) -> Tuned | None:
+    """Return what was found for the model file here; None where nothing was, or `path` cannot be understood."""
+    entries = _read(path)
+    if not entries:
+        return None
+    about = subject(model, gpu_layers)
+    return next((entry for entry in entries if entry.subject == about), None)
 
 
 def keep(path: Path, found: Tuned) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import msgspec
@@ -204,10 +204,13 @@ def best_of(trials: Sequence[Trial], purpose: Purpose) -> Trial:
 
 
 def relative(sizes: Sequence[int], seconds: Sequence[float]) -> tuple[float, ...]:
-    """Return the costs of batches of 1, 2, 3, … tokens in those of one, interpolated between what was measured."""
+    """Return the costs of batches of 1, 2, 3, … tokens in those of one, interpolated between what was measured.
+
+    A larger batch never costs less: where it seems to, the smaller one was disturbed.
+    """
     if len(seconds) < 2 or not seconds[0]:
         return ()
-    known = list(zip(sizes, seconds, strict=False))
+    known = list(zip(sizes, accumulate(seconds, max), strict=False))
     costs = [1.0]
     for (low, low_s), (high, high_s) in pairwise(known):
         steps = high - low

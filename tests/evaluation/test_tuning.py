@@ -179,6 +179,8 @@ def test_what_an_engine_refuses_is_passed_over() -> None:
 
 def test_what_lies_between_the_batches_is_interpolated() -> None:
     assert relative((1, 2, 4), (0.2, 0.3, 0.5)) == (1.0, 1.5, 2.0, 2.5)
+    # The smallest was disturbed.
+    assert relative((1, 2, 4), (0.4, 0.3, 0.8)) == (1.0, 1.0, 1.5, 2.0)
     # Cut short, nobody has measured.
     assert relative((1, 2, 4), (0.2,)) == ()
 
@@ -255,7 +257,7 @@ def test_several_models_are_kept_and_a_changed_one_is_replaced(tiny: Path, kept:
     assert [entry["subject"]["model"] for entry in json.loads(kept.read_text())["tuned"]] == ["other.gguf", tiny.name]
     assert tuned.forget(kept, tuned.subject(other))
     assert not tuned.forget(kept, tuned.subject(other))
-    assert tuned.read(kept, tuned.subject(tiny))
+    assert tuned.read(kept, tiny)
 
 
 def test_weights_are_not_repacked_where_the_memory_is_short_and_that_is_said(

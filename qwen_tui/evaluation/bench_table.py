@@ -11,11 +11,11 @@ from qwen_tui.i18n import gettext as _
 def table(report: Report, width: Callable[[str], int] | None = None) -> str:
     """Return the table in Markdown; `width` measures text in columns, to pad the cells with."""
     if any(speed.theirs for speed in report.speeds):
-        head = [_("tokens/s: median (lowest to highest)"), "qwen-tui", "llama-bench", _("ratio")]
+        head = [_("tokens/s: median (lowest–highest)"), "qwen-tui", "llama-bench", _("ratio")]
         rows = [[*_speed(speed), spread(speed.theirs), spread(speed.ratios(), ".3f")] for speed in report.speeds]
         empty = ["", ""]
     else:
-        head = [_("tokens/s: median (lowest to highest)"), "qwen-tui"]
+        head = [_("tokens/s: median (lowest–highest)"), "qwen-tui"]
         rows = [_speed(speed) for speed in report.speeds]
         empty = []
     return markdown_table(head, [*rows, *([*row, *empty] for row in _rest(report))], width)

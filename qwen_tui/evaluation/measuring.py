@@ -114,7 +114,7 @@ def spread(values: Sequence[float | None], layout: str = ".2f") -> str:
         return "–"
     if len(known) == 1:
         return f"{known[0]:{layout}}"
-    return f"{statistics.median(known):{layout}} ({min(known):{layout}} to {max(known):{layout}})"
+    return f"{statistics.median(known):{layout}} ({min(known):{layout}}–{max(known):{layout}})"
 
 
 def markdown_table(

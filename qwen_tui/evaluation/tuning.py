@@ -190,6 +190,9 @@ class Search:
         return Found(trials, chat, ask, chat_costs, self._costs(ask.plan) if self._left() > self._costs_s() else ())
 
     def _costs(self, plan: Plan) -> tuple[float, ...]:
+        """Return the costs of batches; none where the first trial alone has used the budget, as on a busy PC."""
+        if self._left() <= 0:
+            return ()
         self.doing(_("Timing batches of 1 to {most} tokens").format(most=BATCHES[-1]))
         with closing(self.open_engine(**msgspec.structs.asdict(plan))) as engine:
             for loading in engine.load():

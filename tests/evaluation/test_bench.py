@@ -59,7 +59,7 @@ def test_the_table_has_llama_bench_beside_ours_where_it_is_at_hand(qwen: Run, ti
     assert done.returncode == 0, done.stderr.decode()
     lines = done.stdout.decode().splitlines()
     assert [cell.strip() for cell in lines[0].split("|")[2:5]] == ["qwen-tui", "llama-bench", "ratio"]
-    assert [line.split("|")[3].strip() for line in lines[2:6]] == ["100.00 (100.00 to 100.00)"] * 4
+    assert [line.split("|")[3].strip() for line in lines[2:6]] == ["100.00 (100.00–100.00)"] * 4
     assert "depth 0" in lines[2]
     assert "depth 64" in lines[4]
     assert b"round 2 of 2" in done.stderr

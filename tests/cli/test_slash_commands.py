@@ -111,3 +111,8 @@ def test_a_file_that_cannot_be_had_ends_it_before_the_talk(tiny: Path, path: str
     terminal = Terminal(*COMMAND, "chat", "-m", str(tiny), "-f", path)
     terminal.wait_for(words)
     assert terminal.ended() == (2 if path == "-" else 1)
+
+
+def test_show_says_with_which_settings_the_model_is_computed(chat: Terminal) -> None:
+    chat.type("/show" + ENTER)
+    chat.wait_for("mapped weights", "by rule", "temperature = 0")

@@ -31,6 +31,10 @@ class Folders:
         return self.data / "history.db"
 
     @property
+    def tuned(self) -> Path:
+        return self.data / "tuned.json"
+
+    @property
     def templates(self) -> Path:
         return self.data / "templates"
 

@@ -19,17 +19,17 @@ import json
 import os
 import random
 import signal
-import statistics
-import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import WORDS, ask, markdown_table, question, spread, tell
+from measuring import tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, SamplingOptions
+from qwen_tui.evaluation.llama_bench import llama_bench
+from qwen_tui.evaluation.measuring import WORDS, ask, markdown_table, median, question, spread
 from qwen_tui.hardware.machine import physical_cores
 
 # Two prompts share the marks that open each (<|im_start|>, user, newline) and by chance a word or two.
@@ -124,29 +124,6 @@ def measure_theirs(program: Path, options: LoadOptions, prompt: int, answer: int
     }
 
 
-def llama_bench(program: Path, options: LoadOptions, tests: list[str]) -> list[dict[str, Any]]:
-    """Run llama-bench once over each of `tests` with our settings and return its results."""
-    settings = {
-        "-m": os.fsdecode(options.path),
-        "-t": options.threads,
-        "-b": options.batch_size,
-        "-ub": options.batch_size,
-        "-ngl": options.gpu_layers,
-        "-fa": "on" if options.flash_attention else "off",
-        "-ctk": options.kv_type,
-        "-ctv": options.kv_type,
-        "--repack": int(options.repack),
-        "-r": 1,
-        "-o": "json",
-    }
-    command = [str(program), *(str(word) for pair in settings.items() for word in pair), *tests]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{ended.stderr}")
-    results: list[dict[str, Any]] = json.loads(ended.stdout)
-    return results
-
-
 # What is compared: its name, our figure, theirs.
 COMPARISONS = (
     ("prompt", "our_prompt", "their_prompt"),
@@ -176,12 +153,6 @@ def report(conditions: dict[str, Any], rounds: Sequence[Figures]) -> None:
         rows.append([name, spread(our), spread(their), spread(pairwise(rounds, ours, theirs), ".3f")])
     print(markdown_table(["tokens/s: median (lowest to highest)", "qwen-tui", "llama-bench", "ratio"], rows))
     print("\n" + ", ".join(f"{key} {value}" for key, value in conditions.items()))
-
-
-def median(values: Iterable[float]) -> float | None:
-    """Return the median, None of nothing."""
-    listed = list(values)
-    return statistics.median(listed) if listed else None
 
 
 if __name__ == "__main__":

@@ -18,11 +18,12 @@ import re
 from pathlib import Path
 
 import psutil
-from measuring import ask, markdown_table, question
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, SamplingOptions
+from qwen_tui.evaluation.measuring import ask, markdown_table, question
 from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.hardware.plan import kv_bytes
 from qwen_tui.models.gguf import Header, read_header
 
 MB = 1_000_000
@@ -30,11 +31,6 @@ MB = 1_000_000
 ALLOWED_MB = 300
 PROMPT_TOKENS = 256
 ANSWER_TOKENS = 16
-
-# Bytes that one number takes in the KV cache; q8_0 stores 32 of them in 34 bytes.
-KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}
-# llama.cpp makes contexts in steps of so many tokens.
-CTX_STEP = 256
 
 # Such as "sched_reserve:        CPU compute buffer size =   140.75 MiB".
 BUFFER = re.compile(r"(\S+) +(model|KV|output|compute) buffer size = *([\d.]+) MiB")
@@ -45,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--ctx-size", type=int, default=8192, help="in tokens (default: %(default)s)")
-    parser.add_argument("--kv-type", choices=KV_BYTES, default="f16", help="default: %(default)s")
+    parser.add_argument("--kv-type", choices=("f16", "q8_0"), default="f16", help="default: %(default)s")
     parser.add_argument("--repack", action="store_true", help="repack the weights for this CPU")
     parser.add_argument("--flash-attention", action="store_true")
     parser.add_argument("--threads", type=int, default=physical_cores(), help="default: the physical cores")
@@ -112,17 +108,6 @@ def expected(header: Header, options: LoadOptions, ctx_size: int, logged: dict[t
     if options.repack:
         parts["repacked copy"] = logged.get(("CPU_REPACK", "model"), 0)
     return parts
-
-
-def kv_bytes(header: Header, kv_type: str, ctx_size: int) -> int:
-    """Return the size of the KV cache: keys and values of every layer for every token of the context."""
-
-    def number(key: str) -> int:
-        return int(header.metadata[f"{header.metadata['general.architecture']}.{key}"])
-
-    row = number("attention.head_count_kv") * (number("attention.key_length") + number("attention.value_length"))
-    cells = -(-ctx_size // CTX_STEP) * CTX_STEP
-    return round(number("block_count") * row * KV_BYTES[kv_type] * cells)
 
 
 def report(parts: dict[str, int], status: dict[str, int]) -> None:

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from measuring import markdown_table, spread, tell
+from measuring import tell
 
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.context import Context
@@ -32,6 +32,7 @@ from qwen_tui.engine.prompt import ChatML
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.engine.sampling import ChainSampler
 from qwen_tui.engine.stop import StopFlag
+from qwen_tui.evaluation.measuring import markdown_table, spread
 from qwen_tui.hardware.machine import physical_cores
 from qwen_tui.messages import Finished, Message, Prefill, Text
 

@@ -54,7 +54,7 @@ def wanted(root: Path) -> set[str]:
         f"{PACKAGE}/{path.relative_to(root).as_posix()}" for path in (root / "templates").rglob("*") if path.is_file()
     }
     # Named one by one, not found: these must be there even if the checkout lacks them.
-    required = {DEMO, f"{PACKAGE}/assets/locale/zh/LC_MESSAGES/{PACKAGE}.mo"}
+    required = {DEMO, f"{PACKAGE}/assets/locale/zh/LC_MESSAGES/{PACKAGE}.mo", f"{PACKAGE}/evaluation/samples.yaml"}
     return modules | catalogues | templates | required
 
 

@@ -29,11 +29,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
-from measuring import markdown_table, tell
+from measuring import tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.errors import InvalidModelError, QwenError, WorkerDiedError
+from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.messages import Finished, Message
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.tensor_types import TENSOR_TYPES

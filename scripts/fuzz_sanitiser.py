@@ -24,7 +24,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from measuring import markdown_table
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
@@ -40,6 +39,7 @@ from qwen_tui.cli.main import tell
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import QwenError
+from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.history.records import Record, Summary
 from qwen_tui.messages import Finished, Message, Text, Timings, Usage
 from qwen_tui.models.locate import locate

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from measuring import markdown_table, tell
+from measuring import tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
+from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.messages import Finished, Message, Text
 
 MB = 1_000_000

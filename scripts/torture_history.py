@@ -30,8 +30,9 @@ from pathlib import Path
 from typing import Any
 
 from history_victim import Log, ask_one_question, chat
-from measuring import markdown_table, tell
+from measuring import tell
 
+from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.history import grams
 from qwen_tui.history.store import History
 

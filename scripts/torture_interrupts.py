@@ -27,10 +27,11 @@ from types import FrameType
 from typing import NamedTuple
 
 import psutil
-from measuring import WORDS, ask, markdown_table, question, tell
+from measuring import tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
+from qwen_tui.evaluation.measuring import WORDS, ask, markdown_table, question
 from qwen_tui.hardware.machine import physical_cores
 from qwen_tui.messages import Finished, Loading, Message, Prefill, Text
 

@@ -210,6 +210,8 @@ def _show(session: Session, _argument: str) -> None:
     if session.info:
         about += [session.info.device, _("context {size}").format(size=session.info.ctx_size)]
     lines.insert(0, " · ".join(about))
+    if session.computing:
+        lines.insert(1, session.computing(session.keeper.model))
     if session.conversation.system:
         lines.append(_("system: {text}").format(text=session.conversation.system))
     session.say("\n".join(lines))

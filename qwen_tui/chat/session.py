@@ -32,7 +32,8 @@ class Session:
     """One sitting. `say` shows text that is no answer; `last` and `info` are of the last answer, None before it.
 
     `open_engine` returns the engine of a model by its name, not yet started, or raises why it cannot. `template` is the
-    one that the next message was begun with; it applies to that message alone.
+    one that the next message was begun with; it applies to that message alone. `computing` says by a model's name with
+    which settings it is computed.
     """
 
     engine: Engine
@@ -49,6 +50,7 @@ class Session:
     info: EngineInfo | None = None
     template_folders: Sequence[Path] = ()
     template: Template | None = None
+    computing: Callable[[str], str] | None = None
 
     def answer(self, question: str) -> None:
         """Answer `question` with what is attached; raises what `Turn.run` raises.

@@ -9,7 +9,7 @@ from qwen_tui.i18n import gettext as _
 
 def build() -> typer.Typer:
     """Return the command line, its help in the language in use."""
-    from qwen_tui.cli import ask, cache, chat, config, logs, templates
+    from qwen_tui.cli import ask, bench, cache, chat, config, logs, templates, tune
 
     app = typer.Typer(
         name="qwen",
@@ -21,6 +21,10 @@ def build() -> typer.Typer:
     )
     app.command("chat", help=_("Talk: a conversation in the terminal."))(chat.chat)
     app.command("ask", help=_("One answer on stdout; piped stdin is the material, PROMPT the instruction."))(ask.ask)
+    app.command("tune", help=_("Measure what is fastest on this PC, in about a minute, and use it from then on."))(
+        tune.tune
+    )
+    app.command("bench", help=_("Measure the speed on this PC: a table for people, --json for scripts."))(bench.bench)
     app.add_typer(templates.build(), name="templates")
     app.add_typer(logs.build(), name="logs")
     app.add_typer(cache.build(), name="cache")

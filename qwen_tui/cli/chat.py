@@ -108,6 +108,7 @@ def converse(
         clipboard=wiring.clipboard(),
         template_folders=wiring.template_folders(),
         template=template,
+        computing=wiring.describer(settings),
     )
     completions = [Completion(name, c.description, c.takes) for c in commands.commands() for name in c.names]
     reader = PromptLineReader(

@@ -4,8 +4,9 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import msgspec
 
@@ -18,10 +19,11 @@ from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.prefix_store import PrefixStore
 from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions, StoreOptions
 from qwen_tui.errors import HistoryError, InvalidModelError
-from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.evaluation.in_force import InForce, in_force
+from qwen_tui.evaluation.trial import Purpose
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models.gguf import read_header
+from qwen_tui.models.gguf import Header, read_header
 from qwen_tui.models.locate import locate
 from qwen_tui.terminal.clipboard import SystemClipboard
 from qwen_tui.terminal.output import HeldOutput, StreamingOutput
@@ -33,23 +35,10 @@ _LARGEST_SHARE = 4 << 30
 _ONE_STATE = 1 << 30
 
 
-def engine(settings: Config) -> LocalEngine:
+def engine(settings: Config, purpose: Purpose = "chat") -> LocalEngine:
     """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`."""
-    path = locate(settings.model, files.folders().models)
-    # Damage that the header shows is told at once and plainly, before llama.cpp sees the file.
-    if not read_header(path).tensors:
-        raise InvalidModelError(
-            _("{path} is a vocabulary without a model.").format(path=path),
-            _("Choose another file with -m."),
-        )
-    options = LoadOptions(
-        path=os.fsencode(path),
-        ctx_size=settings.ctx_size,
-        threads=settings.threads or physical_cores(),
-        gpu_layers=_gpu_layers(settings.gpu_layers),
-        store=_store(settings),
-    )
-    return LocalEngine(options, log=_to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None)
+    subject = laboratory(settings)
+    return subject.open_engine(store=_store(settings), **subject.in_force(purpose).changes())
 
 
 def states(settings: Config) -> PrefixStore:
@@ -75,6 +64,55 @@ def cache_limit(settings: Config) -> int:
 def opener(settings: Config) -> Callable[[str], Engine]:
     """Return what builds the engine of another model by its name, in all else as `settings` say."""
     return lambda model: engine(msgspec.structs.replace(settings, model=model))
+
+
+def describer(settings: Config) -> Callable[[str], str]:
+    """Return what says by a model's name how it is computed here."""
+    return lambda model: laboratory(msgspec.structs.replace(settings, model=model)).in_force().describe()
+
+
+@dataclass(frozen=True, slots=True)
+class Laboratory:
+    """One model file, what is known of it, and how to open engines on it with settings of one's own."""
+
+    settings: Config
+    path: Path
+    header: Header
+    gpu_layers: int
+
+    def open_engine(self, **changes: Any) -> LocalEngine:
+        """Return an engine, not yet started; `changes` are those of `LoadOptions`."""
+        log = _to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None
+        return LocalEngine(self.load_options(**changes), log=log)
+
+    def load_options(self, **changes: Any) -> LoadOptions:
+        """Return how to load the model, but for `changes` as by default."""
+        options = LoadOptions(path=os.fsencode(self.path), ctx_size=self.settings.ctx_size, gpu_layers=self.gpu_layers)
+        return msgspec.structs.replace(options, **changes)
+
+    def in_force(self, purpose: Purpose = "chat") -> InForce:
+        """Return how the model is computed on this PC."""
+        return in_force(
+            self.settings,
+            self.path,
+            self.header,
+            files.folders().tuned,
+            gpu_layers=self.gpu_layers,
+            purpose=purpose,
+        )
+
+
+def laboratory(settings: Config) -> Laboratory:
+    """Return the model that `settings` ask for; raises `ModelNotFoundError`, `InvalidModelError`."""
+    path = locate(settings.model, files.folders().models)
+    # Damage that the header shows is told at once and plainly, before llama.cpp sees the file.
+    header = read_header(path)
+    if not header.tensors:
+        raise InvalidModelError(
+            _("{path} is a vocabulary without a model.").format(path=path),
+            _("Choose another file with -m."),
+        )
+    return Laboratory(settings, path, header, _gpu_layers(settings.gpu_layers))
 
 
 def history(

@@ -75,6 +75,14 @@ class LocalEngine:
         assert isinstance(reply, wire.Counted)
         return reply.tokens
 
+    def batch_seconds(self, sizes: Sequence[int]) -> tuple[float, ...]:
+        """Return the seconds that batches of `sizes` tokens take."""
+        self._wait_loaded()
+        self._number += 1
+        reply = self._ask(wire.Measure(self._number, tuple(sizes)))
+        assert isinstance(reply, wire.Measured)
+        return reply.seconds
+
     def stream(self, request: Request) -> Iterator[Event]:
         """Answer `request`; see `Engine.stream`."""
         asked = self._asked or time.perf_counter()
@@ -176,7 +184,7 @@ class LocalEngine:
                 if silent % _HEARTBEAT == 0 and isinstance(last, Prefill):
                     yield last
                 continue
-            assert not isinstance(reply, wire.Loaded | wire.Counted | wire.Failed)
+            assert not isinstance(reply, wire.Loaded | wire.Counted | wire.Measured | wire.Failed)
             pieces += isinstance(reply, Text)
             last, silent = reply, 0
             yield reply

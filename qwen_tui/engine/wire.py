@@ -30,6 +30,13 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
     request: Request
 
 
+class Measure(msgspec.Struct, frozen=True, tag=True):
+    """Time batches of so many tokens; answered by `Measured`."""
+
+    number: int
+    sizes: tuple[int, ...]
+
+
 class Cancel(msgspec.Struct, frozen=True, tag=True):
     """Stop the question of that number, running or not yet begun; of another one, nothing."""
 
@@ -53,6 +60,12 @@ class Counted(msgspec.Struct, frozen=True, tag=True):
     tokens: int
 
 
+class Measured(msgspec.Struct, frozen=True, tag=True):
+    """The seconds that the batches took, in their order; fewer if it was stopped."""
+
+    seconds: tuple[float, ...]
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """What was asked could not be done; the worker goes on. `detail` and the numbers are for the message."""
 
@@ -62,8 +75,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     ctx_size: int = 0
 
 
-Command = Load | Count | Generate | Cancel | Leave
-Reply = Loading | Loaded | Counted | Prefill | Text | Finished | Failed
+Command = Load | Count | Generate | Measure | Cancel | Leave
+Reply = Loading | Loaded | Counted | Measured | Prefill | Text | Finished | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from qwen_tui.engine import wire
 from qwen_tui.engine.binding import LibraryError, load_library
 from qwen_tui.engine.context import Context, ContextError
+from qwen_tui.engine.costs import batch_seconds
 from qwen_tui.engine.generation import Generation
 from qwen_tui.engine.grammar import grammar_of
 from qwen_tui.engine.lookup import BatchCosts, Drafter, Lookup, NoDrafts
@@ -58,6 +59,10 @@ class Worker:
                     self._reply(wire.Counted(len(self._chatml.tokens(messages))))
                 case wire.Generate(number, request):
                     self._generate(number, request)
+                case wire.Measure(number, sizes):
+                    assert self._model is not None
+                    self._stop.begin(number)
+                    self._reply(wire.Measured(batch_seconds(self._model, self._options, self._stop, sizes)))
                 case wire.Leave():
                     self._leave()
                 case wire.Cancel():

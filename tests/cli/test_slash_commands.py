@@ -163,3 +163,8 @@ def test_a_sitting_with_all_the_other_commands(chat: Terminal, tmp_path: Path) -
 def test_quit_leaves_too(chat: Terminal) -> None:
     chat.type("/quit" + ENTER)
     assert chat.ended() == 0
+
+
+def test_show_says_with_which_settings_the_model_is_computed(chat: Terminal) -> None:
+    chat.type("/show" + ENTER)
+    chat.wait_for("mapped weights", "by rule", "temperature = 0")

@@ -1,0 +1,120 @@
+"""`qwen tune`: what is fastest on this PC is measured, kept, and used from then on."""
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from qwen_tui import files
+from qwen_tui.cli import options, wiring
+from qwen_tui.cli.delivery import print_text
+from qwen_tui.errors import QwenError
+from qwen_tui.evaluation import tuned
+from qwen_tui.evaluation.in_force import memory_missing
+from qwen_tui.evaluation.trial import Found, Trial
+from qwen_tui.hardware.machine import busy, this_machine
+from qwen_tui.hardware.plan import Plan, default_plan
+from qwen_tui.i18n import gettext as _
+
+# From this share of the processor on, other programs are mentioned.
+_BUSY = 0.2
+
+Show = Annotated[bool, typer.Option("--show", help=_("Show what is in force, and measure nothing."))]
+Reset = Annotated[bool, typer.Option("--reset", help=_("Forget what was measured for this model."))]
+Seconds = Annotated[
+    float, typer.Option("--seconds", metavar="N", min=1, max=3600, help=_("About how long it may take (60)."))
+]
+
+
+def tune(
+    model: options.Model = None,
+    show: Show = False,
+    reset: Reset = False,
+    seconds: Seconds = 60.0,
+    ctx_size: options.CtxSize = None,
+    gpu_layers: options.GpuLayers = None,
+    lang: options.Language = None,
+) -> None:
+    """Measure, keep what is best, and print the table."""
+    flags = {"model": model, "ctx_size": ctx_size, "gpu_layers": gpu_layers, "language": lang}
+    subject = wiring.laboratory(options.settings(flags))
+    if reset:
+        forgotten = tuned.forget(files.folders().tuned, tuned.subject(subject.path, subject.gpu_layers))
+        print_text((_("Forgotten.") if forgotten else _("Nothing was kept for this model.")) + "\n")
+        return
+    if not show:
+        start = default_plan(this_machine(), gpu=bool(subject.gpu_layers))
+        print_text(_table(_measure(subject, start, seconds), start) + "\n\n")
+    print_text(_in_force(subject) + "\n")
+
+
+def _measure(subject: wiring.Laboratory, start: Plan, seconds: float) -> Found:
+    """Search with visible progress and keep what is found; interrupted, keep nothing."""
+    from qwen_tui.evaluation.tuning import Search
+
+    output = wiring.output(subject.settings, held=True)
+
+    def tell(trial: Trial) -> None:
+        figures = _("  reading {reading:.1f} tokens/s, writing {writing:.1f} tokens/s, loading {load:.1f} s")
+        output.note(figures.format(reading=trial.reading, writing=trial.writing, load=trial.load_s))
+
+    repacking = memory_missing(subject.header, start, subject.settings.ctx_size)
+    search = Search(
+        subject.open_engine,
+        start,
+        this_machine(),
+        budget=seconds,
+        gpu=bool(subject.gpu_layers),
+        may_repack=not repacking,
+        doing=output.note,
+        tell=tell,
+        show=output.show,
+    )
+    about = tuned.subject(subject.path, subject.gpu_layers)
+    with closing(output):
+        output.note(
+            _("This takes about {seconds:.0f} s. Close what keeps the PC busy; Ctrl-C stops and keeps nothing.").format(
+                seconds=seconds
+            )
+        )
+        share = busy()
+        if share > _BUSY:
+            output.note(
+                _("Other programs keep {percent:.0f}% of the processor busy: the figures will be worth little.").format(
+                    percent=100 * share
+                )
+            )
+        if repacking and not subject.gpu_layers:
+            output.note(repacking)
+        try:
+            found = search.run()
+        except (KeyboardInterrupt, QwenError):
+            output.note(_("Nothing was kept."))
+            raise
+    tuned.keep(files.folders().tuned, tuned.tuned(found, about, subject.settings.ctx_size))
+    return found
+
+
+def _table(found: Found, start: Plan) -> str:
+    """Return what was tried, a line each, and what it is used for."""
+    from qwen_tui.evaluation.measuring import markdown_table
+    from qwen_tui.evaluation.tuning import difference
+    from qwen_tui.terminal.width import Ruler
+
+    head = [_("tried"), _("reading, tokens/s"), _("writing, tokens/s"), _("loading, s"), _("used for")]
+    rows = []
+    for trial in found.trials:
+        uses = [name for name, chosen in ((_("chats"), found.chat), ("qwen ask", found.ask)) if chosen == trial]
+        figures = (trial.reading, trial.writing, trial.load_s)
+        rows.append([difference(trial.plan, start), *(f"{figure:.1f}" for figure in figures), ", ".join(uses)])
+    return markdown_table(head, rows, Ruler().cells)
+
+
+def _in_force(subject: wiring.Laboratory) -> str:
+    """Return what is used now, for chats and for single questions."""
+    chats, questions = subject.in_force("chat"), subject.in_force("ask")
+    lines = [_("Chats: {plan}").format(plan=chats.describe()), f"qwen ask: {questions.describe()}"]
+    if chats.batch_costs:
+        costs = ", ".join(f"{size}: {chats.batch_costs[size - 1]:.2f}" for size in (2, 4, 8, 16))
+        lines.append(_("A batch costs so many times one token ({costs}).").format(costs=costs))
+    return "\n".join(lines)

@@ -1,0 +1,41 @@
+"""What batches of several tokens cost on this machine: the measure for how many tokens drafting may risk."""
+
+import time
+from collections.abc import Sequence
+
+from qwen_tui.engine.context import Context
+from qwen_tui.engine.model import Model
+from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.engine.stop import StopFlag
+
+# Tokens in the context before the batches that are timed, and of the context itself; the rest is room for a batch.
+_DEPTH = 32
+_CTX_SIZE = 512
+# Each batch is timed so often; the quickest counts, since whatever disturbs only slows.
+_ROUNDS = 2
+
+
+def batch_seconds(model: Model, options: LoadOptions, stop: StopFlag, sizes: Sequence[int]) -> tuple[float, ...]:
+    """Return the seconds that a batch of each of `sizes` takes, with the logits of all its tokens.
+
+    It works in a small context of its own, so that what a conversation has computed stays. Ends early, with fewer
+    figures, when stopped; raises `ContextError`.
+    """
+    context = Context(model, options, _CTX_SIZE, stop)
+    try:
+        token = model.vocabulary.special("<|im_end|>")
+        depth = max(1, min(_DEPTH, options.batch_size))
+        context.decode([token] * depth)
+        best: list[float] = []
+        for size in sizes:
+            rounds = []
+            for _round in range(_ROUNDS):
+                context.reuse([*context.tokens[:depth], token])
+                begun = time.perf_counter()
+                if not context.decode([token] * size, drafted=min(size - 1, context.most_drafted)):
+                    return tuple(best)
+                rounds.append(time.perf_counter() - begun)
+            best.append(min(rounds))
+        return tuple(best)
+    finally:
+        context.close()

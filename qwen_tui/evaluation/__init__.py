@@ -1,0 +1,1 @@
+"""What is learned by running the program: which settings are best here, and how fast it is."""

@@ -1,0 +1,218 @@
+"""How fast the program is on this PC: reading and writing at several depths, the first token, drafting, memory.
+
+Where llama.cpp's `llama-bench` is at hand, both work in turn, so that a noisy machine disturbs both alike: read the
+ratios. Our times are taken where the answer arrives, so frames, events and decoding text are in them. Answers follow a
+given text, as those of llama-bench do: nothing is drawn.
+"""
+
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from qwen_tui.engine.protocol import Engine, LoadOptions, ReplayOptions, StoreOptions
+from qwen_tui.evaluation.measuring import OpenEngine, ask, question, words
+from qwen_tui.evaluation.memory import peak_memory
+from qwen_tui.evaluation.samples import Sample
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Event, Message
+
+# The marks that open a prompt: <|im_start|>, user, newline. They are always cached, so a depth has so many words less.
+_OPENING = 3
+_STEP = 256
+_STORE_LIMIT = 16 << 30
+
+What = Literal["prompt", "answer"]
+
+
+class Shape(NamedTuple):
+    """How much is measured, in tokens: `depths` before `prompt` and `answer`, `long` to wait for a first token of."""
+
+    depths: tuple[int, ...] = (0, 1024)
+    prompt: int = 128
+    answer: int = 16
+    long: int = 512
+    sample: int = 96
+    rounds: int = 3
+
+
+QUICK = Shape(depths=(0, 256), prompt=64, answer=8, long=128, sample=32, rounds=1)
+
+
+class Speed(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens per second of each round, ours and those of llama-bench, which are as many or none."""
+
+    what: What
+    tokens: int
+    depth: int
+    ours: tuple[float, ...]
+    theirs: tuple[float, ...] = ()
+
+    def ratios(self) -> list[float]:
+        """Return ours divided by theirs, round by round."""
+        return [our / their for our, their in zip(self.ours, self.theirs, strict=False)]
+
+
+class FirstToken(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds to the first token of an answer in a new process, after loading, and again from what the store kept."""
+
+    prompt_tokens: int
+    load_s: float
+    cold_s: float
+    from_store_s: float
+    restored_tokens: int
+
+
+class Drafting(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens per second of a known answer without and with drafting from the text at hand."""
+
+    sample: str
+    tokens: int
+    off: float
+    on: float
+    drafted: int
+    accepted: int
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was measured; `peak_memory` is in bytes, of the worker, at the greatest depth."""
+
+    speeds: tuple[Speed, ...]
+    first_token: FirstToken
+    drafting: tuple[Drafting, ...]
+    peak_memory: int | None
+
+
+# Runs llama-bench once at a depth and returns its speeds by ("prompt" or "answer", depth).
+Yardstick = Callable[[LoadOptions, Shape, int], dict[tuple[str, int], float]]
+
+
+@dataclass(slots=True)
+class Bench:
+    """One measurement of the model that `open_engine` opens, with the plan in `options`."""
+
+    open_engine: OpenEngine
+    options: LoadOptions
+    shape: Shape
+    samples: Sequence[Sample]
+    yardstick: Yardstick | None = None
+    doing: Callable[[str], None] = lambda _sentence: None
+    show: Callable[[Event], None] = lambda _event: None
+    _rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - words
+
+    def run(self) -> Report:
+        """Measure everything; raises what engines raise, and what the yardstick does."""
+        speeds, peak = self._speeds()
+        return Report(
+            speeds=speeds,
+            first_token=self._first_token(),
+            drafting=tuple(self._drafting()),
+            peak_memory=peak,
+        )
+
+    def _speeds(self) -> tuple[tuple[Speed, ...], int | None]:
+        shape = self.shape
+        # As large as the run needs, as llama-bench makes its own: a larger one spreads the KV cache and costs time.
+        size = _ctx_size(max(shape.depths) + shape.prompt + shape.answer)
+        speeds: list[Speed] = []
+        with closing(self.open_engine(ctx_size=size)) as engine:
+            self.doing(_("Loading and warming up"))
+            ask(engine, Message("user", words(shape.prompt, self._rng)), self._replay(4), 2, show=self.show)
+            for depth in shape.depths:
+                speeds += self._at_depth(engine, depth)
+            return tuple(speeds), peak_memory()
+
+    def _at_depth(self, engine: Engine, depth: int) -> Iterator[Speed]:
+        """Measure reading and writing behind `depth` tokens, in rounds, llama-bench in turn."""
+        base = words(max(1, depth - _OPENING), self._rng)
+        ours: dict[str, list[float]] = {"prompt": [], "answer": []}
+        theirs: dict[str, list[float]] = {"prompt": [], "answer": []}
+
+        def measure_ours() -> None:
+            for what, speed in zip(("prompt", "answer"), self._ours(engine, base, depth), strict=True):
+                ours[what].append(speed)
+
+        def measure_theirs() -> None:
+            if self.yardstick is not None:
+                for (what, _depth), speed in self.yardstick(self.options, self.shape, depth).items():
+                    theirs[what].append(speed)
+
+        if depth:
+            self.doing(_("Filling the context with {depth} tokens").format(depth=depth))
+            ask(engine, Message("user", base), self._replay(4), 1, show=self.show)
+        for index in range(self.shape.rounds):
+            self.doing(
+                _("Depth {depth}, round {n} of {count}").format(depth=depth, n=index + 1, count=self.shape.rounds)
+            )
+            # Neither is always the one that finds the machine as the other left it.
+            for measure in (measure_ours, measure_theirs) if index % 2 == 0 else (measure_theirs, measure_ours):
+                measure()
+        lengths: dict[What, int] = {"prompt": self.shape.prompt, "answer": self.shape.answer}
+        for what, tokens in lengths.items():
+            yield Speed(what=what, tokens=tokens, depth=depth, ours=tuple(ours[what]), theirs=tuple(theirs[what]))
+
+    def _ours(self, engine: Engine, base: str, depth: int) -> tuple[float, float]:
+        """Return tokens per second of reading and of writing behind the words of `base`, which are cached."""
+        shape = self.shape
+        message = question(engine, depth + shape.prompt, self._rng, start=base if depth else "")
+        read = ask(engine, message, self._replay(4), 1, show=self.show)
+        # Nothing is decoded after the last token, so that one more makes as many decodes as tokens are counted.
+        written = ask(engine, Message("user", base), self._replay(shape.answer), shape.answer + 1)
+        return read.prompt_tokens / read.prompt_s, written.answer_tokens / written.answer_s
+
+    def _first_token(self) -> FirstToken:
+        """Ask the same long question of two engines, the second of which finds what the first left in the store."""
+        size = _ctx_size(self.shape.long)
+        with tempfile.TemporaryDirectory(prefix="qwen-bench-", ignore_cleanup_errors=True) as folder:
+            store = StoreOptions(folder=os.fsencode(folder), limit=_STORE_LIMIT, worth_s=0.0)
+            timed, loads = [], []
+            message = None
+            for sentence in (_("First token, computed"), _("First token, from the store")):
+                self.doing(sentence)
+                with closing(self.open_engine(ctx_size=size, store=store)) as engine:
+                    begun = time.perf_counter()
+                    engine.info()
+                    loads.append(time.perf_counter() - begun)
+                    message = message or question(engine, self.shape.long, self._rng)
+                    timed.append(ask(engine, message, self._replay(4), 4, conversation="bench", show=self.show))
+                    # Commands are carried out in turn: when this one is answered, the states have been written.
+                    engine.count((message,))
+        cold, restored = timed
+        return FirstToken(
+            prompt_tokens=cold.usage.prompt_tokens,
+            load_s=loads[0],
+            cold_s=cold.first_s,
+            from_store_s=restored.first_s,
+            restored_tokens=restored.usage.cached_tokens,
+        )
+
+    def _drafting(self) -> Iterator[Drafting]:
+        with closing(self.open_engine()) as engine:
+            for sample in self.samples:
+                self.doing(_("Prompt lookup: {name}").format(name=sample.name))
+                message, replay = Message("user", sample.prompt), ReplayOptions(text=sample.answer)
+                # Reads the prompt, so that both of the others find it read.
+                ask(engine, message, replay, 1, show=self.show)
+                off = ask(engine, message, replay, self.shape.sample, lookup=False)
+                on = ask(engine, message, replay, self.shape.sample, lookup=True)
+                yield Drafting(
+                    sample=sample.name,
+                    tokens=on.usage.completion_tokens,
+                    off=off.usage.completion_tokens / off.answer_s,
+                    on=on.usage.completion_tokens / on.answer_s,
+                    drafted=on.usage.drafted_tokens,
+                    accepted=on.usage.accepted_tokens,
+                )
+
+    def _replay(self, tokens: int) -> ReplayOptions:
+        return ReplayOptions(text=words(2 * tokens, self._rng))
+
+
+def _ctx_size(tokens: int) -> int:
+    return -(-(tokens + 64) // _STEP) * _STEP

@@ -1,0 +1,59 @@
+"""The figures of `qwen bench` as a table that a person can paste into an issue."""
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+
+from qwen_tui.evaluation.bench import Report, Speed
+from qwen_tui.evaluation.measuring import markdown_table, spread
+from qwen_tui.i18n import gettext as _
+
+
+def table(report: Report, width: Callable[[str], int] | None = None) -> str:
+    """Return the table in Markdown; `width` measures text in columns, to pad the cells with."""
+    if any(speed.theirs for speed in report.speeds):
+        head = [_("tokens/s: median (lowest–highest)"), "qwen-tui", "llama-bench", _("ratio")]
+        rows = [[*_speed(speed), spread(speed.theirs), spread(speed.ratios(), ".3f")] for speed in report.speeds]
+        empty = ["", ""]
+    else:
+        head = [_("tokens/s: median (lowest–highest)"), "qwen-tui"]
+        rows = [_speed(speed) for speed in report.speeds]
+        empty = []
+    return markdown_table(head, [*rows, *([*row, *empty] for row in _rest(report))], width)
+
+
+def summary(report: Report) -> dict[str, float | None]:
+    """Return the median ratios to llama-bench by name, None where it was not there."""
+    return {
+        f"{speed.what}@{speed.depth}": statistics.median(speed.ratios()) if speed.theirs else None
+        for speed in report.speeds
+    }
+
+
+def _speed(speed: Speed) -> list[str]:
+    sentence = (
+        _("reading {n} tokens at depth {depth}") if speed.what == "prompt" else _("writing {n} tokens at depth {depth}")
+    )
+    return [sentence.format(n=speed.tokens, depth=speed.depth), spread(speed.ours)]
+
+
+def _rest(report: Report) -> Iterable[Sequence[str]]:
+    for drafting in report.drafting:
+        yield (
+            _("writing “{sample}”, {n} tokens").format(sample=drafting.sample, n=drafting.tokens),
+            f"{drafting.off:.2f}",
+        )
+        yield (
+            _("… with prompt lookup, {accepted} of {drafted} drafts accepted").format(
+                accepted=drafting.accepted, drafted=drafting.drafted
+            ),
+            f"{drafting.on:.2f} (×{drafting.on / drafting.off:.2f})",
+        )
+    first = report.first_token
+    yield _("loading, s"), f"{first.load_s:.2f}"
+    yield _("first token of {n}, s").format(n=first.prompt_tokens), f"{first.cold_s:.2f}"
+    yield (
+        _("… from the store ({n} tokens restored), s").format(n=first.restored_tokens),
+        f"{first.from_store_s:.2f}",
+    )
+    if report.peak_memory is not None:
+        yield _("memory at its peak, MB"), f"{report.peak_memory / 1e6:,.0f}"

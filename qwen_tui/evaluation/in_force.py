@@ -1,0 +1,85 @@
+"""Which plan is used: what was asked for, else what was measured, else the rules; and why."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from qwen_tui.config import Config
+from qwen_tui.evaluation import tuned
+from qwen_tui.evaluation.trial import Purpose
+from qwen_tui.hardware.machine import available_memory, this_machine
+from qwen_tui.hardware.plan import Plan, default_plan, repack_bytes
+from qwen_tui.i18n import gettext as _
+from qwen_tui.models.gguf import Header
+
+
+class InForce(NamedTuple):
+    """A plan, the measured costs of batches, and in a sentence each where it comes from and what had to give."""
+
+    plan: Plan
+    batch_costs: tuple[float, ...]
+    origin: str
+    note: str = ""
+
+    def changes(self) -> dict[str, Any]:
+        """Return what it sets in `LoadOptions`."""
+        return {**msgspec.structs.asdict(self.plan), "batch_costs": self.batch_costs}
+
+    def describe(self) -> str:
+        """Return the plan in words, one line or two."""
+        line = f"{describe(self.plan)} ({self.origin})"
+        return f"{line}\n{self.note}" if self.note else line
+
+
+def in_force(
+    settings: Config, model: Path, header: Header, kept: Path, *, gpu_layers: int = 0, purpose: Purpose = "chat"
+) -> InForce:
+    """Return the plan for the model file under `settings`; `kept` is the file of what was measured.
+
+    A setting that the person made wins. Repacked weights are for who has the memory at this moment.
+    """
+    found = tuned.read(kept, model, gpu_layers)
+    if found is None:
+        plan = default_plan(this_machine(), gpu=bool(gpu_layers))
+        costs: tuple[float, ...] = ()
+        origin = _("by rule; qwen tune measures")
+    else:
+        choice = found.choice(purpose)
+        plan, costs = choice.trial.plan, choice.batch_costs
+        origin = _("measured {date}").format(date=found.when[:10])
+    note = ""
+    if plan.repack and (missing := memory_missing(header, plan, settings.ctx_size)):
+        plan, costs = msgspec.structs.replace(plan, repack=False), ()
+        note = missing
+    if settings.threads is not None:
+        plan = msgspec.structs.replace(plan, threads=settings.threads, batch_threads=settings.threads)
+        costs = ()
+        origin = _("{origin}; the threads as set").format(origin=origin)
+    return InForce(plan, costs, origin, note)
+
+
+def memory_missing(header: Header, plan: Plan, ctx_size: int) -> str:
+    """Say why the weights cannot be repacked now; empty where they can."""
+    wanted, free = repack_bytes(header, plan, ctx_size), available_memory()
+    if wanted <= free:
+        return ""
+    return _("Not repacked: that takes {wanted:.1f} GB of free memory, and there are {free:.1f}.").format(
+        wanted=wanted / 1e9, free=free / 1e9
+    )
+
+
+def describe(plan: Plan) -> str:
+    """Return a plan in words, in one line."""
+    threads = _("{value} threads").format(value=plan.threads)
+    if plan.batch_threads != plan.threads:
+        threads = _("{value} threads, {batch} for reading").format(value=plan.threads, batch=plan.batch_threads)
+    return " · ".join(
+        (
+            threads,
+            _("steps of {value} tokens").format(value=plan.batch_size),
+            _("KV cache {value}").format(value=plan.kv_type),
+            _("flash attention") if plan.flash_attention else _("no flash attention"),
+            _("repacked weights") if plan.repack else _("mapped weights"),
+        )
+    )

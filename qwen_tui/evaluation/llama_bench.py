@@ -1,0 +1,72 @@
+"""llama.cpp's own `llama-bench`, run as a yardstick with the settings of our engine."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.errors import EngineError, UsageError
+from qwen_tui.i18n import gettext as _
+
+PROGRAM = "llama-bench"
+
+
+def find(named: str | None) -> Path | None:
+    """Return the program: as `named`, else of the PATH if it is there; raises `UsageError` if the named is not."""
+    found = shutil.which(named or PROGRAM)
+    if named and not found:
+        raise UsageError(
+            _("There is no program {path}.").format(path=named),
+            _("Give the path of llama-bench, or leave --llama-bench out."),
+        )
+    return Path(found) if found else None
+
+
+def speeds(
+    program: Path, options: LoadOptions, prompt: int, answer: int, depths: Sequence[int]
+) -> dict[tuple[str, int], float]:
+    """Return tokens per second by ("prompt" or "answer", depth); it warms up by itself. Raises `EngineError`."""
+    at = ["-d", ",".join(map(str, depths))]
+    # It knows one number of threads only.
+    read = options.batch_threads or options.threads
+    tests = [
+        *llama_bench(program, options, ["-p", str(prompt), "-n", "0", *at], threads=read),
+        *llama_bench(program, options, ["-p", "0", "-n", str(answer), *at]),
+    ]
+    return {("answer" if test["n_gen"] else "prompt", int(test["n_depth"])): float(test["avg_ts"]) for test in tests}
+
+
+def llama_bench(
+    program: Path, options: LoadOptions, tests: Sequence[str], *, threads: int | None = None
+) -> list[dict[str, Any]]:
+    """Run the program once over each of `tests` with our settings and return its results; raises `EngineError`."""
+    settings = {
+        "-m": os.fsdecode(options.path),
+        "-t": threads or options.threads,
+        "-b": options.batch_size,
+        "-ub": options.batch_size,
+        "-ngl": options.gpu_layers,
+        "-fa": "on" if options.flash_attention else "off",
+        "-ctk": options.kv_type,
+        "-ctv": options.kv_type,
+        "--repack": int(options.repack),
+        "-r": 1,
+        "-o": "json",
+    }
+    command = [str(program), *(str(word) for pair in settings.items() for word in pair), *tests]
+    try:
+        ended = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        if ended.returncode:
+            lines = ended.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise ValueError("\n".join(lines[-3:]) or str(ended.returncode))
+        results: list[dict[str, Any]] = json.loads(ended.stdout)
+    except (OSError, ValueError) as error:
+        raise EngineError(
+            _("llama-bench failed: {reason}").format(reason=error),
+            _("Build it from the llama.cpp of llama-cpp-python, or leave --llama-bench out."),
+        ) from error
+    return results

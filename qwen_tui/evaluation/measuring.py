@@ -1,0 +1,139 @@
+"""What everything that measures shares: questions of an exact length, the times of an answer, tables."""
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from qwen_tui.engine.protocol import Engine, ReplayOptions, Request, SamplingOptions
+from qwen_tui.errors import EngineError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Event, Finished, Message, Prefill, Text, Usage
+
+# One token each, in the real vocabulary and in that of the tests' tiny model.
+WORDS = """
+    the of and to in is that for it as with was on be at by this from or an are not have you which one all we can there
+    has more if will would what when who their about up out so into other than some then them time only could these two
+"""
+
+Sampler = SamplingOptions | ReplayOptions
+# Builds an engine, not yet started, as the program would but for the `LoadOptions` named.
+OpenEngine = Callable[..., Engine]
+
+
+class Timed(NamedTuple):
+    """One answer: the seconds that its prompt and its text took, how many tokens each computed, and what was cached.
+
+    `first_s` is when the first piece of text came.
+    """
+
+    prompt_s: float
+    answer_s: float
+    prompt_tokens: int
+    answer_tokens: int
+    usage: Usage
+    first_s: float
+
+
+def ask(
+    engine: Engine,
+    messages: Message | Sequence[Message],
+    sampler: Sampler,
+    max_tokens: int | None,
+    *,
+    lookup: bool = False,
+    conversation: str | None = None,
+    show: Callable[[Event], None] = lambda _event: None,
+) -> Timed:
+    """Ask one question and take the times at which its events arrive; each is passed to `show`."""
+    request = Request(
+        messages=(messages,) if isinstance(messages, Message) else tuple(messages),
+        sampler=sampler,
+        max_tokens=max_tokens,
+        lookup=lookup,
+        conversation=conversation,
+    )
+    begun = time.perf_counter()
+    prefilled = first = 0.0
+    finished: Finished | None = None
+    for event in engine.stream(request):
+        show(event)
+        # Progress may be repeated: the first that is complete counts.
+        if not prefilled and isinstance(event, Prefill) and event.done == event.total:
+            prefilled = time.perf_counter()
+        elif not first and isinstance(event, Text):
+            first = time.perf_counter()
+        elif isinstance(event, Finished):
+            finished = event
+    ended = time.perf_counter()
+    if finished is None or not prefilled:
+        raise EngineError(_("What was to be measured was cut short."), _("Try again."))
+    usage = finished.usage
+    return Timed(
+        prompt_s=prefilled - begun,
+        answer_s=ended - prefilled,
+        prompt_tokens=usage.prompt_tokens - usage.cached_tokens,
+        answer_tokens=usage.completion_tokens - (finished.reason == "length"),
+        usage=usage,
+        first_s=(first or ended) - begun,
+    )
+
+
+def words(count: int, rng: random.Random) -> str:
+    """Return a text of about `count` tokens, in words of a random order."""
+    return " ".join(rng.choices(WORDS.split(), k=count))
+
+
+def question(engine: Engine, tokens: int, rng: random.Random, start: str = "") -> Message:
+    """Return a question that makes a prompt of exactly `tokens` tokens: `start`, then words of a random order."""
+    text = [*start.split(), *words(tokens, rng).split(" ")]
+    length = tokens
+    for _attempt in range(8):
+        message = Message("user", " ".join(text[:length]))
+        missing = tokens - engine.count((message,))
+        if not missing:
+            return message
+        length = max(1, min(length + missing, tokens))
+    raise EngineError(
+        _("No prompt of exactly {tokens} tokens can be made with this model's vocabulary.").format(tokens=tokens),
+        _("Choose another file with -m."),
+    )
+
+
+def median(values: Iterable[float | None]) -> float | None:
+    """Return the median of what is known, None of nothing."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def spread(values: Sequence[float | None], layout: str = ".2f") -> str:
+    """Return median, lowest and highest as text."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "–"
+    if len(known) == 1:
+        return f"{known[0]:{layout}}"
+    return f"{statistics.median(known):{layout}} ({min(known):{layout}}–{max(known):{layout}})"
+
+
+def markdown_table(
+    head: Sequence[str], rows: Iterable[Sequence[object]], width: Callable[[str], int] | None = None
+) -> str:
+    """Return a Markdown table; every column but the first is aligned to the right.
+
+    With `width`, which measures text in columns of a terminal, cells are padded so that it reads as a table there too.
+    """
+    table = [list(map(str, row)) for row in (head, *rows)]
+    marks = ["---", *["---:"] * (len(head) - 1)]
+    if width is not None:
+        widths = [max(3, *map(width, column)) for column in zip(*table, strict=True)]
+        table = [
+            [
+                cell + " " * (wide - width(cell)) if first else " " * (wide - width(cell)) + cell
+                for first, cell, wide in zip((True, *[False] * (len(row) - 1)), row, widths, strict=True)
+            ]
+            for row in table
+        ]
+        marks = ["-" * widths[0], *("-" * (wide - 1) + ":" for wide in widths[1:])]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (table[0], marks, *table[1:]))

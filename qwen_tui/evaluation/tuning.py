@@ -1,0 +1,241 @@
+"""Finding the fastest plan for one model on this machine by trying them out, in about a minute.
+
+One setting at a time is changed in the best plan so far (a greedy coordinate search), cheapest and likeliest first;
+repacked weights, which load slowly, come last. What is compared is the time of a typical turn, so that reading and
+writing count as they do in use, and for one-shot questions the loading too.
+"""
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from typing import Any
+
+import msgspec
+
+from qwen_tui.engine.protocol import Engine, ReplayOptions, Request
+from qwen_tui.errors import EngineError
+from qwen_tui.evaluation.measuring import OpenEngine, words
+from qwen_tui.evaluation.trial import Found, Purpose, Trial
+from qwen_tui.hardware.machine import Machine
+from qwen_tui.hardware.plan import Plan
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Event, Finished, Message
+
+# Each figure is the median of so many; a decoding run has so many tokens, the last of which is not decoded.
+_RUNS = 3
+_RUN_TOKENS = 4
+# The prompt takes about so many seconds to read, within these numbers of tokens.
+_READING_S = 3.0
+_SHORTEST, _LONGEST = 64, 512
+# The first prompt only wakes the machine, tells its speed, and has the file read from the disk.
+_WARM_UP = 32
+# Batches that are timed; what lies between is interpolated.
+BATCHES = (1, 2, 3, 4, 8, 16)
+# What timing them takes, in the time of so many tokens, and loading repacked weights, in that of mapped ones.
+_BATCHES_COST, _REPACK_LOADS = 28, 5
+
+
+@dataclass(slots=True)
+class Search:
+    """A search for the best plan from `start` on.
+
+    `budget` is in seconds by `clock`. `tell` gets each trial when it is done, `doing` says what begins, `show` takes
+    the events of loading and reading. `may_repack` says whether the memory allows a second copy of the weights.
+    """
+
+    open_engine: OpenEngine
+    start: Plan
+    machine: Machine
+    budget: float = 60.0
+    gpu: bool = False
+    may_repack: bool = True
+    clock: Callable[[], float] = time.perf_counter
+    doing: Callable[[str], None] = lambda _sentence: None
+    tell: Callable[[Trial], None] = lambda _trial: None
+    show: Callable[[Event], None] = lambda _event: None
+    _begun: float = 0.0
+    _prompt: int = 0
+    _trials: list[Trial] = field(default_factory=list)
+    _loads: dict[bool, list[float]] = field(default_factory=dict)
+    _rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - words
+
+    def run(self) -> Found:
+        """Search until everything has been tried or the budget is used; raises what engines raise."""
+        self._begun = self.clock()
+        self._try(self.start)
+        best = self._trials[0]
+        for changes in self._candidates():
+            plan = msgspec.structs.replace(best.plan, **changes)
+            if plan in (trial.plan for trial in self._trials) or not _makes_sense(plan):
+                continue
+            if self._left() < self._trial_s(plan) + self._reserve(plan):
+                continue
+            trial = self._attempt(plan)
+            if trial is not None and trial.clearly_better(best, "chat"):
+                best = trial
+        self._check(best)
+        return self._found()
+
+    def _candidates(self) -> Iterator[dict[str, Any]]:
+        cores, logical = self.machine.cores, self.machine.logical_cores
+        if self.gpu:
+            yield from ({"flash_attention": not self.start.flash_attention}, {"kv_type": "q8_0"})
+            yield from ({"batch_size": size} for size in (256, 1024))
+            return
+        yield {"batch_threads": logical}
+        yield {"flash_attention": not self.start.flash_attention}
+        yield {"kv_type": "q8_0"}
+        yield {"threads": logical}
+        if cores > 3:
+            yield {"threads": cores - 1}
+        yield {"batch_size": 256}
+        if self.may_repack:
+            yield {"repack": True}
+
+    def _check(self, best: Trial) -> None:
+        """Measure what seems better once more beside the start: what disturbs a PC for seconds must not decide."""
+        if (
+            best is self._trials[0]
+            or self._left() < self._trial_s(self.start) + self._trial_s(best.plan) + self._costs_s()
+        ):
+            return
+        for plan in (self.start, best.plan):
+            first = next(i for i, trial in enumerate(self._trials) if trial.plan == plan)
+            again = self._try(plan, _("Once more: {plan}"))
+            before = self._trials[first]
+            self._trials[first] = msgspec.structs.replace(
+                before, reading=max(before.reading, again.reading), writing=max(before.writing, again.writing)
+            )
+            self._trials.pop()
+
+    def _attempt(self, plan: Plan) -> Trial | None:
+        """Try a plan that need not work, as q8_0 does not with every model."""
+        try:
+            return self._try(plan)
+        except EngineError:
+            return None
+
+    def _try(self, plan: Plan, sentence: str = "") -> Trial:
+        self.doing((sentence or _("Trying: {plan}")).format(plan=difference(plan, self.start)))
+        with closing(self.open_engine(**msgspec.structs.asdict(plan))) as engine:
+            begun = self.clock()
+            for loading in engine.load():
+                self.show(loading)
+            load_s = self.clock() - begun
+            if not self._prompt:
+                speed = self._read_and_write(engine, _WARM_UP, 2)[0]
+                self._prompt = max(_SHORTEST, min(round(speed * _READING_S), _LONGEST, engine.info().ctx_size // 3))
+            reading, writing = self._read_and_write(engine, self._tokens(plan), _RUN_TOKENS)
+        self._loads.setdefault(plan.repack, []).append(load_s)
+        trial = Trial(plan=plan, load_s=load_s, reading=reading, writing=writing)
+        self._trials.append(trial)
+        self.tell(trial)
+        return trial
+
+    def _read_and_write(self, engine: Engine, prompt: int, tokens: int) -> tuple[float, float]:
+        """Return how many tokens a second are read and written."""
+        request = Request(
+            messages=(Message("user", words(prompt, self._rng)),),
+            sampler=ReplayOptions(text=words(2 * tokens, self._rng)),
+            max_tokens=tokens,
+            lookup=False,
+        )
+        timings = []
+        for _run in range(_RUNS):
+            for event in engine.stream(request):
+                self.show(event)
+                if isinstance(event, Finished):
+                    timings.append(event.timings)
+        # After the first run the prompt is cached: only that one has read it.
+        reading, writing = timings[0].prefill_tps, statistics.median(run.decode_tps for run in timings)
+        if not (reading and writing):
+            raise EngineError(_("What was to be measured was cut short."), _("Try again."))
+        return reading, writing
+
+    def _tokens(self, plan: Plan) -> int:
+        """Return the length of the prompt: only what fills a larger step shows what that is worth."""
+        return max(self._prompt, plan.batch_size) if plan.batch_size > self.start.batch_size else self._prompt
+
+    def _left(self) -> float:
+        return self.budget - (self.clock() - self._begun)
+
+    def _trial_s(self, plan: Plan) -> float:
+        """Return about what trying `plan` takes, in seconds, by the first trial."""
+        first = self._trials[0]
+        known = self._loads.get(plan.repack)
+        load_s = known[-1] if known else first.load_s * (_REPACK_LOADS if plan.repack else 1)
+        return load_s + self._tokens(plan) / first.reading + _RUNS * _RUN_TOKENS / first.writing
+
+    def _costs_s(self) -> float:
+        first = self._trials[0]
+        return first.load_s + _BATCHES_COST / first.writing
+
+    def _reserve(self, plan: Plan) -> float:
+        """Return what is to be kept of the budget when `plan` is tried: for repacking and for the batches."""
+        repack = self.may_repack and not self.gpu and not plan.repack
+        return self._costs_s() + (self._trial_s(msgspec.structs.replace(self.start, repack=True)) if repack else 0.0)
+
+    def _found(self) -> Found:
+        # Loading varies most, and the first one may have waited for the disk: all of one kind give one figure.
+        loads = {kind: statistics.median(times[1:] or times) for kind, times in self._loads.items()}
+        trials = tuple(msgspec.structs.replace(trial, load_s=loads[trial.plan.repack]) for trial in self._trials)
+        chat, ask = best_of(trials, "chat"), best_of(trials, "ask")
+        chat_costs = self._costs(chat.plan)
+        if ask == chat:
+            return Found(trials, chat, ask, chat_costs, chat_costs)
+        return Found(trials, chat, ask, chat_costs, self._costs(ask.plan) if self._left() > self._costs_s() else ())
+
+    def _costs(self, plan: Plan) -> tuple[float, ...]:
+        """Return the costs of batches; none where the first trial alone has used the budget, as on a busy PC."""
+        if self._left() <= 0:
+            return ()
+        self.doing(_("Timing batches of 1 to {most} tokens").format(most=BATCHES[-1]))
+        with closing(self.open_engine(**msgspec.structs.asdict(plan))) as engine:
+            for loading in engine.load():
+                self.show(loading)
+            return relative(BATCHES, engine.batch_seconds(BATCHES))
+
+
+def best_of(trials: Sequence[Trial], purpose: Purpose) -> Trial:
+    """Return the trial that is best for `purpose`: of those clearly better than the first the quickest, else that."""
+    better = [trial for trial in trials[1:] if trial.clearly_better(trials[0], purpose)]
+    return min(better, key=lambda trial: trial.seconds(purpose), default=trials[0])
+
+
+def relative(sizes: Sequence[int], seconds: Sequence[float]) -> tuple[float, ...]:
+    """Return the costs of batches of 1, 2, 3, … tokens in those of one, interpolated between what was measured.
+
+    A larger batch never costs less: where it seems to, the smaller one was disturbed.
+    """
+    if len(seconds) < 2 or not seconds[0]:
+        return ()
+    known = list(zip(sizes, accumulate(seconds, max), strict=False))
+    costs = [1.0]
+    for (low, low_s), (high, high_s) in pairwise(known):
+        steps = high - low
+        between = (low_s + (high_s - low_s) * step / steps for step in range(1, steps + 1))
+        costs += [round(each / seconds[0], 3) for each in between]
+    return tuple(costs)
+
+
+def _makes_sense(plan: Plan) -> bool:
+    # llama.cpp takes a quantised V cache with flash attention only.
+    return plan.flash_attention or plan.kv_type == "f16"
+
+
+def difference(plan: Plan, start: Plan) -> str:
+    """Return in words how `plan` differs from `start`."""
+    names = {
+        "threads": _("{value} threads").format(value=plan.threads),
+        "batch_threads": _("{value} threads for reading").format(value=plan.batch_threads),
+        "batch_size": _("steps of {value} tokens").format(value=plan.batch_size),
+        "kv_type": _("KV cache {value}").format(value=plan.kv_type),
+        "flash_attention": _("flash attention") if plan.flash_attention else _("no flash attention"),
+        "repack": _("repacked weights") if plan.repack else _("mapped weights"),
+    }
+    other = [text for name, text in names.items() if getattr(plan, name) != getattr(start, name)]
+    return ", ".join(other) or _("the defaults")

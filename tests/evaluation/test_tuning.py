@@ -1,0 +1,312 @@
+"""Searching for the best plan: on engines whose speeds are known, and through the command."""
+
+import json
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from qwen_tui.config import Config
+from qwen_tui.engine.protocol import LoadOptions, Request
+from qwen_tui.errors import EngineError
+from qwen_tui.evaluation import in_force as planning
+from qwen_tui.evaluation import tuned
+from qwen_tui.evaluation.in_force import in_force
+from qwen_tui.evaluation.trial import Found, Trial
+from qwen_tui.evaluation.tuning import Search, relative
+from qwen_tui.hardware.machine import Machine, physical_cores
+from qwen_tui.hardware.plan import Plan, default_plan, repack_bytes
+from qwen_tui.messages import Event, Finished, Loading, Prefill, Timings, Usage
+from qwen_tui.models.gguf import read_header
+from tests.conftest import COMMAND, Run
+from tests.scripted_engine import ScriptedEngine
+
+OFFICE = Machine(cpu="six cores", cores=6, logical_cores=12, memory=16)
+Speeds = Callable[[LoadOptions], tuple[float, float, float]]
+
+
+class Clock:
+    """Time that passes only where an engine takes it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class TimedEngine(ScriptedEngine):
+    """Takes the time that its options call for: seconds to load, tokens per second of reading and writing."""
+
+    def __init__(self, clock: Clock, load_s: float, reading: float, writing: float) -> None:
+        super().__init__(ctx_size=8192)
+        self._clock = clock
+        self._load_s, self._reading, self._writing = load_s, reading, writing
+        self._cached = 0
+
+    def load(self) -> Generator[Loading, None, bool]:
+        self._clock.now += self._load_s
+        yield Loading(1.0)
+        return True
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        total = self.count(request.messages)
+        computed = 1 if self._cached == total else total
+        self._cached = total
+        decodes = (request.max_tokens or 2) - 1
+        self._clock.now += computed / self._reading + decodes / self._writing
+        yield Prefill(total, total)
+        yield Finished(
+            Usage(prompt_tokens=total, completion_tokens=decodes + 1),
+            Timings(prefill_tps=self._reading, decode_tps=self._writing),
+            "length",
+        )
+
+    def batch_seconds(self, sizes: Sequence[int]) -> tuple[float, ...]:
+        seconds = tuple((1 + 0.1 * (size - 1)) / self._writing for size in sizes)
+        self._clock.now += sum(seconds)
+        return seconds
+
+
+def search(speeds: Speeds, machine: Machine = OFFICE, budget: float = 60, **options: Any) -> tuple[Found, Clock]:
+    clock = Clock()
+
+    def open_engine(**changes: Any) -> TimedEngine:
+        return TimedEngine(clock, *speeds(LoadOptions(path=b"model", **changes)))
+
+    found = Search(open_engine, default_plan(machine), machine, budget=budget, clock=clock, **options).run()
+    return found, clock
+
+
+def even(_options: LoadOptions) -> tuple[float, float, float]:
+    return 1.0, 30.0, 4.0
+
+
+def test_the_known_best_is_found() -> None:
+    def speeds(options: LoadOptions) -> tuple[float, float, float]:
+        reading = 30 * (1.5 if options.batch_threads == 12 else 1)
+        writing = 4 * (1.2 if options.flash_attention else 1) * (1.1 if options.kv_type == "q8_0" else 1)
+        return 1.0, reading, writing * (0.6 if options.threads != 6 else 1)
+
+    found, _clock = search(speeds, budget=200)
+    best = Plan(threads=6, batch_threads=12, flash_attention=True, kv_type="q8_0")
+    assert found.chat.plan == found.ask.plan == best
+    assert found.chat.writing == pytest.approx(4 * 1.2 * 1.1)
+    assert found.chat_costs == pytest.approx([1 + 0.1 * n for n in range(16)], abs=0.001)
+
+
+def test_the_defaults_stay_where_nothing_is_clearly_better() -> None:
+    def speeds(options: LoadOptions) -> tuple[float, float, float]:
+        return 1.0, 30.6 if options.batch_threads == 12 else 30.0, 4.08 if options.repack else 4.0
+
+    found, _clock = search(speeds, budget=200)
+    assert found.chat.plan == found.ask.plan == default_plan(OFFICE)
+    assert any(trial.plan.repack for trial in found.trials)
+
+
+def test_loading_counts_for_single_questions_only() -> None:
+    def speeds(options: LoadOptions) -> tuple[float, float, float]:
+        return (25.0, 28.0, 4.6) if options.repack else (1.0, 30.0, 4.0)
+
+    found, _clock = search(speeds, budget=200)
+    assert found.chat.plan.repack
+    assert not found.ask.plan.repack
+    # Batches cost differently there, so each has its own.
+    assert found.chat_costs
+    assert found.ask_costs
+
+
+def test_a_minute_is_enough_for_a_4b_model_on_an_office_pc_and_repacking_is_among_what_is_tried() -> None:
+    def speeds(options: LoadOptions) -> tuple[float, float, float]:
+        return (4.7, 23.0, 4.4) if options.repack else (1.0, 30.0, 2.9)
+
+    found, clock = search(speeds)
+    assert clock.now <= 63
+    assert found.chat.plan.repack
+    assert found.chat_costs
+    assert len(found.trials) >= 4
+
+
+@pytest.mark.parametrize("budget", [1, 20, 40])
+def test_the_budget_is_kept_and_the_defaults_are_measured_in_any_case(budget: float) -> None:
+    def slow(_options: LoadOptions) -> tuple[float, float, float]:
+        return 3.0, 15.0, 4.0
+
+    found, clock = search(slow, budget=budget)
+    least = search(slow, budget=1)[1].now
+    assert clock.now <= max(budget * 1.05, least)
+    assert found.trials[0].plan == default_plan(OFFICE)
+    assert bool(found.chat_costs) == (budget > 1)
+
+
+def test_without_the_memory_for_it_repacking_is_not_tried() -> None:
+    found, _clock = search(even, may_repack=False)
+    assert not any(trial.plan.repack for trial in found.trials)
+
+
+def test_a_moments_disturbance_does_not_decide() -> None:
+    disturbed = iter([2.0])
+
+    def speeds(_options: LoadOptions) -> tuple[float, float, float]:
+        # Whatever comes first finds the PC busy.
+        return 1.0, 30.0, next(disturbed, 4.0)
+
+    found, _clock = search(speeds, budget=200)
+    assert found.chat.plan == default_plan(OFFICE)
+
+
+def test_what_an_engine_refuses_is_passed_over() -> None:
+    class Refusing(TimedEngine):
+        def load(self) -> Generator[Loading, None, bool]:
+            raise EngineError("no flash attention here")
+
+    clock = Clock()
+
+    def open_engine(**changes: Any) -> TimedEngine:
+        kind = Refusing if changes["flash_attention"] else TimedEngine
+        return kind(clock, 1.0, 30.0, 4.0)
+
+    found = Search(open_engine, default_plan(OFFICE), OFFICE, budget=200, clock=clock).run()
+    assert found.chat.plan == default_plan(OFFICE)
+    assert len(found.trials) > 3
+
+
+def test_what_lies_between_the_batches_is_interpolated() -> None:
+    assert relative((1, 2, 4), (0.2, 0.3, 0.5)) == (1.0, 1.5, 2.0, 2.5)
+    # The smallest was disturbed.
+    assert relative((1, 2, 4), (0.4, 0.3, 0.8)) == (1.0, 1.0, 1.5, 2.0)
+    # Cut short, nobody has measured.
+    assert relative((1, 2, 4), (0.2,)) == ()
+
+
+# What is kept, and when it holds.
+
+
+@pytest.fixture
+def kept(home: Path) -> Path:
+    return home / "tuned.json"
+
+
+def remember(file: Path, kept: Path, *, repack: bool = False, **changes: Any) -> Plan:
+    """Keep a plan that no rule would make."""
+    plan = Plan(threads=3, batch_threads=5, batch_size=64, repack=repack)
+    trial = Trial(plan=plan, load_s=1, reading=30, writing=4)
+    found = Found((trial,), trial, trial, (1.0, 1.3), ())
+    about = msgspec.structs.replace(tuned.subject(file), **changes)
+    tuned.keep(kept, tuned.tuned(found, about, 8192))
+    return plan
+
+
+def test_what_was_measured_is_used_and_an_explicit_setting_wins(tiny: Path, kept: Path) -> None:
+    header = read_header(tiny)
+    by_rule = in_force(Config(), tiny, header, kept)
+    assert by_rule.plan.threads == physical_cores()
+    plan = remember(tiny, kept)
+    assert in_force(Config(), tiny, header, kept).plan == plan
+    assert in_force(Config(), tiny, header, kept).batch_costs == (1.0, 1.3)
+    assert in_force(Config(), tiny, header, kept, purpose="ask").batch_costs == ()
+    threads = in_force(Config(threads=2), tiny, header, kept).plan
+    assert (threads.threads, threads.batch_threads, threads.batch_size) == (2, 2, 64)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"machine": OFFICE}, {"size": 1}, {"modified": 1}, {"library": "0.0.1"}, {"gpu_layers": 5}, {"model": "x.gguf"}],
+)
+def test_figures_of_another_machine_model_or_library_are_not_used(
+    tiny: Path, kept: Path, changes: dict[str, Any]
+) -> None:
+    remember(tiny, kept, **changes)
+    assert in_force(Config(), tiny, read_header(tiny), kept).plan.batch_size == 128
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace('"version": 1', '"version": 2'),
+        lambda text: text.replace('"threads": 3', '"threads": "three"'),
+        lambda text: text.replace('"threads": 3', '"threads": -3'),
+        lambda text: text.replace('"f16"', '"q8_0"'),
+        lambda _text: "\udcff[]",
+        lambda _text: "",
+    ],
+)
+def test_a_damaged_file_is_as_none(tiny: Path, kept: Path, damage: Callable[[str], str]) -> None:
+    remember(tiny, kept)
+    kept.write_bytes(damage(kept.read_text()).encode("utf-8", "surrogateescape"))
+    assert in_force(Config(), tiny, read_header(tiny), kept).plan.batch_size == 128
+    # Measuring again mends it.
+    plan = remember(tiny, kept)
+    assert in_force(Config(), tiny, read_header(tiny), kept).plan == plan
+
+
+def test_several_models_are_kept_and_a_changed_one_is_replaced(tiny: Path, kept: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes(tiny.read_bytes())
+    remember(tiny, kept)
+    remember(other, kept, size=5)
+    remember(other, kept)
+    assert [entry["subject"]["model"] for entry in json.loads(kept.read_text())["tuned"]] == ["other.gguf", tiny.name]
+    assert tuned.forget(kept, tuned.subject(other))
+    assert not tuned.forget(kept, tuned.subject(other))
+    assert tuned.read(kept, tiny)
+
+
+def test_weights_are_not_repacked_where_the_memory_is_short_and_that_is_said(
+    tiny: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = read_header(tiny)
+    plan = remember(tiny, kept, repack=True)
+    needed = repack_bytes(header, plan, 8192)
+    monkeypatch.setattr(planning, "available_memory", lambda: needed)
+    assert in_force(Config(), tiny, header, kept).plan.repack
+    monkeypatch.setattr(planning, "available_memory", lambda: needed - 1)
+    short = in_force(Config(), tiny, header, kept)
+    assert not short.plan.repack
+    assert "free memory" in short.describe()
+
+
+# The command.
+
+
+def test_tune_measures_shows_and_forgets(qwen: Run, tiny: Path, kept: Path) -> None:
+    done = qwen("tune", "-m", tiny, "--seconds", "3")
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"Trying: the defaults" in done.stderr
+    assert b"tokens/s" in done.stderr
+    table = done.stdout.decode()
+    assert table.startswith("| tried")
+    assert "| the defaults" in table
+    assert "chats" in table
+    assert len(json.loads(kept.read_text())["tuned"]) == 1
+    shown = qwen("tune", "-m", tiny, "--show").stdout.decode()
+    assert table.endswith(shown)
+    assert "measured 20" in shown
+    assert qwen("ask", "-m", tiny, "-o", "max_tokens=4", "hello").returncode == 0
+    assert qwen("tune", "-m", tiny, "--reset").stdout == b"Forgotten.\n"
+    assert b"by rule" in qwen("tune", "-m", tiny, "--show").stdout
+
+
+def test_interrupted_it_keeps_nothing(tiny: Path, kept: Path, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "tune", "-m", str(tiny)], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        assert program.stderr is not None
+        while b"Trying" not in program.stderr.readline():
+            assert program.poll() is None
+        time.sleep(0.05)
+        program.send_signal(signal.SIGINT)
+        stdout, stderr = program.communicate(timeout=20)
+    assert program.returncode == 130
+    assert stdout == b""
+    assert b"Nothing was kept." in stderr
+    assert b"Traceback" not in stderr
+    assert not kept.exists()

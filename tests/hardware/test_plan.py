@@ -1,0 +1,39 @@
+"""The rules for a PC on which nobody has measured, and the memory that they count with."""
+
+from pathlib import Path
+
+from qwen_tui.hardware.machine import Machine, this_machine
+from qwen_tui.hardware.plan import default_plan, kv_bytes, repack_bytes
+from qwen_tui.models.gguf import read_header
+
+OFFICE = Machine(cpu="six cores", cores=6, logical_cores=12, memory=16)
+
+
+def test_a_cpu_computes_on_its_physical_cores_with_mapped_weights() -> None:
+    plan = default_plan(OFFICE)
+    assert (plan.threads, plan.batch_threads) == (6, 6)
+    assert not plan.repack
+    assert not plan.flash_attention
+    assert plan.kv_type == "f16"
+
+
+def test_a_gpu_gets_flash_attention_and_larger_steps() -> None:
+    plan = default_plan(OFFICE, gpu=True)
+    assert plan.flash_attention
+    assert plan.batch_size > default_plan(OFFICE).batch_size
+
+
+def test_the_kv_cache_and_the_second_copy_are_counted_from_the_header(tiny: Path) -> None:
+    header = read_header(tiny)
+    # Two layers, keys and values of one head of 32 numbers, two bytes each; the context padded to 256.
+    assert kv_bytes(header, "f16", 1000) == 2 * 2 * 32 * 2 * 1024
+    assert kv_bytes(header, "q8_0", 1024) == 2 * 2 * 32 * 1024 * 34 // 32
+    weights = sum(tensor.nbytes for tensor in header.tensors)
+    assert repack_bytes(header, default_plan(OFFICE), 1000) > 1.6 * weights + 2**30
+
+
+def test_this_machine_describes_itself() -> None:
+    machine = this_machine()
+    assert machine.cpu
+    assert 1 <= machine.cores <= machine.logical_cores
+    assert machine.memory >= 1

@@ -28,8 +28,8 @@ import msgspec
 from measuring import tell
 
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.prefix_store import Header, packed, unpacked
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, StoreOptions
+from qwen_tui.engine.state_file import CHUNK, Header, packed, unpacked
 from qwen_tui.errors import QwenError
 from qwen_tui.files import ASSETS
 from qwen_tui.messages import Finished, Message, Text
@@ -39,7 +39,6 @@ MATERIAL = "\n".join(f"Item {i}: the shelf number {i * 7} holds {i * 13} boxes."
 QUESTION = f"{MATERIAL}\n\nHow many boxes are there?"
 OTHER = "Tell me a story about a lighthouse, a fox and a train, and make it long and warm. " * 4
 PREFIX = struct.Struct("<8sII")
-CHUNK = 4 << 20
 Mutation = Callable[[random.Random, bytes, bytes], bytes]
 
 

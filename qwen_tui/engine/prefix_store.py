@@ -1,23 +1,14 @@
 """The prefix store: computed prompt states on disk, found again by the tokens they begin with.
 
-A file holds one state, which is of one conversation; its name is the conversation's id. The layout:
-
-    magic · length of the header · CRC-32 of the header · header (msgpack) · the state, as llama.cpp gave it
-
-The header has a CRC-32 of every 4 MiB of the state: it finds every flip of up to 32 neighbouring bits, and anything
-else but once in four thousand million. A file that is not exactly so is removed, and nobody hears of it: what it held
-is computed again.
-
-Nothing is synced to the disk. What a power cut leaves half written has a wrong checksum, and costs only time.
+A file holds one state, which is of one conversation; its name is the conversation's id. A file that is not exactly as
+it was written is removed, and nobody hears of it: what it held is computed again.
 """
 
 import contextlib
 import ctypes
 import os
-import struct
 import tempfile
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,15 +16,20 @@ from typing import Any
 
 import msgspec
 
+from qwen_tui.engine.state_file import (
+    CHUNK,
+    Header,
+    State,
+    fill,
+    head,
+    header_of,
+    packed,
+    read_header,
+    unpacked,
+    write,
+)
 from qwen_tui.files import private_folder
 
-State = Any  # a ctypes array of bytes; its type carries its length
-
-_PREFIX = struct.Struct("<8sII")
-_MAGIC = b"QWENKV\x00\x01"
-_CHUNK = 4 << 20
-# A million tokens and the checksums of a terabyte fit.
-_LARGEST_HEADER = 8 << 20
 # More states than this are not looked through; so many large ones never fit under the limit anyway.
 _MOST_STATES = 256
 # A file that is being written grows all the time. One that has not for so long, in seconds, has lost its writer.
@@ -41,21 +37,6 @@ _ABANDONED = 120.0
 _BEING_WRITTEN = 3.0
 # How long a removed conversation is remembered, in seconds: longer than any process that may still hold its state.
 _FORGOTTEN_FOR = 30 * 86400.0
-
-
-class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file says of its state.
-
-    `tokens` are 32-bit little-endian. `token_s` is what computing one of them took, in seconds. `sums` are the CRC-32
-    of each 4 MiB of the state, 32-bit little-endian.
-    """
-
-    key: str
-    conversation: str
-    tokens: bytes
-    token_s: float
-    size: int
-    sums: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +93,10 @@ class PrefixStore:
         try:
             state = (ctypes.c_uint8 * header.size)()
             with found.path.open("rb", buffering=0) as file:
-                if _read_header(file) != header:
+                if read_header(file) != header:
                     # It was replaced since it was found: the new one may be sound.
                     return None
-                if _fill(state, file, header.sums):
+                if fill(state, file, header.sums):
                     return state
         except (OSError, MemoryError):
             pass
@@ -133,22 +114,22 @@ class PrefixStore:
 
         `header.size` is its length, `header.sums` is filled in here. `given_up` is asked between two pieces.
         """
-        chunks = -(-header.size // _CHUNK)
-        head = _head(msgspec.structs.replace(header, sums=bytes(4 * chunks)))
+        chunks = -(-header.size // CHUNK)
+        opening = head(msgspec.structs.replace(header, sums=bytes(4 * chunks)))
         path = self._path(header.conversation)
-        if path is None or self._mark(header.conversation).exists() or len(head) + header.size > self._limit:
+        if path is None or self._mark(header.conversation).exists() or len(opening) + header.size > self._limit:
             return False
         try:
             private_folder(self._folder)
-            with self._draft(header.conversation, len(head) + header.size) as (file, draft):
+            with self._draft(header.conversation, len(opening) + header.size) as (file, draft):
                 # The draft counts already: two processes that write at once do not exceed the limit together.
                 if not self._make_room(path):
                     return False
                 state = take()
-                if state is None or (sums := _write(file, state, len(head), given_up)) is None:
+                if state is None or (sums := write(file, state, len(opening), given_up)) is None:
                     return False
                 file.seek(0)
-                file.write(_head(msgspec.structs.replace(header, sums=sums)))
+                file.write(head(msgspec.structs.replace(header, sums=sums)))
                 file.close()
                 if not self._mark(header.conversation).exists():
                     draft.replace(path)
@@ -201,7 +182,7 @@ class PrefixStore:
         for path, found in files:
             stamp = (found.st_size, found.st_mtime_ns)
             before = known.get(path)
-            header = before[1] if before and before[0] == stamp else _header_of(path)
+            header = before[1] if before and before[0] == stamp else header_of(path)
             if header is not None:
                 self._headers[path] = stamp, header
                 yield path, header
@@ -260,16 +241,6 @@ class PrefixStore:
         return self._folder / f"{conversation}.forgotten"
 
 
-def packed(tokens: Sequence[int]) -> bytes:
-    """Return tokens as 32-bit little-endian bytes."""
-    return struct.pack(f"<{len(tokens)}I", *tokens)
-
-
-def unpacked(data: bytes) -> list[int]:
-    """Return the tokens of 32-bit little-endian bytes."""
-    return [token for (token,) in struct.iter_unpack("<I", data)]
-
-
 def _common(ours: bytes, theirs: bytes) -> int:
     """Return how many tokens the two begin with alike."""
     length = min(len(ours), len(theirs))
@@ -284,72 +255,3 @@ def _common(ours: bytes, theirs: bytes) -> int:
         else:
             high = middle
     return low // 4
-
-
-def _head(header: Header) -> bytes:
-    body = msgspec.msgpack.encode(header)
-    return _PREFIX.pack(_MAGIC, len(body), zlib.crc32(body)) + body
-
-
-def _header_of(path: Path) -> Header | None:
-    """Return the header of a file of ours; one that is damaged is removed."""
-    try:
-        with path.open("rb", buffering=0) as file:
-            header = _read_header(file)
-        if header is None:
-            path.unlink(missing_ok=True)
-    except OSError:
-        return None
-    return header
-
-
-def _read_header(file: Any) -> Header | None:
-    """Read the header and leave the file where the state begins; None where anything about it is not as it must be."""
-    prefix = file.read(_PREFIX.size)
-    if len(prefix) < _PREFIX.size:
-        return None
-    magic, length, checksum = _PREFIX.unpack(prefix)
-    if magic != _MAGIC or length > _LARGEST_HEADER:
-        return None
-    body = file.read(length)
-    if len(body) != length or zlib.crc32(body) != checksum:
-        return None
-    try:
-        header = msgspec.msgpack.decode(body, type=Header)
-    except msgspec.MsgspecError:
-        return None
-    whole = _PREFIX.size + length + header.size == os.fstat(file.fileno()).st_size
-    right = header.size > 0 and len(header.sums) == 4 * -(-header.size // _CHUNK)
-    return header if whole and right and header.tokens and len(header.tokens) % 4 == 0 else None
-
-
-def _fill(state: State, file: Any, sums: bytes) -> bool:
-    """Read a state and check it piece by piece, each while it is in the processor's cache."""
-    view = memoryview(state).cast("B")
-    for index, (wanted,) in enumerate(struct.iter_unpack("<I", sums)):
-        piece = view[index * _CHUNK : (index + 1) * _CHUNK]
-        done = 0
-        while done < len(piece):
-            came = file.readinto(piece[done:])
-            if not came:
-                return False
-            done += came
-        if zlib.crc32(piece) != wanted:
-            return False
-    return True
-
-
-def _write(file: Any, state: State, start: int, given_up: Callable[[], bool]) -> bytes | None:
-    """Write a state and return its checksums; None if it was given up."""
-    view = memoryview(state).cast("B")
-    sums: list[int] = []
-    file.seek(start)
-    for at in range(0, len(view), _CHUNK):
-        if given_up():
-            return None
-        piece = view[at : at + _CHUNK]
-        sums.append(zlib.crc32(piece))
-        done = 0
-        while done < len(piece):
-            done += file.write(piece[done:])
-    return packed(sums)

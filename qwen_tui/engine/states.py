@@ -10,8 +10,9 @@ import msgspec
 
 from qwen_tui.engine.binding import LibraryError, library_version
 from qwen_tui.engine.context import Context
-from qwen_tui.engine.prefix_store import Found, Header, PrefixStore, packed
+from qwen_tui.engine.prefix_store import Found, PrefixStore
 from qwen_tui.engine.protocol import LoadOptions, StoreOptions
+from qwen_tui.engine.state_file import Header, packed
 from qwen_tui.engine.stop import StopFlag
 from qwen_tui.messages import Event, Prefill
 from qwen_tui.models import identity

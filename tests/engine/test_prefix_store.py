@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qwen_tui.engine.prefix_store import Header, PrefixStore, packed
+from qwen_tui.engine.prefix_store import PrefixStore
+from qwen_tui.engine.state_file import Header, packed
 
 KEY = "this model"
 SIZE = 100_000

@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from qwen_tui.errors import ConfigError
+from qwen_tui.errors import ConfigError, why
 from qwen_tui.files import write_private
-from qwen_tui.i18n import LANGUAGES
+from qwen_tui.i18n import LANGUAGES, listed
 from qwen_tui.i18n import gettext as _
 
 PREFIX = "QWEN_TUI_"
@@ -78,14 +79,14 @@ def check(name: str, value: object, where: str) -> Any:
     if field is None:
         raise ConfigError(
             _("{where}: there is no setting “{name}”.").format(where=where, name=name),
-            _("The settings are: {names}.").format(names=", ".join(FIELDS)),
+            _("The settings are: {names}.").format(names=listed(FIELDS)),
         )
     try:
         converted = msgspec.convert(value, field.type, strict=not isinstance(value, str))
     except msgspec.ValidationError as error:
         raise ConfigError(
             _("{where}: “{value}” is no value for {name}: {reason}").format(
-                where=where, value=value, name=name, reason=error
+                where=where, value=value, name=name, reason=_kind(field.type)
             ),
             _("Set another with: qwen config set {name} VALUE").format(name=name),
         ) from error
@@ -127,9 +128,19 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise ConfigError(
-            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror),
+            _("{path} cannot be read: {reason}").format(path=path, reason=why(error)),
             _("Check its permissions, or set QWEN_TUI_HOME to another folder."),
         ) from error
+
+
+def _kind(wanted: Any) -> str:
+    """Say which values the type of a setting allows."""
+    kinds = typing.get_args(wanted) or (wanted,)
+    if bool in kinds:
+        return _("it is true or false")
+    if int in kinds:
+        return _("it is a whole number")
+    return _("it is a number") if float in kinds else _("it is a text")
 
 
 def _problem(name: str, value: Any) -> str:
@@ -153,9 +164,9 @@ def _problem(name: str, value: Any) -> str:
         if not lowest <= value <= highest:
             return _("it lies between {lowest} and {highest}").format(lowest=lowest, highest=highest)
     if name == "language" and value not in LANGUAGES:
-        return _("it is one of {choices}").format(choices=", ".join(LANGUAGES))
+        return _("it is one of {choices}").format(choices=listed(LANGUAGES))
     if name == "theme" and value not in THEMES:
-        return _("it is one of {choices}").format(choices=", ".join(THEMES))
+        return _("it is one of {choices}").format(choices=listed(THEMES))
     if name == "gpu_layers" and value not in ("auto", "all") and not value.isdecimal():
         return _("it is auto, all, or a number")
     return ""

@@ -18,6 +18,27 @@ QwenError                  exit 1
     └── CancelledError     exit 130: the person would not wait for a count or a description
 """
 
+import errno
+
+from qwen_tui.i18n import gettext as _
+
+
+def why(error: OSError) -> str:
+    """Return what the operating system says is wrong, in the language in use if it is common."""
+    known = {
+        errno.ENOENT: _("No such file or directory"),
+        errno.EACCES: _("Permission denied"),
+        errno.EPERM: _("Operation not permitted"),
+        errno.EISDIR: _("Is a directory"),
+        errno.ENOTDIR: _("Not a directory"),
+        errno.ENOSPC: _("No space left on device"),
+        errno.EROFS: _("Read-only file system"),
+        errno.ENAMETOOLONG: _("File name too long"),
+        errno.EIO: _("Input/output error"),
+        errno.ENOMEM: _("Cannot allocate memory"),
+    }
+    return known.get(error.errno or 0) or error.strerror or str(error)
+
 
 class QwenError(Exception):
     """A foreseen failure.

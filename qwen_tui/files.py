@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from qwen_tui.errors import WriteError
+from qwen_tui.errors import WriteError, why
 from qwen_tui.i18n import gettext as _
 
 APPLICATION = "qwen-tui"
@@ -101,7 +101,7 @@ def save(path: Path, text: str) -> None:
         write_private(path, text.encode())
     except OSError as error:
         raise WriteError(
-            _("{path} could not be written: {reason}").format(path=path, reason=error.strerror or error),
+            _("{path} could not be written: {reason}").format(path=path, reason=why(error)),
             _("Choose another place."),
         ) from error
 

@@ -7,7 +7,7 @@ English is the source language; `zh` is a catalogue. Write `_("…")` around a w
 import gettext as _gettext
 import locale
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 LANGUAGES = ("zh", "en")
@@ -27,6 +27,11 @@ def gettext(sentence: str) -> str:
 def ngettext(singular: str, plural: str, n: int) -> str:
     """Return the form of a sentence that suits the number `n`."""
     return _current.ngettext(singular, plural, n)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return `names` one after the other, with what separates them in the language in use."""
+    return gettext(", ").join(names)
 
 
 def use_language(language: str) -> None:

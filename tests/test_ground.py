@@ -30,6 +30,10 @@ def test_flags_aside_environment_wins_over_file_over_defaults(tmp_path: Path) ->
         ("top_p = 1.5", "between 0 and 1"),
         ("= 3", "not valid TOML"),
         ("language = 'fr'", "zh, en"),
+        ("seed = 'x'", "a whole number"),
+        ("min_p = 'x'", "a number"),
+        ("history = 'perhaps'", "true or false"),
+        ("model = 4", "a text"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: str, words: str) -> None:

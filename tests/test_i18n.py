@@ -1,5 +1,6 @@
 """The language of what is shown: which one, that it changes, and that the catalogue keeps up with the source."""
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from qwen_tui import i18n
+from qwen_tui.errors import why
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "translations.py"
 
@@ -179,6 +181,18 @@ def test_a_plural_has_one_form_in_chinese_and_two_in_english(english: None) -> N
     assert [i18n.ngettext(*forms, n) for n in (1, 2)] == list(forms)
     i18n.use_language("zh")
     assert {i18n.ngettext(*forms, n).format(n=3) for n in (1, 2)} == {"上下文已满：最早的 3 轮对话不再包含在提示词中。"}
+
+
+def test_lists_and_the_systems_reasons_are_in_the_language_in_use(english: None) -> None:
+    missing = FileNotFoundError(errno.ENOENT, "No such file or directory")
+    rare = OSError(errno.EPIPE, "Broken pipe")
+    told = [(i18n.listed(["md", "html"]), why(missing), why(rare))]
+    i18n.use_language("zh")
+    told.append((i18n.listed(["md", "html"]), why(missing), why(rare)))
+    assert told == [
+        ("md, html", "No such file or directory", "Broken pipe"),
+        ("md、html", "没有这个文件或文件夹", "Broken pipe"),
+    ]
 
 
 def test_what_has_no_translation_stays_english(english: None) -> None:

@@ -18,7 +18,7 @@ from qwen_tui.errors import ConfigError, HistoryError, UsageError
 from qwen_tui.history.records import title_of
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import ngettext
+from qwen_tui.i18n import listed, ngettext
 from qwen_tui.messages import Draft, Message
 from qwen_tui.models.locate import DEMO
 
@@ -93,7 +93,7 @@ def run(session: Session, line: str) -> str | Draft | None:
         near = difflib.get_close_matches(name, table, n=3, cutoff=0.5) or ["/help"]
         raise UsageError(
             _("There is no command {name}.").format(name=name),
-            _("Did you mean {names}? To send the line as it is, put a space before it.").format(names=", ".join(near)),
+            _("Did you mean {names}? To send the line as it is, put a space before it.").format(names=listed(near)),
         )
     if command.usage and not command.usage.startswith("[") and not argument.strip():
         raise UsageError(
@@ -189,7 +189,7 @@ def _set(session: Session, argument: str) -> None:
     if name not in SETTABLE or not value:
         raise UsageError(
             _("/set {argument} is not understood.").format(argument=argument),
-            _("Write /set NAME VALUE, with one of: {names}.").format(names=", ".join(SETTABLE)),
+            _("Write /set NAME VALUE, with one of: {names}.").format(names=listed(SETTABLE)),
         )
     try:
         checked = config.check(name, value.strip(), where="/set")

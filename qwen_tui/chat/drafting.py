@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from qwen_tui.chat.templates import INPUT, Template, Variable
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 from qwen_tui.messages import Draft, Slot
 
 
@@ -51,6 +52,7 @@ def _put_together(parts: Sequence[tuple[str, str]], template: Template, values: 
 
 
 def _slot(variable: Variable, start: int) -> Slot:
-    choices = "(" + ", ".join(variable.choices) + ")" if variable.choices else ""
-    hint = " ".join(filter(None, (variable.description, choices)))
-    return Slot(start, variable.name, variable.default, hint)
+    hint, choices = variable.description, listed(variable.choices)
+    if hint and choices:
+        hint = _("{what} ({choices})").format(what=hint, choices=choices)
+    return Slot(start, variable.name, variable.default, hint or choices)

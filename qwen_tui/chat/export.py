@@ -2,13 +2,16 @@
 
 import html
 import re
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from qwen_tui.errors import UsageError
 from qwen_tui.history.records import Record
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 from qwen_tui.messages import Message
 
 FORMATS = ("md", "html", "json")
@@ -37,7 +40,7 @@ def export(record: Record, form: str) -> str:
             return _json(record)
     raise UsageError(
         _("“.{form}” is no format for a conversation.").format(form=form),
-        _("Choose one of: {names}.").format(names=", ".join(f".{name}" for name in FORMATS)),
+        _("Choose one of: {names}.").format(names=listed(f".{name}" for name in FORMATS)),
     )
 
 
@@ -69,10 +72,15 @@ def _markdown(record: Record) -> str:
 
 
 def _page(record: Record) -> str:
-    from markdown_it import MarkdownIt
+    from qwen_tui.markdown.dialect import parser
 
     # Raw HTML in an answer is shown, not obeyed; links to scripts are dropped by the library's own check.
-    renderer = MarkdownIt("commonmark", {"html": False, "highlight": _highlight}).enable(["table", "strikethrough"])
+    renderer = parser()
+    renderer.options["highlight"] = _highlight
+    # A line of the source is a line of the page, as it is on the screen.
+    renderer.options["breaks"] = True
+    renderer.add_render_rule("math_inline", _formula)
+    renderer.add_render_rule("math_block", _formula)
     # A page that is opened should not fetch anything: a picture becomes its description.
     renderer.disable("image")
     speakers = _speakers()
@@ -93,6 +101,13 @@ def _page(record: Record) -> str:
 
 def _speakers() -> dict[str, str]:
     return {"system": _("System"), "user": _("You"), "assistant": _("Assistant")}
+
+
+def _formula(_renderer: Any, tokens: Sequence[Any], index: int, _options: Any, _env: Any) -> str:
+    from qwen_tui.markdown.mathematics import readable
+
+    tag = "p" if tokens[index].type == "math_block" else "i"
+    return f"<{tag}>{html.escape(readable(tokens[index].content))}</{tag}>"
 
 
 def _highlight(code: str, language: str, _attributes: str) -> str:

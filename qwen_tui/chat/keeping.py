@@ -27,14 +27,19 @@ class Keeper:
         self._conversation = Conversation()
         self._written = 0.0
 
-    def begin(self, conversation: Conversation, question: str) -> None:
-        """Commit a question before anything is computed for it."""
+    def begin(self, conversation: Conversation, question: str, title: str = "") -> None:
+        """Commit a question before anything is computed for it; see `History.begin`."""
         self._turn = None
         if self.history is None:
             return
         try:
             self._turn = self.history.begin(
-                conversation.id, question, model=self.model, system=conversation.system, after=conversation.head
+                conversation.id,
+                question,
+                model=self.model,
+                system=conversation.system,
+                after=conversation.head,
+                title=title,
             )
         except HistoryError as error:
             self._give_up(error)

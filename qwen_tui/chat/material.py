@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from qwen_tui.errors import InputError
+from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
 
 # The most that is read of one input: tokenising more takes longer than anyone would wait, and no context holds it.
@@ -46,7 +46,7 @@ def from_file(path: Path, note: Callable[[str], None], name: str = "") -> Materi
             return from_stream(stream, name or str(path), note)
     except OSError as error:
         raise InputError(
-            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror or error),
+            _("{path} cannot be read: {reason}").format(path=path, reason=why(error)),
             _("Check the path; relative ones start in this folder."),
         ) from error
 

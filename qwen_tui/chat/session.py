@@ -64,7 +64,7 @@ class Session:
             message = ask_about(labelled(self.attached), question)
             if self.template is not None:
                 message = with_system(self.conversation, self.template, message)
-            self.last = turn.run(self.conversation, message)
+            self.last = turn.run(self.conversation, message, title=question)
             if turn.text:
                 self.info = self.engine.info()
         finally:

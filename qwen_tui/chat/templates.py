@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qwen_tui.errors import TemplateError, UsageError
+from qwen_tui.errors import TemplateError, UsageError, why
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 
 INPUT = "input"
 _SLOT = re.compile(r"\{\{\s*([\w-]+)\s*\}\}")
@@ -76,12 +77,12 @@ class Template:
             if name not in known:
                 raise UsageError(
                     _("The template “{template}” has no variable “{name}”.").format(template=self.name, name=name),
-                    _("It has: {names}.").format(names=", ".join(known) or "–"),
+                    _("It has: {names}.").format(names=listed(known) or "–"),
                 )
             if known[name].choices and value not in known[name].choices:
                 raise UsageError(
                     _("“{value}” is no choice for {name}.").format(value=value, name=name),
-                    _("Choose one of: {names}.").format(names=", ".join(known[name].choices)),
+                    _("Choose one of: {names}.").format(names=listed(known[name].choices)),
                 )
 
     def _complete(self, values: Mapping[str, str]) -> dict[str, str]:
@@ -90,7 +91,7 @@ class Template:
         missing = [name for name, value in complete.items() if value is None]
         if missing:
             raise UsageError(
-                _("The template “{template}” needs: {names}.").format(template=self.name, names=", ".join(missing)),
+                _("The template “{template}” needs: {names}.").format(template=self.name, names=listed(missing)),
                 _("Give it with: {options}").format(options=" ".join(f"-p {name}=…" for name in missing)),
             )
         return {name: value for name, value in complete.items() if value is not None}
@@ -127,7 +128,7 @@ def find(name: str, folders: Sequence[Path]) -> Template:
     known = names(folders)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
     raise TemplateError(
-        _("There is no template “{name}”.").format(name=name), _("Did you mean: {names}?").format(names=", ".join(near))
+        _("There is no template “{name}”.").format(name=name), _("Did you mean: {names}?").format(names=listed(near))
     )
 
 
@@ -138,7 +139,7 @@ def read(path: Path) -> Template:
     except UnicodeDecodeError as error:
         raise _wrong(path, 1, _("it is not UTF-8")) from error
     except OSError as error:
-        raise _wrong(path, 1, error.strerror or str(error)) from error
+        raise _wrong(path, 1, why(error)) from error
     front = _FRONT.match(text)
     if front is None:
         raise _wrong(path, 1, _("it does not begin with front matter between two lines of ---"))

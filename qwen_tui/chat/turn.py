@@ -58,12 +58,14 @@ class Turn:
         self._keeper = keeper
         self.text = ""
 
-    def run(self, conversation: Conversation, question: str) -> Answer:
+    def run(self, conversation: Conversation, question: str, title: str = "") -> Answer:
         """Answer `question` and add the turn to `conversation`; nothing is added where nothing came.
+
+        `title` is what a new conversation is called, if not by the first line of its question.
 
         Raises what the engine and the output raise.
         """
-        self._keeper.begin(conversation, question)
+        self._keeper.begin(conversation, question, title)
         answer = NOTHING
         try:
             if self._load():

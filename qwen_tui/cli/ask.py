@@ -19,13 +19,13 @@ from qwen_tui.chat.turn import Answer, Turn
 from qwen_tui.cli import delivery, options, sources, wiring
 from qwen_tui.cli.chat import converse
 from qwen_tui.cli.signals import Signals
-from qwen_tui.errors import QwenError, UsageError
+from qwen_tui.errors import QwenError, UsageError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 
 
 def ask(
-    prompt: Annotated[list[str] | None, typer.Argument(metavar="[PROMPT…]", show_default=False)] = None,
+    prompt: Annotated[list[str] | None, typer.Argument(metavar="PROMPT", show_default=False)] = None,
     model: options.Model = None,
     system: options.System = None,
     option: options.Option = None,
@@ -71,7 +71,7 @@ def ask(
         engine.start()
         question = asked.question(conversation, output.note)
         with Signals(lambda: engine, on_resumed=output.resumed).handled() as signals:
-            answer = Turn(engine, output, answering, keeper).run(conversation, question)
+            answer = Turn(engine, output, answering, keeper).run(conversation, question, asked.prompt)
         if as_json:
             delivery.print_json(answer, keeper.model, conversation.id if history else None)
         elif extract and answer.text:
@@ -128,7 +128,9 @@ def _schema(given: str | None) -> str | None:
             text = Path(given).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
-                _("The schema {path} cannot be read: {reason}").format(path=given, reason=error),
+                _("The schema {path} cannot be read: {reason}").format(
+                    path=given, reason=why(error) if isinstance(error, OSError) else error
+                ),
                 _("Give a JSON schema, as a file or as JSON text."),
             ) from error
     try:

@@ -39,7 +39,7 @@ def show() -> None:
 
 def set_(
     name: Annotated[str, typer.Argument(metavar="NAME")],
-    value: Annotated[str | None, typer.Argument(metavar="[VALUE]", show_default=False)] = None,
+    value: Annotated[str | None, typer.Argument(metavar="VALUE", show_default=False)] = None,
 ) -> None:
     """Write one setting into the file."""
     with _writing():

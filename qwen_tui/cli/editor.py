@@ -5,7 +5,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from qwen_tui.errors import ConfigError
+from qwen_tui.errors import ConfigError, why
 from qwen_tui.i18n import gettext as _
 
 
@@ -18,6 +18,8 @@ def open_editor(file: Path) -> None:
         subprocess.run([*command, str(file)], check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise ConfigError(
-            _("The editor “{editor}” could not be used: {reason}").format(editor=editor, reason=error),
+            _("The editor “{editor}” could not be used: {reason}").format(
+                editor=editor, reason=why(error) if isinstance(error, OSError) else error
+            ),
             _("Set EDITOR to another, or edit {path} yourself.").format(path=file),
         ) from error

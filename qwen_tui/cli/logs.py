@@ -43,7 +43,7 @@ def show(conversation: Id) -> None:
     wiring.print_markdown(settings, export(_history().read(conversation), "md"))
 
 
-def search(words: Annotated[list[str], typer.Argument(metavar="WORDS…")], count: Count = 20) -> int:
+def search(words: Annotated[list[str], typer.Argument(metavar="WORDS")], count: Count = 20) -> int:
     """Print the conversations found, each with the line that matched; the exit code is 1 if there are none."""
     found = _history().search(" ".join(words), count)
     _print_summaries(found, " ".join(words))
@@ -52,8 +52,10 @@ def search(words: Annotated[list[str], typer.Argument(metavar="WORDS…")], coun
 
 def export_(
     conversation: Id,
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", show_default=False)] = None,
-    form: Annotated[str | None, typer.Option("--format", metavar="md|html|json")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", show_default=False)] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="md|html|json", help=_("The format, where FILE does not say it."))
+    ] = None,
 ) -> None:
     """Write a conversation to a file in the format its name ends in, or to stdout."""
     chosen = form or (file.suffix.removeprefix(".").lower() if file else "md")
@@ -64,7 +66,7 @@ def export_(
     files.save(file, content)
 
 
-def rm(conversations: Annotated[list[str], typer.Argument(metavar="ID…")]) -> None:
+def rm(conversations: Annotated[list[str], typer.Argument(metavar="ID")]) -> None:
     """Remove conversations."""
     history = _history()
     for conversation in conversations:

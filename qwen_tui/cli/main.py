@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qwen_tui import i18n
-from qwen_tui.errors import ConfigError, OutputClosedError, OutputError, QwenError, UsageError
+from qwen_tui.errors import ConfigError, OutputClosedError, OutputError, QwenError, UsageError, why
 from qwen_tui.i18n import gettext as _
 
 INTERRUPTED = 130
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = 0
     except OSError as error:
         # Only printing is left unguarded below: help, settings, paths.
-        reason = _("The output could not be written: {reason}.").format(reason=error.strerror or error)
+        reason = _("The output could not be written: {reason}.").format(reason=why(error))
         code = _report(OutputError(reason, _("Free some space or choose another place.")))
     _give_up_stdout()
     return code

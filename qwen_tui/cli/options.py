@@ -13,6 +13,7 @@ from qwen_tui.config import Config
 from qwen_tui.engine.protocol import SamplingOptions
 from qwen_tui.errors import ConfigError, UsageError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 from qwen_tui.messages import as_text
 
 Model = Annotated[
@@ -71,7 +72,7 @@ def sampling_flags(options: Sequence[str] | None) -> dict[str, Any]:
         if not equals or name not in SETTABLE:
             raise UsageError(
                 _("-o {option} is not understood.").format(option=option),
-                _("Write NAME=VALUE, with one of: {names}.").format(names=", ".join(SETTABLE)),
+                _("Write NAME=VALUE, with one of: {names}.").format(names=listed(SETTABLE)),
             )
         flags[name] = value
     return flags

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from qwen_tui import files
 from qwen_tui.chat import material
 from qwen_tui.chat.material import Material
-from qwen_tui.errors import InputError
+from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 
@@ -59,7 +59,7 @@ def read_stdin(note: Callable[[str], None]) -> Material:
         data = first + material.read(sys.stdin.buffer, name)
     except OSError as error:
         raise InputError(
-            _("{path} cannot be read: {reason}").format(path=name, reason=error.strerror or error),
+            _("{path} cannot be read: {reason}").format(path=name, reason=why(error)),
             _("Give a text file or a pipe on stdin."),
         ) from error
     finally:

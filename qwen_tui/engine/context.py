@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from qwen_tui.engine.lookup import MOST_DRAFTED
 from qwen_tui.engine.model import Model
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.stop import StopFlag
@@ -20,15 +21,17 @@ class Context:
     `tokens` is the truth about the KV cache: position i holds token i, and nothing lies behind its end.
     """
 
-    def __init__(self, model: Model, options: LoadOptions, ctx_size: int, stop: StopFlag, *, outputs: int = 1) -> None:
-        """`outputs` is the most tokens of one batch whose logits are wanted."""
+    def __init__(self, model: Model, options: LoadOptions, ctx_size: int, stop: StopFlag) -> None:
         llama = self._llama = model.llama
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = ctx_size
         parameters.n_batch = parameters.n_ubatch = options.batch_size
         parameters.n_seq_max = 1
-        # 600 KB of logits a token for this vocabulary: for every token of a batch it would be 300 MB.
-        parameters.n_outputs_max = outputs
+        # How long a draft can be: each batch may be as large, and what was refused has to be forgotten again.
+        self.most_drafted = min(MOST_DRAFTED, options.batch_size - 1) if model.forgets_a_part else 0
+        # Logits are wanted for the last token and for drafts: at most 10 MB for this vocabulary, not 300. Asking for
+        # more than said here would end the process.
+        parameters.n_outputs_max = 1 + self.most_drafted
         parameters.n_threads = options.threads
         parameters.n_threads_batch = options.batch_threads or options.threads
         parameters.flash_attn_type = int(options.flash_attention)
@@ -63,17 +66,20 @@ class Context:
         # Where the memory cannot forget a part, it has forgotten all.
         return len(self.tokens)
 
-    def decode(self, tokens: Sequence[int], outputs: int = 1) -> bool:
-        """Append `tokens` (at most one batch), with logits for the last `outputs`; False if stopped, nothing appended.
+    def decode(self, tokens: Sequence[int], *, drafted: int = 0) -> bool:
+        """Append `tokens` (at most one batch), with logits for the last and so many before it as were `drafted`.
+
+        False if it was stopped: then nothing was appended.
 
         Raises `ContextError` when llama.cpp cannot decode.
         """
         batch, start = self._batch, len(self.tokens)
         batch.n_tokens = len(tokens)
+        first_output = len(tokens) - 1 - drafted
         for i, token in enumerate(tokens):
             batch.token[i] = token
             batch.pos[i] = start + i
-            batch.logits[i] = i >= len(tokens) - outputs
+            batch.logits[i] = i >= first_output
         status = self._llama.llama_decode(self.handle, batch)
         if status == 0:
             self.tokens.extend(tokens)
@@ -83,8 +89,13 @@ class Context:
             return False
         raise ContextError(f"llama_decode returned {status} at token {start} of {self.size}")
 
+    def forget(self, count: int) -> None:
+        """Take the last `count` tokens back."""
+        if count:
+            self._truncate(len(self.tokens) - count)
+
     def close(self) -> None:
-        """Free it; it cannot be used again."""
+        """Free the memory; nothing else can be asked of it then."""
         self._llama.llama_batch_free(self._batch)
         self._llama.llama_free(self.handle)
 

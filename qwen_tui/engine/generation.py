@@ -1,10 +1,16 @@
-"""The token loop: a prompt is prefilled in steps, then answered token by token, all of it as events."""
+"""The token loop: a prompt is prefilled in steps, then answered token by token, all of it as events.
+
+Where it pays, the next few tokens are guessed and decoded together with the last one. Each token is drawn all the same,
+from the logits behind the one before it; what follows a wrong guess is forgotten.
+"""
 
 import codecs
 import time
 from collections.abc import Generator, Iterator, Sequence
+from itertools import takewhile
 
 from qwen_tui.engine.context import Context
+from qwen_tui.engine.lookup import Drafter
 from qwen_tui.engine.model import Vocabulary
 from qwen_tui.engine.sampling import Sampler
 from qwen_tui.engine.stop import StopFlag
@@ -15,15 +21,23 @@ class Generation:
     """One answer. After its events are through, `text` and `tokens` hold it, as far as it came."""
 
     def __init__(
-        self, context: Context, vocabulary: Vocabulary, sampler: Sampler, stop: StopFlag, begun: float
+        self,
+        context: Context,
+        vocabulary: Vocabulary,
+        sampler: Sampler,
+        drafter: Drafter,
+        stop: StopFlag,
+        begun: float,
     ) -> None:
         """`begun` is when the question came, by `time.perf_counter`."""
         self._context = context
         self._vocabulary = vocabulary
         self._sampler = sampler
+        self._drafter = drafter
         self._stop = stop
-        self._cached = self._done = self._decodes = 0
-        self._begun = self._prefilled = self._first = begun
+        self._cached = self._done = self._drawn = self._drafted = self._accepted = 0
+        self._begun = self._prefilled = self._first = self._sent = begun
+        self._draft: Sequence[int] = ()
         self.text = ""
         self.tokens: list[int] = []
 
@@ -53,33 +67,62 @@ class Generation:
     def _decode(self, limit: int) -> Generator[Event, None, FinishReason]:
         # Characters come in pieces; what is no character at all is shown as U+FFFD, never dropped.
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        reason: FinishReason = "length"
-        while len(self.tokens) < limit:
-            token = self._sampler.sample(self._context)
-            if not self.tokens:
-                self._first = time.perf_counter()
-            if self._vocabulary.is_end(token):
-                reason = "stop"
-                break
-            self.tokens.append(token)
-            piece = decoder.decode(self._vocabulary.piece(token))
-            if piece:
-                self.text += piece
-                yield Text(piece)
-            if self._stop:
-                reason = "interrupted"
-                break
-            # The last token allowed is not decoded: nothing follows it.
-            if len(self.tokens) < limit:
-                if not self._context.decode((token,)):
+        reason: FinishReason | None = None if limit > 0 else "length"
+        while reason is None:
+            for token in self._verify():
+                self._drawn += 1
+                if self._vocabulary.is_end(token):
+                    reason = "stop"
+                    break
+                self.tokens.append(token)
+                piece = decoder.decode(self._vocabulary.piece(token))
+                if piece:
+                    self.text += piece
+                    yield Text(piece)
+                if self._stop:
                     reason = "interrupted"
                     break
-                self._decodes += 1
+            if reason is None:
+                # The last token allowed is not decoded: nothing follows it.
+                if len(self.tokens) == limit:
+                    reason = "length"
+                elif not self._advance(limit):
+                    reason = "interrupted"
         rest = decoder.decode(b"", final=True)
         if rest:
             self.text += rest
             yield Text(rest)
         return reason
+
+    def _advance(self, limit: int) -> bool:
+        """Decode the last token, and with it a draft of what may follow; False if stopped."""
+        # A batch of n drafted tokens brings at most n + 1.
+        most = min(limit - len(self.tokens) - 1, self._context.most_drafted)
+        # Behind the end of an answer nothing can be right.
+        draft = list(takewhile(lambda token: not self._vocabulary.is_end(token), self._drafter.draft(most)))
+        self._draft = draft
+        self._drafted += len(draft)
+        self._sent = time.perf_counter()
+        return self._context.decode((self.tokens[-1], *draft), drafted=len(draft))
+
+    def _verify(self) -> Sequence[int]:
+        """Draw the tokens that follow: as long as each is the one drafted, the next one's logits are here already."""
+        size = len(self._draft) + 1
+        drawn = [self._sampler.sample(self._context, -size)]
+        # Only now is a GPU sure to be done.
+        now = time.perf_counter()
+        if self.tokens:
+            self._drafter.measured(size, now - self._sent)
+        else:
+            self._first = now
+        for index, guessed in enumerate(self._draft, start=1 - size):
+            if drawn[-1] != guessed:
+                break
+            drawn.append(self._sampler.sample(self._context, index))
+        self._accepted += len(drawn) - 1
+        self._context.forget(size - len(drawn))
+        self._drafter.follow(drawn)
+        return drawn
 
     def _finished(self, prompt: Sequence[int], reason: FinishReason) -> Finished:
         end = time.perf_counter()
@@ -87,13 +130,20 @@ class Generation:
         decode_s = end - self._prefilled
         computed = self._done - self._cached
         return Finished(
-            usage=Usage(prompt_tokens=len(prompt), cached_tokens=self._cached, completion_tokens=len(self.tokens)),
+            usage=Usage(
+                prompt_tokens=len(prompt),
+                cached_tokens=self._cached,
+                completion_tokens=len(self.tokens),
+                drafted_tokens=self._drafted,
+                accepted_tokens=self._accepted,
+            ),
             timings=Timings(
                 prefill_s=prefill_s,
                 decode_s=decode_s,
                 ttft_s=self._first - self._begun,
                 prefill_tps=computed / prefill_s if prefill_s else 0.0,
-                decode_tps=self._decodes / decode_s if decode_s else 0.0,
+                # The first token, and no other, came from the prefill's logits.
+                decode_tps=max(self._drawn - 1, 0) / decode_s if decode_s else 0.0,
             ),
             reason=reason,
         )

@@ -8,7 +8,7 @@ import msgspec
 from qwen_tui.engine import failures, wire
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
-from qwen_tui.errors import CancelledError, EngineError
+from qwen_tui.errors import CancelledError, EngineError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Loading, Message, Prefill, Text, Timings, Usage
 
@@ -43,7 +43,7 @@ class LocalEngine:
             self._worker = WorkerProcess(self._log)
         except OSError as error:
             raise EngineError(
-                _("The engine could not be started: {reason}").format(reason=error.strerror or error),
+                _("The engine could not be started: {reason}").format(reason=why(error)),
                 _("Close other programs and try again."),
             ) from error
         self._loaded = None

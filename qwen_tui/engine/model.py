@@ -52,6 +52,11 @@ class Model:
         """What computes: `CPU`, or `GPU` where layers were asked for and the library can use one."""
         return "GPU" if gpu_layers and self.llama.llama_supports_gpu_offload() else "CPU"
 
+    @property
+    def forgets_a_part(self) -> bool:
+        """Whether a context can take back its last tokens; one with a recurrent state can only start anew."""
+        return not (self.llama.llama_model_is_recurrent(self.handle) or self.llama.llama_model_is_hybrid(self.handle))
+
     def close(self) -> None:
         """Free the weights; the contexts made from them must be closed before."""
         self.llama.llama_model_free(self.handle)

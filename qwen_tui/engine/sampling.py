@@ -17,10 +17,10 @@ class GrammarError(Exception):
 
 
 class Sampler(Protocol):
-    """Chooses the next token from the logits of the last one decoded."""
+    """Chooses the next token from the logits of one decoded."""
 
-    def sample(self, context: Context) -> int:
-        """Return the next token, and take it as chosen."""
+    def sample(self, context: Context, index: int = -1) -> int:
+        """Return the next token, and take it as chosen; `index` says whose logits, from the last one back."""
 
     def close(self) -> None:
         """Free what llama.cpp holds for it."""
@@ -33,8 +33,8 @@ class ChainSampler:
         self._llama = llama
         self._chain = _chain(llama, [*_penalties(llama, vocabulary, options), _draw(llama, options)])
 
-    def sample(self, context: Context) -> int:
-        return int(self._llama.llama_sampler_sample(self._chain, context.handle, -1))
+    def sample(self, context: Context, index: int = -1) -> int:
+        return int(self._llama.llama_sampler_sample(self._chain, context.handle, index))
 
     def close(self) -> None:
         self._llama.llama_sampler_free(self._chain)
@@ -56,26 +56,26 @@ class GrammarSampler:
         self._penalties = _penalties(llama, vocabulary, options)
         self._draw = _draw(llama, options)
 
-    def sample(self, context: Context) -> int:
+    def sample(self, context: Context, index: int = -1) -> int:
         llama = self._llama
         # Sampling also accepts the token: a refused one must leave no trace in the penalties. The drawing keeps its
         # place in the random numbers; a second draw with the same one would favour the tokens next to the refused.
         before = [llama.llama_sampler_clone(penalty) for penalty in self._penalties]
-        token = self._sample_through([*self._penalties, self._draw], context)
+        token = self._sample_through([*self._penalties, self._draw], context, index)
         if self._allows(token):
             llama.llama_sampler_accept(self._grammar, token)
             self._free(before)
             return token
         self._free(self._penalties)
         self._penalties = before
-        return self._sample_through([self._grammar, *self._penalties, self._draw], context)
+        return self._sample_through([self._grammar, *self._penalties, self._draw], context, index)
 
     def close(self) -> None:
         self._free([self._grammar, *self._penalties, self._draw])
 
-    def _sample_through(self, samplers: list[Any], context: Context) -> int:
+    def _sample_through(self, samplers: list[Any], context: Context, index: int) -> int:
         chain = _chain(self._llama, samplers)
-        token = int(self._llama.llama_sampler_sample(chain, context.handle, -1))
+        token = int(self._llama.llama_sampler_sample(chain, context.handle, index))
         # Taken out again, or freeing the chain would free them too.
         for i in reversed(range(len(samplers))):
             self._llama.llama_sampler_chain_remove(chain, i)
@@ -101,7 +101,7 @@ class ReplaySampler:
         self._tokens = iter(tokens)
         self._end = end
 
-    def sample(self, context: Context) -> int:  # noqa: ARG002 - the protocol's
+    def sample(self, context: Context, index: int = -1) -> int:  # noqa: ARG002 - the protocol's
         return next(self._tokens, self._end)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 from qwen_tui.engine import wire
@@ -18,9 +18,10 @@ from qwen_tui.engine.context import Context, ContextError
 from qwen_tui.engine.costs import batch_seconds
 from qwen_tui.engine.generation import Generation
 from qwen_tui.engine.grammar import grammar_of
+from qwen_tui.engine.lookup import BatchCosts, Drafter, Lookup, NoDrafts
 from qwen_tui.engine.model import LoadError, Model
 from qwen_tui.engine.prompt import ChatML
-from qwen_tui.engine.protocol import EngineInfo, LoadOptions, ReplayOptions, Request
+from qwen_tui.engine.protocol import EngineInfo, LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.engine.sampling import ChainSampler, GrammarError, GrammarSampler, ReplaySampler, Sampler
 from qwen_tui.engine.stop import StopFlag
 from qwen_tui.messages import Loading, Prefill
@@ -72,6 +73,7 @@ class Worker:
         self._model = Model(self._llama, options, self._progress())
         self._chatml = ChatML(self._model.vocabulary)
         self._options = options
+        self._costs = BatchCosts(options.batch_costs)
         self._ctx_size = min(options.ctx_size, self._model.trained_ctx_size)
         info = EngineInfo(
             model=self._model.name,
@@ -108,7 +110,8 @@ class Worker:
                 # Making it clears a gigabyte: say what is ahead before, not after.
                 self._reply(Prefill(0, len(prompt)))
                 self._context = Context(self._model, self._options, self._ctx_size, self._stop)
-            generation = Generation(self._context, self._model.vocabulary, sampler, self._stop, begun)
+            drafter = self._drafter(request, prompt)
+            generation = Generation(self._context, self._model.vocabulary, sampler, drafter, self._stop, begun)
             for event in generation.events(prompt, request.max_tokens):
                 self._reply(event)
             self._chatml.remember(generation.text, generation.tokens)
@@ -123,6 +126,16 @@ class Worker:
         if request.schema is not None:
             return GrammarSampler(self._llama, vocabulary, request.sampler, grammar_of(request.schema))
         return ChainSampler(self._llama, vocabulary, request.sampler)
+
+    def _drafter(self, request: Request, prompt: Sequence[int]) -> Drafter:
+        if not request.lookup:
+            return NoDrafts()
+        # A batch of another size rounds differently: where an answer is to repeat itself, its drafts must not depend on
+        # how fast the machine was.
+        sampler = request.sampler
+        repeats = isinstance(sampler, SamplingOptions) and (sampler.temperature == 0 or sampler.seed is not None)
+        costs = BatchCosts(self._options.batch_costs) if repeats else self._costs
+        return Lookup(prompt, costs, learn_costs=not repeats)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from qwen_tui.errors import HistoryError
+from qwen_tui.errors import HistoryError, why
 from qwen_tui.files import private_folder
 from qwen_tui.i18n import gettext as _
 
@@ -115,7 +115,7 @@ def unusable(path: Path, error: OSError | sqlite3.Error) -> HistoryError:
         )
     return HistoryError(
         _("Conversations cannot be kept in {path}: {reason}.").format(
-            path=path, reason=error.strerror if isinstance(error, OSError) and error.strerror else error
+            path=path, reason=why(error) if isinstance(error, OSError) else error
         ),
         _("Check the permissions of the folder, or set QWEN_TUI_HOME to another."),
     )

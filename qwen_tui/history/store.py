@@ -62,9 +62,18 @@ class History:
         self._connection.close()
 
     def begin(
-        self, conversation: str | None, question: str, *, model: str, system: str | None, after: int | None = LAST
+        self,
+        conversation: str | None,
+        question: str,
+        *,
+        model: str,
+        system: str | None,
+        after: int | None = LAST,
+        title: str = "",
     ) -> Turn:
         """Commit `question` as the next turn of a conversation, a new one if None, before it is answered.
+
+        A new one is called by the first line of `title`, or of the question.
 
         It takes the place of a last question that ended without an answer: that one was given back to the person.
         One that never ended, because the program was killed, stays.
@@ -76,7 +85,7 @@ class History:
                 conversation, after = self._new_id(), None
                 connection.execute(
                     "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?, NULL)",
-                    (conversation, title_of(question), model, system, now, now),
+                    (conversation, title_of(title) or title_of(question), model, system, now, now),
                 )
             else:
                 row = self._row(conversation)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from qwen_tui.errors import InvalidModelError
+from qwen_tui.errors import InvalidModelError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.tensor_types import TENSOR_TYPES
 
@@ -96,7 +96,7 @@ def read_header(path: Path) -> Header:
         with path.open("rb") as file:
             return _read(file)
     except (OSError, _MalformedError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = why(error) if isinstance(error, OSError) else str(error)
         raise InvalidModelError(
             _("{path} is not a valid model: {reason}").format(path=path, reason=reason),
             _("Download or copy it again, or choose another file with -m."),

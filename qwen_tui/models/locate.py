@@ -4,9 +4,10 @@ import difflib
 import re
 from pathlib import Path
 
-from qwen_tui.errors import InvalidModelError, ModelNotFoundError
+from qwen_tui.errors import InvalidModelError, ModelNotFoundError, why
 from qwen_tui.files import ASSETS, expand
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 
 DEMO = "demo"
 DEFAULT_QUANT = "Q4_K_M"
@@ -35,7 +36,7 @@ def locate(name: str, models: Path, demo: Path = ASSETS / "demo.gguf") -> Path:
             return path.absolute()
     except OSError as error:
         raise ModelNotFoundError(
-            _("{path} cannot be read: {reason}").format(path=path, reason=error.strerror or error),
+            _("{path} cannot be read: {reason}").format(path=path, reason=why(error)),
             _("Check the path; relative ones start in this folder."),
         ) from error
     if name.endswith(".gguf") and ":" not in re.split(r"[/\\]", name)[-1]:
@@ -53,7 +54,7 @@ def _from_catalogue(name: str, models: Path) -> Path:
         near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4) or known[:2]
         raise ModelNotFoundError(
             _("There is no model “{name}”.").format(name=name),
-            _("Did you mean: {names}? Or give the path of a .gguf file.").format(names=", ".join(near)),
+            _("Did you mean: {names}? Or give the path of a .gguf file.").format(names=listed(near)),
         )
     file = models / quants[quant.upper() or DEFAULT_QUANT]
     if not file.exists():

@@ -6,6 +6,7 @@ from prompt_toolkit.layout.processors import Processor, Transformation, Transfor
 from prompt_toolkit.layout.utils import explode_text_fragments
 
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 from qwen_tui.messages import Draft
 from qwen_tui.terminal import slots
 from qwen_tui.terminal.recall import Recall
@@ -114,7 +115,7 @@ class DraftLine:
         lost = slots.still_lost(line, text)
         if lost:
             self._line = line._replace(lost=frozenset())
-            self._notice = _("The text still has {slots}; Enter sends it as it is.").format(slots=", ".join(lost))
+            self._notice = _("The text still has {slots}; Enter sends it as it is.").format(slots=listed(lost))
             return False
         self._line = None
         self._buffer.document = Document(text)

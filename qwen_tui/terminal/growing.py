@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from markdown_it.token import Token
 
-from qwen_tui.terminal.markdown import parser, top_level
+from qwen_tui.markdown.dialect import parser, top_level
 
 # Code is coloured from this many lines back, so that a string or a comment that began there is known.
 _CONTEXT = 60

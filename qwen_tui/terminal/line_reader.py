@@ -11,8 +11,11 @@ from prompt_toolkit.completion import CompleteEvent, Completer, PathCompleter
 from prompt_toolkit.completion import Completion as Offer
 from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_input
+from prompt_toolkit.layout import SearchBufferControl
+from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.styles import Style
 
+from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Draft, as_text
 from qwen_tui.terminal.completion import Completion, Offers, candidates, path_start
 from qwen_tui.terminal.draft_line import DraftLine, SlotMarks
@@ -73,6 +76,9 @@ class PromptLineReader:
             style=_STYLE,
             input=self._input,
         )
+        for control in self._session.layout.find_all_controls():
+            if isinstance(control, SearchBufferControl):
+                control.input_processors = [BeforeInput(_("Search: "), style="class:search-toolbar.prompt")]
         self._draft = DraftLine(self._session.default_buffer, recall)
         self._session.key_bindings = key_bindings(self._draft)
         self._session.input_processors = [SlotMarks(self._draft), Visible()]

@@ -4,7 +4,7 @@ import contextlib
 import errno
 from typing import TextIO
 
-from qwen_tui.errors import OutputClosedError, OutputError
+from qwen_tui.errors import OutputClosedError, OutputError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Text
 from qwen_tui.terminal.progress import StatusLine
@@ -23,7 +23,7 @@ def write(stream: TextIO, text: str) -> None:
         if error.errno == errno.EINVAL and not stream.isatty():
             raise OutputClosedError from None
         raise OutputError(
-            _("The answer could not be written: {reason}.").format(reason=error.strerror),
+            _("The answer could not be written: {reason}.").format(reason=why(error)),
             _("Free some space or choose another place, and ask again."),
         ) from error
 

@@ -23,7 +23,7 @@ from qwen_tui.terminal.width import Ruler
 # The least time between two ticks, in seconds, and that between them as a multiple of what the last one took: the model
 # computes on the same cores.
 _TICK = 0.05
-_PATIENCE = 10
+_PATIENCE = 20
 # The terminal shows what is between the two at once; those that do not know them pass them over.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 

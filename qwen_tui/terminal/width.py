@@ -30,6 +30,8 @@ class Ruler:
 
     def __init__(self, ambiguous: int = 1) -> None:
         self.ambiguous = ambiguous
+        # The line broken last, for how many columns, and where: the next one is likely to be that and a little more.
+        self._broken: tuple[str, int, list[int]] = ("", 0, [])
 
     def cells(self, text: str) -> int:
         """Return the columns that `text`, a part of one line without tabs, takes."""
@@ -56,7 +58,8 @@ class Ruler:
         """Return `text` as lines of at most `columns`; what is longer than a line and has no break is cut."""
         lines: list[Text] = []
         for line in text.split("\n", allow_blank=True):
-            if self.cells(line.plain) <= columns:
+            # Measuring costs, and what is much longer does not fit.
+            if len(line) <= 4 * columns and self.cells(line.plain) <= columns:
                 lines.append(line)
                 continue
             pieces = line.divide(self._breaks(line.plain, max(columns, 2)))
@@ -66,9 +69,13 @@ class Ruler:
         return lines
 
     def _breaks(self, line: str, columns: int) -> list[int]:
-        breaks: list[int] = []
+        """Return where `line` breaks, greedily: each break depends on what is before it and a word behind."""
+        before, for_columns, known = self._broken
+        # The last break but one is behind words that can no longer grow.
+        start = known[-2] if len(known) > 1 and for_columns == columns and line.startswith(before[: known[-1]]) else 0
+        breaks = known[:-1] if start else []
         column = 0
-        for match in _ATOM.finditer(line):
+        for match in _ATOM.finditer(line, start):
             atom, width = match[0], self.cells(match[0])
             if column + width <= columns or atom.isspace():
                 column = min(column + width, columns)
@@ -84,6 +91,7 @@ class Ruler:
                         breaks.append(match.start() + i)
                         column = 0
                     column += cells
+        self._broken = (line, columns, breaks)
         return breaks
 
 

@@ -143,6 +143,15 @@ def test_a_schema_gives_json(qwen: Run, tiny: Path, tmp_path: Path) -> None:
     assert isinstance(json.loads(done.stdout)["n"], int)
 
 
+@pytest.mark.parametrize("limit", ['"maxLength": 60', '"pattern": "^.{60}$"'])
+def test_text_under_a_schema_is_json_too(qwen: Run, limit: str) -> None:
+    # The demonstration model writes line breaks and quotes wherever it may.
+    schema = f'{{"type": "object", "properties": {{"city": {{"type": "string", {limit}}}}}, "required": ["city"]}}'
+    for seed in (1, 2, 3):
+        done = qwen("ask", "-m", "demo", "--schema", schema, "-o", f"seed={seed}", "-o", "temperature=9", "x")
+        assert isinstance(json.loads(done.stdout)["city"], str)
+
+
 def test_an_answer_cut_under_a_schema_fails(qwen: Run, tiny: Path) -> None:
     schema = '{"type": "array", "minItems": 100, "items": {"type": "integer"}}'
     done = qwen("ask", "-m", tiny, "--schema", schema, "-o", "max_tokens=5", "numbers")

@@ -80,3 +80,10 @@ def test_there_is_nothing_to_go_on_with_at_first(qwen: Run, tiny: Path) -> None:
     done = qwen("ask", "-m", tiny, "-c", "x")
     assert done.returncode == 1
     assert b"qwen chat" in done.stderr
+
+
+def test_a_conversation_about_a_file_is_called_by_its_question(qwen: Run, tiny: Path) -> None:
+    qwen("ask", "-m", tiny, "-o", "max_tokens=3", "何时开会？", stdin="会议记录\n周五".encode())
+    listed = qwen("logs", "list").stdout.decode()
+    assert "何时开会？" in listed
+    assert "会议记录" not in listed

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from qwen_tui.chat.listing import width
 from tests.conftest import COMMAND
 
 if sys.platform == "win32":
@@ -32,16 +33,29 @@ def chat(tiny: Path) -> Iterator[Terminal]:
 
 def start(*options: str) -> Terminal:
     terminal = Terminal(*COMMAND, "chat", *options)
-    terminal.wait_for("\n>", "Ctrl-D leaves")
+    terminal.wait_for("\n>", "Ctrl-D ")
     return terminal
 
 
-def test_the_help_fits_the_screen(chat: Terminal) -> None:
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_help_fits_the_screen(tiny: Path, language: str) -> None:
+    chat = start("-m", str(tiny), "--lang", language)
     chat.type("/?" + ENTER)
-    text = chat.wait_for("/stats", "\n>\n")
-    shown = [line for line in text.splitlines() if line.startswith("/")]
-    starts = {len(line) - len(line.partition("  ")[2].lstrip()) for line in shown}
+    text = chat.wait_for("/help, /?", "/stats", "\n>\n")
+    shown = text[text.index("/help, /?") :].partition("\n\n")[0].splitlines()
+    starts = {width(line) - width(line.partition("  ")[2].lstrip()) for line in shown}
     assert len(starts) == 1, "the descriptions stand in one column, and no line is broken"
+    assert chat.leave() == 0
+
+
+def test_the_search_of_earlier_questions_is_in_the_language_in_use(tiny: Path) -> None:
+    chat = start("-m", str(tiny), "--lang", "zh")
+    chat.type("/show" + ENTER)
+    chat.wait_for("temperature")
+    chat.type("\x12sh")
+    chat.wait_for("搜索：sh", "> /show\n\n")
+    chat.type(ENTER + CTRL_C)
+    assert chat.leave() == 0
 
 
 def test_an_answer_goes_to_the_terminals_clipboard(chat: Terminal, tiny: Path) -> None:
@@ -115,4 +129,42 @@ def test_a_file_that_cannot_be_had_ends_it_before_the_talk(tiny: Path, path: str
 
 def test_show_says_with_which_settings_the_model_is_computed(chat: Terminal) -> None:
     chat.type("/show" + ENTER)
-    chat.wait_for("mapped weights", "by rule", "temperature = 0")
+    chat.wait_for("no flash attention", "(by rule", "temperature = 0")
+
+
+def test_a_sitting_with_all_the_other_commands(chat: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Friday it is.", encoding="utf-8")
+    chat.type("hello" + ENTER)
+    chat.wait_for("tokens/s")
+    for line, words in (
+        ("/context", "The context holds"),
+        ("/stats", "the first after"),
+        ("/show", "temperature = 0"),
+        ("/system Be brief.", "It applies from the next message on."),
+        ("/file notes.txt", "notes.txt goes with the next message (13 characters)."),
+        ("/template nonsense", "There is no template “nonsense”"),
+        ("/fork", "From here on this is conversation"),
+        ("/export talk.md", "Written: talk.md"),
+        ("/export talk.md", "There is a file talk.md already"),
+        ("/undo", "Taken back: hello"),
+        ("/retry", "There is no turn to take back."),
+        ("/clear", "A new conversation."),
+        ("/clear now", "/clear takes nothing more."),
+        ("/cler", "There is no command /cler."),
+    ):
+        chat.type(line + ENTER)
+        chat.wait_for(words)
+    chat.type("again" + ENTER)
+    chat.wait_for("tokens/s")
+    chat.type("/retry" + ENTER)
+    chat.wait_for("> /retry", "tokens/s", "\n>\n")
+    chat.type("/logs again" + ENTER)
+    chat.wait_for("  again")
+    assert (tmp_path / "talk.md").read_text(encoding="utf-8").startswith("# hello")
+    chat.type("/exit" + ENTER)
+    assert chat.ended() == 0
+
+
+def test_quit_leaves_too(chat: Terminal) -> None:
+    chat.type("/quit" + ENTER)
+    assert chat.ended() == 0

@@ -9,6 +9,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.errors import CancelledError, InvalidModelError, PromptTooLongError, UsageError, WorkerDiedError
-from qwen_tui.messages import Event, Finished, Message, Prefill, Text
+from qwen_tui.files import ASSETS
+from qwen_tui.messages import Event, Finished, Message, Prefill, Text, Usage
 from tests.tiny_model import make_broken_models
 
 GREEDY = SamplingOptions(temperature=0)
@@ -296,6 +298,56 @@ def test_turns_do_not_leak(engine: LocalEngine) -> None:
         list(engine.stream(request(f"turn {i}", max_tokens=5)))
     assert worker.memory_info().rss - before < 4 * 2**20
     assert worker.is_running()
+
+
+@pytest.fixture(scope="module")
+def eager() -> Iterator[LocalEngine]:
+    """The demonstration model, told that batches cost next to nothing: it drafts whenever it can."""
+    costs = tuple(1 + n / 100 for n in range(16))
+    engine = LocalEngine(LoadOptions(path=os.fsencode(ASSETS / "demo.gguf"), batch_costs=costs))
+    yield engine
+    engine.close()
+
+
+LEARNED = ("hello", "What is HTTP?", "Who are you?", "写一个计算器", "你好", "Translate: good morning")
+
+
+@pytest.mark.parametrize("question", LEARNED)
+@pytest.mark.parametrize("again", [False, True], ids=["new", "again"])
+def test_greedy_answers_are_the_same_with_and_without_lookup(eager: LocalEngine, question: str, again: bool) -> None:
+    contents = [question]
+    if again:
+        said = text_of(eager.stream(request(question, max_tokens=400)))
+        contents = [f"{said}\n\n{question}", said, question]
+    with_lookup = request(*contents, max_tokens=400)
+    plain = list(eager.stream(msgspec.structs.replace(with_lookup, lookup=False)))
+    drafted = list(eager.stream(with_lookup))
+    assert text_of(drafted) == text_of(plain)
+    assert finished(drafted).usage.completion_tokens == finished(plain).usage.completion_tokens
+    assert finished(plain).usage.drafted_tokens == 0
+    # The same answer again is nothing but drafts.
+    assert not again or finished(drafted).usage.accepted_tokens > 0.7 * finished(drafted).usage.completion_tokens
+
+
+def test_what_is_copied_is_drafted_and_accepted(eager: LocalEngine) -> None:
+    text = Path(__file__).read_text(encoding="utf-8")[:1500]
+    asked = request(f"Say this again:\n{text}", max_tokens=2000, sampler=ReplayOptions(text=text))
+    events = list(eager.stream(asked))
+    usage = finished(events).usage
+    assert text_of(events) == text
+    assert usage.accepted_tokens > 0.8 * usage.completion_tokens
+    assert usage.drafted_tokens >= usage.accepted_tokens
+
+
+def test_a_seed_repeats_an_answer_with_drafts(eager: LocalEngine) -> None:
+    sampler = SamplingOptions(temperature=1, seed=3)
+
+    def answer() -> tuple[str, Usage]:
+        list(eager.stream(request("x", max_tokens=1)))
+        events = list(eager.stream(request("Tell me " * 20 + "about HTTP", max_tokens=200, sampler=sampler)))
+        return text_of(events), finished(events).usage
+
+    assert answer() == answer()
 
 
 def worker_of(pid: int) -> psutil.Process:

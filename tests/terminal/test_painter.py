@@ -5,6 +5,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.text import Text
 
 from qwen_tui.terminal.painter import Painter, static
 from qwen_tui.terminal.theme import ASCII_SIGNS, background, theme
@@ -178,6 +181,14 @@ def test_chinese_lines_do_not_begin_with_a_closing_mark() -> None:
     lines = plain("一二三四五六七八九，十（一二）三四五六七八。" * 5, 20).splitlines()
     assert len(lines) > 5
     assert not [line for line in lines if line[0] in "，。）" or line[-1] == "（"]
+
+
+@given(st.lists(st.sampled_from(["word", "汉", "，", "（", "“", "”", " ", "longer" * 5, "1", "…"])), st.integers(3, 40))
+def test_a_line_that_grows_breaks_as_if_it_had_been_there(words: list[str], columns: int) -> None:
+    text, growing = "".join(words), Ruler()
+    for end in range(len(text) + 1):
+        lines = [line.plain for line in growing.wrap(Text(text[:end]), columns)]
+        assert lines == [line.plain for line in Ruler().wrap(Text(text[:end]), columns)]
 
 
 def test_ambiguous_characters_may_be_two_columns_wide() -> None:

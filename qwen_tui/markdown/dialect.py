@@ -8,7 +8,7 @@ from markdown_it.rules_inline.emphasis import tokenize
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
-from qwen_tui.terminal.mathematics import add_mathematics
+from qwen_tui.markdown.mathematics import add_mathematics
 
 
 def parser() -> MarkdownIt:

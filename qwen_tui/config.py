@@ -6,7 +6,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -38,6 +38,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     seed: int | None = None
     max_tokens: int | None = None
     history: bool = True
+    # What was computed for prompts is kept on disk: up to so many GB, and what took at least so many seconds.
+    cache: bool = True
+    cache_limit: Literal["auto"] | float = "auto"
+    cache_seconds: float = 0.5
     theme: str = "auto"
     ambiguous_width: int = 1
 
@@ -158,8 +162,10 @@ def _problem(name: str, value: Any) -> str:
         "seed": (0, 2**32 - 2),
         "max_tokens": (1, 1_048_576),
         "ambiguous_width": (1, 2),
+        "cache_limit": (0, 100_000),
+        "cache_seconds": (0, 3600),
     }
-    if name in lowest_highest:
+    if name in lowest_highest and value != "auto":
         lowest, highest = lowest_highest[name]
         if not lowest <= value <= highest:
             return _("it lies between {lowest} and {highest}").format(lowest=lowest, highest=highest)

@@ -42,6 +42,10 @@ class Folders:
     def models(self) -> Path:
         return self.data / "models"
 
+    @property
+    def states(self) -> Path:
+        return self.cache / "states"
+
 
 def folders(environ: Mapping[str, str] = os.environ) -> Folders:
     """Return the folders: under `QWEN_TUI_HOME` if that is set, else where the platform wants them."""

@@ -10,7 +10,7 @@ from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
 from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.messages import Finished, FinishReason, Message, Output, Text, Timings, Usage
+from qwen_tui.messages import Finished, FinishReason, Output, Text, Timings, Usage
 
 
 class AnswerOptions(msgspec.Struct, frozen=True):
@@ -70,7 +70,7 @@ class Turn:
         try:
             if self._load():
                 self._make_room(conversation, question)
-                finished = self._stream(conversation.prompt(question))
+                finished = self._stream(conversation, question)
                 answer = Answer(self.text, finished.reason, finished.usage, finished.timings)
         except CancelledError:
             # While tokens were counted; nothing had come.
@@ -100,10 +100,15 @@ class Turn:
                 ).format(n=left_out)
             )
 
-    def _stream(self, messages: tuple[Message, ...]) -> Finished:
+    def _stream(self, conversation: Conversation, question: str) -> Finished:
         options = self._options
         request = Request(
-            messages=messages, sampler=options.sampling, max_tokens=options.max_tokens, schema=options.schema
+            messages=conversation.prompt(question),
+            sampler=options.sampling,
+            max_tokens=options.max_tokens,
+            schema=options.schema,
+            # What is computed is kept only where what is said is kept, and removed with it.
+            conversation=conversation.id if self._keeper.history is not None else None,
         )
         finished: Finished | None = None
         for event in self._engine.stream(request):

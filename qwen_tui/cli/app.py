@@ -9,7 +9,7 @@ from qwen_tui.i18n import gettext as _
 
 def build() -> typer.Typer:
     """Return the command line, its help in the language in use."""
-    from qwen_tui.cli import ask, bench, chat, config, logs, templates, tune
+    from qwen_tui.cli import ask, bench, cache, chat, config, logs, templates, tune
 
     app = typer.Typer(
         name="qwen",
@@ -27,6 +27,7 @@ def build() -> typer.Typer:
     app.command("bench", help=_("Measure the speed on this PC: a table for people, --json for scripts."))(bench.bench)
     app.add_typer(templates.build(), name="templates")
     app.add_typer(logs.build(), name="logs")
+    app.add_typer(cache.build(), name="cache")
     app.add_typer(config.build(), name="config")
 
     @app.callback(invoke_without_command=True)

@@ -11,6 +11,7 @@ from qwen_tui import config, files
 from qwen_tui.chat import listing
 from qwen_tui.chat.export import export
 from qwen_tui.cli import wiring
+from qwen_tui.cli.cache import removing
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.history.records import Summary
 from qwen_tui.history.store import History
@@ -67,10 +68,12 @@ def export_(
 
 
 def rm(conversations: Annotated[list[str], typer.Argument(metavar="ID")]) -> None:
-    """Remove conversations."""
+    """Remove conversations, and what was computed for them."""
     history = _history()
+    states = wiring.states(config.load(files.folders().config_file).config)
     for conversation in conversations:
-        history.remove(conversation)
+        with removing(files.folders().states):
+            states.forget(history.remove(conversation))
 
 
 def path() -> None:

@@ -1,6 +1,7 @@
 """The one place where concrete engines and outputs are built."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from qwen_tui.chat.keeping import in_memory_only, resume
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.config import Config
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions
+from qwen_tui.engine.prefix_store import PrefixStore
+from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions, StoreOptions
 from qwen_tui.errors import HistoryError, InvalidModelError
 from qwen_tui.evaluation.in_force import InForce, in_force
 from qwen_tui.evaluation.trial import Purpose
@@ -28,11 +30,35 @@ from qwen_tui.terminal.output import HeldOutput, StreamingOutput
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
 
+# What kept states take of the disk where nothing is set, in bytes, and what one of 7,000 tokens takes.
+_LARGEST_SHARE = 4 << 30
+_ONE_STATE = 1 << 30
+
 
 def engine(settings: Config, purpose: Purpose = "chat") -> LocalEngine:
     """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`."""
     subject = laboratory(settings)
-    return subject.open_engine(**subject.in_force(purpose).changes())
+    return subject.open_engine(store=_store(settings), **subject.in_force(purpose).changes())
+
+
+def states(settings: Config) -> PrefixStore:
+    """Return the prompt states kept on disk, of every model."""
+    return PrefixStore(files.folders().states, cache_limit(settings))
+
+
+def cache_limit(settings: Config) -> int:
+    """Return how many bytes the states may take: as set, or else a modest share of the free disk."""
+    if settings.cache_limit != "auto":
+        return int(settings.cache_limit * 1e9)
+    folder = files.folders().states
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return 0
+    # On a small disk a fourth of what is left, so that one state of a long prompt fits.
+    return min(_LARGEST_SHARE, max(free // 20, min(free // 4, _ONE_STATE)))
 
 
 def opener(settings: Config) -> Callable[[str], Engine]:
@@ -188,6 +214,14 @@ def print_markdown(settings: Config, text: str) -> None:
 def clipboard() -> SystemClipboard:
     """Return the clipboard that the person at this terminal has."""
     return SystemClipboard(sys.stdout)
+
+
+def _store(settings: Config) -> StoreOptions | None:
+    if not settings.cache:
+        return None
+    return StoreOptions(
+        folder=os.fsencode(files.folders().states), limit=cache_limit(settings), worth_s=settings.cache_seconds
+    )
 
 
 def _gpu_layers(text: str) -> int:

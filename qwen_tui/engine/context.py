@@ -1,6 +1,8 @@
 """The context: the KV cache of one conversation, and the tokens that it holds."""
 
+import ctypes
 from collections.abc import Sequence
+from typing import Any
 
 from qwen_tui.engine.lookup import MOST_DRAFTED
 from qwen_tui.engine.model import Model
@@ -57,14 +59,18 @@ class Context:
 
         At least the last token of the prompt is left to be decoded: its logits are wanted.
         """
+        self._truncate(self.common(prompt))
+        # Where the memory cannot forget a part, it has forgotten all.
+        return len(self.tokens)
+
+    def common(self, prompt: Sequence[int]) -> int:
+        """Return the length of the longest common prefix with `prompt` without its last token."""
         kept = 0
         for ours, theirs in zip(self.tokens, prompt[:-1], strict=False):
             if ours != theirs:
                 break
             kept += 1
-        self._truncate(kept)
-        # Where the memory cannot forget a part, it has forgotten all.
-        return len(self.tokens)
+        return kept
 
     def decode(self, tokens: Sequence[int], *, drafted: int = 0) -> bool:
         """Append `tokens` (at most one batch), with logits for the last and so many before it as were `drafted`.
@@ -93,6 +99,29 @@ class Context:
         """Take the last `count` tokens back."""
         if count:
             self._truncate(len(self.tokens) - count)
+
+    def state_size(self) -> int:
+        """Return the size of what `save` returns, in bytes."""
+        return int(self._llama.llama_state_seq_get_size(self.handle, 0))
+
+    def save(self) -> Any:
+        """Return a copy of the keys and values as an array of bytes, None where llama.cpp cannot make one."""
+        size = self.state_size()
+        state = (ctypes.c_uint8 * size)()
+        written = self._llama.llama_state_seq_get_data(self.handle, state, size, 0)
+        return state if written == size else None
+
+    def restore(self, tokens: Sequence[int], state: Any) -> bool:
+        """Replace everything by a state that `save` returned when the context held `tokens`; False if it is none."""
+        self._truncate(0)
+        taken = self._llama.llama_state_seq_set_data(self.handle, state, len(state), 0)
+        first = self._llama.llama_memory_seq_pos_min(self._memory, 0)
+        last = self._llama.llama_memory_seq_pos_max(self._memory, 0)
+        if (taken, first, last) != (len(state), 0, len(tokens) - 1):
+            self._llama.llama_memory_clear(self._memory, False)
+            return False
+        self.tokens = list(tokens)
+        return True
 
     def close(self) -> None:
         """Free the memory; nothing else can be asked of it then."""

@@ -30,6 +30,8 @@ class LocalEngine:
         self._loaded: wire.Loaded | None = None
         self._number = 0
         self._cancelled = False
+        # Whether the worker has computed something that may be kept, and is not about to compute.
+        self._may_leave = False
         # When the person began to wait, and what of the wait was the loading; both belong to the next answer.
         self._asked: float | None = None
         self._load_s = 0.0
@@ -38,7 +40,7 @@ class LocalEngine:
         """Start the worker and its loading; returns at once. One that died while idle is replaced."""
         if self._worker is not None and (self._loaded is None or self._worker.is_alive()):
             return
-        self.close()
+        self._end()
         try:
             self._worker = WorkerProcess(self._log)
         except OSError as error:
@@ -91,11 +93,13 @@ class LocalEngine:
         waited = time.perf_counter() - asked
         self._number += 1
         assert self._worker is not None
+        self._may_leave = False
         self._worker.send(wire.Generate(self._number, request))
         finished = False
         try:
             for event in self._events():
                 finished = isinstance(event, Finished)
+                self._may_leave = finished and self._options.store is not None and request.conversation is not None
                 yield self._bill(event, waited) if isinstance(event, Finished) else event
         except GeneratorExit:
             # Nobody reads it to its end: the next stream must not begin with the rest of this one.
@@ -111,11 +115,18 @@ class LocalEngine:
         self._cancelled = True
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker; one that has something to keep saves it in its own time."""
+        if self._worker is not None and self._may_leave:
+            self._worker.leave()
+            self._worker = self._loaded = None
+        self._end()
+
+    def _end(self) -> None:
+        """End the worker now."""
+        self._may_leave = False
         if self._worker is not None:
             self._worker.close()
-            self._worker = None
-            self._loaded = None
+            self._worker = self._loaded = None
 
     def pause(self) -> None:
         """Stop computing until `resume`: the program is being suspended."""
@@ -166,7 +177,7 @@ class LocalEngine:
             reply = self._receive()
             if reply is None:
                 if deadline is not None and time.monotonic() > deadline:
-                    self.close()
+                    self._end()
                     yield _nothing_came(completion_tokens=pieces)
                     return
                 silent += 1
@@ -198,7 +209,7 @@ class LocalEngine:
                 deadline = deadline or time.monotonic() + _CANCEL_PATIENCE
                 if time.monotonic() > deadline:
                     self._cancelled = False
-                    self.close()
+                    self._end()
                     raise CancelledError(_("Interrupted."))
         return reply
 
@@ -211,12 +222,12 @@ class LocalEngine:
         except EOFError:
             loading, code = self._loaded is None, worker.wait()
             # Closing reads the log to its end.
-            self.close()
+            self._end()
             lines = worker.last_lines(3 if loading else 1)
             raise failures.of_death(code, self._options, lines, loading=loading) from None
         if isinstance(reply, wire.Failed):
             if reply.kind in failures.FATAL:
-                self.close()
+                self._end()
             raise failures.of_reply(reply, self._options, worker.last_lines())
         return reply
 

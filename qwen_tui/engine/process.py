@@ -92,16 +92,13 @@ class WorkerProcess:
     def close(self) -> None:
         """End the worker now, whatever it is doing."""
         self.kill()
-        self._process.wait()
-        for reader in self._readers:
-            reader.join(_PATIENCE)
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
-                # What was still to be written to a dead worker has no reader.
-                try:
-                    stream.close()
-                except OSError:
-                    continue
+        self._clean_up()
+
+    def leave(self) -> None:
+        """Let the worker save what is worth keeping and end by itself; returns at once."""
+        self.send(wire.Leave())
+        # A program that goes on takes note of its end, so that nothing of it is left over.
+        threading.Thread(target=self._clean_up, daemon=True).start()
 
     def kill(self) -> None:
         """Kill it; it holds nothing that is not in its parent too."""
@@ -116,6 +113,19 @@ class WorkerProcess:
         """Go on computing (POSIX)."""
         if self.is_alive() and sys.platform != "win32":
             self._process.send_signal(signal.SIGCONT)
+
+    def _clean_up(self) -> None:
+        """Wait for the end of the process, and free what was for talking to it."""
+        self._process.wait()
+        for reader in self._readers:
+            reader.join(_PATIENCE)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                # What was still to be written to a dead worker has no reader.
+                try:
+                    stream.close()
+                except OSError:
+                    continue
 
     def _read_replies(self) -> None:
         assert self._process.stdout is not None

@@ -30,6 +30,8 @@ class ChatML:
         self._newline = vocabulary.tokenize("\n")
         self._assistant = vocabulary.tokenize("assistant\n")
         self._answers: OrderedDict[str, Sequence[int]] = OrderedDict()
+        # The beginning of an answer, as text and tokens.
+        self._begun: tuple[str, Sequence[int]] = ("", [])
 
     def tokens(self, messages: Iterable[Message]) -> list[int]:
         """Return the prompt for the answer to `messages`, its opening included."""
@@ -45,8 +47,32 @@ class ChatML:
         if len(self._answers) > _REMEMBERED:
             self._answers.popitem(last=False)
 
+    def learn(self, prompt: Sequence[int]) -> None:
+        """Remember the answers that stand in `prompt`: the tokens of a conversation up to its last answer.
+
+        Of that one the end may be missing: a token that nothing followed was never computed.
+        """
+        opening = [self._start, *self._assistant]
+        starts = [at for at, token in enumerate(prompt) if token == self._start]
+        for start in starts:
+            body = start + len(opening)
+            if list(prompt[start:body]) != opening:
+                continue
+            end = body
+            while end < len(prompt) and prompt[end] not in (self._end, self._start):
+                end += 1
+            tokens = list(prompt[body:end])
+            text = b"".join(map(self._vocabulary.piece, tokens)).decode("utf-8", "replace")
+            if text:
+                self.remember(text, tokens)
+                self._begun = (text, tokens) if end == len(prompt) else ("", [])
+
     def _body(self, message: Message) -> list[int]:
-        if message.role == "assistant" and message.content in self._answers:
-            return [*self._assistant, *self._answers[message.content]]
+        if message.role == "assistant":
+            if message.content in self._answers:
+                return [*self._assistant, *self._answers[message.content]]
+            text, tokens = self._begun
+            if text and message.content.startswith(text):
+                return [*self._assistant, *tokens, *self._vocabulary.tokenize(message.content[len(text) :])]
         # Role and content together, as one stretch of text between two marks: the tokenizer joins newlines.
         return self._vocabulary.tokenize(f"{message.role}\n{message.content}")

@@ -50,13 +50,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Where computed prompt states are kept on disk.
 
-    `folder` is as `os.fsencode` gives it, `limit` the most bytes that all of them may take. `key` tells states of other
-    models and versions apart.
+    `folder` is as `os.fsencode` gives it, `limit` the most bytes that all of them may take. A state is kept only where
+    computing it again would take `worth_s` seconds or more.
     """
 
     folder: bytes
     limit: int
-    key: str
+    worth_s: float = 0.5
 
 
 class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,10 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
     number: int
 
 
+class Leave(msgspec.Struct, frozen=True, tag=True):
+    """End, after having kept what is worth keeping; the parent does not wait for it, and may end before."""
+
+
 class Loaded(msgspec.Struct, frozen=True, tag=True):
     """The model is ready; `load_s` is what that took."""
 
@@ -71,7 +75,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     ctx_size: int = 0
 
 
-Command = Load | Count | Generate | Measure | Cancel
+Command = Load | Count | Generate | Measure | Cancel | Leave
 Reply = Loading | Loaded | Counted | Measured | Prefill | Text | Finished | Failed
 
 _encoder = msgspec.msgpack.Encoder()

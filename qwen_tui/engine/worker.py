@@ -23,6 +23,7 @@ from qwen_tui.engine.model import LoadError, Model
 from qwen_tui.engine.prompt import ChatML
 from qwen_tui.engine.protocol import EngineInfo, LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.engine.sampling import ChainSampler, GrammarError, GrammarSampler, ReplaySampler, Sampler
+from qwen_tui.engine.states import States
 from qwen_tui.engine.stop import StopFlag
 from qwen_tui.messages import Loading, Prefill
 
@@ -30,6 +31,11 @@ from qwen_tui.messages import Loading, Prefill
 _LEAST_ROOM = 16
 # Progress of the loading is reported at most this often, in seconds.
 _PROGRESS_EVERY = 0.05
+# Nobody is hurried by a state that is saved after so long a silence, in seconds.
+_IDLE = 2.0
+# A worker that was left ends after so long, in seconds, whether its state is saved or not.
+_LEAVE_WITHIN = 30.0
+_NICENESS = 10
 
 
 class Worker:
@@ -41,6 +47,7 @@ class Worker:
         self._llama: Any = None
         self._model: Model | None = None
         self._context: Context | None = None
+        self._states: States | None = None
 
     def handle(self, command: wire.Command) -> None:
         """Carry out one command; what cannot be done becomes a `Failed` reply."""
@@ -56,6 +63,8 @@ class Worker:
                     assert self._model is not None
                     self._stop.begin(number)
                     self._reply(wire.Measured(batch_seconds(self._model, self._options, self._stop, sizes)))
+                case wire.Leave():
+                    self._leave()
                 case wire.Cancel():
                     raise AssertionError("the reader takes it")
         except LibraryError as error:
@@ -67,9 +76,31 @@ class Worker:
         except ContextError as error:
             self._reply(wire.Failed("decode" if self._context else "context", str(error)))
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something to do when nothing else is."""
+        return self._states is not None and self._states.pending
+
+    def idle(self, wanted: Callable[[], bool]) -> None:
+        """Save what was computed, until this worker is `wanted`."""
+        if self._states and self._context:
+            self._states.save(self._context, wanted)
+
+    def _leave(self) -> None:
+        """Save what was computed, without anybody waiting, and end."""
+        ending = threading.Timer(_LEAVE_WITHIN, os._exit, (0,))
+        ending.daemon = True
+        ending.start()
+        if hasattr(os, "nice"):
+            os.nice(_NICENESS)
+        if self._states and self._context and self._model:
+            self._states.leave(self._context, self._model.close)
+        os._exit(0)
+
     def _load(self, options: LoadOptions) -> None:
         begun = time.perf_counter()
         self._llama = load_library()
+        self._states = States(options.store, options) if options.store else None
         self._model = Model(self._llama, options, self._progress())
         self._chatml = ChatML(self._model.vocabulary)
         self._options = options
@@ -100,6 +131,8 @@ class Worker:
         assert self._model is not None
         begun = time.perf_counter()
         self._stop.begin(number)
+        if self._states:
+            self._chatml.learn(self._states.written_before(request.conversation, self._stop))
         prompt = self._chatml.tokens(request.messages)
         if len(prompt) + _LEAST_ROOM > self._ctx_size:
             self._reply(wire.Failed("too_long", tokens=len(prompt), ctx_size=self._ctx_size))
@@ -112,9 +145,15 @@ class Worker:
                 self._context = Context(self._model, self._options, self._ctx_size, self._stop)
             drafter = self._drafter(request, prompt)
             generation = Generation(self._context, self._model.vocabulary, sampler, drafter, self._stop, begun)
+            if self._states:
+                self._states.restore(self._context, prompt, request.conversation)
             for event in generation.events(prompt, request.max_tokens):
+                if self._states:
+                    self._states.watch(event)
                 self._reply(event)
             self._chatml.remember(generation.text, generation.tokens)
+            if self._states:
+                self._states.answered(request.conversation)
         finally:
             sampler.close()
 
@@ -147,7 +186,10 @@ def main() -> None:
     worker = Worker(lambda reply: wire.write(replies, reply), stop)
     try:
         while True:
-            worker.handle(pending.get())
+            try:
+                worker.handle(pending.get(timeout=_IDLE if worker.has_more else None))
+            except queue.Empty:
+                worker.idle(lambda: not pending.empty())
     except BrokenPipeError:
         # The parent is gone: nobody is left to tell.
         os._exit(0)
@@ -165,15 +207,18 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _read(commands: BinaryIO, pending: "queue.SimpleQueue[wire.Command]", stop: StopFlag) -> None:
+    command: wire.Command | None = None
     try:
-        while (command := wire.read_command(commands)) is not None:
+        while not isinstance(command, wire.Leave) and (command := wire.read_command(commands)) is not None:
             if isinstance(command, wire.Cancel):
                 stop.cancel(command.number)
             else:
                 pending.put(command)
     finally:
         # The parent has ended, in whatever way: a worker without one must not go on, not even in native code.
-        os._exit(0)
+        # Only one that was told to leave finishes what it does, within its time.
+        if not isinstance(command, wire.Leave):
+            os._exit(0)
 
 
 if __name__ == "__main__":

@@ -142,10 +142,13 @@ class History:
             row = self._row(conversation)
             return self._branch(row["id"], row["head"], time.time())
 
-    def remove(self, conversation: str) -> None:
-        """Delete a conversation, and of its messages those that no other one shares, from the files as well."""
+    def remove(self, conversation: str) -> str:
+        """Delete a conversation, and of its messages those that no other one shares, from the files as well.
+
+        Return its id.
+        """
         with self._writing() as connection:
-            root = self._row(conversation)["id"]
+            root: str = self._row(conversation)["id"]
             connection.execute("DELETE FROM conversations WHERE id = ?", (root,))
             kept = (
                 "WITH RECURSIVE kept(id) AS (SELECT head FROM conversations WHERE head IS NOT NULL UNION "
@@ -160,6 +163,7 @@ class History:
             connection.execute("INSERT INTO grams(grams) VALUES ('optimize')")
         with self._guarded():
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return root
 
     def read(self, conversation: str) -> Record:
         """Return the conversation of this id, or of the only one that begins so."""

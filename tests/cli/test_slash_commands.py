@@ -127,11 +127,6 @@ def test_a_file_that_cannot_be_had_ends_it_before_the_talk(tiny: Path, path: str
     assert terminal.ended() == (2 if path == "-" else 1)
 
 
-def test_show_says_with_which_settings_the_model_is_computed(chat: Terminal) -> None:
-    chat.type("/show" + ENTER)
-    chat.wait_for("no flash attention", "(by rule", "temperature = 0")
-
-
 def test_a_sitting_with_all_the_other_commands(chat: Terminal, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Friday it is.", encoding="utf-8")
     chat.type("hello" + ENTER)
@@ -168,3 +163,8 @@ def test_a_sitting_with_all_the_other_commands(chat: Terminal, tmp_path: Path) -
 def test_quit_leaves_too(chat: Terminal) -> None:
     chat.type("/quit" + ENTER)
     assert chat.ended() == 0
+
+
+def test_show_says_with_which_settings_the_model_is_computed(chat: Terminal) -> None:
+    chat.type("/show" + ENTER)
+    chat.wait_for("no flash attention", "(by rule", "temperature = 0")

@@ -1,0 +1,75 @@
+"""`qwen cache`: the computed prompt states kept on disk, shown and cleared."""
+
+import contextlib
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from qwen_tui import config, files
+from qwen_tui.chat import listing
+from qwen_tui.cli import wiring
+from qwen_tui.cli.delivery import print_text
+from qwen_tui.errors import HistoryError, WriteError
+from qwen_tui.history.store import History
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import ngettext
+
+
+def build() -> typer.Typer:
+    """Return the command group."""
+    app = typer.Typer(help=_("The computed prompt states kept on disk."), no_args_is_help=True)
+    app.command("show", help=_("Show what is kept, and how much of the limit it takes."))(show)
+    app.command("clear", help=_("Remove all of it; it is computed again when it is needed."))(clear)
+    return app
+
+
+def show() -> None:
+    """Print what is kept, one line a conversation, the last used first."""
+    settings = config.load(files.folders().config_file).config
+    entries = wiring.states(settings).entries()
+    for entry in entries:
+        size = _("{size} MB").format(size=f"{entry.size / 1e6:,.1f}")
+        tokens = ngettext("{n} token", "{n} tokens", entry.tokens).format(n=entry.tokens)
+        line = f"{entry.conversation}  {listing.moment(entry.used)}  {size}  {tokens}  {_title(entry.conversation)}"
+        print_text((listing.cut(line, shutil.get_terminal_size().columns) if sys.stdout.isatty() else line) + "\n")
+    total = _("{n} kept, {size} MB of {limit} MB").format(
+        n=len(entries),
+        size=f"{sum(entry.size for entry in entries) / 1e6:,.1f}",
+        limit=f"{wiring.cache_limit(settings) / 1e6:,.0f}",
+    )
+    print_text(total + ("" if settings.cache else _(" (switched off: cache = false)")) + "\n")
+
+
+def clear() -> None:
+    """Remove every state."""
+    settings = config.load(files.folders().config_file).config
+    with removing(files.folders().states):
+        count = wiring.states(settings).clear()
+    print_text(ngettext("{n} state removed", "{n} states removed", count).format(n=count) + "\n")
+
+
+@contextlib.contextmanager
+def removing(folder: Path) -> Iterator[None]:
+    """Remove states in the block; raises `WriteError` where the disk refuses it."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(
+            _("What was computed could not be removed from {path}: {reason}").format(
+                path=folder, reason=error.strerror or error
+            ),
+            _("Delete the folder by hand."),
+        ) from error
+
+
+def _title(conversation: str) -> str:
+    if not files.folders().history.exists():
+        return ""
+    try:
+        title = History(files.folders().history).read(conversation).summary.title
+    except HistoryError:
+        return ""
+    return " ".join(title.split())

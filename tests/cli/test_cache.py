@@ -1,0 +1,234 @@
+"""What was computed is kept from one `qwen` to the next, and nobody waits for it or is told anything wrong."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.conftest import COMMAND, Run
+
+GREEDY = ("-m", "demo", "-o", "temperature=0", "-o", "max_tokens=60")
+# Facts enough for a prompt of a few hundred tokens.
+MATERIAL = "\n".join(f"Item {i}: the shelf number {i * 7} holds {i * 13} boxes." for i in range(40)).encode()
+
+
+@pytest.fixture(autouse=True)
+def _everything_is_worth_keeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The models of tests compute in no time what takes a real one minutes.
+    monkeypatch.setenv("QWEN_TUI_CACHE_SECONDS", "0")
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_is_left(home: Path) -> Iterator[None]:
+    yield
+    settle(home)
+
+
+def settle(home: Path) -> None:
+    """Wait for the workers that were left to end."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        workers = [process for process in psutil.process_iter() if is_worker(process, home)]
+        if not workers:
+            return
+        time.sleep(0.05)
+    raise AssertionError("a worker does not end")
+
+
+def is_worker(process: psutil.Process, home: Path) -> bool:
+    try:
+        ours = process.environ().get("QWEN_TUI_HOME") == str(home)
+        return ours and "qwen_tui.engine.worker" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+@pytest.fixture
+def ask(qwen: Run, home: Path) -> Any:
+    """Ask with `--json`, and wait until what is to be kept is kept."""
+
+    def run(*arguments: str, stdin: bytes = MATERIAL, **environment: str) -> Any:
+        done = qwen("ask", *GREEDY, "--json", *arguments, stdin=stdin, env={**os.environ, **environment})
+        assert done.returncode == 0, done.stderr
+        settle(home)
+        return json.loads(done.stdout)
+
+    return run
+
+
+def states(home: Path) -> list[Path]:
+    return sorted((home / "cache/states").glob("*.state"))
+
+
+def test_a_second_question_about_the_same_material_computes_only_what_is_new(ask: Any, home: Path) -> None:
+    cold = ask("How many boxes are there?")
+    assert cold["usage"]["cached_tokens"] == 0
+    warm = ask("How many boxes are there?")
+    assert warm["usage"]["cached_tokens"] == warm["usage"]["prompt_tokens"] - 1
+    assert warm["answer"] == cold["answer"]
+    other = ask("Which shelf is the last one?")
+    assert other["usage"]["cached_tokens"] > 0.9 * other["usage"]["prompt_tokens"]
+    assert other["answer"] == ask("Which shelf is the last one?", QWEN_TUI_CACHE="false")["answer"]
+
+
+def test_going_on_goes_on_at_once(ask: Any, home: Path) -> None:
+    first = ask("How many boxes are there?")
+    second = ask("-c", "And in words?", stdin=b"")
+    before = first["usage"]["prompt_tokens"] + first["usage"]["completion_tokens"] - 1
+    assert second["usage"]["cached_tokens"] >= before
+    assert len(states(home)) == 1, "one a conversation"
+
+
+def test_an_answer_in_unusual_tokens_is_gone_on_with_as_it_was_written(qwen: Run, tiny: Path, home: Path) -> None:
+    # Random weights write texts that no tokenizer would cut that way.
+    def turn(*arguments: str) -> Any:
+        done = qwen("ask", "-m", tiny, "-o", "temperature=0", "-o", "max_tokens=80", "--json", *arguments)
+        settle(home)
+        return json.loads(done.stdout)["usage"]
+
+    first = turn("hello")
+    second = turn("-c", "and then?")
+    assert second["cached_tokens"] >= first["prompt_tokens"] + first["completion_tokens"] - 1
+    third = turn("-c", "and now?")
+    assert third["cached_tokens"] >= second["prompt_tokens"] + second["completion_tokens"] - 1
+
+
+@pytest.mark.parametrize("variable", ["QWEN_TUI_CACHE", "QWEN_TUI_HISTORY"])
+def test_nothing_is_written_when_nothing_should_be(ask: Any, home: Path, variable: str) -> None:
+    ask("-n", "How many boxes?")
+    ask("How many boxes?", **{variable: "false"})
+    assert not (home / "cache").exists()
+
+
+def test_without_keeping_anything_what_is_there_can_be_used(ask: Any, home: Path) -> None:
+    ask("How many boxes?")
+    (file,) = states(home)
+    before = file.stat().st_mtime_ns
+    assert ask("-n", "How many boxes?")["usage"]["cached_tokens"] > 100
+    assert [path.stat().st_mtime_ns for path in states(home)] == [before]
+    assert ask("How many boxes?", QWEN_TUI_CACHE="false")["usage"]["cached_tokens"] == 0
+
+
+def test_removing_a_conversation_removes_what_was_computed_for_it(ask: Any, qwen: Run, home: Path) -> None:
+    # The two share no more than the opening, so each has a state of its own.
+    first, second = ask("How many boxes are there?"), ask("x" * 300, stdin=b"")
+    assert {path.stem for path in states(home)} == {first["conversation_id"], second["conversation_id"]}
+    assert qwen("logs", "rm", first["conversation_id"][:5]).returncode == 0
+    assert [path.stem for path in states(home)] == [second["conversation_id"]]
+
+
+def test_removing_at_once_wins_over_the_worker_that_still_writes(qwen: Run, home: Path) -> None:
+    for _attempt in range(3):
+        done = qwen("ask", *GREEDY, "--json", "How many?", stdin=MATERIAL)
+        assert qwen("logs", "rm", json.loads(done.stdout)["conversation_id"]).returncode == 0
+        settle(home)
+        assert states(home) == []
+
+
+def test_show_and_clear(ask: Any, qwen: Run, home: Path) -> None:
+    assert qwen("cache", "show").stdout.startswith(b"0 kept, 0.0 MB of ")
+    asked = ask("How many boxes are there?")
+    shown = qwen("cache", "show").stdout.decode().splitlines()
+    assert shown[0].startswith(asked["conversation_id"])
+    assert "Item 0" in shown[0], "its title"
+    assert shown[1].startswith("1 kept")
+    assert qwen("cache", "clear").stdout == b"1 state removed\n"
+    assert states(home) == []
+    assert ask("How many boxes are there?")["usage"]["cached_tokens"] == 0
+
+
+def test_the_limit_holds_and_the_least_recently_used_go_first(ask: Any, home: Path) -> None:
+    ids = [
+        ask(f"{letter * 200} How many?", stdin=b"", QWEN_TUI_CACHE_LIMIT="auto")["conversation_id"] for letter in "abc"
+    ]
+    sizes = {path.stem: path.stat().st_size for path in states(home)}
+    assert set(sizes) == set(ids)
+    limit = sum(sizes.values()) + 1000
+    newest = ask(f"{'d' * 200} How many?", stdin=b"", QWEN_TUI_CACHE_LIMIT=f"{limit / 1e9:.9f}")["conversation_id"]
+    kept = {path.stem for path in states(home)}
+    assert newest in kept
+    assert ids[0] not in kept
+    assert ids[2] in kept
+    assert sum(path.stat().st_size for path in states(home)) <= limit
+
+
+@pytest.mark.parametrize("fault", ["flip", "cut", "empty", "foreign", "folder"])
+def test_a_damaged_state_costs_time_and_nothing_else(ask: Any, home: Path, fault: str) -> None:
+    sound = ask("How many boxes are there?")
+    (file,) = states(home)
+    whole = file.read_bytes()
+    damaged = bytearray(whole)
+    damaged[len(whole) // 2] ^= 16
+    content = {"flip": bytes(damaged), "cut": whole[:-1], "empty": b"", "foreign": b"GGUF" * 999}
+    file.unlink()
+    if fault == "folder":
+        file.mkdir()
+    else:
+        file.write_bytes(content[fault])
+    again = ask("How many boxes are there?")
+    assert again["answer"] == sound["answer"]
+    assert again["usage"]["cached_tokens"] == 0
+    assert ask("How many boxes are there?")["usage"]["cached_tokens"] > 100, "it was kept again"
+
+
+def test_another_model_under_the_same_name_does_not_get_its_states(qwen: Run, tmp_path: Path, home: Path) -> None:
+    from tests.tiny_model import make_tiny_model
+
+    def cached() -> int:
+        short = ("-o", "max_tokens=4", "--json")
+        done = qwen("ask", "-m", tmp_path / "model.gguf", *short, "How many?", stdin=MATERIAL)
+        settle(home)
+        return int(json.loads(done.stdout)["usage"]["cached_tokens"])
+
+    make_tiny_model(tmp_path / "model.gguf", seed=1)
+    assert [cached(), cached() > 100] == [0, True]
+    make_tiny_model(tmp_path / "model.gguf", seed=2)
+    assert [cached(), cached() > 100] == [0, True]
+
+
+def test_leaving_waits_for_nothing_and_a_reader_of_the_pipe_neither(home: Path, tmp_path: Path) -> None:
+    asked = [*COMMAND, "ask", *GREEDY, "How many boxes are there?"]
+    process = subprocess.Popen(
+        asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path
+    )
+    process.communicate(MATERIAL, timeout=60)
+    # A worker that held the pipe would have kept communicate() waiting until it had ended.
+    assert process.returncode == 0
+    settle(home)
+    assert len(states(home)) == 1
+
+
+def test_a_killed_program_leaves_no_worker_that_saves(home: Path, tmp_path: Path) -> None:
+    asked = [*COMMAND, "ask", *GREEDY, "-o", "max_tokens=4000", "Count the boxes."]
+    process = subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path)
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(MATERIAL)
+    process.stdin.close()
+    process.stdout.read(1)
+    process.kill()
+    process.wait(10)
+    process.stdout.close()
+    settle(home)
+    assert states(home) == []
+
+
+def test_what_is_too_quick_to_compute_is_not_kept(ask: Any, home: Path) -> None:
+    ask("How many boxes are there?", QWEN_TUI_CACHE_SECONDS="100")
+    assert states(home) == []
+
+
+def test_without_a_history_the_states_are_still_shown(ask: Any, qwen: Run, home: Path) -> None:
+    ask("How many boxes are there?")
+    (home / "history.db").unlink()
+    shown = qwen("cache", "show")
+    assert shown.returncode == 0
+    assert b"1 kept" in shown.stdout
+    assert b"Item" not in shown.stdout
+    assert not (home / "history.db").exists()

@@ -1,0 +1,198 @@
+"""The prefix store as files: what is found again, what is dropped silently, and what makes room for what."""
+
+import ctypes
+import os
+import random
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qwen_tui.engine.prefix_store import Header, PrefixStore, packed
+
+KEY = "this model"
+SIZE = 100_000
+
+
+def state_of(seed: int, size: int = SIZE) -> ctypes.Array[ctypes.c_uint8]:
+    return (ctypes.c_uint8 * size).from_buffer_copy(random.Random(seed).randbytes(size))
+
+
+def keep(store: PrefixStore, conversation: str, tokens: range | list[int], *, key: str = KEY, size: int = SIZE) -> bool:
+    header = Header(key=key, conversation=conversation, tokens=packed(tokens), token_s=0.05, size=size, sums=b"")
+    return store.save(header, lambda: state_of(1, size), lambda: False)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PrefixStore:
+    return PrefixStore(tmp_path / "states", 10_000_000)
+
+
+def conversations(store: PrefixStore) -> set[str]:
+    return {entry.conversation for entry in store.entries()}
+
+
+def test_a_state_is_found_by_its_tokens_in_this_process_and_the_next(store: PrefixStore, tmp_path: Path) -> None:
+    assert keep(store, "aaa", range(100))
+    for reader in (store, PrefixStore(tmp_path / "states", 10_000_000)):
+        (found,) = reader.find(KEY, [*range(80), 7, 7])
+        assert found.common == 80
+        assert found.tokens == list(range(100))
+        assert bytes(reader.read(found) or b"") == bytes(state_of(1))
+
+
+def test_the_longest_common_beginning_comes_first(store: PrefixStore) -> None:
+    keep(store, "aaa", range(50))
+    keep(store, "bbb", [*range(70), 0])
+    keep(store, "ccc", [5, 6, 7])
+    found = store.find(KEY, range(100))
+    assert [(state.header.conversation, state.common) for state in found] == [("bbb", 70), ("aaa", 50)]
+
+
+@settings(max_examples=200)
+@given(st.lists(st.integers(0, 3), max_size=12), st.lists(st.integers(0, 3), min_size=1, max_size=12))
+def test_the_common_beginning_is_counted_right(
+    tmp_path_factory: pytest.TempPathFactory, ours: list[int], theirs: list[int]
+) -> None:
+    store = PrefixStore(tmp_path_factory.mktemp("states"), 10_000)
+    keep(store, "aaa", theirs, size=10)
+    common = next((i for i, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), None)
+    expected = min(len(ours), len(theirs)) if common is None else common
+    assert [state.common for state in store.find(KEY, ours)] == ([expected] if expected else [])
+
+
+def test_a_state_of_another_model_is_not_found(store: PrefixStore) -> None:
+    keep(store, "aaa", range(100), key="another model")
+    assert store.find(KEY, range(100)) == []
+
+
+def test_a_conversation_has_one_state_and_only_its_owner_can_read_it(store: PrefixStore, tmp_path: Path) -> None:
+    keep(store, "aaa", range(100))
+    keep(store, "aaa", range(200))
+    (file,) = (tmp_path / "states").iterdir()
+    assert len(store.of_conversation(KEY, "aaa")) == 200
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+def test_the_least_recently_used_make_room_and_the_limit_holds(tmp_path: Path) -> None:
+    folder = tmp_path / "states"
+    store = PrefixStore(folder, 350_000)
+    for i, conversation in enumerate(("aaa", "bbb", "ccc")):
+        keep(store, conversation, range(i * 1000, i * 1000 + 100))
+        os.utime(folder / f"{conversation}.state", (time.time() - 100 + i,) * 2)
+    store.touch(store.find(KEY, range(100))[0])
+    assert keep(store, "ddd", range(9000, 9100))
+    assert conversations(store) == {"aaa", "ccc", "ddd"}
+    assert sum(file.stat().st_size for file in folder.iterdir()) <= 350_000
+
+
+def test_what_is_larger_than_the_limit_is_not_kept_and_costs_nothing(store: PrefixStore) -> None:
+    keep(store, "aaa", range(100))
+    assert not keep(store, "bbb", range(100), size=20_000_000)
+    assert conversations(store) == {"aaa"}
+
+
+def test_giving_up_leaves_what_was_there(store: PrefixStore, tmp_path: Path) -> None:
+    keep(store, "aaa", range(100))
+    header = Header(key=KEY, conversation="aaa", tokens=packed(range(9)), token_s=1, size=SIZE, sums=b"")
+    assert not store.save(header, lambda: state_of(2), lambda: True)
+    assert not store.save(header, lambda: None, lambda: False)
+    assert len(store.of_conversation(KEY, "aaa")) == 100
+    assert len(list((tmp_path / "states").iterdir())) == 1
+
+
+def test_a_removed_conversation_stays_removed_even_for_who_is_just_writing_it(
+    store: PrefixStore, tmp_path: Path
+) -> None:
+    keep(store, "aaa", range(100))
+    other = PrefixStore(tmp_path / "states", 10_000_000)
+
+    def take() -> ctypes.Array[ctypes.c_uint8]:
+        other.forget("aaa")
+        return state_of(3)
+
+    header = Header(key=KEY, conversation="aaa", tokens=packed(range(9)), token_s=1, size=SIZE, sums=b"")
+    assert not store.save(header, take, lambda: False)
+    assert not keep(store, "aaa", range(100)), "nor later"
+    assert store.entries() == []
+    assert [file.suffix for file in (tmp_path / "states").iterdir()] == [".forgotten"]
+    assert keep(store, "bbb", range(100))
+
+
+def test_what_a_killed_writer_left_is_cleaned_up(store: PrefixStore, tmp_path: Path) -> None:
+    keep(store, "aaa", range(100))
+    left, fresh = tmp_path / "states/bbb.x.draft", tmp_path / "states/ccc.y.draft"
+    for draft in (left, fresh):
+        draft.write_bytes(b"half")
+    os.utime(left, (time.time() - 1000,) * 2)
+    assert store.is_being_written("ccc")
+    assert not store.is_being_written("bbb")
+    keep(store, "aaa", range(100))
+    assert not left.exists()
+    assert fresh.exists()
+
+
+def test_clearing_removes_every_state(store: PrefixStore) -> None:
+    for conversation in ("aaa", "bbb"):
+        keep(store, conversation, range(100))
+    assert store.clear() == 2
+    assert store.entries() == []
+    assert store.clear() == 0
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_damage_is_ever_read_as_a_state(tmp_path: Path, data: st.DataObject) -> None:
+    store = PrefixStore(tmp_path / "states", 10_000_000)
+    assert keep(store, "aaa", range(100), size=5000)
+    (file,) = (tmp_path / "states").iterdir()
+    whole = file.read_bytes()
+    match data.draw(st.sampled_from(["flip", "cut", "grow", "swap", "fill"])):
+        case "flip":
+            at = data.draw(st.integers(0, len(whole) * 8 - 1))
+            damaged = bytearray(whole)
+            damaged[at // 8] ^= 1 << at % 8
+        case "cut":
+            damaged = bytearray(whole[: data.draw(st.integers(0, len(whole) - 1))])
+        case "grow":
+            damaged = bytearray(whole + data.draw(st.binary(min_size=1, max_size=50)))
+        case "swap":
+            at = data.draw(st.integers(0, len(whole) - 1))
+            damaged = bytearray(whole[at:] + whole[:at])
+        case _:
+            at = data.draw(st.integers(0, len(whole) - 1))
+            damaged = bytearray(whole[:at] + bytes(len(whole) - at))
+    file.write_bytes(damaged)
+    found = store.find(KEY, range(100))
+    if bytes(damaged) == whole:
+        assert found
+        return
+    assert all(store.read(state) is None for state in found)
+    assert not file.exists()
+    assert keep(store, "aaa", range(100), size=5000), "and it can be kept again"
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"QWENKV\x00\x01" + b"\xff" * 8, b"GGUF" * 1000])
+def test_foreign_files_are_nothing(store: PrefixStore, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "states").mkdir()
+    (tmp_path / "states/aaa.state").write_bytes(content)
+    assert store.find(KEY, range(10)) == []
+    assert store.entries() == []
+    assert keep(store, "aaa", range(10))
+
+
+def test_things_in_the_way_mean_only_that_nothing_is_kept(tmp_path: Path) -> None:
+    store = PrefixStore(tmp_path / "states", 1_000_000)
+    (tmp_path / "states/aaa.state").mkdir(parents=True)
+    assert not keep(store, "aaa", range(100))
+    assert store.find(KEY, range(100)) == []
+    (tmp_path / "file").write_text("x")
+    blocked = PrefixStore(tmp_path / "file", 1_000_000)
+    assert not keep(blocked, "aaa", range(100))
+    assert blocked.find(KEY, range(100)) == []
+    assert not keep(store, "../escape", range(100))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "states"]

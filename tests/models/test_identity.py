@@ -1,0 +1,77 @@
+"""Which model a file is, as it is remembered."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from qwen_tui.models import identity
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "some.gguf"
+    path.write_bytes(b"weights" * 1000)
+    return path
+
+
+def find_out(file: Path, memory: Path, *, given_up: bool = False) -> str | None:
+    seen = identity.facts(os.fsencode(file))
+    assert seen is not None
+    return identity.find_out(os.fsencode(file), seen, memory, lambda: given_up)
+
+
+def remembered(file: Path, memory: Path) -> str | None:
+    seen = identity.facts(os.fsencode(file))
+    assert seen is not None
+    return identity.remembered(os.fsencode(file), seen, memory)
+
+
+def test_a_file_is_hashed_once(file: Path, tmp_path: Path) -> None:
+    memory = tmp_path / "deep/models.json"
+    assert remembered(file, memory) is None
+    assert find_out(file, memory) == hashlib.sha256(b"weights" * 1000).hexdigest() == remembered(file, memory)
+
+
+def test_a_file_that_changed_is_not_the_one_that_was_hashed(file: Path, tmp_path: Path) -> None:
+    memory = tmp_path / "models.json"
+    find_out(file, memory)
+    times = file.stat()
+    replacement = tmp_path / "new"
+    replacement.write_bytes(b"weighty" * 1000)
+    os.utime(replacement, ns=(times.st_atime_ns, times.st_mtime_ns))
+    replacement.replace(file)
+    assert remembered(file, memory) is None, "same size and time, but another inode"
+
+
+def test_hashing_can_be_given_up_and_fails_silently(file: Path, tmp_path: Path) -> None:
+    memory = tmp_path / "models.json"
+    assert find_out(file, memory, given_up=True) is None
+    assert not memory.exists()
+    seen = identity.facts(os.fsencode(file))
+    assert seen is not None
+    file.write_bytes(b"changed meanwhile")
+    assert identity.find_out(os.fsencode(file), seen, memory, lambda: False) is None
+    assert identity.facts(b"/no/such\0file") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": 1}', b"\xff\xfe", b"null"])
+def test_a_damaged_memory_is_an_empty_one(file: Path, tmp_path: Path, content: bytes) -> None:
+    memory = tmp_path / "models.json"
+    memory.write_bytes(content)
+    assert remembered(file, memory) is None
+    assert find_out(file, memory) == remembered(file, memory)
+
+
+def test_only_so_many_are_remembered(file: Path, tmp_path: Path) -> None:
+    memory = tmp_path / "models.json"
+    first = tmp_path / "first.gguf"
+    first.write_bytes(b"x")
+    find_out(first, memory)
+    for i in range(50):
+        other = tmp_path / f"{i}.gguf"
+        other.write_bytes(b"x")
+        find_out(other, memory)
+    assert remembered(first, memory) is None
+    assert remembered(tmp_path / "0.gguf", memory) is not None

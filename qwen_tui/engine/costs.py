@@ -18,8 +18,8 @@ _ROUNDS = 2
 def batch_seconds(model: Model, options: LoadOptions, stop: StopFlag, sizes: Sequence[int]) -> tuple[float, ...]:
     """Return the seconds that a batch of each of `sizes` takes, with the logits of all its tokens.
 
-    It works in a small context of its own, so that what a conversation has computed stays. Ends early, with fewer
-    figures, when stopped; raises `ContextError`.
+    It works in a small context of its own, so that what a conversation has computed stays. Fewer figures where
+    a draft cannot be so long, and when stopped; raises `ContextError`.
     """
     context = Context(model, options, _CTX_SIZE, stop)
     try:
@@ -27,12 +27,12 @@ def batch_seconds(model: Model, options: LoadOptions, stop: StopFlag, sizes: Seq
         depth = max(1, min(_DEPTH, options.batch_size))
         context.decode([token] * depth)
         best: list[float] = []
-        for size in sizes:
+        for size in (size for size in sizes if size <= 1 + context.most_drafted):
             rounds = []
             for _round in range(_ROUNDS):
                 context.reuse([*context.tokens[:depth], token])
                 begun = time.perf_counter()
-                if not context.decode([token] * size, drafted=min(size - 1, context.most_drafted)):
+                if not context.decode([token] * size, drafted=size - 1):
                     return tuple(best)
                 rounds.append(time.perf_counter() - begun)
             best.append(min(rounds))

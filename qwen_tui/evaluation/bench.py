@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -27,6 +28,8 @@ from qwen_tui.messages import Event, Message
 _OPENING = 3
 _STEP = 256
 _STORE_LIMIT = 16 << 30
+# A store is through when it has not grown for so long, and empty when nothing came for so long, in seconds.
+_SETTLED_S, _NOTHING_S = 0.5, 3.0
 
 What = Literal["prompt", "answer"]
 
@@ -181,8 +184,7 @@ class Bench:
                     loads.append(time.perf_counter() - begun)
                     message = message or question(engine, self.shape.long, self._rng)
                     timed.append(ask(engine, message, self._replay(4), 4, conversation="bench", show=self.show))
-                    # Commands are carried out in turn: when this one is answered, the states have been written.
-                    engine.count((message,))
+                _settled(Path(folder))
         cold, restored = timed
         return FirstToken(
             prompt_tokens=cold.usage.prompt_tokens,
@@ -212,6 +214,20 @@ class Bench:
 
     def _replay(self, tokens: int) -> ReplayOptions:
         return ReplayOptions(text=words(2 * tokens, self._rng))
+
+
+def _settled(folder: Path) -> None:
+    """Wait until what an engine that was left keeps in `folder` is written; not for long where it keeps nothing."""
+    size, since = 0, time.monotonic()
+    while time.monotonic() - since < (_SETTLED_S if size else _NOTHING_S):
+        time.sleep(0.05)
+        try:
+            now = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        except FileNotFoundError:
+            # One was renamed in between: it is being written.
+            continue
+        if now != size:
+            size, since = now, time.monotonic()
 
 
 def _ctx_size(tokens: int) -> int:

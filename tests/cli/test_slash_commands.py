@@ -167,4 +167,4 @@ def test_quit_leaves_too(chat: Terminal) -> None:
 
 def test_show_says_with_which_settings_the_model_is_computed(chat: Terminal) -> None:
     chat.type("/show" + ENTER)
-    chat.wait_for("mapped weights", "by rule", "temperature = 0")
+    chat.wait_for("no flash attention", "(by rule", "temperature = 0")

@@ -48,7 +48,9 @@ def test_one_json_object_with_every_figure(qwen: Run, tiny: Path) -> None:
     assert all(speed["ours"][0] > 0 and speed["theirs"] == [] for speed in figures["speeds"])
     assert figures["first_token"]["prompt_tokens"] == 128
     assert figures["first_token"]["cold_s"] > 0
+    assert figures["first_token"]["restored_tokens"] == 127
     assert figures["drafting"][0]["sample"] == "proofread-en"
+    assert figures["drafting"][0]["accepted"] > 5
     assert figures["peak_memory"] > 10_000_000
     assert figures["conditions"]["model"] == tiny.name
     assert str(tiny.parent) not in done.stdout.decode()

@@ -10,6 +10,8 @@ from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.stop import StopFlag
 
 _ABORTED = 2
+# Memory is made for so many tokens at a time, at least.
+_STEP = 1024
 _GGML_TYPES = {"f16": 1, "q8_0": 8}
 
 
@@ -20,17 +22,52 @@ class ContextError(Exception):
 class Context:
     """One sequence of tokens whose keys and values are in memory.
 
-    `tokens` is the truth about the KV cache: position i holds token i, and nothing lies behind its end.
+    `tokens` is the truth about the KV cache: position i holds token i, and nothing lies behind its end. The memory
+    grows with them, up to `size`: a gigabyte takes a second or two to make, and without flash attention the values of a
+    large one lie further apart and are slower to read.
     """
 
     def __init__(self, model: Model, options: LoadOptions, ctx_size: int, stop: StopFlag) -> None:
-        llama = self._llama = model.llama
-        parameters = llama.llama_context_default_params()
-        parameters.n_ctx = ctx_size
-        parameters.n_batch = parameters.n_ubatch = options.batch_size
-        parameters.n_seq_max = 1
+        """Takes no memory yet; `ctx_size` is the most tokens it may hold."""
+        self._llama = model.llama
+        self._model = model
+        self._options = options
+        self._stop = stop
         # How long a draft can be: each batch may be as large, and what was refused has to be forgotten again.
         self.most_drafted = min(MOST_DRAFTED, options.batch_size - 1) if model.forgets_a_part else 0
+        self.size = ctx_size
+        self.batch_size = options.batch_size
+        self.tokens: list[int] = []
+        self.handle: Any = None
+        self._memory: Any = None
+        self._capacity = 0
+        self._batch = self._llama.llama_batch_init(options.batch_size, 0, 1)
+        for i in range(options.batch_size):
+            self._batch.n_seq_id[i] = 1
+            self._batch.seq_id[i][0] = 0
+
+    def reserve(self, count: int) -> None:
+        """Make room for `count` tokens in all, or as many as it may hold, and keep those that it holds.
+
+        Raises `ContextError` where there is no memory for them.
+        """
+        if min(count, self.size) <= self._capacity:
+            return
+        tokens, state = self.tokens, self.save() if self.tokens else None
+        # First the old memory: both and the copy may be more than there is.
+        self._free()
+        self._make(min(self.size, -(-count // _STEP) * _STEP))
+        if tokens and (state is None or not self.restore(tokens, state)):
+            for start in range(0, len(tokens), self.batch_size):
+                if not self.decode(tokens[start : start + self.batch_size]):
+                    break
+
+    def _make(self, capacity: int) -> None:
+        llama, options = self._llama, self._options
+        parameters = llama.llama_context_default_params()
+        parameters.n_ctx = capacity
+        parameters.n_batch = parameters.n_ubatch = options.batch_size
+        parameters.n_seq_max = 1
         # Logits are wanted for the last token and for drafts: at most 10 MB for this vocabulary, not 300. Asking for
         # more than said here would end the process.
         parameters.n_outputs_max = 1 + self.most_drafted
@@ -41,18 +78,17 @@ class Context:
         parameters.no_perf = True
         # Without layers on the GPU nothing is to be sent there, where it could not be stopped either.
         parameters.op_offload = bool(options.gpu_layers)
-        self.handle = llama.llama_init_from_model(model.handle, parameters)
+        self.handle = llama.llama_init_from_model(self._model.handle, parameters)
         if not self.handle:
-            raise ContextError(f"no context of {ctx_size} tokens")
-        self.size = ctx_size
-        self.batch_size = options.batch_size
-        self.tokens: list[int] = []
+            raise ContextError(f"no context of {capacity} tokens")
+        self._capacity = capacity
         self._memory = llama.llama_get_memory(self.handle)
-        self._batch = llama.llama_batch_init(options.batch_size, 0, 1)
-        for i in range(options.batch_size):
-            self._batch.n_seq_id[i] = 1
-            self._batch.seq_id[i][0] = 0
-        stop.install(llama, self.handle)
+        self._stop.install(llama, self.handle)
+
+    def _free(self) -> None:
+        if self.handle:
+            self._llama.llama_free(self.handle)
+        self.handle, self._capacity, self.tokens = None, 0, []
 
     def reuse(self, prompt: Sequence[int]) -> int:
         """Keep the longest common prefix with `prompt`, forget the rest, and return its length in tokens.
@@ -79,7 +115,12 @@ class Context:
 
         Raises `ContextError` when llama.cpp cannot decode.
         """
+        # An answer that outgrows its room gets half as much again: what is held has to be copied each time.
         batch, start = self._batch, len(self.tokens)
+        if start + len(tokens) > self._capacity:
+            self.reserve(len(tokens) + start * 3 // 2)
+            if len(self.tokens) < start:
+                return False
         batch.n_tokens = len(tokens)
         first_output = len(tokens) - 1 - drafted
         for i, token in enumerate(tokens):
@@ -114,6 +155,7 @@ class Context:
     def restore(self, tokens: Sequence[int], state: Any) -> bool:
         """Replace everything by a state that `save` returned when the context held `tokens`; False if it is none."""
         self._truncate(0)
+        self.reserve(len(tokens))
         taken = self._llama.llama_state_seq_set_data(self.handle, state, len(state), 0)
         first = self._llama.llama_memory_seq_pos_min(self._memory, 0)
         last = self._llama.llama_memory_seq_pos_max(self._memory, 0)
@@ -126,10 +168,10 @@ class Context:
     def close(self) -> None:
         """Free the memory; nothing else can be asked of it then."""
         self._llama.llama_batch_free(self._batch)
-        self._llama.llama_free(self.handle)
+        self._free()
 
     def _truncate(self, length: int) -> None:
-        if not self._llama.llama_memory_seq_rm(self._memory, 0, length, -1):
+        if self.handle and not self._llama.llama_memory_seq_rm(self._memory, 0, length, -1):
             self._llama.llama_memory_clear(self._memory, False)
             length = 0
         del self.tokens[length:]

@@ -16,6 +16,9 @@ from qwen_tui.engine.sampling import Sampler
 from qwen_tui.engine.stop import StopFlag
 from qwen_tui.messages import Event, Finished, FinishReason, Prefill, Text, Timings, Usage
 
+# What most answers stay under, in tokens: room is made for them at once.
+ROOM = 1024
+
 
 class Generation:
     """One answer. After its events are through, `text` and `tokens` hold it, as far as it came."""
@@ -52,7 +55,9 @@ class Generation:
 
     def _prefill(self, prompt: Sequence[int]) -> Generator[Event, None, bool]:
         context = self._context
-        self._done = self._cached = context.reuse(prompt)
+        context.reuse(prompt)
+        context.reserve(len(prompt) + ROOM)
+        self._done = self._cached = len(context.tokens)
         yield Prefill(self._done, len(prompt))
         while self._done < len(prompt):
             step = prompt[self._done : self._done + context.batch_size]

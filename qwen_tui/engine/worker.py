@@ -16,7 +16,7 @@ from qwen_tui.engine import wire
 from qwen_tui.engine.binding import LibraryError, load_library
 from qwen_tui.engine.context import Context, ContextError
 from qwen_tui.engine.costs import batch_seconds
-from qwen_tui.engine.generation import Generation
+from qwen_tui.engine.generation import ROOM, Generation
 from qwen_tui.engine.grammar import grammar_of
 from qwen_tui.engine.lookup import BatchCosts, Drafter, Lookup, NoDrafts
 from qwen_tui.engine.model import LoadError, Model
@@ -140,9 +140,11 @@ class Worker:
         sampler = self._sampler(request)
         try:
             if self._context is None:
-                # Making it clears a gigabyte: say what is ahead before, not after.
+                # Making it may clear a gigabyte: say what is ahead before, not after.
                 self._reply(Prefill(0, len(prompt)))
-                self._context = Context(self._model, self._options, self._ctx_size, self._stop)
+                context = Context(self._model, self._options, self._ctx_size, self._stop)
+                context.reserve(len(prompt) + ROOM)
+                self._context = context
             drafter = self._drafter(request, prompt)
             generation = Generation(self._context, self._model.vocabulary, sampler, drafter, self._stop, begun)
             if self._states:

@@ -98,7 +98,7 @@ class Setup:
 def setup(tiny: Path) -> Iterator[Setup]:
     setup = Setup(tiny)
     yield setup
-    setup.llama.llama_free(setup.context.handle)
+    setup.context.close()
     setup.model.close()
 
 
@@ -236,3 +236,15 @@ def test_what_was_refused_is_forgotten(setup: Setup) -> None:
     fresh, _ = setup.answer(setup.chain(GREEDY), max_tokens=20)
     setup.prompt = before
     assert kept == fresh
+
+
+def test_a_context_that_grows_goes_on_as_if_it_had_been_large(setup: Setup) -> None:
+    answers = []
+    for room in (0, 4096):
+        setup.context = Context(setup.model, setup.options, 4096, setup.stop)
+        setup.context.reserve(room)
+        answers.append(setup.answer(setup.chain(GREEDY), max_tokens=2000)[0])
+        assert len(setup.context.tokens) > 1024 + 512, "it has outgrown its first room"
+        setup.context.close()
+    setup.context = Context(setup.model, setup.options, 512, setup.stop)
+    assert answers[0] == answers[1]

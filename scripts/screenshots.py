@@ -50,7 +50,7 @@ PICTURES = {
     "table-zh": Picture("zh", 84, 25, ("演示一个 Markdown 表格" + ENTER,), _ANSWERED),
     "table-en": Picture("en", 84, 23, ("Show me a Markdown table" + ENTER,), _ANSWERED),
     "template-zh": Picture("zh", 84, 13, ("/template email" + ENTER, "王经理" + TAB), "目的"),
-    "template-en": Picture("en", 84, 14, ("/template email" + ENTER, "Ms Lee" + TAB), "purpose"),
+    "template-en": Picture("en", 84, 14, ("/template email" + ENTER, "Ms Lee" + TAB), "what it must say"),
 }
 
 

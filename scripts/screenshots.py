@@ -1,7 +1,7 @@
 """Makes the pictures of the README from the real program: what its screen shows, as SVG, dark and light.
 
     python scripts/screenshots.py                            # all of them, into docs/
-    python scripts/screenshots.py chat-zh --out /tmp/look    # some of them, elsewhere
+    python scripts/screenshots.py chat-zh --out pictures    # some of them, elsewhere
 
 Each picture is a conversation with the demonstration model in a pseudo-terminal, typed as a person would. POSIX only.
 The speed in the toolbar is the one that was measured, so it differs each time; all else stays the same.

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from qwen_tui import __version__
 from qwen_tui.chat import commands, templates, transfer
@@ -26,6 +26,9 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Draft, as_text
 from qwen_tui.models.locate import DEMO
 from qwen_tui.terminal.completion import Completion, Offers
+
+if TYPE_CHECKING:
+    from qwen_tui.terminal.line_reader import PromptLineReader
 
 T = TypeVar("T")
 
@@ -89,8 +92,6 @@ def converse(
     made from. `going_on` shows where a conversation of the history stands. At the end it closes the engine that is in
     use then, which may be another.
     """
-    from qwen_tui.terminal.line_reader import PromptLineReader
-
     output = wiring.output(settings, apart=True, notes=sys.stdout)
 
     def show_error(error: QwenError) -> None:
@@ -110,15 +111,7 @@ def converse(
         template=template,
         computing=wiring.describer(settings),
     )
-    completions = [Completion(name, c.description, c.takes) for c in commands.commands() for name in c.names]
-    reader = PromptLineReader(
-        lambda: _toolbar(session, settings),
-        completions,
-        _offers(session),
-        questions=lambda: _quietly(session, History.questions),
-        is_loading=lambda: session.engine.loading() is not None,
-        always_tty=always_tty,
-    )
+    reader = _line_reader(session, settings, always_tty=always_tty)
     output.note(_banner(settings))
     if going_on:
         output.note("\n" + commands.standing(session))
@@ -134,6 +127,21 @@ def converse(
         finally:
             session.engine.close()
     return 0 if signals.ending is None else signals.exit_code
+
+
+def _line_reader(session: Session, settings: Config, *, always_tty: bool) -> "PromptLineReader":
+    """Return where the person types, with all that it offers and shows."""
+    from qwen_tui.terminal.line_reader import PromptLineReader
+
+    completions = [Completion(name, c.description, c.takes) for c in commands.commands() for name in c.names]
+    return PromptLineReader(
+        lambda: _toolbar(session, settings),
+        completions,
+        _offers(session),
+        questions=lambda: _quietly(session, History.questions),
+        is_loading=lambda: session.engine.loading() is not None,
+        always_tty=always_tty,
+    )
 
 
 def _offers(session: Session) -> Offers:

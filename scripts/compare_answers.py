@@ -1,0 +1,106 @@
+"""Ask everything that the demonstration model knows with and without what makes it faster: are the answers the same?
+
+    python scripts/compare_answers.py
+
+Each learned conversation is asked greedily, with a second turn: plainly; with prompt lookup; and with prompt lookup and
+the prefix store, every turn by a new process that finds what the one before has kept. Exits 1 if an answer differs.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from demo_model.conversations import Conversation, load_conversations, user_content
+from measuring import tell
+
+from qwen_tui.engine.local import LocalEngine
+from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, StoreOptions
+from qwen_tui.evaluation.measuring import markdown_table
+from qwen_tui.files import packaged
+from qwen_tui.messages import Finished, Message, Text, Usage
+
+LIMIT = 4 << 30
+MOST_TOKENS = 1500
+SECOND = {"zh": "谢谢", "en": "thanks"}
+
+
+class Asker:
+    """Asks in one of the three ways; `accepted` and `cached` are tokens that need not be computed one by one."""
+
+    def __init__(self, *, lookup: bool, store: StoreOptions | None = None) -> None:
+        path = os.fsencode(packaged("assets") / "demo.gguf")
+        self._options = LoadOptions(path=path, threads=2, store=store)
+        self._lookup = lookup
+        self._engine = LocalEngine(self._options)
+        self.accepted = self.cached = 0
+
+    def answers(self, conversations: Sequence[Conversation]) -> list[str]:
+        """Return two answers for each conversation."""
+        found = []
+        for number, item in enumerate(conversations):
+            messages: tuple[Message, ...] = ()
+            for question in (user_content(item.material, item.prompts[0]), SECOND[item.language]):
+                messages = (*messages, Message("user", question))
+                found.append(self._answer(messages, f"c{number}"))
+                messages = (*messages, Message("assistant", found[-1]))
+        self._engine.close()
+        return found
+
+    def _answer(self, messages: tuple[Message, ...], conversation: str) -> str:
+        store = self._options.store
+        request = Request(
+            messages=messages,
+            sampler=SamplingOptions(temperature=0),
+            max_tokens=MOST_TOKENS,
+            lookup=self._lookup,
+            conversation=conversation if store else None,
+        )
+        text, usage = "", Usage()
+        for event in self._engine.stream(request):
+            if isinstance(event, Text):
+                text += event.piece
+            elif isinstance(event, Finished):
+                usage = event.usage
+        self.accepted += usage.accepted_tokens
+        self.cached += usage.cached_tokens
+        if store:
+            # Leaving keeps the state; the next process finds it.
+            self._engine.close()
+            self._engine = LocalEngine(self._options)
+        return text
+
+
+def main() -> int:
+    """Ask in the three ways, print a table, and return the exit code."""
+    argparse.ArgumentParser(description="Compare answers with and without lookup and store.").parse_args()
+    conversations = load_conversations()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        store = StoreOptions(folder=os.fsencode(Path(folder)), limit=LIMIT, worth_s=0.0)
+        askers = {
+            "plain": Asker(lookup=False),
+            "lookup": Asker(lookup=True),
+            "lookup and store": Asker(lookup=True, store=store),
+        }
+        found = {}
+        for way, asker in askers.items():
+            tell(f"asking: {way}")
+            found[way] = asker.answers(conversations)
+    rows = [
+        [
+            way,
+            str(len(answers)),
+            str(sum(map(str.__ne__, answers, found["plain"]))),
+            str(asker.accepted),
+            str(asker.cached),
+        ]
+        for (way, answers), asker in zip(found.items(), askers.values(), strict=True)
+    ]
+    print(markdown_table(["way", "answers", "that differ", "drafts accepted", "tokens cached"], rows))
+    return 1 if any(answers != found["plain"] for answers in found.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,8 +1,9 @@
 """Lists for a screen: conversations, commands and sizes in columns that stay straight under Chinese characters."""
 
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
+
+from wcwidth import width
 
 from qwen_tui.history.records import Summary
 from qwen_tui.i18n import gettext as _
@@ -15,13 +16,6 @@ COLUMNS = 80
 _BEFORE_TITLE = 26
 # How much of a long last turn is shown, in lines.
 _QUESTION_LINES, _ANSWER_LINES = 3, 12
-
-
-def width(text: str) -> int:
-    """Return the columns that `text` takes on a terminal: two for a Chinese character, none for a combining mark."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
 
 
 def cut(text: str, columns: int) -> str:

@@ -85,10 +85,9 @@ def bench(
         print_text(msgspec.json.encode(printed).decode() + "\n")
     else:
         from qwen_tui.evaluation.bench_table import table
-        from qwen_tui.terminal.width import Ruler
 
         described = "\n".join(f"- {name}: {value}" for name, value in conditions.items())
-        print_text(f"{table(report, Ruler().cells)}\n\n{described}\n")
+        print_text(f"{table(report)}\n\n{described}\n")
 
 
 def _conditions(subject: wiring.Laboratory) -> dict[str, Any]:

@@ -99,7 +99,6 @@ def _table(found: Found, start: Plan) -> str:
     """Return what was tried, a line each, and what it is used for."""
     from qwen_tui.evaluation.measuring import markdown_table
     from qwen_tui.evaluation.tuning import difference
-    from qwen_tui.terminal.width import Ruler
 
     head = [_("tried"), _("reading, tokens/s"), _("writing, tokens/s"), _("loading, s"), _("used for")]
     rows = []
@@ -107,7 +106,7 @@ def _table(found: Found, start: Plan) -> str:
         uses = [name for name, chosen in ((_("chats"), found.chat), ("qwen ask", found.ask)) if chosen == trial]
         figures = (trial.reading, trial.writing, trial.load_s)
         rows.append([difference(trial.plan, start), *(f"{figure:.1f}" for figure in figures), ", ".join(uses)])
-    return markdown_table(head, rows, Ruler().cells)
+    return markdown_table(head, rows)
 
 
 def _in_force(subject: wiring.Laboratory) -> str:

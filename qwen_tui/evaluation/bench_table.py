@@ -1,15 +1,15 @@
 """The figures of `qwen bench` as a table that a person can paste into an issue."""
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from qwen_tui.evaluation.bench import Report, Speed
 from qwen_tui.evaluation.measuring import markdown_table, spread
 from qwen_tui.i18n import gettext as _
 
 
-def table(report: Report, width: Callable[[str], int] | None = None) -> str:
-    """Return the table in Markdown; `width` measures text in columns, to pad the cells with."""
+def table(report: Report) -> str:
+    """Return the table in Markdown."""
     if any(speed.theirs for speed in report.speeds):
         head = [_("tokens/s: median (lowest–highest)"), "qwen-tui", "llama-bench", _("ratio")]
         rows = [[*_speed(speed), spread(speed.theirs), spread(speed.ratios(), ".3f")] for speed in report.speeds]
@@ -18,7 +18,7 @@ def table(report: Report, width: Callable[[str], int] | None = None) -> str:
         head = [_("tokens/s: median (lowest–highest)"), "qwen-tui"]
         rows = [_speed(speed) for speed in report.speeds]
         empty = []
-    return markdown_table(head, [*rows, *([*row, *empty] for row in _rest(report))], width)
+    return markdown_table(head, [*rows, *([*row, *empty] for row in _rest(report))])
 
 
 def summary(report: Report) -> dict[str, float | None]:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from wcwidth import width
+
 from qwen_tui.engine.protocol import Engine, ReplayOptions, Request, SamplingOptions
 from qwen_tui.errors import EngineError
 from qwen_tui.i18n import gettext as _
@@ -117,23 +119,16 @@ def spread(values: Sequence[float | None], layout: str = ".2f") -> str:
     return f"{statistics.median(known):{layout}} ({min(known):{layout}}–{max(known):{layout}})"
 
 
-def markdown_table(
-    head: Sequence[str], rows: Iterable[Sequence[object]], width: Callable[[str], int] | None = None
-) -> str:
-    """Return a Markdown table; every column but the first is aligned to the right.
-
-    With `width`, which measures text in columns of a terminal, cells are padded so that it reads as a table there too.
-    """
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table that reads as one on a terminal, too; all columns but the first are aligned right."""
     table = [list(map(str, row)) for row in (head, *rows)]
-    marks = ["---", *["---:"] * (len(head) - 1)]
-    if width is not None:
-        widths = [max(3, *map(width, column)) for column in zip(*table, strict=True)]
-        table = [
-            [
-                cell + " " * (wide - width(cell)) if first else " " * (wide - width(cell)) + cell
-                for first, cell, wide in zip((True, *[False] * (len(row) - 1)), row, widths, strict=True)
-            ]
-            for row in table
+    widths = [max(3, *map(width, column)) for column in zip(*table, strict=True)]
+    table = [
+        [
+            cell + " " * (wide - width(cell)) if first else " " * (wide - width(cell)) + cell
+            for first, cell, wide in zip((True, *[False] * (len(row) - 1)), row, widths, strict=True)
         ]
-        marks = ["-" * widths[0], *("-" * (wide - 1) + ":" for wide in widths[1:])]
+        for row in table
+    ]
+    marks = ["-" * widths[0], *("-" * (wide - 1) + ":" for wide in widths[1:])]
     return "\n".join("| " + " | ".join(row) + " |" for row in (table[0], marks, *table[1:]))

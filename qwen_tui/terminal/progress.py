@@ -5,6 +5,8 @@ import shutil
 import time
 from typing import TextIO
 
+from wcwidth import width
+
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Loading, Prefill
 
@@ -12,9 +14,6 @@ from qwen_tui.messages import Event, Loading, Prefill
 _EVERY = 0.1
 # Nothing is shown for waits shorter than this, in seconds.
 _PATIENCE = 0.3
-
-# Characters from here on are two columns wide, near enough for our own sentences.
-_WIDE = 0x2E7F
 
 
 class StatusLine:
@@ -65,13 +64,13 @@ class StatusLine:
 
     def _draw(self, sentence: str) -> None:
         # Cut to the width: a line that wraps cannot be erased. Chinese characters are two columns wide.
-        width = shutil.get_terminal_size().columns - 1
-        while sum(2 if ord(char) > _WIDE else 1 for char in sentence) > width:
+        columns = shutil.get_terminal_size().columns - 1
+        while width(sentence) > columns:
             sentence = sentence[:-1]
         self._show(sentence)
 
     def _show(self, sentence: str) -> None:
-        columns = sum(2 if ord(char) > _WIDE else 1 for char in sentence)
+        columns = width(sentence)
         # Spaces erase on every terminal, escape sequences do not on all.
         blank = " " * max(0, self._columns - columns)
         self._columns = columns

@@ -121,7 +121,7 @@ def test_export_knows_three_formats(tmp_path: Path) -> None:
 
 
 def test_logs_are_straight_and_fit_80_columns(history: History) -> None:
-    from qwen_tui.chat.listing import width
+    from wcwidth import width
 
     Talk(ScriptedEngine("好 " * 200 + "发票在这里"), Person("请帮我写一封很长很长的邮件，" * 5), history)
     Talk(ScriptedEngine("b"), Person("short"), history)

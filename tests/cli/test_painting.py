@@ -82,7 +82,7 @@ def test_the_window_may_change_in_the_middle_of_an_answer(talker: Terminal) -> N
     assert talker.leave() == 0
 
 
-def test_stopping_shows_what_came_and_leaves_the_terminal_as_it_was(talker: Terminal) -> None:
+def test_every_update_of_the_screen_is_whole_even_when_the_answer_is_stopped(talker: Terminal) -> None:
     talker.type("count" + ENTER)
     talker.wait_for_answer("> count")
     talker.type(CTRL_C)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from wcwidth import width
 
-from qwen_tui.chat.listing import width
 from tests.conftest import COMMAND
 
 if sys.platform == "win32":

@@ -8,15 +8,10 @@ from qwen_tui.errors import InvalidModelError, ModelNotFoundError, why
 from qwen_tui.files import ASSETS, expand
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
+from qwen_tui.models import catalogue
+from qwen_tui.models.shelf import Shelf
 
 DEMO = "demo"
-DEFAULT_QUANT = "Q4_K_M"
-# File names as their publishers chose them, by model name and quantisation.
-CATALOGUE = {
-    "qwen3-4b-instruct": {
-        quant: f"Qwen3-4B-Instruct-2507-{quant}.gguf" for quant in (DEFAULT_QUANT, "IQ4_XS", "Q4_0", "Q5_K_M", "Q8_0")
-    }
-}
 
 
 def locate(name: str, models: Path, demo: Path = ASSETS / "demo.gguf") -> Path:
@@ -47,16 +42,19 @@ def locate(name: str, models: Path, demo: Path = ASSETS / "demo.gguf") -> Path:
 
 
 def _from_catalogue(name: str, models: Path) -> Path:
-    model, _colon, quant = name.partition(":")
-    quants = CATALOGUE.get(model.lower())
-    if quants is None or (quant and quant.upper() not in quants):
-        known = [DEMO, *CATALOGUE, *(f"{model}:{quant}" for model, quants in CATALOGUE.items() for quant in quants)]
+    entries = catalogue.find(name)
+    if not entries:
+        known = [DEMO, catalogue.DEFAULT_MODEL, *dict.fromkeys(entry.full_name for entry in catalogue.CATALOGUE)]
         near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4) or known[:2]
         raise ModelNotFoundError(
             _("There is no model “{name}”.").format(name=name),
             _("Did you mean: {names}? Or give the path of a .gguf file.").format(names=listed(near)),
         )
-    file = models / quants[quant.upper() or DEFAULT_QUANT]
+    shelf = Shelf(models)
+    if record := shelf.named(entries[0].full_name):
+        return shelf.file(record)
+    # A file that was put there by hand goes by its publisher's name.
+    file = models / entries[0].file
     if not file.exists():
         raise ModelNotFoundError(
             _("{name} is not on this computer yet: {file} is missing.").format(name=name, file=file),

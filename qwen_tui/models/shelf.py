@@ -1,0 +1,75 @@
+"""The models on this computer: the files in the models folder, and what is known of each of them."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from qwen_tui.files import private_folder, write_private
+from qwen_tui.models.identity import Facts
+
+_LIST = "models.json"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one model file.
+
+    `path` is its name in the folder, or where it lies if it was only linked. `name` is what it is called by
+    (`NAME:QUANT`, or `owner/repo:FILE`, or the name of the file). `source` says in words where it came from. `sha256`
+    was found equal to what was expected, or, where `pinned` is false, was what arrived. `facts` are those of the file
+    when it was hashed, `verified` when that was, in seconds since 1970.
+    """
+
+    path: str
+    name: str
+    size: int
+    sha256: str
+    facts: Facts
+    verified: float = msgspec.field(default_factory=time.time)
+    source: str = ""
+    pinned: bool = False
+
+
+class Shelf:
+    """The models folder `folder`, which need not exist."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def records(self) -> tuple[Record, ...]:
+        """Return what is known, in the order in which the models came; a list that cannot be read is empty."""
+        try:
+            return msgspec.json.decode((self.folder / _LIST).read_bytes(), type=tuple[Record, ...])
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            return ()
+
+    def put(self, record: Record) -> None:
+        """Note `record` in place of what was known of that path; raises `OSError`."""
+        with self._changing() as records:
+            records[record.path] = record
+
+    def forget(self, path: str) -> None:
+        """Remove the record of that path; the file stays. Raises `OSError`."""
+        with self._changing() as records:
+            records.pop(path, None)
+
+    def file(self, record: Record) -> Path:
+        """Return where the file of `record` lies."""
+        return self.folder / record.path
+
+    def named(self, name: str) -> Record | None:
+        """Return the record of that name whose file is there, the latest if there are several."""
+        found = (record for record in reversed(self.records()) if record.name == name and self.file(record).is_file())
+        return next(found, None)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[dict[str, Record]]:
+        from filelock import FileLock
+
+        private_folder(self.folder)
+        with FileLock(self.folder / f"{_LIST}.lock"):
+            records = {record.path: record for record in self.records()}
+            yield records
+            write_private(self.folder / _LIST, msgspec.json.format(msgspec.json.encode(list(records.values()))))

@@ -2,8 +2,9 @@
 
     python scripts/bench_memory.py MODEL [--ctx-size 8192] [--kv-type f16|q8_0] [--repack] [--flash-attention]
 
-256 prompt tokens and 16 answer tokens are computed. That is enough: every weight has then been read, and llama.cpp
-clears the whole KV cache when it makes it, so all of it is in memory however little of it is used.
+The context is filled in two steps, as a conversation fills it: first all but its last quarter, then up to its end. In
+between its memory grows, for which what was computed is copied once. That takes minutes with a large model; what it
+shows does not depend on how busy the machine is, but for the loading time.
 
 The weights are counted from the file's tensors, the KV cache from its metadata; the buffers for computing and for
 logits and the repacked copy of the weights are those that llama.cpp names in its log. What is left is the Python of
@@ -15,7 +16,9 @@ import json
 import os
 import random
 import re
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -29,8 +32,9 @@ from qwen_tui.models.gguf import Header, read_header
 MB = 1_000_000
 # The target: so much may be there beside the parts that are counted.
 ALLOWED_MB = 300
-PROMPT_TOKENS = 256
 ANSWER_TOKENS = 16
+# The marks around a question, and room for the answer.
+AROUND = 64
 
 # Such as "sched_reserve:        CPU compute buffer size =   140.75 MiB".
 BUFFER = re.compile(r"(\S+) +(model|KV|output|compute) buffer size = *([\d.]+) MiB")
@@ -57,29 +61,47 @@ def main() -> None:
         repack=arguments.repack,
     )
     log: list[str] = []
-    ctx_size, status = measure(options, log)
-    parts = expected(read_header(arguments.model), options, ctx_size, logged_buffers(log))
+    measured = measure(options, log)
+    status = measured.status
+    parts = expected(read_header(arguments.model), options, measured, logged_buffers(log))
     result = {
         "parts": parts,
         "sum": sum(parts.values()),
         "status": status,
+        "load_s": measured.load_s,
         "over": status["VmHWM"] - sum(parts.values()),
     }
     if arguments.json:
         print(json.dumps(result, indent=2))
     else:
         report(parts, status)
-        print(f"\n{arguments.model.name}, context {ctx_size}, KV {options.kv_type}, batches of {options.batch_size}")
+        print(f"\n{arguments.model.name}, context {measured.ctx_size}, KV {options.kv_type}, ", end="")
+        print(f"batches of {options.batch_size}, loaded in {measured.load_s:.2f} s")
 
 
-def measure(options: LoadOptions, log: list[str]) -> tuple[int, dict[str, int]]:
-    """Load, compute, and return the context's size in tokens and the worker's memory in bytes."""
+class Measured(NamedTuple):
+    """The context's size in tokens, those in it when it grew, the worker's memory in bytes, the loading in seconds."""
+
+    ctx_size: int
+    grew_at: int
+    status: dict[str, int]
+    load_s: float
+
+
+def measure(options: LoadOptions, log: list[str]) -> Measured:
+    """Load, fill the context, and look at the worker."""
     engine = LocalEngine(options, log=log.append)
+    rng = random.Random(0)
     try:
-        message = question(engine, PROMPT_TOKENS, random.Random(0))
-        ask(engine, message, SamplingOptions(seed=0), ANSWER_TOKENS)
+        begun = time.perf_counter()
+        size = engine.info().ctx_size
+        load_s = time.perf_counter() - begun
+        first = question(engine, size * 3 // 4, rng)
+        grew_at = ask(engine, first, SamplingOptions(seed=0), 1).usage.prompt_tokens
+        rest = question(engine, size - AROUND, rng, start=first.content)
+        ask(engine, rest, SamplingOptions(seed=0), ANSWER_TOKENS)
         (worker,) = psutil.Process().children()
-        return engine.info().ctx_size, memory_of(worker.pid)
+        return Measured(size, grew_at, memory_of(worker.pid), load_s)
     finally:
         engine.close()
 
@@ -97,11 +119,14 @@ def logged_buffers(log: list[str]) -> dict[tuple[str, str], int]:
     return {(device, kind): round(float(size) * 2**20) for device, kind, size in found}
 
 
-def expected(header: Header, options: LoadOptions, ctx_size: int, logged: dict[tuple[str, str], int]) -> dict[str, int]:
+def expected(
+    header: Header, options: LoadOptions, measured: Measured, logged: dict[tuple[str, str], int]
+) -> dict[str, int]:
     """Return what the worker must hold, in bytes by what it is."""
     parts = {
         "weights, once": sum(tensor.nbytes for tensor in header.tensors),
-        "KV cache": kv_bytes(header, options.kv_type, ctx_size),
+        "KV cache": kv_bytes(header, options.kv_type, measured.ctx_size),
+        "its copy while it grew": kv_bytes(header, options.kv_type, measured.grew_at),
         "compute buffer": sum(size for (_device, kind), size in logged.items() if kind == "compute"),
         "logits": sum(size for (_device, kind), size in logged.items() if kind == "output"),
     }

@@ -116,7 +116,7 @@ def endless(engine: LocalEngine, tokens: int) -> SamplingOptions:
     # The first question alone computes the whole prompt; its answer may differ from all others.
     write(engine, 2, tried[0])
     for sampling in (*tried, SamplingOptions(temperature=0)):
-        request = Request(messages=MESSAGES, sampler=sampling, max_tokens=tokens)
+        request = Request(messages=MESSAGES, sampler=sampling, max_tokens=tokens, lookup=False)
         if [event.reason for event in engine.stream(request) if isinstance(event, Finished)] == ["length"]:
             return sampling
     raise SystemExit(f"the model ends every answer before {tokens} tokens: give --answers fewer")
@@ -126,7 +126,7 @@ def write(engine: LocalEngine, tokens: int, sampling: SamplingOptions) -> Writte
     """Let the engine write an answer of that many tokens, and time it where it arrives."""
     pieces = []
     prefilled = 0.0
-    for event in engine.stream(Request(messages=MESSAGES, sampler=sampling, max_tokens=tokens)):
+    for event in engine.stream(Request(messages=MESSAGES, sampler=sampling, max_tokens=tokens, lookup=False)):
         if isinstance(event, Text):
             pieces.append(event.piece)
         elif not prefilled and isinstance(event, Prefill) and event.done == event.total:

@@ -68,7 +68,7 @@ class Context:
         parameters.n_ctx = capacity
         parameters.n_batch = parameters.n_ubatch = options.batch_size
         parameters.n_seq_max = 1
-        # Logits are wanted for the last token and for drafts: at most 10 MB for this vocabulary, not 300. Asking for
+        # Logits are wanted for the last token and for drafts: at most 20 MB for this vocabulary, not 300. Asking for
         # more than said here would end the process.
         parameters.n_outputs_max = 1 + self.most_drafted
         parameters.n_threads = options.threads

@@ -11,31 +11,32 @@ from qwen_tui.engine.stop import StopFlag
 # Tokens in the context before the batches that are timed, and of the context itself; the rest is room for a batch.
 _DEPTH = 32
 _CTX_SIZE = 512
-# Each batch is timed so often; the quickest counts, since whatever disturbs only slows.
-_ROUNDS = 2
+# All are timed in turn so often; the quickest of each counts, since whatever disturbs only slows. In turn, so that a
+# disturbance of a second does not fall on one of them alone.
+_ROUNDS = 3
 
 
 def batch_seconds(model: Model, options: LoadOptions, stop: StopFlag, sizes: Sequence[int]) -> tuple[float, ...]:
     """Return the seconds that a batch of each of `sizes` takes, with the logits of all its tokens.
 
     It works in a small context of its own, so that what a conversation has computed stays. Fewer figures where
-    a draft cannot be so long, and when stopped; raises `ContextError`.
+    a draft cannot be so long, none when stopped; raises `ContextError`.
     """
     context = Context(model, options, _CTX_SIZE, stop)
     try:
         token = model.vocabulary.special("<|im_end|>")
         depth = max(1, min(_DEPTH, options.batch_size))
         context.decode([token] * depth)
-        best: list[float] = []
-        for size in (size for size in sizes if size <= 1 + context.most_drafted):
-            rounds = []
-            for _round in range(_ROUNDS):
+        possible = [size for size in sizes if size <= 1 + context.most_drafted]
+        rounds: list[list[float]] = []
+        for _round in range(_ROUNDS):
+            rounds.append([])
+            for size in possible:
                 context.reuse([*context.tokens[:depth], token])
                 begun = time.perf_counter()
                 if not context.decode([token] * size, drafted=size - 1):
-                    return tuple(best)
-                rounds.append(time.perf_counter() - begun)
-            best.append(min(rounds))
-        return tuple(best)
+                    return ()
+                rounds[-1].append(time.perf_counter() - begun)
+        return tuple(map(min, zip(*rounds, strict=True)))
     finally:
         context.close()

@@ -9,12 +9,17 @@ and none where plain decoding is as good.
 from collections.abc import Sequence
 from typing import Protocol
 
-# The most tokens in a draft. Logits are kept for each: 600 KB a token with Qwen3's vocabulary.
-MOST_DRAFTED = 15
+# The most tokens in a draft, for text that is copied: of 32 each costs the least. Logits are kept for each: 600 KB a
+# token with Qwen3's vocabulary.
+MOST_DRAFTED = 31
 # How many tokens must be the same before the place they were last seen at is continued: the longer the better.
 _MATCHES = (6, 3)
+# Behind a change, what is copied may go on where it was left, though nothing is the same yet.
+_BEHIND_A_CHANGE = 0
+# So many tokens of it may be left out in a change, and so many in a row be new, or else it is no copy any more.
+_LEFT_OUT, _NEW = 3, 3
 # How often such a match is taken to go on the same before anything is known, and how many observations that weighs.
-_EXPECTED = {6: 0.75, 3: 0.3}
+_EXPECTED = {6: 0.75, 3: 0.3, _BEHIND_A_CHANGE: 0.5}
 _EXPECTED_WEIGHT = 2.0
 # What an observation weighs after the next one: the last dozen decide, so that a new kind of text is soon noticed.
 _MEMORY = 0.92
@@ -22,10 +27,14 @@ _MEMORY = 0.92
 _LEAST_GAIN = 1.05
 # What batches of 1, 2, 3, … tokens cost where nobody has measured: the 4B model in Q4_K_M on two cores with AVX-512 and
 # fast memory, not repacked. Slower memory makes batches cheaper.
-_ASSUMED_COSTS = (1, 1.9, 2.4, 2.9, 3.5, 4.2, 5.2, 6.1, 6.3, 6.5, 6.5, 6.5, 6.6, 6.7, 6.8, 6.9)
+_ASSUMED_COSTS = (
+    *(1, 1.9, 2.4, 2.9, 3.5, 4.2, 5.2, 6.1, 6.3, 6.5, 6.5, 6.5, 6.6, 6.7, 6.8, 6.9),
+    *(8.0, 8.5, 8.8, 8.8, 8.9, 8.9, 8.9, 8.9, 9.0, 9.0, 9.0, 9.1, 9.1, 9.2, 9.2, 9.2),
+)
 # What a batch costs at least: less would be a measurement gone wrong.
 _LEAST_COST = 1.01
-# How much one measurement moves a known cost, and how far off it may be before it counts as a disturbance.
+# How much a measurement moves a cost: the first ones more, what is assumed weighing as one of them, later ones so much.
+# How far off it may be before it counts as a disturbance.
 _LEARNING = 0.2
 _DISTURBANCE = 2.0
 
@@ -91,6 +100,35 @@ class TextIndex:
         return (period * -(-count // len(period)))[:count]
 
 
+class Copy:
+    """Where the answer is copying from, kept over what it changes: a corrected word, one left out, one put in.
+
+    `position` is where the text should go on, None where nothing is being copied; `unchanged` says whether the last
+    token was as expected.
+    """
+
+    def __init__(self, index: TextIndex) -> None:
+        self._index = index
+        self._changed = 0
+        self.position: int | None = None
+
+    @property
+    def unchanged(self) -> bool:
+        return self._changed == 0
+
+    def follow(self, position: int, tokens: Sequence[int]) -> None:
+        """Take the `tokens` that came where the text from `position` on was expected."""
+        if position != self.position:
+            self.position, self._changed = position, 0
+        for token in tokens:
+            near = self._index.tokens[position : position + _LEFT_OUT]
+            self._changed = 0 if near[:1] == [token] else self._changed + 1
+            # One that is not there is taken to stand in for the one that is.
+            position += 1 + (near.index(token) if token in near else 0)
+        alive = self._changed <= _NEW and position < len(self._index.tokens)
+        self.position = position if alive else None
+
+
 class Acceptance:
     """How likely a guessed token is right, by the latest guesses."""
 
@@ -114,7 +152,8 @@ class BatchCosts:
     def __init__(self, given: Sequence[float] = ()) -> None:
         """`given` are costs for 1, 2, 3, … tokens; what is missing has the shape of those assumed, but their scale."""
         self.of = [0.0, *map(float, _ASSUMED_COSTS)]
-        self._known: set[int] = {1}
+        # How often each was measured.
+        self._measured: dict[int, int] = {1: 0}
         self._one: float | None = None
         for size, cost in enumerate(given[: MOST_DRAFTED + 1], start=1):
             self._set(size, cost)
@@ -126,17 +165,18 @@ class BatchCosts:
             self._one = one + _LEARNING * (_near(seconds, one) - one)
         elif self._one:
             cost = self.of[size]
-            self._set(size, cost + _LEARNING * (_near(seconds / self._one, cost) - cost))
+            weight = max(_LEARNING, 1 / (self._measured.get(size, 0) + 2))
+            self._set(size, cost + weight * (_near(seconds / self._one, cost) - cost))
 
     def _set(self, size: int, cost: float) -> None:
         if size == 1:
             return
         cost = max(cost, _LEAST_COST)
         scale = (cost - 1) / (self.of[size] - 1)
-        self._known.add(size)
+        self._measured[size] = self._measured.get(size, 0) + 1
         self.of[size] = cost
         for n in range(2, len(self.of)):
-            if n not in self._known:
+            if n not in self._measured:
                 self.of[n] = 1 + (self.of[n] - 1) * scale
         for n in range(size + 1, len(self.of)):
             self.of[n] = max(self.of[n], self.of[n - 1])
@@ -153,19 +193,26 @@ class Lookup:
         self._costs = costs
         self._learn_costs = learn_costs
         self._acceptance = {length: Acceptance(expected) for length, expected in _EXPECTED.items()}
+        self._copy = Copy(self._index)
         self._guess: list[int] = []
-        self._match = 0
+        self._match = self._position = 0
 
     def draft(self, most: int) -> Sequence[int]:
-        found = self._index.find()
+        found = self._find()
         if found is None:
             self._guess = []
             return ()
-        self._match, position = found
+        self._match, self._position = found
         count = best_count(float(self._acceptance[self._match]), self._costs.of, most)
         # One token is guessed even where none is drafted: seeing whether it was right is free, and tells when to begin.
-        self._guess = self._index.continued(position, max(count, 1))
+        self._guess = self._index.continued(self._position, max(count, 1))
         return self._guess[:count]
+
+    def _find(self) -> tuple[int, int] | None:
+        found, copied = self._index.find(), self._copy.position
+        if copied is None or (found and (found[0] > min(_MATCHES) or not self._copy.unchanged)):
+            return found
+        return _BEHIND_A_CHANGE, copied
 
     def follow(self, tokens: Sequence[int]) -> None:
         if self._guess:
@@ -174,8 +221,10 @@ class Lookup:
             while right < len(pairs) and pairs[right][0] == pairs[right][1]:
                 right += 1
             self._acceptance[self._match].learn(right, wrong=int(right < len(pairs)))
-            self._guess = []
         self._index.extend(tokens)
+        if self._guess:
+            self._copy.follow(self._position, tokens)
+            self._guess = []
 
     def measured(self, size: int, seconds: float) -> None:
         if self._learn_costs:

@@ -35,13 +35,16 @@ What = Literal["prompt", "answer"]
 
 
 class Shape(NamedTuple):
-    """How much is measured, in tokens: `depths` before `prompt` and `answer`, `long` to wait for a first token of."""
+    """How much is measured, in tokens: `depths` before `prompt` and `answer`, `long` to wait for a first token of.
+
+    `sample` is how much of the answer of a sample is written, None for all of it.
+    """
 
     depths: tuple[int, ...] = (0, 1024)
     prompt: int = 128
     answer: int = 16
     long: int = 512
-    sample: int = 96
+    sample: int | None = None
     rounds: int = 3
 
 
@@ -73,14 +76,21 @@ class FirstToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drafting(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens per second of a known answer without and with drafting from the text at hand."""
+    """Tokens per second of a known answer without and with drafting from the text at hand, in each round.
+
+    `drafted` and `accepted` are tokens, of the last round.
+    """
 
     sample: str
     tokens: int
-    off: float
-    on: float
+    off: tuple[float, ...]
+    on: tuple[float, ...]
     drafted: int
     accepted: int
+
+    def ratios(self) -> list[float]:
+        """Return with divided by without, round by round."""
+        return [on / off for off, on in zip(self.off, self.on, strict=True)]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,20 +207,29 @@ class Bench:
     def _drafting(self) -> Iterator[Drafting]:
         with closing(self.open_engine()) as engine:
             for sample in self.samples:
-                self.doing(_("Prompt lookup: {name}").format(name=sample.name))
-                message, replay = Message("user", sample.prompt), ReplayOptions(text=sample.answer)
-                # Reads the prompt, so that both of the others find it read.
-                ask(engine, message, replay, 1, show=self.show)
-                off = ask(engine, message, replay, self.shape.sample, lookup=False)
-                on = ask(engine, message, replay, self.shape.sample, lookup=True)
-                yield Drafting(
-                    sample=sample.name,
-                    tokens=on.usage.completion_tokens,
-                    off=off.usage.completion_tokens / off.answer_s,
-                    on=on.usage.completion_tokens / on.answer_s,
-                    drafted=on.usage.drafted_tokens,
-                    accepted=on.usage.accepted_tokens,
-                )
+                yield self._sample(engine, sample)
+
+    def _sample(self, engine: Engine, sample: Sample) -> Drafting:
+        """Write the answer without and with lookup in turn, each round the other way round."""
+        message, replay = Message("user", sample.prompt), ReplayOptions(text=sample.answer)
+        self.doing(_("Prompt lookup: {name}").format(name=sample.name))
+        # Reads the prompt, so that all of the others find it read.
+        ask(engine, message, replay, 1, show=self.show)
+        speeds: dict[bool, list[float]] = {False: [], True: []}
+        for index in range(self.shape.rounds):
+            for lookup in (False, True) if index % 2 == 0 else (True, False):
+                timed = ask(engine, message, replay, self.shape.sample, lookup=lookup)
+                speeds[lookup].append(timed.usage.completion_tokens / timed.answer_s)
+                if lookup:
+                    usage = timed.usage
+        return Drafting(
+            sample=sample.name,
+            tokens=usage.completion_tokens,
+            off=tuple(speeds[False]),
+            on=tuple(speeds[True]),
+            drafted=usage.drafted_tokens,
+            accepted=usage.accepted_tokens,
+        )
 
     def _replay(self, tokens: int) -> ReplayOptions:
         return ReplayOptions(text=words(2 * tokens, self._rng))

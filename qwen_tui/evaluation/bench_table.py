@@ -22,10 +22,13 @@ def table(report: Report) -> str:
 
 
 def summary(report: Report) -> dict[str, float | None]:
-    """Return the median ratios to llama-bench by name, None where it was not there."""
-    return {
+    """Return median ratios by name: to llama-bench, None where it was not there, and of lookup to plain decoding."""
+    yardstick = {
         f"{speed.what}@{speed.depth}": statistics.median(speed.ratios()) if speed.theirs else None
         for speed in report.speeds
+    }
+    return yardstick | {
+        f"lookup@{drafting.sample}": statistics.median(drafting.ratios()) for drafting in report.drafting
     }
 
 
@@ -40,13 +43,13 @@ def _rest(report: Report) -> Iterable[Sequence[str]]:
     for drafting in report.drafting:
         yield (
             _("writing “{sample}”, {n} tokens").format(sample=drafting.sample, n=drafting.tokens),
-            f"{drafting.off:.2f}",
+            spread(drafting.off),
         )
         yield (
             _("… with prompt lookup, {accepted} of {drafted} drafts accepted").format(
                 accepted=drafting.accepted, drafted=drafting.drafted
             ),
-            f"{drafting.on:.2f} (×{drafting.on / drafting.off:.2f})",
+            f"{spread(drafting.on)} (×{statistics.median(drafting.ratios()):.2f})",
         )
     first = report.first_token
     yield _("loading, s"), f"{first.load_s:.2f}"

@@ -41,22 +41,26 @@ def speeds(
 
 
 def llama_bench(
-    program: Path, options: LoadOptions, tests: Sequence[str], *, threads: int | None = None
+    program: Path,
+    options: LoadOptions,
+    tests: Sequence[str],
+    *,
+    threads: int | None = None,
+    ours: bool = True,
 ) -> list[dict[str, Any]]:
-    """Run the program once over each of `tests` with our settings and return its results; raises `EngineError`."""
+    """Run the program once over each of `tests` and return its results; raises `EngineError`.
+
+    With our settings, or with its own but for the threads and the layers on a GPU.
+    """
     settings = {
         "-m": os.fsdecode(options.path),
         "-t": threads or options.threads,
-        "-b": options.batch_size,
-        "-ub": options.batch_size,
         "-ngl": options.gpu_layers,
-        "-fa": "on" if options.flash_attention else "off",
-        "-ctk": options.kv_type,
-        "-ctv": options.kv_type,
-        "--repack": int(options.repack),
         "-r": 1,
         "-o": "json",
     }
+    if ours:
+        settings |= _ours(options)
     command = [str(program), *(str(word) for pair in settings.items() for word in pair), *tests]
     try:
         ended = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
@@ -70,3 +74,14 @@ def llama_bench(
             _("Build it from the llama.cpp of llama-cpp-python, or leave --llama-bench out."),
         ) from error
     return results
+
+
+def _ours(options: LoadOptions) -> dict[str, str | int]:
+    return {
+        "-b": options.batch_size,
+        "-ub": options.batch_size,
+        "-fa": "on" if options.flash_attention else "off",
+        "-ctk": options.kv_type,
+        "-ctv": options.kv_type,
+        "--repack": int(options.repack),
+    }

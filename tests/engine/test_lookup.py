@@ -10,10 +10,28 @@ from hypothesis import strategies as st
 from qwen_tui.engine.lookup import MOST_DRAFTED, BatchCosts, Lookup, TextIndex, best_count
 
 # What batches cost: measured where memory is slow, assumed where nobody has measured, and no less than their tokens.
-FAST = (1, 1.35, 1.35, 1.35, 1.6, 1.9, 2.2, 2.5, 2.6, 2.7, 2.8, 2.9, 3, 3.1, 3.15, 3.2)
-MIDDLING = tuple(1 + 0.35 * n for n in range(16))
+FAST = (
+    1,
+    1.35,
+    1.35,
+    1.35,
+    1.6,
+    1.9,
+    2.2,
+    2.5,
+    2.6,
+    2.7,
+    2.8,
+    2.9,
+    3,
+    3.1,
+    3.15,
+    3.2,
+    *(3.2 + 0.15 * n for n in range(1, 17)),
+)
+MIDDLING = tuple(1 + 0.35 * n for n in range(32))
 UNKNOWN = ()
-HOPELESS = tuple(range(1, 17))
+HOPELESS = tuple(range(1, 33))
 COSTS = {"fast": FAST, "middling": MIDDLING, "unknown": UNKNOWN, "hopeless": HOPELESS}
 
 Draw = Callable[[Sequence[int]], int]
@@ -33,7 +51,7 @@ def decode(prompt: Sequence[int], answer: Sequence[int], costs: Sequence[float])
             right += 1
         lookup.follow(answer[done : done + right + 1])
         done += right + 1
-    return (len(answer) - 1) / spent
+    return (len(answer) - 1) / spent if spent else 1.0
 
 
 def words(seed: int, count: int, vocabulary: int = 2000) -> list[int]:
@@ -76,6 +94,31 @@ def test_an_edited_copy_pays_too(name: str) -> None:
     prompt = words(1, 600)
     answer = [token if i % 40 else 5000 + i for i, token in enumerate(prompt)]
     assert decode(prompt, answer, COSTS[name]) >= {"fast": 2.3, "middling": 1.5, "unknown": 1.2, "hopeless": 1}[name]
+
+
+def corrected(seed: int, every: int, change: str) -> tuple[list[int], list[int]]:
+    """Return a text, and the same with one token in so many replaced, left out, or put in front."""
+    prompt = words(seed, 400)
+    changes = {
+        "replaced": lambda i, _token: [5000 + i],
+        "left out": lambda _i, _token: [],
+        "put in": lambda i, t: [5000 + i, t],
+    }
+    answer = [new for i, token in enumerate(prompt) for new in ([token] if i % every else changes[change](i, token))]
+    return prompt, answer
+
+
+@pytest.mark.parametrize("change", ["replaced", "left out", "put in"])
+def test_a_copy_goes_on_behind_each_correction(change: str) -> None:
+    # Matches of three tokens alone would be wanted again after each, and leave little of every eight.
+    prompt, answer = corrected(2, 8, change)
+    least = {"replaced": 2.0, "left out": 2.0, "put in": 1.3}
+    assert decode(prompt, answer, FAST) >= least[change]
+
+
+@given(st.lists(st.integers(0, 3), max_size=40), st.lists(st.integers(0, 3), min_size=1, max_size=80))
+def test_any_text_can_be_followed(prompt: list[int], answer: list[int]) -> None:
+    assert decode(prompt, answer, FAST) > 0
 
 
 @pytest.mark.parametrize("name", COSTS)
@@ -158,6 +201,19 @@ def test_costs_are_learned_while_it_runs_and_a_disturbance_changes_little() -> N
     assert costs.of[16] < 2, "others are taken to be as much cheaper than assumed"
     costs.measured(4, 60)
     assert costs.of[4] < 1.6
+
+
+def test_the_first_measurements_count_more_than_what_was_assumed() -> None:
+    costs = BatchCosts()
+    costs.measured(1, 0.2)
+    for _ in range(3):
+        costs.measured(4, 0.92)
+    assert costs.of[4] > 4
+
+
+def test_a_larger_batch_never_costs_less_than_a_smaller_one() -> None:
+    costs = BatchCosts()
+    costs.measured(1, 0.2)
     for _ in range(40):
         costs.measured(3, 0.6)
     assert costs.of[4] >= costs.of[3] == pytest.approx(3, abs=0.01)

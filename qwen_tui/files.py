@@ -1,12 +1,13 @@
 """Where things live on disk, and how they are written: the folders, atomic writes, permissions, packaged data."""
 
+import itertools
 import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from qwen_tui.errors import WriteError, why
+from qwen_tui.errors import UsageError, WriteError, why
 from qwen_tui.i18n import gettext as _
 
 APPLICATION = "qwen-tui"
@@ -99,8 +100,21 @@ def write_private(path: Path, content: bytes) -> None:
         raise
 
 
-def save(path: Path, text: str) -> None:
-    """Write `text` where a person wants it, readable by them alone; raises `WriteError`."""
+def save_new(path: Path, text: str) -> None:
+    """Write `text` where a person wants it, readable by them alone, in place of nothing that is there.
+
+    Raises `UsageError` for what is there already, `WriteError` for what the disk refuses.
+    """
+    if path.is_dir():
+        raise UsageError(
+            _("{path} is a folder.").format(path=path),
+            _("Name a file in it, for example: {path}").format(path=path / "talk.md"),
+        )
+    if path.exists():
+        raise UsageError(
+            _("There is a file {path} already, and it stays as it is.").format(path=path),
+            _("Choose another name, for example: {path}").format(path=_free(path)),
+        )
     try:
         write_private(path, text.encode())
     except OSError as error:
@@ -108,6 +122,12 @@ def save(path: Path, text: str) -> None:
             _("{path} could not be written: {reason}").format(path=path, reason=why(error)),
             _("Choose another place."),
         ) from error
+
+
+def _free(path: Path) -> Path:
+    """The same name with the first number that makes it a new one."""
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return next(candidate for candidate in numbered if not candidate.exists())
 
 
 def packaged(name: str, package: Path = PACKAGE) -> Path:

@@ -1,7 +1,6 @@
 """The commands that bring material into a conversation and take answers out of it: files and the clipboard."""
 
 import io
-import itertools
 import time
 from pathlib import Path
 
@@ -83,21 +82,5 @@ def _record(session: Session) -> Record:
 
 def _write(session: Session, argument: str, text: str) -> None:
     path = files.expand(argument)
-    if path.is_dir():
-        raise UsageError(
-            _("{path} is a folder.").format(path=path),
-            _("Name a file in it, for example: {path}").format(path=path / "talk.md"),
-        )
-    if path.exists():
-        raise UsageError(
-            _("There is a file {path} already, and it stays as it is.").format(path=path),
-            _("Choose another name, for example: {path}").format(path=_free(path)),
-        )
-    files.save(path, text)
+    files.save_new(path, text)
     session.say(_("Written: {path}").format(path=path))
-
-
-def _free(path: Path) -> Path:
-    """The same name with the first number that makes it a new one."""
-    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
-    return next(candidate for candidate in numbered if not candidate.exists())

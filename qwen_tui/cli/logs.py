@@ -64,7 +64,7 @@ def export_(
     if file is None:
         print_text(content)
         return
-    files.save(file, content)
+    files.save_new(file, content)
 
 
 def rm(conversations: Annotated[list[str], typer.Argument(metavar="ID")]) -> None:

@@ -55,7 +55,7 @@ def new(name: Name) -> None:
             _("You have a template “{name}” already.").format(name=name),
             _("Edit it with: qwen templates edit {name}").format(name=name),
         )
-    files.save(file, _FIRST.format(description=_("What it does"), body=_("What to do with the text above.")))
+    files.save_new(file, _FIRST.format(description=_("What it does"), body=_("What to do with the text above.")))
     edit(name)
 
 
@@ -63,7 +63,7 @@ def edit(name: Name) -> None:
     """Open a template in the editor and check it afterwards."""
     file = _own(name)
     if not file.exists():
-        files.save(file, templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"))
+        files.save_new(file, templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"))
     open_editor(file)
     templates.read(file)
 

@@ -57,6 +57,15 @@ def test_exports_are_what_their_names_say(qwen: Run, kept: str, tmp_path: Path) 
     assert b".docx" in qwen("logs", "export", kept, tmp_path / "talk.docx").stderr
 
 
+def test_an_export_replaces_no_file(qwen: Run, kept: str, tmp_path: Path) -> None:
+    talk = tmp_path / "talk.md"
+    talk.write_text("mine")
+    refused = qwen("logs", "export", kept, talk)
+    assert refused.returncode == 2
+    assert b"talk-2.md" in refused.stderr
+    assert talk.read_text() == "mine"
+
+
 def test_removing_is_for_good(qwen: Run, kept: str) -> None:
     assert qwen("logs", "rm", kept).returncode == 0
     assert qwen("logs", "list").stdout == b""

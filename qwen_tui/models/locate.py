@@ -8,7 +8,7 @@ from qwen_tui.errors import InvalidModelError, ModelNotFoundError, why
 from qwen_tui.files import ASSETS, expand
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.models import catalogue
+from qwen_tui.models import catalogue, inventory
 from qwen_tui.models.shelf import Shelf
 
 DEMO = "demo"
@@ -34,6 +34,8 @@ def locate(name: str, models: Path, demo: Path = ASSETS / "demo.gguf") -> Path:
             _("{path} cannot be read: {reason}").format(path=path, reason=why(error)),
             _("Check the path; relative ones start in this folder."),
         ) from error
+    if held := inventory.find(name, Shelf(models)):
+        return held.file
     if name.endswith(".gguf") and ":" not in re.split(r"[/\\]", name)[-1]:
         raise ModelNotFoundError(
             _("There is no file {path}.").format(path=path), _("Check the path; relative ones start in this folder.")

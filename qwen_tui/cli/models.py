@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -192,17 +192,17 @@ def _remove_partials(shelf: Shelf, *, yes: bool) -> int:
         question = ngettext("Remove {n} incomplete file ({size})?", "Remove {n} incomplete files ({size})?", len(there))
         if not _agreed(question.format(n=len(there), size=size_text(size)), yes=yes):
             return 1
+    removed = 0
     for one in there:
         with _removing(one.file):
-            one.file.unlink(missing_ok=True)
-            # What the download noted beside it.
-            for beside in shelf.folder.glob(f"{one.file.name}.*"):
-                with suppress(OSError):
-                    beside.unlink()
+            if inventory.remove_partial(one):
+                removed += 1
+            else:
+                typer.echo(_("{name} is being fetched just now: it stays.").format(name=one.name), err=True)
     print_text(
-        ngettext("{n} incomplete file removed", "{n} incomplete files removed", len(there)).format(n=len(there)) + "\n"
+        ngettext("{n} incomplete file removed", "{n} incomplete files removed", removed).format(n=removed) + "\n"
     )
-    return 0
+    return 0 if removed == len(there) else 1
 
 
 def _agreed(question: str, *, yes: bool) -> bool:

@@ -54,6 +54,9 @@ def import_(path: Source = None, link: Link = False, yes: Yes = False) -> int:
 
 def take(source: Path, shelf: Shelf, *, link: bool = False, called: str = "", origin: str = "") -> Imported:
     """Take over one file, show how far that is, and say under which name it is used; raises as `Importer.take`."""
+    if not called and not importing.is_model_name(source.name):
+        # ollama calls its files by their hashes.
+        called = next((one.called for one in elsewhere.find() if one.path == source.absolute()), "")
     name = called or source.name
     what = _("Checking {name}") if link else _("Copying {name}")
     with wiring.transfer_bar(what.format(name=name)) as bar:

@@ -5,10 +5,7 @@ import errno
 import hashlib
 import os
 import shutil
-import tarfile
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -31,14 +28,18 @@ _SPARE = 64 << 20
 class HashingReader:
     """Hands on the bytes of `stream`, and hashes them on the way; raises `InvalidModelError` where they cannot be read.
 
-    `name` is what they are called in an error, `size` how many there have to be.
+    `name` is what they are called in an error, `size` how many there have to be, `failures` what the stream raises
+    beside `OSError` if it is damaged.
     """
 
-    def __init__(self, stream: IO[bytes], size: int, name: str | Path, show: Show) -> None:
+    def __init__(
+        self, stream: IO[bytes], size: int, name: str | Path, show: Show, failures: tuple[type[Exception], ...] = ()
+    ) -> None:
         self._stream = stream
         self._size = size
         self._name = name
         self._show = show
+        self._failures = failures
         self._digest = hashlib.sha256()
         self._done = 0
 
@@ -46,7 +47,7 @@ class HashingReader:
         """Return at most `count` bytes, all that are left if it is negative."""
         try:
             data = self._stream.read(count)
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError) as error:
+        except (OSError, *self._failures) as error:
             raise _unreadable(self._name, error) from error
         self._digest.update(data)
         self._done += len(data)

@@ -82,6 +82,23 @@ def partials(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Parti
     return found
 
 
+def remove_partial(partial: Partial) -> bool:
+    """Remove what a download left, with all that it noted; False if it goes on just now. Raises `OSError`."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(f"{partial.file}.lock", mode=0o600)
+    try:
+        with lock.acquire(timeout=0):
+            partial.file.unlink(missing_ok=True)
+            for beside in partial.file.parent.glob(f"{partial.file.name}.*"):
+                if str(beside) != lock.lock_file:
+                    beside.unlink(missing_ok=True)
+    except Timeout:
+        return False
+    Path(lock.lock_file).unlink(missing_ok=True)
+    return True
+
+
 def find(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Held | None:
     """Return the model that `name` stands for.
 

@@ -7,6 +7,7 @@ import os
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Protocol
@@ -19,6 +20,7 @@ from qwen_tui.models.copying import HashingReader
 from qwen_tui.models.importing import Imported, Importer, Promise
 from qwen_tui.models.pack_format import FORMAT, MANIFEST, SMALL, Manifest, PackedFile, PackedModel, is_plain
 
+_DAMAGE = (EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 # More members than any pack has.
 _MEMBERS = 1000
 
@@ -45,7 +47,7 @@ class Pack:
         @contextlib.contextmanager
         def opened() -> Iterator[HashingReader]:
             with self._opened(model.file) as file:
-                yield HashingReader(file, model.size, model.file, importer.show)
+                yield HashingReader(file, model.size, model.file, importer.show, _DAMAGE)
 
         # A name of the catalogue is given by the content alone; one that says where it is from is as good as the pack.
         name = model.name if model.name.count("/") == 1 and ":" in model.name else ""
@@ -87,7 +89,10 @@ class Pack:
 
     def _small(self, name: str) -> bytes:
         with self._opened(name) as file:
-            content = file.read(SMALL + 1)
+            try:
+                content = file.read(SMALL + 1)
+            except (OSError, *_DAMAGE) as error:
+                raise self._bad(_("{name} is damaged").format(name=name)) from error
         if len(content) > SMALL:
             raise self._bad(_("{name} is too large").format(name=name))
         return content
@@ -199,8 +204,3 @@ def _archive(path: Path) -> Iterator[None]:
             _("{path} is no archive that can be read: {reason}").format(path=path, reason=reason),
             _("Copy it again from where it was made."),
         ) from error
-
-
-def unpack(pack: Pack, importer: Importer) -> list[Imported]:
-    """Take over every model of a pack."""
-    return [pack.take(model, importer) for model in pack.manifest.models]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.conftest import COMMAND, Run
 from tests.tiny_model import make_tiny_model
@@ -182,6 +183,17 @@ def test_partial_downloads_are_listed_and_removed(qwen: Run, home: Path) -> None
     assert list(folder.iterdir()) == []
 
 
+def test_a_download_that_goes_on_is_left_alone(qwen: Run, home: Path) -> None:
+    partial = home / "models/abc.part"
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(b"some")
+    with FileLock(f"{partial}.lock"):
+        done = qwen("models", "rm", "--partial", "--yes")
+    assert done.returncode == 1
+    assert b"is being fetched just now" in done.stderr
+    assert partial.exists()
+
+
 def test_nothing_is_nothing(qwen: Run, home: Path) -> None:
     done = qwen("models", "list")
     assert done.returncode == 0
@@ -220,7 +232,7 @@ class TestOnATerminal:
         terminal.type("3" + ENTER)
         terminal.wait_for("Write numbers")
         terminal.type("1" + ENTER)
-        terminal.wait_for("lost when LM Studio tidies up", "Copy? [Y/n]")
+        terminal.wait_for("A link takes nothing", "Copy? [Y/n]")
         terminal.type(ENTER)
         terminal.wait_for("-m Qwen3-4B-Q4_K_M.gguf")
         assert terminal.ended() == 0

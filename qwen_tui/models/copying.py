@@ -39,7 +39,7 @@ class HashingReader:
         self._size = size
         self._name = name
         self._show = show
-        self._failures = failures
+        self._failures: tuple[type[Exception], ...] = (OSError, *failures)
         self._digest = hashlib.sha256()
         self._done = 0
 
@@ -47,7 +47,7 @@ class HashingReader:
         """Return at most `count` bytes, all that are left if it is negative."""
         try:
             data = self._stream.read(count)
-        except (OSError, *self._failures) as error:
+        except self._failures as error:
             raise _unreadable(self._name, error) from error
         self._digest.update(data)
         self._done += len(data)

@@ -70,7 +70,7 @@ def lines(models: Sequence[Held], partials: Sequence[Partial], default: Held | N
         (one.name, one.quant, size_text(one.size), _state(one), _remarks(one, is_default=one is default))
         for one in models
     ]
-    rows += [(one.name, "", _amount(one), _("incomplete"), _("go on with: qwen pull")) for one in partials]
+    rows += [(one.name, "", _amount(one), _("incomplete"), _remedy(one)) for one in partials]
     return columns(rows)
 
 
@@ -131,6 +131,12 @@ def _remarks(one: Held, *, is_default: bool) -> str:
     elif one.file.name != one.name and (not one.entry or one.file.name != one.entry.file):
         remarks.append(one.file.name)
     return " · ".join(remarks)
+
+
+def _remedy(one: Partial) -> str:
+    if one.total is None:
+        return _("remove it with: qwen models rm --partial")
+    return _("go on with: qwen pull {name}").format(name=one.name)
 
 
 def _amount(one: Partial) -> str:

@@ -91,6 +91,17 @@ def test_a_link_is_used_where_it_is_and_rm_leaves_the_file(qwen: Run, mine: Path
     assert mine.exists()
 
 
+def test_a_linked_file_that_is_gone_is_told_as_such(qwen: Run, mine: Path) -> None:
+    qwen("models", "import", mine, "--link")
+    mine.unlink()
+    for command in (("ask", "-m", "mine", "hello"), ("models", "show", "mine"), ("models", "verify")):
+        done = qwen(*command)
+        assert done.returncode == 1
+        assert f"{mine} is gone" in (done.stdout + done.stderr).decode()
+    assert b"missing" in qwen("models", "list").stdout
+    assert qwen("models", "rm", "mine", "--yes").returncode == 0
+
+
 def test_the_default_is_marked(qwen: Run, mine: Path) -> None:
     qwen("models", "import", mine)
     qwen("config", "set", "model", "mine")

@@ -75,6 +75,28 @@ def expand(path: str) -> Path:
         return Path(path)
 
 
+def size_text(size: int) -> str:
+    """Return a size in bytes as people say it, in decimal units as the shops and the hub use them."""
+    for unit, name, digits in ((1e9, "GB", 2), (1e6, "MB", 1), (1e3, "kB", 0)):
+        if size >= unit:
+            return f"{size / unit:.{digits}f} {name}"
+    return f"{size} B"
+
+
+def sync_folder(path: Path) -> None:
+    """Make what was renamed in the folder last through a power cut, where the system lets folders be opened."""
+    if os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        # Some network drives refuse it; nothing more can be done there.
+        return
+    finally:
+        os.close(handle)
+
+
 def private_folder(path: Path) -> Path:
     """Create `path` and what is missing above it, readable by the user alone (0700), and return it."""
     if not path.is_dir():

@@ -55,6 +55,7 @@ def wanted(root: Path) -> set[str]:
     }
     # Named one by one, not found: these must be there even if the checkout lacks them.
     required = {DEMO, f"{PACKAGE}/assets/locale/zh/LC_MESSAGES/{PACKAGE}.mo", f"{PACKAGE}/evaluation/samples.yaml"}
+    required.add(f"{PACKAGE}/assets/pack_readme.txt")
     return modules | catalogues | templates | required
 
 

@@ -25,10 +25,13 @@ from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header, read_header
 from qwen_tui.models.locate import locate
+from qwen_tui.models.shelf import Shelf
+from qwen_tui.models.verifying import check_unchanged
 from qwen_tui.terminal.clipboard import SystemClipboard
 from qwen_tui.terminal.output import HeldOutput, StreamingOutput
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
+from qwen_tui.terminal.transfer_bar import TransferBar
 
 # What kept states take of the disk where nothing is set, in bytes, and what one of 7,000 tokens takes.
 _LARGEST_SHARE = 4 << 30
@@ -103,8 +106,14 @@ class Laboratory:
 
 
 def laboratory(settings: Config) -> Laboratory:
-    """Return the model that `settings` ask for; raises `ModelNotFoundError`, `InvalidModelError`."""
-    path = locate(settings.model, files.folders().models)
+    """Return the model that `settings` ask for; raises `ModelNotFoundError`, `InvalidModelError`.
+
+    One that was verified and has changed since is hashed, and refused if it is another by now.
+    """
+    models = files.folders().models
+    path = locate(settings.model, models)
+    with transfer_bar(_("Checking {name}").format(name=path.name), lines=False) as bar:
+        check_unchanged(path, Shelf(models), bar.show)
     # Damage that the header shows is told at once and plainly, before llama.cpp sees the file.
     header = read_header(path)
     if not header.tensors:
@@ -113,6 +122,11 @@ def laboratory(settings: Config) -> Laboratory:
             _("Choose another file with -m."),
         )
     return Laboratory(settings, path, header, _gpu_layers(settings.gpu_layers))
+
+
+def transfer_bar(what: str, *, lines: bool = True) -> TransferBar:
+    """Return where it is shown how far `what` is that moves a large file; `lines` also where there is no terminal."""
+    return TransferBar(sys.stderr, what, lines=lines)
 
 
 def history(

@@ -13,7 +13,7 @@ DEFAULT_QUANT = "Q4_K_M"
 _KV_BYTES = 147_456
 _CONTEXT = 8192
 # What a context takes beside its KV cache, with the program itself.
-_WORKING_BYTES = 400 << 20
+WORKING_BYTES = 400 << 20
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def memory(self) -> int:
         """The bytes of memory it takes with a context of 8,192 tokens."""
-        return self.size + _KV_BYTES * _CONTEXT + _WORKING_BYTES
+        return self.size + _KV_BYTES * _CONTEXT + WORKING_BYTES
 
 
 def _unsloth(quant: str, size: int, sha256: str | None = None) -> Entry:

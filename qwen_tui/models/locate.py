@@ -8,8 +8,9 @@ from qwen_tui.errors import InvalidModelError, ModelNotFoundError, why
 from qwen_tui.files import ASSETS, expand
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.models import catalogue
+from qwen_tui.models import catalogue, inventory
 from qwen_tui.models.shelf import Shelf
+from qwen_tui.models.verifying import is_fetchable, missing
 
 DEMO = "demo"
 
@@ -34,6 +35,11 @@ def locate(name: str, models: Path, demo: Path = ASSETS / "demo.gguf") -> Path:
             _("{path} cannot be read: {reason}").format(path=path, reason=why(error)),
             _("Check the path; relative ones start in this folder."),
         ) from error
+    held = inventory.find(name, Shelf(models))
+    if held and held.state != "missing":
+        return held.file
+    if held and not (held.record and is_fetchable(held.name, pinned=held.record.pinned)):
+        raise missing(held)
     if name.endswith(".gguf") and ":" not in re.split(r"[/\\]", name)[-1]:
         raise ModelNotFoundError(
             _("There is no file {path}.").format(path=path), _("Check the path; relative ones start in this folder.")

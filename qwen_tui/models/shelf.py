@@ -1,6 +1,7 @@
 """The models on this computer: the files in the models folder, and what is known of each of them."""
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     verified: float = msgspec.field(default_factory=time.time)
     source: str = ""
     pinned: bool = False
+
+
+def is_outside(record: Record) -> bool:
+    """Whether the file was only linked: it lies outside the models folder."""
+    return os.path.isabs(record.path)  # noqa: PTH117 - the name alone decides
 
 
 class Shelf:

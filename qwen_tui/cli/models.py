@@ -1,0 +1,224 @@
+"""`qwen models`: the models on this computer, listed, described, checked and removed."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from qwen_tui import config, files
+from qwen_tui.chat.listing import cut, table
+from qwen_tui.cli import asking, taking_over, wiring
+from qwen_tui.cli.delivery import print_text
+from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError, WriteError, why
+from qwen_tui.files import size_text
+from qwen_tui.hardware.plan import kv_bytes
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import ngettext
+from qwen_tui.models import elsewhere, inventory, listing
+from qwen_tui.models.catalogue import WORKING_BYTES
+from qwen_tui.models.describing import describe
+from qwen_tui.models.gguf import read_header
+from qwen_tui.models.inventory import Held
+from qwen_tui.models.locate import locate
+from qwen_tui.models.shelf import Shelf
+from qwen_tui.models.verifying import is_fetchable, mending, missing, verify
+
+_CONTEXT = 8192
+
+AsJson = Annotated[bool, typer.Option("--json", help=_("Print one JSON object."))]
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME",
+        show_default=False,
+        help=_("A model's name, its file's name, or the beginning of its SHA-256."),
+    ),
+]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help=_("Do not ask."))]
+
+
+def build() -> typer.Typer:
+    """Return the command group."""
+    app = typer.Typer(help=_("The models on this computer."), no_args_is_help=True)
+    app.command("list", help=_("List the models, and what is left of broken downloads."))(list_)
+    app.command("show", help=_("Show what a model is made of, and what it needs."))(show)
+    app.command("import", help=_("Take over a model from a file, a folder, a USB stick or a pack."))(
+        taking_over.import_
+    )
+    app.command("verify", help=_("Check one model, or all, against their SHA-256."))(verify_)
+    app.command("rm", help=_("Remove a model; with --partial what is left of broken downloads."))(rm)
+    app.command("path", help=_("Print where the models are, or where one is."))(path)
+    return app
+
+
+def list_(as_json: AsJson = False) -> None:
+    """Print one line a model."""
+    shelf = Shelf(files.folders().models)
+    models, partial = inventory.held(shelf), inventory.partials(shelf)
+    chosen = inventory.find(config.load(files.folders().config_file).config.model, shelf)
+    default = next((one for one in models if chosen and one.file == chosen.file), None)
+    others = listing.without(elsewhere.find(), models)
+    if as_json:
+        printed = listing.listing(shelf.folder, models, partial, others, default)
+        print_text(msgspec.json.encode(printed).decode() + "\n")
+        return
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in listing.lines(models, partial, default):
+        print_text((cut(line, columns) if columns else line) + "\n")
+    notes = [listing.elsewhere(others)] if others else []
+    if not models:
+        notes.insert(0, _("There is no model yet: fetch one with qwen pull."))
+    for note in notes:
+        typer.echo(note, err=True)
+
+
+def show(name: Name = None, as_json: AsJson = False) -> None:
+    """Print what a model is made of, by its header alone."""
+    wanted = name or config.load(files.folders().config_file).config.model
+    shelf = Shelf(files.folders().models)
+    held = inventory.find(wanted, shelf)
+    if held and held.state == "missing":
+        raise missing(held)
+    file = held.file if held else locate(wanted, shelf.folder)
+    header = read_header(file)
+    described = describe(
+        held.name if held else wanted,
+        file,
+        header,
+        kv_bytes=kv_bytes(header, "f16", _CONTEXT),
+        working_bytes=WORKING_BYTES,
+        held=held,
+    )
+    if as_json:
+        print_text(msgspec.json.encode(described).decode() + "\n")
+    else:
+        print_text(table(described.rows()) + "\n")
+
+
+def verify_(name: Name = None) -> None:
+    """Hash one model or all of them; raises `InvalidModelError` if something is wrong."""
+    shelf = Shelf(files.folders().models)
+    models = [inventory.get(name, shelf)] if name else inventory.held(shelf)
+    if not models:
+        print_text(_("There is no model to check.") + "\n")
+    wrong = [held for held in models if not _is_whole(held, shelf)]
+    if wrong:
+        sentence = ngettext("{n} model is damaged or missing.", "{n} models are damaged or missing.", len(wrong))
+        remedies = [
+            mending(
+                held.name,
+                held.file,
+                fetchable=is_fetchable(held.name, pinned=bool(held.record and held.record.pinned)),
+            )
+            for held in wrong
+        ]
+        raise InvalidModelError(sentence.format(n=len(wrong)), "\n".join(dict.fromkeys(remedies)))
+
+
+def _is_whole(held: Held, shelf: Shelf) -> bool:
+    """Hash one model and print what that has shown."""
+    try:
+        with wiring.transfer_bar(_("Checking {name}").format(name=held.name)) as bar:
+            verdict = verify(held, shelf, bar.show)
+    except (ModelNotFoundError, InvalidModelError) as error:
+        print_text(f"{held.name}: {error.message}\n")
+        return False
+    if not verdict.whole:
+        print_text(
+            _("{name}: DAMAGED, its SHA-256 is {found} and not {expected}").format(
+                name=held.name, found=verdict.sha256, expected=verdict.expected
+            )
+            + "\n"
+        )
+    elif verdict.expected:
+        print_text(_("{name}: whole, SHA-256 {found}").format(name=held.name, found=verdict.sha256) + "\n")
+    else:
+        print_text(
+            _("{name}: SHA-256 {found}, noted; nobody has published one to compare it with").format(
+                name=held.name, found=verdict.sha256
+            )
+            + "\n"
+        )
+    return verdict.whole
+
+
+def rm(
+    name: Name = None,
+    yes: Yes = False,
+    partial: Annotated[bool, typer.Option("--partial", help=_("Remove what is left of broken downloads."))] = False,
+) -> int:
+    """Remove a model's file and record, of a linked one the record alone; the exit code is 1 if it is to stay."""
+    shelf = Shelf(files.folders().models)
+    if partial:
+        return _remove_partials(shelf, yes=yes)
+    if name is None:
+        raise UsageError(_("Which model?"), _("Name it; see: qwen models list"))
+    held = inventory.get(name, shelf)
+    if held.linked:
+        question = _("Forget {name}? Its file stays at {path}.").format(name=held.name, path=held.file)
+    else:
+        question = _("Remove {name} ({size})?").format(name=held.name, size=size_text(held.size))
+    if not _agreed(question, yes=yes):
+        return 1
+    with _removing(held.file):
+        if not held.linked:
+            held.file.unlink(missing_ok=True)
+        if held.record:
+            shelf.forget(held.record.path)
+    done = _("{name} is forgotten.") if held.linked else _("{name} is removed.")
+    print_text(done.format(name=held.name) + "\n")
+    return 0
+
+
+def path(name: Name = None) -> None:
+    """Print the models folder, or the file of a model."""
+    shelf = Shelf(files.folders().models)
+    found: Path = shelf.folder
+    if name:
+        held = inventory.find(name, shelf)
+        found = held.file if held else locate(name, shelf.folder)
+    print_text(f"{found}\n")
+
+
+def _remove_partials(shelf: Shelf, *, yes: bool) -> int:
+    there = inventory.partials(shelf)
+    size = sum(one.size for one in there)
+    if there:
+        question = ngettext("Remove {n} incomplete file ({size})?", "Remove {n} incomplete files ({size})?", len(there))
+        if not _agreed(question.format(n=len(there), size=size_text(size)), yes=yes):
+            return 1
+    removed = 0
+    for one in there:
+        with _removing(one.file):
+            if inventory.remove_partial(one):
+                removed += 1
+            else:
+                typer.echo(_("{name} is being fetched just now: it stays.").format(name=one.name), err=True)
+    print_text(
+        ngettext("{n} incomplete file removed", "{n} incomplete files removed", removed).format(n=removed) + "\n"
+    )
+    return 0 if removed == len(there) else 1
+
+
+def _agreed(question: str, *, yes: bool) -> bool:
+    if yes:
+        return True
+    if not asking.can_ask():
+        raise UsageError(_("Nobody is there to ask."), _("To remove without being asked, add --yes."))
+    return asking.confirm(question)
+
+
+@contextmanager
+def _removing(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(
+            _("{path} could not be removed: {reason}").format(path=file, reason=why(error)),
+            _("Close the programs that use it, or check the permissions of its folder."),
+        ) from error

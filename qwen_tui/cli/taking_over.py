@@ -1,0 +1,182 @@
+"""`qwen models import`: models taken over from a file, a folder, a pack, or another program."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qwen_tui import config, files
+from qwen_tui.cli import asking, wiring
+from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, UsageError
+from qwen_tui.files import expand, size_text
+from qwen_tui.i18n import gettext as _
+from qwen_tui.models import elsewhere, importing, inventory, listing, unpacking
+from qwen_tui.models.elsewhere import Found
+from qwen_tui.models.importing import Imported, Importer
+from qwen_tui.models.shelf import Shelf, is_outside
+from qwen_tui.models.unpacking import Pack
+
+Source = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="PATH",
+        show_default=False,
+        help=_("A .gguf file, a folder with some, or a pack; without it, what other programs have fetched is offered."),
+    ),
+]
+Link = Annotated[
+    bool, typer.Option("--link", help=_("Do not copy: use the file where it is, which must then stay there."))
+]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help=_("Do not ask: take what is recognised."))]
+
+
+def import_(path: Source = None, link: Link = False, yes: Yes = False) -> int:
+    """Take models over and print the names by which they are used."""
+    shelf = Shelf(files.folders().models)
+    if path is None:
+        return _from_elsewhere(shelf, link=link, yes=yes)
+    source = expand(path)
+    if not source.exists():
+        raise ModelNotFoundError(
+            _("There is no file {path}.").format(path=source),
+            _("Check the path; relative ones start in this folder."),
+        )
+    with unpacking.opened(source) as pack:
+        if pack:
+            _from_pack(pack, shelf, link=link, yes=yes)
+            return 0
+    if source.is_dir():
+        return _from_folder(source, shelf, link=link, yes=yes)
+    take(source, shelf, link=link)
+    return 0
+
+
+def take(source: Path, shelf: Shelf, *, link: bool = False, called: str = "", origin: str = "") -> Imported:
+    """Take over one file, show how far that is, and say under which name it is used; raises as `Importer.take`."""
+    if not called and not importing.is_model_name(source.name):
+        # ollama calls its files by their hashes.
+        called = next((one.called for one in elsewhere.find() if one.path == source.absolute()), "")
+    name = called or source.name
+    what = _("Checking {name}") if link else _("Copying {name}")
+    with wiring.transfer_bar(what.format(name=name)) as bar:
+        done = Importer(shelf, bar.show, _say_waiting).take(source, link=link, called=called, origin=origin)
+    _tell(done)
+    return done
+
+
+def _from_folder(folder: Path, shelf: Shelf, *, link: bool, yes: bool) -> int:
+    found = importing.models_in(folder)
+    if not found:
+        raise ModelNotFoundError(
+            _("There is no model in {path}.").format(path=folder), _("A model is a file that ends in .gguf.")
+        )
+    chosen = [path for path in found if importing.of_size(path.stat().st_size)] if yes else []
+    if len(found) == 1:
+        chosen = found
+    elif not chosen:
+        if not asking.can_ask():
+            raise UsageError(
+                _("There are several models in {path}.").format(path=folder),
+                "\n".join([_("Import one of them:"), *(f"  qwen models import '{path}'" for path in found[:10])]),
+            )
+        rows = listing.columns([(str(path.relative_to(folder)), size_text(path.stat().st_size)) for path in found])
+        chosen = [found[index] for index in asking.choose(rows, _("Which? (numbers, all, or Enter for none)"))]
+    for path in chosen:
+        take(path, shelf, link=link)
+    return 0 if chosen else 1
+
+
+def _from_elsewhere(shelf: Shelf, *, link: bool, yes: bool) -> int:
+    found = listing.without(elsewhere.find(), inventory.held(shelf))
+    if not found:
+        raise ModelNotFoundError(
+            _("No other program has a model here that is not taken over yet."),
+            _("Name a file or a folder: qwen models import PATH. Or fetch one: qwen pull"),
+        )
+    if yes:
+        chosen = found[:1]
+    elif asking.can_ask():
+        rows = listing.columns([(one.called, size_text(one.size), one.program) for one in found])
+        chosen = [found[index] for index in asking.choose(rows, _("Which? (numbers, all, or Enter for none)"))]
+        link = link or (bool(chosen) and _wants_link(chosen))
+    else:
+        raise UsageError(
+            listing.elsewhere(found),
+            "\n".join([_("Import one of them:"), *(f"  qwen models import '{one.path}'" for one in found[:10])]),
+        )
+    for one in chosen:
+        take(one.path, shelf, link=link, called=one.called, origin=one.program)
+    return 0 if chosen else 1
+
+
+def _wants_link(chosen: list[Found]) -> bool:
+    size = size_text(sum(one.size for one in chosen))
+    programs = ", ".join(dict.fromkeys(one.program for one in chosen))
+    typer.echo(
+        _("A copy takes {size} more of the disk. A link takes nothing, but is lost when {program} tidies up.").format(
+            size=size, program=programs
+        ),
+        err=True,
+    )
+    return not asking.confirm(_("Copy?"), default=True)
+
+
+def _from_pack(pack: Pack, shelf: Shelf, *, link: bool, yes: bool) -> None:
+    if link:
+        raise UsageError(
+            _("What is in a pack is copied, not linked."), _("Leave out --link, or name the .gguf file in the pack.")
+        )
+    for model in pack.manifest.models:
+        with wiring.transfer_bar(_("Copying {name}").format(name=model.file)) as bar:
+            done = pack.take(model, Importer(shelf, bar.show, _say_waiting))
+        _tell(done)
+    try:
+        _offer_config(pack, yes=yes)
+    except InvalidModelError as error:
+        typer.echo(_("The settings in the pack are left out: {reason}").format(reason=error.message), err=True)
+
+
+def _offer_config(pack: Pack, *, yes: bool) -> None:
+    content = pack.config()
+    if content is None:
+        return
+    own = files.folders().config_file
+    if own.exists():
+        typer.echo(_("The settings in the pack are left out: you have your own in {path}.").format(path=own), err=True)
+    elif yes or (asking.can_ask() and asking.confirm(_("Use the settings in the pack?"), default=True)):
+        waiting = own.with_name(f"{own.name}.new")
+        try:
+            files.write_private(waiting, content)
+            # Settings that cannot be used would stop every command.
+            config.load(waiting, environ={})
+            waiting.replace(own)
+            typer.echo(_("The settings in the pack are yours now: {path}").format(path=own), err=True)
+        except (OSError, ConfigError) as error:
+            reason = error.message if isinstance(error, ConfigError) else error
+            typer.echo(_("The settings in the pack are left out: {reason}").format(reason=reason), err=True)
+        finally:
+            waiting.unlink(missing_ok=True)
+    else:
+        typer.echo(_("The settings in the pack are left out; --yes takes them over."), err=True)
+
+
+def _tell(done: Imported) -> None:
+    record = done.record
+    if done.already:
+        typer.echo(_("It is here already; use it with: -m {name}").format(name=record.name))
+        return
+    typer.echo(_("Imported; use it with: -m {name}").format(name=record.name))
+    if is_outside(record):
+        typer.echo(_("It is used where it is: {path} must stay there.").format(path=record.path), err=True)
+    if not record.pinned:
+        typer.echo(
+            _("No published hash vouches for {file}: trust it only as far as where it came from.").format(
+                file=os.path.basename(record.path)  # noqa: PTH119 - a name, not a file
+            ),
+            err=True,
+        )
+
+
+def _say_waiting() -> None:
+    typer.echo(_("Another import is running; waiting for it to end."), err=True)

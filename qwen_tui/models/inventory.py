@@ -1,0 +1,165 @@
+"""The models on this computer as people see them: what each is called, and whether it is still what it was."""
+
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from qwen_tui.errors import ModelNotFoundError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
+from qwen_tui.models import catalogue, identity
+from qwen_tui.models.catalogue import CATALOGUE, Entry
+from qwen_tui.models.copying import ARRIVING
+from qwen_tui.models.shelf import Record, Shelf, is_outside
+
+# `verified`: as it was when it was last hashed; `changed` since then; `unverified`: never hashed; `missing`: gone.
+State = Literal["verified", "changed", "unverified", "missing"]
+
+PARTIAL = ".part"
+_QUANT = re.compile(r"(?<![A-Z0-9])(?:I?Q\d_[A-Z0-9]+(?:_[A-Z]+)?|BF16|F16|F32)(?![A-Z0-9])", re.IGNORECASE)
+_SHORTEST_HASH = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One model of this computer: `name` is what `-m` takes, `file` where it lies, `size` what it has there now."""
+
+    name: str
+    file: Path
+    size: int
+    state: State
+    record: Record | None = None
+    entry: Entry | None = None
+
+    @property
+    def linked(self) -> bool:
+        """Whether the file lies outside the models folder."""
+        return self.record is not None and is_outside(self.record)
+
+    @property
+    def quant(self) -> str:
+        """The quantisation by the names; empty if they do not say it."""
+        if self.entry:
+            return self.entry.quant
+        found = _QUANT.search(self.name) or _QUANT.search(self.file.name)
+        return found[0].upper() if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A file that has not arrived whole: `name` of what it is to be, `size` what is there of `total` bytes."""
+
+    name: str
+    file: Path
+    size: int
+    total: int | None
+
+
+def held(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Held]:
+    """Return the models that are recorded, in the order in which they came, and behind them files put there by hand."""
+    found = [_recorded(shelf, record, entries) for record in shelf.records()]
+    known = {one.file for one in found}
+    for file in sorted(_files(shelf.folder)):
+        seen = identity.facts(os.fsencode(file))
+        if file.suffix.lower() == ".gguf" and file not in known and seen is not None:
+            entry = _by_file_name(file.name, seen.size, entries)
+            found.append(Held(entry.full_name if entry else file.name, file, seen.size, "unverified", entry=entry))
+    return found
+
+
+def partials(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Partial]:
+    """Return what downloads and interrupted copies left."""
+    found = []
+    for file in sorted(_files(shelf.folder)):
+        seen = identity.facts(os.fsencode(file))
+        if seen is None or file.suffix not in (PARTIAL, ARRIVING):
+            continue
+        entry = catalogue.of_hash(file.stem, entries) if file.suffix == PARTIAL else None
+        found.append(Partial(entry.full_name if entry else file.name, file, seen.size, entry.size if entry else None))
+    return found
+
+
+def remove_partial(partial: Partial) -> bool:
+    """Remove what a download left, with all that it noted; False if it goes on just now. Raises `OSError`."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(f"{partial.file}.lock", mode=0o600)
+    try:
+        with lock.acquire(timeout=0):
+            partial.file.unlink(missing_ok=True)
+            for beside in partial.file.parent.glob(f"{partial.file.name}.*"):
+                if str(beside) != lock.lock_file:
+                    beside.unlink(missing_ok=True)
+    except Timeout:
+        return False
+    Path(lock.lock_file).unlink(missing_ok=True)
+    return True
+
+
+def find(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Held | None:
+    """Return the model that `name` stands for.
+
+    That is `NAME[:QUANT]`, the name it was imported or fetched under, the name of its file with or without .gguf, or
+    the beginning of its SHA-256 if that is the beginning of no other. Of several the one that came last.
+    """
+    there = held(shelf, entries)
+    published = {entry.full_name for entry in catalogue.find(name, entries)}
+    lower = name.lower()
+    for matches in (
+        lambda one: one.name in published,
+        lambda one: one.name == name,
+        lambda one: one.file.name == name,
+        lambda one: lower in (one.name.lower(), one.file.name.lower(), one.file.stem.lower()),
+    ):
+        found = [one for one in there if matches(one)]
+        if found:
+            # A file that is gone, or that nobody has looked at, only if there is no better one.
+            return max(enumerate(found), key=lambda pair: (_RANK[pair[1].state], pair[0]))[1]
+    if len(lower) >= _SHORTEST_HASH and re.fullmatch("[0-9a-f]+", lower):
+        found = [one for one in there if one.record and one.record.sha256.startswith(lower)]
+        if len({one.record.sha256 for one in found if one.record}) == 1:
+            return found[-1]
+    return None
+
+
+def get(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Held:
+    """Return the model that `name` stands for; raises `ModelNotFoundError` naming the nearest."""
+    if found := find(name, shelf, entries):
+        return found
+    names = list(dict.fromkeys(one.name for one in held(shelf, entries)))
+    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.4) or names[:3]
+    if catalogue.find(name, entries):
+        remedy = _("Fetch it with: qwen pull {name}").format(name=name)
+    elif near:
+        remedy = _("Did you mean: {names}? All of them: qwen models list").format(names=listed(near))
+    else:
+        remedy = _("There is none yet: fetch one with qwen pull, or take a file over with qwen models import PATH.")
+    raise ModelNotFoundError(_("There is no model “{name}” on this computer.").format(name=name), remedy)
+
+
+_RANK: dict[State, int] = {"missing": 0, "unverified": 1, "changed": 2, "verified": 2}
+
+
+def _recorded(shelf: Shelf, record: Record, entries: tuple[Entry, ...]) -> Held:
+    file = shelf.file(record)
+    seen = identity.facts(os.fsencode(file))
+    state: State = "missing" if seen is None else "verified" if seen == record.facts else "changed"
+    entry = catalogue.of_hash(record.sha256, entries) or next(
+        (entry for entry in entries if (entry.full_name, entry.size) == (record.name, record.size)), None
+    )
+    return Held(record.name, file, seen.size if seen else 0, state, record, entry)
+
+
+def _by_file_name(file: str, size: int, entries: tuple[Entry, ...]) -> Entry | None:
+    named = [entry for entry in entries if entry.file == file]
+    return next((entry for entry in named if entry.size == size), named[0] if named else None)
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_file()]
+    except OSError:
+        return []

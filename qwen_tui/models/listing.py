@@ -1,0 +1,145 @@
+"""The models of this computer as a list, for people and for scripts."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from wcwidth import width
+
+from qwen_tui.files import size_text
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed, ngettext
+from qwen_tui.models.describing import timestamp
+from qwen_tui.models.elsewhere import Found
+from qwen_tui.models.inventory import Held, Partial, State
+
+
+class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model as `--json` prints it; `size` in bytes, `pinned` says whether a published hash was found equal."""
+
+    name: str
+    quant: str
+    file: str
+    size: int
+    state: State
+    verified: str | None
+    sha256: str | None
+    default: bool
+    linked: bool
+    pinned: bool
+    source: str
+
+
+class ListedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A partial download, of which `size` of `total` bytes are there, or a file of another `program`."""
+
+    name: str
+    file: str
+    size: int
+    total: int | None = None
+    program: str | None = None
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """What `qwen models list --json` prints: names that scripts rely on."""
+
+    folder: str
+    models: list[ListedModel]
+    partial: list[ListedFile]
+    elsewhere: list[ListedFile]
+
+
+def listing(
+    folder: Path, models: Sequence[Held], partials: Sequence[Partial], found: Sequence[Found], default: Held | None
+) -> Listing:
+    """Return all there is to list; `default` is the model that is used where none is named."""
+    return Listing(
+        folder=str(folder),
+        models=[_model(one, is_default=default is not None and one.file == default.file) for one in models],
+        partial=[ListedFile(name=one.name, file=str(one.file), size=one.size, total=one.total) for one in partials],
+        elsewhere=[
+            ListedFile(name=one.called, file=str(one.path), size=one.size, program=one.program) for one in found
+        ],
+    )
+
+
+def lines(models: Sequence[Held], partials: Sequence[Partial], default: Held | None) -> list[str]:
+    """Return a line a model and a line a partial download."""
+    rows = [
+        (one.name, one.quant, size_text(one.size), _state(one), _remarks(one, is_default=one is default))
+        for one in models
+    ]
+    rows += [(one.name, "", _amount(one), _("incomplete"), _remedy(one)) for one in partials]
+    return columns(rows)
+
+
+def elsewhere(found: Sequence[Found]) -> str:
+    """Return the line that says what else there is to take over."""
+    sentence = ngettext(
+        "{n} more model is in the folders of {programs}; take it over with: qwen models import",
+        "{n} more models are in the folders of {programs}; take them over with: qwen models import",
+        len(found),
+    )
+    return sentence.format(n=len(found), programs=listed(dict.fromkeys(one.program for one in found)))
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines whose columns stay straight under Chinese characters."""
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def without(found: Sequence[Found], models: Sequence[Held]) -> list[Found]:
+    """Return what is `found` elsewhere and not among the models here already, by path or by what it seems to be."""
+    paths = {one.file.resolve() for one in models}
+    files = {(one.entry, one.size) for one in models if one.entry}
+    return [one for one in found if one.path.resolve() not in paths and (one.entry, one.size) not in files]
+
+
+def _model(one: Held, *, is_default: bool) -> ListedModel:
+    record = one.record
+    return ListedModel(
+        name=one.name,
+        quant=one.quant,
+        file=str(one.file),
+        size=one.size,
+        state=one.state,
+        verified=timestamp(record.verified) if record else None,
+        sha256=record.sha256 if record else None,
+        default=is_default,
+        linked=one.linked,
+        pinned=bool(record and record.pinned),
+        source=record.source if record else "",
+    )
+
+
+def _state(one: Held) -> str:
+    if one.state == "verified" and one.record:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.record.verified))
+        return _("verified {when}").format(when=when)
+    return {"changed": _("changed since"), "missing": _("missing")}.get(one.state, _("not verified"))
+
+
+def _remarks(one: Held, *, is_default: bool) -> str:
+    remarks = [_("default")] if is_default else []
+    if one.linked:
+        remarks.append(_("linked: {path}").format(path=one.file))
+    elif one.file.name != one.name and (not one.entry or one.file.name != one.entry.file):
+        remarks.append(one.file.name)
+    return " · ".join(remarks)
+
+
+def _remedy(one: Partial) -> str:
+    if one.total is None:
+        return _("remove it with: qwen models rm --partial")
+    return _("go on with: qwen pull {name}").format(name=one.name)
+
+
+def _amount(one: Partial) -> str:
+    if one.total is None:
+        return size_text(one.size)
+    return _("{done} of {total}").format(done=size_text(one.size), total=size_text(one.total))

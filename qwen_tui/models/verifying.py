@@ -1,0 +1,123 @@
+"""Whether a model file is still the one that it was: looked at before it is loaded, hashed when it is asked for."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from qwen_tui.errors import InvalidModelError, ModelNotFoundError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.models import catalogue, identity
+from qwen_tui.models.catalogue import CATALOGUE, Entry
+from qwen_tui.models.copying import Show, hash_file
+from qwen_tui.models.inventory import Held
+from qwen_tui.models.shelf import Record, Shelf
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What hashing a file has shown: whether it is `whole`, and what it was expected to be, None if nothing was."""
+
+    whole: bool
+    sha256: str
+    expected: str | None
+
+
+def check_unchanged(path: Path, shelf: Shelf, show: Show) -> None:
+    """Raise `InvalidModelError` if the file at `path` is recorded and not the one that was hashed.
+
+    Nothing is read while size, time and inode are those of then. If they are not, it is hashed, and either recorded
+    anew or refused.
+    """
+    real = os.path.realpath(path)
+    record = next((one for one in shelf.records() if os.path.realpath(shelf.file(one)) == real), None)
+    if record is None:
+        return
+    seen = identity.facts(os.fsencode(path))
+    if seen is None or seen == record.facts:
+        return
+    if seen.size != record.size or hash_file(path, show) != record.sha256:
+        raise damaged(record, path)
+    _note(shelf, msgspec.structs.replace(record, facts=seen, verified=time.time()), path)
+
+
+def verify(held: Held, shelf: Shelf, show: Show, entries: tuple[Entry, ...] = CATALOGUE) -> Verdict:
+    """Hash a file, compare it with its record or the catalogue, and note when that was.
+
+    A file of which nothing is known is recorded as it is. Raises `ModelNotFoundError` for one that is gone,
+    `InvalidModelError` for one that cannot be read.
+    """
+    seen = identity.facts(os.fsencode(held.file))
+    if seen is None:
+        raise missing(held)
+    sha256 = hash_file(held.file, show)
+    if held.record:
+        expected: str | None = held.record.sha256
+    else:
+        expected = held.entry.sha256 if held.entry else None
+        if catalogue.of_hash(sha256, entries):
+            # What another publisher made of it is as good.
+            expected = sha256
+    if expected not in (None, sha256):
+        return Verdict(False, sha256, expected)
+    record = held.record or _first_record(held, sha256, seen, entries)
+    _note(shelf, msgspec.structs.replace(record, facts=seen, verified=time.time()), held.file)
+    return Verdict(True, sha256, expected)
+
+
+def damaged(record: Record, path: Path) -> InvalidModelError:
+    """Say that a file is not the one that was recorded, and how to get that again."""
+    return InvalidModelError(
+        _("{path} is damaged or was replaced: its content is no longer what was verified.").format(path=path),
+        mending(record.name, path, fetchable=is_fetchable(record.name, pinned=record.pinned)),
+    )
+
+
+def missing(held: Held) -> ModelNotFoundError:
+    """Say that the file of a record is gone."""
+    return ModelNotFoundError(
+        _("{path} is gone.").format(path=held.file),
+        _("Fetch it with qwen pull {name}, or forget it with qwen models rm {name}.").format(name=held.name)
+        if held.record and is_fetchable(held.name, pinned=held.record.pinned)
+        else _("Bring it back, or forget it with: qwen models rm {name}").format(name=held.name),
+    )
+
+
+def is_fetchable(name: str, *, pinned: bool) -> bool:
+    """Whether `qwen pull` knows where to fetch the model of that name."""
+    return pinned or bool(catalogue.find(name)) or (":" in name and "/" in name)
+
+
+def mending(name: str, path: Path, *, fetchable: bool) -> str:
+    """Return the command that brings a damaged file back."""
+    if fetchable:
+        return _("Fetch what is wrong again with: qwen pull --repair {name}").format(name=name)
+    return _("Take a sound copy over with qwen models import PATH; if it was you who replaced it: {command}").format(
+        command=f"qwen models import '{path}'"
+    )
+
+
+def _first_record(held: Held, sha256: str, seen: identity.Facts, entries: tuple[Entry, ...]) -> Record:
+    entry = catalogue.of_hash(sha256, entries)
+    return Record(
+        path=held.file.name,
+        name=entry.full_name if entry else held.name,
+        size=seen.size,
+        sha256=sha256,
+        facts=seen,
+        source=entry.repository if entry else "",
+        pinned=entry is not None,
+    )
+
+
+def _note(shelf: Shelf, record: Record, path: Path) -> None:
+    if identity.facts(os.fsencode(path)) != record.facts:
+        # It changed while it was read: the next look will tell.
+        return
+    try:
+        shelf.put(record)
+    except OSError:
+        # A folder that cannot be written to: then it is hashed again the next time.
+        return

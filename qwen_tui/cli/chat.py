@@ -15,7 +15,7 @@ from qwen_tui.chat.material import Material
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
-from qwen_tui.cli import options, sources, wiring
+from qwen_tui.cli import first_run, options, sources, wiring
 from qwen_tui.cli.main import tell
 from qwen_tui.cli.signals import Signals
 from qwen_tui.config import Config
@@ -46,6 +46,7 @@ def chat(
     ctx_size: options.CtxSize = None,
     threads: options.Threads = None,
     gpu_layers: options.GpuLayers = None,
+    offline: options.Offline = False,
     lang: options.Language = None,
 ) -> int:
     """Converse until the person leaves, and return the exit code."""
@@ -57,6 +58,7 @@ def chat(
         raise UsageError(_("A conversation cannot read its material from stdin."), _("For that there is: qwen ask -i"))
     chosen = templates.find(template, wiring.template_folders()) if template else None
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
+    settings = first_run.settled(settings, offline=offline)
     notes = wiring.output(settings, held=True, notes=sys.stdout)
     history = wiring.history(settings, notes.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)

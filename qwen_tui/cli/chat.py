@@ -52,13 +52,13 @@ def chat(
     """Converse until the person leaves, and return the exit code."""
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
+    settings = first_run.settled(settings, offline=offline)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
     if sources.STDIN in (file or ()):
         raise UsageError(_("A conversation cannot read its material from stdin."), _("For that there is: qwen ask -i"))
     chosen = templates.find(template, wiring.template_folders()) if template else None
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
-    settings = first_run.settled(settings, offline=offline)
     notes = wiring.output(settings, held=True, notes=sys.stdout)
     history = wiring.history(settings, notes.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)

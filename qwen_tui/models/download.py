@@ -81,7 +81,7 @@ class Download:
             ) from error
 
     def check(self, file: Path | None = None) -> Steps[bool]:
-        """Return whether `file` (the target if none is given) is right, by its hash; then the last event is `Arrived`."""
+        """Return whether `file`, or else the target, is right by its hash; then the last event is `Arrived`."""
         file, wanted = file or self.target, self.wanted
         if not (wanted.sha256 and file.is_file()):
             return False

@@ -4,11 +4,10 @@ The thread reads while what it read is hashed and written, and a wait for the ne
 """
 
 import contextlib
-import queue
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from qwen_tui import __version__
@@ -23,11 +22,77 @@ if TYPE_CHECKING:
 AGENT = f"qwen-tui/{__version__}"
 
 _REDIRECTS = 10
-# What is handed over at once, and how many of those may wait: what a kill loses stays under a megabyte.
-_PIECE = 256 << 10
-_WAITING = 2
-# A slow line is handed on as it comes, in seconds.
-_LINGER = 0.1
+# So many bytes may wait to be written: what a kill loses stays under a megabyte.
+_WAITING = 512 << 10
+
+
+class _Channel:
+    """What the thread hands over: first a head, then bytes, at last the error that ended them, or None.
+
+    Bytes that wait are taken all at once: little at a time from a slow line, much from a fast one.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._head: Head | None = None
+        self._pieces: list[bytes] = []
+        self._waiting = 0
+        self._ended = False
+        self._error: Exception | None = None
+        self._closed = False
+
+    def begin(self, head: Head) -> None:
+        with self._changed:
+            self._head = head
+            self._changed.notify_all()
+
+    def put(self, piece: bytes) -> bool:
+        """Hand over bytes as soon as there is room; false where nobody wants them any more."""
+        with self._changed:
+            while self._waiting >= _WAITING and not self._closed:
+                self._changed.wait()
+            self._pieces.append(piece)
+            self._waiting += len(piece)
+            self._changed.notify_all()
+            return not self._closed
+
+    def end(self, error: Exception | None) -> None:
+        with self._changed:
+            self._ended, self._error = True, error
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def head(self, patience: float) -> Head:
+        """Return how the answer begins; raises `TimeoutError`, and whatever ended it."""
+        with self._changed:
+            self._wait(patience, lambda: self._head is not None)
+            if self._head is None:
+                raise self._error or TimeoutError
+            return self._head
+
+    def take(self, patience: float) -> bytes:
+        """Return the bytes that wait, none at the end; raises `TimeoutError`, and whatever ended it."""
+        with self._changed:
+            self._wait(patience, lambda: bool(self._pieces))
+            if not self._pieces and self._error:
+                raise self._error
+            taken = b"".join(self._pieces)
+            self._pieces.clear()
+            self._waiting = 0
+            self._changed.notify_all()
+            return taken
+
+    def _wait(self, patience: float, there: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + patience
+        while not (there() or self._ended):
+            if time.monotonic() >= deadline:
+                raise TimeoutError
+            # In steps, because Windows does not interrupt a wait.
+            self._changed.wait(0.2)
 
 
 class Stream:
@@ -48,16 +113,16 @@ class Stream:
             self._headers["Range"] = f"bytes={offset}-"
             if mark:
                 self._headers["If-Range"] = mark
-        self._queue: queue.Queue[Head | bytes | Exception | None] = queue.Queue(_WAITING)
-        self._closed = threading.Event()
+        self._channel = _Channel()
         threading.Thread(target=self._run, daemon=True).start()
         try:
-            first = self._take(patience.answer)
+            self.head = self._channel.head(patience.answer)
+        except Exception as error:
+            self.close()
+            raise translated(error) from None
         except BaseException:
             self.close()
             raise
-        assert isinstance(first, Head)
-        self.head = first
 
     @property
     def mark(self) -> str | None:
@@ -67,61 +132,29 @@ class Stream:
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the bytes as they come; raises `SourceError` where they end too early or no more come."""
-        while piece := self._take(self._patience.stall):
-            assert isinstance(piece, bytes)
-            yield piece
+        try:
+            # The thread notices a stall itself, and first hands over what came before it.
+            while piece := self._channel.take(self._patience.stall + 1):
+                yield piece
+        except TimeoutError:
+            raise SourceError(_("no more bytes come from it"), again=True) from None
+        except Exception as error:
+            raise translated(error) from None
 
     def close(self) -> None:
         """Want no more of it."""
-        self._closed.set()
-
-    def _take(self, patience: float) -> Head | bytes | None:
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                # In steps, because Windows does not interrupt a wait.
-                taken = self._queue.get(timeout=min(0.2, patience))
-                break
-            except queue.Empty:
-                if time.monotonic() >= deadline:
-                    silent = _("it does not answer") if not hasattr(self, "head") else _("no more bytes come from it")
-                    raise SourceError(silent, again=True, answered=hasattr(self, "head")) from None
-        if isinstance(taken, Exception):
-            raise translated(taken) from None
-        return taken
-
-    def _put(self, what: Head | bytes | Exception | None) -> bool:
-        """Hand it over; false where nobody wants it any more."""
-        while not self._closed.is_set():
-            with contextlib.suppress(queue.Full):
-                self._queue.put(what, timeout=0.2)
-                return True
-        return False
+        self._channel.close()
 
     def _run(self) -> None:
         try:
             with client(self._patience) as session, contextlib.closing(self._response(session)) as response:
-                if self._put(Head(response.status_code, {k.lower(): v for k, v in response.headers.items()})):
-                    self._hand_over(response)
-            self._put(None)
+                self._channel.begin(Head(response.status_code, {k.lower(): v for k, v in response.headers.items()}))
+                for piece in response.iter_raw():
+                    if not self._channel.put(piece):
+                        break
+            self._channel.end(None)
         except Exception as error:
-            self._put(error)
-
-    def _hand_over(self, response: "httpx2.Response") -> None:
-        gathered = bytearray()
-        since = time.monotonic()
-        try:
-            for piece in response.iter_raw():
-                gathered += piece
-                if len(gathered) >= _PIECE or time.monotonic() - since > _LINGER:
-                    if not self._put(bytes(gathered)):
-                        return
-                    gathered.clear()
-                    since = time.monotonic()
-        finally:
-            # What came before the line broke is worth keeping.
-            if gathered:
-                self._put(bytes(gathered))
+            self._channel.end(error)
 
     def _response(self, session: "httpx2.Client") -> "httpx2.Response":
         """Follow redirections; the token is lost for good at the first that leads to another origin."""

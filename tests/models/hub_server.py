@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 REPOSITORY, FILE = "acme/tiny-GGUF", "tiny-Q4_K_M.gguf"
 NAME = f"{REPOSITORY}:{FILE}"
 _STEP = 64 << 10
-_SIGNATURE = "Signature=secret-of-the-address"
+SIGNATURE = "Signature=secret-of-the-address"
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,10 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         self._answer()
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         self._answer()
 
     def _answer(self) -> None:
@@ -169,7 +169,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             known = {"X-Linked-Etag": self.hub.linked_etag, "X-Linked-Size": str(self.hub.size)}
             known = known if self.hub.linked_etag else {}
-            self.reply(302, {"Location": f"{self.hub.direct}?{_SIGNATURE}", "X-Repo-Commit": "0" * 40, **known})
+            self.reply(302, {"Location": f"{self.hub.direct}?{SIGNATURE}", "X-Repo-Commit": "0" * 40, **known})
 
     def reply(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
         self.send_response(status)

@@ -26,6 +26,7 @@ from tests.models.hub_server import NAME, FaultyHub
 
 
 def main() -> int:
+    """Alternate between the two, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--megabytes", type=int, default=1000)
@@ -48,6 +49,7 @@ def main() -> int:
 
 
 def serve(content: Path, talk: Connection) -> None:
+    """Be the hub, until told to stop."""
     with FaultyHub(content) as hub:
         _ = hub.sha256
         talk.send((hub.url, hub.direct))
@@ -55,6 +57,7 @@ def serve(content: Path, talk: Connection) -> None:
 
 
 def compare(folder: Path, url: str, direct: str, rounds: int, size: int) -> None:
+    """Print a line a round, and the median of the ratios."""
     environment = {**os.environ, "HF_ENDPOINT": url, "NO_PROXY": "*"}
     os.environ.update(environment)
     ratios = []
@@ -73,6 +76,7 @@ def compare(folder: Path, url: str, direct: str, rounds: int, size: int) -> None
 
 
 def speed_of_curl(folder: Path, direct: str, size: int) -> float:
+    """Return megabytes a second."""
     target = folder / "curl.gguf"
     begun = time.monotonic()
     subprocess.run(["curl", "-sS", "--noproxy", "*", "-o", target, direct], check=True)
@@ -98,6 +102,7 @@ def speed_of_stream(folder: Path, size: int) -> tuple[float, float]:
 
 
 def time_of_command(folder: Path, environment: dict[str, str]) -> float:
+    """Return the seconds that the whole command takes."""
     home = folder / "home"
     command = [sys.executable, "-P", "-m", "qwen_tui.cli.main", "pull", NAME]
     begun = time.monotonic()

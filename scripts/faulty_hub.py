@@ -21,6 +21,7 @@ from tests.tiny_model import make_tiny_model
 
 
 def main() -> int:
+    """Run every case, and return 1 if one did not come out as it should."""
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         content = make_tiny_model(Path(folder) / "tiny.gguf")
@@ -38,6 +39,7 @@ def main() -> int:
 
 
 def room(folder: str, number: int) -> Path:
+    """Return a folder of its own for one case."""
     path = Path(folder) / str(number)
     path.mkdir()
     return path

@@ -26,6 +26,7 @@ LIMIT = 1 << 20
 
 
 def main() -> int:
+    """Publish a file, torture its download, and return 1 if something was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--megabytes", type=int, default=200)
@@ -41,10 +42,11 @@ def main() -> int:
 
 
 def torture(hub: FaultyHub, home: Path, kills: int, rate: float, dice: random.Random) -> int:
+    """Kill until it has been done often enough, then finish, and print what it cost."""
     hub.always = Answering(rate=rate)
     environment = {**os.environ, "QWEN_TUI_HOME": str(home), "HF_ENDPOINT": hub.url, "NO_PROXY": "*"}
     command = [sys.executable, "-P", "-m", "qwen_tui.cli.main", "pull", NAME]
-    # The starts take their time, so the kills have to come in what the whole transfer takes, and some before the first byte.
+    # So that about as many kills as are wanted find a place in one transfer.
     longest = 2 * hub.size / rate / kills
     again: list[int] = []
     most_parts = done = whole = 0

@@ -42,23 +42,25 @@ class Fetch:
         self._download = Download(self.wanted, self._sources, self.target, patience=PATIENCE)
 
     def ready(self) -> str | None:
-        """Return a sentence if the model is here already and as it was when it was verified; None if not.
+        """Return a sentence if the model is here already, and still as it was verified; None if it is not here.
 
-        Raises `DownloadError` if it has changed since. Nothing is asked of the network.
+        What has changed is hashed; raises `DownloadError` if it is another file now. Nothing is asked of the network.
         """
         record = self._record
-        if record is None:
-            return None
-        path = self._shelf.file(record)
-        if identity.facts(os.fsencode(path)) != record.facts:
-            raise DownloadError(
-                _("{path} has changed since it was verified.").format(path=path),
-                _("Check it, and fetch it again if it is wrong: {command}").format(
-                    command=f"qwen pull --repair {self.wanted.url or self.wanted.name}"
-                ),
+        path = self._shelf.file(record) if record else self.target
+        if record and identity.facts(os.fsencode(path)) == record.facts:
+            return _("{name} is here already, verified on {when}: {path}").format(
+                name=record.name, when=listing.moment(record.verified), path=path
             )
-        return _("{name} is here already, verified on {when}: {path}").format(
-            name=record.name, when=listing.moment(record.verified), path=path
+        if not (path.is_file() and self.wanted.sha256):
+            return None
+        if self.check():
+            return _("{path} is whole.").format(path=path)
+        raise DownloadError(
+            _("{path} is not, or no longer, the right file: its SHA-256 differs.").format(path=path),
+            _("Have it fetched again: {command}").format(
+                command=f"qwen pull --repair {self.wanted.url or self.wanted.name}"
+            ),
         )
 
     def learn(self) -> None:
@@ -105,7 +107,7 @@ class Fetch:
         seen = identity.facts(os.fsencode(arrived.path)) if arrived else None
         if not (arrived and seen):
             return None
-        known = self._record if self._record and not arrived.fetched else None
+        known = self._record
         path, folder = arrived.path, self._shelf.folder
         record = Record(
             # One that was only linked lies elsewhere.
@@ -114,7 +116,7 @@ class Fetch:
             size=arrived.size,
             sha256=arrived.sha256,
             facts=seen,
-            source=known.source if known else arrived.source,
+            source=arrived.source or (known.source if known else ""),
             pinned=known.pinned if known else arrived.expected,
         )
         try:

@@ -40,7 +40,7 @@ def pull(
         print_text(sentence + "\n")
         return 0
     if repair and (arrived := fetch.check()):
-        print_text(_("{path} is whole.").format(path=arrived.path) + "\n" + outcome(arrived, name) + "\n")
+        print_text(_("{path} is whole.").format(path=arrived.path) + "\n")
         return 0
     fetch.learn()
     print_text(fetch.plan() + "\n")

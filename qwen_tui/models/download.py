@@ -26,6 +26,8 @@ from qwen_tui.models.turns import Candidate, Turns
 RESERVE = 256 << 20
 
 _STEP = 4 << 20
+# Among the marks of a partial file: which source it was begun from.
+_BEGUN = "begun"
 
 
 class Download:
@@ -176,6 +178,9 @@ class Download:
         if candidate.from_start and part.size:
             yield Remark(_("{host} cannot go on in the middle of a file: from the start.").format(host=source.host))
             part.restart()
+        if part.size and not self.wanted.sha256 and part.mark(_BEGUN) != source.key:
+            yield Remark(_("Nobody knows the SHA-256: what other sources sent is not gone on with."))
+            part.restart()
         mark, token = part.mark(source.key), hub.token(source.endpoint) if source.endpoint else None
         with contextlib.closing(Stream(source.url, self._patience, offset=part.size, mark=mark, token=token)) as stream:
             candidate.answered = True
@@ -189,6 +194,8 @@ class Download:
                 self.wanted = msgspec.structs.replace(self.wanted, size=accepted.total)
             self._check_space(part, accepted.total)
             part.note_mark(source.key, stream.mark)
+            if not part.size:
+                part.note_mark(_BEGUN, source.key)
             self._last = candidate
             # After a 416 there is nothing to take.
             pieces = stream.pieces() if part.size != accepted.total else ()

@@ -19,6 +19,8 @@ from qwen_tui.models.stream import AGENT, client, translated
 
 T = TypeVar("T")
 
+# What a mirror says that has only the bytes.
+_NO_HEAD = (405, 501)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -32,13 +34,19 @@ class Metadata(msgspec.Struct, frozen=True):
 def metadata(endpoint: str, asked: Wanted, patience: Patience) -> Metadata:
     """Ask the hub at `endpoint` about a file; raises `SourceError`."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
 
     url = hf_hub_url(asked.repository, asked.path, revision="main", endpoint=endpoint)
 
     def ask() -> Metadata:
-        found = get_hf_file_metadata(
-            url, token=token(endpoint) or False, timeout=patience.answer, library_name=AGENT, endpoint=endpoint
-        )
+        try:
+            found = get_hf_file_metadata(
+                url, token=token(endpoint) or False, timeout=patience.answer, library_name=AGENT, endpoint=endpoint
+            )
+        except HfHubHTTPError as error:
+            if error.response.status_code in _NO_HEAD:
+                return Metadata(None, None)
+            raise
         etag = (found.etag or "").lower()
         # A page of a login portal has a size too.
         return Metadata(etag, found.size) if _SHA256.fullmatch(etag) else Metadata(None, None)

@@ -1,6 +1,7 @@
 """How long to wait for a source, and how often to try it again."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -41,7 +42,10 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(seconds)
+    deadline = time.monotonic() + seconds
+    while thread.is_alive() and time.monotonic() < deadline:
+        # In steps, because Windows does not interrupt a wait.
+        thread.join(0.2)
     if failure:
         raise failure[0]
     if not outcome:

@@ -76,7 +76,10 @@ def wanted(name: str) -> Wanted:
         repository, path = parts
         if entry := catalogue.of_file(repository, path):
             return _of_entry(entry)
-        return Wanted(name=name, file=path.rpartition("/")[2], repository=repository, path=path)
+        file = path.rpartition("/")[2]
+        # Whatever it is called there, here it is a model among others.
+        file = file if file.endswith(".gguf") else f"{file}.gguf"
+        return Wanted(name=name, file=file, repository=repository, path=path)
     if name.endswith(".gguf"):
         raise UsageError(
             _("{name} is a file, nothing to fetch.").format(name=name),

@@ -6,14 +6,14 @@ The thread reads while what it read is hashed and written, and a wait for the ne
 import contextlib
 import ssl
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from qwen_tui import __version__
 from qwen_tui.errors import why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.answers import Head, SourceError, proxy_password
+from qwen_tui.models.channel import Channel
 from qwen_tui.models.patience import Patience
 
 if TYPE_CHECKING:
@@ -22,77 +22,6 @@ if TYPE_CHECKING:
 AGENT = f"qwen-tui/{__version__}"
 
 _REDIRECTS = 10
-# So many bytes may wait to be written: what a kill loses stays under a megabyte.
-_WAITING = 512 << 10
-
-
-class _Channel:
-    """What the thread hands over: first a head, then bytes, at last the error that ended them, or None.
-
-    Bytes that wait are taken all at once: little at a time from a slow line, much from a fast one.
-    """
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._head: Head | None = None
-        self._pieces: list[bytes] = []
-        self._waiting = 0
-        self._ended = False
-        self._error: Exception | None = None
-        self._closed = False
-
-    def begin(self, head: Head) -> None:
-        with self._changed:
-            self._head = head
-            self._changed.notify_all()
-
-    def put(self, piece: bytes) -> bool:
-        """Hand over bytes as soon as there is room; false where nobody wants them any more."""
-        with self._changed:
-            while self._waiting >= _WAITING and not self._closed:
-                self._changed.wait()
-            self._pieces.append(piece)
-            self._waiting += len(piece)
-            self._changed.notify_all()
-            return not self._closed
-
-    def end(self, error: Exception | None) -> None:
-        with self._changed:
-            self._ended, self._error = True, error
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-    def head(self, patience: float) -> Head:
-        """Return how the answer begins; raises `TimeoutError`, and whatever ended it."""
-        with self._changed:
-            self._wait(patience, lambda: self._head is not None)
-            if self._head is None:
-                raise self._error or TimeoutError
-            return self._head
-
-    def take(self, patience: float) -> bytes:
-        """Return the bytes that wait, none at the end; raises `TimeoutError`, and whatever ended it."""
-        with self._changed:
-            self._wait(patience, lambda: bool(self._pieces))
-            if not self._pieces and self._error:
-                raise self._error
-            taken = b"".join(self._pieces)
-            self._pieces.clear()
-            self._waiting = 0
-            self._changed.notify_all()
-            return taken
-
-    def _wait(self, patience: float, there: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + patience
-        while not (there() or self._ended):
-            if time.monotonic() >= deadline:
-                raise TimeoutError
-            # In steps, because Windows does not interrupt a wait.
-            self._changed.wait(0.2)
 
 
 class Stream:
@@ -113,7 +42,7 @@ class Stream:
             self._headers["Range"] = f"bytes={offset}-"
             if mark:
                 self._headers["If-Range"] = mark
-        self._channel = _Channel()
+        self._channel = Channel()
         threading.Thread(target=self._run, daemon=True).start()
         try:
             self.head = self._channel.head(patience.answer)

@@ -56,15 +56,17 @@ class Turns:
     def after(self, candidate: Candidate, error: SourceError) -> Steps[None]:
         """Decide what becomes of a source that failed."""
         host = candidate.source.host
-        yield Remark(f"{host}: {error.reason}")
         candidate.answered |= error.answered
-        if isinstance(error, NoRangesError) and not candidate.from_start:
-            candidate.from_start = True
-            return
         candidate.failures += 1
-        if not error.again or candidate.failures >= self._tries(candidate, error):
+        begins_again = isinstance(error, NoRangesError) and not candidate.from_start
+        if not begins_again and (not error.again or candidate.failures >= self._tries(candidate, error)):
             self.live.remove(candidate)
             self.failed[host] = error
+        if self.live:
+            # The failure of the last one is the error that ends it all.
+            yield Remark(f"{host}: {error.reason}")
+        if begins_again:
+            candidate.from_start, candidate.failures = True, 0
             return
         doubled = self._patience.first_wait * 2 ** (candidate.failures - 1)
         wait = min(doubled, self._patience.longest_wait) if error.wait is None else error.wait

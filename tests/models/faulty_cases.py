@@ -299,6 +299,12 @@ def _by_hand(scene: Scene) -> None:
     scene.models.chmod(0o700)
 
 
+def _by_hand_pinned(scene: Scene) -> None:
+    scene.pin(scene.hub.sha256)
+    _by_hand(scene)
+    _offline(scene)
+
+
 def _in_the_way(scene: Scene) -> None:
     scene.models.mkdir(parents=True)
     scene.target.write_bytes(b"GGUF, but another")
@@ -346,6 +352,17 @@ def _without_ranges_then_other(scene: Scene) -> None:
 def _silent_then_other(scene: Scene) -> None:
     _silent(scene)
     scene.arguments += ["--source", "hub", "--source", scene.other.url]
+
+
+def _no_head(scene: Scene) -> None:
+    scene.pin(scene.hub.sha256)
+    scene.hub.at_hub.append(Answering(status=405))
+
+
+def _two_addresses(scene: Scene) -> None:
+    _address(scene)
+    scene.hub.at_bytes += [Answering(until=scene.hub.size // 2)] + [Answering(status=404)] * 9
+    scene.arguments += ["--source", scene.hub.direct, "--source", scene.other.direct]
 
 
 def _modelscope(scene: Scene) -> None:
@@ -480,9 +497,10 @@ CASES = (
     Case("silent where the bytes are", _silent_bytes, 1, 0.0, ("does not answer",)),
     Case("nothing listens", _unreachable, 1, 0.0, ("cannot be reached",)),
     Case("the model is here, the hub is dead", _present, 0, 0.0, ("is here already",)),
-    Case("put there by hand", _by_hand, 0, 0.0, ("Verified",)),
+    Case("put there by hand", _by_hand_pinned, 0, 0.0, ("is whole",)),
+    Case("put there by hand, hash from the hub", _by_hand, 0, 0.0, ("Verified",)),
     Case("another file of that name in the way", _in_the_way, 1, 0.0, ("--repair",)),
-    Case("damaged since", _damaged(repair=False), 1, 0.0, ("has changed", "--repair")),
+    Case("damaged since", _damaged(repair=False), 1, 0.0, ("SHA-256 differs", "--repair")),
     Case("damaged since, with --repair", _damaged(repair=True)),
     Case("disk full after half of the file", _full, 1, words=("No space left", "repeat the command")),
     Case("too little room from the start", _no_room, 1, 0.0, ("too little room", "GB are free")),
@@ -490,6 +508,8 @@ CASES = (
     Case("A dead at 60%, B finishes", _dead_then_other),
     Case("A without ranges at 60%, B finishes", _without_ranges_then_other, most=1.5),
     Case("A silent, then a mirror", _silent_then_other, words=("does not answer",)),
+    Case("a mirror that knows no HEAD", _no_head),
+    Case("an address that dies, and another, hash unknown", _two_addresses, most=1.5, words=("Nobody knows",)),
     Case("ModelScope's addresses", _modelscope),
     Case("a bare address, of which nobody knows the hash", _address, words=("trust it only", "Nobody has published")),
     Case("a bare address, cut", _address_cut),

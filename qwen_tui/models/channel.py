@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from qwen_tui.models.answers import Head
 
-# So many bytes may wait to be written: what a kill loses stays under a megabyte.
-_WAITING = 512 << 10
+# So many bytes may wait while as many are being written: what a kill loses stays well under a megabyte.
+_WAITING = 256 << 10
 
 
 class Channel:

@@ -145,9 +145,11 @@ class Download:
             # Nobody vouches for it, but it should be a model at least, and whole.
             try:
                 read_header(part.path)
-            except InvalidModelError:
+            except InvalidModelError as error:
                 part.remove()
-                raise
+                # The partial file's own name says nothing to anybody, and is gone.
+                message = error.message.replace(str(part.path), self.target.name)
+                raise InvalidModelError(message, _("It was deleted. Try another source with --source.")) from error
         sha256, size = part.sha256, part.size
         part.finish(self.target)
         yield self._arrived(self.target, sha256, size)

@@ -64,7 +64,7 @@ class Turns:
             self.failed[host] = error
         if self.live:
             # The failure of the last one is the error that ends it all.
-            yield Remark(f"{host}: {error.reason}")
+            yield Remark(_("{host}: {reason}").format(host=host, reason=error.reason))
         if begins_again:
             candidate.from_start, candidate.failures = True, 0
             return
@@ -86,7 +86,7 @@ class Turns:
 
     def failure(self, name: str, kept: int, near: Sequence[str]) -> DownloadError:
         """Return what to tell when no source is left; `kept` bytes are there, and `near` are names that would do."""
-        reasons = "; ".join(f"{host}: {error.reason}" for host, error in self.failed.items())
+        told = [_("{host}: {reason}").format(host=host, reason=error.reason) for host, error in self.failed.items()]
         remedies = [error.remedy for error in self.failed.values() if error.remedy]
         if near:
             remedies.append(_("Did you mean: {names}?").format(names=listed(near)))
@@ -95,7 +95,7 @@ class Turns:
                 _("{n:.1f} MB are kept: repeat the command to go on, or add --source.").format(n=kept / 1e6)
             )
         return DownloadError(
-            _("{name} could not be fetched. {reasons}").format(name=name, reasons=reasons),
+            _("{name} could not be fetched. {reasons}").format(name=name, reasons=_("; ").join(told)),
             " ".join(dict.fromkeys(remedies)) or _("Check the connection, or name another source with --source."),
         )
 

@@ -235,7 +235,7 @@ class Handler(BaseHTTPRequestHandler):
             self.hub.sent += len(piece)
 
     def _pieces(self, how: Answering, begin: int, end: int) -> Iterator[bytes]:
-        started, sent = time.monotonic(), 0
+        due = time.monotonic()
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(self.hub.content.open("rb")) if how.body is None else None
             while begin < end:
@@ -245,6 +245,8 @@ class Handler(BaseHTTPRequestHandler):
                     yield file.read(step)
                 elif how.body:
                     yield how.body[begin : begin + step]
-                begin, sent = begin + step, sent + step
+                begin += step
                 if how.rate:
-                    time.sleep(max(0.0, started + sent / how.rate - time.monotonic()))
+                    # A line does not catch up on what it could have sent.
+                    due = max(due, time.monotonic()) + step / how.rate
+                    time.sleep(max(0.0, due - time.monotonic()))

@@ -11,6 +11,8 @@ QwenError                  exit 1
 ├── TemplateError          a template that is missing or cannot be read
 ├── HistoryError           conversations that cannot be kept or found
 ├── ModelNotFoundError     no such model on this computer
+│   └── NotFetchedError    one that is known by name, and can be fetched
+├── DownloadError          a model that could not be fetched
 ├── InvalidModelError      a file that is no usable model
 ├── PromptTooLongError     what does not fit into the context
 └── EngineError            llama.cpp could not be started, or failed
@@ -104,6 +106,14 @@ class HistoryError(QwenError):
 
 class ModelNotFoundError(QwenError):
     """No model of that name or path on this computer."""
+
+
+class NotFetchedError(ModelNotFoundError):
+    """A model that is known by its name, and can be fetched, but is not on this computer yet."""
+
+
+class DownloadError(QwenError):
+    """A model that could not be fetched; what came of it is kept for the next time."""
 
 
 class InvalidModelError(QwenError):

@@ -9,7 +9,7 @@ from qwen_tui.i18n import gettext as _
 
 def build() -> typer.Typer:
     """Return the command line, its help in the language in use."""
-    from qwen_tui.cli import ask, bench, cache, chat, config, logs, models, pack, templates, tune
+    from qwen_tui.cli import ask, bench, cache, chat, config, logs, models, pack, pull, templates, tune
 
     app = typer.Typer(
         name="qwen",
@@ -21,6 +21,7 @@ def build() -> typer.Typer:
     )
     app.command("chat", help=_("Talk: a conversation in the terminal."))(chat.chat)
     app.command("ask", help=_("One answer on stdout; piped stdin is the material, PROMPT the instruction."))(ask.ask)
+    app.command("pull", help=_("Fetch a model, going on where it stopped, and verify it."))(pull.pull)
     app.command("tune", help=_("Measure what is fastest on this PC, in about a minute, and use it from then on."))(
         tune.tune
     )

@@ -16,7 +16,7 @@ from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.material import labelled
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Answer, Turn
-from qwen_tui.cli import delivery, options, sources, wiring
+from qwen_tui.cli import delivery, first_run, options, sources, wiring
 from qwen_tui.cli.chat import converse
 from qwen_tui.cli.signals import Signals
 from qwen_tui.errors import QwenError, UsageError, why
@@ -48,6 +48,7 @@ def ask(
     ctx_size: options.CtxSize = None,
     threads: options.Threads = None,
     gpu_layers: options.GpuLayers = None,
+    offline: options.Offline = False,
     lang: options.Language = None,
 ) -> int:
     """Answer once and return the exit code."""
@@ -62,6 +63,7 @@ def ask(
         values=parameters([as_text(text) for text in param or ()]),
     )
     _refuse_what_cannot_be(asked, interactive=interactive)
+    settings = first_run.settled(settings, offline=offline, quiet=quiet)
     output = wiring.output(settings, held=as_json or extract, raw=raw, quiet=quiet)
     history = wiring.history(settings, output.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)

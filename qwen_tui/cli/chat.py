@@ -15,7 +15,7 @@ from qwen_tui.chat.material import Material
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
-from qwen_tui.cli import options, sources, wiring
+from qwen_tui.cli import first_run, options, sources, wiring
 from qwen_tui.cli.main import tell
 from qwen_tui.cli.signals import Signals
 from qwen_tui.config import Config
@@ -46,11 +46,13 @@ def chat(
     ctx_size: options.CtxSize = None,
     threads: options.Threads = None,
     gpu_layers: options.GpuLayers = None,
+    offline: options.Offline = False,
     lang: options.Language = None,
 ) -> int:
     """Converse until the person leaves, and return the exit code."""
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
+    settings = first_run.settled(settings, offline=offline)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
     if sources.STDIN in (file or ()):

@@ -54,6 +54,7 @@ Threads = Annotated[
 GpuLayers = Annotated[
     str | None, typer.Option("--gpu-layers", metavar="auto|all|N", help=_("Layers to compute on the GPU."))
 ]
+Offline = Annotated[bool, typer.Option("--offline", help=_("Never use the network."))]
 Language = Annotated[str | None, typer.Option("--lang", metavar="zh|en", help=_("The language of the program."))]
 
 

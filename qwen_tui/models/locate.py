@@ -4,7 +4,7 @@ import difflib
 import re
 from pathlib import Path
 
-from qwen_tui.errors import InvalidModelError, ModelNotFoundError, why
+from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError, why
 from qwen_tui.files import ASSETS, expand
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
@@ -14,9 +14,12 @@ from qwen_tui.models.verifying import is_fetchable, missing
 
 DEMO = "demo"
 
+_IN_REPOSITORY = re.compile(r"([\w.-]+/[\w.-]+):([^\\:?#\s/][^\\:?#]*)")
+
 
 def locate(name: str, models: Path, demo: Path = ASSETS / "demo.gguf") -> Path:
-    """Return the file of the model `name`: `demo`, a path, or `NAME[:QUANT]` of the catalogue, kept in `models`.
+    """Return the file of the model `name`: `demo`, a path, or what is kept in `models` by `NAME[:QUANT]` of the
+    catalogue or by `owner/repo:FILE`.
 
     Raises `ModelNotFoundError` naming what to do, `InvalidModelError` for a folder.
     """
@@ -40,30 +43,43 @@ def locate(name: str, models: Path, demo: Path = ASSETS / "demo.gguf") -> Path:
         return held.file
     if held and not (held.record and is_fetchable(held.name, pinned=held.record.pinned)):
         raise missing(held)
-    if name.endswith(".gguf") and ":" not in re.split(r"[/\\]", name)[-1]:
+    if name.endswith(".gguf") and not (in_repository(name) or held):
         raise ModelNotFoundError(
             _("There is no file {path}.").format(path=path), _("Check the path; relative ones start in this folder.")
         )
-    return _from_catalogue(name, models)
+    return _published(name, models)
 
 
-def _from_catalogue(name: str, models: Path) -> Path:
+def unknown(name: str) -> ModelNotFoundError:
+    """Return what to tell whoever asked for a model that no catalogue has: the nearest names."""
+    known = [DEMO, catalogue.DEFAULT_MODEL, *dict.fromkeys(entry.full_name for entry in catalogue.CATALOGUE)]
+    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4) or known[:2]
+    return ModelNotFoundError(
+        _("There is no model “{name}”.").format(name=name),
+        _("Did you mean: {names}? Or give the path of a .gguf file.").format(names=listed(near)),
+    )
+
+
+def in_repository(name: str) -> tuple[str, str] | None:
+    """Return repository and file if `name` is `owner/repo:FILE`, else None."""
+    match = _IN_REPOSITORY.fullmatch(name)
+    return (match[1], match[2]) if match and ".." not in match[2].split("/") else None
+
+
+def _published(name: str, models: Path) -> Path:
+    """Return the file of a published name, whoever published it; raises `ModelNotFoundError` where there is none."""
     entries = catalogue.find(name)
-    if not entries:
-        known = [DEMO, catalogue.DEFAULT_MODEL, *dict.fromkeys(entry.full_name for entry in catalogue.CATALOGUE)]
-        near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4) or known[:2]
-        raise ModelNotFoundError(
-            _("There is no model “{name}”.").format(name=name),
-            _("Did you mean: {names}? Or give the path of a .gguf file.").format(names=listed(near)),
-        )
-    shelf = Shelf(models)
-    if record := shelf.named(entries[0].full_name):
-        return shelf.file(record)
-    # A file that was put there by hand goes by its publisher's name.
-    file = models / entries[0].file
-    if not file.exists():
-        raise ModelNotFoundError(
-            _("{name} is not on this computer yet: {file} is missing.").format(name=name, file=file),
-            _("Put the file there, give another with -m PATH, or try the demonstration model with -m demo."),
-        )
-    return file
+    elsewhere = in_repository(name)
+    if elsewhere and (entry := catalogue.of_file(*elsewhere)):
+        entries = (entry,)
+        if (held := inventory.find(entry.full_name, Shelf(models))) and held.state != "missing":
+            return held.file
+    if not (entries or elsewhere):
+        raise unknown(name)
+    pull = "qwen pull" if name == catalogue.DEFAULT_MODEL else f"qwen pull {name}"
+    raise NotFetchedError(
+        _("{name} is not on this computer yet.").format(name=name),
+        _(
+            "Fetch it with: {pull}, bring a file with: qwen models import PATH, or try the demonstration model: -m demo"
+        ).format(pull=pull),
+    )

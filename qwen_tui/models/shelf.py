@@ -75,7 +75,7 @@ class Shelf:
         from filelock import FileLock
 
         private_folder(self.folder)
-        with FileLock(self.folder / f"{_LIST}.lock"):
+        with FileLock(self.folder / f"{_LIST}.lock", mode=0o600):
             records = {record.path: record for record in self.records()}
             yield records
             write_private(self.folder / _LIST, msgspec.json.format(msgspec.json.encode(list(records.values()))))

@@ -1,14 +1,11 @@
 """One line of honest progress on a terminal, gone without a trace when there is something better to show."""
 
-import contextlib
-import shutil
 import time
 from typing import TextIO
 
-from wcwidth import width
-
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Loading, Prefill
+from qwen_tui.terminal.erasable import ErasableLine
 
 # The line is redrawn at most this often, in seconds: what drawing burns, decoding lacks.
 _EVERY = 0.1
@@ -20,14 +17,13 @@ class StatusLine:
     """Shows loading and prefill on `stream`; on anything but a terminal, nothing."""
 
     def __init__(self, stream: TextIO, *, enabled: bool | None = None) -> None:
-        self._stream = stream
+        self._line = ErasableLine(stream)
         self._enabled = stream.isatty() if enabled is None else enabled
         self._phase: type[Event] | None = None
         # When the phase began, when it last got on, and when the line was last drawn, by the monotonic clock.
         self._begun = self._moved = self._drawn = 0.0
         # What was done already when the phase began, and what is now: tokens, or the fraction that is loaded.
         self._cached = self._done = 0.0
-        self._columns = 0
 
     def show(self, event: Event) -> None:
         """Take an event; anything but progress clears the line."""
@@ -41,12 +37,11 @@ class StatusLine:
             self.clear()
         elif now - self._begun >= _PATIENCE and now - self._drawn >= _EVERY:
             self._drawn = now
-            self._draw(self._sentence(event, now))
+            self._line.draw(self._sentence(event, now))
 
     def clear(self) -> None:
         """Remove the line."""
-        if self._columns:
-            self._show("")
+        self._line.erase()
 
     def _sentence(self, event: Loading | Prefill, now: float) -> str:
         done, total = _progress(event)
@@ -61,23 +56,6 @@ class StatusLine:
             return sentence
         left = (self._moved - self._begun) / got_on * (total - self._done) - (now - self._moved)
         return sentence + _(", {seconds} s left").format(seconds=max(1, round(left)))
-
-    def _draw(self, sentence: str) -> None:
-        # Cut to the width: a line that wraps cannot be erased. Chinese characters are two columns wide.
-        columns = shutil.get_terminal_size().columns - 1
-        while width(sentence) > columns:
-            sentence = sentence[:-1]
-        self._show(sentence)
-
-    def _show(self, sentence: str) -> None:
-        columns = width(sentence)
-        # Spaces erase on every terminal, escape sequences do not on all.
-        blank = " " * max(0, self._columns - columns)
-        self._columns = columns
-        # Who cannot see the progress can still get the answer.
-        with contextlib.suppress(OSError):
-            self._stream.write(f"\r{sentence}{blank}" + ("\r" + sentence if blank else ""))
-            self._stream.flush()
 
 
 def _progress(event: Event) -> tuple[float, float]:

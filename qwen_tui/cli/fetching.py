@@ -1,0 +1,162 @@
+"""Fetching a model with visible progress, and putting it on the shelf: what `pull` and the first run share."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from qwen_tui import files
+from qwen_tui.chat import listing
+from qwen_tui.errors import DownloadError, WriteError, why
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
+from qwen_tui.models import identity, source
+from qwen_tui.models.download import Download
+from qwen_tui.models.events import Arrived, Checking, Fetching, Remark, Steps
+from qwen_tui.models.patience import PATIENCE
+from qwen_tui.models.shelf import Record, Shelf
+from qwen_tui.models.source import Wanted
+from qwen_tui.terminal.transfer_line import TransferLine
+
+
+class Fetch:
+    """One model to fetch: what it is, where from and where to, shown on stderr."""
+
+    def __init__(self, name: str, given: Sequence[str] = (), *, offline: bool = False) -> None:
+        """`given` are sources in place of the built-in ones; raises `ModelNotFoundError`, `UsageError`."""
+        self._shelf = Shelf(files.folders().models)
+        self.wanted = source.wanted(name)
+        self._record = self._shelf.named(self.wanted.name)
+        if self._record and not self.wanted.sha256:
+            # What came the first time is what it is from then on.
+            self.wanted = msgspec.structs.replace(self.wanted, sha256=self._record.sha256, size=self._record.size)
+        self._sources = source.sources(self.wanted, given)
+        self.offline = offline or source.is_offline()
+        self.target = _target(self.wanted, self._shelf)
+        # A dumb terminal cannot redraw a line.
+        live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._line = TransferLine(sys.stderr, live=live)
+        self._download = Download(self.wanted, self._sources, self.target, patience=PATIENCE)
+
+    def ready(self) -> str | None:
+        """Return a sentence if the model is here already, and still as it was verified; None if it is not here.
+
+        What has changed is hashed; raises `DownloadError` if it is another file now. Nothing is asked of the network.
+        """
+        record = self._record
+        path = self._shelf.file(record) if record else self.target
+        if record and identity.facts(os.fsencode(path)) == record.facts:
+            return _("{name} is here already, verified on {when}: {path}").format(
+                name=record.name, when=listing.moment(record.verified), path=path
+            )
+        if not (path.is_file() and self.wanted.sha256):
+            return None
+        if self.check():
+            return _("{path} is whole.").format(path=path)
+        raise DownloadError(
+            _("{path} is not, or no longer, the right file: its SHA-256 differs.").format(path=path),
+            _("Have it fetched again: {command}").format(
+                command=f"qwen pull --repair {self.wanted.url or self.wanted.name}"
+            ),
+        )
+
+    def learn(self) -> None:
+        """Find out what can be known of it beforehand; raises `DownloadError`, offline at once."""
+        if self.offline:
+            raise DownloadError(
+                _("{name} cannot be fetched: this is offline.").format(name=self.wanted.name),
+                _("Leave out --offline (or HF_HUB_OFFLINE), or bring the file with: qwen models import PATH"),
+            )
+        self._follow(self._download.learn())
+        self.wanted = self._download.wanted
+
+    def plan(self) -> str:
+        """Say what would be fetched: name, size, licence, where from and where to."""
+        size = f"{self.wanted.size / 1e9:.1f} GB" if self.wanted.size else _("of unknown size")
+        if self.wanted.size and self.wanted.size < 1e8:
+            size = f"{self.wanted.size / 1e6:.1f} MB"
+        licence = self.wanted.licence or _("see where it is published")
+        lines = [
+            _("{name}: {size}, licence: {licence}").format(name=self.wanted.name, size=size, licence=licence),
+            _("from {hosts}").format(hosts=listed(dict.fromkeys(s.host for s in self._sources))),
+            _("to {path}").format(path=self.target),
+        ]
+        if kept := self._download.kept:
+            lines.append(_("{n:,.1f} MB of it are here already.").format(n=kept / 1e6))
+        return "\n  ".join(lines)
+
+    def check(self) -> Arrived | None:
+        """Return what is here if its hash is right, and note that; None if it is not, or nobody knows the hash."""
+        present = self._shelf.file(self._record) if self._record else self.target
+        return self._noted(self._follow(self._download.check(present)))
+
+    def run(self, *, replace: bool = False) -> Arrived:
+        """Fetch it, prove it and note it; raises `DownloadError` and `KeyboardInterrupt`."""
+        try:
+            arrived = self._noted(self._follow(self._download.run(replace=replace)))
+        except KeyboardInterrupt:
+            self._line.note(_("Stopped. What came is kept; the same command goes on from there."))
+            raise
+        assert arrived is not None
+        return arrived
+
+    def _noted(self, arrived: Arrived | None) -> Arrived | None:
+        seen = identity.facts(os.fsencode(arrived.path)) if arrived else None
+        if not (arrived and seen):
+            return None
+        known = self._record
+        path, folder = arrived.path, self._shelf.folder
+        record = Record(
+            # One that was only linked lies elsewhere.
+            path=path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path),
+            name=self.wanted.name,
+            size=arrived.size,
+            sha256=arrived.sha256,
+            facts=seen,
+            source=arrived.source or (known.source if known else ""),
+            pinned=known.pinned if known else arrived.expected,
+        )
+        try:
+            self._shelf.put(record)
+        except OSError as error:
+            raise WriteError(
+                _("{path} could not be written: {reason}").format(path=folder, reason=why(error)),
+                _("The model itself is there. Mend the folder, then repeat the command."),
+            ) from error
+        return arrived
+
+    def _follow(self, steps: Steps[object]) -> Arrived | None:
+        """Show what happens, and return the last of it if that is the arrival."""
+        arrived = None
+        with contextlib.closing(steps), contextlib.closing(_Clearing(self._line)):
+            for event in steps:
+                if isinstance(event, Remark):
+                    self._line.note(event.text)
+                elif isinstance(event, Checking):
+                    self._line.show(_("checking"), event.done, event.total)
+                elif isinstance(event, Fetching):
+                    self._line.show(_("fetching"), event.done, event.total)
+                else:
+                    arrived = event
+        return arrived
+
+
+class _Clearing:
+    """Takes the line away at the end."""
+
+    def __init__(self, line: TransferLine) -> None:
+        self.close = line.clear
+
+
+def _target(wanted: Wanted, shelf: Shelf) -> Path:
+    """Return where the file goes: its publisher's name, with the publisher before it where that name is taken."""
+    records = {record.path: record for record in shelf.records()}
+    for record in records.values():
+        if record.name == wanted.name and not Path(record.path).is_absolute():
+            return shelf.file(record)
+    taken = records.get(wanted.file)
+    owner = wanted.repository.partition("/")[0]
+    return shelf.folder / (f"{owner}-{wanted.file}" if taken and taken.name != wanted.name and owner else wanted.file)

@@ -1,0 +1,69 @@
+"""`qwen pull`: a model is fetched, resumed where it stopped, and proven."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from qwen_tui.cli import options
+from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.fetching import Fetch
+from qwen_tui.i18n import gettext as _
+from qwen_tui.models.events import Arrived
+from qwen_tui.models.locate import DEMO
+
+Sources = Annotated[
+    list[str] | None,
+    typer.Option("--source", metavar="WHERE", help=_("hub, modelscope, or an address; repeatable, tried in order.")),
+]
+Repair = Annotated[
+    bool, typer.Option("--repair", help=_("Check the file that is here; fetch it again if it is wrong."))
+]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help=_("Do not ask."))]
+
+
+def pull(
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", show_default=False)] = None,
+    source: Sources = None,
+    repair: Repair = False,
+    yes: Yes = False,
+    offline: options.Offline = False,
+    lang: options.Language = None,
+) -> int:
+    """Fetch MODEL, by default the one of the settings, and return the exit code."""
+    name = options.settings({"model": model, "language": lang}).model
+    if name == DEMO:
+        print_text(_("The demonstration model is built in. Try it with: qwen chat -m demo") + "\n")
+        return 0
+    fetch = Fetch(name, source or (), offline=offline)
+    if not repair and (sentence := fetch.ready()):
+        print_text(sentence + "\n")
+        return 0
+    if repair and (arrived := fetch.check()):
+        print_text(_("{path} is whole.").format(path=arrived.path) + "\n")
+        return 0
+    fetch.learn()
+    print_text(fetch.plan() + "\n")
+    if not (fetch.wanted.pinned or _accepted(ask=not yes)):
+        return 1
+    arrived = fetch.run(replace=repair)
+    print_text(outcome(arrived, name) + "\n")
+    return 0
+
+
+def outcome(arrived: Arrived, name: str) -> str:
+    """Say that the file is there, how far it is proven, and what to type next."""
+    if arrived.expected:
+        proof = _("Verified: SHA-256 {sha256}").format(sha256=arrived.sha256)
+    else:
+        proof = _("Nobody has published what its SHA-256 should be; it is {sha256}").format(sha256=arrived.sha256)
+    chat = "qwen chat" if name == options.settings({}).model else f"qwen chat -m {name}"
+    return "\n".join([proof, _("Talk to it with: {command}").format(command=chat)])
+
+
+def _accepted(*, ask: bool) -> bool:
+    """Warn of a file that nobody vouches for; on a terminal, have the person decide."""
+    print_text(_("This file is not one of those this program knows: trust it only as far as its source.") + "\n")
+    if not (ask and sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    return typer.confirm(_("Fetch it?"))

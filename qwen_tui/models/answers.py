@@ -1,0 +1,152 @@
+"""Whether what a server answers is the file that was asked for, from where it was asked for."""
+
+import email.utils
+import re
+import time
+from collections.abc import Mapping
+
+import msgspec
+
+from qwen_tui.i18n import gettext as _
+
+_MAGIC = b"GGUF"
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+_PAGES = ("text/html", "application/xhtml")
+_OK, _PARTIAL, _NO_RANGE = 200, 206, 416
+_PROXY_PASSWORD = 407
+# Other than these and the server's own troubles, an answer will be the same the next time.
+_MAY_CHANGE = (408, 425, 429)
+
+
+class SourceError(Exception):
+    """A source that did not give what was asked of it: `reason` is a clause that follows its name.
+
+    `again` says that trying it once more may help, after `wait` seconds if it said so itself. `answered` is false for
+    one that gave no sign of life, `absent` true for one that does not have the file. `remedy` is what a person can do.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        remedy: str = "",
+        *,
+        again: bool = False,
+        wait: float | None = None,
+        answered: bool = True,
+        absent: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+        self.again = again
+        self.wait = wait
+        self.answered = answered
+        self.absent = absent
+
+
+class NoRangesError(SourceError):
+    """A source that cannot go on where the file stands."""
+
+    def __init__(self) -> None:
+        super().__init__(_("it cannot go on in the middle of a file"), again=True)
+
+
+class Head(msgspec.Struct, frozen=True):
+    """How an answer begins; the names in `headers` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The bytes that follow begin at `start` of a file of `total` bytes, if that is known."""
+
+    start: int
+    total: int | None
+
+
+def accept(head: Head, offset: int, size: int | None, *, longest_wait: float) -> Accepted:
+    """Return what this answer to a request for everything from `offset` on brings; `size` is that of the file if known.
+
+    Raises `SourceError`, and `NoRangesError` where it goes on elsewhere. A start of 0 is whole in any case.
+    """
+    if error := refused(head, longest_wait):
+        raise error
+    match = _CONTENT_RANGE.fullmatch(head.headers.get("content-range", ""))
+    total = int(match[2]) if match and match[2].isdecimal() else None
+    if head.status == _NO_RANGE:
+        if size is None and total == offset:
+            return Accepted(offset, total)
+        raise NoRangesError
+    if head.headers.get("content-type", "").lower().startswith(_PAGES):
+        raise _page()
+    if head.headers.get("content-encoding", "identity") != "identity":
+        raise SourceError(_("it changes the file on the way"))
+    start = 0
+    if head.status == _PARTIAL:
+        if not match or match[1] is None or int(match[1]) != offset:
+            raise NoRangesError
+        start = offset
+    else:
+        length = head.headers.get("content-length", "")
+        total = int(length) if length.isdecimal() else None
+    if size is not None and total is not None and size != total:
+        raise SourceError(_("it has another file: {n:,} bytes, not {size:,}").format(n=total, size=size))
+    return Accepted(start, size if total is None else total)
+
+
+def check_beginning(piece: bytes) -> None:
+    """Look at the first bytes of the file, before a gigabyte of something else is fetched; raises `SourceError`."""
+    if piece[:4] == _MAGIC[: len(piece)]:
+        return
+    if piece.lstrip(b"\xef\xbb\xbf \t\r\n")[:9].lower().startswith((b"<!doctype", b"<html")):
+        raise _page()
+    raise SourceError(_("what it sends is not a GGUF file"))
+
+
+def refused(head: Head, longest_wait: float) -> SourceError | None:
+    """Return what an answer means that brings no file, None if it brings one."""
+    status, code = head.status, head.headers.get("x-error-code", "")
+    if status in (_OK, _PARTIAL, _NO_RANGE):
+        return None
+    if code == "RepoNotFound":
+        return SourceError(
+            _("it has no such repository, or a private one (HTTP {status})").format(status=status),
+            _("Check the name; for a private repository, set HF_TOKEN to a token of yours."),
+        )
+    if code == "GatedRepo" or status in (401, 403):
+        return SourceError(
+            _("it gives the file only to those it knows (HTTP {status})").format(status=status),
+            _("Accept the terms on the repository's page, and set HF_TOKEN to a token of yours."),
+        )
+    if code == "EntryNotFound" or status in (404, 410):
+        return SourceError(_("it has no such file (HTTP {status})").format(status=status), absent=True)
+    if status == _PROXY_PASSWORD:
+        return proxy_password()
+    wait = _retry_after(head.headers.get("retry-after", ""))
+    if wait is not None and wait > longest_wait:
+        return SourceError(_("it is overloaded and asks to come back in {n} s").format(n=round(wait)))
+    again = status in _MAY_CHANGE or status >= 500
+    return SourceError(_("it answers with HTTP {status}").format(status=status), again=again, wait=wait)
+
+
+def proxy_password() -> SourceError:
+    """Return what to say of a proxy that wants to know who asks."""
+    return SourceError(_("the proxy wants a password"), _("Write it into HTTPS_PROXY: http://NAME:PASSWORD@HOST"))
+
+
+def _page() -> SourceError:
+    return SourceError(
+        _("it sends a web page in place of the file"),
+        _("Does this network want a login? Open a web page in the browser first."),
+    )
+
+
+def _retry_after(value: str) -> float | None:
+    """Return the seconds that a Retry-After header asks for."""
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None

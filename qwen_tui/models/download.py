@@ -1,0 +1,291 @@
+"""Fetching one model file: several sources in turn, one partial file, and no name before the hash is right."""
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from qwen_tui.errors import DownloadError, InvalidModelError, why
+from qwen_tui.files import private_folder
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
+from qwen_tui.models import hub
+from qwen_tui.models.answers import NoRangesError, SourceError, accept, check_beginning
+from qwen_tui.models.events import Arrived, Checking, Fetching, Remark, Steps
+from qwen_tui.models.gguf import read_header
+from qwen_tui.models.partial import Partial
+from qwen_tui.models.patience import PATIENCE, Patience
+from qwen_tui.models.source import Source, Wanted
+from qwen_tui.models.stream import Stream
+from qwen_tui.models.turns import Candidate, Turns
+
+# What has to stay free on the disk.
+RESERVE = 256 << 20
+
+_STEP = 4 << 20
+# Among the marks of a partial file: which source it was begun from.
+_BEGUN = "begun"
+
+
+class Download:
+    """Fetches `wanted` from `sources` into the file `target`. First `learn`, then `run`; both raise `DownloadError`."""
+
+    def __init__(
+        self, wanted: Wanted, sources: Sequence[Source], target: Path, *, patience: Patience = PATIENCE
+    ) -> None:
+        self.wanted = wanted
+        self.target = target
+        self._patience = patience
+        self._turns = Turns(sources, patience)
+        self._fetched = 0
+        self._last: Candidate | None = None
+
+    @property
+    def kept(self) -> int:
+        """The bytes of it that an earlier attempt left."""
+        return self._partial().kept
+
+    def learn(self) -> Steps[None]:
+        """Ask the hubs for hash and size where the hash is not known; if none of them tells it, it stays so."""
+        while not self.wanted.sha256:
+            candidate = yield from self._turns.next(lambda c: bool(c.source.endpoint) and not c.asked)
+            if candidate is None:
+                break
+            try:
+                self._ask_hub(candidate)
+            except SourceError as error:
+                yield from self._turns.after(candidate, error)
+        if not self._turns.live:
+            raise self._failure()
+
+    def run(self, *, replace: bool = False) -> Steps[None]:
+        """Fetch what is missing; the last event is `Arrived`.
+
+        A file that is there already stays if it is the right one; another is in the way unless it is to be replaced.
+        """
+        folder = self.target.parent
+        try:
+            private_folder(folder)
+            with contextlib.ExitStack() as stack:
+                yield from self._locked(stack)
+                if not (yield from self.check()):
+                    if self.target.exists() and not replace:
+                        raise self._in_the_way()
+                    part = stack.enter_context(self._partial().opened())
+                    yield from self._complete(part)
+        except OSError as error:
+            raise DownloadError(
+                _("{folder} cannot be written to: {reason}").format(folder=folder, reason=why(error)),
+                _("What came so far is kept. Free some space or mend the folder, then repeat the command."),
+            ) from error
+
+    def check(self, file: Path | None = None) -> Steps[bool]:
+        """Return whether `file`, or else the target, is right by its hash; then the last event is `Arrived`."""
+        file, wanted = file or self.target, self.wanted
+        if not (wanted.sha256 and file.is_file()):
+            return False
+        try:
+            size = file.stat().st_size
+            if wanted.size not in (None, size):
+                return False
+            digest = hashlib.sha256()
+            done = 0
+            with file.open("rb", buffering=0) as opened:
+                while step := opened.read(_STEP):
+                    digest.update(step)
+                    done += len(step)
+                    yield Checking(done, size)
+        except OSError as error:
+            raise DownloadError(
+                _("{path} cannot be read: {reason}").format(path=file, reason=why(error)), _("Check the disk.")
+            ) from error
+        if digest.hexdigest() != wanted.sha256:
+            return False
+        yield self._arrived(file, wanted.sha256, size)
+        return True
+
+    def _locked(self, stack: contextlib.ExitStack) -> Steps[None]:
+        """Be the only one who fetches this file; whoever comes second waits for the first."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(f"{self._partial().path}.lock", mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield Remark(_("Another qwen is fetching the same file; waiting for it …"))
+            while not lock.is_locked:
+                with contextlib.suppress(Timeout):
+                    # In steps, because Windows does not interrupt a wait.
+                    lock.acquire(timeout=0.5)
+        stack.callback(lock.release)
+        # Windows leaves it where it is, and it does no harm.
+        stack.callback(_removed, Path(lock.lock_file))
+
+    def _complete(self, part: Partial) -> Steps[None]:
+        """Fill the partial file, prove it, and give it its name."""
+        kept = part.kept
+        for done in part.hashed(self.wanted.size):
+            yield Checking(done, kept)
+        mismatches = 0
+        while True:
+            yield from self._fill(part)
+            if self.wanted.sha256 in (None, part.sha256):
+                break
+            mismatches += 1
+            part.restart()
+            if mismatches >= max(2, len(self._turns.all)) or not self._turns.live:
+                part.remove()
+                raise self._wrong()
+            yield Remark(_("What came is not the right file; it is fetched once more."))
+            self._turns.afresh(self._last)
+        if self.wanted.sha256 is None:
+            # Nobody vouches for it, but it should be a model at least, and whole.
+            try:
+                read_header(part.path)
+            except InvalidModelError as error:
+                part.remove()
+                # The partial file's own name says nothing to anybody, and is gone.
+                message = error.message.replace(str(part.path), self.target.name)
+                raise InvalidModelError(message, _("It was deleted. Try another source with --source.")) from error
+        sha256, size = part.sha256, part.size
+        part.finish(self.target)
+        yield self._arrived(self.target, sha256, size)
+
+    def _fill(self, part: Partial) -> Steps[None]:
+        """Fetch until the file is complete, from one source after the other."""
+        self._check_space(part, self.wanted.size)
+        complete = part.size == self.wanted.size
+        while not complete:
+            candidate = yield from self._turns.next()
+            if candidate is None:
+                raise self._failure(part)
+            before = part.size
+            try:
+                complete = yield from self._attempt(candidate, part)
+                if not complete:
+                    raise SourceError(_("the file ends too early"), again=True)
+            except SourceError as error:
+                if part.size > before:
+                    candidate.failures = 0
+                yield from self._turns.after(candidate, error)
+
+    def _attempt(self, candidate: Candidate, part: Partial) -> Steps[bool]:
+        """Take what the source gives, and return whether that completes the file; raises `SourceError`."""
+        source = candidate.source
+        if source.endpoint and not candidate.asked:
+            self._ask_hub(candidate)
+        if candidate.from_start and part.size:
+            yield Remark(_("{host} cannot go on in the middle of a file: from the start.").format(host=source.host))
+            part.restart()
+        if part.size and not self.wanted.sha256 and part.mark(_BEGUN) != source.key:
+            yield Remark(_("Nobody knows the SHA-256: what other sources sent is not gone on with."))
+            part.restart()
+        mark, token = part.mark(source.key), hub.token(source.endpoint) if source.endpoint else None
+        with contextlib.closing(Stream(source.url, self._patience, offset=part.size, mark=mark, token=token)) as stream:
+            candidate.answered = True
+            accepted = accept(stream.head, part.size, self.wanted.size, longest_wait=self._patience.longest_wait)
+            if accepted.start != part.size:
+                if self._turns.others(candidate):
+                    raise NoRangesError
+                part.restart()
+            if self.wanted.sha256 is None:
+                # The other sources have to agree: there is nothing else to tell by that they have the same file.
+                self.wanted = msgspec.structs.replace(self.wanted, size=accepted.total)
+            self._check_space(part, accepted.total)
+            part.note_mark(source.key, stream.mark)
+            if not part.size:
+                part.note_mark(_BEGUN, source.key)
+            self._last = candidate
+            # After a 416 there is nothing to take.
+            pieces = stream.pieces() if part.size != accepted.total else ()
+            for piece in pieces:
+                if not part.size:
+                    check_beginning(piece)
+                candidate.delivered = True
+                room = len(piece) if accepted.total is None else accepted.total - part.size
+                part.append(piece[:room])
+                self._fetched += len(piece)
+                yield Fetching(part.size, accepted.total)
+                if part.size == accepted.total:
+                    break
+        return accepted.total in (None, part.size)
+
+    def _ask_hub(self, candidate: Candidate) -> None:
+        """Learn from a hub what it has, and make sure that it is what is wanted; raises `SourceError`."""
+        assert candidate.source.endpoint is not None
+        found = hub.metadata(candidate.source.endpoint, self.wanted, self._patience)
+        candidate.asked = candidate.answered = True
+        known = self.wanted.sha256
+        if known and found.sha256 and known != found.sha256:
+            raise SourceError(
+                _("it has another file under this name (SHA-256 {found}…, not {known}…)").format(
+                    found=found.sha256[:12], known=known[:12]
+                )
+            )
+        if found.sha256:
+            size = found.size or self.wanted.size
+            self.wanted = msgspec.structs.replace(self.wanted, sha256=found.sha256, size=size)
+
+    def _check_space(self, part: Partial, size: int | None) -> None:
+        """Refuse to begin what cannot be finished; raises `DownloadError`."""
+        if size is None:
+            return
+        folder = self.target.parent
+        needed = size - part.size + RESERVE
+        free = shutil.disk_usage(folder).free
+        if needed > free:
+            raise DownloadError(
+                _("There is too little room in {folder}: {needed:.1f} GB are needed, {free:.1f} GB are free.").format(
+                    folder=folder, needed=needed / 1e9, free=free / 1e9
+                ),
+                _("Free some space, or keep everything elsewhere with QWEN_TUI_HOME, then repeat the command."),
+            )
+
+    def _in_the_way(self) -> DownloadError:
+        return DownloadError(
+            _("{path} is there already, and is not the file that was asked for.").format(path=self.target),
+            _("Move it away, or have it replaced: {command}").format(
+                command=f"qwen pull --repair {self.wanted.url or self.wanted.name}"
+            ),
+        )
+
+    def _wrong(self) -> DownloadError:
+        hosts = dict.fromkeys(candidate.source.host for candidate in self._turns.all)
+        return DownloadError(
+            _("What came from {hosts} is not the file that was asked for: its SHA-256 differs.").format(
+                hosts=listed(hosts)
+            ),
+            _("It was deleted. Try another source with --source."),
+        )
+
+    def _failure(self, part: Partial | None = None) -> DownloadError:
+        """Return what to tell when no source is left; where one has other files, with their names."""
+        near: list[str] = []
+        for candidate in self._turns.all:
+            endpoint, error = candidate.source.endpoint, self._turns.failed.get(candidate.source.host)
+            if endpoint and error and error.absent and not near:
+                names = hub.near(endpoint, self.wanted, self._patience)
+                near = [f"{self.wanted.repository}:{name}" for name in names]
+        return self._turns.failure(self.wanted.name, part.size if part else 0, near)
+
+    def _partial(self) -> Partial:
+        key = self.wanted.sha256 or f"unknown-{self._turns.all[0].source.key}"
+        return Partial(self.target.parent, key)
+
+    def _arrived(self, file: Path, sha256: str, size: int) -> Arrived:
+        return Arrived(
+            path=file,
+            size=size,
+            sha256=sha256,
+            fetched=self._fetched,
+            source=self._last.source.host if self._last else "",
+            expected=self.wanted.sha256 is not None,
+        )
+
+
+def _removed(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()

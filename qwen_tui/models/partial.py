@@ -1,0 +1,167 @@
+"""A file that is not whole yet: it survives whatever stops the program, and gets its name once it is proven."""
+
+import contextlib
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from qwen_tui.files import private_folder, write_private
+
+_STEP = 4 << 20
+# At most so much is lost by a power failure: the system's own caches lose nothing when only the program dies.
+_SYNC_EVERY = 64 << 20
+_BLOCK = 4096
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+class Partial:
+    """The partial file `KEY.part` in `folder`, open from `opened` on, with the SHA-256 of what is in it.
+
+    Beside it, `KEY.part.json` keeps by which mark each source would know again the file that was begun.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.path = folder / f"{key}.part"
+        self.size = 0
+        self._marks = folder / f"{key}.part.json"
+        self._digest = hashlib.sha256()
+        self._handle = -1
+        self._synced = 0
+        self._syncing: threading.Thread | None = None
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of what is there, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    @property
+    def kept(self) -> int:
+        """The bytes that an earlier attempt left, before the file is opened."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator["Partial"]:
+        """Create or open the file, and close it at the end; what is in it stays. Raises `OSError`."""
+        private_folder(self.path.parent)
+        self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
+        try:
+            self._cut_zeros()
+            yield self
+        finally:
+            self._wait_for_sync()
+            if self._handle >= 0:
+                os.close(self._handle)
+            self._handle = -1
+
+    def hashed(self, limit: int | None) -> Iterator[int]:
+        """Hash what is there, and yield how much of it is done; more than `limit` bytes cannot be of this file."""
+        if limit is not None and os.fstat(self._handle).st_size > limit:
+            self.restart()
+        os.lseek(self._handle, 0, os.SEEK_SET)
+        while step := os.read(self._handle, _STEP):
+            self._digest.update(step)
+            self.size += len(step)
+            yield self.size
+        self._synced = self.size
+
+    def append(self, piece: bytes) -> None:
+        """Write `piece` at the end; raises `OSError`, with as much written as there was room for."""
+        view = memoryview(piece)
+        while view:
+            written = os.write(self._handle, view)
+            self._digest.update(view[:written])
+            self.size += written
+            view = view[written:]
+        if self.size - self._synced >= _SYNC_EVERY:
+            self._sync()
+
+    def restart(self) -> None:
+        """Begin again with nothing."""
+        self._wait_for_sync()
+        os.ftruncate(self._handle, 0)
+        os.lseek(self._handle, 0, os.SEEK_SET)
+        self._digest = hashlib.sha256()
+        self.size = self._synced = 0
+
+    def remove(self) -> None:
+        """Delete it: what is in it is of no use."""
+        self.restart()
+        self._close()
+        self.path.unlink(missing_ok=True)
+        self._marks.unlink(missing_ok=True)
+
+    def finish(self, target: Path) -> None:
+        """Give the file its name, in one step and for good; raises `OSError`."""
+        self._wait_for_sync()
+        os.fsync(self._handle)
+        self._close()
+        self.path.replace(target)
+        self._marks.unlink(missing_ok=True)
+        # Windows cannot sync a folder, and does not need to.
+        with contextlib.suppress(OSError):
+            folder = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def mark(self, source: str) -> str | None:
+        """Return by what the source of this key would know again the file that was begun."""
+        return self._read_marks().get(source)
+
+    def note_mark(self, source: str, mark: str | None) -> None:
+        """Keep that mark; without one, nothing."""
+        marks = self._read_marks()
+        if mark and marks.get(source) != mark:
+            # It saves bytes at the best: the file is proven without it.
+            with contextlib.suppress(OSError):
+                write_private(self._marks, msgspec.json.encode(marks | {source: mark}))
+
+    def _read_marks(self) -> dict[str, str]:
+        try:
+            return msgspec.json.decode(self._marks.read_bytes(), type=dict[str, str])
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            return {}
+
+    def _cut_zeros(self) -> None:
+        """Cut off the zeros at the end: after a power failure they stand for bytes that never reached the disk."""
+        end = size = os.fstat(self._handle).st_size
+        lowest = max(0, size - 2 * _SYNC_EVERY)
+        while end > lowest:
+            start = max(end - _BLOCK, lowest)
+            os.lseek(self._handle, start, os.SEEK_SET)
+            if os.read(self._handle, end - start).strip(b"\0"):
+                break
+            end = start
+        if end < size:
+            os.ftruncate(self._handle, end)
+
+    def _sync(self) -> None:
+        """Have the disk take what was written, while more is fetched."""
+        if self._syncing and self._syncing.is_alive():
+            return
+        self._synced = self.size
+        self._syncing = threading.Thread(target=_sync_quietly, args=(self._handle,), daemon=True)
+        self._syncing.start()
+
+    def _wait_for_sync(self) -> None:
+        if self._syncing:
+            self._syncing.join()
+            self._syncing = None
+
+    def _close(self) -> None:
+        os.close(self._handle)
+        self._handle = -1
+
+
+def _sync_quietly(handle: int) -> None:
+    # A disk that fails says so at the end as well.
+    with contextlib.suppress(OSError):
+        getattr(os, "fdatasync", os.fsync)(handle)

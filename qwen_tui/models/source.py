@@ -1,0 +1,166 @@
+"""What a model's name asks for, and where its bytes can come from."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, unquote, urlsplit
+
+import msgspec
+
+from qwen_tui.errors import UsageError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.models import catalogue
+from qwen_tui.models.catalogue import Entry
+from qwen_tui.models.locate import in_repository, unknown
+
+HUB = "https://huggingface.co"
+MODELSCOPE = "https://modelscope.cn"
+
+# Repositories that ModelScope carries under the same names.
+ON_MODELSCOPE = frozenset({"unsloth/Qwen3-4B-Instruct-2507-GGUF"})
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A model to fetch.
+
+    `name` is what it is called by afterwards, `file` the name it gets, `path` the file in `repository`; of a bare
+    address, `url`, both are empty. `size` is in bytes; it and `sha256` are None where they are not known beforehand.
+    `pinned` says that this program's own catalogue vouches for the hash.
+    """
+
+    name: str
+    file: str
+    repository: str = ""
+    path: str = ""
+    url: str = ""
+    size: int | None = None
+    sha256: str | None = None
+    licence: str = ""
+    pinned: bool = False
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """One place that has the file at `url`; `endpoint` is that of a hub or a mirror of it, which knows its hash."""
+
+    url: str
+    endpoint: str | None = None
+
+    @property
+    def host(self) -> str:
+        """The source as it may be shown: never with what signs an address."""
+        return shown(self.url)
+
+    @property
+    def key(self) -> str:
+        """What tells this source from others, without saying anything about it."""
+        parts = urlsplit(self.url)
+        return hashlib.sha256(f"{parts.scheme}://{parts.netloc}{parts.path}".encode()).hexdigest()[:32]
+
+
+def wanted(name: str) -> Wanted:
+    """Return what `name` asks for: `NAME[:QUANT]`, `owner/repo:FILE`, or an address.
+
+    Raises `ModelNotFoundError` with the nearest names, `UsageError` for the path of a file.
+    """
+    if is_address(name):
+        file = unquote(urlsplit(name).path).replace("\\", "/").rpartition("/")[2]
+        if not file.endswith(".gguf"):
+            raise UsageError(
+                _("{address} does not end in the name of a .gguf file.").format(address=shown(name)),
+                _("Give the address of the file itself."),
+            )
+        return Wanted(name=file, file=file, url=name)
+    if entries := catalogue.find(name):
+        return _of_entry(entries[0])
+    if parts := in_repository(name):
+        repository, path = parts
+        if entry := catalogue.of_file(repository, path):
+            return _of_entry(entry)
+        file = path.rpartition("/")[2]
+        # Whatever it is called there, here it is a model among others.
+        file = file if file.endswith(".gguf") else f"{file}.gguf"
+        return Wanted(name=name, file=file, repository=repository, path=path)
+    if name.endswith(".gguf"):
+        raise UsageError(
+            _("{name} is a file, nothing to fetch.").format(name=name),
+            _("To keep it with the models: qwen models import {path}").format(path=name),
+        )
+    raise unknown(name)
+
+
+def sources(asked: Wanted, given: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> tuple[Source, ...]:
+    """Return where to fetch `asked` from, in order: what was `given`, else the hub (or `HF_ENDPOINT`), then ModelScope.
+
+    `given` are `hub`, `modelscope`, the address of a mirror of the hub, or that of the file. Raises `UsageError`.
+    """
+    known = ["hub", "modelscope"] if asked.repository in ON_MODELSCOPE else ["hub"]
+    chosen = list(given) or ([asked.url] if asked.url else known)
+    return tuple(dict.fromkeys(_source(asked, text, environ) for text in chosen))
+
+
+def endpoint(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the address of the hub, or of the mirror that stands for it."""
+    return (environ.get("HF_ENDPOINT") or HUB).rstrip("/")
+
+
+def is_offline(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the hub's own variable forbids the network."""
+    return environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` is an address rather than a name."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+def shown(url: str) -> str:
+    """Return the host of `url`, with its port if it has one: all of an address that is ever shown."""
+    parts = urlsplit(url)
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        port = ""
+    return f"{parts.hostname or '?'}{port}"
+
+
+def _of_entry(entry: Entry) -> Wanted:
+    return Wanted(
+        name=entry.full_name,
+        file=entry.file,
+        repository=entry.repository,
+        path=entry.file,
+        size=entry.size,
+        sha256=entry.sha256,
+        licence=entry.licence,
+        pinned=entry.sha256 is not None,
+    )
+
+
+def _source(asked: Wanted, text: str, environ: Mapping[str, str]) -> Source:
+    if is_address(text):
+        parts = urlsplit(text)
+        if parts.path.strip("/"):
+            return Source(url=text)
+        return _on_hub(asked, f"{parts.scheme}://{parts.netloc}")
+    if text == "hub":
+        return _on_hub(asked, endpoint(environ))
+    if text == "modelscope":
+        repository = _repository(asked)
+        return Source(url=f"{MODELSCOPE}/models/{repository}/resolve/master/{quote(asked.path)}")
+    raise UsageError(
+        _("--source {text} is not understood.").format(text=text),
+        _("Write hub, modelscope, or an address that begins with https://."),
+    )
+
+
+def _on_hub(asked: Wanted, address: str) -> Source:
+    return Source(url=f"{address}/{_repository(asked)}/resolve/main/{quote(asked.path)}", endpoint=address)
+
+
+def _repository(asked: Wanted) -> str:
+    if not asked.repository:
+        raise UsageError(
+            _("{name} is known by its address only.").format(name=asked.name),
+            _("Leave out --source, or name the file as owner/repo:FILE."),
+        )
+    return asked.repository

@@ -1,0 +1,106 @@
+"""Whose turn it is: which of several sources is asked next, and when one is given up."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from qwen_tui.errors import DownloadError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
+from qwen_tui.models.answers import NoRangesError, SourceError
+from qwen_tui.models.events import Remark, Steps
+from qwen_tui.models.patience import Patience
+from qwen_tui.models.source import Source
+
+# Tries of a source that answers, but has not given a byte yet.
+_DOUBTFUL = 2
+
+
+class Candidate:
+    """One source, and how it has behaved so far.
+
+    `asked`: its metadata are known. `answered`: it gave a sign of life. `delivered`: bytes came from it. `from_start`:
+    it cannot go on in the middle of a file.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.asked = self.answered = self.delivered = self.from_start = False
+        self.failures = 0
+        self.not_before = 0.0
+
+
+class Turns:
+    """The sources in the order of preference."""
+
+    def __init__(self, sources: Sequence[Source], patience: Patience) -> None:
+        self.all = [Candidate(source) for source in sources]
+        self.live = list(self.all)
+        self.failed: dict[str, SourceError] = {}
+        self._patience = patience
+
+    def next(self, suitable: Callable[[Candidate], bool] = lambda _candidate: True) -> Steps[Candidate | None]:
+        """Return the `suitable` source whose turn it is, when its waiting time is over; None if there is none left."""
+        choice = [candidate for candidate in self.live if suitable(candidate)]
+        if not choice:
+            return None
+        now = time.monotonic()
+        candidate = min(choice, key=lambda c: (c.not_before > now, c.from_start, c.not_before if c.failures else 0))
+        if candidate.not_before > now:
+            wait = max(1, round(candidate.not_before - now))
+            yield Remark(_("Trying {host} again in {n} s …").format(host=candidate.source.host, n=wait))
+            while (left := candidate.not_before - time.monotonic()) > 0:
+                # In steps, because Windows does not interrupt a wait.
+                time.sleep(min(left, 0.2))
+        return candidate
+
+    def after(self, candidate: Candidate, error: SourceError) -> Steps[None]:
+        """Decide what becomes of a source that failed."""
+        host = candidate.source.host
+        candidate.answered |= error.answered
+        candidate.failures += 1
+        begins_again = isinstance(error, NoRangesError) and not candidate.from_start
+        if not begins_again and (not error.again or candidate.failures >= self._tries(candidate, error)):
+            self.live.remove(candidate)
+            self.failed[host] = error
+        if self.live:
+            # The failure of the last one is the error that ends it all.
+            yield Remark(_("{host}: {reason}").format(host=host, reason=error.reason))
+        if begins_again:
+            candidate.from_start, candidate.failures = True, 0
+            return
+        doubled = self._patience.first_wait * 2 ** (candidate.failures - 1)
+        wait = min(doubled, self._patience.longest_wait) if error.wait is None else error.wait
+        candidate.not_before = time.monotonic() + wait
+
+    def others(self, candidate: Candidate) -> bool:
+        """Whether another source can go on in the middle of the file."""
+        return any(not other.from_start for other in self.live if other is not candidate)
+
+    def afresh(self, blamed: Candidate | None) -> None:
+        """Begin again after a wrong file, with the one that is to `blame` for it last."""
+        if blamed in self.live:
+            self.live.remove(blamed)
+            self.live.append(blamed)
+        for candidate in self.live:
+            candidate.failures, candidate.not_before, candidate.from_start = 0, 0.0, False
+
+    def failure(self, name: str, kept: int, near: Sequence[str]) -> DownloadError:
+        """Return what to tell when no source is left; `kept` bytes are there, and `near` are names that would do."""
+        told = [_("{host}: {reason}").format(host=host, reason=error.reason) for host, error in self.failed.items()]
+        remedies = [error.remedy for error in self.failed.values() if error.remedy]
+        if near:
+            remedies.append(_("Did you mean: {names}?").format(names=listed(near)))
+        if kept:
+            remedies.append(
+                _("{n:.1f} MB are kept: repeat the command to go on, or add --source.").format(n=kept / 1e6)
+            )
+        return DownloadError(
+            _("{name} could not be fetched. {reasons}").format(name=name, reasons=_("; ").join(told)),
+            " ".join(dict.fromkeys(remedies)) or _("Check the connection, or name another source with --source."),
+        )
+
+    def _tries(self, candidate: Candidate, error: SourceError) -> int:
+        """How often to try: a server in trouble as often as one that has given something, a silent one once."""
+        if error.answered or candidate.delivered:
+            return self._patience.tries
+        return _DOUBTFUL if candidate.answered else 1

@@ -1,0 +1,43 @@
+"""A line on a terminal that can be drawn again, and taken away."""
+
+import contextlib
+import shutil
+from typing import TextIO
+
+from wcwidth import width
+
+
+class ErasableLine:
+    """The line at the cursor of `stream`, which is a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._columns = 0
+
+    def draw(self, sentence: str) -> None:
+        """Show `sentence` in place of what the line shows, as far as it fits."""
+        # Cut to the width: a line that wraps cannot be erased. Chinese characters are two columns wide.
+        columns = room()
+        while width(sentence) > columns:
+            sentence = sentence[:-1]
+        self._show(sentence)
+
+    def erase(self) -> None:
+        """Remove the line."""
+        if self._columns:
+            self._show("")
+
+    def _show(self, sentence: str) -> None:
+        columns = width(sentence)
+        # Spaces erase on every terminal, escape sequences do not on all.
+        blank = " " * max(0, self._columns - columns)
+        self._columns = columns
+        # Who cannot see the progress can still get what it leads to.
+        with contextlib.suppress(OSError):
+            self._stream.write(f"\r{sentence}{blank}" + ("\r" + sentence if blank else ""))
+            self._stream.flush()
+
+
+def room() -> int:
+    """Return how many columns a line may take without moving the cursor to the next."""
+    return shutil.get_terminal_size().columns - 1

@@ -1,0 +1,84 @@
+"""The first `qwen chat`: no model yet, and three ways to get one."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import COMMAND
+
+if sys.platform == "win32":
+    pytest.skip("needs a POSIX terminal", allow_module_level=True)
+
+from tests.models.hub_server import NAME, FaultyHub
+from tests.terminal_screen import CTRL_C, CTRL_D, ENTER, Terminal
+
+
+@pytest.fixture
+def hub(tiny: Path) -> Iterator[FaultyHub]:
+    with FaultyHub(tiny) as hub:
+        yield hub
+
+
+def started(*arguments: str, **environment: str) -> Terminal:
+    # Nothing listens there: what is not on purpose goes nowhere.
+    environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "NO_PROXY": "*", **environment}
+    return Terminal(*COMMAND, *arguments, **environment)
+
+
+def test_it_says_what_it_would_fetch_and_the_demonstration_model_is_a_choice() -> None:
+    terminal = started("chat")
+    text = terminal.wait_for("Which?")
+    for told in ("qwen3-4b-instruct", "2.5 GB", "Apache-2.0", "home/models", "demonstration model", ".gguf file"):
+        assert told in text.replace("\n", "")
+    terminal.type("3" + ENTER)
+    terminal.wait_for("\n>", "learned a few dozen conversations")
+    assert terminal.leave() == 0
+
+
+def test_what_was_fetched_is_talked_to_at_once(hub: FaultyHub) -> None:
+    terminal = started("chat", "-m", NAME, HF_ENDPOINT=hub.url)
+    terminal.wait_for("Which?")
+    terminal.type("1" + ENTER)
+    terminal.wait_for("Verified: SHA-256", "\n>", "Ctrl-D leaves")
+    assert hub.sent == hub.size
+    assert terminal.leave() == 0
+
+
+def test_a_file_that_is_there_will_do_after_one_that_is_not(tiny: Path) -> None:
+    terminal = started("chat")
+    terminal.wait_for("Which?")
+    for path in ("/no/such.gguf", f"'{tiny}'"):
+        terminal.type("2" + ENTER)
+        terminal.wait_for("path of the file")
+        terminal.type(path + ENTER)
+        terminal.wait_for("No such file" if path == "/no/such.gguf" else "tiny.gguf")
+    terminal.wait_for("\n>", "Ctrl-D leaves")
+    assert terminal.leave() == 0
+
+
+def test_a_download_that_fails_leaves_the_other_ways() -> None:
+    terminal = started("ask", "-m", "acme/tiny:x.gguf", "-o", "max_tokens=5", "Hello")
+    terminal.wait_for("Which?")
+    terminal.type("1" + ENTER)
+    terminal.wait_for("could not be fetched")
+    terminal.wait_for("Which?")
+    terminal.type("3" + ENTER)
+    assert terminal.ended() == 0
+
+
+def test_offline_only_what_is_here_is_offered() -> None:
+    for terminal in (started("chat", "--offline"), started("chat", HF_HUB_OFFLINE="1")):
+        text = terminal.wait_for("Which?")
+        assert "2.5 GB" not in text
+        assert "demonstration model" in text
+        terminal.type(CTRL_C)
+        assert terminal.ended() == 130
+
+
+def test_ctrl_d_leaves() -> None:
+    terminal = started("chat")
+    terminal.wait_for("Which?")
+    terminal.type(CTRL_D)
+    assert terminal.ended() == 130

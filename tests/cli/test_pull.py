@@ -1,0 +1,179 @@
+"""`qwen pull` against a hub that misbehaves: the right file, or one clear error."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from qwen_tui.models.shelf import Shelf
+from tests.conftest import COMMAND, Run
+from tests.models import faulty_cases
+from tests.models.faulty_cases import CASES, Case, Outcome
+from tests.models.hub_server import NAME, Answering, FaultyHub
+
+
+@pytest.fixture(scope="session")
+def content(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of two megabytes: the tiny one, and something behind its last tensor."""
+    path = tmp_path_factory.mktemp("published") / "model.gguf"
+    path.write_bytes(tiny.read_bytes() + random.Random(5).randbytes(1_700_000))
+    return path
+
+
+@pytest.fixture
+def run(content: Path, tmp_path: Path) -> Callable[[Case], Outcome]:
+    def run(case: Case) -> Outcome:
+        if ("TLS" in case.name or "https" in case.name) and not shutil.which("openssl"):
+            pytest.skip("needs openssl")
+        return faulty_cases.run(case, content, tmp_path)
+
+    return run
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_right_file_or_one_clear_error(run: Callable[[Case], Outcome], case: Case) -> None:
+    outcome = run(case)
+    assert outcome.code == case.code, outcome.shown
+    assert "Traceback" not in outcome.shown
+    assert not faulty_cases.secrets(outcome)
+    for word in case.words:
+        assert word in outcome.shown
+    assert outcome.fetched <= case.most * outcome.needed, outcome.shown
+    if outcome.code == 0:
+        assert outcome.right
+        assert outcome.scene.target.stat().st_mode & 0o777 == 0o600
+        assert outcome.scene.models.stat().st_mode & 0o777 == 0o700
+        leftover = sorted(path.name for path in outcome.scene.models.iterdir() if ".part" in path.name)
+        assert leftover == [], "nothing is left of the way there"
+        [record] = Shelf(outcome.scene.models).records()
+        assert (record.path, record.size) == (outcome.scene.target.name, outcome.needed)
+    assert outcome.seconds < 10
+
+
+@pytest.mark.parametrize("name", ["token for the hub, bytes elsewhere", "token, and a mirror"])
+def test_the_token_goes_to_the_hub_alone(run: Callable[[Case], Outcome], name: str) -> None:
+    outcome = run(next(case for case in CASES if case.name == name))
+    told = [(request.port, "authorization" in request.headers) for request in outcome.scene.hub.requests]
+    at_hub = name.startswith("token for")
+    assert told == [("hub", at_hub), ("hub", at_hub), ("bytes", False)]
+
+
+def test_only_the_hub_is_asked_and_only_for_what_is_missing(run: Callable[[Case], Outcome]) -> None:
+    outcome = run(next(case for case in CASES if case.name == "cut at six random points"))
+    gets = outcome.scene.hub.gets
+    offsets = [request.offset for request in gets]
+    assert len(offsets) == 7
+    assert offsets == sorted(set(offsets))
+    assert [request.headers.get("if-range") for request in gets] == [None, *['"version-1"'] * 6]
+    assert {request.path.split("/")[1] for request in outcome.scene.hub.requests} == {"acme", "files"}
+
+
+@pytest.fixture
+def hub(content: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyHub]:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "HF_TOKEN", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    with FaultyHub(content) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        yield hub
+
+
+def begun(home: Path) -> "subprocess.Popen[bytes]":
+    """A pull that has some of the file, and is at it."""
+    process = subprocess.Popen([*COMMAND, "pull", NAME], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 20
+    while not any(part.stat().st_size > 300_000 for part in (home / "models").glob("*.part")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return process
+
+
+def test_what_a_kill_leaves_is_gone_on_with_by_another_process(qwen: Run, hub: FaultyHub, home: Path) -> None:
+    hub.always = Answering(rate=1e6)
+    for _kill in range(2):
+        process = begun(home)
+        process.kill()
+        process.communicate()
+    [part] = (home / "models").glob("*.part")
+    assert part.name == f"{hub.sha256}.part"
+    kept = part.stat().st_size
+    hub.always = None
+    # What the hub was just sending to the dead is counted too.
+    time.sleep(0.3)
+    before = hub.sent
+    assert qwen("pull", NAME).returncode == 0
+    assert hub.sent - before == hub.size - kept
+    assert hub.gets[-1].offset == kept
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_keeps_what_came_and_says_how_to_go_on(qwen: Run, hub: FaultyHub, home: Path) -> None:
+    hub.always = Answering(rate=1e6)
+    process = begun(home)
+    process.send_signal(signal.SIGINT)
+    told = time.monotonic()
+    _out, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert time.monotonic() - told < 1
+    assert b"same command goes on" in err
+    assert b"Traceback" not in err
+    hub.always = None
+    assert qwen("pull", NAME).returncode == 0
+    assert hub.gets[-1].offset > 300_000
+
+
+def test_two_pulls_share_one_download(qwen: Run, hub: FaultyHub, home: Path) -> None:
+    hub.always = Answering(rate=4e5)
+    first = begun(home)
+    second = qwen("pull", NAME)
+    assert first.wait(10) == 0
+    first.communicate()
+    assert second.returncode == 0, second.stderr
+    assert b"Another qwen is fetching the same file" in second.stderr
+    assert hub.sent == hub.size
+    assert not list((home / "models").glob("*.part*"))
+
+
+def test_without_a_terminal_the_three_ways_are_named(qwen: Run) -> None:
+    for command in (["ask", "Hello"], ["chat"], ["ask", "--offline", "Hello"]):
+        done = qwen(*command)
+        assert done.returncode == 1
+        for way in (b"qwen pull", b"qwen models import PATH", b"-m demo"):
+            assert way in done.stderr
+
+
+def test_the_demonstration_model_needs_no_fetching(qwen: Run) -> None:
+    done = qwen("pull", "demo", "--offline")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"qwen chat -m demo" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (["qwen3-4b-instuct"], 1, "qwen3-4b-instruct"),
+        (["/some/model.gguf"], 2, "qwen models import"),
+        (["--source", "somewhere"], 2, "modelscope"),
+        (["https://example.invalid/"], 2, "address of the file"),
+        (["https://example.invalid/x.gguf", "--source", "hub"], 2, "owner/repo:FILE"),
+        (["acme/x:../../y.gguf"], 2, "is a file"),
+    ],
+)
+def test_wrong_words(qwen: Run, arguments: list[str], code: int, word: str) -> None:
+    done = qwen("pull", *arguments)
+    assert done.returncode == code, done.stderr
+    assert word in done.stderr.decode()
+
+
+def test_what_was_fetched_answers_by_its_name(qwen: Run, hub: FaultyHub) -> None:
+    assert qwen("pull", NAME).returncode == 0
+    done = qwen("ask", "-m", NAME, "-o", "max_tokens=3", "Hello")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()

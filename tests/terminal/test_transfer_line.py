@@ -1,0 +1,43 @@
+"""How far a download is, on any terminal and on none."""
+
+import io
+import time
+
+import pytest
+from wcwidth import width
+
+from qwen_tui import i18n
+from qwen_tui.terminal.transfer_line import TransferLine
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 200])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_line_fits_however_narrow_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, columns: int, language: str
+) -> None:
+    i18n.use_language(language)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    clock = iter(range(0, 1000, 2))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    stream = io.StringIO()
+    line = TransferLine(stream, live=True)
+    for done in range(0, 2_500_000_001, 25_000_000):
+        line.show(i18n.gettext("fetching"), done, 2_500_000_000)
+    drawn = [text for text in stream.getvalue().split("\r") if text.strip()]
+    assert all(width(text.rstrip()) < columns for text in drawn)
+    assert "51%" in drawn[len(drawn) // 2]
+    assert "MB/s" in drawn[len(drawn) // 2], "the speed is worth more than the name of what is done"
+    assert "1:38" in drawn[len(drawn) // 2], "and so is the time left"
+
+
+def test_elsewhere_there_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10_000))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    stream = io.StringIO()
+    line = TransferLine(stream, live=False)
+    for done in range(0, 1_000_000_001, 5_000_000):
+        line.show("fetching", done, 1_000_000_000)
+    lines = stream.getvalue().splitlines()
+    assert "\r" not in stream.getvalue()
+    assert 15 <= len(lines) <= 20
+    assert "5.0 MB/s" in lines[-1]

@@ -1,16 +1,24 @@
-"""The tree of commands."""
+"""The tree of commands, of which only the one that is wanted is imported: the others need not be waited for."""
 
+import importlib
 import sys
+from typing import NamedTuple
 
 import typer
 
 from qwen_tui.i18n import gettext as _
 
 
-def build() -> typer.Typer:
-    """Return the command line, its help in the language in use."""
-    from qwen_tui.cli import ask, bench, cache, chat, config, logs, models, pack, pull, templates, tune
+class _Command(NamedTuple):
+    """A command, or a group of them: a module of this package with a function of its name, or with `build`."""
 
+    name: str
+    help: str
+    is_group: bool = False
+
+
+def build(wanted: str = "") -> typer.Typer:
+    """Return the command line, its help in the language in use; `wanted` is the command that will be run."""
     app = typer.Typer(
         name="qwen",
         help=_("A terminal assistant for ordinary PCs. Nothing you write leaves this computer."),
@@ -19,19 +27,16 @@ def build() -> typer.Typer:
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.command("chat", help=_("Talk: a conversation in the terminal."))(chat.chat)
-    app.command("ask", help=_("One answer on stdout; piped stdin is the material, PROMPT the instruction."))(ask.ask)
-    app.command("pull", help=_("Fetch a model, going on where it stopped, and verify it."))(pull.pull)
-    app.command("tune", help=_("Measure what is fastest on this PC, in about a minute, and use it from then on."))(
-        tune.tune
-    )
-    app.command("bench", help=_("Measure the speed on this PC: a table for people, --json for scripts."))(bench.bench)
-    app.command("pack", help=_("Put a model into a folder or an archive for a computer without a network."))(pack.pack)
-    app.add_typer(models.build(), name="models")
-    app.add_typer(templates.build(), name="templates")
-    app.add_typer(logs.build(), name="logs")
-    app.add_typer(cache.build(), name="cache")
-    app.add_typer(config.build(), name="config")
+    for command in _commands():
+        if command.name != wanted:
+            # Only its line in the help is wanted.
+            app.command(command.name, help=command.help)(_not_run)
+            continue
+        module = importlib.import_module(f"qwen_tui.cli.{command.name}")
+        if command.is_group:
+            app.add_typer(module.build(), name=command.name, help=command.help, no_args_is_help=True)
+        else:
+            app.command(command.name, help=command.help)(getattr(module, command.name))
 
     @app.callback(invoke_without_command=True)
     def bare(
@@ -47,7 +52,29 @@ def build() -> typer.Typer:
             if not (sys.stdin.isatty() and sys.stdout.isatty()):
                 typer.echo(context.get_help())
                 raise typer.Exit
-            raise typer.Exit(chat.chat())
+            from qwen_tui.cli.chat import chat
+
+            raise typer.Exit(chat())
         return None
 
     return app
+
+
+def _commands() -> tuple[_Command, ...]:
+    return (
+        _Command("chat", _("Talk: a conversation in the terminal.")),
+        _Command("ask", _("One answer on stdout; piped stdin is the material, PROMPT the instruction.")),
+        _Command("pull", _("Fetch a model, going on where it stopped, and verify it.")),
+        _Command("tune", _("Measure what is fastest on this PC, in about a minute, and use it from then on.")),
+        _Command("bench", _("Measure the speed on this PC: a table for people, --json for scripts.")),
+        _Command("pack", _("Put a model into a folder or an archive for a computer without a network.")),
+        _Command("models", _("The models on this computer."), is_group=True),
+        _Command("templates", _("Prompt templates: built in, and your own."), is_group=True),
+        _Command("logs", _("The conversations kept on this computer."), is_group=True),
+        _Command("cache", _("The computed prompt states kept on disk."), is_group=True),
+        _Command("config", _("Show and change the settings."), is_group=True),
+    )
+
+
+def _not_run() -> None:
+    raise AssertionError("another command was wanted")

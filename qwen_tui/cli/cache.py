@@ -20,7 +20,7 @@ from qwen_tui.i18n import ngettext
 
 def build() -> typer.Typer:
     """Return the command group."""
-    app = typer.Typer(help=_("The computed prompt states kept on disk."), no_args_is_help=True)
+    app = typer.Typer()
     app.command("show", help=_("Show what is kept, and how much of the limit it takes."))(show)
     app.command("clear", help=_("Remove all of it; it is computed again when it is needed."))(clear)
     return app

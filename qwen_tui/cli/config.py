@@ -17,7 +17,7 @@ from qwen_tui.i18n import gettext as _
 
 def build() -> typer.Typer:
     """Return the command group."""
-    app = typer.Typer(help=_("Show and change the settings."), no_args_is_help=True)
+    app = typer.Typer()
     app.command("show", help=_("Show every setting, and where it comes from."))(show)
     app.command("set", help=_("Set NAME to VALUE; without VALUE, back to the default."))(set_)
     app.command("edit", help=_("Open the file in your editor."))(edit)

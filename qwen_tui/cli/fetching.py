@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import msgspec
 
 from qwen_tui import files
 from qwen_tui.chat import listing
+from qwen_tui.cli import wiring
 from qwen_tui.errors import DownloadError, WriteError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
@@ -19,7 +19,6 @@ from qwen_tui.models.events import Arrived, Checking, Fetching, Remark, Steps
 from qwen_tui.models.patience import PATIENCE
 from qwen_tui.models.shelf import Record, Shelf
 from qwen_tui.models.source import Wanted
-from qwen_tui.terminal.transfer_line import TransferLine
 
 
 class Fetch:
@@ -36,9 +35,7 @@ class Fetch:
         self._sources = source.sources(self.wanted, given)
         self.offline = offline or source.is_offline()
         self.target = _target(self.wanted, self._shelf)
-        # A dumb terminal cannot redraw a line.
-        live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._line = TransferLine(sys.stderr, live=live)
+        self._line = wiring.transfer_line()
         self._download = Download(self.wanted, self._sources, self.target, patience=PATIENCE)
 
     def ready(self) -> str | None:
@@ -131,7 +128,8 @@ class Fetch:
     def _follow(self, steps: Steps[object]) -> Arrived | None:
         """Show what happens, and return the last of it if that is the arrival."""
         arrived = None
-        with contextlib.closing(steps), contextlib.closing(_Clearing(self._line)):
+        with contextlib.closing(steps), contextlib.ExitStack() as stack:
+            stack.callback(self._line.clear)
             for event in steps:
                 if isinstance(event, Remark):
                     self._line.note(event.text)
@@ -142,13 +140,6 @@ class Fetch:
                 else:
                     arrived = event
         return arrived
-
-
-class _Clearing:
-    """Takes the line away at the end."""
-
-    def __init__(self, line: TransferLine) -> None:
-        self.close = line.clear
 
 
 def _target(wanted: Wanted, shelf: Shelf) -> Path:

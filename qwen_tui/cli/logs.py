@@ -23,7 +23,7 @@ Count = Annotated[int, typer.Option("-n", "--count", metavar="N", help=_("At mos
 
 def build() -> typer.Typer:
     """Return the command group."""
-    app = typer.Typer(help=_("The conversations kept on this computer."), no_args_is_help=True)
+    app = typer.Typer()
     app.command("list", help=_("List the conversations last written."))(list_)
     app.command("show", help=_("Print a conversation as Markdown."))(show)
     app.command("search", help=_("Find conversations by words."))(search)

@@ -45,8 +45,9 @@ def program(arguments: list[str]) -> int:
 
     from qwen_tui.cli.app import build
 
+    wanted = next((argument for argument in arguments if not argument.startswith("-")), "")
     try:
-        code = build()(args=arguments, prog_name="qwen", standalone_mode=False)
+        code = build(wanted)(args=arguments, prog_name="qwen", standalone_mode=False)
     except typer.TyperException as error:
         raise UsageError(error.format_message(), _("See: qwen --help")) from error
     except typer.Abort:

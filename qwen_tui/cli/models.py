@@ -44,7 +44,7 @@ Yes = Annotated[bool, typer.Option("-y", "--yes", help=_("Do not ask."))]
 
 def build() -> typer.Typer:
     """Return the command group."""
-    app = typer.Typer(help=_("The models on this computer."), no_args_is_help=True)
+    app = typer.Typer()
     app.command("list", help=_("List the models, and what is left of broken downloads."))(list_)
     app.command("show", help=_("Show what a model is made of, and what it needs."))(show)
     app.command("import", help=_("Take over a model from a file, a folder, a USB stick or a pack."))(
@@ -123,8 +123,8 @@ def verify_(name: Name = None) -> None:
 def _is_whole(held: Held, shelf: Shelf) -> bool:
     """Hash one model and print what that has shown."""
     try:
-        with wiring.transfer_bar(_("Checking {name}").format(name=held.name)) as bar:
-            verdict = verify(held, shelf, bar.show)
+        with wiring.transfer(_("Checking {name}").format(name=held.name)) as show:
+            verdict = verify(held, shelf, show)
     except (ModelNotFoundError, InvalidModelError) as error:
         print_text(f"{held.name}: {error.message}\n")
         return False

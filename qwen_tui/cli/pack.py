@@ -36,8 +36,8 @@ def pack(
     settings = config.load(files.folders().config_file).config
     items = packing.items([_held(name, shelf) for name in model or [settings.model]])
     content = None if no_config else _settings(items)
-    with wiring.transfer_bar(_("Packing")) as bar:
-        packed = packing.pack(place, items, content, bar.show, overwrite=yes)
+    with wiring.transfer(_("Packing")) as show:
+        packed = packing.pack(place, items, content, show, overwrite=yes)
     size = sum(one.size for one in packed.models)
     names = ", ".join(one.name for one in packed.models)
     typer.echo(_("Packed {names} ({size}) into {path}.").format(names=names, size=size_text(size), path=place))

@@ -1,6 +1,7 @@
 """`qwen models import`: models taken over from a file, a folder, a pack, or another program."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -59,8 +60,8 @@ def take(source: Path, shelf: Shelf, *, link: bool = False, called: str = "", or
         called = next((one.called for one in elsewhere.find() if one.path == source.absolute()), "")
     name = called or source.name
     what = _("Checking {name}") if link else _("Copying {name}")
-    with wiring.transfer_bar(what.format(name=name)) as bar:
-        done = Importer(shelf, bar.show, _say_waiting).take(source, link=link, called=called, origin=origin)
+    with wiring.transfer(what.format(name=name)) as show:
+        done = Importer(shelf, show, _say_waiting).take(source, link=link, called=called, origin=origin)
     _tell(done)
     return done
 
@@ -99,7 +100,7 @@ def _from_elsewhere(shelf: Shelf, *, link: bool, yes: bool) -> int:
     elif asking.can_ask():
         rows = listing.columns([(one.called, size_text(one.size), one.program) for one in found])
         chosen = [found[index] for index in asking.choose(rows, _("Which? (numbers, all, or Enter for none)"))]
-        link = link or (bool(chosen) and _wants_link(chosen))
+        link = link or (bool(chosen) and wants_link(chosen))
     else:
         raise UsageError(
             listing.elsewhere(found),
@@ -110,7 +111,8 @@ def _from_elsewhere(shelf: Shelf, *, link: bool, yes: bool) -> int:
     return 0 if chosen else 1
 
 
-def _wants_link(chosen: list[Found]) -> bool:
+def wants_link(chosen: Sequence[Found]) -> bool:
+    """Say what a copy and what a link of another program's files costs, and ask which it is to be."""
     size = size_text(sum(one.size for one in chosen))
     programs = ", ".join(dict.fromkeys(one.program for one in chosen))
     typer.echo(
@@ -128,8 +130,8 @@ def _from_pack(pack: Pack, shelf: Shelf, *, link: bool, yes: bool) -> None:
             _("What is in a pack is copied, not linked."), _("Leave out --link, or name the .gguf file in the pack.")
         )
     for model in pack.manifest.models:
-        with wiring.transfer_bar(_("Copying {name}").format(name=model.file)) as bar:
-            done = pack.take(model, Importer(shelf, bar.show, _say_waiting))
+        with wiring.transfer(_("Copying {name}").format(name=model.file)) as show:
+            done = pack.take(model, Importer(shelf, show, _say_waiting))
         _tell(done)
     try:
         _offer_config(pack, yes=yes)

@@ -18,7 +18,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 def build() -> typer.Typer:
     """Return the command group."""
-    app = typer.Typer(help=_("Prompt templates: built in, and your own."), no_args_is_help=True)
+    app = typer.Typer()
     app.command("list", help=_("List the templates."))(list_)
     app.command("show", help=_("Print a template."))(show)
     app.command("new", help=_("Make a template of your own and open it in your editor."))(new)

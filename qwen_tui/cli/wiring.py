@@ -1,9 +1,10 @@
 """The one place where concrete engines and outputs are built."""
 
+import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -31,7 +32,7 @@ from qwen_tui.terminal.clipboard import SystemClipboard
 from qwen_tui.terminal.output import HeldOutput, StreamingOutput
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
-from qwen_tui.terminal.transfer_bar import TransferBar
+from qwen_tui.terminal.transfer_line import TransferLine
 
 # What kept states take of the disk where nothing is set, in bytes, and what one of 7,000 tokens takes.
 _LARGEST_SHARE = 4 << 30
@@ -112,8 +113,8 @@ def laboratory(settings: Config) -> Laboratory:
     """
     models = files.folders().models
     path = locate(settings.model, models)
-    with transfer_bar(_("Checking {name}").format(name=path.name), lines=False) as bar:
-        check_unchanged(path, Shelf(models), bar.show)
+    with transfer(_("Checking {name}").format(name=path.name), lines=False) as show:
+        check_unchanged(path, Shelf(models), show)
     # Damage that the header shows is told at once and plainly, before llama.cpp sees the file.
     header = read_header(path)
     if not header.tensors:
@@ -124,9 +125,21 @@ def laboratory(settings: Config) -> Laboratory:
     return Laboratory(settings, path, header, _gpu_layers(settings.gpu_layers))
 
 
-def transfer_bar(what: str, *, lines: bool = True) -> TransferBar:
-    """Return where it is shown how far `what` is that moves a large file; `lines` also where there is no terminal."""
-    return TransferBar(sys.stderr, what, lines=lines)
+def transfer_line(*, lines: bool = True) -> TransferLine:
+    """Return where it is shown how far a large file is; where nothing can be redrawn, in `lines` if they are wanted."""
+    # A dumb terminal cannot redraw a line.
+    live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return TransferLine(sys.stderr, live=live, lines=lines)
+
+
+@contextlib.contextmanager
+def transfer(what: str, *, lines: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """Give what shows how far `what` is, by the bytes that are done and all of them, until the block ends."""
+    line = transfer_line(lines=lines)
+    try:
+        yield lambda done, total: line.show(what, done, total)
+    finally:
+        line.clear()
 
 
 def history(

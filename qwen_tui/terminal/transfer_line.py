@@ -25,10 +25,14 @@ _FAST = 10e6
 
 
 class TransferLine:
-    """Shows a transfer on `stream`; `live` says that it is a terminal that can redraw a line."""
+    """Shows a transfer on `stream`.
 
-    def __init__(self, stream: TextIO, *, live: bool) -> None:
+    `live` says that it is a terminal that can redraw a line; where it is none, `lines` says whether to write some.
+    """
+
+    def __init__(self, stream: TextIO, *, live: bool, lines: bool = True) -> None:
         self._stream = stream
+        self._lines = lines
         self._line = ErasableLine(stream) if live else None
         self._label = ""
         self._points: deque[tuple[float, int]] = deque()
@@ -48,7 +52,7 @@ class TransferLine:
             if now - self._drawn >= _EVERY or done == total:
                 self._drawn = now
                 self._line.draw(self._sentence(done, total, room()))
-        elif self._is_time(now, done, total):
+        elif self._lines and self._is_time(now, done, total):
             self._drawn, self._drawn_done = now, float(done)
             self._write(self._sentence(done, total, None))
 

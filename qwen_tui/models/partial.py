@@ -57,8 +57,12 @@ class Partial:
         finally:
             self._wait_for_sync()
             if self._handle >= 0:
-                os.close(self._handle)
-            self._handle = -1
+                empty = not os.fstat(self._handle).st_size
+                self._close()
+                if empty:
+                    # Nothing came: nothing is left behind.
+                    self.path.unlink(missing_ok=True)
+                    self._marks.unlink(missing_ok=True)
 
     def hashed(self, limit: int | None) -> Iterator[int]:
         """Hash what is there, and yield how much of it is done; more than `limit` bytes cannot be of this file."""

@@ -8,7 +8,8 @@ import msgspec
 from qwen_tui.config import Config
 from qwen_tui.evaluation import tuned
 from qwen_tui.evaluation.trial import Purpose
-from qwen_tui.hardware.machine import available_memory, this_machine
+from qwen_tui.hardware.machine import this_machine
+from qwen_tui.hardware.memory import available_memory
 from qwen_tui.hardware.plan import Plan, default_plan, repack_bytes
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header

@@ -84,7 +84,7 @@ def parse_features(text: str) -> dict[str, dict[str, str]]:
     for piece in text.split("|"):
         head, colon, rest = piece.partition(" : ")
         if colon:
-            backend, piece = head.strip(), rest  # noqa: PLW2901 - the rest of the piece is one like the others
+            backend, piece = head.strip(), rest
             found.setdefault(backend, {})
         name, equals, value = piece.partition("=")
         if equals and name.strip():

@@ -6,21 +6,31 @@ import msgspec
 
 from qwen_tui.hardware.device import Buffers, Setup
 from qwen_tui.hardware.plan import Plan
-from qwen_tui.hardware.tensors import all_layers, estimated_buffers, first_on_gpu, kv_bytes, shape, weights
+from qwen_tui.hardware.tensors import (
+    all_layers,
+    estimated_buffers,
+    first_on_gpu,
+    kv_bytes,
+    shape,
+    weights,
+    workspace_bytes,
+)
 from qwen_tui.models.gguf import Header
 
 # What stays free on a GPU. Outside of the buffers counted here, CUDA takes memory when it computes: its own workspaces,
-# the activations of a batch in another format, and a layer's q8_0 keys and values as f16 (32 MiB at 8k tokens); and a
-# desktop opens another window. An out-of-memory in the middle of an answer costs more than a layer on the CPU.
+# the activations of a batch in another format, and a layer's q8_0 keys and values as f16, of which the last value is
+# included; and a desktop opens another window. An out-of-memory in the middle of an answer costs more than a layer that
+# is left to the CPU.
 MARGIN = 300 << 20
+_WORKSPACE_INCLUDED = 32 << 20
 # What the worker itself takes of RAM beside the model: Python, llama.cpp, the vocabulary.
 _PROCESS = 150 << 20
 # Where the whole network would fit but for the buffers, smaller steps are tried before layers are left to the CPU.
 _SMALLER_STEPS = (256, 128)
 # A smaller context than this is no help for the material that people bring.
 _LEAST_CTX = 2048
-# Fewer layers by so much of what is on the GPU, at each step down.
-_FEWER = 0.75
+# What is left of the layers on the GPU at each step down, and how often: a load takes seconds.
+_FEWER, _FEWER_STEPS = 0.75, 3
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +66,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """How a model is loaded here, and what that takes of which memory.
 
-    `gpu_layers` of `all_layers` are on the GPU, the output being the first. `room` is what was free. `measured` says
+    `gpu_layers` of `all_layers` are on the GPU, the output being the first. `room` is what was free; `margin` bytes of
+    the GPU are to stay so. `measured` says
     that the buffers to compute in are llama.cpp's own figure, and not an estimate. `needs_word` marks a context smaller
     than was asked for: that is for the person to decide.
     """
@@ -68,6 +79,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     gpu: Share
     ram: Share
     room: Room
+    margin: int = MARGIN
     measured: bool = False
     needs_word: bool = False
 
@@ -89,7 +101,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def fits(self) -> bool:
         """Whether the GPU holds its part with the margin."""
-        return not self.gpu_layers or (self.gpu_left is not None and self.gpu_left >= MARGIN)
+        return not self.gpu_layers or (self.gpu_left is not None and self.gpu_left >= self.margin)
 
     @property
     def setup(self) -> Setup:
@@ -144,7 +156,7 @@ def lay_out(
         all_layers=most,
         gpu=Share(
             weights=where.gpu,
-            head=weights(header, 1).gpu if layers else 0,
+            head=where.head,
             kv=kv_bytes(header, plan.kv_type, size, network.layers - staying),
             compute=buffers.gpu,
         ),
@@ -156,6 +168,7 @@ def lay_out(
             process=_PROCESS,
         ),
         room=room,
+        margin=MARGIN + max(0, workspace_bytes(header, plan.kv_type, size) - _WORKSPACE_INCLUDED),
         measured=known is not None,
     )
 
@@ -245,9 +258,10 @@ def _gpu_steps(placement: Placement) -> Iterator[tuple[Plan, int, int]]:
     if plan.kv_type != "q8_0":
         plan = _small_cache(plan)
         yield plan, layers, size
-    while (layers := int(layers * _FEWER)) > 1:
-        yield plan, layers, size
-    layers = max(2, int(placement.gpu_layers * _FEWER**2))
+    for _step in range(_FEWER_STEPS):
+        if (fewer := int(layers * _FEWER)) > 1:
+            layers = fewer
+            yield plan, layers, size
     for batch in (step for step in _SMALLER_STEPS if step < plan.batch_size):
         plan = msgspec.structs.replace(plan, batch_size=batch)
         yield plan, layers, size

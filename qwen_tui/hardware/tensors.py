@@ -36,9 +36,13 @@ class Shape(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Bytes of the weights: what the GPU gets, what is mapped into RAM, and what repacking would copy of that."""
+    """Bytes of the weights: what the GPU gets, what is mapped into RAM, and what repacking would copy of that.
+
+    `head` is what of the first is a copy: the embedding as output head, of which the file has only one.
+    """
 
     gpu: int
+    head: int
     mapped: int
     repacked: int
 
@@ -86,7 +90,7 @@ def weights(header: Header, gpu_layers: int) -> Weights:
     layers = shape(header).layers
     first = first_on_gpu(layers, gpu_layers)
     tied = not any(tensor.name == _OUTPUT for tensor in header.tensors)
-    gpu, staying = 0, []
+    gpu, head, staying = 0, 0, []
     for tensor in header.tensors:
         layer = _layer(tensor.name)
         moved = layer is not None and layer >= first
@@ -96,12 +100,12 @@ def weights(header: Header, gpu_layers: int) -> Weights:
         else:
             staying.append(tensor)
         if tied and gpu_layers and tensor.name == _EMBEDDING:
-            gpu += _aligned(tensor.nbytes)
+            head = _aligned(tensor.nbytes)
     if not staying:
-        return Weights(gpu, 0, 0)
+        return Weights(gpu + head, head, 0, 0)
     start = min(tensor.offset for tensor in staying)
     end = max(tensor.offset + tensor.nbytes for tensor in staying)
-    return Weights(gpu, end - start, sum(tensor.nbytes for tensor in staying if _is_repacked(tensor)))
+    return Weights(gpu + head, head, end - start, sum(tensor.nbytes for tensor in staying if _is_repacked(tensor)))
 
 
 def kv_bytes(header: Header, kv_type: str, ctx_size: int, layers: int | None = None) -> int:
@@ -119,9 +123,10 @@ def estimated_buffers(header: Header, setup: Setup) -> Buffers:
     """Return about what llama.cpp needs to compute in, where no dry run has told it.
 
     For each token of a batch (b = `batch_size`), in numbers of four bytes: through the feed-forward part
-    3·n_ff + 3·n_embd + n_head·d, through attention n_embd + 3·n_head·d + 3·n_kv·d, whichever is more; these were fitted
-    to dry runs of llama-cpp-python 0.3.36 (within 2% from 2k to 64k tokens and 64 to 1,024 tokens a batch). On top, for
-    each token of the context: with flash attention the mask, b·2 bytes; without it mask and scores, b·4·(n_head + 1).
+    3·n_ff + 3·n_embd + n_head·d, through attention n_embd + 3·n_head·d + 3·n_kv·d. With flash attention the former and
+    a mask of b·2 bytes for each token of the context; without it whichever is more, the former with a mask of b·4 bytes
+    or the latter with mask and scores, b·4·(n_head + 1). Fitted to dry runs of llama-cpp-python 0.3.36 over two shapes,
+    2k to 64k tokens, 64 to 1,024 tokens a batch and both types of the cache.
 
     A GPU that gets the whole network leaves the CPU the embedding of the batch and a mask of its own to hand over. With
     a part of the network both need all of it, and the GPU room for the largest matrix that is lent to it for a batch.
@@ -129,13 +134,11 @@ def estimated_buffers(header: Header, setup: Setup) -> Buffers:
     found, batch = shape(header), setup.batch_size
     cells = -(-setup.ctx_size // _CTX_STEP) * _CTX_STEP
     query = found.heads * found.key
-    through = max(
-        3 * found.feed_forward + 3 * found.embedding + query,
-        found.embedding + 3 * query + 3 * found.kv_heads * found.key if not setup.flash_attention else 0,
-    )
     mask = cells * batch * (2 if setup.flash_attention else 4)
-    scores = 0 if setup.flash_attention else cells * batch * 4 * found.heads
-    whole = 4 * batch * through + mask + scores
+    whole = 4 * batch * (3 * found.feed_forward + 3 * found.embedding + query) + mask
+    if not setup.flash_attention:
+        through = found.embedding + 3 * query + 3 * found.kv_heads * found.key
+        whole = max(whole, 4 * batch * through + mask * (1 + found.heads))
     if not setup.gpu_layers:
         return Buffers(gpu=0, ram=whole)
     if setup.gpu_layers >= all_layers(header):
@@ -143,6 +146,11 @@ def estimated_buffers(header: Header, setup: Setup) -> Buffers:
     first = first_on_gpu(found.layers, setup.gpu_layers)
     lent = (tensor.nbytes for tensor in header.tensors if (layer := _layer(tensor.name)) is not None and layer < first)
     return Buffers(gpu=whole + max(lent, default=0), ram=whole)
+
+
+def workspace_bytes(header: Header, kv_type: str, ctx_size: int) -> int:
+    """Return what CUDA takes beside all buffers to read a prompt: the q8_0 keys and values of one layer as f16."""
+    return 0 if kv_type == "f16" else kv_bytes(header, "f16", ctx_size, 1)
 
 
 def _layer(name: str) -> int | None:

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 # More than any cache of a PC holds for one core, and little enough to have.
-_BLOCK = 96 << 20
+_BLOCK = 64 << 20
 _LONGEST_S = 0.4
 
 

@@ -67,6 +67,7 @@ def _commands() -> tuple[_Command, ...]:
         _Command("pull", _("Fetch a model, going on where it stopped, and verify it.")),
         _Command("tune", _("Measure what is fastest on this PC, in about a minute, and use it from then on.")),
         _Command("bench", _("Measure the speed on this PC: a table for people, --json for scripts.")),
+        _Command("doctor", _("Tell what this PC has, what will run where and how fast, and what is wrong.")),
         _Command("pack", _("Put a model into a folder or an archive for a computer without a network.")),
         _Command("models", _("The models on this computer."), is_group=True),
         _Command("templates", _("Prompt templates: built in, and your own."), is_group=True),

@@ -16,7 +16,7 @@ from qwen_tui.cli import asking, taking_over, wiring
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError, WriteError, why
 from qwen_tui.files import size_text
-from qwen_tui.hardware.plan import kv_bytes
+from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
 from qwen_tui.models import elsewhere, inventory, listing

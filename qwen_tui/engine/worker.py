@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
-from qwen_tui.engine import wire
+from qwen_tui.engine import dry_run, wire
 from qwen_tui.engine.binding import LibraryError, load_library
 from qwen_tui.engine.context import Context, ContextError
 from qwen_tui.engine.costs import batch_seconds
@@ -63,6 +63,8 @@ class Worker:
                     assert self._model is not None
                     self._stop.begin(number)
                     self._reply(wire.Measured(batch_seconds(self._model, self._options, self._stop, sizes)))
+                case wire.Describe(options):
+                    self._reply(wire.Described(dry_run.describe(load_library(), options)))
                 case wire.Leave():
                     self._leave()
                 case wire.Cancel():

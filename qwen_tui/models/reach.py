@@ -1,0 +1,64 @@
+"""Whether the places that models come from can be reached; asked only where a person wants to know."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from qwen_tui.models.answers import SourceError, proxy_password
+from qwen_tui.models.patience import Patience, within
+from qwen_tui.models.source import MODELSCOPE, endpoint
+
+_PATIENCE = Patience(answer=5.0, stall=5.0)
+_PROXY_PASSWORD = 407
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """An address, whether it answered, in how many seconds, and if it did not, why."""
+
+    address: str
+    reachable: bool
+    seconds: float
+    reason: str = ""
+
+
+def places(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return the addresses: the hub, or the mirror that `HF_ENDPOINT` names, and ModelScope."""
+    return tuple(dict.fromkeys((endpoint(environ), MODELSCOPE)))
+
+
+def reach(addresses: tuple[str, ...], ask: Callable[[str], None] | None = None) -> tuple[Place, ...]:
+    """Ask all addresses at once and return what came of it; takes a few seconds at the most."""
+    with ThreadPoolExecutor(max_workers=len(addresses)) as pool:
+        return tuple(pool.map(lambda address: _reach(address, ask or _ask), addresses))
+
+
+def _reach(address: str, ask: Callable[[str], None]) -> Place:
+    begun = time.monotonic()
+    reason = ""
+    try:
+        within(_PATIENCE.answer, lambda: ask(address))
+    except (SourceError, OSError) as error:
+        reason = _translated(error).reason
+    return Place(address=address, reachable=not reason, seconds=round(time.monotonic() - begun, 2), reason=reason)
+
+
+def _translated(error: Exception) -> SourceError:
+    from qwen_tui.models.stream import translated
+
+    return translated(error)
+
+
+def _ask(address: str) -> None:
+    """Ask for anything: whoever answers is there, but for a proxy that wants to know who is asking."""
+    from qwen_tui.models.stream import client
+
+    try:
+        with client(_PATIENCE) as session:
+            status = session.head(address).status_code
+    except Exception as error:
+        raise _translated(error) from None
+    if status == _PROXY_PASSWORD:
+        raise proxy_password()

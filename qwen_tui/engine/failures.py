@@ -15,7 +15,8 @@ FATAL = ("library", "model", "context", "memory", "decode")
 # not be pinned is merely slower.
 _RAN_OUT = re.compile(
     r"(?:failed|unable) to allocate(?!.*pinned)|out of (?:device )?memory|OutOf\w*Memory|bad_alloc|MemoryError"
-    r"|cannot allocate memory|failed to map segment|can't start new thread|resource temporarily unavailable",
+    r"|cannot allocate memory|(?:insufficient|not enough) memory|failed to map segment|can't start new thread"
+    r"|resource temporarily unavailable",
     re.IGNORECASE,
 )
 

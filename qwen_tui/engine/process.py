@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import errno
 import os
 import queue
 import signal
@@ -45,8 +46,14 @@ class WorkerProcess:
             threading.Thread(target=self._read_replies, daemon=True),
             threading.Thread(target=self._read_log, daemon=True),
         ]
-        for reader in self._readers:
-            reader.start()
+        try:
+            for reader in self._readers:
+                reader.start()
+        except RuntimeError as error:
+            # What there is no thread for would never be read.
+            self.kill()
+            self._process.wait()
+            raise OSError(errno.EAGAIN, str(error)) from error
 
     def is_alive(self) -> bool:
         """Whether the process still runs."""

@@ -50,6 +50,10 @@ class Folders:
     def states(self) -> Path:
         return self.cache / "states"
 
+    @property
+    def engine(self) -> Path:
+        return self.cache / "engine.json"
+
 
 def folders(environ: Mapping[str, str] = os.environ) -> Folders:
     """Return the folders: under `QWEN_TUI_HOME` if that is set, else where the platform wants them."""

@@ -30,7 +30,7 @@ from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, SamplingOptions
 from qwen_tui.evaluation.llama_bench import llama_bench
 from qwen_tui.evaluation.measuring import WORDS, ask, markdown_table, median, question, spread
-from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.hardware.processor import physical_cores
 
 # Two prompts share the marks that open each (<|im_start|>, user, newline) and by chance a word or two.
 CACHED_AT_MOST = 6

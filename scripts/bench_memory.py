@@ -22,8 +22,8 @@ import psutil
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, SamplingOptions
 from qwen_tui.evaluation.measuring import ask, markdown_table, question
-from qwen_tui.hardware.machine import physical_cores
-from qwen_tui.hardware.plan import kv_bytes
+from qwen_tui.hardware.processor import physical_cores
+from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.models.gguf import Header, read_header
 
 MB = 1_000_000

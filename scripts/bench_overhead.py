@@ -33,7 +33,7 @@ from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.engine.sampling import ChainSampler
 from qwen_tui.engine.stop import StopFlag
 from qwen_tui.evaluation.measuring import markdown_table, spread
-from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.messages import Finished, Message, Prefill, Text
 
 MESSAGES = (Message("user", "hello world"),)

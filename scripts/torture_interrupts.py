@@ -32,7 +32,7 @@ from measuring import tell
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.evaluation.measuring import WORDS, ask, markdown_table, question
-from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.messages import Finished, Loading, Message, Prefill, Text
 
 PHASES = ("load", "context", "prefill", "decode")

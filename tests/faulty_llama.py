@@ -46,7 +46,7 @@ if plan["card"]:
     _lib.ggml_backend_dev_count = lambda: 1
     _lib.ggml_backend_dev_get = lambda _index: 1
     _lib.ggml_backend_dev_type = lambda _device: 1
-    _lib.ggml_backend_dev_name = lambda _device: b"Card"
+    _lib.ggml_backend_dev_name = _lib.ggml_backend_dev_description = lambda _device: b"Card"
     _lib.ggml_backend_dev_memory = memory
 
 

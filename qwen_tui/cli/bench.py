@@ -10,7 +10,7 @@ from qwen_tui import __version__, i18n
 from qwen_tui.cli import options, wiring
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.errors import UsageError
-from qwen_tui.hardware.machine import busy
+from qwen_tui.hardware.processor import busy
 from qwen_tui.i18n import gettext as _
 
 _MOST = 100_000

@@ -12,8 +12,9 @@ from qwen_tui.errors import QwenError
 from qwen_tui.evaluation import tuned
 from qwen_tui.evaluation.in_force import memory_missing
 from qwen_tui.evaluation.trial import Found, Trial
-from qwen_tui.hardware.machine import busy, this_machine
-from qwen_tui.hardware.plan import Plan, default_plan
+from qwen_tui.hardware.machine import this_machine
+from qwen_tui.hardware.plan import Plan
+from qwen_tui.hardware.processor import busy
 from qwen_tui.i18n import gettext as _
 
 # From this share of the processor on, other programs are mentioned.
@@ -43,7 +44,7 @@ def tune(
         print_text((_("Forgotten.") if forgotten else _("Nothing was kept for this model.")) + "\n")
         return
     if not show:
-        start = default_plan(this_machine(), gpu=bool(subject.gpu_layers))
+        start = subject.start
         print_text(_table(_measure(subject, start, seconds), start) + "\n\n")
     print_text(_in_force(subject) + "\n")
 

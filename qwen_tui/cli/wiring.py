@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,12 +15,19 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import in_memory_only, resume
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.config import Config
+from qwen_tui.engine import installed
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.prefix_store import PrefixStore
 from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions, StoreOptions
 from qwen_tui.errors import HistoryError, InvalidModelError
+from qwen_tui.evaluation.automatic import Ask, Automatic, Found, automatic
 from qwen_tui.evaluation.in_force import InForce, in_force
 from qwen_tui.evaluation.trial import Purpose
+from qwen_tui.hardware.device import Setup
+from qwen_tui.hardware.gpu import graphics
+from qwen_tui.hardware.machine import this_machine
+from qwen_tui.hardware.placement import Placement, nothing_measured, steps_down
+from qwen_tui.hardware.plan import Plan, default_plan
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header, read_header
@@ -35,9 +42,16 @@ _LARGEST_SHARE = 4 << 30
 _ONE_STATE = 1 << 30
 
 
-def engine(settings: Config, purpose: Purpose = "chat") -> LocalEngine:
-    """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`."""
+def engine(
+    settings: Config, purpose: Purpose = "chat", note: Callable[[str], None] = lambda _sentence: None
+) -> LocalEngine:
+    """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`.
+
+    `note` is told what keeps a graphics card from use.
+    """
     subject = laboratory(settings)
+    if subject.auto and subject.auto.trouble:
+        note(subject.auto.trouble)
     return subject.open_engine(store=_store(settings), **subject.in_force(purpose).changes())
 
 
@@ -73,12 +87,34 @@ def describer(settings: Config) -> Callable[[str], str]:
 
 @dataclass(frozen=True, slots=True)
 class Laboratory:
-    """One model file, what is known of it, and how to open engines on it with settings of one's own."""
+    """One model file, what is known of it, and how to open engines on it with settings of one's own.
+
+    `auto` is what goes where, where the settings leave that to the program.
+    """
 
     settings: Config
     path: Path
     header: Header
     gpu_layers: int
+    auto: Automatic | None = None
+
+    @property
+    def start(self) -> Plan:
+        """The plan by rule, for a search for a better one to start from."""
+        return self.auto.placement.plan if self.auto else default_plan(this_machine(), gpu=bool(self.gpu_layers))
+
+    def ways(self, purpose: Purpose = "chat") -> list[LoadOptions]:
+        """Return how to load the model, the best way first, then what takes less and less memory."""
+        forced = self.in_force(purpose)
+        first = self.load_options(**forced.changes())
+        cpu = default_plan(this_machine())
+        measured = self.auto.measured if self.auto else nothing_measured
+        steps = steps_down(forced.placement, self.header, cpu=cpu, measured=measured)
+        return [first, *(self._options(step) for step in steps if not step.needs_word)]
+
+    def _options(self, placement: Placement) -> LoadOptions:
+        plan = msgspec.structs.asdict(placement.plan)
+        return self.load_options(**plan, gpu_layers=placement.gpu_layers, ctx_size=placement.ctx_size)
 
     def open_engine(self, **changes: Any) -> LocalEngine:
         """Return an engine, not yet started; `changes` are those of `LoadOptions`."""
@@ -98,6 +134,7 @@ class Laboratory:
             self.header,
             files.folders().tuned,
             gpu_layers=self.gpu_layers,
+            auto=self.auto,
             purpose=purpose,
         )
 
@@ -112,7 +149,12 @@ def laboratory(settings: Config) -> Laboratory:
             _("{path} is a vocabulary without a model.").format(path=path),
             _("Choose another file with -m."),
         )
-    return Laboratory(settings, path, header, _gpu_layers(settings.gpu_layers))
+    if settings.gpu_layers != "auto":
+        layers = ALL_LAYERS if settings.gpu_layers == "all" else int(settings.gpu_layers)
+        return Laboratory(settings, path, header, layers)
+    auto = automatic(header, settings.ctx_size, installed.gpu_backends(), graphics, _asker(path))
+    placement = auto.placement
+    return Laboratory(settings, path, header, ALL_LAYERS if placement.whole else placement.gpu_layers, auto)
 
 
 def history(
@@ -224,11 +266,15 @@ def _store(settings: Config) -> StoreOptions | None:
     )
 
 
-def _gpu_layers(text: str) -> int:
-    # Without a plan for this machine, "auto" is the CPU: the safe half of the answer.
-    if text == "auto":
-        return 0
-    return ALL_LAYERS if text == "all" else int(text)
+def _asker(path: Path) -> Ask:
+    """Return what asks the engine about the installed llama.cpp, and remembers what it said."""
+
+    def ask(setups: Sequence[Setup], circumstances: str, gpu_free: int | None) -> Found:
+        options = [LoadOptions(path=os.fsencode(path), **msgspec.structs.asdict(setup)) for setup in setups]
+        found = installed.known(options, files.folders().engine, circumstances, gpu_free)
+        return Found(found.build, found.trouble, found.gpu_taken)
+
+    return ask
 
 
 def _to_stderr(line: str) -> None:

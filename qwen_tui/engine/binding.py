@@ -28,18 +28,6 @@ def load_library() -> Any:
     return llama
 
 
-def load_ggml(llama: Any) -> Any:
-    """Return the library under llama.cpp, in which the devices and their memory are; raises `LibraryError`."""
-    library = llama._lib
-    # Elsewhere than on Windows what a library depends on is found through it, and is surely the same one.
-    if hasattr(library, "ggml_backend_dev_count"):
-        return library
-    try:
-        return importlib.import_module("llama_cpp._ggml").libggml
-    except (ImportError, OSError, RuntimeError, AttributeError) as error:
-        raise LibraryError(str(error)) from error
-
-
 def library_version() -> str:
     """Return the version of the library, to tell its states from those of another one; raises `LibraryError`."""
     _enter_package()

@@ -274,7 +274,7 @@ class LocalEngine:
                 if silent % _HEARTBEAT == 0 and isinstance(last, Prefill):
                     yield last
                 continue
-            assert not isinstance(reply, wire.Loaded | wire.Counted | wire.Measured | wire.Failed)
+            assert not isinstance(reply, wire.Loaded | wire.Counted | wire.Measured | wire.Described | wire.Failed)
             if isinstance(reply, Text):
                 answer.add(reply)
             last, silent = reply, 0

@@ -19,8 +19,13 @@ class LoadError(Exception):
 class Model:
     """The weights, mapped and read-only, shared by every context made from them."""
 
-    def __init__(self, llama: Any, options: LoadOptions, progress: Callable[[float], None]) -> None:
-        """Load the file; `progress` is called with a fraction from 0 to 1; raises `LoadError`."""
+    def __init__(
+        self, llama: Any, options: LoadOptions, progress: Callable[[float], None], *, dry: bool = False
+    ) -> None:
+        """Load the file; `progress` is called with a fraction from 0 to 1; raises `LoadError`.
+
+        A `dry` one has a vocabulary and its tensors' sizes, but no weights: it tells what contexts would take.
+        """
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = _ALL if options.gpu_layers == ALL_LAYERS else options.gpu_layers
         parameters.use_extra_bufts = options.repack
@@ -35,6 +40,9 @@ class Model:
             return True
 
         parameters.progress_callback = on_progress
+        if dry:
+            parameters.no_alloc = True
+            parameters.load_mode = llama.LLAMA_LOAD_MODE_NONE
         handle = llama.llama_model_load_from_file(options.path, parameters)
         if not handle:
             raise LoadError

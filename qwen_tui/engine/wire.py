@@ -6,6 +6,7 @@ from typing import IO, Literal
 import msgspec
 
 from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
+from qwen_tui.hardware.device import Build
 from qwen_tui.messages import Finished, Loading, Message, Note, Prefill, Text
 
 _LENGTH = struct.Struct("<I")
@@ -37,6 +38,15 @@ class Measure(msgspec.Struct, frozen=True, tag=True):
     sizes: tuple[int, ...]
 
 
+class Describe(msgspec.Struct, frozen=True, tag=True):
+    """Describe the installed llama.cpp, with a dry run of each of `options`; no model is loaded.
+
+    Answered by `Described`.
+    """
+
+    options: tuple[LoadOptions, ...] = ()
+
+
 class Cancel(msgspec.Struct, frozen=True, tag=True):
     """Stop the question of that number, running or not yet begun; of another one, nothing."""
 
@@ -66,6 +76,12 @@ class Measured(msgspec.Struct, frozen=True, tag=True):
     seconds: tuple[float, ...]
 
 
+class Described(msgspec.Struct, frozen=True, tag=True):
+    """What the installed llama.cpp is, and the buffers that it would make."""
+
+    build: Build
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """What was asked could not be done; the worker goes on. `detail` and the numbers are for the message."""
 
@@ -75,8 +91,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     ctx_size: int = 0
 
 
-Command = Load | Count | Generate | Measure | Cancel | Leave
-Reply = Loading | Loaded | Counted | Measured | Prefill | Text | Note | Finished | Failed
+Command = Load | Count | Generate | Measure | Describe | Cancel | Leave
+Reply = Loading | Loaded | Counted | Measured | Described | Prefill | Text | Note | Finished | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
-from qwen_tui.engine import wire
+from qwen_tui.engine import dry_run, wire
 from qwen_tui.engine.binding import LibraryError, load_library
 from qwen_tui.engine.context import Context, ContextError, NoRoomError
 from qwen_tui.engine.costs import batch_seconds
@@ -64,6 +64,8 @@ class Worker:
                     assert self._model is not None
                     self._stop.begin(number)
                     self._reply(wire.Measured(batch_seconds(self._model, self._options, self._stop, sizes)))
+                case wire.Describe(options):
+                    self._reply(wire.Described(dry_run.describe(_library(), options)))
                 case wire.Leave():
                     self._leave()
                 case wire.Cancel():
@@ -102,8 +104,7 @@ class Worker:
 
     def _load(self, options: LoadOptions) -> None:
         begun = time.perf_counter()
-        self._llama = load_library()
-        add_rpc_device(self._llama)
+        self._llama = _library()
         self._states = States(options.store, options) if options.store else None
         self._model = Model(self._llama, options, self._progress())
         self._chatml = ChatML(self._model.vocabulary)
@@ -205,6 +206,12 @@ class Worker:
         repeats = isinstance(sampler, SamplingOptions) and (sampler.temperature == 0 or sampler.seed is not None)
         costs = BatchCosts(self._options.batch_costs) if repeats else self._costs
         return Lookup(prompt, costs, learn_costs=not repeats)
+
+
+def _library() -> Any:
+    llama = load_library()
+    add_rpc_device(llama)
+    return llama
 
 
 def main() -> None:

@@ -7,19 +7,26 @@ import msgspec
 
 from qwen_tui.config import Config
 from qwen_tui.evaluation import tuned
+from qwen_tui.evaluation.automatic import Automatic, ram_room
 from qwen_tui.evaluation.trial import Purpose
-from qwen_tui.hardware.machine import available_memory, this_machine
+from qwen_tui.hardware.machine import this_machine
+from qwen_tui.hardware.memory import available_memory
+from qwen_tui.hardware.placement import Placement, lay_out, nothing_measured
 from qwen_tui.hardware.plan import Plan, default_plan, repack_bytes
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header
 
 
 class InForce(NamedTuple):
-    """A plan, the measured costs of batches, and in a sentence each where it comes from and what had to give."""
+    """A plan, the measured costs of batches, and in a sentence each where it comes from and what had to give.
+
+    `placement` is what the plan takes of which memory.
+    """
 
     plan: Plan
     batch_costs: tuple[float, ...]
     origin: str
+    placement: Placement
     note: str = ""
 
     def changes(self) -> dict[str, Any]:
@@ -33,22 +40,37 @@ class InForce(NamedTuple):
 
 
 def in_force(
-    settings: Config, model: Path, header: Header, kept: Path, *, gpu_layers: int = 0, purpose: Purpose = "chat"
+    settings: Config,
+    model: Path,
+    header: Header,
+    kept: Path,
+    *,
+    gpu_layers: int = 0,
+    auto: Automatic | None = None,
+    purpose: Purpose = "chat",
 ) -> InForce:
     """Return the plan for the model file under `settings`; `kept` is the file of what was measured.
 
-    A setting that the person made wins. Repacked weights are for who has the memory at this moment.
+    A setting that the person made wins; where they left it to the program, `auto` is what was found for `gpu_layers`.
+    Repacked weights, and what was measured on a GPU, are for who has the memory at this moment.
     """
-    found = tuned.read(kept, model, gpu_layers)
-    if found is None:
-        plan = default_plan(this_machine(), gpu=bool(gpu_layers))
-        costs: tuple[float, ...] = ()
-        origin = _("by rule; qwen tune measures")
-    else:
+    room = auto.placement.room if auto else ram_room()
+    by_rule = auto.placement.plan if auto else default_plan(this_machine(), gpu=bool(gpu_layers))
+
+    def laid_out(plan: Plan) -> Placement:
+        measured = auto.measured if auto else nothing_measured
+        size = settings.ctx_size
+        return lay_out(header, plan, room, ctx_size=size, gpu_layers=gpu_layers, measured=measured)
+
+    costs: tuple[float, ...] = ()
+    plan, origin, note = by_rule, _("by rule; qwen tune measures"), auto.trouble if auto else ""
+    if found := tuned.read(kept, model, gpu_layers):
         choice = found.choice(purpose)
-        plan, costs = choice.trial.plan, choice.batch_costs
-        origin = _("measured {date}").format(date=found.when[:10])
-    note = ""
+        if not gpu_layers or auto is None or laid_out(choice.trial.plan).fits:
+            plan, costs = choice.trial.plan, choice.batch_costs
+            origin = _("measured {date}").format(date=found.when[:10])
+        else:
+            note = _("The plan that was measured takes more of the graphics card than is free now.")
     if plan.repack and (missing := memory_missing(header, plan, settings.ctx_size)):
         plan, costs = msgspec.structs.replace(plan, repack=False), ()
         note = missing
@@ -56,7 +78,7 @@ def in_force(
         plan = msgspec.structs.replace(plan, threads=settings.threads, batch_threads=settings.threads)
         costs = ()
         origin = _("{origin}; the threads as set").format(origin=origin)
-    return InForce(plan, costs, origin, note)
+    return InForce(plan, costs, origin, laid_out(plan), note)
 
 
 def memory_missing(header: Header, plan: Plan, ctx_size: int) -> str:

@@ -1,16 +1,22 @@
-"""What this PC has that decides how to compute."""
+"""What this PC has that decides how to compute: what tells it from another, and the fuller description."""
 
-import os
 import platform
 from pathlib import Path
 
 import msgspec
 
+from qwen_tui.hardware.gpu import Graphics, graphics
+from qwen_tui.hardware.memory import Memory, memory
+from qwen_tui.hardware.processor import Processor, logical_cores, physical_cores, processor, processor_name
+
 _GIB = 1 << 30
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """What tells one PC from another where speed is concerned; `memory` is in whole GiB, which kernels agree about."""
+    """What tells one PC from another where speed is concerned; `memory` is in whole GiB, which kernels agree about.
+
+    Figures are kept under it, so nothing that changes from day to day belongs in here.
+    """
 
     cpu: str
     cores: int
@@ -19,52 +25,32 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     gpu: str = ""
 
 
+class Computer(msgspec.Struct, frozen=True, kw_only=True):
+    """A PC at one moment, with what is free of it."""
+
+    system: str
+    processor: Processor
+    memory: Memory
+    graphics: Graphics
+
+
 def this_machine() -> Machine:
-    """Describe this PC; the cores are those that this process may use."""
+    """Describe what this PC is; the cores are those that this process may use."""
     import psutil
 
     return Machine(
-        cpu=_cpu_name(),
+        cpu=processor_name(),
         cores=physical_cores(),
         logical_cores=logical_cores(),
         memory=round(psutil.virtual_memory().total / _GIB),
     )
 
 
-def physical_cores() -> int:
-    """Return the number of cores decoding should use: physical ones, within what this process may run on.
-
-    Two threads on one core wait for the same memory; more threads than allowed cores wait for each other.
-    """
-    import psutil
-
-    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    return max(1, min(physical, logical_cores()))
-
-
-def logical_cores() -> int:
-    """Return how many threads this process may run at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def available_memory() -> int:
-    """Return the bytes that programs can still take without swapping; what only caches files counts as free."""
-    import psutil
-
-    return int(psutil.virtual_memory().available)
-
-
-def busy() -> float:
-    """Return which share of the processor other programs use, from 0 to 1; looks for a third of a second."""
-    import psutil
-
-    return float(psutil.cpu_percent(interval=0.3)) / 100
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or platform.processor() or platform.machine()
+def this_computer(root: Path = Path("/")) -> Computer:
+    """Describe this PC as it is now; asks the graphics driver, which can take a while."""
+    return Computer(
+        system=f"{platform.system()} {platform.release()}",
+        processor=processor(root),
+        memory=memory(root),
+        graphics=graphics(),
+    )

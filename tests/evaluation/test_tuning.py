@@ -20,8 +20,9 @@ from qwen_tui.evaluation import tuned
 from qwen_tui.evaluation.in_force import in_force
 from qwen_tui.evaluation.trial import Found, Trial
 from qwen_tui.evaluation.tuning import Search, relative
-from qwen_tui.hardware.machine import Machine, physical_cores
+from qwen_tui.hardware.machine import Machine
 from qwen_tui.hardware.plan import Plan, default_plan, repack_bytes
+from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.messages import Event, Finished, Loading, Prefill, Timings, Usage
 from qwen_tui.models.gguf import read_header
 from tests.conftest import COMMAND, Run

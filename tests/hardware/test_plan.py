@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from qwen_tui.hardware.machine import Machine, this_machine
-from qwen_tui.hardware.plan import default_plan, kv_bytes, repack_bytes
+from qwen_tui.hardware.machine import Machine
+from qwen_tui.hardware.plan import default_plan, repack_bytes
+from qwen_tui.hardware.tensors import kv_bytes, weights
 from qwen_tui.models.gguf import read_header
+from tests.hardware.real_shape import real_header
 
 OFFICE = Machine(cpu="six cores", cores=6, logical_cores=12, memory=16)
 
@@ -28,12 +30,6 @@ def test_the_kv_cache_and_the_second_copy_are_counted_from_the_header(tiny: Path
     # Two layers, keys and values of one head of 32 numbers, two bytes each; the context padded to 256.
     assert kv_bytes(header, "f16", 1000) == 2 * 2 * 32 * 2 * 1024
     assert kv_bytes(header, "q8_0", 1024) == 2 * 2 * 32 * 1024 * 34 // 32
-    weights = sum(tensor.nbytes for tensor in header.tensors)
-    assert repack_bytes(header, default_plan(OFFICE), 1000) > 1.6 * weights + 2**30
-
-
-def test_this_machine_describes_itself() -> None:
-    machine = this_machine()
-    assert machine.cpu
-    assert 1 <= machine.cores <= machine.logical_cores
-    assert machine.memory >= 1
+    found = weights(real_header(), 0)
+    wanted = found.mapped + found.repacked + kv_bytes(real_header(), "f16", 1000) + 2**30
+    assert repack_bytes(real_header(), default_plan(OFFICE), 1000) == wanted

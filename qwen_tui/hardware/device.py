@@ -1,0 +1,92 @@
+"""What the installed llama.cpp is and sees: how it was compiled, its devices, and the buffers it would make."""
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["cpu", "gpu", "igpu", "accelerator", "unknown"]
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A device as ggml reports it; sizes in bytes, and both 0 where it does not know them."""
+
+    name: str
+    description: str
+    kind: Kind
+    free: int
+    total: int
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides the size of the buffers to compute in; the names are those of `LoadOptions`."""
+
+    gpu_layers: int
+    ctx_size: int
+    batch_size: int
+    kv_type: Literal["f16", "q8_0"]
+    flash_attention: bool
+
+
+class Buffers(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes of the buffers to compute in, on the GPU and in RAM."""
+
+    gpu: int
+    ram: int
+
+
+class DryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """The buffers that llama.cpp would make for a setup, from a load that allocates nothing; bytes by device."""
+
+    setup: Setup
+    compute: dict[str, int]
+
+    @property
+    def buffers(self) -> Buffers:
+        """The bytes where the memory is: what a GPU's driver keeps in RAM for it (CUDA_Host) is RAM."""
+        ram = sum(size for name, size in self.compute.items() if in_ram(name))
+        return Buffers(gpu=sum(self.compute.values()) - ram, ram=ram)
+
+
+class Build(msgspec.Struct, frozen=True, kw_only=True):
+    """The installed llama.cpp.
+
+    `version` is the binding's, `library` that of ggml, `features` what it was compiled for by its own words, as
+    {"CPU": {"AVX2": "1"}, "CUDA": {"ARCHS": "750"}}. `notes` are lines of its log that say why a device is missing.
+    """
+
+    version: str
+    library: str
+    features: dict[str, dict[str, str]]
+    gpu_offload: bool
+    devices: tuple[Device, ...] = ()
+    dry_runs: tuple[DryRun, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def gpus(self) -> tuple[Device, ...]:
+        """The devices that layers can be given to: a graphics part inside the processor gains nothing."""
+        return tuple(device for device in self.devices if device.kind == "gpu") if self.gpu_offload else ()
+
+    def compiled_for(self, instruction: str) -> bool:
+        """Whether it uses an instruction set of the processor."""
+        return self.features.get("CPU", {}).get(instruction) == "1"
+
+
+def in_ram(buffer: str) -> bool:
+    """Whether a buffer of this name lies in RAM: CPU, CPU_Mapped, CPU_REPACK, CUDA_Host, Vulkan_Host, BLAS."""
+    return buffer.startswith(("CPU", "BLAS", "AMX")) or buffer.endswith("_Host")
+
+
+def parse_features(text: str) -> dict[str, dict[str, str]]:
+    """Read llama.cpp's own description: `CPU : AVX = 1 | AVX2 = 1 | CUDA : ARCHS = 750 | FORCE_MMQ = 1 | `."""
+    found: dict[str, dict[str, str]] = {}
+    backend = ""
+    for piece in text.split("|"):
+        head, colon, rest = piece.partition(" : ")
+        if colon:
+            backend, piece = head.strip(), rest
+            found.setdefault(backend, {})
+        name, equals, value = piece.partition("=")
+        if equals and name.strip():
+            found.setdefault(backend, {})[name.strip()] = value.strip()
+    return found

@@ -1,0 +1,132 @@
+"""The NVIDIA cards and their driver, as far as they can be known; nothing in here ever fails."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+# A broken driver can leave a call without an answer; after so many seconds it is not waited for.
+_PATIENCE = 3.0
+
+Trouble = Literal["", "no_library", "no_driver", "broken"]
+_Value = TypeVar("_Value")
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """A graphics card; sizes in bytes, `bandwidth` in bytes per second, None what it does not tell.
+
+    `display` says whether a screen hangs on it. `capability` is the compute capability, as (7, 5).
+    """
+
+    name: str
+    total: int | None = None
+    free: int | None = None
+    display: bool | None = None
+    capability: tuple[int, int] | None = None
+    bandwidth: int | None = None
+
+
+class Graphics(msgspec.Struct, frozen=True, kw_only=True):
+    """What NVIDIA's driver says. `cuda` is the newest CUDA version that it supports, as "12.4".
+
+    `trouble` says why there is nothing to say: `no_library` (nvidia-ml-py is not installed), `no_driver`, or `broken`
+    with the driver's own words in `detail`.
+    """
+
+    driver: str | None = None
+    cuda: str | None = None
+    cards: tuple[Card, ...] = ()
+    trouble: Trouble = ""
+    detail: str = ""
+
+    @property
+    def card(self) -> Card | None:
+        """The card with most memory."""
+        return max(self.cards, key=lambda card: card.total or 0, default=None)
+
+
+def graphics(library: Callable[[], Any] | None = None, patience: float = _PATIENCE) -> Graphics:
+    """Ask the driver, for at most `patience` seconds; `library` imports what asks it."""
+    answers: list[Graphics] = []
+    asking = threading.Thread(target=lambda: answers.append(_ask(library or _library)), daemon=True)
+    asking.start()
+    asking.join(patience)
+    # Taken before it is tested: the thread may still answer.
+    return [*answers, Graphics(trouble="broken", detail="the driver does not answer")][0]
+
+
+def _library() -> Any:
+    import pynvml
+
+    return pynvml
+
+
+def _ask(library: Callable[[], Any]) -> Graphics:
+    try:
+        nvml = library()
+    # Whatever an import can raise, for there is no GPU without it anyway.
+    except Exception as error:
+        return Graphics(trouble="no_library", detail=str(error))
+    try:
+        nvml.nvmlInit()
+    except Exception as error:
+        return Graphics(trouble="no_driver" if _is_absence(nvml, error) else "broken", detail=str(error))
+    try:
+        count = nvml.nvmlDeviceGetCount()
+        cards = tuple(_card(nvml, index) for index in range(count))
+    except Exception as error:
+        return Graphics(
+            driver=_text(_known(lambda: nvml.nvmlSystemGetDriverVersion())), trouble="broken", detail=str(error)
+        )
+    else:
+        return Graphics(driver=_text(_known(lambda: nvml.nvmlSystemGetDriverVersion())), cuda=_cuda(nvml), cards=cards)
+    finally:
+        # What it says at the end is of no interest.
+        _known(lambda: nvml.nvmlShutdown())
+
+
+def _is_absence(nvml: Any, error: Exception) -> bool:
+    absent = (getattr(nvml, "NVML_ERROR_LIBRARY_NOT_FOUND", 12), getattr(nvml, "NVML_ERROR_DRIVER_NOT_LOADED", 9))
+    return getattr(error, "value", None) in absent
+
+
+def _card(nvml: Any, index: int) -> Card:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    memory = _known(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
+    attached = _known(lambda: nvml.nvmlDeviceGetDisplayMode(handle))
+    active = _known(lambda: nvml.nvmlDeviceGetDisplayActive(handle))
+    shown = None if attached is None and active is None else bool(attached) or bool(active)
+    capability = _known(lambda: nvml.nvmlDeviceGetCudaComputeCapability(handle))
+    return Card(
+        name=_text(_known(lambda: nvml.nvmlDeviceGetName(handle))) or "NVIDIA",
+        total=None if memory is None else int(memory.total),
+        free=None if memory is None else int(memory.free),
+        display=shown,
+        capability=None if capability is None else (int(capability[0]), int(capability[1])),
+        bandwidth=_known(lambda: _bandwidth(nvml, handle)),
+    )
+
+
+def _bandwidth(nvml: Any, handle: Any) -> int:
+    """Return bytes per second: two transfers a clock over the width of the bus, as NVML counts clocks."""
+    clock = int(nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_MEM))
+    return 2 * clock * 1_000_000 * int(nvml.nvmlDeviceGetMemoryBusWidth(handle)) // 8
+
+
+def _cuda(nvml: Any) -> str | None:
+    version = _known(lambda: int(nvml.nvmlSystemGetCudaDriverVersion()))
+    return None if version is None else f"{version // 1000}.{version % 1000 // 10}"
+
+
+def _text(value: Any) -> str | None:
+    """Return text: older releases give bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _known(ask: Callable[[], _Value]) -> _Value | None:
+    """Return what `ask` returns, None where it fails in any way: old drivers and small cards know less."""
+    with contextlib.suppress(Exception):
+        return ask()
+    return None

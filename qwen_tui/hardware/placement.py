@@ -1,0 +1,288 @@
+"""What of a model goes where on this PC: pure arithmetic over the tensors of its file and the memory that is free."""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from qwen_tui.hardware.device import Buffers, Setup
+from qwen_tui.hardware.plan import Plan
+from qwen_tui.hardware.tensors import (
+    all_layers,
+    estimated_buffers,
+    first_on_gpu,
+    kv_bytes,
+    shape,
+    weights,
+    workspace_bytes,
+)
+from qwen_tui.models.gguf import Header
+
+# What stays free on a GPU. Outside of the buffers counted here, CUDA takes memory when it computes: its own workspaces,
+# the activations of a batch in another format, and a layer's q8_0 keys and values as f16, of which the last value is
+# included; and a desktop opens another window. An out-of-memory in the middle of an answer costs more than a layer that
+# is left to the CPU.
+MARGIN = 300 << 20
+_WORKSPACE_INCLUDED = 32 << 20
+# What the worker itself takes of RAM beside the model: Python, llama.cpp, the vocabulary.
+_PROCESS = 150 << 20
+# Where the whole network would fit but for the buffers, smaller steps are tried before layers are left to the CPU.
+_SMALLER_STEPS = (256, 128)
+# A smaller context than this is no help for the material that people bring.
+_LEAST_CTX = 2048
+# What is left of the layers on the GPU at each step down, and how often: a load takes seconds.
+_FEWER, _FEWER_STEPS = 0.75, 3
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """The memory that is free, in bytes; `gpu_free` None where nothing can be given to a GPU."""
+
+    ram_free: int
+    ram_total: int
+    gpu_free: int | None = None
+    gpu_total: int | None = None
+    device: str = ""
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the model takes the memory of one device, in bytes.
+
+    `weights` include `head`, the copy of the embedding that a GPU gets as output head where the file has it only once.
+    `repacked` is the second copy of weights that a CPU computes with, `process` what the worker takes itself.
+    """
+
+    weights: int = 0
+    head: int = 0
+    repacked: int = 0
+    kv: int = 0
+    compute: int = 0
+    process: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.weights + self.repacked + self.kv + self.compute + self.process
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model is loaded here, and what that takes of which memory.
+
+    `gpu_layers` of `all_layers` are on the GPU, the output being the first. `room` is what was free; `margin` bytes of
+    the GPU are to stay so. `measured` says
+    that the buffers to compute in are llama.cpp's own figure, and not an estimate. `needs_word` marks a context smaller
+    than was asked for: that is for the person to decide.
+    """
+
+    plan: Plan
+    ctx_size: int
+    gpu_layers: int
+    all_layers: int
+    gpu: Share
+    ram: Share
+    room: Room
+    margin: int = MARGIN
+    measured: bool = False
+    needs_word: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the network is on the GPU."""
+        return self.gpu_layers >= self.all_layers
+
+    @property
+    def gpu_left(self) -> int | None:
+        """Bytes that stay free on the GPU; None without one."""
+        return None if self.room.gpu_free is None else self.room.gpu_free - self.gpu.total
+
+    @property
+    def ram_left(self) -> int:
+        """Bytes of RAM that stay free; below 0, weights are read from the disk again and again."""
+        return self.room.ram_free - self.ram.total
+
+    @property
+    def fits(self) -> bool:
+        """Whether the GPU holds its part with the margin."""
+        return not self.gpu_layers or (self.gpu_left is not None and self.gpu_left >= self.margin)
+
+    @property
+    def setup(self) -> Setup:
+        """What decides the size of the buffers."""
+        return setup(self.plan, self.ctx_size, self.gpu_layers)
+
+
+# Tells the buffers of a setup as llama.cpp has reported them; None where it has not been asked.
+Measured = Callable[[Setup], Buffers | None]
+
+
+def nothing_measured(_setup: Setup) -> Buffers | None:
+    """Know no buffers: all are estimated."""
+    return None
+
+
+def setup(plan: Plan, ctx_size: int, gpu_layers: int) -> Setup:
+    """Return what of a plan decides the size of the buffers."""
+    return Setup(
+        gpu_layers=gpu_layers,
+        ctx_size=ctx_size,
+        batch_size=plan.batch_size,
+        kv_type=plan.kv_type,
+        flash_attention=plan.flash_attention,
+    )
+
+
+def lay_out(
+    header: Header,
+    plan: Plan,
+    room: Room,
+    *,
+    ctx_size: int,
+    gpu_layers: int = 0,
+    measured: Measured = nothing_measured,
+) -> Placement:
+    """Return what a plan takes with so many layers on the GPU (-1 or too many: all), whether it fits or not.
+
+    The context is what the model was trained for at the most.
+    """
+    network, most = shape(header), all_layers(header)
+    layers = most if gpu_layers < 0 else min(gpu_layers, most)
+    size = min(ctx_size, network.trained) if network.trained else ctx_size
+    known = measured(setup(plan, size, layers))
+    buffers = known or estimated_buffers(header, setup(plan, size, layers))
+    where = weights(header, layers)
+    staying = first_on_gpu(network.layers, layers)
+    return Placement(
+        plan=plan,
+        ctx_size=size,
+        gpu_layers=layers,
+        all_layers=most,
+        gpu=Share(
+            weights=where.gpu,
+            head=where.head,
+            kv=kv_bytes(header, plan.kv_type, size, network.layers - staying),
+            compute=buffers.gpu,
+        ),
+        ram=Share(
+            weights=where.mapped,
+            repacked=where.repacked if plan.repack else 0,
+            kv=kv_bytes(header, plan.kv_type, size, staying),
+            compute=buffers.ram,
+            process=_PROCESS,
+        ),
+        room=room,
+        margin=MARGIN + max(0, workspace_bytes(header, plan.kv_type, size) - _WORKSPACE_INCLUDED),
+        measured=known is not None,
+    )
+
+
+def place(
+    header: Header,
+    room: Room,
+    *,
+    ctx_size: int,
+    gpu: Plan,
+    cpu: Plan,
+    measured: Measured = nothing_measured,
+) -> Placement:
+    """Return the best way to load a model: `gpu` is the plan for a GPU with room for everything, `cpu` that without.
+
+    All of the network on the GPU comes first, even if that takes a q8_0 KV cache, which costs the answers nothing that
+    can be measured, or smaller steps: a layer that stays behind costs more at every token. Else as many layers as fit,
+    with the small KV cache; else the CPU.
+    """
+    for plan in gpu_plans(gpu):
+        everything = lay_out(header, plan, room, ctx_size=ctx_size, gpu_layers=-1, measured=measured)
+        if everything.fits:
+            return everything
+    small = _small_cache(gpu)
+    for layers in range(all_layers(header) - 1, 0, -1):
+        part = lay_out(header, small, room, ctx_size=ctx_size, gpu_layers=layers, measured=measured)
+        # The output alone is no gain: what is before it has to be handed over for every token.
+        if part.fits and layers > 1:
+            return part
+    return lay_out(header, cpu, room, ctx_size=ctx_size, measured=measured)
+
+
+def gpu_plans(plan: Plan) -> tuple[Plan, ...]:
+    """Return the plans for all of the network on the GPU, the best first."""
+    small = _small_cache(plan)
+    steps = [size for size in _SMALLER_STEPS if size < plan.batch_size]
+    plans = (plan, small, *(msgspec.structs.replace(small, batch_size=size) for size in steps))
+    return tuple(dict.fromkeys(plans))
+
+
+def to_measure(header: Header, ctx_size: int, gpu: Plan, cpu: Plan) -> tuple[Setup, ...]:
+    """Return the setups whose buffers `place` asks for; a part of the network needs about the same for any part."""
+    most = all_layers(header)
+    size = min(ctx_size, shape(header).trained or ctx_size)
+    whole = [setup(plan, size, most) for plan in gpu_plans(gpu)]
+    return (*whole, setup(_small_cache(gpu), size, most // 2), setup(cpu, size, 0))
+
+
+def measured_by(header: Header, runs: dict[Setup, Buffers]) -> Measured:
+    """Return what tells the buffers of a setup out of what dry `runs` have shown."""
+    most = all_layers(header)
+
+    def find(wanted: Setup) -> Buffers | None:
+        if found := runs.get(wanted):
+            return found
+        if not 0 < wanted.gpu_layers < most:
+            return None
+        parts = (run for run in runs if 0 < run.gpu_layers < most)
+        alike = (run for run in parts if msgspec.structs.replace(run, gpu_layers=wanted.gpu_layers) == wanted)
+        return next((runs[run] for run in alike), None)
+
+    return find
+
+
+def steps_down(
+    placement: Placement, header: Header, *, cpu: Plan, measured: Measured = nothing_measured
+) -> list[Placement]:
+    """Return what to try in turn when `placement` turns out not to fit, each taking less than the one before.
+
+    On a GPU: a small KV cache, fewer layers, smaller steps, a smaller context, the CPU with `cpu`. On a CPU: mapped
+    weights, smaller steps, a small KV cache, a smaller context. What has a smaller context is marked `needs_word`.
+    """
+
+    def make(plan: Plan, gpu_layers: int, ctx_size: int) -> Placement:
+        made = lay_out(header, plan, placement.room, ctx_size=ctx_size, gpu_layers=gpu_layers, measured=measured)
+        return msgspec.structs.replace(made, needs_word=ctx_size < placement.ctx_size)
+
+    wanted = placement.ctx_size
+    if not placement.gpu_layers:
+        return [make(plan, 0, size) for plan, size in _cpu_steps(placement.plan, wanted)]
+    steps = [make(plan, layers, size) for plan, layers, size in _gpu_steps(placement)]
+    return [*steps, make(cpu, 0, wanted), *(make(plan, 0, size) for plan, size in _cpu_steps(cpu, wanted))]
+
+
+def _gpu_steps(placement: Placement) -> Iterator[tuple[Plan, int, int]]:
+    plan, layers, size = placement.plan, placement.gpu_layers, placement.ctx_size
+    if plan.kv_type != "q8_0":
+        plan = _small_cache(plan)
+        yield plan, layers, size
+    for _step in range(_FEWER_STEPS):
+        if (fewer := int(layers * _FEWER)) > 1:
+            layers = fewer
+            yield plan, layers, size
+    for batch in (step for step in _SMALLER_STEPS if step < plan.batch_size):
+        plan = msgspec.structs.replace(plan, batch_size=batch)
+        yield plan, layers, size
+    if (size := size // 2) >= _LEAST_CTX:
+        yield plan, layers, size
+
+
+def _cpu_steps(plan: Plan, size: int) -> Iterator[tuple[Plan, int]]:
+    if plan.repack:
+        plan = msgspec.structs.replace(plan, repack=False)
+        yield plan, size
+    if plan.batch_size > 64:
+        plan = msgspec.structs.replace(plan, batch_size=64)
+        yield plan, size
+    if plan.kv_type != "q8_0":
+        plan = _small_cache(plan)
+        yield plan, size
+    while (size := size // 2) >= _LEAST_CTX:
+        yield plan, size
+
+
+def _small_cache(plan: Plan) -> Plan:
+    # llama.cpp takes a quantised V cache with flash attention only.
+    return msgspec.structs.replace(plan, kv_type="q8_0", flash_attention=True)

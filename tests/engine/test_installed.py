@@ -1,0 +1,105 @@
+"""The installed llama.cpp told from outside, and what becomes of one that cannot be asked."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from qwen_tui.engine import installed
+from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.errors import EngineError
+from qwen_tui.hardware.device import Build, Device, parse_features
+
+
+@pytest.fixture
+def options(tiny: Path) -> LoadOptions:
+    return LoadOptions(path=os.fsencode(tiny), ctx_size=2048, batch_size=64)
+
+
+def test_the_library_tells_what_it_is_and_what_it_would_take(options: LoadOptions) -> None:
+    larger = msgspec.structs.replace(options, ctx_size=8192)
+    build = installed.describe([options, larger])
+    assert build.version
+    assert build.features["CPU"]
+    assert [device.kind for device in build.devices][-1] == "cpu"
+    small, large = build.dry_runs
+    assert (small.setup.ctx_size, large.setup.ctx_size) == (2048, 8192)
+    assert 0 < small.buffers.ram < large.buffers.ram
+    assert small.buffers.gpu == 0
+
+
+def test_a_file_that_is_no_model_has_no_dry_run_and_breaks_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x.gguf").write_bytes(b"nothing")
+    assert installed.describe([LoadOptions(path=os.fsencode(tmp_path / "x.gguf"))]).dry_runs == ()
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "another processor"),
+        ("import os; os.abort()", "SIGABRT"),
+        ("import sys; sys.exit('CUDA error: unknown error')", "CUDA error: unknown error"),
+        ("import time; time.sleep(60)", "does not answer"),
+    ],
+)
+def test_a_worker_that_dies_or_hangs_is_told_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, reason: str
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!{sys.executable}\n{program}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(EngineError, match=reason):
+        installed.describe(patience=1)
+
+
+def test_what_was_said_is_remembered_until_something_changes(
+    tmp_path: Path, options: LoadOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = Device(name="CUDA0", description="GTX 1650", kind="gpu", free=3 << 30, total=4 << 30)
+    asked: list[Any] = []
+
+    def answer(wanted: Any) -> Build:
+        asked.append(wanted)
+        if len(asked) == 3:
+            raise EngineError("the driver is broken", "mend it")
+        return Build(version="1", library="1", features={}, gpu_offload=True, devices=(card,))
+
+    monkeypatch.setattr(installed, "describe", answer)
+    memory = tmp_path / "engine.json"
+
+    def known(driver: str) -> installed.Known:
+        return installed.known([options], memory, driver, (3 << 30) + 150)
+
+    assert known("550").gpu_taken == 150
+    assert known("550") == known("550")
+    assert len(asked) == 1
+    known("560")
+    assert len(asked) == 2
+    # A failure is remembered too: a broken driver is not asked at every start.
+    assert known("570").trouble == known("570").trouble == "the driver is broken"
+    assert len(asked) == 3
+    memory.write_text("nonsense")
+    assert known("550").build
+    assert len(asked) == 4
+
+
+def test_gpu_backends_are_told_by_the_names_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert installed.gpu_backends() is not None
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(tmp_path))
+    assert installed.gpu_backends() is None
+    (tmp_path / "libggml-cpu.so").touch()
+    assert installed.gpu_backends() == ()
+    (tmp_path / "libggml-cuda.so").touch()
+    assert installed.gpu_backends() == ("cuda",)
+
+
+def test_the_library_s_own_words_are_read() -> None:
+    text = "CUDA : ARCHS = 610,800 | FORCE_MMQ = 1 | CPU : SSE3 = 1 | AVX2 = 1 | "
+    assert parse_features(text) == {
+        "CUDA": {"ARCHS": "610,800", "FORCE_MMQ": "1"},
+        "CPU": {"SSE3": "1", "AVX2": "1"},
+    }

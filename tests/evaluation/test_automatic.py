@@ -1,0 +1,97 @@
+"""What `--gpu-layers auto` comes to: with every kind of card, driver and build."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from qwen_tui.evaluation.automatic import Automatic, Found, automatic
+from qwen_tui.hardware.device import Buffers, Build, Device, DryRun, Setup
+from qwen_tui.hardware.gpu import Card, Graphics
+from tests.hardware.real_shape import real_header
+
+GIB = 1 << 30
+CARD = Card(name="GTX 1650", total=4 * GIB, free=int(3.6 * GIB), display=True)
+HEADER = real_header()
+
+
+def build(*, gpu_offload: bool = True, gpu: bool = True, notes: tuple[str, ...] = ()) -> Build:
+    cpu = Device(name="CPU", description="six cores", kind="cpu", free=12 * GIB, total=16 * GIB)
+    card = Device(name="CUDA0", description="GTX 1650", kind="gpu", free=int(3.4 * GIB), total=4 * GIB)
+    return Build(
+        version="1",
+        library="1",
+        features={},
+        gpu_offload=gpu_offload,
+        devices=(card, cpu) if gpu else (cpu,),
+        notes=notes,
+    )
+
+
+def found(
+    backends: Sequence[str] | None, seen: Graphics, answer: Found | None = None, asked: list[str] | None = None
+) -> Automatic:
+    def ask(_setups: Sequence[Setup], circumstances: str, _free: int | None) -> Found:
+        assert asked is not None, "the engine must not be asked"
+        asked.append(circumstances)
+        assert answer is not None
+        return answer
+
+    return automatic(HEADER, 8192, backends, lambda: seen, ask)
+
+
+def test_a_cpu_build_asks_nobody() -> None:
+    def fail() -> Graphics:
+        raise AssertionError("the driver must not be asked")
+
+    result = automatic(HEADER, 8192, (), fail, lambda *_: Found(None))
+    assert result.placement.gpu_layers == 0
+    assert not result.trouble
+
+
+def test_a_card_of_four_gigabytes_gets_the_whole_network() -> None:
+    seen = Graphics(driver="550.54", cards=(CARD,))
+    asked: list[str] = []
+    result = found(("cuda",), seen, Found(build()), asked)
+    assert result.placement.whole
+    assert result.placement.plan.kv_type == "q8_0"
+    assert not result.trouble
+    # What a start takes of the card is not free.
+    assert result.placement.room.gpu_free == int(3.6 * GIB) - (150 << 20)
+    assert "550.54" in asked[0]
+    assert found(("cuda",), seen, Found(build(), gpu_taken=0), asked).placement.room.gpu_free == int(3.6 * GIB)
+
+
+def test_without_the_driver_s_word_ggml_s_counts() -> None:
+    result = found(("vulkan",), Graphics(trouble="no_driver"), Found(build()), [])
+    assert result.placement.room.gpu_free == int(3.4 * GIB)
+    assert result.placement.gpu_layers
+
+
+def test_dry_runs_replace_the_estimate() -> None:
+    setup = found(("cuda",), Graphics(cards=(CARD,)), Found(build()), []).placement.setup
+    run = DryRun(setup=setup, compute={"CUDA0": 90 << 20, "CUDA_Host": 21 << 20})
+    assert run.buffers == Buffers(gpu=90 << 20, ram=21 << 20)
+
+
+@pytest.mark.parametrize(
+    ("seen", "answer", "words"),
+    [
+        pytest.param(Graphics(trouble="no_driver"), None, "No NVIDIA card", id="no driver"),
+        pytest.param(Graphics(trouble="no_library"), None, "No NVIDIA card", id="no nvidia-ml-py"),
+        pytest.param(Graphics(trouble="broken", detail="version mismatch"), None, "version mismatch", id="broken"),
+        pytest.param(
+            Graphics(cards=(CARD,)),
+            Found(build(gpu=False, notes=("CUDA driver version is insufficient",))),
+            "insufficient",
+            id="too old",
+        ),
+        pytest.param(Graphics(cards=(CARD,)), Found(None, "llama.cpp dies"), "llama.cpp dies", id="it dies"),
+    ],
+)
+def test_what_keeps_the_card_from_use_is_said_and_the_cpu_computes(
+    seen: Graphics, answer: Found | None, words: str
+) -> None:
+    result = found(("cuda",), seen, answer, None if answer is None else [])
+    assert result.placement.gpu_layers == 0
+    assert words in result.trouble
+    assert "\n" not in result.trouble

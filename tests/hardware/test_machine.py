@@ -1,0 +1,208 @@
+"""What a PC has, read from files made for the test and from a driver that gives every kind of trouble."""
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+
+from qwen_tui.hardware import processor as processors
+from qwen_tui.hardware.gpu import Graphics, graphics
+from qwen_tui.hardware.machine import Machine, this_computer, this_machine
+from qwen_tui.hardware.memory import memory
+from qwen_tui.hardware.processor import processor
+
+GIB = 1 << 30
+OFFICE_CPU = """processor\t: 0
+model name\t: Intel(R) Core(TM) i5-10400 CPU @ 2.90GHz
+flags\t\t: fpu sse2 pni ssse3 fma avx f16c avx2 bmi2
+
+processor\t: 1
+model name\t: Intel(R) Core(TM) i5-10400 CPU @ 2.90GHz
+flags\t\t: fpu sse2 pni ssse3 fma avx f16c avx2 bmi2
+"""
+
+
+def write(root: Path, **files: str) -> Path:
+    """Make files under `root`; a double underscore in a name is a folder."""
+    for name, content in files.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return root
+
+
+@pytest.fixture
+def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=16 * GIB, available=12 * GIB))
+
+
+def test_the_processor_tells_its_name_and_instruction_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processors.platform, "machine", lambda: "x86_64")
+    found = processor(write(tmp_path, proc__cpuinfo=OFFICE_CPU))
+    assert found.name.startswith("Intel(R) Core(TM) i5-10400")
+    assert found.has("AVX2")
+    assert found.has("FMA")
+    assert found.has("AVX512") is False
+
+
+def test_what_the_system_does_not_say_of_the_processor_is_unknown(tmp_path: Path) -> None:
+    found = processor(tmp_path)
+    assert found.instructions is None
+    assert found.has("AVX2") is None
+    assert found.cores >= 1
+
+
+@pytest.mark.usefixtures("plenty")
+@pytest.mark.parametrize(
+    ("files", "total", "free"),
+    [
+        pytest.param({}, 16, 12, id="no control groups"),
+        pytest.param(
+            {
+                "proc__self__cgroup": "0::/service\n",
+                "sys__fs__cgroup__service__memory.max": f"{4 * GIB}\n",
+                "sys__fs__cgroup__service__memory.current": f"{3 * GIB}\n",
+                "sys__fs__cgroup__service__memory.stat": f"anon {GIB}\ninactive_file {GIB}\nactive_file {GIB}\n",
+            },
+            4,
+            3,
+            id="version 2: cached files count as free",
+        ),
+        pytest.param(
+            {
+                "proc__self__cgroup": "0::/slice/service\n",
+                "sys__fs__cgroup__slice__memory.max": f"{2 * GIB}\n",
+                "sys__fs__cgroup__slice__memory.current": f"{GIB}\n",
+                "sys__fs__cgroup__slice__service__memory.max": "max\n",
+            },
+            2,
+            1,
+            id="version 2: the limit is further up",
+        ),
+        pytest.param(
+            {
+                "proc__self__cgroup": "5:cpu:/x\n4:memory:/docker/abc\n",
+                "sys__fs__cgroup__memory__memory.limit_in_bytes": f"{8 * GIB}\n",
+                "sys__fs__cgroup__memory__memory.usage_in_bytes": f"{5 * GIB}\n",
+                "sys__fs__cgroup__memory__memory.stat": f"total_inactive_file {GIB}\n",
+            },
+            8,
+            4,
+            id="version 1 in a container: the path is the host's",
+        ),
+        pytest.param(
+            {
+                "proc__self__cgroup": "4:memory:/\n",
+                "sys__fs__cgroup__memory__memory.limit_in_bytes": f"{2**63 - 4096}\n",
+            },
+            16,
+            12,
+            id="version 1 without a limit",
+        ),
+        pytest.param(
+            {
+                "proc__self__cgroup": "0::/\n",
+                "sys__fs__cgroup__memory.max": "nonsense",
+                "sys__fs__cgroup__memory.stat": "x",
+            },
+            16,
+            12,
+            id="nonsense",
+        ),
+    ],
+)
+def test_memory_is_within_what_control_groups_allow(
+    tmp_path: Path, files: dict[str, str], total: int, free: int
+) -> None:
+    found = memory(write(tmp_path, **files))
+    assert (found.total, found.free, found.limited) == (total * GIB, free * GIB, total < 16)
+
+
+class Driver:
+    """A driver with one GTX 1650; what is named in `failing` raises."""
+
+    NVML_CLOCK_MEM = 2
+
+    def __init__(self, *failing: str) -> None:
+        self._failing = failing
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.startswith("nvml"):
+            return object.__getattribute__(self, name)
+        if name in self._failing or "everything" in self._failing:
+            raise RuntimeError(f"{name} fails")
+        answers: dict[str, Any] = {
+            "nvmlDeviceGetCount": 1,
+            "nvmlSystemGetDriverVersion": "550.54",
+            "nvmlSystemGetCudaDriverVersion": 12040,
+            "nvmlDeviceGetName": b"NVIDIA GeForce GTX 1650",
+            "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=4096 << 20, free=3400 << 20),
+            "nvmlDeviceGetDisplayMode": 1,
+            "nvmlDeviceGetDisplayActive": 0,
+            "nvmlDeviceGetCudaComputeCapability": (7, 5),
+            "nvmlDeviceGetMaxClockInfo": 4001,
+            "nvmlDeviceGetMemoryBusWidth": 128,
+        }
+        return lambda *_arguments: answers.get(name)
+
+
+def test_a_card_tells_what_it_is() -> None:
+    found = graphics(lambda: Driver())
+    assert (found.driver, found.cuda, found.trouble) == ("550.54", "12.4", "")
+    card = found.card
+    assert card is not None
+    assert card.name == "NVIDIA GeForce GTX 1650"
+    assert (card.total, card.free) == (4096 << 20, 3400 << 20)
+    assert card.display
+    assert card.capability == (7, 5)
+    assert card.bandwidth == 128_032_000_000
+
+
+@pytest.mark.parametrize(
+    "failing",
+    ["nvmlDeviceGetMemoryInfo", "nvmlDeviceGetName", "nvmlDeviceGetMaxClockInfo", "nvmlSystemGetCudaDriverVersion"],
+)
+def test_what_a_card_does_not_tell_is_unknown(failing: str) -> None:
+    found = graphics(lambda: Driver(failing))
+    assert found.trouble == ""
+    assert len(found.cards) == 1
+
+
+@pytest.mark.parametrize("failing", ["everything", "nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetHandleByIndex"])
+def test_a_driver_that_fails_is_told_as_broken(failing: str) -> None:
+    found = graphics(lambda: Driver(failing))
+    assert (found.trouble, found.cards) == ("broken", ())
+    assert "fails" in found.detail
+
+
+def test_no_driver_and_no_library_are_no_failures() -> None:
+    class Absent(Exception):  # noqa: N818 - as the real one
+        value = 12
+
+    def raising(error: Exception) -> Any:
+        def call() -> None:
+            raise error
+
+        return call
+
+    assert graphics(lambda: SimpleNamespace(nvmlInit=raising(Absent("not found")))).trouble == "no_driver"
+    assert graphics(raising(ImportError("No module named 'pynvml'"))).trouble == "no_library"
+    assert graphics(raising(OSError("a damaged library"))).trouble == "no_library"
+
+
+def test_a_driver_that_hangs_is_not_waited_for() -> None:
+    begun = time.monotonic()
+    found = graphics(lambda: SimpleNamespace(nvmlInit=lambda: time.sleep(2)), patience=0.05)
+    assert found == Graphics(trouble="broken", detail="the driver does not answer")
+    assert time.monotonic() - begun < 1
+
+
+def test_this_pc_describes_itself() -> None:
+    machine, computer = this_machine(), this_computer()
+    assert isinstance(machine, Machine)
+    assert machine.cpu == computer.processor.name
+    assert computer.memory.free <= computer.memory.total
+    assert machine == this_machine()

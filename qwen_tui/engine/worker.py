@@ -26,6 +26,7 @@ from qwen_tui.engine.protocol import ALL_LAYERS, EngineInfo, LoadOptions, Replay
 from qwen_tui.engine.sampling import ChainSampler, GrammarError, GrammarSampler, ReplaySampler, Sampler
 from qwen_tui.engine.states import States
 from qwen_tui.engine.stop import StopFlag
+from qwen_tui.engine.threads import start_thread
 from qwen_tui.messages import Loading, Prefill
 
 # An answer needs at least this much room, in tokens; a prompt that leaves less is refused.
@@ -219,7 +220,7 @@ def main() -> None:
     commands, replies = _take_pipes()
     stop = StopFlag()
     pending: queue.SimpleQueue[wire.Command] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(commands, pending, stop), daemon=True).start()
+    start_thread(lambda: _read(commands, pending, stop))
     worker = Worker(lambda reply: wire.write(replies, reply), stop)
     try:
         while True:

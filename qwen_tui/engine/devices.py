@@ -13,6 +13,7 @@ from qwen_tui.hardware.device import Device, Kind
 RPC_VARIABLE = "QWEN_TUI_RPC"
 # Whoever can talk to such a server can take it over, and it sees every prompt: on this computer only.
 _LOOPBACK = ("127.0.0.1", "localhost")
+_PATIENCE = 2.0
 # ggml_backend_dev_type, by number.
 _KINDS: tuple[Kind, ...] = ("cpu", "gpu", "igpu", "accelerator")
 
@@ -47,7 +48,8 @@ def add_rpc_device(llama: Any) -> None:
     endpoint = os.environ.get(RPC_VARIABLE)
     if not endpoint:
         return
-    if endpoint.rpartition(":")[0] not in _LOOPBACK:
+    host, _colon, port = endpoint.rpartition(":")
+    if host not in _LOOPBACK or not port.isdecimal():
         raise LibraryError(f"{RPC_VARIABLE}={endpoint}: only 127.0.0.1:PORT can be used")
     backend = ggml(llama, "ggml_backend_reg_by_name", ctypes.c_void_p, b"RPC")
     name = b"ggml_backend_rpc_add_server"
@@ -56,7 +58,14 @@ def add_rpc_device(llama: Any) -> None:
     )
     if not address:
         raise LibraryError(f"{RPC_VARIABLE}: this llama.cpp was built without GGML_RPC")
-    # One that does not answer is a device that is not there.
+    # Only now: it takes time to import.
+    import socket
+
+    # One that does not answer is a device that is not there; ggml itself would end the process.
+    try:
+        socket.create_connection((host, int(port)), _PATIENCE).close()
+    except OSError:
+        return
     if server := ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)(address)(endpoint.encode()):
         ggml(llama, "ggml_backend_register", None, ctypes.c_void_p(server))
 

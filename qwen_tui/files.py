@@ -36,6 +36,10 @@ class Folders:
         return self.data / "tuned.json"
 
     @property
+    def worked(self) -> Path:
+        return self.data / "worked.json"
+
+    @property
     def templates(self) -> Path:
         return self.data / "templates"
 

@@ -63,9 +63,19 @@ class Prefill(msgspec.Struct, frozen=True, tag=True):
 
 
 class Text(msgspec.Struct, frozen=True, tag=True):
-    """The next piece of the answer: whole characters, never empty."""
+    """The next piece of the answer: whole characters, never empty.
+
+    `tokens` are those that were drawn since the piece before it, where the engine tells.
+    """
 
     piece: str
+    tokens: tuple[int, ...] = ()
+
+
+class Note(msgspec.Struct, frozen=True, tag=True):
+    """What the person should know about how the answer is computed; it is no part of the answer."""
+
+    sentence: str
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):
@@ -76,7 +86,7 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     reason: FinishReason
 
 
-Event = Loading | Prefill | Text | Finished
+Event = Loading | Prefill | Text | Note | Finished
 
 
 class Slot(msgspec.Struct, frozen=True):

@@ -33,6 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Only printing is left unguarded below: help, settings, paths.
         reason = _("The output could not be written: {reason}.").format(reason=why(error))
         code = _report(OutputError(reason, _("Free some space or choose another place.")))
+    except (MemoryError, ImportError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        reason = _("There is too little memory to run the program.")
+        code = _report(QwenError(reason, _("Close other programs and try again.")))
     _give_up_stdout()
     return code
 
@@ -58,6 +63,12 @@ def program(arguments: list[str]) -> int:
             raise left.__context__ from None
         raise
     return code if isinstance(code, int) else 0
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether it is what Python raises where a module finds no memory to be loaded into, or a thread none to run in."""
+    signs = ("failed to map segment", "annot allocate memory", "can't start new thread")
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in signs)
 
 
 def _report(error: QwenError) -> int:

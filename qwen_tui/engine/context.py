@@ -19,6 +19,10 @@ class ContextError(Exception):
     """llama.cpp could not make the context, or could not decode."""
 
 
+class NoRoomError(ContextError):
+    """There is no memory for a context of that size."""
+
+
 class Context:
     """One sequence of tokens whose keys and values are in memory.
 
@@ -49,7 +53,7 @@ class Context:
     def reserve(self, count: int) -> None:
         """Make room for `count` tokens in all, or as many as it may hold, and keep those that it holds.
 
-        Raises `ContextError` where there is no memory for them.
+        Raises `NoRoomError` where there is no memory for them.
         """
         if min(count, self.size) <= self._capacity:
             return
@@ -80,7 +84,7 @@ class Context:
         parameters.op_offload = bool(options.gpu_layers)
         self.handle = llama.llama_init_from_model(self._model.handle, parameters)
         if not self.handle:
-            raise ContextError(f"no context of {capacity} tokens")
+            raise NoRoomError(f"no context of {capacity} tokens")
         self._capacity = capacity
         self._memory = llama.llama_get_memory(self.handle)
         self._stop.install(llama, self.handle)
@@ -135,6 +139,14 @@ class Context:
         if status == _ABORTED:
             return False
         raise ContextError(f"llama_decode returned {status} at token {start} of {self.size}")
+
+    def warm_up(self, token: int) -> None:
+        """Compute one full batch of `token` and forget it: what memory computing takes is then taken.
+
+        Raises `ContextError` where there is not enough.
+        """
+        self.decode([token] * min(self.batch_size, self.size))
+        self._truncate(0)
 
     def forget(self, count: int) -> None:
         """Take the last `count` tokens back."""

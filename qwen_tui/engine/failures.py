@@ -1,6 +1,7 @@
 """What a worker's failure or death means to a person, and what they can do."""
 
 import os
+import re
 import signal
 
 from qwen_tui.engine import wire
@@ -9,11 +10,41 @@ from qwen_tui.errors import EngineError, InvalidModelError, PromptTooLongError, 
 from qwen_tui.i18n import gettext as _
 
 # After these the worker is of no use any more.
-FATAL = ("library", "model", "context", "decode")
+FATAL = ("library", "model", "context", "memory", "decode")
+# What llama.cpp, its backends, the C++ and the Python runtime and the loader say when there is no memory. What could
+# not be pinned is merely slower.
+_RAN_OUT = re.compile(
+    r"(?:failed|unable) to allocate(?!.*pinned)|out of (?:device )?memory|OutOf\w*Memory|bad_alloc|MemoryError"
+    r"|cannot allocate memory|(?:insufficient|not enough) memory|failed to map segment|can't start new thread"
+    r"|resource temporarily unavailable",
+    re.IGNORECASE,
+)
 
 
-def of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> QwenError:
-    """Return the error that a `Failed` reply stands for; `lines` is the end of llama.cpp's log."""
+class WorkerFailure(Exception):  # noqa: N818 - it is caught where it is raised, and what a person sees is `error`
+    """A worker failed: with `error`, where nothing helps.
+
+    With `lighter`, asking for less memory may help; with `again`, just the same may, for it was well until then.
+    """
+
+    def __init__(self, error: QwenError, *, lighter: bool = False, again: bool = False) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.lighter = lighter
+        self.again = again
+
+
+def of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> WorkerFailure:
+    """Return what a `Failed` reply stands for; `lines` is the end of llama.cpp's log."""
+    ran_out = failure.kind == "memory" or bool(_RAN_OUT.search(f"{failure.detail}\n{lines}"))
+    if ran_out and failure.kind in FATAL:
+        return WorkerFailure(_no_memory(options), lighter=True)
+    # What a driver fails at is not always called by its name.
+    lighter = failure.kind in ("context", "decode") or (failure.kind == "model" and options.gpu_layers != 0)
+    return WorkerFailure(_error_of(failure, options, _last(lines)), lighter=lighter)
+
+
+def _error_of(failure: wire.Failed, options: LoadOptions, lines: str) -> QwenError:
     match failure.kind:
         case "library":
             return EngineError(
@@ -51,10 +82,51 @@ def of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> QwenErro
                 _("llama.cpp could not go on: {reason}").format(reason=failure.detail),
                 _("Nothing of the conversation is lost: send the message again."),
             )
+        case "memory":
+            return _no_memory(options)
 
 
-def of_death(code: int, options: LoadOptions, lines: str, *, loading: bool) -> WorkerDiedError:
-    """Return the error that a worker's exit code stands for; negative is the signal that ended it."""
+def of_death(code: int, options: LoadOptions, lines: str, *, loading: bool) -> WorkerFailure:
+    """Return what a worker's exit code stands for; negative is the signal that ended it."""
+    error: QwenError
+    if code == -signal.SIGILL:
+        return WorkerFailure(_epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading))
+    died, ran_out = code < 0, bool(_RAN_OUT.search(lines))
+    if ran_out:
+        error = _no_memory(options) if loading else _ran_out()
+    else:
+        error = _epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading)
+    return WorkerFailure(error, lighter=died or ran_out, again=died and not loading)
+
+
+def no_memory_for_context(options: LoadOptions, smaller: int) -> QwenError:
+    """Return the error where only a context of `smaller` tokens would help."""
+    return EngineError(
+        _("There is too little memory for a context of {size} tokens.").format(size=options.ctx_size),
+        _("Choose a smaller one with --ctx-size {smaller}, or close other programs.").format(smaller=smaller),
+    )
+
+
+def _no_memory(options: LoadOptions) -> QwenError:
+    return EngineError(
+        _("There is too little memory for {path} with a context of {size} tokens.").format(
+            path=os.fsdecode(options.path), size=options.ctx_size
+        ),
+        _("Close other programs, or choose a smaller context with --ctx-size."),
+    )
+
+
+def _ran_out() -> QwenError:
+    return WorkerDiedError(
+        _("The engine ran out of memory."),
+        _(
+            "Nothing of the conversation is lost: close other programs, or choose a smaller context with --ctx-size, "
+            "and send the message again."
+        ),
+    )
+
+
+def _epitaph(code: int, options: LoadOptions, lines: str, *, loading: bool) -> WorkerDiedError:
     if not loading:
         return WorkerDiedError(
             _("The engine {epitaph}.").format(epitaph=_describe(code)) + (f"\n{lines}" if lines else ""),
@@ -102,6 +174,10 @@ def _describe(code: int) -> str:
     except ValueError:
         name = str(-code)
     return reasons.get(name, _("was ended by a signal ({name})").format(name=name))
+
+
+def _last(lines: str, count: int = 3) -> str:
+    return "\n".join(lines.splitlines()[-count:])
 
 
 def _number(name: str) -> int:

@@ -41,12 +41,20 @@ class Generation:
         self._cached = self._done = self._drawn = self._drafted = self._accepted = 0
         self._begun = self._prefilled = self._first = self._sent = begun
         self._draft: Sequence[int] = ()
+        # Characters come in pieces; what is no character at all is shown as U+FFFD, never dropped.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.text = ""
         self.tokens: list[int] = []
 
-    def events(self, prompt: Sequence[int], max_tokens: int | None) -> Iterator[Event]:
-        """Answer `prompt`, which must leave room in the context, with at most `max_tokens` tokens."""
-        if not (yield from self._prefill(prompt)):
+    def events(self, prompt: Sequence[int], max_tokens: int | None, begun: Sequence[int] = ()) -> Iterator[Event]:
+        """Answer `prompt`, which must leave room in the context, with at most `max_tokens` tokens.
+
+        An answer that has `begun` with these tokens is continued; only what follows them is told.
+        """
+        self.tokens += begun
+        self.text = self._decoder.decode(b"".join(map(self._vocabulary.piece, begun)))
+        self._sampler.follow(begun)
+        if not (yield from self._prefill([*prompt, *begun])):
             yield self._finished(prompt, "interrupted")
             return
         room = self._context.size - len(prompt)
@@ -70,9 +78,8 @@ class Generation:
         return True
 
     def _decode(self, limit: int) -> Generator[Event, None, FinishReason]:
-        # Characters come in pieces; what is no character at all is shown as U+FFFD, never dropped.
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        reason: FinishReason | None = None if limit > 0 else "length"
+        reason: FinishReason | None = None if len(self.tokens) < limit else "length"
+        told = len(self.tokens)
         while reason is None:
             for token in self._verify():
                 self._drawn += 1
@@ -80,10 +87,11 @@ class Generation:
                     reason = "stop"
                     break
                 self.tokens.append(token)
-                piece = decoder.decode(self._vocabulary.piece(token))
+                piece = self._decoder.decode(self._vocabulary.piece(token))
                 if piece:
                     self.text += piece
-                    yield Text(piece)
+                    yield Text(piece, tuple(self.tokens[told:]))
+                    told = len(self.tokens)
                 if self._stop:
                     reason = "interrupted"
                     break
@@ -93,10 +101,10 @@ class Generation:
                     reason = "length"
                 elif not self._advance(limit):
                     reason = "interrupted"
-        rest = decoder.decode(b"", final=True)
+        rest = self._decoder.decode(b"", final=True)
         if rest:
             self.text += rest
-            yield Text(rest)
+            yield Text(rest, tuple(self.tokens[told:]))
         return reason
 
     def _advance(self, limit: int) -> bool:
@@ -116,7 +124,7 @@ class Generation:
         drawn = [self._sampler.sample(self._context, -size)]
         # Only now is a GPU sure to be done.
         now = time.perf_counter()
-        if self.tokens:
+        if self._drawn:
             self._drafter.measured(size, now - self._sent)
         else:
             self._first = now
@@ -137,7 +145,7 @@ class Generation:
         return Finished(
             usage=Usage(
                 prompt_tokens=len(prompt),
-                cached_tokens=self._cached,
+                cached_tokens=min(self._cached, len(prompt)),
                 completion_tokens=len(self.tokens),
                 drafted_tokens=self._drafted,
                 accepted_tokens=self._accepted,

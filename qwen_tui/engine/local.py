@@ -3,14 +3,15 @@
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 
-import msgspec
-
 from qwen_tui.engine import failures, wire
+from qwen_tui.engine.answer import Answer
+from qwen_tui.engine.failures import WorkerFailure
+from qwen_tui.engine.ladder import Ladder, Worked
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
-from qwen_tui.errors import CancelledError, EngineError, why
+from qwen_tui.errors import CancelledError, EngineError, QwenError, why
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, Finished, Loading, Message, Prefill, Text, Timings, Usage
+from qwen_tui.messages import Event, Finished, Loading, Message, Note, Prefill, Text
 
 # How often a cancellation is looked for while the worker is silent, in seconds.
 _TICK = 0.05
@@ -18,14 +19,33 @@ _TICK = 0.05
 _HEARTBEAT = 2
 # How long a cancelled worker may take to stop by itself before it is replaced, in seconds.
 _CANCEL_PATIENCE = 0.8
+# Of the log, what may tell why a worker failed, in lines.
+_LOG_END = 20
 
 
 class LocalEngine:
-    """An `Engine` on llama.cpp. `log` gets each line of llama.cpp's log, which is shown nowhere else."""
+    """An `Engine` on llama.cpp.
 
-    def __init__(self, options: LoadOptions, log: Callable[[str], None] | None = None) -> None:
-        self._options = options
+    What fails for lack of memory, or dies, is tried again in a more modest way as long as there is one, in the middle
+    of an answer too.
+    """
+
+    def __init__(
+        self,
+        options: LoadOptions | Sequence[LoadOptions],
+        log: Callable[[str], None] | None = None,
+        worked: Worked | None = None,
+    ) -> None:
+        """`options` are the ways to load the model in the order in which to try them; `worked` knows what did.
+
+        `log` gets each line of llama.cpp's log, which is shown nowhere else.
+        """
+        self._ladder = Ladder([options] if isinstance(options, LoadOptions) else options, worked)
         self._log = log
+        # How many layers the model has, once that is known.
+        self._layers = 0
+        # What the person should be told with the next events.
+        self._notes: list[str] = []
         self._worker: WorkerProcess | None = None
         self._loaded: wire.Loaded | None = None
         self._number = 0
@@ -49,9 +69,9 @@ class LocalEngine:
                 _("Close other programs and try again."),
             ) from error
         self._loaded = None
-        self._worker.send(wire.Load(self._options))
+        self._worker.send(wire.Load(self._ladder.options))
 
-    def load(self) -> Generator[Loading, None, bool]:
+    def load(self) -> Generator[Loading | Note, None, bool]:
         """Yield progress until the model is loaded; False if `cancel` ended the wait (the loading goes on)."""
         self._cancelled = False
         self._asked = time.perf_counter()
@@ -87,28 +107,65 @@ class LocalEngine:
         """Answer `request`; see `Engine.stream`."""
         asked = self._asked or time.perf_counter()
         self._asked = None
-        if not (yield from self._load()):
-            yield _nothing_came()
-            return
-        waited = time.perf_counter() - asked
+        answer = Answer(request, asked)
+        again = True
+        while True:
+            if not (yield from self._load()):
+                yield answer.interrupted()
+                return
+            try:
+                yield from self._answer(answer)
+                return
+            except WorkerFailure as failure:
+                # Each way once, and the last one once more: then it is no accident.
+                if failure.lighter and self._ladder.step_down():
+                    sentence = self._ladder.news(self._layers)
+                elif failure.again and again:
+                    again = False
+                    sentence = _("{what} It is started again, and the answer goes on.").format(
+                        what=failure.error.message.splitlines()[0]
+                    )
+                else:
+                    raise self._hopeless(failure) from None
+                yield Note(sentence)
+
+    def _answer(self, answer: Answer) -> Iterator[Event]:
+        """Answer, or go on with an answer that has begun; raises `WorkerFailure`."""
+        waited = time.perf_counter() - answer.asked
         self._number += 1
         assert self._worker is not None
+        request = answer.remaining()
         self._may_leave = False
         self._worker.send(wire.Generate(self._number, request))
         finished = False
         try:
-            for event in self._events():
+            for event in self._events(answer):
                 finished = isinstance(event, Finished)
-                self._may_leave = finished and self._options.store is not None and request.conversation is not None
-                yield self._bill(event, waited) if isinstance(event, Finished) else event
+                if isinstance(event, Finished):
+                    keeps = self._ladder.options.store is not None
+                    self._may_leave = keeps and request.conversation is not None
+                    event = answer.bill(event, self._load_s, waited)
+                    self._load_s = 0.0
+                yield event
+        except WorkerFailure:
+            if not self._cancelled:
+                raise
+            yield answer.interrupted()
         except GeneratorExit:
             # Nobody reads it to its end: the next stream must not begin with the rest of this one.
             self._cancelled = True
-            for _event in () if finished else self._events():
-                pass
+            self._drain(finished, answer)
             raise
         finally:
             self._cancelled = False
+
+    def _drain(self, finished: bool, answer: Answer) -> None:
+        try:
+            for _event in () if finished else self._events(answer):
+                pass
+        except WorkerFailure:
+            # It died of being stopped: the next question starts another.
+            return
 
     def cancel(self) -> None:
         """End the running `load` or `stream` soon."""
@@ -138,7 +195,20 @@ class LocalEngine:
         if self._worker is not None:
             self._worker.resume()
 
-    def _load(self) -> Generator[Loading, None, bool]:
+    def _load(self) -> Generator[Loading | Note, None, bool]:
+        """Load in the ways there are until one works; raises what the last one failed at."""
+        while True:
+            try:
+                if not (yield from self._load_step()):
+                    return False
+                notes, self._notes = self._notes, []
+                yield from map(Note, notes)
+                return True
+            except WorkerFailure as failure:
+                if not (failure.lighter and self._ladder.step_down()):
+                    raise self._hopeless(failure) from None
+
+    def _load_step(self) -> Generator[Loading, None, bool]:
         self.start()
         progress = Loading(0.0)
         silent = 0
@@ -149,26 +219,46 @@ class LocalEngine:
             reply = self._receive()
             silent = 0 if reply else silent + 1
             if isinstance(reply, wire.Loaded):
-                self._loaded = reply
-                self._load_s = reply.load_s
+                self._take(reply)
             elif isinstance(reply, Loading) or silent == _HEARTBEAT:
                 progress, silent = reply if isinstance(reply, Loading) else progress, 0
                 yield progress
         return True
 
+    def _take(self, loaded: wire.Loaded) -> None:
+        """Take note of what was loaded; a GPU that is not there any more is a reason to go on without it."""
+        lost = self._ladder.options.gpu_layers and not loaded.info.gpu_layers
+        if lost and self._ladder.step_down(to_cpu=True):
+            self._end()
+            self.start()
+            return
+        self._loaded, self._load_s, self._layers = loaded, loaded.load_s, loaded.info.layers
+        self._ladder.works()
+        if sentence := self._ladder.news(loaded.info.layers):
+            self._notes.append(sentence)
+
+    def _hopeless(self, failure: WorkerFailure) -> QwenError:
+        """Return the error of a failure that nothing helps against, but perhaps a smaller context."""
+        smaller = self._ladder.smaller_context()
+        if failure.lighter and smaller:
+            return failures.no_memory_for_context(self._ladder.options, smaller)
+        return failure.error
+
     def _wait_loaded(self) -> wire.Loaded:
         """Return what is loaded, waiting if need be; raises `CancelledError` if the wait was cancelled."""
-        for _progress in self._load():
-            pass
+        for progress in self._load():
+            # Nobody looks now, but when the answer comes.
+            if isinstance(progress, Note):
+                self._notes.append(progress.sentence)
         if self._loaded is None:
             raise CancelledError(_("Interrupted."))
         return self._loaded
 
-    def _events(self) -> Iterator[Event]:
+    def _events(self, answer: Answer) -> Iterator[Event]:
         """Pass the worker's events on; a cancelled worker that does not stop in time is replaced."""
         deadline: float | None = None
         last: Event | None = None
-        pieces = silent = 0
+        silent = 0
         while True:
             if self._cancelled and deadline is None:
                 deadline = time.monotonic() + _CANCEL_PATIENCE
@@ -178,33 +268,26 @@ class LocalEngine:
             if reply is None:
                 if deadline is not None and time.monotonic() > deadline:
                     self._end()
-                    yield _nothing_came(completion_tokens=pieces)
+                    yield answer.interrupted()
                     return
                 silent += 1
                 if silent % _HEARTBEAT == 0 and isinstance(last, Prefill):
                     yield last
                 continue
             assert not isinstance(reply, wire.Loaded | wire.Counted | wire.Measured | wire.Described | wire.Failed)
-            pieces += isinstance(reply, Text)
+            if isinstance(reply, Text):
+                answer.add(reply)
             last, silent = reply, 0
             yield reply
             if isinstance(reply, Finished):
                 return
-
-    def _bill(self, finished: Finished, waited: float) -> Finished:
-        """Add to the worker's timings what was waited for before it was asked."""
-        timings = msgspec.structs.replace(
-            finished.timings, load_s=self._load_s, ttft_s=finished.timings.ttft_s + waited
-        )
-        self._load_s = 0.0
-        return msgspec.structs.replace(finished, timings=timings)
 
     def _ask(self, command: wire.Command) -> wire.Reply:
         """Send what is answered by one reply; a worker that keeps a person waiting who has cancelled is replaced."""
         assert self._worker is not None
         self._worker.send(command)
         deadline: float | None = None
-        while (reply := self._receive()) is None:
+        while (reply := self._receive_or_raise()) is None:
             if self._cancelled:
                 deadline = deadline or time.monotonic() + _CANCEL_PATIENCE
                 if time.monotonic() > deadline:
@@ -212,6 +295,13 @@ class LocalEngine:
                     self._end()
                     raise CancelledError(_("Interrupted."))
         return reply
+
+    def _receive_or_raise(self) -> wire.Reply | None:
+        """The same where nothing is tried again; raises the error itself."""
+        try:
+            return self._receive()
+        except WorkerFailure as failure:
+            raise failure.error from None
 
     def _receive(self) -> wire.Reply | None:
         """Return the next reply, or None after a tick; raises what a failure or the worker's death means."""
@@ -223,14 +313,9 @@ class LocalEngine:
             loading, code = self._loaded is None, worker.wait()
             # Closing reads the log to its end.
             self._end()
-            lines = worker.last_lines(3 if loading else 1)
-            raise failures.of_death(code, self._options, lines, loading=loading) from None
+            raise failures.of_death(code, self._ladder.options, worker.last_lines(_LOG_END), loading=loading) from None
         if isinstance(reply, wire.Failed):
             if reply.kind in failures.FATAL:
                 self._end()
-            raise failures.of_reply(reply, self._options, worker.last_lines())
+            raise failures.of_reply(reply, self._ladder.options, worker.last_lines(_LOG_END))
         return reply
-
-
-def _nothing_came(completion_tokens: int = 0) -> Finished:
-    return Finished(Usage(completion_tokens=completion_tokens), Timings(), "interrupted")

@@ -29,6 +29,10 @@ class Model:
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = _ALL if options.gpu_layers == ALL_LAYERS else options.gpu_layers
         parameters.use_extra_bufts = options.repack
+        # Without layers for it a graphics card is left alone: its driver would take memory, and may be broken.
+        nowhere = (ctypes.c_void_p * 1)()
+        if not options.gpu_layers:
+            parameters.devices = ctypes.cast(nowhere, ctypes.c_void_p)
 
         @llama.llama_progress_callback  # type: ignore[untyped-decorator]
         def on_progress(fraction: float, _user_data: Any) -> bool:
@@ -56,9 +60,10 @@ class Model:
         length = self.llama.llama_model_meta_val_str(self.handle, b"general.name", buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace") if length > 0 else ""
 
-    def device(self, gpu_layers: int) -> str:
-        """What computes: `CPU`, or `GPU` where layers were asked for and the library can use one."""
-        return "GPU" if gpu_layers and self.llama.llama_supports_gpu_offload() else "CPU"
+    @property
+    def layers(self) -> int:
+        """How many layers there are, with the output layer."""
+        return int(self.llama.llama_model_n_layer(self.handle)) + 1
 
     @property
     def forgets_a_part(self) -> bool:

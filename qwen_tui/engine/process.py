@@ -2,15 +2,16 @@
 
 import collections
 import contextlib
+import errno
 import os
 import queue
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 
 from qwen_tui.engine import wire
+from qwen_tui.engine.threads import start_thread
 from qwen_tui.messages import Loading
 
 # What is kept of the worker's own output for error messages, in lines.
@@ -41,12 +42,13 @@ class WorkerProcess:
         self.loaded = 0.0
         self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._replies: queue.SimpleQueue[wire.Reply | None] = queue.SimpleQueue()
-        self._readers = [
-            threading.Thread(target=self._read_replies, daemon=True),
-            threading.Thread(target=self._read_log, daemon=True),
-        ]
-        for reader in self._readers:
-            reader.start()
+        try:
+            self._readers = [start_thread(read) for read in (self._read_replies, self._read_log)]
+        except RuntimeError as error:
+            # What there is no thread for would never be read.
+            self.kill()
+            self._process.wait()
+            raise OSError(errno.EAGAIN, str(error)) from error
 
     def is_alive(self) -> bool:
         """Whether the process still runs."""
@@ -98,7 +100,10 @@ class WorkerProcess:
         """Let the worker save what is worth keeping and end by itself; returns at once."""
         self.send(wire.Leave())
         # A program that goes on takes note of its end, so that nothing of it is left over.
-        threading.Thread(target=self._clean_up, daemon=True).start()
+        try:
+            start_thread(self._clean_up)
+        except RuntimeError:
+            self.kill()
 
     def kill(self) -> None:
         """Kill it; it holds nothing that is not in its parent too."""
@@ -118,7 +123,7 @@ class WorkerProcess:
         """Wait for the end of the process, and free what was for talking to it."""
         self._process.wait()
         for reader in self._readers:
-            reader.join(_PATIENCE)
+            reader.wait(_PATIENCE)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 # What was still to be written to a dead worker has no reader.

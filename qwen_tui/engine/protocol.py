@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from qwen_tui.messages import Event, Loading, Message
+from qwen_tui.messages import Event, Loading, Message, Note
 
 KVType = Literal["f16", "q8_0"]
 ALL_LAYERS = -1
@@ -36,7 +36,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     `max_tokens` None answers until the model ends or the context is full. `schema` is a JSON schema that the answer
     must follow, as JSON text. `conversation` is the id under which what was computed may be kept on disk, None where
-    nothing of it may be written. `lookup` drafts tokens from the text at hand.
+    nothing of it may be written. `lookup` drafts tokens from the text at hand. `begun` are the tokens of the answer as
+    far as it came before: it is continued, and they count towards `max_tokens`.
     """
 
     messages: tuple[Message, ...]
@@ -45,6 +46,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     schema: str | None = None
     conversation: str | None = None
     lookup: bool = True
+    begun: tuple[int, ...] = ()
 
 
 class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,9 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     be shown and stopped at. `repack` trades loading time and a second copy of the weights for faster decoding on some
     CPUs. `batch_threads` compute batches, None for as many as `threads`. `batch_costs` are the measured costs of
     batches of 1, 2, 3, … tokens, in those of one token; empty where nobody has measured. `store` None keeps no states.
+
+    With layers on a GPU the whole context is made and one full batch computed before the model counts as loaded, and
+    `least_free` bytes must then be left on the GPU; `warm_up` computes the batch elsewhere, too.
     """
 
     path: bytes
@@ -80,16 +85,22 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     repack: bool = False
     batch_costs: tuple[float, ...] = ()
     store: StoreOptions | None = None
+    warm_up: bool = False
+    least_free: int = 64 << 20
 
 
 class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What is loaded. `ctx_size` is what the context can hold: as asked, or what the model was trained for if less."""
+    """What is loaded. `ctx_size` is what the context can hold: as asked, or what the model was trained for if less.
+
+    `gpu_layers` of the model's `layers` are on a GPU; both count the output layer.
+    """
 
     model: str
     device: str
     ctx_size: int
     threads: int
     gpu_layers: int
+    layers: int = 0
 
 
 class Engine(Protocol):
@@ -102,7 +113,7 @@ class Engine(Protocol):
     def start(self) -> None:
         """Begin loading in the background and return at once; nothing to do where it has begun."""
 
-    def load(self) -> Generator[Loading, None, bool]:
+    def load(self) -> Generator[Loading | Note, None, bool]:
         """Yield progress until the model is loaded; the value is False when `cancel` ended the wait."""
 
     def loading(self) -> float | None:
@@ -119,6 +130,9 @@ class Engine(Protocol):
 
     def stream(self, request: Request) -> Iterator[Event]:
         """Answer: `Loading` and `Prefill` events, the `Text`, one `Finished`; a cancelled stream ends the same way.
+
+        Where the engine had to be started anew in the middle, a `Note` says so, progress follows, and then the `Text`
+        goes on where it was.
 
         While nothing new happens, the last progress is yielded again, several times a second.
         """

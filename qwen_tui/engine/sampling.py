@@ -2,6 +2,7 @@
 
 import ctypes
 import secrets
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from qwen_tui.engine.context import Context
@@ -22,6 +23,9 @@ class Sampler(Protocol):
     def sample(self, context: Context, index: int = -1) -> int:
         """Return the next token, and take it as chosen; `index` says whose logits, from the last one back."""
 
+    def follow(self, tokens: Sequence[int]) -> None:
+        """Take `tokens` as chosen before: the beginning of an answer that is continued."""
+
     def close(self) -> None:
         """Free what llama.cpp holds for it."""
 
@@ -35,6 +39,10 @@ class ChainSampler:
 
     def sample(self, context: Context, index: int = -1) -> int:
         return int(self._llama.llama_sampler_sample(self._chain, context.handle, index))
+
+    def follow(self, tokens: Sequence[int]) -> None:
+        for token in tokens:
+            self._llama.llama_sampler_accept(self._chain, token)
 
     def close(self) -> None:
         self._llama.llama_sampler_free(self._chain)
@@ -70,6 +78,11 @@ class GrammarSampler:
         self._penalties = before
         return self._sample_through([self._grammar, *self._penalties, self._draw], context, index)
 
+    def follow(self, tokens: Sequence[int]) -> None:
+        for token in tokens:
+            for sampler in (self._grammar, *self._penalties):
+                self._llama.llama_sampler_accept(sampler, token)
+
     def close(self) -> None:
         self._free([self._grammar, *self._penalties, self._draw])
 
@@ -103,6 +116,10 @@ class ReplaySampler:
 
     def sample(self, context: Context, index: int = -1) -> int:  # noqa: ARG002 - the protocol's
         return next(self._tokens, self._end)
+
+    def follow(self, tokens: Sequence[int]) -> None:
+        for _token in tokens:
+            next(self._tokens, None)
 
     def close(self) -> None:
         return None

@@ -7,7 +7,7 @@ import msgspec
 
 from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
 from qwen_tui.hardware.device import Build
-from qwen_tui.messages import Finished, Loading, Message, Prefill, Text
+from qwen_tui.messages import Finished, Loading, Message, Note, Prefill, Text
 
 _LENGTH = struct.Struct("<I")
 
@@ -85,14 +85,14 @@ class Described(msgspec.Struct, frozen=True, tag=True):
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """What was asked could not be done; the worker goes on. `detail` and the numbers are for the message."""
 
-    kind: Literal["library", "model", "context", "too_long", "schema", "decode"]
+    kind: Literal["library", "model", "context", "memory", "too_long", "schema", "decode"]
     detail: str = ""
     tokens: int = 0
     ctx_size: int = 0
 
 
 Command = Load | Count | Generate | Measure | Describe | Cancel | Leave
-Reply = Loading | Loaded | Counted | Measured | Described | Prefill | Text | Finished | Failed
+Reply = Loading | Loaded | Counted | Measured | Described | Prefill | Text | Note | Finished | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)

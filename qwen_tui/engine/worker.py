@@ -14,17 +14,19 @@ from typing import Any, BinaryIO
 
 from qwen_tui.engine import dry_run, wire
 from qwen_tui.engine.binding import LibraryError, load_library
-from qwen_tui.engine.context import Context, ContextError
+from qwen_tui.engine.context import Context, ContextError, NoRoomError
 from qwen_tui.engine.costs import batch_seconds
+from qwen_tui.engine.devices import add_rpc_device, gpus
 from qwen_tui.engine.generation import ROOM, Generation
 from qwen_tui.engine.grammar import grammar_of
 from qwen_tui.engine.lookup import BatchCosts, Drafter, Lookup, NoDrafts
 from qwen_tui.engine.model import LoadError, Model
 from qwen_tui.engine.prompt import ChatML
-from qwen_tui.engine.protocol import EngineInfo, LoadOptions, ReplayOptions, Request, SamplingOptions
+from qwen_tui.engine.protocol import ALL_LAYERS, EngineInfo, LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.engine.sampling import ChainSampler, GrammarError, GrammarSampler, ReplaySampler, Sampler
 from qwen_tui.engine.states import States
 from qwen_tui.engine.stop import StopFlag
+from qwen_tui.engine.threads import start_thread
 from qwen_tui.messages import Loading, Prefill
 
 # An answer needs at least this much room, in tokens; a prompt that leaves less is refused.
@@ -64,7 +66,7 @@ class Worker:
                     self._stop.begin(number)
                     self._reply(wire.Measured(batch_seconds(self._model, self._options, self._stop, sizes)))
                 case wire.Describe(options):
-                    self._reply(wire.Described(dry_run.describe(load_library(), options)))
+                    self._reply(wire.Described(dry_run.describe(_library(), options)))
                 case wire.Leave():
                     self._leave()
                 case wire.Cancel():
@@ -76,7 +78,9 @@ class Worker:
         except GrammarError as error:
             self._reply(wire.Failed("schema", str(error)))
         except ContextError as error:
-            self._reply(wire.Failed("decode" if self._context else "context", str(error)))
+            self._reply(wire.Failed("context" if isinstance(error, NoRoomError) else "decode", str(error)))
+        except MemoryError:
+            self._reply(wire.Failed("memory"))
 
     @property
     def has_more(self) -> bool:
@@ -101,21 +105,44 @@ class Worker:
 
     def _load(self, options: LoadOptions) -> None:
         begun = time.perf_counter()
-        self._llama = load_library()
+        self._llama = _library()
         self._states = States(options.store, options) if options.store else None
         self._model = Model(self._llama, options, self._progress())
         self._chatml = ChatML(self._model.vocabulary)
         self._options = options
         self._costs = BatchCosts(options.batch_costs)
         self._ctx_size = min(options.ctx_size, self._model.trained_ctx_size)
+        layers = self._model.layers
+        on_gpu = layers if options.gpu_layers == ALL_LAYERS else min(options.gpu_layers, layers)
+        if on_gpu and not gpus(self._llama):
+            on_gpu = 0
+        if (on_gpu or options.warm_up) and not self._warm_up(self._model, on_gpu):
+            return
         info = EngineInfo(
             model=self._model.name,
-            device=self._model.device(options.gpu_layers),
+            device="GPU" if on_gpu else "CPU",
             ctx_size=self._ctx_size,
             threads=options.threads,
-            gpu_layers=options.gpu_layers,
+            gpu_layers=on_gpu,
+            layers=layers,
         )
         self._reply(wire.Loaded(info, time.perf_counter() - begun))
+
+    def _warm_up(self, model: Model, on_gpu: int) -> bool:
+        """Take now what memory an answer will take; False if that leaves too little on the GPU, which is told.
+
+        A GPU that runs out of it later may end the process.
+        """
+        context = Context(model, self._options, self._ctx_size, self._stop)
+        if on_gpu:
+            context.reserve(self._ctx_size)
+        context.warm_up(model.vocabulary.special("<|im_start|>"))
+        left = min((device.free for device in gpus(self._llama)), default=0) if on_gpu else 0
+        if on_gpu and left < self._options.least_free:
+            self._reply(wire.Failed("memory", f"{left} bytes left on the GPU"))
+            return False
+        self._context = context
+        return True
 
     def _progress(self) -> Callable[[float], None]:
         last = 0.0
@@ -139,19 +166,20 @@ class Worker:
         if len(prompt) + _LEAST_ROOM > self._ctx_size:
             self._reply(wire.Failed("too_long", tokens=len(prompt), ctx_size=self._ctx_size))
             return
+        whole = [*prompt, *request.begun]
         sampler = self._sampler(request)
         try:
             if self._context is None:
                 # Making it may clear a gigabyte: say what is ahead before, not after.
                 self._reply(Prefill(0, len(prompt)))
                 context = Context(self._model, self._options, self._ctx_size, self._stop)
-                context.reserve(len(prompt) + ROOM)
+                context.reserve(len(whole) + ROOM)
                 self._context = context
-            drafter = self._drafter(request, prompt)
+            drafter = self._drafter(request, whole)
             generation = Generation(self._context, self._model.vocabulary, sampler, drafter, self._stop, begun)
             if self._states:
-                self._states.restore(self._context, prompt, request.conversation)
-            for event in generation.events(prompt, request.max_tokens):
+                self._states.restore(self._context, whole, request.conversation)
+            for event in generation.events(prompt, request.max_tokens, request.begun):
                 if self._states:
                     self._states.watch(event)
                 self._reply(event)
@@ -181,12 +209,18 @@ class Worker:
         return Lookup(prompt, costs, learn_costs=not repeats)
 
 
+def _library() -> Any:
+    llama = load_library()
+    add_rpc_device(llama)
+    return llama
+
+
 def main() -> None:
     """Serve the parent until it ends."""
     commands, replies = _take_pipes()
     stop = StopFlag()
     pending: queue.SimpleQueue[wire.Command] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(commands, pending, stop), daemon=True).start()
+    start_thread(lambda: _read(commands, pending, stop))
     worker = Worker(lambda reply: wire.write(replies, reply), stop)
     try:
         while True:

@@ -6,7 +6,7 @@ from typing import TextIO
 
 from qwen_tui.errors import OutputClosedError, OutputError, why
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, Finished, Text
+from qwen_tui.messages import Event, Finished, Note, Text
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
 
@@ -38,6 +38,8 @@ class HeldOutput:
 
     def show(self, event: Event) -> None:
         self._status.show(event)
+        if isinstance(event, Note):
+            self.note(event.sentence)
 
     def note(self, sentence: str) -> None:
         self._status.clear()
@@ -72,6 +74,12 @@ class StreamingOutput(HeldOutput):
                 self._ends_line = piece.endswith("\n")
         elif isinstance(event, Finished):
             self._end_line()
+
+    def note(self, sentence: str) -> None:
+        # In a file the answer is one piece; on a terminal the two would run together.
+        if self._is_terminal:
+            self._end_line()
+        super().note(sentence)
 
     def close(self) -> None:
         super().close()

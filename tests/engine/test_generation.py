@@ -56,6 +56,9 @@ class Recorder:
         self.logits.append(self._setup.logits(index))
         return self._sampler.sample(context, index)
 
+    def follow(self, tokens: Sequence[int]) -> None:
+        self._sampler.follow(tokens)
+
     def close(self) -> None:
         self._sampler.close()
 

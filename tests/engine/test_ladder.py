@@ -1,0 +1,353 @@
+"""Ways to load a model that fail, and the answers that come all the same: the real worker, and faults from outside."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from qwen_tui.engine.ladder import Worked
+from qwen_tui.engine.local import LocalEngine
+from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
+from qwen_tui.errors import EngineError, QwenError, WorkerDiedError
+from qwen_tui.files import ASSETS
+from qwen_tui.messages import Event, Finished, Loading, Message, Note, Text
+from tests.faulty_llama import fault, install
+
+GREEDY = SamplingOptions(temperature=0)
+TEXT = "What was said before the end of the first engine stays, 漢字 and 🧑‍🚀 too, and the rest follows it. " * 4
+Engines = Callable[..., LocalEngine]
+
+
+@pytest.fixture
+def engines(tiny: Path) -> Iterator[Engines]:
+    """Makes engines; each argument is a step, as changes to the options."""
+    made: list[LocalEngine] = []
+
+    def make(*steps: dict[str, object], worked: Worked | None = None, path: Path = tiny) -> LocalEngine:
+        options = LoadOptions(path=os.fsencode(path), ctx_size=4096, threads=1, batch_size=32)
+        made.append(LocalEngine([msgspec.structs.replace(options, **step) for step in steps], worked=worked))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.close()
+
+
+@pytest.fixture
+def slowly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets answers take their time, so that they can be broken off."""
+    install(tmp_path, monkeypatch, fault("decode", "slow"))
+
+
+def layers(*numbers: int) -> list[dict[str, object]]:
+    return [{"gpu_layers": number} for number in numbers]
+
+
+def request(text: str = TEXT, *, question: str = "say", max_tokens: int = 4000) -> Request:
+    return Request(
+        messages=(Message("user", question),), sampler=ReplayOptions(text=text), max_tokens=max_tokens, lookup=False
+    )
+
+
+def text_of(events: list[Event]) -> str:
+    return "".join(event.piece for event in events if isinstance(event, Text))
+
+
+def notes_of(events: list[Event]) -> list[str]:
+    return [event.sentence for event in events if isinstance(event, Note)]
+
+
+def ask(engine: LocalEngine, asked: Request | None = None) -> tuple[str, list[str]]:
+    """Return the answer and what was noted."""
+    events = list(engine.stream(asked or request()))
+    assert isinstance(events[-1], Finished)
+    return text_of(events), notes_of(events)
+
+
+def worker() -> psutil.Process:
+    """The worker of this process, once there is one."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        for child in psutil.Process().children():
+            if child.status() != psutil.STATUS_ZOMBIE and "qwen_tui.engine.worker" in child.cmdline():
+                return child
+    raise AssertionError("there is no worker")
+
+
+def kill(process: psutil.Process, by: signal.Signals = signal.SIGKILL) -> None:
+    """Kill a worker, and leave to its parent to learn how it ended."""
+    process.send_signal(by)
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+
+
+def ask_and_kill(
+    engine: LocalEngine,
+    asked: Request,
+    *after: int,
+    by: signal.Signals = signal.SIGKILL,
+    came: list[Event] | None = None,
+) -> list[Event]:
+    """Ask, and kill the worker each time so many pieces have come since the last time; `came` gets the events too."""
+    events: list[Event] = [] if came is None else came
+    left = list(after)
+    pieces = 0
+    for event in engine.stream(asked):
+        events.append(event)
+        pieces += isinstance(event, Text)
+        if left and pieces == left[0]:
+            pieces = 0
+            left.pop(0)
+            kill(worker(), by)
+    assert not left, "the answer was too short to be broken off"
+    return events
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        fault("load", layers=1),
+        fault("load", "silent", layers=1),
+        fault("load", "SIGABRT", layers=1),
+        fault("load", "SIGBUS", layers=1),
+        fault("load", "SIGKILL", layers=1),
+        fault("load", "memory", layers=1),
+        fault("context", layers=1),
+        fault("context", "SIGABRT", layers=1),
+        fault("decode", layers=1),
+        fault("decode", "SIGABRT", layers=1),
+        fault("decode", "SIGKILL", layers=1),
+    ],
+    ids=lambda broken: f"{broken['call']} {broken['does']}",
+)
+def test_what_fails_in_the_loading_is_tried_with_fewer_layers(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: dict[str, object]
+) -> None:
+    install(tmp_path, monkeypatch, broken)
+    engine = engines(*layers(-1, 2, 1, 0))
+    assert ask(engine) == (TEXT, ["The graphics card had too little memory for all layers: 1 of 3 are on it."])
+    assert engine.info().gpu_layers == 1
+    assert ask(engine) == (TEXT, []), "it is told once"
+
+
+def test_a_card_that_is_too_full_after_the_warm_up_gets_fewer_layers(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, free=100e6, layer=20e6)
+    engine = engines(*layers(-1, 2, 1, 0))
+    assert ask(engine)[1] == ["The graphics card had too little memory for all layers: 1 of 3 are on it."]
+
+
+def test_a_card_on_which_nothing_works_is_left_alone(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("decode", "SIGSEGV", layers=0))
+    engine = engines(*layers(-1, 2, 0))
+    assert ask(engine) == (
+        TEXT,
+        ["The graphics card failed or has too little memory: the processor computes alone."],
+    )
+    assert engine.info().device == "CPU"
+
+
+def test_a_card_that_is_gone_is_gone_without(engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, monkeypatch, card=False)
+    engine = engines(*layers(-1, 2, 0))
+    assert ask(engine)[1] == ["The graphics card failed or has too little memory: the processor computes alone."]
+
+
+def test_a_smaller_context_is_not_taken_without_the_persons_word(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("context", layers=0, ctx=2048))
+    engine = engines({"gpu_layers": 3}, {"gpu_layers": 3, "ctx_size": 2048}, {"gpu_layers": 0})
+    answer, notes = ask(engine)
+    assert answer == TEXT
+    assert len(notes) == 1
+    assert notes[0].endswith("--ctx-size 2048")
+    assert engine.info().ctx_size == 4096
+
+
+def test_where_only_a_smaller_context_would_help_it_is_named(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("context", ctx=2048), card=False)
+    engine = engines({"warm_up": True}, {"batch_size": 16}, {"ctx_size": 2048})
+    with pytest.raises(EngineError, match="context of 4096 tokens") as raised:
+        ask(engine, request("word " * 3000))
+    assert "--ctx-size 2048" in raised.value.remedy
+
+
+@pytest.mark.parametrize("does", ["null", "silent", "SIGABRT", "memory"])
+def test_a_ladder_that_is_used_up_ends_in_one_message(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str
+) -> None:
+    install(tmp_path, monkeypatch, fault("load", does))
+    engine = engines(*layers(-1, 2, 1), {"gpu_layers": 0, "warm_up": True})
+    tried: list[Event] = []
+    with pytest.raises(QwenError) as raised:
+        tried.extend(engine.stream(request()))
+    assert "Traceback" not in raised.value.message
+    assert raised.value.remedy
+    assert all(isinstance(event, Loading) for event in tried)
+
+
+def test_an_instruction_that_the_processor_lacks_is_told_at_once(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("load", "SIGILL"))
+    with pytest.raises(WorkerDiedError, match="SIGILL") as raised:
+        ask(engines(*layers(3, 2, 1, 0)))
+    assert "another processor" in raised.value.remedy
+
+
+def test_a_context_that_cannot_grow_is_made_in_a_way_that_takes_less(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("context", ctx=2048, batch=16), card=False)
+    engine = engines({"batch_size": 32}, {"batch_size": 16})
+    text = "word " * 1200
+    answer, notes = ask(engine, request(text))
+    assert answer == text
+    assert notes == ["Memory is short: the model was loaded in a way that takes less of it, and may be slower."]
+
+
+@pytest.mark.usefixtures("slowly")
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV])
+def test_an_answer_goes_on_in_another_engine_where_the_first_one_died(engines: Engines, by: signal.Signals) -> None:
+    events = ask_and_kill(engines({}), request(), 40, by=by)
+    assert text_of(events) == TEXT
+    (note,) = notes_of(events)
+    assert by.name in note
+    assert note.endswith("It is started again, and the answer goes on.")
+    end = events[-1]
+    assert isinstance(end, Finished)
+    tokens = [token for event in events if isinstance(event, Text) for token in event.tokens]
+    assert end.usage.completion_tokens == len(tokens)
+    assert end.usage.cached_tokens <= end.usage.prompt_tokens < 40
+    assert end.reason == "stop"
+
+
+@pytest.mark.usefixtures("slowly")
+def test_an_answer_that_kills_every_engine_is_kept_as_far_as_it_came(engines: Engines) -> None:
+    engine = engines({})
+    came: list[Event] = []
+    with pytest.raises(WorkerDiedError, match="SIGKILL") as raised:
+        ask_and_kill(engine, request(), 20, 20, came=came)
+    assert "send the message again" in raised.value.remedy
+    assert TEXT.startswith(text_of(came))
+    assert sum(isinstance(event, Text) for event in came) >= 40
+    assert ask(engine)[0] == TEXT
+
+
+@pytest.mark.usefixtures("slowly")
+def test_a_card_whose_memory_goes_in_the_middle_of_an_answer_costs_a_step_each_time(engines: Engines) -> None:
+    events = ask_and_kill(engines(*layers(-1, 2, 1, 0)), request(), 30, 30, 30, by=signal.SIGABRT)
+    assert text_of(events) == TEXT
+    assert notes_of(events) == [
+        "The graphics card had too little memory for all layers: 2 of 3 are on it.",
+        "The graphics card had too little memory for all layers: 1 of 3 are on it.",
+        "The graphics card failed or has too little memory: the processor computes alone.",
+    ]
+
+
+def test_a_decoding_that_fails_in_the_middle_goes_on_a_step_lower(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("decode", nth=60, layers=1))
+    answer, notes = ask(engines(*layers(-1, 1)))
+    assert answer == TEXT
+    assert len(notes) == 1
+
+
+@pytest.mark.usefixtures("slowly")
+def test_a_learned_answer_is_the_same_when_it_is_continued(engines: Engines) -> None:
+    engine = engines({}, path=ASSETS / "demo.gguf")
+    asked = Request(messages=(Message("user", "What is HTTP?"),), sampler=GREEDY, max_tokens=60)
+    whole = list(engine.stream(asked))
+    for after in (1, 7, 23):
+        events = ask_and_kill(engine, asked, after)
+        assert text_of(events) == text_of(whole)
+        first, second = whole[-1], events[-1]
+        assert isinstance(first, Finished)
+        assert isinstance(second, Finished)
+        assert second.usage.completion_tokens == first.usage.completion_tokens
+
+
+@pytest.mark.usefixtures("slowly")
+def test_a_schema_is_still_followed_when_the_answer_is_continued(engines: Engines) -> None:
+    schema = '{"type":"object","properties":{"ok":{"type":"string","minLength":30,"maxLength":60}},"required":["ok"]}'
+    for after in (1, 8, 20):
+        asked = Request(
+            messages=(Message("user", "ok?"),), sampler=SamplingOptions(presence_penalty=1, seed=1), schema=schema
+        )
+        assert list(msgspec.json.decode(text_of(ask_and_kill(engines({}), asked, after)))) == ["ok"]
+
+
+@pytest.mark.usefixtures("slowly")
+def test_max_tokens_count_from_the_beginning(engines: Engines) -> None:
+    events = ask_and_kill(engines({}), request(max_tokens=50), 30)
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert (end.reason, end.usage.completion_tokens) == ("length", 50)
+
+
+@pytest.mark.usefixtures("slowly")
+def test_an_answer_cancelled_while_it_is_taken_up_again_keeps_what_came(engines: Engines) -> None:
+    engine = engines({})
+    events: list[Event] = []
+    for event in engine.stream(request()):
+        events.append(event)
+        if isinstance(event, Note):
+            engine.cancel()
+        elif isinstance(event, Text) and not event.piece.strip():
+            kill(worker())
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert end.reason == "interrupted"
+    assert TEXT.startswith(text_of(events))
+    assert ask(engine)[0] == TEXT
+
+
+def test_what_worked_is_tried_first_the_next_time(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("load", layers=1))
+    path = tmp_path / "data" / "worked.json"
+    assert len(ask(engines(*layers(-1, 2, 1, 0), worked=Worked(path, "here")))[1]) == 1
+    # The next one would succeed with all layers: so nothing else shows what it began with.
+    install(tmp_path, monkeypatch)
+    again = engines(*layers(-1, 2, 1, 0), worked=Worked(path, "here"))
+    assert ask(again) == (TEXT, [])
+    assert again.info().gpu_layers == 1
+    elsewhere = engines(*layers(-1, 2, 1, 0), worked=Worked(path, "with another driver"))
+    assert ask(elsewhere) == (TEXT, [])
+    assert elsewhere.info().gpu_layers == 3
+
+
+def test_a_file_of_what_worked_that_cannot_be_read_or_written_is_done_without(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("load", layers=1))
+    damaged, folder = tmp_path / "worked.json", tmp_path / "folder"
+    damaged.write_bytes(b'{"version": 1, "worked": [3]}')
+    folder.mkdir()
+    for path in (damaged, folder):
+        assert ask(engines(*layers(-1, 1), worked=Worked(path, "here")))[0] == TEXT
+
+
+def test_what_worked_is_not_believed_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from qwen_tui.engine.ladder import step_of
+
+    worked = Worked(tmp_path / "worked.json", "here")
+    step = step_of(LoadOptions(path=b"x", gpu_layers=1))
+    worked.keep(step)
+    assert worked.recall() == step
+    later = time.time() + 15 * 24 * 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert worked.recall() is None

@@ -1,0 +1,120 @@
+"""A llama.cpp that fails where a test wants it to, and a graphics card of any size: the real one behind a thin front.
+
+The worker imports `llama_cpp` from the folder that `install` puts before the real one on its path; the program itself
+knows nothing of it.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+_FRONT = '''
+import ctypes, importlib.util, json, os, signal, sys, time
+from pathlib import Path
+
+here = Path(__file__).parent
+folder = next(path for path in (Path(entry) / "llama_cpp" for entry in sys.path) if path != here and path.is_dir())
+sys.modules["llama_cpp"].__path__.append(str(folder))
+spec = importlib.util.spec_from_file_location("llama_cpp.real", folder / "llama_cpp.py")
+real = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = real
+spec.loader.exec_module(real)
+globals().update({name: value for name, value in vars(real).items() if not name.startswith("__")})
+
+plan = json.loads(os.environ["FAULTY_LLAMA"])
+loaded = {"layers": 0}
+calls = {}
+
+
+class Card:
+    """The libraries below, with one graphics card."""
+
+    def __getattr__(self, name):
+        return getattr(real._lib, name)
+
+
+def memory(_device, free, total):
+    free._obj.value = int(plan["free"] - plan["layer"] * min(loaded["layers"], 3))
+    total._obj.value = int(plan["free"])
+
+
+if plan["card"]:
+    _lib = Card()
+    _lib.ggml_backend_dev_count = lambda: 1
+    _lib.ggml_backend_dev_get = lambda _index: 1
+    _lib.ggml_backend_dev_type = lambda _device: 1
+    _lib.ggml_backend_dev_name = _lib.ggml_backend_dev_description = lambda _device: b"Card"
+    _lib.ggml_backend_dev_memory = memory
+
+
+def fails(name, **about):
+    calls[name] = calls.get(name, 0) + 1
+    for fault in plan["faults"]:
+        fits = all(about.get(key, 0) > least for key, least in fault["above"].items())
+        if fault["call"] == name and fits and calls[name] >= fault["nth"]:
+            match fault["does"]:
+                case "null":
+                    os.write(2, b"ggml: failed to allocate Card buffer of size 123456789\\n")
+                    return True
+                case "silent":
+                    return True
+                case "memory":
+                    raise MemoryError
+                case "slow":
+                    time.sleep(0.005)
+                case number:
+                    os.kill(os.getpid(), getattr(signal, number))
+                    time.sleep(5)
+    return False
+
+
+def llama_model_load_from_file(path, parameters):
+    loaded["layers"] = parameters.n_gpu_layers
+    if fails("load", layers=loaded["layers"]):
+        return None
+    return real.llama_model_load_from_file(path, parameters)
+
+
+def llama_init_from_model(model, parameters):
+    if fails("context", layers=loaded["layers"], ctx=parameters.n_ctx, batch=parameters.n_batch):
+        return None
+    return real.llama_init_from_model(model, parameters)
+
+
+def llama_decode(context, batch):
+    if fails("decode", layers=loaded["layers"], tokens=batch.n_tokens):
+        return -2
+    return real.llama_decode(context, batch)
+'''
+
+Call = Literal["load", "context", "decode"]
+
+
+def fault(call: Call, does: str = "null", *, nth: int = 1, **above: int) -> dict[str, object]:
+    """From its `nth` call on, `call` does that: `null` (it says why), `silent`, `memory`, `slow`, or a signal's name.
+
+    `above` are numbers that must be exceeded: `layers` on the GPU, `ctx`, `batch`, `tokens`.
+    """
+    return {"call": call, "does": does, "nth": nth, "above": above}
+
+
+def install(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *faults: dict[str, object],
+    card: bool = True,
+    free: float = 1e9,
+    layer: float = 0,
+) -> None:
+    """Let the workers started from now on have these faults, and a card with `free` bytes, `layer` of them a layer."""
+    package = folder / "faulty" / "llama_cpp"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "__init__.py").write_text('__version__ = "0.3.36"\n')
+    (package / "llama_cpp.py").write_text(_FRONT)
+    plan = {"faults": faults, "card": card, "free": free, "layer": layer}
+    monkeypatch.setenv("FAULTY_LLAMA", json.dumps(plan))
+    path = [str(package.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(dict.fromkeys(path)))

@@ -17,12 +17,14 @@ from qwen_tui.chat.keeping import in_memory_only, resume
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.config import Config
 from qwen_tui.engine import installed
+from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.prefix_store import PrefixStore
 from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions, StoreOptions
 from qwen_tui.errors import HistoryError, InvalidModelError
+from qwen_tui.evaluation import tuned
 from qwen_tui.evaluation.automatic import Ask, Automatic, Found, automatic
-from qwen_tui.evaluation.in_force import InForce, in_force
+from qwen_tui.evaluation.in_force import InForce, cpu_plan, in_force
 from qwen_tui.evaluation.trial import Purpose
 from qwen_tui.hardware.device import Setup
 from qwen_tui.hardware.gpu import graphics
@@ -56,7 +58,9 @@ def engine(
     subject = laboratory(settings)
     if subject.auto and subject.auto.trouble:
         note(subject.auto.trouble)
-    return subject.open_engine(store=_store(settings), **subject.in_force(purpose).changes())
+    store = _store(settings)
+    ways = [msgspec.structs.replace(way, store=store) for way in subject.ways(purpose)]
+    return LocalEngine(ways, log=_log(), worked=Worked(files.folders().worked, subject.circumstances))
 
 
 def states(settings: Config) -> PrefixStore:
@@ -108,22 +112,31 @@ class Laboratory:
         return self.auto.placement.plan if self.auto else default_plan(this_machine(), gpu=bool(self.gpu_layers))
 
     def ways(self, purpose: Purpose = "chat") -> list[LoadOptions]:
-        """Return how to load the model, the best way first, then what takes less and less memory."""
+        """Return how to load the model, the best way first, then what takes less and less memory.
+
+        Those with a smaller context than was asked for are among them: the engine leaves them to the person.
+        """
         forced = self.in_force(purpose)
         first = self.load_options(**forced.changes())
-        cpu = default_plan(this_machine())
         measured = self.auto.measured if self.auto else nothing_measured
-        steps = steps_down(forced.placement, self.header, cpu=cpu, measured=measured)
-        return [first, *(self._options(step) for step in steps if not step.needs_word)]
+        steps = steps_down(forced.placement, self.header, cpu=cpu_plan(self.settings), measured=measured)
+        return [first, *map(self._options, steps)]
+
+    def circumstances(self) -> str:
+        """Return what decides which of the ways works: the machine, its driver, the model, and what was asked for."""
+        about, settings = tuned.subject(self.path, self.gpu_layers), self.settings
+        driver = self.auto.circumstances if self.auto else ""
+        return msgspec.json.encode((about, driver, settings.ctx_size, settings.gpu_layers)).decode()
 
     def _options(self, placement: Placement) -> LoadOptions:
+        # Less than was asked for, because the model was trained for no more, is no smaller context.
+        size = placement.ctx_size if placement.needs_word else self.settings.ctx_size
         plan = msgspec.structs.asdict(placement.plan)
-        return self.load_options(**plan, gpu_layers=placement.gpu_layers, ctx_size=placement.ctx_size)
+        return self.load_options(**plan, gpu_layers=placement.gpu_layers, ctx_size=size)
 
     def open_engine(self, **changes: Any) -> LocalEngine:
         """Return an engine, not yet started; `changes` are those of `LoadOptions`."""
-        log = _to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None
-        return LocalEngine(self.load_options(**changes), log=log)
+        return LocalEngine(self.load_options(**changes), log=_log())
 
     def load_options(self, **changes: Any) -> LoadOptions:
         """Return how to load the model, but for `changes` as by default."""
@@ -302,6 +315,10 @@ def _asker(path: Path) -> Ask:
         return Found(found.build, found.trouble, found.gpu_taken)
 
     return ask
+
+
+def _log() -> Callable[[str], None] | None:
+    return _to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None
 
 
 def _to_stderr(line: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from qwen_tui.engine import wire
+from qwen_tui.engine.devices import RPC_VARIABLE
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.errors import EngineError, why
@@ -29,12 +30,13 @@ _GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "ca
 def gpu_backends() -> tuple[str, ...] | None:
     """Return the GPU backends that are installed, as ("cuda",), by the names of their files, without loading anything.
 
-    None where that cannot be told so.
+    None where that cannot be told so. An RPC server that the environment names counts as one.
     """
     files = [file.name for file in _libraries()]
     if not any("ggml-cpu" in name for name in files):
         return None
-    return tuple(backend for backend in _GPU_BACKENDS if any(f"ggml-{backend}" in name for name in files))
+    found = (backend for backend in _GPU_BACKENDS if any(f"ggml-{backend}" in name for name in files))
+    return (*found, "rpc") if os.environ.get(RPC_VARIABLE) else tuple(found)
 
 
 def describe(options: Sequence[LoadOptions] = (), *, patience: float = _PATIENCE) -> Build:

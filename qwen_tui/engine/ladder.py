@@ -1,7 +1,8 @@
 """Ways to load one model, from the best to the most modest, and which of them works on this computer."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -45,9 +46,14 @@ class Worked:
     The key is the caller's: machine, driver, model, context. With another one nothing is known.
     """
 
-    def __init__(self, path: Path, key: str) -> None:
+    def __init__(self, path: Path, key: Callable[[], str]) -> None:
+        """`key` is asked only where something is known or to be noted."""
         self._path = path
-        self._key = key
+        self._ask_key = key
+
+    @cached_property
+    def _key(self) -> str:
+        return self._ask_key()
 
     def recall(self) -> Step | None:
         """Return the step that worked, None where that is unknown or too long ago."""

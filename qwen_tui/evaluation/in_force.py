@@ -78,10 +78,21 @@ def in_force(
         plan, costs = msgspec.structs.replace(plan, repack=False), ()
         note = missing
     if settings.threads is not None:
-        plan = msgspec.structs.replace(plan, threads=settings.threads, batch_threads=settings.threads)
-        costs = ()
+        plan, costs = with_threads(plan, settings), ()
         origin = _("{origin}; the threads as set").format(origin=origin)
     return InForce(plan, costs, origin, laid_out(plan), note, found)
+
+
+def cpu_plan(settings: Config) -> Plan:
+    """Return the plan by rule for the CPU, under `settings`."""
+    return with_threads(default_plan(this_machine()), settings)
+
+
+def with_threads(plan: Plan, settings: Config) -> Plan:
+    """Return `plan` with the threads that the person has set, if any."""
+    if settings.threads is None:
+        return plan
+    return msgspec.structs.replace(plan, threads=settings.threads, batch_threads=settings.threads)
 
 
 def memory_missing(header: Header, plan: Plan, ctx_size: int) -> str:

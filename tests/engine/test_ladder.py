@@ -319,13 +319,13 @@ def test_what_worked_is_tried_first_the_next_time(
 ) -> None:
     install(tmp_path, monkeypatch, fault("load", layers=1))
     path = tmp_path / "data" / "worked.json"
-    assert len(ask(engines(*layers(-1, 2, 1, 0), worked=Worked(path, "here")))[1]) == 1
+    assert len(ask(engines(*layers(-1, 2, 1, 0), worked=Worked(path, lambda: "here")))[1]) == 1
     # The next one would succeed with all layers: so nothing else shows what it began with.
     install(tmp_path, monkeypatch)
-    again = engines(*layers(-1, 2, 1, 0), worked=Worked(path, "here"))
+    again = engines(*layers(-1, 2, 1, 0), worked=Worked(path, lambda: "here"))
     assert ask(again) == (TEXT, [])
     assert again.info().gpu_layers == 1
-    elsewhere = engines(*layers(-1, 2, 1, 0), worked=Worked(path, "with another driver"))
+    elsewhere = engines(*layers(-1, 2, 1, 0), worked=Worked(path, lambda: "with another driver"))
     assert ask(elsewhere) == (TEXT, [])
     assert elsewhere.info().gpu_layers == 3
 
@@ -338,13 +338,13 @@ def test_a_file_of_what_worked_that_cannot_be_read_or_written_is_done_without(
     damaged.write_bytes(b'{"version": 1, "worked": [3]}')
     folder.mkdir()
     for path in (damaged, folder):
-        assert ask(engines(*layers(-1, 1), worked=Worked(path, "here")))[0] == TEXT
+        assert ask(engines(*layers(-1, 1), worked=Worked(path, lambda: "here")))[0] == TEXT
 
 
 def test_what_worked_is_not_believed_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from qwen_tui.engine.ladder import step_of
 
-    worked = Worked(tmp_path / "worked.json", "here")
+    worked = Worked(tmp_path / "worked.json", lambda: "here")
     step = step_of(LoadOptions(path=b"x", gpu_layers=1))
     worked.keep(step)
     assert worked.recall() == step

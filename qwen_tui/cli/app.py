@@ -9,7 +9,7 @@ from qwen_tui.i18n import gettext as _
 
 def build() -> typer.Typer:
     """Return the command line, its help in the language in use."""
-    from qwen_tui.cli import ask, bench, cache, chat, config, logs, templates, tune
+    from qwen_tui.cli import ask, bench, cache, chat, config, doctor, logs, templates, tune
 
     app = typer.Typer(
         name="qwen",
@@ -25,6 +25,9 @@ def build() -> typer.Typer:
         tune.tune
     )
     app.command("bench", help=_("Measure the speed on this PC: a table for people, --json for scripts."))(bench.bench)
+    app.command("doctor", help=_("Tell what this PC has, what will run where and how fast, and what is wrong."))(
+        doctor.doctor
+    )
     app.add_typer(templates.build(), name="templates")
     app.add_typer(logs.build(), name="logs")
     app.add_typer(cache.build(), name="cache")

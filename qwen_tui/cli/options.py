@@ -59,8 +59,13 @@ Language = Annotated[str | None, typer.Option("--lang", metavar="zh|en", help=_(
 
 def settings(flags: dict[str, Any]) -> Config:
     """Return the settings in force under `flags`, of which None means not given; raises `UsageError`, `ConfigError`."""
+    return settings_of(config.load(files.folders().config_file).config, flags)
+
+
+def settings_of(base: Config, flags: dict[str, Any]) -> Config:
+    """Return the settings `base` under `flags`; raises `UsageError`."""
     given = {name: _flag(name, value) for name, value in flags.items() if value is not None}
-    merged = msgspec.structs.replace(config.load(files.folders().config_file).config, **given)
+    merged = msgspec.structs.replace(base, **given)
     return msgspec.structs.replace(merged, system=as_text(merged.system)) if merged.system else merged
 
 

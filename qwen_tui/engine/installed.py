@@ -1,5 +1,6 @@
 """The installed llama.cpp, asked from outside: in a worker of its own, so that a broken driver breaks nothing here."""
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -117,6 +118,12 @@ def known(options: Sequence[LoadOptions], memory: Path, circumstances: str, gpu_
         # Then it is asked again the next time.
         return found
     return found
+
+
+def forget(memory: Path) -> None:
+    """Have everything asked again, as when a driver may have been mended."""
+    with contextlib.suppress(OSError):
+        memory.unlink(missing_ok=True)
 
 
 def _read(memory: Path) -> dict[str, Known]:

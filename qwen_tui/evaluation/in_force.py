@@ -9,6 +9,7 @@ from qwen_tui.config import Config
 from qwen_tui.evaluation import tuned
 from qwen_tui.evaluation.automatic import Automatic, ram_room
 from qwen_tui.evaluation.trial import Purpose
+from qwen_tui.evaluation.tuned import Tuned
 from qwen_tui.hardware.machine import this_machine
 from qwen_tui.hardware.memory import available_memory
 from qwen_tui.hardware.placement import Placement, lay_out, nothing_measured
@@ -20,7 +21,7 @@ from qwen_tui.models.gguf import Header
 class InForce(NamedTuple):
     """A plan, the measured costs of batches, and in a sentence each where it comes from and what had to give.
 
-    `placement` is what the plan takes of which memory.
+    `placement` is what the plan takes of which memory, `found` what was measured, if that is what it follows.
     """
 
     plan: Plan
@@ -28,6 +29,7 @@ class InForce(NamedTuple):
     origin: str
     placement: Placement
     note: str = ""
+    found: Tuned | None = None
 
     def changes(self) -> dict[str, Any]:
         """Return what it sets in `LoadOptions`."""
@@ -70,6 +72,7 @@ def in_force(
             plan, costs = choice.trial.plan, choice.batch_costs
             origin = _("measured {date}").format(date=found.when[:10])
         else:
+            found = None
             note = _("The plan that was measured takes more of the graphics card than is free now.")
     if plan.repack and (missing := memory_missing(header, plan, settings.ctx_size)):
         plan, costs = msgspec.structs.replace(plan, repack=False), ()
@@ -78,7 +81,7 @@ def in_force(
         plan = msgspec.structs.replace(plan, threads=settings.threads, batch_threads=settings.threads)
         costs = ()
         origin = _("{origin}; the threads as set").format(origin=origin)
-    return InForce(plan, costs, origin, laid_out(plan), note)
+    return InForce(plan, costs, origin, laid_out(plan), note, found)
 
 
 def memory_missing(header: Header, plan: Plan, ctx_size: int) -> str:

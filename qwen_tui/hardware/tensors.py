@@ -128,8 +128,9 @@ def estimated_buffers(header: Header, setup: Setup) -> Buffers:
     or the latter with mask and scores, b·4·(n_head + 1). Fitted to dry runs of llama-cpp-python 0.3.36 over two shapes,
     2k to 64k tokens, 64 to 1,024 tokens a batch and both types of the cache.
 
-    A GPU that gets the whole network leaves the CPU the embedding of the batch and a mask of its own to hand over. With
-    a part of the network both need all of it, and the GPU room for the largest matrix that is lent to it for a batch.
+    A GPU that gets the whole network takes a little less (4·b·n_embd) and leaves RAM the batch on its way in and out,
+    and a mask. With a part of the network both need all of it, and a GPU room for the largest matrix that CUDA is lent
+    for a batch; devices that borrow none take that much less.
     """
     found, batch = shape(header), setup.batch_size
     cells = -(-setup.ctx_size // _CTX_STEP) * _CTX_STEP
@@ -142,7 +143,7 @@ def estimated_buffers(header: Header, setup: Setup) -> Buffers:
     if not setup.gpu_layers:
         return Buffers(gpu=0, ram=whole)
     if setup.gpu_layers >= all_layers(header):
-        return Buffers(gpu=whole, ram=4 * batch * found.embedding + mask)
+        return Buffers(gpu=whole, ram=3 * 4 * batch * found.embedding + mask)
     first = first_on_gpu(found.layers, setup.gpu_layers)
     lent = (tensor.nbytes for tensor in header.tensors if (layer := _layer(tensor.name)) is not None and layer < first)
     return Buffers(gpu=whole + max(lent, default=0), ram=whole)

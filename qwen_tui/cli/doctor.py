@@ -1,0 +1,68 @@
+"""`qwen doctor`: what this PC has, what will run where and how fast, what is wrong and how to mend it."""
+
+import shutil
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+
+from qwen_tui import files
+from qwen_tui.cli import options, wiring
+from qwen_tui.cli.delivery import print_text
+from qwen_tui.config import Config
+from qwen_tui.engine import installed
+from qwen_tui.errors import ConfigError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.models.locate import locate
+
+_COLUMNS = 80
+
+AsJson = Annotated[bool, typer.Option("--json", help=_("Print one JSON object."))]
+Network = Annotated[
+    bool, typer.Option("--network", help=_("Also ask whether the sources of models can be reached; else nobody is."))
+]
+
+
+def doctor(
+    model: options.Model = None,
+    as_json: AsJson = False,
+    network: Network = False,
+    ctx_size: options.CtxSize = None,
+    threads: options.Threads = None,
+    gpu_layers: options.GpuLayers = None,
+    lang: options.Language = None,
+) -> int:
+    """Examine and print; 1 where something keeps the program from answering."""
+    from qwen_tui.evaluation.doctor import Patient, examine
+    from qwen_tui.evaluation.report import Problem
+    from qwen_tui.evaluation.report_text import text
+
+    flags = {"model": model, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers, "language": lang}
+    problems: tuple[Problem, ...] = ()
+    try:
+        settings = options.settings(flags)
+    except ConfigError as error:
+        settings = options.settings_of(Config(), flags)
+        problems = (Problem(code="settings", severity="error", message=error.message, remedy=error.remedy),)
+    folders = files.folders()
+    # What was remembered of a driver is asked again: it may have been mended.
+    installed.forget(folders.engine)
+    report = examine(
+        Patient(
+            model=settings.model,
+            folders=folders,
+            locate=lambda name: locate(name, folders.models),
+            describe=installed.describe,
+            backends=installed.gpu_backends,
+            in_force=lambda: wiring.laboratory(settings).in_force(),
+            network=network,
+            problems=problems,
+        )
+    )
+    if as_json:
+        print_text(msgspec.json.encode(report).decode() + "\n")
+    else:
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _COLUMNS
+        print_text(text(report, columns))
+    return 0 if report.usable else 1

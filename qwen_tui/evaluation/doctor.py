@@ -1,0 +1,141 @@
+"""The examination behind `qwen doctor`: everything is looked at once, and what cannot be known is told as unknown."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qwen_tui import __version__
+from qwen_tui.errors import EngineError, QwenError, why
+from qwen_tui.evaluation import findings
+from qwen_tui.evaluation.expectation import expected
+from qwen_tui.evaluation.in_force import InForce
+from qwen_tui.evaluation.report import Folder, ModelState, Problem, Report, Speed
+from qwen_tui.files import Folders
+from qwen_tui.hardware.bandwidth import memory_bandwidth
+from qwen_tui.hardware.device import Build
+from qwen_tui.hardware.machine import Computer, this_computer
+from qwen_tui.i18n import gettext as _
+from qwen_tui.models.gguf import Header, read_header
+from qwen_tui.models.reach import places, reach
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is examined, and how to ask about it.
+
+    `model` is the name that is set, `locate` finds its file. `describe` asks llama.cpp what it is (raises
+    `EngineError`), `in_force` tells how the file is loaded.
+    """
+
+    model: str
+    folders: Folders
+    locate: Callable[[str], Path]
+    describe: Callable[[], Build]
+    backends: Callable[[], Sequence[str] | None]
+    in_force: Callable[[], InForce]
+    network: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+def examine(patient: Patient) -> Report:
+    """Return what was found; raises nothing that is foreseen. Takes a second, with `network` a few more."""
+    computer = this_computer()
+    build, problems = _build(patient, computer)
+    model, header, remedy = _model(patient)
+    forced = patient.in_force() if header is not None and build is not None else None
+    plan = forced.placement if forced else None
+    folders = _folders(patient.folders)
+    reached = reach(places()) if patient.network else None
+    problems = [
+        *patient.problems,
+        *problems,
+        *findings.of_model(model, remedy),
+        *findings.of_graphics(build, patient.backends(), computer.graphics),
+        *findings.of_memory(plan),
+        *findings.of_folders(folders),
+        *findings.of_network(reached),
+    ]
+    return Report(
+        version=__version__,
+        usable=all(problem.severity != "error" for problem in problems),
+        machine=computer,
+        build=build,
+        plan=plan,
+        origin=forced.origin if forced else "",
+        speed=_speed(forced, computer),
+        model=model,
+        folders=folders,
+        network=reached,
+        problems=tuple(sorted(problems, key=lambda problem: problem.severity)),
+        advice=findings.advice(computer, build, plan),
+    )
+
+
+def _build(patient: Patient, computer: Computer) -> tuple[Build | None, list[Problem]]:
+    try:
+        build = patient.describe()
+    except EngineError as error:
+        problem = Problem(code="engine_not_usable", severity="error", message=error.message, remedy=error.remedy)
+        return None, [problem]
+    return build, [*findings.of_build(build, computer.processor)]
+
+
+def _model(patient: Patient) -> tuple[ModelState, Header | None, str]:
+    """Return the state of the model, its header, and what to do where it has none."""
+    # What is known of the file beyond its header (where it came from, whether its checksum was proven) belongs here.
+    path: Path | None = None
+    name = _text(patient.model)
+    try:
+        path = patient.locate(patient.model)
+        header = read_header(path)
+        size = path.stat().st_size
+    except QwenError as error:
+        state = ModelState(name=name, path=None if path is None else _text(path), problem=_text(error.message))
+        return state, None, error.remedy
+    except OSError as error:
+        return ModelState(name=name, path=_text(path), problem=why(error)), None, ""
+    if not header.tensors:
+        problem = _("{path} is a vocabulary without a model.").format(path=_text(path))
+        state = ModelState(name=name, path=_text(path), size=size, problem=problem)
+        return state, None, _("Choose another file with -m.")
+    return ModelState(name=name, path=_text(path), size=size, usable=True), header, ""
+
+
+def _speed(forced: InForce | None, computer: Computer) -> Speed:
+    if forced is None or forced.found is not None:
+        return expected(None, forced.found if forced else None, None, None)
+    bandwidth = memory_bandwidth(computer.processor.cores, computer.memory.free)
+    return expected(forced.placement, None, bandwidth, computer.graphics.card)
+
+
+def _text(path: object) -> str:
+    # A name that is no text would be no JSON either.
+    return str(path).encode("utf-8", "replace").decode()
+
+
+def _folders(folders: Folders) -> tuple[Folder, ...]:
+    named = {"config": folders.config, "data": folders.data, "models": folders.models, "cache": folders.cache}
+    return tuple(_folder(name, path) for name, path in named.items())
+
+
+def _folder(name: str, path: Path) -> Folder:
+    nearest = path
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    private: bool | None = None
+    try:
+        free: int | None = shutil.disk_usage(nearest).free
+        if os.name == "posix" and path.exists():
+            private = not path.stat().st_mode & 0o077
+    except OSError:
+        free = None
+    return Folder(
+        name=name,
+        path=_text(path),
+        exists=path.is_dir(),
+        writable=nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK),
+        private=private,
+        free=free,
+    )

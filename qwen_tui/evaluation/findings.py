@@ -1,0 +1,193 @@
+"""What is wrong on a PC and how to mend it, and what it should compute with: rules over what was found."""
+
+from collections.abc import Iterator, Sequence
+
+from qwen_tui.evaluation.report import Folder, ModelState, Problem
+from qwen_tui.hardware.device import Build
+from qwen_tui.hardware.gpu import Graphics
+from qwen_tui.hardware.machine import Computer
+from qwen_tui.hardware.placement import Placement
+from qwen_tui.hardware.processor import Processor
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
+from qwen_tui.models.reach import Place
+
+# What a build may be compiled for and an older processor lack; without these it ends at the first computation.
+_RISKY = (
+    "AVX",
+    "AVX2",
+    "FMA",
+    "F16C",
+    "BMI2",
+    "AVX_VNNI",
+    "AVX512",
+    "AVX512_VBMI",
+    "AVX512_VNNI",
+    "AVX512_BF16",
+    "AMX_INT8",
+)
+_LITTLE_DISK = 1 << 30
+# From so much memory on a card is worth a build of its own.
+_WORTH = int(1.8 * (1 << 30))
+
+
+def _reinstall() -> str:
+    return _("Build it here: pip install --force-reinstall --no-cache-dir llama-cpp-python")
+
+
+def of_build(build: Build, processor: Processor) -> Iterator[Problem]:
+    """Yield what is wrong between the installed llama.cpp and the processor."""
+    lacking = [name for name in _RISKY if build.compiled_for(name) and processor.has(name) is False]
+    if lacking:
+        yield Problem(
+            code="built_for_another_processor",
+            severity="error",
+            message=_("llama.cpp was built for a processor with {names}, which this one lacks: it will crash.").format(
+                names=listed(lacking)
+            ),
+            remedy=_reinstall(),
+        )
+    if processor.has("AVX2") and build.features.get("CPU") and not build.compiled_for("AVX2"):
+        yield Problem(
+            code="build_without_avx2",
+            severity="warning",
+            message=_("This processor has AVX2, and llama.cpp was built without it: it is several times slower."),
+            remedy=_reinstall(),
+        )
+    if processor.has("AVX2") is False:
+        yield Problem(
+            code="processor_without_avx2",
+            severity="warning",
+            message=_("This processor has no AVX2: answers will be slow."),
+            remedy=_("Choose a smaller model with -m, or another PC."),
+        )
+
+
+def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graphics) -> Iterator[Problem]:
+    """Yield what keeps a graphics card from use."""
+    if seen.trouble == "broken":
+        yield Problem(
+            code="driver_broken",
+            severity="warning",
+            message=_("NVIDIA's driver does not work: {reason}").format(reason=seen.detail),
+            remedy=_("Restart the PC; if that does not help, install the driver again. Until then the CPU computes."),
+        )
+    elif not seen.cards and backends and "cuda" in backends:
+        yield Problem(
+            code="driver_missing",
+            severity="warning",
+            message=_("llama.cpp was built for NVIDIA cards, and no driver for one is found."),
+            remedy=_("Install NVIDIA's driver if the PC has such a card. Until then the CPU computes."),
+        )
+    card = seen.card
+    if card is None or build is None or build.gpus:
+        return
+    if build.gpu_offload:
+        reason = build.notes[0] if build.notes else _("no reason given")
+        yield Problem(
+            code="card_not_usable",
+            severity="warning",
+            message=_("llama.cpp cannot use the {card}: {reason}").format(card=card.name, reason=reason),
+            remedy=_("Install a newer driver from NVIDIA. Until then the CPU computes."),
+        )
+    elif (card.total or 0) >= _WORTH:
+        yield Problem(
+            code="build_without_gpu",
+            severity="warning",
+            message=_("llama.cpp was built for the CPU alone, and the {card} lies idle.").format(card=card.name),
+            remedy=_("Install a build for the card: the README says how, under the graphics card."),
+        )
+
+
+def of_memory(plan: Placement | None) -> Iterator[Problem]:
+    """Yield what the plan lacks of memory."""
+    if plan is None or plan.ram_left >= 0:
+        return
+    yield Problem(
+        code="little_memory",
+        severity="warning",
+        message=_("The model needs {needed:.1f} GiB of memory, and {free:.1f} are free: it will be slow.").format(
+            needed=plan.ram.total / 2**30, free=plan.room.ram_free / 2**30
+        ),
+        remedy=_("Close other programs, or choose a smaller context with --ctx-size."),
+    )
+
+
+def of_folders(folders: Sequence[Folder]) -> Iterator[Problem]:
+    """Yield what is wrong with folders and disks."""
+    # Several may be one and the same place.
+    for folder in {folder.path: folder for folder in folders}.values():
+        if not folder.writable:
+            yield Problem(
+                code="folder_not_writable",
+                severity="warning",
+                message=_("Nothing can be kept in {path}: it cannot be written.").format(path=folder.path),
+                remedy=_("Check the folder's permissions, or set QWEN_TUI_HOME to another."),
+            )
+        if folder.private is False:
+            yield Problem(
+                code="folder_not_private",
+                severity="warning",
+                message=_("Other people on this PC can read {path}.").format(path=folder.path),
+                remedy=_("Keep it to yourself with: chmod 700 {path}").format(path=folder.path),
+            )
+    if any(folder.free is not None and folder.free < _LITTLE_DISK for folder in folders):
+        yield Problem(
+            code="little_disk",
+            severity="warning",
+            message=_("The disk is nearly full."),
+            remedy=_("Free some space; qwen cache clear gives back what only saves time."),
+        )
+
+
+def of_model(model: ModelState, remedy: str) -> Iterator[Problem]:
+    """Yield what is wrong with the model that is set."""
+    if not model.usable:
+        yield Problem(code="model_not_usable", severity="error", message=model.problem, remedy=remedy)
+
+
+def of_network(places: Sequence[Place] | None) -> Iterator[Problem]:
+    """Yield which sources of models cannot be reached."""
+    for place in places or ():
+        if not place.reachable:
+            yield Problem(
+                code="not_reachable",
+                severity="warning",
+                message=_("{address} cannot be reached: {reason}").format(address=place.address, reason=place.reason),
+                remedy=_("Name a mirror with HF_ENDPOINT or a proxy with HTTPS_PROXY, or bring the model on a stick."),
+            )
+
+
+def advice(computer: Computer, build: Build | None, plan: Placement | None) -> str:
+    """Return in a paragraph what this PC should compute with, for letters, summaries, translations and code."""
+    card = computer.graphics.card
+    if plan is not None and plan.whole:
+        return _(
+            "Use the graphics card: all of the model is on it, and it reads long texts many times faster than the CPU "
+            "and writes several times faster. Long documents are no trouble here."
+        )
+    if plan is not None and plan.gpu_layers:
+        return _(
+            "The graphics card holds a part of the model, which helps a little. A smaller context (--ctx-size 4096) or "
+            "closed windows may let it hold everything, and that is where the gain is."
+        )
+    if computer.graphics.trouble == "broken":
+        return _(
+            "The CPU computes until the graphics driver works again. That is enough for letters, translations and "
+            "questions; leave long documents until then."
+        )
+    if card is not None and (card.total or 0) >= _WORTH and (build is None or not build.gpus):
+        return _(
+            "The CPU computes now, and the graphics card could: with a build of llama.cpp for it answers come several "
+            "times faster, long documents above all. For short letters and questions the CPU will do."
+        )
+    if card is not None:
+        return _(
+            "Use the CPU: too little of the graphics card's memory is free for the model. For letters, translations "
+            "and questions the CPU will do."
+        )
+    return _(
+        "Use the CPU: it writes about as fast as one reads, which is enough for letters, translations, summaries of a "
+        "few pages and code. A document of many pages takes minutes to read the first time; a second question about it "
+        "does not. A graphics card with 4 GB would hold all of the model."
+    )

@@ -1,0 +1,79 @@
+"""What `qwen doctor` finds: one value, printed for people or as JSON, whose names scripts rely on."""
+
+from typing import Literal
+
+import msgspec
+
+from qwen_tui.hardware.device import Build
+from qwen_tui.hardware.machine import Computer
+from qwen_tui.hardware.placement import Placement
+from qwen_tui.models.reach import Place
+
+Source = Literal["measured", "estimated", "unknown"]
+
+
+class Speed(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens per second, None what is not known. `source` says where from: `qwen tune` measured it on `when`, or it
+    is estimated from `bandwidth` (bytes per second).
+    """
+
+    source: Source
+    reading: float | None = None
+    writing: float | None = None
+    when: str = ""
+    bandwidth: float | None = None
+
+
+class Folder(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder of the program: `exists`, `writable` (or could be made), `private` (nobody else can read it).
+
+    `private` is None where the system has no such modes. `free` are the bytes left on that disk.
+    """
+
+    name: str
+    path: str
+    exists: bool
+    writable: bool
+    private: bool | None
+    free: int | None
+
+
+class ModelState(msgspec.Struct, frozen=True, kw_only=True):
+    """The model that is set: `usable` if its file is there and its header is whole, else `problem` says why not."""
+
+    name: str
+    path: str | None = None
+    size: int | None = None
+    usable: bool = False
+    problem: str = ""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something wrong, under a fixed `code`, and how to mend it. An `error` keeps the program from answering."""
+
+    code: str
+    severity: Literal["error", "warning"]
+    message: str
+    remedy: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was found.
+
+    `build` is the installed llama.cpp, None if it cannot be used; `plan` how the model is loaded here, None without a
+    model, `origin` where that comes from. `network` is None where nobody asked. `usable` is what the exit code says.
+    Sizes are in bytes.
+    """
+
+    version: str
+    usable: bool
+    machine: Computer
+    build: Build | None
+    plan: Placement | None
+    origin: str
+    speed: Speed
+    model: ModelState
+    folders: tuple[Folder, ...]
+    network: tuple[Place, ...] | None
+    problems: tuple[Problem, ...]
+    advice: str

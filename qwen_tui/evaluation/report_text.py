@@ -1,0 +1,264 @@
+"""The report of `qwen doctor` as text for people: no wider than it is told, and plain enough for any terminal."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from wcwidth import width
+
+from qwen_tui.evaluation.in_force import describe
+from qwen_tui.evaluation.report import Folder, Report, Speed
+from qwen_tui.hardware.gpu import Graphics
+from qwen_tui.hardware.placement import Placement, Share
+from qwen_tui.hardware.processor import Processor
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
+
+# Of no width that a terminal could see otherwise: block characters are one column wide here and two there.
+_MARKS = {
+    "other": "x",
+    "weights": "#",
+    "repacked": "%",
+    "kv": "=",
+    "compute": "+",
+    "process": "o",
+    "margin": "-",
+    "free": ".",
+}
+_BAR = 60
+_NARROWEST = 30
+
+
+def text(report: Report, columns: int = 80) -> str:
+    """Return the report, in lines of at most `columns` cells."""
+    parts = [
+        _section(_("This PC"), _machine(report), columns),
+        _section("llama.cpp", _build(report), columns),
+        _section(_("Model"), _model(report), columns),
+        _section(_("Plan"), _plan(report), columns),
+        _bars(report.plan, columns) if report.plan else "",
+        _section(_("Speed"), _speed(report.speed), columns),
+        _section(_("Folders"), [(folder.name, _folder(folder)) for folder in report.folders], columns),
+        _section(_("Network"), _network(report), columns),
+        _problems(report, columns),
+        _wrapped(report.advice, columns),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _machine(report: Report) -> Iterator[tuple[str, str]]:
+    processor, memory = report.machine.processor, report.machine.memory
+    yield _("processor"), processor.name
+    yield (
+        "",
+        _("{cores} cores, {threads} threads; {instructions}").format(
+            cores=processor.cores, threads=processor.logical_cores, instructions=_instructions(processor)
+        ),
+    )
+    sizes = _("{total}, {free} free").format(total=gib(memory.total), free=gib(memory.free))
+    yield _("memory"), sizes + (_(" (limited by a container or service)") if memory.limited else "")
+    yield from _graphics(report.machine.graphics)
+    yield _("system"), report.machine.system
+
+
+def _instructions(processor: Processor) -> str:
+    if processor.instructions is None:
+        return _("instruction sets unknown")
+    return " ".join(processor.instructions) or _("no AVX")
+
+
+def _graphics(seen: Graphics) -> Iterator[tuple[str, str]]:
+    for card in seen.cards:
+        facts = [card.name, _("{total}, {free} free").format(total=gib(card.total), free=gib(card.free))]
+        if card.display is not None:
+            facts.append(_("with a screen") if card.display else _("without a screen"))
+        yield _("graphics card"), ", ".join(facts)
+        yield "", _("driver {driver}, CUDA {cuda}").format(driver=seen.driver or "?", cuda=seen.cuda or "?")
+    if seen.trouble == "broken":
+        yield _("graphics card"), _("the driver does not work: {reason}").format(reason=seen.detail)
+    elif not seen.cards:
+        yield _("graphics card"), _("no NVIDIA card with a driver")
+
+
+def _build(report: Report) -> Iterator[tuple[str, str]]:
+    build = report.build
+    if build is None:
+        yield "", _("cannot be used")
+        return
+    yield _("version"), _("{version} (ggml {library})").format(version=build.version, library=build.library or "?")
+    for backend, features in build.features.items():
+        said = [name if value == "1" else f"{name} {value}" for name, value in features.items() if value != "0"]
+        yield _("built for"), f"{backend}: {' '.join(said)}"
+    for device in build.gpus:
+        sizes = _("{total}, {free} free").format(total=gib(device.total), free=gib(device.free))
+        yield _("device"), f"{device.name}: {device.description}, {sizes}"
+    if not build.gpus:
+        yield (
+            _("device"),
+            _("the CPU alone") if not build.gpu_offload else _("the CPU; it could use a GPU and sees none"),
+        )
+
+
+def _model(report: Report) -> Iterator[tuple[str, str]]:
+    model = report.model
+    yield _("name"), model.name
+    if model.path:
+        yield _("file"), model.path + (f" ({gib(model.size)})" if model.size else "")
+    yield _("state"), _("ready") if model.usable else _("not usable")
+
+
+def _plan(report: Report) -> Iterator[tuple[str, str]]:
+    plan = report.plan
+    if plan is None:
+        yield "", _("none: that takes a model and a working llama.cpp")
+        return
+    if plan.gpu_layers:
+        place = _("{layers} of {all} layers on the graphics card").format(layers=plan.gpu_layers, all=plan.all_layers)
+    else:
+        place = _("on the CPU")
+    yield _("where"), place
+    yield _("context"), _("{tokens} tokens").format(tokens=plan.ctx_size)
+    yield _("how"), describe(plan.plan)
+    yield _("from"), report.origin
+
+
+def _speed(speed: Speed) -> Iterator[tuple[str, str]]:
+    if speed.writing is None:
+        yield "", _("unknown; qwen tune measures it")
+        return
+    figure = _("{writing:.1f} tokens/s").format(writing=speed.writing)
+    if speed.source == "measured":
+        yield _("writing"), _("{figure}, measured {date}").format(figure=figure, date=speed.when)
+        yield _("reading"), _("{reading:.1f} tokens/s").format(reading=speed.reading or 0.0)
+    else:
+        yield _("writing"), _("about {figure}: an estimate; qwen tune measures it").format(figure=figure)
+    if speed.bandwidth:
+        yield "", _("from {bandwidth:.1f} GB/s of memory").format(bandwidth=speed.bandwidth / 1e9)
+
+
+def _folder(folder: Folder) -> str:
+    notes = [] if folder.exists else [_("not there yet")]
+    if not folder.writable:
+        notes.append(_("cannot be written"))
+    if folder.private is False:
+        notes.append(_("readable by others"))
+    if folder.free is not None:
+        notes.append(_("{size} free on the disk").format(size=gib(folder.free)))
+    return f"{folder.path} ({listed(notes)})" if notes else folder.path
+
+
+def _network(report: Report) -> Iterator[tuple[str, str]]:
+    for place in report.network or ():
+        answer = _("answers in {seconds:.1f} s").format(seconds=place.seconds) if place.reachable else _("no answer")
+        yield "", f"{place.address}: {answer}"
+
+
+def _problems(report: Report, columns: int) -> str:
+    if not report.problems:
+        return _("Nothing is wrong.")
+    lines = [_("What is wrong")]
+    for problem in report.problems:
+        mark = "!!" if problem.severity == "error" else "! "
+        lines.append(_indented(f"{mark} ", problem.message, columns))
+        if problem.remedy:
+            lines.append(_indented("   > ", problem.remedy, columns))
+    return "\n".join(lines)
+
+
+def _bars(plan: Placement, columns: int) -> str:
+    """Return a bar for each memory that the model takes."""
+    bars = []
+    room = plan.room
+    if plan.gpu_layers and room.gpu_free is not None:
+        total = room.gpu_total or room.gpu_free
+        parts = _parts(plan.gpu, total - room.gpu_free, room.gpu_free, plan.margin)
+        bars.append(_bar(_("graphics card"), parts, total, columns))
+    parts = _parts(plan.ram, room.ram_total - room.ram_free, room.ram_free, 0)
+    bars.append(_bar(_("memory"), parts, room.ram_total, columns))
+    return "\n\n".join(bars)
+
+
+def _parts(share: Share, used: int, free: int, margin: int) -> dict[str, int]:
+    left = max(0, free - share.total)
+    return {
+        "other": max(0, used),
+        "weights": share.weights,
+        "repacked": share.repacked,
+        "kv": share.kv,
+        "compute": share.compute,
+        "process": share.process,
+        "margin": min(left, margin),
+        "free": left - min(left, margin),
+    }
+
+
+def _bar(title: str, parts: dict[str, int], total: int, columns: int) -> str:
+    """Return a bar of one character a part and share, and below it what the characters stand for."""
+    names = {
+        "other": _("in use by other programs"),
+        "weights": _("weights"),
+        "repacked": _("weights repacked"),
+        "kv": _("conversation (KV cache)"),
+        "compute": _("buffers to compute in"),
+        "process": _("the program itself"),
+        "margin": _("kept free for surprises"),
+        "free": _("free"),
+    }
+    there = {name: size for name, size in parts.items() if size}
+    room = max(_NARROWEST, min(_BAR, columns - 4))
+    # What does not fit makes the whole larger than what there is.
+    whole = max(total, sum(there.values()), 1)
+    bar, shown = "", 0
+    for name, size in there.items():
+        shown += size
+        # At least one character each, and never more than there is room for.
+        bar += _MARKS[name] * max(1, round(room * shown / whole) - len(bar))
+    lines = [f"  {title}: {gib(total)}", f"  [{bar[:room].ljust(room, _MARKS['free'])}]"]
+    lines += [f"   {_MARKS[name]} {gib(size):>9}  {names[name]}" for name, size in there.items()]
+    return "\n".join(lines)
+
+
+def gib(size: int | None) -> str:
+    """Return a size for people; a question mark for what is not known."""
+    if size is None:
+        return "?"
+    return f"{size / 2**30:.2f} GiB" if size >= 10 << 20 else f"{size / 2**20:.1f} MiB"
+
+
+def _section(title: str, rows: Iterable[tuple[str, str]], columns: int) -> str:
+    """Return a title and rows of a name and what there is to say, which hangs together below itself."""
+    listing = list(rows)
+    if not listing:
+        return ""
+    wide = max(width(name) for name, _said in listing)
+    lines = [title]
+    for name, said in listing:
+        head = f"  {name}{' ' * (wide - width(name))}  " if wide else "  "
+        lines.append(_indented(head, said, columns))
+    return "\n".join(lines)
+
+
+def _indented(head: str, said: str, columns: int) -> str:
+    indent = width(head)
+    lines = _lines(said, max(_NARROWEST, columns - indent))
+    return head + ("\n" + " " * indent).join(lines)
+
+
+def _wrapped(said: str, columns: int) -> str:
+    return "\n".join(_lines(said, columns))
+
+
+def _lines(said: str, columns: int) -> Sequence[str]:
+    """Break at spaces, and between Chinese characters; what is longer than a line stays whole, to be copied."""
+    lines, line = [], ""
+    for piece in re.findall(r"\n|[ \t]+|[\u2e80-\u9fff\uff00-\uffef]|[^\s\u2e80-\u9fff\uff00-\uffef]+", said):
+        if piece == "\n" or (line.strip() and width(line + piece) > columns and not _clings(piece)):
+            lines.append(line.rstrip())
+            line = "" if piece.isspace() else piece
+        else:
+            line += piece
+    return [*lines, line.rstrip()]
+
+
+def _clings(piece: str) -> bool:
+    """Whether Chinese never begins a line with it."""
+    return piece in "，。；：、！？）”》"

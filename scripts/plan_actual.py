@@ -1,0 +1,230 @@
+"""Compare the bytes that the plan reckons with those that llama.cpp reports for its buffers.
+
+    python scripts/plan_actual.py model.gguf
+    python scripts/plan_actual.py model.gguf --rpc 127.0.0.1:50052
+
+Contexts of 2k to 32k tokens, f16 and q8_0, with and without flash attention, with none, a part and all of the layers on
+a GPU where there is one. Another process's memory can stand in for a GPU: build llama.cpp with GGML_RPC, name that
+library with LLAMA_CPP_LIB_PATH, start its `ggml-rpc-server`, and give its address with --rpc.
+
+Each combination really makes its context (the model is loaded once for each number of layers): the largest takes
+several GB of RAM for a moment, and those for which it is short are left out and named.
+"""
+
+import argparse
+import ctypes
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from measuring import tell
+
+from qwen_tui.engine.binding import load_library
+from qwen_tui.engine.context import Context, ContextError
+from qwen_tui.engine.dry_run import describe
+from qwen_tui.engine.model import LoadError, Model
+from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.engine.stop import StopFlag
+from qwen_tui.evaluation.measuring import markdown_table
+from qwen_tui.hardware.device import in_ram
+from qwen_tui.hardware.memory import available_memory
+from qwen_tui.hardware.placement import Placement, Room, lay_out, measured_by
+from qwen_tui.hardware.plan import Plan
+from qwen_tui.hardware.tensors import all_layers
+from qwen_tui.models.gguf import Header, read_header
+
+MIB = 1 << 20
+_LINE = re.compile(r"(\S+)\s+(model|KV|compute) buffer size =\s*([\d.]+) MiB")
+# The report is in hundredths of a MiB; a difference below that is none.
+_ROUNDING = 0.02
+_RESERVE = 2 << 30
+
+
+class Compared(NamedTuple):
+    """One kind of buffer on one kind of device: planned and reported, in bytes, and whether the plan was estimated."""
+
+    where: str
+    kind: str
+    ctx_size: int
+    plan: Plan
+    gpu_layers: int
+    planned: int
+    actual: int
+    estimated: bool
+
+    @property
+    def error(self) -> float:
+        """The difference as a share of what is reported."""
+        difference = abs(self.planned - self.actual)
+        return 0.0 if difference <= _ROUNDING * MIB else difference / max(self.actual, 1)
+
+
+def main() -> None:
+    """Load, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--rpc", metavar="HOST:PORT", help="a ggml-rpc-server to use as a second device")
+    parser.add_argument("--contexts", default="2048,4096,8192,16384,32768")
+    parser.add_argument("--batch-sizes", default="128,512")
+    parser.add_argument("--repack", action="store_true", help="also load repacked weights (CPU)")
+    options = parser.parse_args()
+    contexts = [int(size) for size in options.contexts.split(",")]
+    batches = [int(size) for size in options.batch_sizes.split(",")]
+
+    llama = load_library()
+    if options.rpc:
+        _add_server(llama, options.rpc)
+    build = describe(llama, [])
+    header = read_header(options.model)
+    most = all_layers(header)
+    layers = [0, most // 2, most] if build.gpus else [0]
+    tell(f"devices: {', '.join(device.name for device in build.devices)}; layers on the GPU: {layers}")
+    found: list[Compared] = []
+    skipped: list[str] = []
+    for count in layers:
+        for repack in (False, True) if options.repack and not count else (False,):
+            found += _compare(llama, options.model, header, count, _plans(batches, repack), contexts, skipped)
+    print(_table(found))
+    for sentence in skipped:
+        print(f"left out: {sentence}")
+
+
+def _plans(batches: Sequence[int], repack: bool) -> Iterator[Plan]:
+    for batch in batches:
+        for flash, kv_type in ((False, "f16"), (True, "f16"), (True, "q8_0")):
+            plan = Plan(threads=2, batch_threads=2, batch_size=batch, flash_attention=flash, repack=repack)
+            yield msgspec.structs.replace(plan, kv_type=kv_type)
+
+
+def _compare(
+    llama: Any,
+    path: Path,
+    header: Header,
+    layers: int,
+    plans: Iterator[Plan],
+    contexts: Sequence[int],
+    skipped: list[str],
+) -> Iterator[Compared]:
+    """Yield every buffer of every combination; the log of the load holds the weights, that of a context the rest."""
+    lines: list[str] = []
+
+    @llama.llama_log_callback
+    def keep(_level: int, text: bytes, _data: Any) -> None:
+        lines.append(text.decode("utf-8", "replace"))
+
+    model: Model | None = None
+    for plan in plans:
+        setups = [
+            LoadOptions(path=os.fsencode(path), ctx_size=size, gpu_layers=layers, **msgspec.structs.asdict(plan))
+            for size in contexts
+        ]
+        runs = {run.setup: run.buffers for run in describe(llama, setups).dry_runs}
+        llama.llama_log_set(keep, None)
+        for options in setups:
+            dry = _lay_out(header, options, plan, measured_by(header, runs))
+            if dry.ram.total - dry.ram.weights + dry.gpu.total + _RESERVE > available_memory():
+                skipped.append(f"{options.ctx_size} {plan.kv_type}, {layers} layers: too little memory")
+                continue
+            try:
+                if model is None:
+                    lines.clear()
+                    model = Model(llama, options, lambda _fraction: None)
+                    yield from _buffers(("model",), lines, options, plan, dry)
+                lines.clear()
+                context = Context(model, options, options.ctx_size, StopFlag())
+                context.reserve(options.ctx_size)
+                context.close()
+            except (LoadError, ContextError) as error:
+                skipped.append(f"{options.ctx_size} {plan.kv_type}, {layers} layers: {error or 'not loaded'}")
+                continue
+            yield from _buffers(("KV", "compute"), lines, options, plan, dry)
+            yield from _buffers(("compute",), lines, options, plan, _lay_out(header, options, plan, None))
+    if model is not None:
+        model.close()
+    llama.llama_log_set(llama.llama_log_callback(), None)
+
+
+def _lay_out(header: Header, options: LoadOptions, plan: Plan, measured: Any) -> Placement:
+    room = Room(ram_free=1 << 40, ram_total=1 << 40, gpu_free=1 << 40)
+    extra = {"measured": measured} if measured else {}
+    return lay_out(header, plan, room, ctx_size=options.ctx_size, gpu_layers=options.gpu_layers, **extra)
+
+
+def _buffers(
+    kinds: Sequence[str], lines: Sequence[str], options: LoadOptions, plan: Plan, planned: Placement
+) -> Iterator[Compared]:
+    sums: dict[tuple[str, str], float] = {}
+    for name, kind, mib in _LINE.findall("".join(lines)):
+        where = "RAM" if in_ram(name) else "GPU"
+        sums[where, kind] = sums.get((where, kind), 0.0) + float(mib)
+    for where, share in (("RAM", planned.ram), ("GPU", planned.gpu)):
+        if where == "GPU" and not options.gpu_layers:
+            continue
+        of_kind = {"model": share.weights + share.repacked, "KV": share.kv, "compute": share.compute}
+        for kind in kinds:
+            actual = round(sums.get((where, kind), 0.0) * MIB)
+            yield Compared(
+                where=where,
+                kind=kind,
+                ctx_size=options.ctx_size,
+                plan=plan,
+                gpu_layers=options.gpu_layers,
+                planned=of_kind[kind],
+                actual=actual,
+                estimated=kind == "compute" and not planned.measured,
+            )
+
+
+def _table(found: Sequence[Compared]) -> str:
+    """Return, for each kind of buffer and device, how many were compared and the largest error."""
+    groups: dict[tuple[str, str, str], list[Compared]] = {}
+    names = {"model": "weights", "KV": "KV cache"}
+    for each in found:
+        kind = names.get(each.kind) or ("buffers, estimated" if each.estimated else "buffers, dry run")
+        groups.setdefault((_offload(each, found), each.where, kind), []).append(each)
+    rows = []
+    for (offload, where, kind), compared in groups.items():
+        worst = max(compared, key=lambda each: each.error)
+        low, high = (round(pick(each.actual for each in compared) / MIB) for pick in (min, max))
+        rows.append(
+            [
+                offload,
+                where,
+                kind,
+                len(compared),
+                f"{low} to {high}",
+                f"{100 * worst.error:.2f}%",
+                f"{worst.planned / MIB:.2f} / {worst.actual / MIB:.2f}",
+                f"{worst.ctx_size} {worst.plan.kv_type} b{worst.plan.batch_size}",
+            ]
+        )
+    head = ["offload", "device", "what", "compared", "MiB", "largest error", "planned / reported", "at"]
+    return markdown_table(head, rows)
+
+
+def _offload(each: Compared, found: Sequence[Compared]) -> str:
+    most = max(other.gpu_layers for other in found)
+    return "none" if not each.gpu_layers else "all" if each.gpu_layers == most else f"{each.gpu_layers} layers"
+
+
+def _add_server(llama: Any, address: str) -> None:
+    """Make a ggml-rpc-server a device of this process; ends the program where the library cannot."""
+    library = llama._lib
+    library.ggml_backend_reg_by_name.restype = ctypes.c_void_p
+    registry = library.ggml_backend_reg_by_name(b"RPC")
+    if not registry:
+        raise SystemExit("This llama.cpp was built without GGML_RPC: name another with LLAMA_CPP_LIB_PATH.")
+    library.ggml_backend_reg_get_proc_address.restype = ctypes.c_void_p
+    function = library.ggml_backend_reg_get_proc_address(ctypes.c_void_p(registry), b"ggml_backend_rpc_add_server")
+    add = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)(function)
+    server = add(address.encode())
+    if not server:
+        raise SystemExit(f"No ggml-rpc-server answers at {address}.")
+    library.ggml_backend_register(ctypes.c_void_p(server))
+
+
+if __name__ == "__main__":
+    main()

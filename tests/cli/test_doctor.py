@@ -1,0 +1,141 @@
+"""`qwen doctor` as a command: with a model, without one, in Chinese, as JSON, and in every kind of bad shape."""
+
+import json
+import os
+import socket
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qwen_tui.evaluation import doctor as examination
+from tests.conftest import Run
+
+
+def test_the_demonstration_model_is_ready_to_answer(qwen: Run) -> None:
+    done = qwen("doctor", "-m", "demo")
+    shown = done.stdout.decode()
+    assert done.returncode == 0, shown
+    for section in ("This PC", "llama.cpp", "Plan", "Speed", "Folders"):
+        assert section in shown
+    assert "Nothing is wrong." in shown
+    assert "\x1b" not in shown
+    assert all(len(line) <= 80 or "/" in line for line in shown.splitlines())
+    assert not done.stderr
+
+
+def test_without_a_model_everything_else_is_told_and_the_exit_code_says_so(qwen: Run) -> None:
+    done = qwen("doctor")
+    shown = done.stdout.decode()
+    assert done.returncode == 1
+    assert "qwen3-4b-instruct is not on this computer yet" in " ".join(shown.split())
+    assert "processor" in shown
+
+
+def test_one_json_object_whose_names_scripts_rely_on(qwen: Run) -> None:
+    done = qwen("doctor", "-m", "demo", "--json")
+    report = json.loads(done.stdout)
+    assert set(report) == {
+        *("version", "usable", "machine", "build", "plan", "origin", "speed"),
+        *("model", "folders", "network", "problems", "advice"),
+    }
+    assert report["usable"] is True
+    assert report["network"] is None
+    assert report["machine"]["memory"]["total"] >= report["machine"]["memory"]["free"] > 0
+    assert report["plan"]["gpu_layers"] == 0
+    assert report["plan"]["ram"]["weights"] > 0
+    assert report["build"]["version"]
+    assert report["speed"]["source"] in ("estimated", "unknown")
+
+
+def test_it_speaks_chinese(qwen: Run) -> None:
+    done = qwen("doctor", "-m", "demo", "--lang", "zh")
+    assert done.returncode == 0
+    assert "这台电脑" in done.stdout.decode()
+
+
+def test_a_damaged_model_is_told_with_what_to_do(qwen: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.gguf").write_bytes(b"<!DOCTYPE html><html>")
+    done = qwen("doctor", "-m", "x.gguf", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert report["plan"] is None
+    (problem,) = report["problems"]
+    assert problem["code"] == "model_not_usable"
+    assert "web page" in problem["message"]
+    assert problem["remedy"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files")
+def test_a_folder_that_others_can_read_is_told(qwen: Run, home: Path) -> None:
+    home.mkdir()
+    home.chmod(0o755)
+    report = json.loads(qwen("doctor", "-m", "demo", "--json").stdout)
+    (problem,) = report["problems"]
+    assert problem["code"] == "folder_not_private"
+    assert str(home) in problem["remedy"]
+    home.chmod(0o700)
+    assert json.loads(qwen("doctor", "-m", "demo", "--json").stdout)["problems"] == []
+
+
+def test_settings_that_cannot_be_used_do_not_keep_it_from_telling_the_rest(qwen: Run, home: Path) -> None:
+    home.mkdir(mode=0o700)
+    (home / "config.toml").write_text("threads = 'many'\n")
+    done = qwen("doctor", "-m", "demo", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert [problem["code"] for problem in report["problems"]] == ["settings"]
+    assert report["build"]
+
+
+def broken_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a library in the place of llama.cpp that cannot be loaded."""
+    folder = tmp_path / "lib"
+    folder.mkdir()
+    for name in ("libllama", "libggml-cpu", "libggml-cuda"):
+        (folder / f"{name}.so").write_bytes(b"no library")
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(folder))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names of libraries")
+def test_a_library_that_cannot_be_loaded_is_told(qwen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_library(tmp_path, monkeypatch)
+    done = qwen("doctor", "-m", "demo", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert report["build"] is None
+    assert report["problems"][0]["code"] == "engine_not_usable"
+    assert "pip install" in report["problems"][0]["remedy"]
+    assert qwen("doctor", "-m", "demo").returncode == 1
+
+
+def test_no_socket_is_opened_unless_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from qwen_tui.cli.main import main
+
+    opened: list[Any] = []
+
+    def refuse(*arguments: Any, **_options: Any) -> Any:
+        opened.append(arguments)
+        raise OSError("no network here")
+
+    # What it takes of memory would count as this process's own peak from then on, in other tests too.
+    monkeypatch.setattr(examination, "memory_bandwidth", lambda *_: None)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert main(["doctor", "-m", "demo"]) == 0
+    assert not opened
+    monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example")
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["doctor", "-m", "demo", "--network"]) == 0
+    assert opened
+    assert "https://mirror.example cannot be reached" in " ".join(capsys.readouterr().out.split())
+
+
+def test_looking_changes_nothing(qwen: Run, home: Path) -> None:
+    assert qwen("doctor", "-m", "demo").returncode == 0
+    left = [path for path in home.rglob("*") if path.is_file()] if home.exists() else []
+    assert not left
+    assert not home.exists() or not stat.S_IMODE(home.stat().st_mode) & 0o077

@@ -16,6 +16,7 @@ from qwen_tui.chat.keeping import in_memory_only, resume
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.config import Config
 from qwen_tui.engine import installed
+from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.prefix_store import PrefixStore
 from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions, StoreOptions
@@ -52,7 +53,9 @@ def engine(
     subject = laboratory(settings)
     if subject.auto and subject.auto.trouble:
         note(subject.auto.trouble)
-    return subject.open_engine(store=_store(settings), **subject.in_force(purpose).changes())
+    store = _store(settings)
+    ways = [msgspec.structs.replace(way, store=store) for way in subject.ways(purpose)]
+    return LocalEngine(ways, log=_log(), worked=Worked(files.folders().worked, subject.key()))
 
 
 def states(settings: Config) -> PrefixStore:
@@ -104,13 +107,26 @@ class Laboratory:
         return self.auto.placement.plan if self.auto else default_plan(this_machine(), gpu=bool(self.gpu_layers))
 
     def ways(self, purpose: Purpose = "chat") -> list[LoadOptions]:
-        """Return how to load the model, the best way first, then what takes less and less memory."""
+        """Return how to load the model, the best way first, then what takes less and less memory.
+
+        Those with a smaller context are among them: the engine names them, and does not take them by itself.
+        """
         forced = self.in_force(purpose)
         first = self.load_options(**forced.changes())
         cpu = default_plan(this_machine())
         measured = self.auto.measured if self.auto else nothing_measured
         steps = steps_down(forced.placement, self.header, cpu=cpu, measured=measured)
-        return [first, *(self._options(step) for step in steps if not step.needs_word)]
+        return [first, *map(self._options, steps)]
+
+    def key(self) -> str:
+        """Return what a way to load the model that has worked holds for: PC, driver, model and context."""
+        stat = self.path.stat()
+        circumstances = self.auto.circumstances if self.auto else ""
+        settings = self.settings
+        # A name that is no text would be no JSON either.
+        name = self.path.name.encode("utf-8", "replace").decode()
+        facts = (name, stat.st_size, stat.st_mtime_ns, settings.ctx_size, settings.gpu_layers, circumstances)
+        return msgspec.json.encode((this_machine(), *facts)).decode()
 
     def _options(self, placement: Placement) -> LoadOptions:
         plan = msgspec.structs.asdict(placement.plan)
@@ -118,8 +134,7 @@ class Laboratory:
 
     def open_engine(self, **changes: Any) -> LocalEngine:
         """Return an engine, not yet started; `changes` are those of `LoadOptions`."""
-        log = _to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None
-        return LocalEngine(self.load_options(**changes), log=log)
+        return LocalEngine(self.load_options(**changes), log=_log())
 
     def load_options(self, **changes: Any) -> LoadOptions:
         """Return how to load the model, but for `changes` as by default."""
@@ -275,6 +290,10 @@ def _asker(path: Path) -> Ask:
         return Found(found.build, found.trouble, found.gpu_taken)
 
     return ask
+
+
+def _log() -> Callable[[str], None] | None:
+    return _to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None
 
 
 def _to_stderr(line: str) -> None:

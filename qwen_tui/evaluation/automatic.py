@@ -41,11 +41,15 @@ Ask = Callable[[Sequence[Setup], str, int | None], Found]
 
 
 class Automatic(NamedTuple):
-    """The placement that is to be used, what it was reckoned from, and in a sentence what keeps the GPU from use."""
+    """The placement that is to be used, what it was reckoned from, and in a sentence what keeps the GPU from use.
+
+    `circumstances` are the driver and the cards, as text.
+    """
 
     placement: Placement
     measured: Measured = nothing_measured
     trouble: str = ""
+    circumstances: str = ""
 
 
 def automatic(
@@ -76,7 +80,8 @@ def automatic(
     measured = measured_by(header, {run.setup: run.buffers for run in found.build.dry_runs})
     trouble = "" if found.build.gpus or not seen.cards else _unseen(found.build)
     room = gpu_room(found, seen)
-    return Automatic(place(header, room, ctx_size=ctx_size, gpu=gpu, cpu=cpu, measured=measured), measured, trouble)
+    placement = place(header, room, ctx_size=ctx_size, gpu=gpu, cpu=cpu, measured=measured)
+    return Automatic(placement, measured, trouble, circumstances)
 
 
 def gpu_room(found: Found, seen: Graphics) -> Room:

@@ -354,3 +354,12 @@ def test_what_worked_is_not_believed_for_ever(tmp_path: Path, monkeypatch: pytes
     later = time.time() + 15 * 24 * 3600
     monkeypatch.setattr(time, "time", lambda: later)
     assert worked.recall() is None
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1:50052", "127.0.0.1", "nonsense", "127.0.0.1:50052"])
+def test_an_rpc_device_is_on_this_computer_or_is_none(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("QWEN_TUI_RPC", address)
+    with pytest.raises(EngineError, match="QWEN_TUI_RPC"):
+        engines({}).info()

@@ -49,6 +49,7 @@ class Facts(NamedTuple):
 
     `nvcc` is the version of the CUDA toolkit, `cuda` the newest that the driver supports, `card` the NVIDIA card's name
     and `capability` its compute capability. `other_card`: some card that Vulkan may know. `shaders`: Vulkan's compiler.
+    `cublas`: NVIDIA's library for matrices, a package of its own in many systems.
     """
 
     nvcc: Version | None = None
@@ -57,6 +58,7 @@ class Facts(NamedTuple):
     capability: Version | None = None
     other_card: bool = False
     shaders: bool = False
+    cublas: bool = True
     compiler: bool = True
     avx2: bool | None = True
 
@@ -108,6 +110,8 @@ def cuda(facts: Facts) -> Choice:
     if facts.nvcc is None:
         return Choice("cuda", problem="there is no nvcc; install NVIDIA's CUDA toolkit 12, or set CUDACXX")
     toolkit = ".".join(map(str, facts.nvcc))
+    if not facts.cublas:
+        return Choice("cuda", problem=f"CUDA {toolkit} is there without cuBLAS: install libcublas-dev of that version")
     if facts.cuda and facts.nvcc[0] > facts.cuda[0]:
         newest = ".".join(map(str, facts.cuda))
         return Choice("cuda", problem=f"the driver is for CUDA {newest}, the toolkit is {toolkit}: renew the driver")
@@ -163,6 +167,7 @@ def look() -> Facts:
     card = found.card
     return Facts(
         nvcc=nvcc_version(),
+        cublas=has_cublas(),
         cuda=version_in(found.cuda or ""),
         card=card.name if card else None,
         capability=card.capability if card else None,
@@ -176,12 +181,26 @@ def look() -> Facts:
 
 def nvcc_version() -> Version | None:
     """Return the version of the CUDA toolkit that CMake would find."""
+    return version_in(ask_nvcc("--version").partition("release")[2])
+
+
+def has_cublas() -> bool:
+    """Whether cuBLAS can be compiled against: its header lies in the toolkit, or among those of the system."""
+    # nvcc may be a link or a script; where its toolkit is, it says where it explains what it would run.
+    top = re.search(r"TOP=(\S+)", ask_nvcc("--dryrun", "-E", "-x", "cu", os.devnull))
+    roots = [top[1] if top else None, os.environ.get("CUDA_PATH"), "/usr"]
+    folders = ("include", "targets/x86_64-linux/include", "targets/sbsa-linux/include")
+    return any((Path(root) / folder / "cublas_v2.h").exists() for root in roots if root for folder in folders)
+
+
+def ask_nvcc(*arguments: str) -> str:
+    """Return what nvcc prints, nothing where there is none."""
     command = os.environ.get("CUDACXX") or shutil.which("nvcc") or "/usr/local/cuda/bin/nvcc"
     try:
-        said = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
+        done = subprocess.run([command, *arguments], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
-        return None
-    return version_in(said.partition("release")[2])
+        return ""
+    return done.stdout + done.stderr
 
 
 def version_in(text: str) -> Version | None:

@@ -73,6 +73,7 @@ def test_why_a_card_is_left_out_is_said(script: ModuleType) -> None:
         ({}, "cuda", "no nvcc"),
         ({}, "vulkan", "no glslc"),
         ({"avx2": False}, "avx2", "no AVX2"),
+        ({**GTX_1650, "nvcc": (12, 8), "cublas": False}, "cuda", "without cuBLAS"),
         ({"compiler": False}, "auto", "no C++ compiler"),
         ({**GTX_1650, "nvcc": (13, 0)}, "cuda", "renew the driver"),
     ],

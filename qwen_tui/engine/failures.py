@@ -24,12 +24,14 @@ _RAN_OUT = re.compile(
 class WorkerFailure(Exception):  # noqa: N818 - it is caught where it is raised, and what a person sees is `error`
     """A worker failed: with `error`, where nothing helps.
 
-    With `lighter`, asking for less memory may help; with `again`, just the same may, for it was well until then.
+    With `lighter`, asking for less memory may help; with `again`, just the same may, for it was well until then. With
+    `memory`, it is known that there was too little.
     """
 
-    def __init__(self, error: QwenError, *, lighter: bool = False, again: bool = False) -> None:
+    def __init__(self, error: QwenError, *, lighter: bool = False, again: bool = False, memory: bool = False) -> None:
         super().__init__(error.message)
         self.error = error
+        self.memory = memory
         self.lighter = lighter
         self.again = again
 
@@ -38,7 +40,7 @@ def of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> WorkerFa
     """Return what a `Failed` reply stands for; `lines` is the end of llama.cpp's log."""
     ran_out = failure.kind == "memory" or bool(_RAN_OUT.search(f"{failure.detail}\n{lines}"))
     if ran_out and failure.kind in FATAL:
-        return WorkerFailure(_no_memory(options), lighter=True)
+        return WorkerFailure(_no_memory(options), lighter=True, memory=True)
     # What a driver fails at is not always called by its name.
     lighter = failure.kind in ("context", "decode") or (failure.kind == "model" and options.gpu_layers != 0)
     return WorkerFailure(_error_of(failure, options, _last(lines)), lighter=lighter)
@@ -96,7 +98,7 @@ def of_death(code: int, options: LoadOptions, lines: str, *, loading: bool) -> W
         error = _no_memory(options) if loading else _ran_out()
     else:
         error = _epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading)
-    return WorkerFailure(error, lighter=died or ran_out, again=died and not loading)
+    return WorkerFailure(error, lighter=died or ran_out, again=died and not loading, memory=ran_out)
 
 
 def no_memory_for_context(options: LoadOptions, smaller: int) -> QwenError:

@@ -117,17 +117,16 @@ class LocalEngine:
                 yield from self._answer(answer)
                 return
             except WorkerFailure as failure:
+                what = failure.error.message.splitlines()[0]
                 # Each way once, and the last one once more: then it is no accident.
                 if failure.lighter and self._ladder.step_down():
-                    sentence = self._ladder.news(self._layers)
+                    news = self._ladder.news(self._layers)
+                    yield Note(news if failure.memory else f"{what} {news}")
                 elif failure.again and again:
                     again = False
-                    sentence = _("{what} It is started again, and the answer goes on.").format(
-                        what=failure.error.message.splitlines()[0]
-                    )
+                    yield Note(_("{what} It is started again, and the answer goes on.").format(what=what))
                 else:
                     raise self._hopeless(failure) from None
-                yield Note(sentence)
 
     def _answer(self, answer: Answer) -> Iterator[Event]:
         """Answer, or go on with an answer that has begun; raises `WorkerFailure`."""
@@ -240,7 +239,7 @@ class LocalEngine:
     def _hopeless(self, failure: WorkerFailure) -> QwenError:
         """Return the error of a failure that nothing helps against, but perhaps a smaller context."""
         smaller = self._ladder.smaller_context()
-        if failure.lighter and smaller:
+        if failure.memory and smaller:
             return failures.no_memory_for_context(self._ladder.options, smaller)
         return failure.error
 

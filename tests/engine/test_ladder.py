@@ -250,9 +250,12 @@ def test_a_card_whose_memory_goes_in_the_middle_of_an_answer_costs_a_step_each_t
     events = ask_and_kill(engines(*layers(-1, 2, 1, 0)), request(), 30, 30, 30, by=signal.SIGABRT)
     assert text_of(events) == TEXT
     assert notes_of(events) == [
-        "The graphics card had too little memory for all layers: 2 of 3 are on it.",
-        "The graphics card had too little memory for all layers: 1 of 3 are on it.",
-        "The graphics card failed or has too little memory: the processor computes alone.",
+        f"The engine gave up on an internal error (SIGABRT). {now}"
+        for now in (
+            "The graphics card had too little memory for all layers: 2 of 3 are on it.",
+            "The graphics card had too little memory for all layers: 1 of 3 are on it.",
+            "The graphics card failed or has too little memory: the processor computes alone.",
+        )
     ]
 
 
@@ -351,3 +354,12 @@ def test_what_worked_is_not_believed_for_ever(tmp_path: Path, monkeypatch: pytes
     later = time.time() + 15 * 24 * 3600
     monkeypatch.setattr(time, "time", lambda: later)
     assert worked.recall() is None
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1:50052", "127.0.0.1", "nonsense", "127.0.0.1:50052"])
+def test_an_rpc_device_is_on_this_computer_or_is_none(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("QWEN_TUI_RPC", address)
+    with pytest.raises(EngineError, match="QWEN_TUI_RPC"):
+        engines({}).info()

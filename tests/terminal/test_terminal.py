@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_tui.errors import OutputClosedError, OutputError
-from qwen_tui.messages import Finished, Loading, Prefill, Text, Timings, Usage
+from qwen_tui.messages import Finished, Loading, Note, Prefill, Text, Timings, Usage
 from qwen_tui.terminal import progress
 from qwen_tui.terminal.output import HeldOutput, StreamingOutput, write
 from qwen_tui.terminal.progress import StatusLine
@@ -82,6 +82,16 @@ def test_held_output_writes_notes_only() -> None:
     output.show(Text("answer"))
     output.note("a note\x1b")
     assert notes.getvalue() == "a note\n"
+
+
+def test_a_note_in_the_middle_of_an_answer_parts_it_on_a_terminal_only() -> None:
+    for stream, expected in ((io.StringIO(), "one two\n"), (Terminal(), "one \ntwo\n")):
+        notes = io.StringIO()
+        output = StreamingOutput(stream, notes, StatusLine(io.StringIO()))
+        for event in (Text("one "), Note("The engine died."), Text("two"), END):
+            output.show(event)
+        assert stream.getvalue() == expected
+        assert notes.getvalue() == "The engine died.\n"
 
 
 def test_write_tells_a_closed_pipe_from_a_full_disk() -> None:

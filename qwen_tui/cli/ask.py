@@ -68,7 +68,7 @@ def ask(
     history = wiring.history(settings, output.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), output.note)
-    with closing(output), closing(wiring.engine(settings, "ask", output.note)) as engine:
+    with closing(output), closing(wiring.engine(settings, "ask")) as engine:
         # The model loads while the material is read.
         engine.start()
         question = asked.question(conversation, output.note)

@@ -63,7 +63,7 @@ def chat(
     history = wiring.history(settings, notes.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), notes.note)
-    engine = wiring.engine(settings, note=notes.note)
+    engine = wiring.engine(settings)
     try:
         # The model loads while the first message is typed.
         engine.start()

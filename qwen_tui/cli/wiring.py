@@ -48,19 +48,14 @@ _LARGEST_SHARE = 4 << 30
 _ONE_STATE = 1 << 30
 
 
-def engine(
-    settings: Config, purpose: Purpose = "chat", note: Callable[[str], None] = lambda _sentence: None
-) -> LocalEngine:
-    """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`.
-
-    `note` is told what keeps a graphics card from use.
-    """
+def engine(settings: Config, purpose: Purpose = "chat") -> LocalEngine:
+    """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`."""
     subject = laboratory(settings)
-    if subject.auto and subject.auto.trouble:
-        note(subject.auto.trouble)
     store = _store(settings)
     ways = [msgspec.structs.replace(way, store=store) for way in subject.ways(purpose)]
-    return LocalEngine(ways, log=_log(), worked=Worked(files.folders().worked, subject.circumstances))
+    # What keeps a graphics card from use.
+    notes = (subject.auto.trouble,) if subject.auto and subject.auto.trouble else ()
+    return LocalEngine(ways, _log(), Worked(files.folders().worked, subject.circumstances), notes)
 
 
 def states(settings: Config) -> PrefixStore:

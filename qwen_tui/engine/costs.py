@@ -13,7 +13,7 @@ _DEPTH = 32
 _CTX_SIZE = 512
 # All are timed in turn so often; the quickest of each counts, since whatever disturbs only slows. In turn, so that a
 # disturbance of a second does not fall on one of them alone.
-_ROUNDS = 3
+_ROUNDS = 2
 
 
 def batch_seconds(model: Model, options: LoadOptions, stop: StopFlag, sizes: Sequence[int]) -> tuple[float, ...]:

@@ -35,17 +35,19 @@ class LocalEngine:
         options: LoadOptions | Sequence[LoadOptions],
         log: Callable[[str], None] | None = None,
         worked: Worked | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         """`options` are the ways to load the model in the order in which to try them; `worked` knows what did.
 
-        `log` gets each line of llama.cpp's log, which is shown nowhere else.
+        `log` gets each line of llama.cpp's log, which is shown nowhere else. `notes` are for the person, once the model
+        is loaded.
         """
         self._ladder = Ladder([options] if isinstance(options, LoadOptions) else options, worked)
         self._log = log
         # How many layers the model has, once that is known.
         self._layers = 0
         # What the person should be told with the next events.
-        self._notes: list[str] = []
+        self._notes = list(notes)
         self._worker: WorkerProcess | None = None
         self._loaded: wire.Loaded | None = None
         self._number = 0

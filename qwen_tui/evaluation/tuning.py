@@ -35,8 +35,9 @@ _SHORTEST, _LONGEST = 64, 512
 _WARM_UP = 32
 # Batches that are timed; what lies between is interpolated.
 BATCHES = (1, 2, 3, 4, 8, 16, 32)
-# What timing them takes, in the time of so many tokens, and loading repacked weights, in that of mapped ones.
-_BATCHES_COST, _REPACK_LOADS = 90, 5
+# What timing them takes where memory is slow, in the time of so many tokens, and loading repacked weights, in that of
+# mapped ones.
+_BATCHES_COST, _REPACK_LOADS = 36, 5
 
 
 @dataclass(slots=True)

@@ -189,8 +189,8 @@ def test_an_end_is_an_end_wherever_in_a_draft(setup: Setup) -> None:
 def test_every_token_counts_once(setup: Setup) -> None:
     text = setup.vocabulary.tokenize("and again " * 20)[:41]
     _, end = setup.answer(ReplaySampler(text, 0), Always(text, 0), len(text))
-    # The first comes from the prompt; then batches of 16, 16 and 8.
-    assert (end.usage.drafted_tokens, end.usage.accepted_tokens) == (37, 37)
+    # The first comes from the prompt; then batches of 32 and 8.
+    assert (end.usage.drafted_tokens, end.usage.accepted_tokens) == (38, 38)
     assert end.timings.decode_tps == pytest.approx(40 / end.timings.decode_s)
 
 

@@ -99,7 +99,7 @@ def test_the_known_best_is_found() -> None:
     best = Plan(threads=6, batch_threads=12, flash_attention=True, kv_type="q8_0")
     assert found.chat.plan == found.ask.plan == best
     assert found.chat.writing == pytest.approx(4 * 1.2 * 1.1)
-    assert found.chat_costs == pytest.approx([1 + 0.1 * n for n in range(16)], abs=0.001)
+    assert found.chat_costs == pytest.approx([1 + 0.1 * n for n in range(32)], abs=0.001)
 
 
 def test_the_defaults_stay_where_nothing_is_clearly_better() -> None:

@@ -20,6 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mixes", type=int, default=40, help="how many random Markdown texts are painted")
 
 
+def pytest_configure() -> None:
+    # Threads of several engines that wait by spinning take the processors from each other.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder of the test's own, and no settings from outside."""

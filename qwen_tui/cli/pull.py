@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
-from qwen_tui.cli import options
+from qwen_tui import files
+from qwen_tui.cli import asking, options, taking_over
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.fetching import Fetch
 from qwen_tui.i18n import gettext as _
+from qwen_tui.models import elsewhere
 from qwen_tui.models.events import Arrived
 from qwen_tui.models.locate import DEMO
+from qwen_tui.models.shelf import Shelf
 
 Sources = Annotated[
     list[str] | None,
@@ -42,6 +45,8 @@ def pull(
     if repair and (arrived := fetch.check()):
         print_text(_("{path} is whole.").format(path=arrived.path) + "\n")
         return 0
+    if not (repair or source) and _taken_over(fetch, ask=not yes):
+        return 0
     fetch.learn()
     print_text(fetch.plan() + "\n")
     if not (fetch.wanted.pinned or _accepted(ask=not yes)):
@@ -59,6 +64,24 @@ def outcome(arrived: Arrived, name: str) -> str:
         proof = _("Nobody has published what its SHA-256 should be; it is {sha256}").format(sha256=arrived.sha256)
     chat = "qwen chat" if name == options.settings({}).model else f"qwen chat -m {name}"
     return "\n".join([proof, _("Talk to it with: {command}").format(command=chat)])
+
+
+def _taken_over(fetch: Fetch, *, ask: bool) -> bool:
+    """Offer the file that another program has fetched already; true if it was taken over."""
+    found = next((one for one in elsewhere.find() if one.entry and one.entry.full_name == fetch.wanted.name), None)
+    if found is None:
+        return False
+    has = _("{program} has this model already: {path}").format(program=found.program, path=found.path)
+    if ask and asking.can_ask() and sys.stdout.isatty():
+        print_text(has + "\n")
+        if not asking.confirm(_("Take it over instead of fetching it?"), default=True):
+            return False
+        link = taking_over.wants_link([found])
+        taking_over.take(found.path, Shelf(files.folders().models), link=link, called=found.called, origin=found.program)
+        return True
+    takes = _("To take it over instead: {command}").format(command=f"qwen models import '{found.path}'")
+    print_text(f"{has}\n{takes}\n")
+    return False
 
 
 def _accepted(*, ask: bool) -> bool:

@@ -20,11 +20,12 @@ _BEHIND_A_CHANGE = 0
 _LEFT_OUT, _NEW = 3, 3
 # How often such a match is taken to go on the same before anything is known, and how many observations that weighs.
 _EXPECTED = {6: 0.75, 3: 0.3, _BEHIND_A_CHANGE: 0.5}
-_EXPECTED_WEIGHT = 2.0
+_EXPECTED_WEIGHT = 4.0
 # What an observation weighs after the next one: the last dozen decide, so that a new kind of text is soon noticed.
 _MEMORY = 0.92
-# A draft must promise this much more than plain decoding, for what costs and chances may be wrong.
-_LEAST_GAIN = 1.05
+# A draft must promise this much more than plain decoding: costs and chances may be wrong, and corrections come when the
+# chance looks best, after a while without one.
+_LEAST_GAIN = 1.15
 # What batches of 1, 2, 3, … tokens cost where nobody has measured: the 4B model in Q4_K_M on two cores with AVX-512 and
 # fast memory, not repacked. Slower memory makes batches cheaper.
 _ASSUMED_COSTS = (

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from qwen_tui.models import catalogue
 from tests.conftest import COMMAND, Run
 from tests.tiny_model import make_tiny_model
 
@@ -290,3 +291,16 @@ def test_two_imports_at_once_end_in_one_file(mine: Path, tmp_path: Path, home: P
         thread.join()
     assert codes == [0, 0, 0]
     assert [path.name for path in (home / "models").glob("*.gguf")] == ["mine.gguf"]
+
+
+def test_pull_tells_of_a_file_that_another_program_has_fetched(qwen: Run, person: Path, tiny: Path) -> None:
+    entry = catalogue.CATALOGUE[0]
+    file = person / ".lmstudio/models/unsloth/some" / entry.file
+    file.parent.mkdir(parents=True)
+    file.write_bytes(tiny.read_bytes())
+    # The size is what it is known by; the rest of it is a hole.
+    os.truncate(file, entry.size)
+    done = qwen("pull", "--offline")
+    assert done.returncode == 1
+    assert f"qwen models import '{file}'" in done.stdout.decode()
+    assert b"LM Studio has this model already" in done.stdout

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_tui.engine.lookup import MOST_DRAFTED, BatchCosts, Lookup, TextIndex, best_count
@@ -116,6 +116,7 @@ def test_a_copy_goes_on_behind_each_correction(change: str) -> None:
     assert decode(prompt, answer, FAST) >= least[change]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=40), st.lists(st.integers(0, 3), min_size=1, max_size=80))
 def test_any_text_can_be_followed(prompt: list[int], answer: list[int]) -> None:
     assert decode(prompt, answer, FAST) > 0
@@ -170,7 +171,7 @@ def test_after_refusals_nothing_is_drafted_until_guesses_are_right_again() -> No
         again.append(len(lookup.draft(MOST_DRAFTED)))
         lookup.follow(prompt[i : i + 1])
     assert again[0] == 0, "one match changes no mind"
-    assert next(i for i, count in enumerate(again) if count) <= 6
+    assert next(i for i, count in enumerate(again) if count) <= 10
     assert again[-1] >= 4
 
 

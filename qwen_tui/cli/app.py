@@ -10,11 +10,15 @@ from qwen_tui.i18n import gettext as _
 
 
 class _Command(NamedTuple):
-    """A command, or a group of them: a module of this package with a function of its name, or with `build`."""
+    """A command, or a group of them: a module of this package with a function of its name, or with `build`.
+
+    `has_language` says that it has an option `--lang` of its own, because the language decides what it does.
+    """
 
     name: str
     help: str
     is_group: bool = False
+    has_language: bool = True
 
 
 def build(wanted: str = "") -> typer.Typer:
@@ -60,6 +64,11 @@ def build(wanted: str = "") -> typer.Typer:
     return app
 
 
+def knows_languages(wanted: str) -> bool:
+    """Whether the command takes `--lang` itself; for the others it only decides what they are told in."""
+    return any(command.has_language and not command.is_group for command in _commands() if command.name == wanted)
+
+
 def _commands() -> tuple[_Command, ...]:
     return (
         _Command("chat", _("Talk: a conversation in the terminal.")),
@@ -68,7 +77,9 @@ def _commands() -> tuple[_Command, ...]:
         _Command("tune", _("Measure what is fastest on this PC, in about a minute, and use it from then on.")),
         _Command("bench", _("Measure the speed on this PC: a table for people, --json for scripts.")),
         _Command("doctor", _("Tell what this PC has, what will run where and how fast, and what is wrong.")),
-        _Command("pack", _("Put a model into a folder or an archive for a computer without a network.")),
+        _Command(
+            "pack", _("Put a model into a folder or an archive for a computer without a network."), has_language=False
+        ),
         _Command("models", _("The models on this computer."), is_group=True),
         _Command("templates", _("Prompt templates: built in, and your own."), is_group=True),
         _Command("logs", _("The conversations kept on this computer."), is_group=True),

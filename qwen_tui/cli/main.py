@@ -44,13 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def program(arguments: list[str]) -> int:
     """Run the command line and return its exit code; raises `QwenError` and `KeyboardInterrupt`."""
-    i18n.use_language(_language(arguments))
+    language, others = _split(arguments)
+    i18n.use_language(language or _language())
     # Only now: the help texts are translated when the commands are imported.
     import typer
 
-    from qwen_tui.cli.app import build
+    from qwen_tui.cli.app import build, knows_languages
 
-    wanted = next((argument for argument in arguments if not argument.startswith("-")), "")
+    wanted = next((argument for argument in others if not argument.startswith("-")), "")
+    if not knows_languages(wanted):
+        arguments = others
     try:
         code = build(wanted)(args=arguments, prog_name="qwen", standalone_mode=False)
     except typer.TyperException as error:
@@ -92,18 +95,23 @@ def tell(error: QwenError) -> None:
         return
 
 
-def _language(arguments: list[str]) -> str:
-    """Return the language to speak: `--lang`, else the settings, else the locale."""
-    from qwen_tui import config, files
-
+def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """Return the language that `--lang` names, if it names one, and the arguments without it."""
     for i, argument in enumerate(arguments):
         if argument == "--":
             break
-        name, _equals, value = argument.partition("=")
+        name, equals, value = argument.partition("=")
         if name == "--lang":
             value = value or "".join(arguments[i + 1 : i + 2])
             if value in i18n.LANGUAGES:
-                return value
+                return value, arguments[:i] + arguments[i + (1 if equals else 2) :]
+    return None, arguments
+
+
+def _language() -> str:
+    """Return the language of the settings, else that of the locale."""
+    from qwen_tui import config, files
+
     try:
         language = config.load(files.folders().config_file).config.language
     except ConfigError:

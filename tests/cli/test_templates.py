@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Run
 
 SHORT = ("-o", "max_tokens=4", "-o", "temperature=0")
@@ -46,3 +48,8 @@ def test_a_template_of_ones_own_wins(qwen: Run, home: Path) -> None:
     assert b"line 1" in qwen("templates", "edit", "email", env=environment).stderr
     assert b"! " in qwen("templates", "list").stdout
     assert qwen("templates", "new", "../x", env=environment).returncode == 2
+
+
+@pytest.mark.parametrize("words", [("models", "list", "--lang", "zh"), ("--lang=zh", "models", "list")])
+def test_every_command_speaks_the_language_that_is_named(qwen: Run, words: tuple[str, ...]) -> None:
+    assert "还没有模型" in qwen(*words).stdout.decode()

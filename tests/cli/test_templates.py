@@ -52,4 +52,4 @@ def test_a_template_of_ones_own_wins(qwen: Run, home: Path) -> None:
 
 @pytest.mark.parametrize("words", [("models", "list", "--lang", "zh"), ("--lang=zh", "models", "list")])
 def test_every_command_speaks_the_language_that_is_named(qwen: Run, words: tuple[str, ...]) -> None:
-    assert "还没有模型" in qwen(*words).stdout.decode()
+    assert "还没有模型" in qwen(*words).stderr.decode()

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from qwen_tui.models.shelf import Shelf
+from qwen_tui.cli.fetching import Fetch
+from qwen_tui.models import catalogue, identity
+from qwen_tui.models.shelf import Record, Shelf
 from tests.conftest import COMMAND, Run
 from tests.models import faulty_cases
 from tests.models.faulty_cases import CASES, Case, Outcome
-from tests.models.hub_server import NAME, Answering, FaultyHub
+from tests.models.hub_server import FILE, NAME, Answering, FaultyHub
 
 
 @pytest.fixture(scope="session")
@@ -177,3 +179,92 @@ def test_what_was_fetched_answers_by_its_name(qwen: Run, hub: FaultyHub) -> None
     done = qwen("ask", "-m", NAME, "-o", "max_tokens=3", "Hello")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def names(home: Path) -> dict[str, str]:
+    """The names on the shelf, and the files that they stand for."""
+    return {record.name: record.path for record in Shelf(home / "models").records()}
+
+
+def test_files_of_one_name_from_several_addresses_stay_apart(
+    qwen: Run, hub: FaultyHub, home: Path, content: Path, tmp_path: Path
+) -> None:
+    longer = tmp_path / "longer.gguf"
+    longer.write_bytes(content.read_bytes() + b"more")
+    with FaultyHub(longer) as other:
+        for address in (hub.direct, other.direct):
+            assert qwen("pull", f"{address}?sig=secret").returncode == 0
+        again = qwen("pull", f"{other.direct}?sig=another", "--offline")
+    assert b"is here already" in again.stdout
+    first, second = names(home)
+    assert first == FILE
+    assert second.startswith(FILE.removesuffix(".gguf") + "-")
+    assert second.encode() in again.stdout
+    assert (home / "models" / first).read_bytes() == content.read_bytes()
+    assert (home / "models" / second).read_bytes() == longer.read_bytes()
+    assert "secret" not in (home / "models" / "models.json").read_text()
+
+
+def test_an_address_never_gets_the_file_of_a_published_model(qwen: Run, hub: FaultyHub, home: Path) -> None:
+    published = catalogue.CATALOGUE[0].file
+    done = qwen("pull", f"{hub.bytes_url}/{published}")
+    assert done.returncode == 0, done.stderr
+    [name] = names(home)
+    assert name != published
+    assert not (home / "models" / published).exists()
+
+
+@pytest.mark.parametrize(("written", "name"), [("a%3Ab.gguf", "a-b.gguf"), ("a%00b.gguf", "a-b.gguf")])
+def test_what_no_file_can_be_called_is_left_out_of_the_name(
+    qwen: Run, hub: FaultyHub, home: Path, written: str, name: str
+) -> None:
+    assert qwen("pull", f"{hub.bytes_url}/{written}").returncode == 0
+    assert names(home) == {name: name}
+
+
+def test_files_of_one_name_from_repositories_of_one_owner_stay_apart(home: Path) -> None:
+    shelf = Shelf(home / "models")
+    for owner in ("other/x", "acme/a", "acme/b", "acme/c"):
+        fetch = Fetch(f"{owner}:model.gguf")
+        shelf.folder.mkdir(parents=True, exist_ok=True)
+        fetch.target.write_bytes(b"")
+        facts = identity.facts(os.fsencode(fetch.target))
+        assert facts
+        shelf.put(Record(path=fetch.target.name, name=fetch.wanted.name, size=0, sha256="0" * 64, facts=facts))
+    files = list(names(home).values())
+    assert files[:2] == ["model.gguf", "acme-model.gguf"]
+    assert len(set(files)) == 4
+
+
+def test_another_publishers_file_is_as_good(home: Path) -> None:
+    unsloth, bartowski = catalogue.CATALOGUE[:2]
+    shelf = Shelf(home / "models")
+    shelf.folder.mkdir(parents=True)
+    file = shelf.folder / bartowski.file
+    file.write_bytes(b"")
+    facts = identity.facts(os.fsencode(file))
+    assert bartowski.sha256
+    assert facts
+    record = Record(path=file.name, name=unsloth.full_name, size=0, sha256=bartowski.sha256, facts=facts)
+    shelf.put(record)
+    fetch = Fetch(unsloth.full_name)
+    assert (fetch.wanted.sha256, fetch.wanted.repository) == (bartowski.sha256, bartowski.repository)
+    assert fetch.target == file
+
+
+def test_of_a_published_model_the_size_and_the_memory_are_told_and_nobody_is_warned() -> None:
+    fetch = Fetch("qwen3-4b-instruct:Q8_0")
+    assert "4.28 GB" in fetch.plan()
+    assert "5.91 GB of memory" in fetch.plan()
+    assert fetch.warning() is None
+    assert Fetch("acme/a:model.gguf").warning()
+
+
+def test_two_sources_of_one_host_both_say_what_was_wrong(qwen: Run, hub: FaultyHub) -> None:
+    for status in (404, 403):
+        hub.at_bytes.append(Answering(status=status))
+    sources = [word for path in ("a", "b") for word in ("--source", f"{hub.bytes_url}/{path}.gguf")]
+    done = qwen("pull", f"{hub.bytes_url}/x.gguf", *sources)
+    assert done.returncode == 1
+    [told] = [line for line in done.stderr.decode().splitlines() if "could not be fetched" in line]
+    assert told.count(hub.bytes_url.removeprefix("http://")) == 2, told

@@ -26,6 +26,8 @@ from qwen_tui.models.turns import Candidate, Turns
 RESERVE = 256 << 20
 
 _STEP = 4 << 20
+# Answers that bring a file, if perhaps another one.
+_BRINGING = (200, 206)
 # Among the marks of a partial file: which source it was begun from.
 _BEGUN = "begun"
 
@@ -191,7 +193,12 @@ class Download:
         mark, token = part.mark(source.key), hub.token(source.endpoint) if source.endpoint else None
         with contextlib.closing(Stream(source.url, self._patience, offset=part.size, mark=mark, token=token)) as stream:
             candidate.answered = True
-            accepted = accept(stream.head, part.size, self.wanted.size, longest_wait=self._patience.longest_wait)
+            try:
+                accepted = accept(stream.head, part.size, self.wanted.size, longest_wait=self._patience.longest_wait)
+            except SourceError as error:
+                if stream.head.status in _BRINGING and not error.again:
+                    error.remedy = error.remedy or self._if_replaced()
+                raise
             if accepted.start != part.size:
                 if self._turns.others(candidate):
                     raise NoRangesError

@@ -8,11 +8,17 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from qwen_tui.cli import pull
 from qwen_tui.cli.fetching import Fetch
+from qwen_tui.cli.main import main
+from qwen_tui.errors import InvalidModelError
 from qwen_tui.models import catalogue, identity
+from qwen_tui.models.elsewhere import Found
+from qwen_tui.models.importing import Imported
 from qwen_tui.models.shelf import Record, Shelf
 from tests.conftest import COMMAND, Run
 from tests.models import faulty_cases
@@ -268,3 +274,37 @@ def test_two_sources_of_one_host_both_say_what_was_wrong(qwen: Run, hub: FaultyH
     assert done.returncode == 1
     [told] = [line for line in done.stderr.decode().splitlines() if "could not be fetched" in line]
     assert told.count(hub.bytes_url.removeprefix("http://")) == 2, told
+
+
+@pytest.fixture
+def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say that a person is at the terminal, who says yes; another program has what may be the default model."""
+    entry = catalogue.CATALOGUE[0]
+    found = Found(Path("/elsewhere/model.gguf"), entry.file, entry.size, "LM Studio", entry)
+    monkeypatch.setattr(pull.elsewhere, "find", lambda: [found])
+    monkeypatch.setattr(pull.asking, "can_ask", lambda: True)
+    monkeypatch.setattr(pull.asking, "ask", lambda _question: "是")
+    monkeypatch.setattr(pull, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
+
+
+def refuse(*_file: object, **_how: object) -> Imported:
+    raise InvalidModelError("It is damaged.", "Copy it again.")
+
+
+def take_another(*_file: object, **_how: object) -> Imported:
+    facts = identity.Facts(0, 0, 0)
+    return Imported(Record(path="model.gguf", name="model.gguf", size=0, sha256="0" * 64, facts=facts))
+
+
+@pytest.mark.usefixtures("somebody")
+@pytest.mark.parametrize("take", [refuse, take_another])
+def test_what_cannot_be_taken_over_is_fetched(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], take: Callable[..., Imported]
+) -> None:
+    monkeypatch.setattr(pull.taking_over, "take", take)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert main(["pull", "--offline"]) == 1
+    shown = capsys.readouterr()
+    assert "LM Studio has this model already" in shown.out
+    assert "cannot be fetched: this is offline" in shown.err, "it went on to fetching"
+    assert ("It is damaged." in shown.err) == (take is refuse)

@@ -440,6 +440,12 @@ def _replaced_by_its_publisher(scene: Scene) -> None:
     scene.hub.linked_etag = f'"{"e" * 64}"'
 
 
+def _replaced_at_its_address(scene: Scene) -> None:
+    _address(scene)
+    _damaged(repair=True)(scene)
+    scene.hub.always = Answering(body=scene.content + b"more")
+
+
 def _hash_of_the_hub(scene: Scene) -> None:
     scene.pin(None)
 
@@ -538,6 +544,13 @@ CASES = (
         1,
         0.0,
         ("another file under this name", "If its publisher replaced it", f"qwen models rm {NAME}"),
+    ),
+    Case(
+        "another file at the address than was fetched",
+        _replaced_at_its_address,
+        1,
+        1.1,
+        ("it has another file", "If its publisher replaced it", f"qwen models rm {FILE}, then qwen pull ADDRESS"),
     ),
     Case(
         "gated (403)",

@@ -90,8 +90,8 @@ class Fetch:
         return "\n  ".join(lines)
 
     def warning(self) -> str | None:
-        """Return what to tell of a file that nobody vouches for, None for those of the catalogue."""
-        if catalogue.find(self.wanted.name):
+        """Return what to tell of a file that nobody vouches for, else None; what `learn` finds out counts."""
+        if catalogue.find(self.wanted.name) and self.wanted.sha256:
             return None
         return _("This file is not one of those this program knows: trust it only as far as its source.")
 

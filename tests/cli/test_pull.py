@@ -258,12 +258,16 @@ def test_another_publishers_file_is_as_good(home: Path) -> None:
     assert fetch.target == file
 
 
-def test_of_a_published_model_the_size_and_the_memory_are_told_and_nobody_is_warned() -> None:
+def test_of_a_published_model_the_size_and_the_memory_are_told() -> None:
     fetch = Fetch("qwen3-4b-instruct:Q8_0")
     assert "4.28 GB" in fetch.plan()
     assert "5.91 GB of memory" in fetch.plan()
-    assert fetch.warning() is None
-    assert Fetch("acme/a:model.gguf").warning()
+
+
+def test_nobody_is_warned_of_a_published_model_whose_hash_the_hub_knows(run: Callable[[Case], Outcome]) -> None:
+    outcome = run(Case("", lambda scene: scene.pin(None)))
+    assert (outcome.code, outcome.right) == (0, True)
+    assert "trust it only" not in outcome.shown
 
 
 def test_two_sources_of_one_host_both_say_what_was_wrong(qwen: Run, hub: FaultyHub) -> None:

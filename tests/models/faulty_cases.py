@@ -450,6 +450,11 @@ def _hash_of_the_hub(scene: Scene) -> None:
     scene.pin(None)
 
 
+def _known_by_name_alone(scene: Scene) -> None:
+    scene.pin(None)
+    scene.arguments += ["--source", scene.hub.direct]
+
+
 def _changed_meanwhile(scene: Scene) -> None:
     """What comes first is of an older version; by its ETag the server knows that it cannot be continued."""
     older = bytearray(scene.content)
@@ -552,6 +557,7 @@ CASES = (
         1.1,
         ("it has another file", "If its publisher replaced it", f"qwen models rm {FILE}, then qwen pull ADDRESS"),
     ),
+    Case("known by name, from an address", _known_by_name_alone, words=("trust it only", "Nobody has published")),
     Case(
         "gated (403)",
         _at_hub(*[Answering(status=403, headers={"X-Error-Code": "GatedRepo"})] * 9),

@@ -13,11 +13,12 @@ from qwen_tui.cli import wiring
 from qwen_tui.errors import DownloadError, WriteError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.models import identity, source
+from qwen_tui.models import catalogue, identity, source
+from qwen_tui.models.catalogue import Entry
 from qwen_tui.models.download import Download
 from qwen_tui.models.events import Arrived, Checking, Fetching, Remark, Steps
 from qwen_tui.models.patience import PATIENCE
-from qwen_tui.models.shelf import Record, Shelf
+from qwen_tui.models.shelf import Record, Shelf, is_outside
 from qwen_tui.models.source import Wanted
 
 
@@ -27,8 +28,11 @@ class Fetch:
     def __init__(self, name: str, given: Sequence[str] = (), *, offline: bool = False) -> None:
         """`given` are sources in place of the built-in ones; raises `ModelNotFoundError`, `UsageError`."""
         self._shelf = Shelf(files.folders().models)
-        self.wanted = source.wanted(name)
+        self.wanted = _called(source.wanted(name), self._shelf)
         self._record = self._shelf.named(self.wanted.name)
+        if self._record and (entry := _published(self.wanted.name, self._record.sha256)):
+            # What is here may be another publisher's, which is as good.
+            self.wanted = source.of_entry(entry)
         if self._record and not self.wanted.sha256:
             # What came the first time is what it is from then on.
             self.wanted = msgspec.structs.replace(self.wanted, sha256=self._record.sha256, size=self._record.size)
@@ -55,9 +59,7 @@ class Fetch:
             return _("{path} is whole.").format(path=path)
         raise DownloadError(
             _("{path} is not, or no longer, the right file: its SHA-256 differs.").format(path=path),
-            _("Have it fetched again: {command}").format(
-                command=f"qwen pull --repair {self.wanted.url or self.wanted.name}"
-            ),
+            _("Have it fetched again: {command}").format(command=f"qwen pull --repair {self.wanted.pullable}"),
         )
 
     def learn(self) -> None:
@@ -72,18 +74,26 @@ class Fetch:
 
     def plan(self) -> str:
         """Say what would be fetched: name, size, licence, where from and where to."""
-        size = f"{self.wanted.size / 1e9:.1f} GB" if self.wanted.size else _("of unknown size")
-        if self.wanted.size and self.wanted.size < 1e8:
-            size = f"{self.wanted.size / 1e6:.1f} MB"
+        size = files.size_text(self.wanted.size) if self.wanted.size else _("of unknown size")
         licence = self.wanted.licence or _("see where it is published")
         lines = [
             _("{name}: {size}, licence: {licence}").format(name=self.wanted.name, size=size, licence=licence),
             _("from {hosts}").format(hosts=listed(dict.fromkeys(s.host for s in self._sources))),
             _("to {path}").format(path=self.target),
         ]
+        entries = (entry for entry in catalogue.find(self.wanted.name) if entry.size == self.wanted.size)
+        if entry := next(entries, None):
+            memory = _("{memory} of memory with a context of 8,192 tokens")
+            lines.insert(1, memory.format(memory=files.size_text(entry.memory)))
         if kept := self._download.kept:
             lines.append(_("{n:,.1f} MB of it are here already.").format(n=kept / 1e6))
         return "\n  ".join(lines)
+
+    def warning(self) -> str | None:
+        """Return what to tell of a file that nobody vouches for, else None; what `learn` finds out counts."""
+        if catalogue.find(self.wanted.name) and self.wanted.sha256:
+            return None
+        return _("This file is not one of those this program knows: trust it only as far as its source.")
 
     def check(self) -> Arrived | None:
         """Return what is here if its hash is right, and note that; None if it is not, or nobody knows the hash."""
@@ -97,7 +107,11 @@ class Fetch:
         except KeyboardInterrupt:
             self._line.note(_("Stopped. What came is kept; the same command goes on from there."))
             raise
-        assert arrived is not None
+        if arrived is None:
+            raise DownloadError(
+                _("{path} is gone.").format(path=self.target),
+                _("Something took it away as soon as it was here. Find out what did, then repeat the command."),
+            )
         return arrived
 
     def _noted(self, arrived: Arrived | None) -> Arrived | None:
@@ -115,6 +129,7 @@ class Fetch:
             facts=seen,
             source=arrived.source or (known.source if known else ""),
             pinned=known.pinned if known else arrived.expected,
+            key=self.wanted.key if self.wanted.url else "",
         )
         try:
             self._shelf.put(record)
@@ -142,12 +157,49 @@ class Fetch:
         return arrived
 
 
+def proof(arrived: Arrived) -> str:
+    """Say how far what came is proven."""
+    if arrived.expected:
+        return _("Verified: SHA-256 {sha256}").format(sha256=arrived.sha256)
+    return _("Nobody has published what its SHA-256 should be; it is {sha256}").format(sha256=arrived.sha256)
+
+
+def _published(name: str, sha256: str) -> Entry | None:
+    """Return the published file of that name that has this hash."""
+    return next((entry for entry in catalogue.find(name) if entry.sha256 == sha256), None)
+
+
+def _called(wanted: Wanted, shelf: Shelf) -> Wanted:
+    """Give what comes from an address a name that nothing from anywhere else has; the same address keeps its own."""
+    if not wanted.url:
+        return wanted
+    records = shelf.records()
+    if known := next((record for record in reversed(records) if record.key == wanted.key), None):
+        return msgspec.structs.replace(wanted, name=known.name, file=known.path)
+    taken = {name.lower() for record in records for name in (record.name, record.path)} | _of_catalogue()
+    if wanted.file.lower() in taken or (shelf.folder / wanted.file).exists():
+        file = _suffixed(wanted)
+        return msgspec.structs.replace(wanted, name=file, file=file)
+    return wanted
+
+
 def _target(wanted: Wanted, shelf: Shelf) -> Path:
     """Return where the file goes: its publisher's name, with the publisher before it where that name is taken."""
-    records = {record.path: record for record in shelf.records()}
-    for record in records.values():
-        if record.name == wanted.name and not Path(record.path).is_absolute():
+    records = shelf.records()
+    for record in records:
+        if record.name == wanted.name and not is_outside(record):
             return shelf.file(record)
-    taken = records.get(wanted.file)
+    taken = {record.path.lower() for record in records if record.name != wanted.name}
+    if not catalogue.find(wanted.name):
+        taken |= _of_catalogue()
     owner = wanted.repository.partition("/")[0]
-    return shelf.folder / (f"{owner}-{wanted.file}" if taken and taken.name != wanted.name and owner else wanted.file)
+    names = [wanted.file, *([f"{owner}-{wanted.file}"] if owner else [])]
+    return shelf.folder / next((name for name in names if name.lower() not in taken), _suffixed(wanted))
+
+
+def _of_catalogue() -> set[str]:
+    return {entry.file.lower() for entry in catalogue.CATALOGUE}
+
+
+def _suffixed(wanted: Wanted) -> str:
+    return f"{wanted.file.removesuffix('.gguf')}-{wanted.key[:8]}.gguf"

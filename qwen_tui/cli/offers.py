@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qwen_tui import files
 from qwen_tui.cli import asking, taking_over
-from qwen_tui.cli.fetching import Fetch
+from qwen_tui.cli.fetching import Fetch, proof
 from qwen_tui.cli.main import tell
 from qwen_tui.errors import QwenError
 from qwen_tui.i18n import gettext as _
@@ -23,10 +23,10 @@ _MOST_FOUND = 5
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One thing that can be done; `take` does it and returns the model to use from then on."""
+    """One thing that can be done; `take` does it and returns the model to use from then on, None for none."""
 
     label: str
-    take: Callable[[], str]
+    take: Callable[[], str | None]
 
 
 def chosen(model: str, reason: str, *, offline: bool) -> str:
@@ -43,7 +43,8 @@ def chosen(model: str, reason: str, *, offline: bool) -> str:
         if not (answer.isdecimal() and 1 <= int(answer) <= len(choices)):
             continue
         try:
-            return choices[int(answer) - 1].take()
+            if name := choices[int(answer) - 1].take():
+                return name
         except QwenError as error:
             # What did not work may not be the only way.
             tell(error)
@@ -74,12 +75,18 @@ class _Taking:
         return _take(self.found.path, link=link, called=self.found.called, origin=self.found.program)
 
 
-def _fetched(model: str) -> str:
+def _fetched(model: str) -> str | None:
     # A new one each time: the sources that failed may be back.
     fetch = Fetch(model)
+    known = fetch.plan()
     fetch.learn()
-    arrived = fetch.run()
-    _say(_("Verified: SHA-256 {sha256}").format(sha256=arrived.sha256))
+    if (plan := fetch.plan()) != known:
+        _say(plan)
+    if warning := fetch.warning():
+        _say(warning)
+        if not asking.confirm(_("Fetch it?")):
+            return None
+    _say(proof(fetch.run()))
     return model
 
 

@@ -8,9 +8,11 @@ import typer
 from qwen_tui import files
 from qwen_tui.cli import asking, options, taking_over
 from qwen_tui.cli.delivery import print_text
-from qwen_tui.cli.fetching import Fetch
+from qwen_tui.cli.fetching import Fetch, proof
+from qwen_tui.cli.main import tell
+from qwen_tui.errors import InvalidModelError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models import elsewhere
+from qwen_tui.models import catalogue, elsewhere
 from qwen_tui.models.events import Arrived
 from qwen_tui.models.locate import DEMO
 from qwen_tui.models.shelf import Shelf
@@ -49,25 +51,25 @@ def pull(
         return 0
     fetch.learn()
     print_text(fetch.plan() + "\n")
-    if not (fetch.wanted.pinned or _accepted(ask=not yes)):
+    if not _accepted(fetch.warning(), ask=not yes):
         return 1
     arrived = fetch.run(replace=repair)
-    print_text(outcome(arrived, name) + "\n")
+    print_text(_outcome(arrived, fetch.wanted.name) + "\n")
     return 0
 
 
-def outcome(arrived: Arrived, name: str) -> str:
+def _outcome(arrived: Arrived, name: str) -> str:
     """Say that the file is there, how far it is proven, and what to type next."""
-    if arrived.expected:
-        proof = _("Verified: SHA-256 {sha256}").format(sha256=arrived.sha256)
-    else:
-        proof = _("Nobody has published what its SHA-256 should be; it is {sha256}").format(sha256=arrived.sha256)
-    chat = "qwen chat" if name == options.settings({}).model else f"qwen chat -m {name}"
-    return "\n".join([proof, _("Talk to it with: {command}").format(command=chat)])
+    usual = options.settings({}).model
+    is_usual = name in {usual, *(entry.full_name for entry in catalogue.find(usual))}
+    chat = "qwen chat" if is_usual else f"qwen chat -m {name}"
+    return "\n".join([proof(arrived), _("Talk to it with: {command}").format(command=chat)])
 
 
 def _taken_over(fetch: Fetch, *, ask: bool) -> bool:
-    """Offer the file that another program has fetched already; true if it was taken over."""
+    """Offer the file that another program has fetched already; true if it was taken over, and is what was wanted."""
+    if not catalogue.find(fetch.wanted.name):
+        return False
     found = next((one for one in elsewhere.find() if one.entry and one.entry.full_name == fetch.wanted.name), None)
     if found is None:
         return False
@@ -77,18 +79,24 @@ def _taken_over(fetch: Fetch, *, ask: bool) -> bool:
         if not asking.confirm(_("Take it over instead of fetching it?"), default=True):
             return False
         link = taking_over.wants_link([found])
-        taking_over.take(
-            found.path, Shelf(files.folders().models), link=link, called=found.called, origin=found.program
-        )
-        return True
+        shelf = Shelf(files.folders().models)
+        try:
+            taken = taking_over.take(found.path, shelf, link=link, called=found.called, origin=found.program)
+        except InvalidModelError as error:
+            # It only had the size of it: then the right one is fetched.
+            tell(error)
+            return False
+        return taken.record.name == fetch.wanted.name
     takes = _("To take it over instead: {command}").format(command=f"qwen models import '{found.path}'")
     print_text(f"{has}\n{takes}\n")
     return False
 
 
-def _accepted(*, ask: bool) -> bool:
+def _accepted(warning: str | None, *, ask: bool) -> bool:
     """Warn of a file that nobody vouches for; on a terminal, have the person decide."""
-    print_text(_("This file is not one of those this program knows: trust it only as far as its source.") + "\n")
-    if not (ask and sys.stdin.isatty() and sys.stdout.isatty()):
+    if warning is None:
         return True
-    return typer.confirm(_("Fetch it?"))
+    print_text(warning + "\n")
+    if not (ask and asking.can_ask() and sys.stdout.isatty()):
+        return True
+    return asking.confirm(_("Fetch it?"))

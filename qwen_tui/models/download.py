@@ -26,6 +26,8 @@ from qwen_tui.models.turns import Candidate, Turns
 RESERVE = 256 << 20
 
 _STEP = 4 << 20
+# Answers that bring a file, if perhaps another one.
+_BRINGING = (200, 206)
 # Among the marks of a partial file: which source it was begun from.
 _BEGUN = "begun"
 
@@ -42,6 +44,8 @@ class Download:
         self._turns = Turns(sources, patience)
         self._fetched = 0
         self._last: Candidate | None = None
+        # Known from an earlier fetch, not from the catalogue.
+        self._remembered = bool(wanted.sha256) and not wanted.pinned
 
     @property
     def kept(self) -> int:
@@ -75,7 +79,7 @@ class Download:
                     if self.target.exists() and not replace:
                         raise self._in_the_way()
                     part = stack.enter_context(self._partial().opened())
-                    yield from self._complete(part)
+                    yield from self._complete(part, replace=replace)
         except OSError as error:
             raise DownloadError(
                 _("{folder} cannot be written to: {reason}").format(folder=folder, reason=why(error)),
@@ -124,7 +128,7 @@ class Download:
         # Windows leaves it where it is, and it does no harm.
         stack.callback(_removed, Path(lock.lock_file))
 
-    def _complete(self, part: Partial) -> Steps[None]:
+    def _complete(self, part: Partial, *, replace: bool) -> Steps[None]:
         """Fill the partial file, prove it, and give it its name."""
         kept = part.kept
         for done in part.hashed(self.wanted.size):
@@ -151,6 +155,9 @@ class Download:
                 message = error.message.replace(str(part.path), self.target.name)
                 raise InvalidModelError(message, _("It was deleted. Try another source with --source.")) from error
         sha256, size = part.sha256, part.size
+        if self.target.exists() and not replace:
+            # It came while this one was fetched.
+            raise self._in_the_way()
         part.finish(self.target)
         yield self._arrived(self.target, sha256, size)
 
@@ -186,7 +193,12 @@ class Download:
         mark, token = part.mark(source.key), hub.token(source.endpoint) if source.endpoint else None
         with contextlib.closing(Stream(source.url, self._patience, offset=part.size, mark=mark, token=token)) as stream:
             candidate.answered = True
-            accepted = accept(stream.head, part.size, self.wanted.size, longest_wait=self._patience.longest_wait)
+            try:
+                accepted = accept(stream.head, part.size, self.wanted.size, longest_wait=self._patience.longest_wait)
+            except SourceError as error:
+                if stream.head.status in _BRINGING and not error.again:
+                    error.remedy = error.remedy or self._if_replaced()
+                raise
             if accepted.start != part.size:
                 if self._turns.others(candidate):
                     raise NoRangesError
@@ -223,7 +235,8 @@ class Download:
             raise SourceError(
                 _("it has another file under this name (SHA-256 {found}…, not {known}…)").format(
                     found=found.sha256[:12], known=known[:12]
-                )
+                ),
+                self._if_replaced(),
             )
         if found.sha256:
             size = found.size or self.wanted.size
@@ -248,7 +261,7 @@ class Download:
         return DownloadError(
             _("{path} is there already, and is not the file that was asked for.").format(path=self.target),
             _("Move it away, or have it replaced: {command}").format(
-                command=f"qwen pull --repair {self.wanted.url or self.wanted.name}"
+                command=f"qwen pull --repair {self.wanted.pullable}"
             ),
         )
 
@@ -258,14 +271,22 @@ class Download:
             _("What came from {hosts} is not the file that was asked for: its SHA-256 differs.").format(
                 hosts=listed(hosts)
             ),
-            _("It was deleted. Try another source with --source."),
+            " ".join(filter(None, [_("It was deleted. Try another source with --source."), self._if_replaced()])),
+        )
+
+    def _if_replaced(self) -> str:
+        """Say how to get what its publisher has put in the place of what was fetched once; "" where that cannot be."""
+        if not self._remembered:
+            return ""
+        return _("If its publisher replaced it: qwen models rm {name}, then qwen pull {model}").format(
+            name=self.wanted.name, model=self.wanted.pullable
         )
 
     def _failure(self, part: Partial | None = None) -> DownloadError:
         """Return what to tell when no source is left; where one has other files, with their names."""
         near: list[str] = []
         for candidate in self._turns.all:
-            endpoint, error = candidate.source.endpoint, self._turns.failed.get(candidate.source.host)
+            endpoint, error = candidate.source.endpoint, self._turns.failed.get(candidate.source)
             if endpoint and error and error.absent and not near:
                 names = hub.near(endpoint, self.wanted, self._patience)
                 near = [f"{self.wanted.repository}:{name}" for name in names]

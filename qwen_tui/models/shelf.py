@@ -18,9 +18,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one model file.
 
     `path` is its name in the folder, or where it lies if it was only linked. `name` is what it is called by
-    (`NAME:QUANT`, or `owner/repo:FILE`, or the name of the file). `source` says in words where it came from. `sha256`
-    was found equal to what was expected, or, where `pinned` is false, was what arrived. `facts` are those of the file
-    when it was hashed, `verified` when that was, in seconds since 1970.
+    (`NAME:QUANT`, or `owner/repo:FILE`, or the name of the file). `source` says in words where it came from, `key`
+    which address that was, if it was one, without giving it away. `sha256` was found equal to what was expected, or,
+    where `pinned` is false, was what arrived. `facts` are those of the file when it was hashed, `verified` when that
+    was, in seconds since 1970.
     """
 
     path: str
@@ -31,6 +32,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     verified: float = msgspec.field(default_factory=time.time)
     source: str = ""
     pinned: bool = False
+    key: str = ""
 
 
 def is_outside(record: Record) -> bool:

@@ -11,6 +11,7 @@ from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue
 from qwen_tui.models.catalogue import Entry
+from qwen_tui.models.importing import safe_name
 from qwen_tui.models.locate import in_repository, unknown
 
 HUB = "https://huggingface.co"
@@ -37,6 +38,18 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None = None
     licence: str = ""
     pinned: bool = False
+
+    @property
+    def key(self) -> str:
+        """What tells its origin from others, without saying anything about it."""
+        if self.url:
+            return Source(url=self.url).key
+        return hashlib.sha256(self.name.encode()).hexdigest()[:32]
+
+    @property
+    def pullable(self) -> str:
+        """The name to pull it by, as it may be shown: an address may be signed."""
+        return _("ADDRESS") if self.url else self.name
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,16 +82,16 @@ def wanted(name: str) -> Wanted:
                 _("{address} does not end in the name of a .gguf file.").format(address=shown(name)),
                 _("Give the address of the file itself."),
             )
+        file = safe_name(file)
         return Wanted(name=file, file=file, url=name)
     if entries := catalogue.find(name):
-        return _of_entry(entries[0])
+        return of_entry(entries[0])
     if parts := in_repository(name):
         repository, path = parts
         if entry := catalogue.of_file(repository, path):
-            return _of_entry(entry)
-        file = path.rpartition("/")[2]
+            return of_entry(entry)
         # Whatever it is called there, here it is a model among others.
-        file = file if file.endswith(".gguf") else f"{file}.gguf"
+        file = safe_name(path.rpartition("/")[2])
         return Wanted(name=name, file=file, repository=repository, path=path)
     if name.endswith(".gguf"):
         raise UsageError(
@@ -123,7 +136,8 @@ def shown(url: str) -> str:
     return f"{parts.hostname or '?'}{port}"
 
 
-def _of_entry(entry: Entry) -> Wanted:
+def of_entry(entry: Entry) -> Wanted:
+    """Return what it is to want that published file."""
     return Wanted(
         name=entry.full_name,
         file=entry.file,

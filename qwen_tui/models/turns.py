@@ -35,7 +35,7 @@ class Turns:
     def __init__(self, sources: Sequence[Source], patience: Patience) -> None:
         self.all = [Candidate(source) for source in sources]
         self.live = list(self.all)
-        self.failed: dict[str, SourceError] = {}
+        self.failed: dict[Source, SourceError] = {}
         self._patience = patience
 
     def next(self, suitable: Callable[[Candidate], bool] = lambda _candidate: True) -> Steps[Candidate | None]:
@@ -61,7 +61,7 @@ class Turns:
         begins_again = isinstance(error, NoRangesError) and not candidate.from_start
         if not begins_again and (not error.again or candidate.failures >= self._tries(candidate, error)):
             self.live.remove(candidate)
-            self.failed[host] = error
+            self.failed[candidate.source] = error
         if self.live:
             # The failure of the last one is the error that ends it all.
             yield Remark(_("{host}: {reason}").format(host=host, reason=error.reason))
@@ -86,7 +86,7 @@ class Turns:
 
     def failure(self, name: str, kept: int, near: Sequence[str]) -> DownloadError:
         """Return what to tell when no source is left; `kept` bytes are there, and `near` are names that would do."""
-        told = [_("{host}: {reason}").format(host=host, reason=error.reason) for host, error in self.failed.items()]
+        reasons = (_("{host}: {reason}").format(host=at.host, reason=error.reason) for at, error in self.failed.items())
         remedies = [error.remedy for error in self.failed.values() if error.remedy]
         if near:
             remedies.append(_("Did you mean: {names}?").format(names=listed(near)))
@@ -95,7 +95,7 @@ class Turns:
                 _("{n:.1f} MB are kept: repeat the command to go on, or add --source.").format(n=kept / 1e6)
             )
         return DownloadError(
-            _("{name} could not be fetched. {reasons}").format(name=name, reasons=_("; ").join(told)),
+            _("{name} could not be fetched. {reasons}").format(name=name, reasons=_("; ").join(dict.fromkeys(reasons))),
             " ".join(dict.fromkeys(remedies)) or _("Check the connection, or name another source with --source."),
         )
 

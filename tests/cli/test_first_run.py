@@ -30,7 +30,7 @@ def started(*arguments: str, **environment: str) -> Terminal:
 def test_it_says_what_it_would_fetch_and_the_demonstration_model_is_a_choice() -> None:
     terminal = started("chat")
     text = terminal.wait_for("Which?")
-    for told in ("qwen3-4b-instruct", "2.5 GB", "Apache-2.0", "home/models", "demonstration model", ".gguf file"):
+    for told in ("qwen3-4b-instruct", "2.50 GB", "Apache-2.0", "home/models", "demonstration model", ".gguf file"):
         assert told in text.replace("\n", "")
     terminal.type("3" + ENTER)
     terminal.wait_for("\n>", "learned a few dozen conversations")
@@ -41,6 +41,13 @@ def test_what_was_fetched_is_talked_to_at_once(hub: FaultyHub) -> None:
     terminal = started("chat", "-m", NAME, HF_ENDPOINT=hub.url)
     terminal.wait_for("Which?")
     terminal.type("1" + ENTER)
+    terminal.wait_for("trust it only as far as", "Fetch it?")
+    terminal.type(ENTER)
+    terminal.wait_for("Which?")
+    assert hub.sent == 0, "Enter alone is no"
+    terminal.type("1" + ENTER)
+    terminal.wait_for("Fetch it?")
+    terminal.type("是" + ENTER)
     terminal.wait_for("Verified: SHA-256", "\n>", "Ctrl-D leaves")
     assert hub.sent == hub.size
     assert terminal.leave() == 0
@@ -71,7 +78,7 @@ def test_a_download_that_fails_leaves_the_other_ways() -> None:
 def test_offline_only_what_is_here_is_offered() -> None:
     for terminal in (started("chat", "--offline"), started("chat", HF_HUB_OFFLINE="1")):
         text = terminal.wait_for("Which?")
-        assert "2.5 GB" not in text
+        assert "2.50 GB" not in text
         assert "demonstration model" in text
         terminal.type(CTRL_C)
         assert terminal.ended() == 130

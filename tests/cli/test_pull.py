@@ -8,14 +8,22 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from qwen_tui.models.shelf import Shelf
+from qwen_tui.cli import pull
+from qwen_tui.cli.fetching import Fetch
+from qwen_tui.cli.main import main
+from qwen_tui.errors import InvalidModelError
+from qwen_tui.models import catalogue, identity
+from qwen_tui.models.elsewhere import Found
+from qwen_tui.models.importing import Imported
+from qwen_tui.models.shelf import Record, Shelf
 from tests.conftest import COMMAND, Run
 from tests.models import faulty_cases
 from tests.models.faulty_cases import CASES, Case, Outcome
-from tests.models.hub_server import NAME, Answering, FaultyHub
+from tests.models.hub_server import FILE, NAME, Answering, FaultyHub
 
 
 @pytest.fixture(scope="session")
@@ -177,3 +185,130 @@ def test_what_was_fetched_answers_by_its_name(qwen: Run, hub: FaultyHub) -> None
     done = qwen("ask", "-m", NAME, "-o", "max_tokens=3", "Hello")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def names(home: Path) -> dict[str, str]:
+    """The names on the shelf, and the files that they stand for."""
+    return {record.name: record.path for record in Shelf(home / "models").records()}
+
+
+def test_files_of_one_name_from_several_addresses_stay_apart(
+    qwen: Run, hub: FaultyHub, home: Path, content: Path, tmp_path: Path
+) -> None:
+    longer = tmp_path / "longer.gguf"
+    longer.write_bytes(content.read_bytes() + b"more")
+    with FaultyHub(longer) as other:
+        for address in (hub.direct, other.direct):
+            assert qwen("pull", f"{address}?sig=secret").returncode == 0
+        again = qwen("pull", f"{other.direct}?sig=another", "--offline")
+    assert b"is here already" in again.stdout
+    first, second = names(home)
+    assert first == FILE
+    assert second.startswith(FILE.removesuffix(".gguf") + "-")
+    assert second.encode() in again.stdout
+    assert (home / "models" / first).read_bytes() == content.read_bytes()
+    assert (home / "models" / second).read_bytes() == longer.read_bytes()
+    assert "secret" not in (home / "models" / "models.json").read_text()
+
+
+def test_an_address_never_gets_the_file_of_a_published_model(qwen: Run, hub: FaultyHub, home: Path) -> None:
+    published = catalogue.CATALOGUE[0].file
+    done = qwen("pull", f"{hub.bytes_url}/{published}")
+    assert done.returncode == 0, done.stderr
+    [name] = names(home)
+    assert name != published
+    assert not (home / "models" / published).exists()
+
+
+@pytest.mark.parametrize(("written", "name"), [("a%3Ab.gguf", "a-b.gguf"), ("a%00b.gguf", "a-b.gguf")])
+def test_what_no_file_can_be_called_is_left_out_of_the_name(
+    qwen: Run, hub: FaultyHub, home: Path, written: str, name: str
+) -> None:
+    assert qwen("pull", f"{hub.bytes_url}/{written}").returncode == 0
+    assert names(home) == {name: name}
+
+
+def test_files_of_one_name_from_repositories_of_one_owner_stay_apart(home: Path) -> None:
+    shelf = Shelf(home / "models")
+    for owner in ("other/x", "acme/a", "acme/b", "acme/c"):
+        fetch = Fetch(f"{owner}:model.gguf")
+        shelf.folder.mkdir(parents=True, exist_ok=True)
+        fetch.target.write_bytes(b"")
+        facts = identity.facts(os.fsencode(fetch.target))
+        assert facts
+        shelf.put(Record(path=fetch.target.name, name=fetch.wanted.name, size=0, sha256="0" * 64, facts=facts))
+    files = list(names(home).values())
+    assert files[:2] == ["model.gguf", "acme-model.gguf"]
+    assert len(set(files)) == 4
+
+
+def test_another_publishers_file_is_as_good(home: Path) -> None:
+    unsloth, bartowski = catalogue.CATALOGUE[:2]
+    shelf = Shelf(home / "models")
+    shelf.folder.mkdir(parents=True)
+    file = shelf.folder / bartowski.file
+    file.write_bytes(b"")
+    facts = identity.facts(os.fsencode(file))
+    assert bartowski.sha256
+    assert facts
+    record = Record(path=file.name, name=unsloth.full_name, size=0, sha256=bartowski.sha256, facts=facts)
+    shelf.put(record)
+    fetch = Fetch(unsloth.full_name)
+    assert (fetch.wanted.sha256, fetch.wanted.repository) == (bartowski.sha256, bartowski.repository)
+    assert fetch.target == file
+
+
+def test_of_a_published_model_the_size_and_the_memory_are_told() -> None:
+    fetch = Fetch("qwen3-4b-instruct:Q8_0")
+    assert "4.28 GB" in fetch.plan()
+    assert "5.91 GB of memory" in fetch.plan()
+
+
+def test_nobody_is_warned_of_a_published_model_whose_hash_the_hub_knows(run: Callable[[Case], Outcome]) -> None:
+    outcome = run(Case("", lambda scene: scene.pin(None)))
+    assert (outcome.code, outcome.right) == (0, True)
+    assert "trust it only" not in outcome.shown
+
+
+def test_two_sources_of_one_host_both_say_what_was_wrong(qwen: Run, hub: FaultyHub) -> None:
+    for status in (404, 403):
+        hub.at_bytes.append(Answering(status=status))
+    sources = [word for path in ("a", "b") for word in ("--source", f"{hub.bytes_url}/{path}.gguf")]
+    done = qwen("pull", f"{hub.bytes_url}/x.gguf", *sources)
+    assert done.returncode == 1
+    [told] = [line for line in done.stderr.decode().splitlines() if "could not be fetched" in line]
+    assert told.count(hub.bytes_url.removeprefix("http://")) == 2, told
+
+
+@pytest.fixture
+def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say that a person is at the terminal, who says yes; another program has what may be the default model."""
+    entry = catalogue.CATALOGUE[0]
+    found = Found(Path("/elsewhere/model.gguf"), entry.file, entry.size, "LM Studio", entry)
+    monkeypatch.setattr(pull.elsewhere, "find", lambda: [found])
+    monkeypatch.setattr(pull.asking, "can_ask", lambda: True)
+    monkeypatch.setattr(pull.asking, "ask", lambda _question: "是")
+    monkeypatch.setattr(pull, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
+
+
+def refuse(*_file: object, **_how: object) -> Imported:
+    raise InvalidModelError("It is damaged.", "Copy it again.")
+
+
+def take_another(*_file: object, **_how: object) -> Imported:
+    facts = identity.Facts(0, 0, 0)
+    return Imported(Record(path="model.gguf", name="model.gguf", size=0, sha256="0" * 64, facts=facts))
+
+
+@pytest.mark.usefixtures("somebody")
+@pytest.mark.parametrize("take", [refuse, take_another])
+def test_what_cannot_be_taken_over_is_fetched(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], take: Callable[..., Imported]
+) -> None:
+    monkeypatch.setattr(pull.taking_over, "take", take)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert main(["pull", "--offline"]) == 1
+    shown = capsys.readouterr()
+    assert "LM Studio has this model already" in shown.out
+    assert "cannot be fetched: this is offline" in shown.err, "it went on to fetching"
+    assert ("It is damaged." in shown.err) == (take is refuse)

@@ -374,6 +374,15 @@ def _address(scene: Scene) -> None:
     scene.arguments = [scene.hub.direct]
 
 
+def _signed(scene: Scene) -> None:
+    scene.arguments = [f"{scene.hub.direct}?{SIGNATURE}"]
+
+
+def _signed_damaged(scene: Scene) -> None:
+    _signed(scene)
+    _damaged(repair=False)(scene)
+
+
 def _address_cut(scene: Scene) -> None:
     _address(scene)
     _cut_at(0.5)(scene)
@@ -426,8 +435,24 @@ def _another_hash(scene: Scene) -> None:
     scene.pin("f" * 64)
 
 
+def _replaced_by_its_publisher(scene: Scene) -> None:
+    _damaged(repair=True)(scene)
+    scene.hub.linked_etag = f'"{"e" * 64}"'
+
+
+def _replaced_at_its_address(scene: Scene) -> None:
+    _address(scene)
+    _damaged(repair=True)(scene)
+    scene.hub.always = Answering(body=scene.content + b"more")
+
+
 def _hash_of_the_hub(scene: Scene) -> None:
     scene.pin(None)
+
+
+def _known_by_name_alone(scene: Scene) -> None:
+    scene.pin(None)
+    scene.arguments += ["--source", scene.hub.direct]
 
 
 def _changed_meanwhile(scene: Scene) -> None:
@@ -512,10 +537,27 @@ CASES = (
     Case("an address that dies, and another, hash unknown", _two_addresses, most=1.5, words=("Nobody knows",)),
     Case("ModelScope's addresses", _modelscope),
     Case("a bare address, of which nobody knows the hash", _address, words=("trust it only", "Nobody has published")),
+    Case("a signed address", _signed, words=("Nobody has published", f"qwen chat -m {FILE}")),
+    Case("a signed address, damaged since then", _signed_damaged, 1, 0.0, ("--repair ADDRESS",)),
     Case("a bare address, cut", _address_cut),
     Case("a bare address, not whole", _not_whole, 1, words=("incomplete",)),
     Case("hash from the hub, kept", _hash_of_the_hub, words=("Verified",)),
     Case("the hub has another hash than the catalogue", _another_hash, 1, 0.0, ("another file under this name",)),
+    Case(
+        "the hub has another hash than what was fetched",
+        _replaced_by_its_publisher,
+        1,
+        0.0,
+        ("another file under this name", "If its publisher replaced it", f"qwen models rm {NAME}"),
+    ),
+    Case(
+        "another file at the address than was fetched",
+        _replaced_at_its_address,
+        1,
+        1.1,
+        ("it has another file", "If its publisher replaced it", f"qwen models rm {FILE}, then qwen pull ADDRESS"),
+    ),
+    Case("known by name, from an address", _known_by_name_alone, words=("trust it only", "Nobody has published")),
     Case(
         "gated (403)",
         _at_hub(*[Answering(status=403, headers={"X-Error-Code": "GatedRepo"})] * 9),

@@ -8,6 +8,7 @@ import typer
 from qwen_tui import files
 from qwen_tui.cli import options, wiring
 from qwen_tui.cli.delivery import print_text
+from qwen_tui.engine import ladder
 from qwen_tui.errors import QwenError
 from qwen_tui.evaluation import tuned
 from qwen_tui.evaluation.in_force import memory_missing
@@ -93,6 +94,7 @@ def _measure(subject: wiring.Laboratory, start: Plan, seconds: float) -> Found:
             output.note(_("Nothing was kept."))
             raise
     tuned.keep(files.folders().tuned, tuned.tuned(found, about, subject.settings.ctx_size))
+    ladder.forget(files.folders().worked)
     return found
 
 

@@ -17,14 +17,14 @@ from qwen_tui.chat.keeping import in_memory_only, resume
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.config import Config
 from qwen_tui.engine import installed
-from qwen_tui.engine.ladder import Worked
+from qwen_tui.engine.ladder import Worked, step_of
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.prefix_store import PrefixStore
 from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions, StoreOptions
 from qwen_tui.errors import HistoryError, InvalidModelError
 from qwen_tui.evaluation import tuned
 from qwen_tui.evaluation.automatic import Ask, Automatic, Found, automatic
-from qwen_tui.evaluation.in_force import InForce, cpu_plan, in_force
+from qwen_tui.evaluation.in_force import InForce, in_force
 from qwen_tui.evaluation.trial import Purpose
 from qwen_tui.hardware.device import Setup
 from qwen_tui.hardware.gpu import graphics
@@ -55,7 +55,7 @@ def engine(settings: Config, purpose: Purpose = "chat") -> LocalEngine:
     ways = [msgspec.structs.replace(way, store=store) for way in subject.ways(purpose)]
     # What keeps a graphics card from use.
     notes = (subject.auto.trouble,) if subject.auto and subject.auto.trouble else ()
-    return LocalEngine(ways, _log(), Worked(files.folders().worked, subject.circumstances), notes)
+    return LocalEngine(ways, _log(), Worked(files.folders().worked, lambda: subject.circumstances(ways[0])), notes)
 
 
 def states(settings: Config) -> PrefixStore:
@@ -114,20 +114,33 @@ class Laboratory:
         forced = self.in_force(purpose)
         first = self.load_options(**forced.changes())
         measured = self.auto.measured if self.auto else nothing_measured
-        steps = steps_down(forced.placement, self.header, cpu=cpu_plan(self.settings), measured=measured)
-        return [first, *map(self._options, steps)]
+        on_cpu = self._in_force_on_cpu(purpose) if self.gpu_layers else forced
+        steps = steps_down(forced.placement, self.header, cpu=on_cpu.plan, measured=measured)
+        return [first, *(self._options(step, on_cpu) for step in steps)]
 
-    def circumstances(self) -> str:
-        """Return what decides which of the ways works: the machine, its driver, the model, and what was asked for."""
+    def circumstances(self, first: LoadOptions) -> str:
+        """Return what decides which of the ways works, `first` being the best of them.
+
+        That is the machine, its driver, the installed llama.cpp, the model, and what was asked for.
+        """
         about, settings = tuned.subject(self.path, self.gpu_layers), self.settings
         driver = self.auto.circumstances if self.auto else ""
-        return msgspec.json.encode((about, driver, settings.ctx_size, settings.gpu_layers)).decode()
+        asked = (settings.ctx_size, settings.gpu_layers)
+        plan = (step_of(first), first.threads, first.batch_threads)
+        return msgspec.json.encode((about, driver, asked, plan, installed.library_stamp())).decode()
 
-    def _options(self, placement: Placement) -> LoadOptions:
+    def _in_force_on_cpu(self, purpose: Purpose) -> InForce:
+        return in_force(self.settings, self.path, self.header, files.folders().tuned, purpose=purpose)
+
+    def _options(self, placement: Placement, on_cpu: InForce) -> LoadOptions:
         # Less than was asked for, because the model was trained for no more, is no smaller context.
         size = placement.ctx_size if placement.needs_word else self.settings.ctx_size
         plan = msgspec.structs.asdict(placement.plan)
-        return self.load_options(**plan, gpu_layers=placement.gpu_layers, ctx_size=size)
+        # What was measured on the CPU holds for smaller steps, too: no draft is as long as one.
+        steps = {"batch_size": on_cpu.plan.batch_size}
+        same = not placement.gpu_layers and msgspec.structs.replace(placement.plan, **steps) == on_cpu.plan
+        costs = on_cpu.batch_costs if same else ()
+        return self.load_options(**plan, gpu_layers=placement.gpu_layers, ctx_size=size, batch_costs=costs)
 
     def open_engine(self, **changes: Any) -> LocalEngine:
         """Return an engine, not yet started; `changes` are those of `LoadOptions`."""

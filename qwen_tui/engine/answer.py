@@ -5,7 +5,7 @@ import time
 import msgspec
 
 from qwen_tui.engine.protocol import Request
-from qwen_tui.messages import Finished, Text, Timings, Usage
+from qwen_tui.messages import Finished, Prefill, Text, Timings, Usage
 
 
 class Answer:
@@ -22,7 +22,13 @@ class Answer:
         # When the first piece came, and the same where that was before the worker that answers now.
         self._first_s: float | None = None
         self._came_s: float | None = None
+        self._prompt_tokens = 0
         self.asked = asked
+
+    def prefill(self, progress: Prefill) -> None:
+        """Take how long the prompt is; what is read again with the answer behind it is longer."""
+        if not self._tokens:
+            self._prompt_tokens = progress.total
 
     def add(self, text: Text) -> None:
         """Take what came."""
@@ -43,4 +49,5 @@ class Answer:
 
     def interrupted(self) -> Finished:
         """Return the end of an answer that nobody finishes."""
-        return Finished(Usage(completion_tokens=len(self._tokens)), Timings(), "interrupted")
+        usage = Usage(prompt_tokens=self._prompt_tokens, completion_tokens=len(self._tokens))
+        return Finished(usage, Timings(ttft_s=self._first_s or 0.0), "interrupted")

@@ -19,6 +19,13 @@ _RAN_OUT = re.compile(
     r"|resource temporarily unavailable",
     re.IGNORECASE,
 )
+# What llama.cpp says of a file that is damaged, or that it does not know: nothing that another device would change.
+_DAMAGED = re.compile(
+    r"gguf_init_from_|invalid magic|within the file bounds|corrupted or incomplete|unknown model architecture"
+    r"|missing tensor|wrong (?:shape|number of tensors)|key not found"
+    r"|error loading model (?:architecture|hyperparameters|vocabulary)",
+    re.IGNORECASE,
+)
 
 
 class WorkerFailure(Exception):  # noqa: N818 - it is caught where it is raised, and what a person sees is `error`
@@ -41,8 +48,11 @@ def of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> WorkerFa
     ran_out = failure.kind == "memory" or bool(_RAN_OUT.search(f"{failure.detail}\n{lines}"))
     if ran_out and failure.kind in FATAL:
         return WorkerFailure(_no_memory(options), lighter=True, memory=True)
-    # What a driver fails at is not always called by its name.
-    lighter = failure.kind in ("context", "decode") or (failure.kind == "model" and options.gpu_layers != 0)
+    # What a driver fails at is not always called by its name; what is wrong with a file is, in the log or the detail.
+    damaged = bool(failure.detail or _DAMAGED.search(lines))
+    lighter = failure.kind in ("context", "decode") or (
+        failure.kind == "model" and options.gpu_layers != 0 and not damaged
+    )
     return WorkerFailure(_error_of(failure, options, _last(lines)), lighter=lighter)
 
 
@@ -98,7 +108,9 @@ def of_death(code: int, options: LoadOptions, lines: str, *, loading: bool) -> W
         error = _no_memory(options) if loading else _ran_out()
     else:
         error = _epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading)
-    return WorkerFailure(error, lighter=died or ran_out, again=died and not loading, memory=ran_out)
+    # SIGKILL is what a system sends that has run out of memory.
+    memory = ran_out or (died and code == -_number("SIGKILL"))
+    return WorkerFailure(error, lighter=died or ran_out, again=died and not loading, memory=memory)
 
 
 def no_memory_for_context(options: LoadOptions, smaller: int) -> QwenError:

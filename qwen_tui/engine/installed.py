@@ -158,3 +158,13 @@ def _libraries() -> list[Path]:
         return sorted(file for folder in folders for file in folder.iterdir() if "ggml" in file.name)
     except OSError:
         return []
+
+
+def library_stamp() -> tuple[tuple[str, int, int], ...]:
+    """Return what changes with the installed llama.cpp: names, sizes and times of the files of the native library."""
+    stamps = []
+    for file in _libraries():
+        with contextlib.suppress(OSError):
+            facts = file.stat()
+            stamps.append((file.name, facts.st_size, facts.st_mtime_ns))
+    return tuple(stamps)

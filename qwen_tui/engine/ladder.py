@@ -1,5 +1,6 @@
 """Ways to load one model, from the best to the most modest, and which of them works on this computer."""
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -91,14 +92,36 @@ class Ladder:
         self._at = next((at for at, options in enumerate(self._steps) if step_of(options) == known), 0)
         # The step that the person knows of: the one planned, or the one they were told of when it was found.
         self._told = self._at
+        # Whether each step down was taken for a reason that will be there the next time too.
+        self._keep = True
+        # Why the steps were taken that the person does not know of yet: too little memory, or no GPU at all.
+        self._short = self._no_gpu = False
 
     @property
     def options(self) -> LoadOptions:
         """The step to be taken, or in use."""
         return self._steps[self._at]
 
-    def step_down(self, *, to_cpu: bool = False) -> bool:
-        """Go to the next step, or to the next one without a GPU; False where there is none."""
+    def step_down(self, *, memory: bool = False, keep: bool = True) -> bool:
+        """Go to the next step; False where there is none.
+
+        `memory`: because it is known to be short. Without `keep` the step may not have been needed: it is for now only.
+        """
+        if not self._go(to_cpu=False):
+            return False
+        self._short |= memory
+        self._keep &= keep
+        return True
+
+    def without_gpu(self) -> bool:
+        """Go to the next step without a GPU, because none is seen now; False where there is none."""
+        if not self._go(to_cpu=True):
+            return False
+        self._no_gpu = True
+        self._keep = False
+        return True
+
+    def _go(self, *, to_cpu: bool) -> bool:
         for at in range(self._at + 1, len(self._steps)):
             options = self._steps[at]
             if self._keeps_context(options) and not (to_cpu and options.gpu_layers):
@@ -107,8 +130,8 @@ class Ladder:
         return False
 
     def works(self) -> None:
-        """Remember the step in use, unless it is what was planned or is known already."""
-        if self._worked and self._at and self._worked.recall() != step_of(self.options):
+        """Remember the step in use, unless it is what was planned, is known already, or is for now only."""
+        if self._worked and self._at and self._keep and self._worked.recall() != step_of(self.options):
             self._worked.keep(step_of(self.options))
 
     def news(self, all_layers: int) -> str:
@@ -117,17 +140,30 @@ class Ladder:
         if self._told == self._at:
             return ""
         self._told = self._at
+        short, no_gpu = self._short, self._no_gpu
+        self._short = self._no_gpu = False
+        if no_gpu:
+            return _("llama.cpp sees no graphics card: the processor computes alone. See: qwen doctor")
         if before.gpu_layers and not now.gpu_layers:
-            sentence = _("The graphics card failed or has too little memory: the processor computes alone.")
-            smaller = self.smaller_context()
-            hint = _("The card could be used with a smaller context: --ctx-size {size}").format(size=smaller)
-            return f"{sentence} {hint}" if smaller and self._smaller().gpu_layers else sentence
-        if before.gpu_layers != now.gpu_layers:
-            layers = all_layers if now.gpu_layers == ALL_LAYERS else min(now.gpu_layers, all_layers)
-            return _("The graphics card had too little memory for all layers: {n} of {all} are on it.").format(
-                n=layers, all=all_layers
-            )
-        return _("Memory is short: the model was loaded in a way that takes less of it, and may be slower.")
+            return self._news_of_cpu(short=short)
+        layers = _counted(now.gpu_layers, all_layers)
+        if layers == _counted(before.gpu_layers, all_layers):
+            if short:
+                return _("Memory is short: the model was loaded in a way that takes less of it, and may be slower.")
+            return _("The model was loaded anew in a way that asks less of this PC.")
+        if short:
+            sentence = _("The graphics card had too little memory for all layers: {n} of {all} are on it.")
+        else:
+            sentence = _("{n} of {all} layers are on the card now.")
+        return sentence.format(n=layers, all=all_layers)
+
+    def _news_of_cpu(self, *, short: bool) -> str:
+        if not short:
+            return _("The graphics card failed: the processor computes alone.")
+        sentence = _("The graphics card failed or has too little memory: the processor computes alone.")
+        smaller = self.smaller_context()
+        hint = _("The card could be used with a smaller context: --ctx-size {size}").format(size=smaller)
+        return f"{sentence} {hint}" if smaller and self._smaller().gpu_layers else sentence
 
     def smaller_context(self) -> int | None:
         """Return the largest smaller context that there is a step for, None where there is none."""
@@ -138,6 +174,16 @@ class Ladder:
 
     def _smaller(self) -> LoadOptions:
         return next(step for step in self._steps if step.ctx_size == self.smaller_context())
+
+
+def forget(path: Path) -> None:
+    """Have the best way tried first again everywhere, as after a search for a better one."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _counted(gpu_layers: int, all_layers: int) -> int:
+    return all_layers if gpu_layers == ALL_LAYERS else min(gpu_layers, all_layers)
 
 
 def step_of(options: LoadOptions) -> Step:

@@ -27,7 +27,7 @@ class LocalEngine:
     """An `Engine` on llama.cpp.
 
     What fails for lack of memory, or dies, is tried again in a more modest way as long as there is one, in the middle
-    of an answer too.
+    of an answer too; there, what was well until then is first tried once more as it was.
     """
 
     def __init__(
@@ -119,16 +119,24 @@ class LocalEngine:
                 yield from self._answer(answer)
                 return
             except WorkerFailure as failure:
-                what = failure.error.message.splitlines()[0]
-                # Each way once, and the last one once more: then it is no accident.
-                if failure.lighter and self._ladder.step_down():
-                    news = self._ladder.news(self._layers)
-                    yield Note(news if failure.memory else f"{what} {news}")
-                elif failure.again and again:
+                once_more = failure.again and again
+                # Without knowledge of the memory it may be an accident: the same once more, and only then less.
+                accident = once_more and not failure.memory
+                note = "" if accident else self._less(failure)
+                if not note and once_more:
                     again = False
-                    yield Note(_("{what} It is started again, and the answer goes on.").format(what=what))
-                else:
+                    what = failure.error.message.splitlines()[0]
+                    note = _("{what} It is started again, and the answer goes on.").format(what=what)
+                if not note:
                     raise self._hopeless(failure) from None
+                yield Note(note)
+
+    def _less(self, failure: WorkerFailure) -> str:
+        """Go on in a way that takes less, if that may help and there is one, and return what the person should know."""
+        if not (failure.lighter and self._ladder.step_down(memory=failure.memory, keep=failure.memory)):
+            return ""
+        news = self._ladder.news(self._layers)
+        return news if failure.memory else f"{failure.error.message.splitlines()[0]} {news}"
 
     def _answer(self, answer: Answer) -> Iterator[Event]:
         """Answer, or go on with an answer that has begun; raises `WorkerFailure`."""
@@ -206,7 +214,7 @@ class LocalEngine:
                 yield from map(Note, notes)
                 return True
             except WorkerFailure as failure:
-                if not (failure.lighter and self._ladder.step_down()):
+                if not (failure.lighter and self._ladder.step_down(memory=failure.memory)):
                     raise self._hopeless(failure) from None
 
     def _load_step(self) -> Generator[Loading, None, bool]:
@@ -229,7 +237,7 @@ class LocalEngine:
     def _take(self, loaded: wire.Loaded) -> None:
         """Take note of what was loaded; a GPU that is not there any more is a reason to go on without it."""
         lost = self._ladder.options.gpu_layers and not loaded.info.gpu_layers
-        if lost and self._ladder.step_down(to_cpu=True):
+        if lost and self._ladder.without_gpu():
             self._end()
             self.start()
             return
@@ -278,6 +286,8 @@ class LocalEngine:
             assert not isinstance(reply, wire.Loaded | wire.Counted | wire.Measured | wire.Described | wire.Failed)
             if isinstance(reply, Text):
                 answer.add(reply)
+            elif isinstance(reply, Prefill):
+                answer.prefill(reply)
             last, silent = reply, 0
             yield reply
             if isinstance(reply, Finished):

@@ -137,8 +137,10 @@ class Worker:
         if on_gpu:
             context.reserve(self._ctx_size)
         context.warm_up(model.vocabulary.special("<|im_start|>"))
-        left = min((device.free for device in gpus(self._llama)), default=0) if on_gpu else 0
-        if on_gpu and left < self._options.least_free:
+        # An integrated one shares the computer's memory, and some do not tell.
+        cards = (device for device in gpus(self._llama) if device.kind == "gpu" and device.total) if on_gpu else ()
+        left = min((card.free for card in cards), default=None)
+        if left is not None and left < self._options.least_free:
             self._reply(wire.Failed("memory", f"{left} bytes left on the GPU"))
             return False
         self._context = context

@@ -1,10 +1,18 @@
-"""`qwen ask` with too little memory."""
+"""`qwen ask` with too little memory, and what is tried then."""
 
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from qwen_tui import files
+from qwen_tui.cli import wiring
+from qwen_tui.config import Config
+from qwen_tui.engine.ladder import Worked, step_of
+from qwen_tui.evaluation import tuned
+from qwen_tui.evaluation.trial import Found, Trial
+from qwen_tui.hardware.plan import Plan
 from tests.conftest import Run
 
 if sys.platform == "win32":
@@ -28,3 +36,72 @@ def test_too_little_memory_ends_in_an_answer_or_in_one_message(qwen: Run, tiny: 
     else:
         assert done.stdout
     assert megabytes < 1000 or done.returncode == 0
+
+
+def remember_tuned(model: Path, **changes: object) -> Plan:
+    """Keep a plan for the processor that no rule would make."""
+    plan = msgspec.structs.replace(Plan(threads=3, batch_threads=5, batch_size=96), **changes)
+    trial = Trial(plan=plan, load_s=1, reading=30, writing=4)
+    found = Found((trial,), trial, trial, (1.0, 1.3), (1.0, 1.3))
+    tuned.keep(files.folders().tuned, tuned.tuned(found, tuned.subject(model), 8192))
+    return plan
+
+
+def test_without_the_card_the_processor_computes_as_it_was_tuned(tiny: Path) -> None:
+    plan = remember_tuned(tiny)
+    ways = wiring.laboratory(Config(model=str(tiny), gpu_layers="all")).ways()
+    assert ways[0].gpu_layers
+    on_cpu = next(way for way in ways if not way.gpu_layers)
+    assert (on_cpu.threads, on_cpu.batch_threads, on_cpu.batch_size) == (3, 5, plan.batch_size)
+    assert on_cpu.batch_costs == (1.0, 1.3)
+
+
+def test_smaller_steps_keep_the_measured_costs(tiny: Path) -> None:
+    remember_tuned(tiny)
+    first, smaller, cache, *_rest = wiring.laboratory(Config(model=str(tiny), gpu_layers="0")).ways()
+    assert (first.batch_size, smaller.batch_size) == (96, 64)
+    assert smaller.batch_costs == first.batch_costs == (1.0, 1.3)
+    assert cache.kv_type != first.kv_type
+    assert cache.batch_costs == (), "nothing was measured with it"
+
+
+def test_what_worked_is_believed_only_with_the_same_plan_and_library(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries = tmp_path / "lib"
+    libraries.mkdir()
+    (libraries / "libggml-cpu.so").write_bytes(b"one")
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(libraries))
+    subject = wiring.laboratory(Config(model=str(tiny), gpu_layers="0"))
+
+    def worked() -> Worked:
+        return Worked(files.folders().worked, lambda: subject.circumstances(subject.ways()[0]))
+
+    step = step_of(subject.ways()[1])
+    worked().keep(step)
+    assert worked().recall() == step
+    (libraries / "libggml-cpu.so").write_bytes(b"another")
+    assert worked().recall() is None, "a new build may need less"
+    worked().keep(step)
+    remember_tuned(tiny)
+    assert worked().recall() is None, "it was tuned since"
+
+
+def test_tuning_has_the_best_way_tried_again(qwen: Run, tiny: Path) -> None:
+    path = files.folders().worked
+    Worked(path, lambda: "here").keep(step_of(wiring.laboratory(Config(model=str(tiny), gpu_layers="0")).ways()[0]))
+    assert path.exists()
+    done = qwen("tune", "-m", tiny, "--seconds", "1", "--gpu-layers", "0")
+    assert done.returncode == 0
+    assert not path.exists()
+
+
+def test_layers_that_were_asked_for_without_a_card_are_told_as_such(qwen: Run, tiny: Path) -> None:
+    for _time in range(2):
+        done = qwen("ask", "-m", tiny, "-o", "max_tokens=3", "--gpu-layers", "all", "hello")
+        errors = done.stderr.decode()
+        assert done.returncode == 0
+        assert "llama.cpp sees no graphics card" in errors, "the second time too: nothing is remembered"
+        assert "memory" not in errors
+        assert "--ctx-size" not in errors
+    assert not files.folders().worked.exists()

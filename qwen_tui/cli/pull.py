@@ -77,7 +77,9 @@ def _taken_over(fetch: Fetch, *, ask: bool) -> bool:
         if not asking.confirm(_("Take it over instead of fetching it?"), default=True):
             return False
         link = taking_over.wants_link([found])
-        taking_over.take(found.path, Shelf(files.folders().models), link=link, called=found.called, origin=found.program)
+        taking_over.take(
+            found.path, Shelf(files.folders().models), link=link, called=found.called, origin=found.program
+        )
         return True
     takes = _("To take it over instead: {command}").format(command=f"qwen models import '{found.path}'")
     print_text(f"{has}\n{takes}\n")

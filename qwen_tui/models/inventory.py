@@ -65,9 +65,14 @@ def held(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Held]:
     for file in sorted(_files(shelf.folder)):
         seen = identity.facts(os.fsencode(file))
         if file.suffix.lower() == ".gguf" and file not in known and seen is not None:
-            entry = _by_file_name(file.name, seen.size, entries)
+            entry = catalogue_entry(file.name, seen.size, entries)
             found.append(Held(entry.full_name if entry else file.name, file, seen.size, "unverified", entry=entry))
     return found
+
+
+def catalogue_entry(file: str, size: int, entries: tuple[Entry, ...] = CATALOGUE) -> Entry | None:
+    """Return the entry whose file has this name and this size: one of them alone says nothing."""
+    return next((entry for entry in entries if (entry.file, entry.size) == (file, size)), None)
 
 
 def partials(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Partial]:
@@ -140,7 +145,7 @@ def get(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Held
     raise ModelNotFoundError(_("There is no model “{name}” on this computer.").format(name=name), remedy)
 
 
-_RANK: dict[State, int] = {"missing": 0, "unverified": 1, "changed": 2, "verified": 2}
+_RANK: dict[State, int] = {"missing": 0, "unverified": 1, "changed": 2, "verified": 3}
 
 
 def _recorded(shelf: Shelf, record: Record, entries: tuple[Entry, ...]) -> Held:
@@ -151,11 +156,6 @@ def _recorded(shelf: Shelf, record: Record, entries: tuple[Entry, ...]) -> Held:
         (entry for entry in entries if (entry.full_name, entry.size) == (record.name, record.size)), None
     )
     return Held(record.name, file, seen.size if seen else 0, state, record, entry)
-
-
-def _by_file_name(file: str, size: int, entries: tuple[Entry, ...]) -> Entry | None:
-    named = [entry for entry in entries if entry.file == file]
-    return next((entry for entry in named if entry.size == size), named[0] if named else None)
 
 
 def _files(folder: Path) -> list[Path]:

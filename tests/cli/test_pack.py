@@ -102,7 +102,7 @@ def test_what_else_is_on_a_stick_stays(qwen: Run, tmp_path: Path) -> None:
         "mine.gguf",
         "README.txt",
         "SHA256SUMS",
-        "manifest.json",
+        "qwen-pack.json",
     }
 
 
@@ -157,7 +157,7 @@ def test_links_in_a_pack_are_not_followed(qwen: Run, tmp_path: Path, other: dict
     (tmp_path / "pack/mine.gguf").symlink_to(mine)
     assert b"no plain file" in qwen("models", "import", tmp_path / "pack", env=other).stderr
     with tarfile.open(tmp_path / "links.tar", "w") as tar:
-        tar.add(tmp_path / "pack/manifest.json", "pack/manifest.json")
+        tar.add(tmp_path / "pack/qwen-pack.json", "pack/qwen-pack.json")
         member = tarfile.TarInfo("pack/mine.gguf")
         member.type, member.linkname = tarfile.SYMTYPE, str(mine)
         tar.addfile(member)
@@ -166,7 +166,7 @@ def test_links_in_a_pack_are_not_followed(qwen: Run, tmp_path: Path, other: dict
 
 def test_a_pack_cannot_give_its_model_a_published_name(qwen: Run, tmp_path: Path, other: dict[str, str]) -> None:
     qwen("pack", "-m", "mine", "pack")
-    manifest = tmp_path / "pack/manifest.json"
+    manifest = tmp_path / "pack/qwen-pack.json"
     content = json.loads(manifest.read_bytes())
     content["models"][0].update(name="qwen3-4b-instruct:Q4_K_M", pinned=True)
     manifest.write_text(json.dumps(content))
@@ -178,7 +178,7 @@ def test_a_pack_cannot_give_its_model_a_published_name(qwen: Run, tmp_path: Path
 def test_settings_that_cannot_be_used_are_left_out(qwen: Run, tmp_path: Path, other: dict[str, str]) -> None:
     qwen("config", "set", "temperature", "0.1")
     qwen("pack", "-m", "mine", "pack")
-    config, manifest = tmp_path / "pack/config.toml", tmp_path / "pack/manifest.json"
+    config, manifest = tmp_path / "pack/config.toml", tmp_path / "pack/qwen-pack.json"
     config.write_bytes(b"colour = 1\n")
     content = json.loads(manifest.read_bytes())
     content["config"].update(size=11, sha256=hashlib.sha256(config.read_bytes()).hexdigest())

@@ -12,13 +12,15 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.catalogue import CATALOGUE, Entry
-from qwen_tui.models.copying import ARRIVING
+from qwen_tui.models.copying import ARRIVING, IMPORT_LOCK
 from qwen_tui.models.shelf import Record, Shelf, is_outside
 
 # `verified`: as it was when it was last hashed; `changed` since then; `unverified`: never hashed; `missing`: gone.
 State = Literal["verified", "changed", "unverified", "missing"]
 
 PARTIAL = ".part"
+# The model that the program carries.
+DEMO = "demo"
 _QUANT = re.compile(r"(?<![A-Z0-9])(?:I?Q\d_[A-Z0-9]+(?:_[A-Z]+)?|BF16|F16|F32)(?![A-Z0-9])", re.IGNORECASE)
 _SHORTEST_HASH = 6
 
@@ -91,7 +93,8 @@ def remove_partial(partial: Partial) -> bool:
     """Remove what a download left, with all that it noted; False if it goes on just now. Raises `OSError`."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(f"{partial.file}.lock", mode=0o600)
+    importing = partial.file.suffix == ARRIVING
+    lock = FileLock(partial.file.with_name(IMPORT_LOCK) if importing else f"{partial.file}.lock", mode=0o600)
     try:
         with lock.acquire(timeout=0):
             partial.file.unlink(missing_ok=True)
@@ -100,7 +103,9 @@ def remove_partial(partial: Partial) -> bool:
                     beside.unlink(missing_ok=True)
     except Timeout:
         return False
-    Path(lock.lock_file).unlink(missing_ok=True)
+    if not importing:
+        # That of the imports is of all of them.
+        Path(lock.lock_file).unlink(missing_ok=True)
     return True
 
 
@@ -134,6 +139,11 @@ def get(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Held
     """Return the model that `name` stands for; raises `ModelNotFoundError` naming the nearest."""
     if found := find(name, shelf, entries):
         return found
+    if name == DEMO:
+        raise ModelNotFoundError(
+            _("The demonstration model is built in: there is nothing to pack, check or remove."),
+            _("Name another model; see: qwen models list"),
+        )
     names = list(dict.fromkeys(one.name for one in held(shelf, entries)))
     near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.4) or names[:3]
     if catalogue.find(name, entries):

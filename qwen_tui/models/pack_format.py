@@ -49,6 +49,7 @@ def is_plain(name: str) -> bool:
     """Whether a name from a manifest is that of a file beside it, on every system: no folder, drive or device."""
     return (
         0 < len(name) <= 200
+        and name.isprintable()
         and not re.search(r'[\x00-\x1f<>:"/\\|?*]', name)
         and not name.startswith(".")
         and not name.endswith((".", " "))

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError
+from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.catalogue import CATALOGUE, Entry
@@ -96,7 +97,7 @@ def mending(name: str, path: Path, *, fetchable: bool) -> str:
     if fetchable:
         return _("Fetch what is wrong again with: qwen pull --repair {name}").format(name=name)
     return _("Take a sound copy over with qwen models import PATH; if it was you who replaced it: {command}").format(
-        command=f"qwen models import '{path}'"
+        command=f"qwen models import {quoted(path)}"
     )
 
 

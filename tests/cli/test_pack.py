@@ -82,6 +82,18 @@ def test_a_model_named_by_its_path_goes_by_its_name_there(qwen: Run, tmp_path: P
     assert 'model = "mine.gguf"' in (tmp_path / "pack/config.toml").read_text()
 
 
+@pytest.mark.parametrize("configured", ["", "qwen3-4b-instruct:Q8_0", "somewhere/else.gguf"])
+def test_the_settings_name_a_model_that_is_in_the_pack(
+    qwen: Run, tmp_path: Path, other: dict[str, str], configured: str
+) -> None:
+    if configured:
+        qwen("config", "set", "model", configured)
+    assert qwen("pack", "-m", "mine", "pack").returncode == 0
+    qwen("models", "import", tmp_path / "pack", "--yes", env=other)
+    # The steps of the README.
+    assert qwen("ask", *SHORT, "hello", env=other).returncode == 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_overwritten_unasked(qwen: Run, tmp_path: Path, kind: str) -> None:
     assert qwen("pack", "-m", "mine", kind).returncode == 0
@@ -102,6 +114,7 @@ def test_what_else_is_on_a_stick_stays(qwen: Run, tmp_path: Path) -> None:
         "mine.gguf",
         "README.txt",
         "SHA256SUMS",
+        "config.toml",
         "qwen-pack.json",
     }
 
@@ -149,6 +162,9 @@ def test_what_is_no_pack_and_no_place_is_refused(qwen: Run, tmp_path: Path) -> N
         done = qwen("models", "import", tmp_path / name)
         assert done.returncode == 1
         assert b"Traceback" not in done.stderr
+    with tarfile.open(tmp_path / "other.tar", "w") as tar:
+        tar.add(tmp_path / "file", "file")
+    assert b"qwen-pack.json cannot be read: it is not there." in qwen("models", "import", "other.tar").stderr
 
 
 def test_links_in_a_pack_are_not_followed(qwen: Run, tmp_path: Path, other: dict[str, str], mine: Path) -> None:

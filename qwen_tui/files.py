@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shlex
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,6 +82,11 @@ def expand(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+def quoted(path: str | Path) -> str:
+    """Return `path` as a command line of this system takes it."""
+    return f'"{path}"' if os.name == "nt" else shlex.quote(str(path))
 
 
 def size_text(size: int) -> str:

@@ -42,5 +42,8 @@ def ask(question: str) -> str:
     sys.stderr.flush()
     line = sys.stdin.readline()
     if not line:
+        # Ctrl-D leaves the cursor behind the question.
+        sys.stderr.write("\n")
+        sys.stderr.flush()
         raise typer.Abort
     return line.strip()

@@ -27,6 +27,7 @@ from qwen_tui.models.inventory import Held
 from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import is_fetchable, mending, missing, verify
+from qwen_tui.terminal.sanitise import clean
 
 _CONTEXT = 8192
 
@@ -68,8 +69,9 @@ def list_(as_json: AsJson = False) -> None:
         print_text(msgspec.json.encode(printed).decode() + "\n")
         return
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in listing.lines(models, partial, default):
-        print_text((cut(line, columns) if columns else line) + "\n")
+    for number, line in enumerate(listing.lines(models, partial, default)):
+        # What to do about a partial file stands at the end of its line, and is worth a second one.
+        print_text((cut(line, columns) if columns and number < len(models) else line) + "\n")
     notes = [listing.elsewhere(others)] if others else []
     if not models:
         notes.insert(0, _("There is no model yet: fetch one with qwen pull."))
@@ -198,7 +200,7 @@ def _remove_partials(shelf: Shelf, *, yes: bool) -> int:
             if inventory.remove_partial(one):
                 removed += 1
             else:
-                typer.echo(_("{name} is being fetched just now: it stays.").format(name=one.name), err=True)
+                typer.echo(clean(_("{name} is being fetched just now: it stays.").format(name=one.name)), err=True)
     print_text(
         ngettext("{n} incomplete file removed", "{n} incomplete files removed", removed).format(n=removed) + "\n"
     )

@@ -1,5 +1,6 @@
 """`qwen pack`: models, checksums and settings for a computer without a network."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -8,12 +9,13 @@ import typer
 from qwen_tui import config, files
 from qwen_tui.cli import wiring
 from qwen_tui.errors import ConfigError, UsageError, why
-from qwen_tui.files import expand, size_text
+from qwen_tui.files import expand, quoted, size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import inventory, packing
 from qwen_tui.models.inventory import Held
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import missing
+from qwen_tui.terminal.sanitise import clean
 
 
 def pack(
@@ -35,33 +37,47 @@ def pack(
     shelf = Shelf(files.folders().models)
     settings = config.load(files.folders().config_file).config
     items = packing.items([_held(name, shelf) for name in model or [settings.model]])
-    content = None if no_config else _settings(items)
+    own = None if no_config else _settings()
+    content = None if no_config else packing.portable_settings(own, _in_use(settings.model, items, shelf))
     with wiring.transfer(_("Packing")) as show:
         packed = packing.pack(place, items, content, show, overwrite=yes)
     size = sum(one.size for one in packed.models)
     names = ", ".join(one.name for one in packed.models)
-    typer.echo(_("Packed {names} ({size}) into {path}.").format(names=names, size=size_text(size), path=place))
-    typer.echo(_("On the other computer: qwen models import {name}").format(name=place.name or place), err=True)
-    if packed.config:
+    typer.echo(clean(_("Packed {names} ({size}) into {path}.").format(names=names, size=size_text(size), path=place)))
+    typer.echo(
+        clean(_("On the other computer: qwen models import {name}").format(name=quoted(place.name or place))), err=True
+    )
+    if own is not None and packed.config:
         typer.echo(_("Your settings are in it; --no-config leaves them out."), err=True)
 
 
 def _held(name: str, shelf: Shelf) -> Held:
-    if (path := expand(name)).is_file():
+    if os.path.isfile(path := expand(name)):  # noqa: PTH113 - it never raises
         # A file that was never imported can be packed all the same.
         known = [one for one in inventory.held(shelf) if one.file.resolve() == path.resolve()]
-        return known[0] if known else Held(path.name, path.absolute(), path.stat().st_size, "unverified")
+        if known:
+            return known[0]
+        size = path.stat().st_size
+        entry = inventory.catalogue_entry(path.name, size)
+        return Held(entry.full_name if entry else path.name, path.absolute(), size, "unverified", entry=entry)
     held = inventory.get(name, shelf)
     if held.state == "missing":
         raise missing(held)
     return held
 
 
-def _settings(items: list[packing.Item]) -> bytes | None:
-    """Return the settings, in which a model that goes by its path here goes by the name it will have there."""
+def _in_use(name: str, items: list[packing.Item], shelf: Shelf) -> packing.Item:
+    """Return the model that is in use here if it is among the packed ones, else the first of them."""
+    path = expand(name)
+    held = None if os.path.isfile(path) else inventory.find(name, shelf)  # noqa: PTH113 - it never raises
+    file = os.path.realpath(held.file if held else path)
+    return next((item for item in items if os.path.realpath(item.held.file) == file), items[0])
+
+
+def _settings() -> bytes | None:
     file: Path = files.folders().config_file
     try:
-        content = file.read_bytes()
+        return file.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -69,4 +85,3 @@ def _settings(items: list[packing.Item]) -> bytes | None:
             _("{path} cannot be read: {reason}").format(path=file, reason=why(error)),
             _("Leave your settings out with --no-config."),
         ) from error
-    return packing.portable_settings(content, items)

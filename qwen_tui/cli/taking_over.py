@@ -9,14 +9,15 @@ import typer
 
 from qwen_tui import config, files
 from qwen_tui.cli import asking, wiring
-from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, UsageError
-from qwen_tui.files import expand, size_text
+from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, UsageError, why
+from qwen_tui.files import expand, quoted, size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import elsewhere, importing, inventory, listing, unpacking
 from qwen_tui.models.elsewhere import Found
 from qwen_tui.models.importing import Imported, Importer
 from qwen_tui.models.shelf import Shelf, is_outside
 from qwen_tui.models.unpacking import Pack
+from qwen_tui.terminal.sanitise import clean
 
 Source = Annotated[
     str | None,
@@ -38,11 +39,7 @@ def import_(path: Source = None, link: Link = False, yes: Yes = False) -> int:
     if path is None:
         return _from_elsewhere(shelf, link=link, yes=yes)
     source = expand(path)
-    if not source.exists():
-        raise ModelNotFoundError(
-            _("There is no file {path}.").format(path=source),
-            _("Check the path; relative ones start in this folder."),
-        )
+    _require_readable(source)
     with unpacking.opened(source) as pack:
         if pack:
             _from_pack(pack, shelf, link=link, yes=yes)
@@ -51,6 +48,21 @@ def import_(path: Source = None, link: Link = False, yes: Yes = False) -> int:
         return _from_folder(source, shelf, link=link, yes=yes)
     take(source, shelf, link=link)
     return 0
+
+
+def _require_readable(source: Path) -> None:
+    remedy = _("Check the path; relative ones start in this folder.")
+    try:
+        if source.is_dir():
+            # A folder that cannot be read would look like one without a model.
+            os.listdir(source)  # noqa: PTH208 - read, not used
+            (source / ".").stat()
+        elif not source.exists():
+            raise ModelNotFoundError(_("There is no file {path}.").format(path=source), remedy)
+    except OSError as error:
+        raise ModelNotFoundError(
+            _("{path} cannot be read: {reason}").format(path=source, reason=why(error)), remedy
+        ) from error
 
 
 def take(source: Path, shelf: Shelf, *, link: bool = False, called: str = "", origin: str = "") -> Imported:
@@ -79,7 +91,7 @@ def _from_folder(folder: Path, shelf: Shelf, *, link: bool, yes: bool) -> int:
         if not asking.can_ask():
             raise UsageError(
                 _("There are several models in {path}.").format(path=folder),
-                "\n".join([_("Import one of them:"), *(f"  qwen models import '{path}'" for path in found[:10])]),
+                "\n".join([_("Import one of them:"), *(f"  qwen models import {quoted(path)}" for path in found[:10])]),
             )
         rows = listing.columns([(str(path.relative_to(folder)), size_text(path.stat().st_size)) for path in found])
         chosen = [found[index] for index in asking.choose(rows, _("Which? (numbers, all, or Enter for none)"))]
@@ -104,7 +116,7 @@ def _from_elsewhere(shelf: Shelf, *, link: bool, yes: bool) -> int:
     else:
         raise UsageError(
             listing.elsewhere(found),
-            "\n".join([_("Import one of them:"), *(f"  qwen models import '{one.path}'" for one in found[:10])]),
+            "\n".join([_("Import one of them:"), *(f"  qwen models import {quoted(one.path)}" for one in found[:10])]),
         )
     for one in chosen:
         take(one.path, shelf, link=link, called=one.called, origin=one.program)
@@ -115,7 +127,7 @@ def wants_link(chosen: Sequence[Found]) -> bool:
     """Say what a copy and what a link of another program's files costs, and ask which it is to be."""
     size = size_text(sum(one.size for one in chosen))
     programs = ", ".join(dict.fromkeys(one.program for one in chosen))
-    typer.echo(
+    _say(
         _("A copy takes {size} more of the disk. A link takes nothing, but is lost when {program} tidies up.").format(
             size=size, program=programs
         ),
@@ -136,7 +148,7 @@ def _from_pack(pack: Pack, shelf: Shelf, *, link: bool, yes: bool) -> None:
     try:
         _offer_config(pack, yes=yes)
     except InvalidModelError as error:
-        typer.echo(_("The settings in the pack are left out: {reason}").format(reason=error.message), err=True)
+        _say(_("The settings in the pack are left out: {reason}").format(reason=error.message), err=True)
 
 
 def _offer_config(pack: Pack, *, yes: bool) -> None:
@@ -145,7 +157,7 @@ def _offer_config(pack: Pack, *, yes: bool) -> None:
         return
     own = files.folders().config_file
     if own.exists():
-        typer.echo(_("The settings in the pack are left out: you have your own in {path}.").format(path=own), err=True)
+        _say(_("The settings in the pack are left out: you have your own in {path}.").format(path=own), err=True)
     elif yes or (asking.can_ask() and asking.confirm(_("Use the settings in the pack?"), default=True)):
         waiting = own.with_name(f"{own.name}.new")
         try:
@@ -153,26 +165,26 @@ def _offer_config(pack: Pack, *, yes: bool) -> None:
             # Settings that cannot be used would stop every command.
             config.load(waiting, environ={})
             waiting.replace(own)
-            typer.echo(_("The settings in the pack are yours now: {path}").format(path=own), err=True)
+            _say(_("The settings in the pack are yours now: {path}").format(path=own), err=True)
         except (OSError, ConfigError) as error:
             reason = error.message if isinstance(error, ConfigError) else error
-            typer.echo(_("The settings in the pack are left out: {reason}").format(reason=reason), err=True)
+            _say(_("The settings in the pack are left out: {reason}").format(reason=reason), err=True)
         finally:
             waiting.unlink(missing_ok=True)
     else:
-        typer.echo(_("The settings in the pack are left out; --yes takes them over."), err=True)
+        _say(_("The settings in the pack are left out; --yes takes them over."), err=True)
 
 
 def _tell(done: Imported) -> None:
     record = done.record
     if done.already:
-        typer.echo(_("It is here already; use it with: -m {name}").format(name=record.name))
+        _say(_("It is here already; use it with: -m {name}").format(name=record.name))
         return
-    typer.echo(_("Imported; use it with: -m {name}").format(name=record.name))
+    _say(_("Imported; use it with: -m {name}").format(name=record.name))
     if is_outside(record):
-        typer.echo(_("It is used where it is: {path} must stay there.").format(path=record.path), err=True)
+        _say(_("It is used where it is: {path} must stay there.").format(path=record.path), err=True)
     if not record.pinned:
-        typer.echo(
+        _say(
             _("No published hash vouches for {file}: trust it only as far as where it came from.").format(
                 file=os.path.basename(record.path)  # noqa: PTH119 - a name, not a file
             ),
@@ -180,5 +192,10 @@ def _tell(done: Imported) -> None:
         )
 
 
+def _say(sentence: str, *, err: bool = False) -> None:
+    """Write a sentence; what files and packs are called is cleaned in it."""
+    typer.echo(clean(sentence), err=err)
+
+
 def _say_waiting() -> None:
-    typer.echo(_("Another import is running; waiting for it to end."), err=True)
+    _say(_("Another import is running; waiting for it to end."), err=True)

@@ -21,6 +21,8 @@ Show = Callable[[int, int], None]
 CHUNK = 4 << 20
 # What a file is called in the models folder until it is whole.
 ARRIVING = ".importing"
+# What is locked in the models folder while files arrive there.
+IMPORT_LOCK = "import.lock"
 # What else may be written meanwhile, in bytes.
 _SPARE = 64 << 20
 
@@ -84,7 +86,7 @@ def hash_file(path: Path, show: Show) -> str:
 def check_room(folder: Path, size: int, remedy: str = "") -> None:
     """Raise `WriteError` if `size` bytes do not fit onto the disk of `folder`, which need not exist."""
     there = folder
-    while not there.exists() and there != there.parent:
+    while not os.path.exists(there) and there != there.parent:  # noqa: PTH110 - it never raises
         there = there.parent
     try:
         free = shutil.disk_usage(there).free
@@ -107,7 +109,7 @@ def one_at_a_time(shelf: Shelf, waiting: Callable[[], None]) -> Iterator[None]:
 
     try:
         private_folder(shelf.folder)
-        lock = FileLock(shelf.folder / "import.lock")
+        lock = FileLock(shelf.folder / IMPORT_LOCK, mode=0o600)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -168,6 +170,8 @@ def write_error(path: Path, error: OSError) -> WriteError:
     remedy = _("Free some space, or choose another place.")
     if error.errno == errno.EFBIG:
         remedy = _("A disk in the format FAT32 holds no file of 4 GB or more: format it as exFAT, or take another.")
+    elif error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST):
+        remedy = _("Choose another name.")
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         remedy = _("Check the permissions, or choose another place.")
     return WriteError(_("{path} could not be written: {reason}").format(path=path, reason=why(error)), remedy)

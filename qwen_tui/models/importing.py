@@ -83,8 +83,8 @@ class Importer:
                 return self._keep_in_place(source, called, origin, inside=inside)
             size = source.stat().st_size
             # Perhaps it is here already: reading it once is cheaper than a second copy.
-            perhaps = any(record.size == size for record in self.shelf.records())
-            if perhaps and (found := self._same(hash_file(source, self.show))):
+            perhaps = any(record.size == size and not is_outside(record) for record in self.shelf.records())
+            if perhaps and (found := self._same(hash_file(source, self.show), linked=False)):
                 return Imported(found, already=True)
             return self._copy(source, called, origin)
 
@@ -97,7 +97,7 @@ class Importer:
     ) -> Imported:
         """Take over what the reader reads, which has to be as `promised`; for packs. Raises as `take`."""
         with one_at_a_time(self.shelf, self.waiting):
-            if found := self._same(promised.sha256):
+            if found := self._same(promised.sha256, linked=False):
                 return Imported(found, already=True)
             with opened() as reader:
                 return self._arrive(reader, size, called, promised)
@@ -122,7 +122,13 @@ class Importer:
             # A damaged file is replaced by the sound one.
             path = again.path if again else self._free_name(who.file, sha256)
             give_name(arrived, self.shelf.folder / path)
-        return Imported(self._record(path, who.name or promised.name or path, sha256, promised.origin, who.pinned))
+        links = [one for one in self.shelf.records() if one.sha256 == sha256 and is_outside(one)]
+        # What was called so as a link stays called so as a copy.
+        name = who.name or next((one.name for one in links), "") or promised.name or path
+        record = self._record(path, name, sha256, promised.origin, who.pinned)
+        for link in links:
+            self._forget(link)
+        return Imported(record)
 
     def _keep_in_place(self, source: Path, called: str, origin: str, *, inside: bool) -> Imported:
         before = identity.facts(os.fsencode(source))
@@ -156,10 +162,19 @@ class Importer:
             raise write_error(self.shelf.folder, error) from error
         return record
 
-    def _same(self, sha256: str, but: str = "") -> Record | None:
-        """Return the record of an unchanged file with this content, other than that of the path `but`."""
+    def _forget(self, link: Record) -> None:
+        try:
+            self.shelf.forget(link.path)
+        except OSError as error:
+            raise write_error(self.shelf.folder, error) from error
+
+    def _same(self, sha256: str, but: str = "", *, linked: bool = True) -> Record | None:
+        """Return the record of an unchanged file with this content, other than that of the path `but`.
+
+        Without `linked`, of one in the models folder.
+        """
         for record in self.shelf.records():
-            is_other = record.sha256 == sha256 and record.path != but
+            is_other = record.sha256 == sha256 and record.path != but and (linked or not is_outside(record))
             if is_other and identity.facts(os.fsencode(self.shelf.file(record))) == record.facts:
                 return record
         return None
@@ -216,7 +231,9 @@ def models_in(folder: Path) -> list[Path]:
         if len(Path(above).relative_to(folder).parts) >= _DEPTH:
             folders.clear()
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(above, name) for name in sorted(names) if is_model_name(name)]
+        likely = (Path(above, name) for name in sorted(names) if is_model_name(name))
+        # A link to nothing is no file.
+        found += [path for path in likely if os.path.isfile(path)]  # noqa: PTH113 - it never raises
         looked += len(names)
         if looked > _FILES:
             break
@@ -236,7 +253,8 @@ def of_size(size: int, name: str = "", entries: tuple[Entry, ...] = CATALOGUE) -
 
 def safe_name(called: str) -> str:
     """Return a file name that every system takes, ending in .gguf."""
-    name = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "-", called).strip(" .-")[:120] or "model"
+    printable = "".join(character if character.isprintable() else "-" for character in called)
+    name = re.sub(r'[<>:"/\\|?*]', "-", printable).strip(" .-")[:120] or "model"
     stem = name[:-5] if name.lower().endswith(".gguf") else name
     if re.fullmatch(r"(?i)con|prn|aux|nul|com\d|lpt\d", stem):
         stem += "-model"

@@ -12,13 +12,15 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.catalogue import CATALOGUE, Entry
-from qwen_tui.models.copying import ARRIVING
+from qwen_tui.models.copying import ARRIVING, IMPORT_LOCK
 from qwen_tui.models.shelf import Record, Shelf, is_outside
 
 # `verified`: as it was when it was last hashed; `changed` since then; `unverified`: never hashed; `missing`: gone.
 State = Literal["verified", "changed", "unverified", "missing"]
 
 PARTIAL = ".part"
+# The model that the program carries.
+DEMO = "demo"
 _QUANT = re.compile(r"(?<![A-Z0-9])(?:I?Q\d_[A-Z0-9]+(?:_[A-Z]+)?|BF16|F16|F32)(?![A-Z0-9])", re.IGNORECASE)
 _SHORTEST_HASH = 6
 
@@ -65,9 +67,14 @@ def held(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Held]:
     for file in sorted(_files(shelf.folder)):
         seen = identity.facts(os.fsencode(file))
         if file.suffix.lower() == ".gguf" and file not in known and seen is not None:
-            entry = _by_file_name(file.name, seen.size, entries)
+            entry = catalogue_entry(file.name, seen.size, entries)
             found.append(Held(entry.full_name if entry else file.name, file, seen.size, "unverified", entry=entry))
     return found
+
+
+def catalogue_entry(file: str, size: int, entries: tuple[Entry, ...] = CATALOGUE) -> Entry | None:
+    """Return the entry whose file has this name and this size: one of them alone says nothing."""
+    return next((entry for entry in entries if (entry.file, entry.size) == (file, size)), None)
 
 
 def partials(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Partial]:
@@ -86,7 +93,8 @@ def remove_partial(partial: Partial) -> bool:
     """Remove what a download left, with all that it noted; False if it goes on just now. Raises `OSError`."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(f"{partial.file}.lock", mode=0o600)
+    importing = partial.file.suffix == ARRIVING
+    lock = FileLock(partial.file.with_name(IMPORT_LOCK) if importing else f"{partial.file}.lock", mode=0o600)
     try:
         with lock.acquire(timeout=0):
             partial.file.unlink(missing_ok=True)
@@ -95,7 +103,9 @@ def remove_partial(partial: Partial) -> bool:
                     beside.unlink(missing_ok=True)
     except Timeout:
         return False
-    Path(lock.lock_file).unlink(missing_ok=True)
+    if not importing:
+        # That of the imports is of all of them.
+        Path(lock.lock_file).unlink(missing_ok=True)
     return True
 
 
@@ -129,6 +139,11 @@ def get(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Held
     """Return the model that `name` stands for; raises `ModelNotFoundError` naming the nearest."""
     if found := find(name, shelf, entries):
         return found
+    if name == DEMO:
+        raise ModelNotFoundError(
+            _("The demonstration model is built in: there is nothing to pack, check or remove."),
+            _("Name another model; see: qwen models list"),
+        )
     names = list(dict.fromkeys(one.name for one in held(shelf, entries)))
     near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.4) or names[:3]
     if catalogue.find(name, entries):
@@ -140,7 +155,7 @@ def get(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Held
     raise ModelNotFoundError(_("There is no model “{name}” on this computer.").format(name=name), remedy)
 
 
-_RANK: dict[State, int] = {"missing": 0, "unverified": 1, "changed": 2, "verified": 2}
+_RANK: dict[State, int] = {"missing": 0, "unverified": 1, "changed": 2, "verified": 3}
 
 
 def _recorded(shelf: Shelf, record: Record, entries: tuple[Entry, ...]) -> Held:
@@ -151,11 +166,6 @@ def _recorded(shelf: Shelf, record: Record, entries: tuple[Entry, ...]) -> Held:
         (entry for entry in entries if (entry.full_name, entry.size) == (record.name, record.size)), None
     )
     return Held(record.name, file, seen.size if seen else 0, state, record, entry)
-
-
-def _by_file_name(file: str, size: int, entries: tuple[Entry, ...]) -> Entry | None:
-    named = [entry for entry in entries if entry.file == file]
-    return next((entry for entry in named if entry.size == size), named[0] if named else None)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from qwen_tui.models import catalogue, inventory
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import is_fetchable, missing
 
-DEMO = "demo"
+DEMO = inventory.DEMO
 
 _IN_REPOSITORY = re.compile(r"([\w.-]+/[\w.-]+):([^\\:?#\s/][^\\:?#]*)")
 
@@ -47,7 +47,7 @@ def locate(name: str, models: Path, demo: Path = ASSETS / "demo.gguf") -> Path:
         raise ModelNotFoundError(
             _("There is no file {path}.").format(path=path), _("Check the path; relative ones start in this folder.")
         )
-    return _published(name, models)
+    return _published(held.name if held else name, models)
 
 
 def unknown(name: str) -> ModelNotFoundError:

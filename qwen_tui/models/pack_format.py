@@ -2,18 +2,18 @@
 
 A folder, or an archive with one folder in it:
 
-    *.gguf         the models
-    config.toml    the settings, unless they were left out
-    README.txt     what to do with it, in both languages
-    SHA256SUMS     for `sha256sum -c`
-    manifest.json  `Manifest`: what `qwen models import` goes by; it is written last
+    *.gguf          the models
+    config.toml     the settings, unless they were left out
+    README.txt      what to do with it, in both languages
+    SHA256SUMS      for `sha256sum -c`
+    qwen-pack.json  `Manifest`: what `qwen models import` goes by; it is written last
 """
 
 import re
 
 import msgspec
 
-MANIFEST, SUMS, CONFIG, README = "manifest.json", "SHA256SUMS", "config.toml", "README.txt"
+MANIFEST, SUMS, CONFIG, README = "qwen-pack.json", "SHA256SUMS", "config.toml", "README.txt"
 FORMAT = 1
 # More than any manifest or settings take.
 SMALL = 1 << 20
@@ -49,6 +49,7 @@ def is_plain(name: str) -> bool:
     """Whether a name from a manifest is that of a file beside it, on every system: no folder, drive or device."""
     return (
         0 < len(name) <= 200
+        and name.isprintable()
         and not re.search(r'[\x00-\x1f<>:"/\\|?*]', name)
         and not name.startswith(".")
         and not name.endswith((".", " "))

@@ -9,7 +9,7 @@ import msgspec
 
 from qwen_tui import __version__
 from qwen_tui.errors import InvalidModelError, UsageError, why
-from qwen_tui.files import APPLICATION, ASSETS, expand
+from qwen_tui.files import APPLICATION, ASSETS
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue
 from qwen_tui.models.copying import HashingReader, Show, check_room, write_error
@@ -44,19 +44,20 @@ def items(models: Sequence[Held]) -> list[Item]:
     return found
 
 
-def portable_settings(content: bytes, packed: Sequence[Item]) -> bytes:
-    """Return the settings as the other computer can use them: a model named by its path here gets its name there."""
+def portable_settings(content: bytes | None, item: Item) -> bytes | None:
+    """Return the settings with which the other computer uses the model `item`, whatever is used here.
+
+    None without `content`, if it is what is used there anyway.
+    """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        document = tomlkit.parse(content.decode("utf-8-sig"))
+        document = tomlkit.parse((content or b"").decode("utf-8-sig"))
     except (UnicodeDecodeError, TOMLKitError):
         return content
-    model = document.get("model")
-    paths = {item.held.file.resolve(): item for item in packed}
-    item = paths.get(expand(model).resolve()) if isinstance(model, str) else None
-    if item is None:
+    is_default = item.held.entry in catalogue.find(catalogue.DEFAULT_MODEL)
+    if is_default and "model" not in document:
         return content
     document["model"] = item.held.name if item.held.entry else item.file
     return tomlkit.dumps(document).encode()

@@ -72,12 +72,23 @@ class Shelf:
         found = (record for record in reversed(self.records()) if record.name == name and self.file(record).is_file())
         return next(found, None)
 
+    def _put_damaged_aside(self) -> None:
+        """Rename a list that cannot be read, so that writing a new one does not lose what is in it."""
+        file = self.folder / _LIST
+        try:
+            msgspec.json.decode(file.read_bytes(), type=tuple[Record, ...])
+        except FileNotFoundError:
+            return
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            file.replace(self.folder / f"{_LIST}.damaged")
+
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, Record]]:
         from filelock import FileLock
 
         private_folder(self.folder)
         with FileLock(self.folder / f"{_LIST}.lock", mode=0o600):
+            self._put_damaged_aside()
             records = {record.path: record for record in self.records()}
             yield records
             write_private(self.folder / _LIST, msgspec.json.format(msgspec.json.encode(list(records.values()))))

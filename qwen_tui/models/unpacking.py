@@ -18,6 +18,7 @@ from qwen_tui.errors import InvalidModelError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.copying import HashingReader
 from qwen_tui.models.importing import Imported, Importer, Promise
+from qwen_tui.models.locate import in_repository
 from qwen_tui.models.pack_format import FORMAT, MANIFEST, SMALL, Manifest, PackedFile, PackedModel, is_plain
 
 _DAMAGE = (EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
@@ -50,7 +51,7 @@ class Pack:
                 yield HashingReader(file, model.size, model.file, importer.show, _DAMAGE)
 
         # A name of the catalogue is given by the content alone; one that says where it is from is as good as the pack.
-        name = model.name if model.name.count("/") == 1 and ":" in model.name else ""
+        name = model.name if in_repository(model.name) and model.name.isprintable() else ""
         origin = _("imported from {path}").format(path=self.path)
         return importer.receive(opened, model.size, model.file, Promise(model.sha256, origin, name))
 
@@ -102,7 +103,7 @@ class Pack:
         try:
             file = self._place.open(name)
         except (OSError, KeyError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError) as error:
-            reason = why(error) if isinstance(error, OSError) else str(error)
+            reason = why(error) if isinstance(error, OSError) else str(error.args[0] if error.args else error)
             raise self._bad(_("{name} cannot be read: {reason}").format(name=name, reason=reason)) from error
         with file:
             yield file

@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError
+from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.catalogue import CATALOGUE, Entry
 from qwen_tui.models.copying import Show, hash_file
-from qwen_tui.models.inventory import Held
+from qwen_tui.models.inventory import Held, catalogue_entry
 from qwen_tui.models.shelf import Record, Shelf
 
 
@@ -25,15 +26,16 @@ class Verdict:
     expected: str | None
 
 
-def check_unchanged(path: Path, shelf: Shelf, show: Show) -> None:
+def check_unchanged(path: Path, shelf: Shelf, show: Show, entries: tuple[Entry, ...] = CATALOGUE) -> None:
     """Raise `InvalidModelError` if the file at `path` is recorded and not the one that was hashed.
 
     Nothing is read while size, time and inode are those of then. If they are not, it is hashed, and either recorded
-    anew or refused.
+    anew or refused; so is one that lies in the models folder as a published one, and of which nothing is known yet.
     """
     real = os.path.realpath(path)
     record = next((one for one in shelf.records() if os.path.realpath(shelf.file(one)) == real), None)
     if record is None:
+        _check_unrecorded(path, shelf, show, entries)
         return
     seen = identity.facts(os.fsencode(path))
     if seen is None or seen == record.facts:
@@ -95,8 +97,25 @@ def mending(name: str, path: Path, *, fetchable: bool) -> str:
     if fetchable:
         return _("Fetch what is wrong again with: qwen pull --repair {name}").format(name=name)
     return _("Take a sound copy over with qwen models import PATH; if it was you who replaced it: {command}").format(
-        command=f"qwen models import '{path}'"
+        command=f"qwen models import {quoted(path)}"
     )
+
+
+def _check_unrecorded(path: Path, shelf: Shelf, show: Show, entries: tuple[Entry, ...]) -> None:
+    seen = identity.facts(os.fsencode(path))
+    if seen is None or os.path.realpath(path.parent) != os.path.realpath(shelf.folder):
+        return
+    entry = catalogue_entry(path.name, seen.size, entries)
+    if entry is None or not entry.sha256:
+        return
+    held = Held(entry.full_name, path, seen.size, "unverified", entry=entry)
+    if not verify(held, shelf, show, entries).whole:
+        raise InvalidModelError(
+            _("{path} has the name and the size of {name}, but not its content: it is damaged.").format(
+                path=path, name=entry.full_name
+            ),
+            mending(entry.full_name, path, fetchable=True),
+        )
 
 
 def _first_record(held: Held, sha256: str, seen: identity.Facts, entries: tuple[Entry, ...]) -> Record:

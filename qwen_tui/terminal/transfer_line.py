@@ -41,6 +41,8 @@ class TransferLine:
     def show(self, label: str, done: int, total: int | None) -> None:
         """Show that `done` bytes of `total` are through with what `label` names."""
         now = time.monotonic()
+        # File names can hold anything, line ends too.
+        label = " ".join(clean(label).split())
         if label != self._label or not self._points or done < self._points[-1][1]:
             self._label = label
             self._points = deque([(now, done)])

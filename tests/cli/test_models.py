@@ -154,7 +154,7 @@ def test_a_folder_of_several_wants_a_choice(qwen: Run, mine: Path, tmp_path: Pat
     (mine.parent / "._mine.gguf").write_bytes(b"what macOS leaves")
     done = qwen("models", "import", mine.parent)
     assert done.returncode == 2
-    assert "second.gguf'" in done.stderr.decode()
+    assert "stick/second.gguf\n" in done.stderr.decode()
     (mine.parent / "second.gguf").unlink()
     assert qwen("models", "import", mine.parent).returncode == 0
     empty = tmp_path / "empty"
@@ -190,7 +190,9 @@ def test_partial_downloads_are_listed_and_removed(qwen: Run, home: Path) -> None
     (folder / f"{q4}.part.json").write_bytes(b"{}")
     (partial,) = listed(qwen)["partial"]
     assert (partial["name"], partial["size"], partial["total"]) == ("qwen3-4b-instruct:Q4_K_M", 2_000_000, 2497281120)
-    assert b"2.0 MB of 2.50 GB  incomplete" in qwen("models", "list").stdout
+    shown = qwen("models", "list").stdout
+    assert b"2.0 MB of 2.50 GB  incomplete" in shown
+    assert b"go on with: qwen pull qwen3-4b-instruct:Q4_K_M" in shown
     assert qwen("models", "rm", "--partial", "--yes").stdout == b"1 incomplete file removed\n"
     assert list(folder.iterdir()) == []
 
@@ -204,6 +206,67 @@ def test_a_download_that_goes_on_is_left_alone(qwen: Run, home: Path) -> None:
     assert done.returncode == 1
     assert b"is being fetched just now" in done.stderr
     assert partial.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links and modes")
+def test_an_import_that_goes_on_keeps_its_file(qwen: Run, mine: Path, home: Path) -> None:
+    qwen("models", "import", mine)
+    arriving = home / "models/tmp123.importing"
+    arriving.write_bytes(b"some")
+    lock = home / "models/import.lock"
+    assert lock.stat().st_mode & 0o777 == 0o600
+    with FileLock(lock):
+        assert qwen("models", "rm", "--partial", "--yes").returncode == 1
+    assert arriving.exists()
+    assert qwen("models", "rm", "--partial", "--yes").returncode == 0
+    assert not arriving.exists()
+    assert lock.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links")
+def test_a_link_to_nothing_does_not_keep_the_file_beside_it_out(qwen: Run, mine: Path) -> None:
+    (mine.parent / "gone.gguf").symlink_to("nowhere.gguf")
+    done = qwen("models", "import", "--yes", mine.parent)
+    assert done.returncode == 0, done.stderr
+    assert b"-m mine.gguf" in done.stdout
+
+
+def test_names_that_no_disk_takes_are_told_as_such(qwen: Run, mine: Path) -> None:
+    long = "a" * 300 + ".gguf"
+    imported = qwen("models", "import", long)
+    assert imported.returncode == 1
+    assert b"cannot be read" in imported.stderr
+    qwen("models", "import", mine)
+    packed = qwen("pack", "-m", "mine", "a" * 300)
+    assert packed.returncode == 74
+    assert b"Choose another name" in packed.stderr
+
+
+def test_a_link_becomes_a_copy_when_it_is_imported_again(qwen: Run, mine: Path, home: Path) -> None:
+    qwen("models", "import", "--link", mine)
+    assert b"Imported" in qwen("models", "import", mine).stdout
+    (one,) = listed(qwen)["models"]
+    assert (one["name"], one["linked"]) == ("mine.gguf", False)
+    assert (home / "models/mine.gguf").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs names that Windows does not take")
+def test_what_files_are_called_never_steers_the_terminal(qwen: Run, mine: Path) -> None:
+    odd = mine.rename(mine.parent / "it's \x1b[31m red\x9b.gguf")
+    make_tiny_model(mine.parent / "second.gguf", layers=1)
+    several = qwen("models", "import", mine.parent)
+    assert "'it'\"'\"'s" in several.stderr.decode().replace(f"{mine.parent}/", "")
+    done = qwen("models", "import", odd)
+    assert done.returncode == 0, done.stderr
+    assert b"\x1b" not in done.stdout + done.stderr + several.stderr
+    assert "\x9b" not in (done.stdout + done.stderr).decode()
+
+
+@pytest.mark.parametrize("command", [("pack", "out", "-m"), ("models", "verify"), ("models", "rm", "--yes")])
+def test_the_demonstration_model_is_built_in(qwen: Run, command: tuple[str, ...]) -> None:
+    done = qwen(*command, "demo")
+    assert done.returncode == 1
+    assert b"built in" in done.stderr
 
 
 def test_nothing_is_nothing(qwen: Run, home: Path) -> None:

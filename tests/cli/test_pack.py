@@ -82,6 +82,18 @@ def test_a_model_named_by_its_path_goes_by_its_name_there(qwen: Run, tmp_path: P
     assert 'model = "mine.gguf"' in (tmp_path / "pack/config.toml").read_text()
 
 
+@pytest.mark.parametrize("configured", ["", "qwen3-4b-instruct:Q8_0", "somewhere/else.gguf"])
+def test_the_settings_name_a_model_that_is_in_the_pack(
+    qwen: Run, tmp_path: Path, other: dict[str, str], configured: str
+) -> None:
+    if configured:
+        qwen("config", "set", "model", configured)
+    assert qwen("pack", "-m", "mine", "pack").returncode == 0
+    qwen("models", "import", tmp_path / "pack", "--yes", env=other)
+    # The steps of the README.
+    assert qwen("ask", *SHORT, "hello", env=other).returncode == 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_overwritten_unasked(qwen: Run, tmp_path: Path, kind: str) -> None:
     assert qwen("pack", "-m", "mine", kind).returncode == 0
@@ -102,7 +114,8 @@ def test_what_else_is_on_a_stick_stays(qwen: Run, tmp_path: Path) -> None:
         "mine.gguf",
         "README.txt",
         "SHA256SUMS",
-        "manifest.json",
+        "config.toml",
+        "qwen-pack.json",
     }
 
 
@@ -149,6 +162,9 @@ def test_what_is_no_pack_and_no_place_is_refused(qwen: Run, tmp_path: Path) -> N
         done = qwen("models", "import", tmp_path / name)
         assert done.returncode == 1
         assert b"Traceback" not in done.stderr
+    with tarfile.open(tmp_path / "other.tar", "w") as tar:
+        tar.add(tmp_path / "file", "file")
+    assert b"qwen-pack.json cannot be read: it is not there." in qwen("models", "import", "other.tar").stderr
 
 
 def test_links_in_a_pack_are_not_followed(qwen: Run, tmp_path: Path, other: dict[str, str], mine: Path) -> None:
@@ -157,7 +173,7 @@ def test_links_in_a_pack_are_not_followed(qwen: Run, tmp_path: Path, other: dict
     (tmp_path / "pack/mine.gguf").symlink_to(mine)
     assert b"no plain file" in qwen("models", "import", tmp_path / "pack", env=other).stderr
     with tarfile.open(tmp_path / "links.tar", "w") as tar:
-        tar.add(tmp_path / "pack/manifest.json", "pack/manifest.json")
+        tar.add(tmp_path / "pack/qwen-pack.json", "pack/qwen-pack.json")
         member = tarfile.TarInfo("pack/mine.gguf")
         member.type, member.linkname = tarfile.SYMTYPE, str(mine)
         tar.addfile(member)
@@ -166,7 +182,7 @@ def test_links_in_a_pack_are_not_followed(qwen: Run, tmp_path: Path, other: dict
 
 def test_a_pack_cannot_give_its_model_a_published_name(qwen: Run, tmp_path: Path, other: dict[str, str]) -> None:
     qwen("pack", "-m", "mine", "pack")
-    manifest = tmp_path / "pack/manifest.json"
+    manifest = tmp_path / "pack/qwen-pack.json"
     content = json.loads(manifest.read_bytes())
     content["models"][0].update(name="qwen3-4b-instruct:Q4_K_M", pinned=True)
     manifest.write_text(json.dumps(content))
@@ -178,7 +194,7 @@ def test_a_pack_cannot_give_its_model_a_published_name(qwen: Run, tmp_path: Path
 def test_settings_that_cannot_be_used_are_left_out(qwen: Run, tmp_path: Path, other: dict[str, str]) -> None:
     qwen("config", "set", "temperature", "0.1")
     qwen("pack", "-m", "mine", "pack")
-    config, manifest = tmp_path / "pack/config.toml", tmp_path / "pack/manifest.json"
+    config, manifest = tmp_path / "pack/config.toml", tmp_path / "pack/qwen-pack.json"
     config.write_bytes(b"colour = 1\n")
     content = json.loads(manifest.read_bytes())
     content["config"].update(size=11, sha256=hashlib.sha256(config.read_bytes()).hexdigest())

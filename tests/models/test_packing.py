@@ -36,9 +36,9 @@ Write = Callable[[Path, dict[str, bytes]], None]
 
 
 def _manifest(members: dict[str, bytes], change: Callable[[Any], None]) -> None:
-    manifest = json.loads(members["manifest.json"])
+    manifest = json.loads(members["qwen-pack.json"])
     change(manifest)
-    members["manifest.json"] = json.dumps(manifest).encode()
+    members["qwen-pack.json"] = json.dumps(manifest).encode()
 
 
 def _named(name: str) -> Change:
@@ -66,7 +66,7 @@ def _no_model(members: dict[str, bytes]) -> None:
 
 
 def _no_manifest_text(members: dict[str, bytes]) -> None:
-    members["manifest.json"] = b"{" * 100
+    members["qwen-pack.json"] = b"{" * 100
 
 
 def _too_new(members: dict[str, bytes]) -> None:
@@ -78,7 +78,7 @@ def _missing(members: dict[str, bytes]) -> None:
 
 
 def _huge_manifest(members: dict[str, bytes]) -> None:
-    members["manifest.json"] += b" " * (2 << 20)
+    members["qwen-pack.json"] += b" " * (2 << 20)
 
 
 BAD = {
@@ -177,3 +177,9 @@ def test_an_archive_that_is_cut_or_altered_never_gives_another_model(
         else:
             assert (shelf.folder / "mine.gguf").read_bytes() == members["mine.gguf"]
     assert refused > 30
+
+
+def test_the_list_of_something_else_makes_no_pack(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    with unpacking.opened(tmp_path) as pack:
+        assert pack is None

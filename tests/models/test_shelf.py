@@ -5,6 +5,7 @@ import os
 import random
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, QwenError, WriteError
@@ -249,6 +250,59 @@ def test_a_file_put_there_by_hand_is_compared_with_the_published_hash(
     record = only(shelf, published).record
     assert record
     assert record.pinned
+
+
+def test_a_file_with_a_published_name_alone_is_not_taken_for_that_model(
+    shelf: Shelf, published: tuple[Entry, ...]
+) -> None:
+    shelf.folder.mkdir(parents=True)
+    other = make_tiny_model(shelf.folder / published[0].file)
+    other.write_bytes(other.read_bytes() + bytes(32))
+    assert only(shelf, published).name == published[0].file
+    assert inventory.find("tiny", shelf, published) is None
+
+
+def test_a_published_file_put_there_by_hand_is_hashed_once_before_it_is_loaded(
+    shelf: Shelf, source: Path, published: tuple[Entry, ...]
+) -> None:
+    shelf.folder.mkdir(parents=True)
+    file = source.rename(shelf.folder / source.name)
+    whole = file.read_bytes()
+    flip(file, random.Random(5))
+    with pytest.raises(InvalidModelError, match="but not its content") as raised:
+        check_unchanged(file, shelf, quiet, published)
+    assert "qwen pull --repair tiny:Q4_K_M" in raised.value.remedy
+    assert shelf.records() == ()
+    file.write_bytes(whole)
+    hashed: list[int] = []
+    check_unchanged(file, shelf, lambda done, _total: hashed.append(done), published)
+    assert hashed
+    hashed.clear()
+    check_unchanged(file, shelf, lambda done, _total: hashed.append(done), published)
+    assert not hashed
+    assert only(shelf, published).state == "verified"
+
+
+def test_of_two_of_a_name_the_sound_one_is_used(shelf: Shelf, tmp_path: Path, source: Path) -> None:
+    sound = importer(shelf).take(source).record
+    (tmp_path / "b").mkdir()
+    other = make_tiny_model(tmp_path / "b" / "other.gguf")
+    other.write_bytes(other.read_bytes() + bytes(32))
+    later = importer(shelf).take(other).record
+    shelf.put(msgspec.structs.replace(later, name=sound.name))
+    flip(shelf.file(later), random.Random(6))
+    os.utime(shelf.file(later), ns=(1, 1))
+    found = inventory.find(sound.name, shelf)
+    assert found
+    assert found.file == shelf.file(sound)
+
+
+def test_a_list_that_cannot_be_read_is_put_aside(shelf: Shelf, source: Path) -> None:
+    shelf.folder.mkdir(parents=True)
+    (shelf.folder / "models.json").write_bytes(b"[{")
+    importer(shelf).take(source)
+    assert (shelf.folder / "models.json.damaged").read_bytes() == b"[{"
+    assert len(shelf.records()) == 1
 
 
 def test_of_something_unknown_the_hash_is_noted(shelf: Shelf, source: Path) -> None:

@@ -81,7 +81,7 @@ def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graph
             message=_("NVIDIA's driver does not work: {reason}").format(reason=seen.detail),
             remedy=until_mended(),
         )
-    elif not seen.cards and backends and "cuda" in backends:
+    elif not seen.cards and backends and "cuda" in backends and not (build and build.gpus):
         yield Problem(
             code="driver_missing",
             severity="warning",

@@ -1,6 +1,7 @@
 """What is said of PCs that are not this one: cards, drivers and builds of every kind, in lines that fit."""
 
 import dataclasses
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from wcwidth import width
 from qwen_tui import i18n
 from qwen_tui.engine.installed import AskError
 from qwen_tui.errors import InvalidModelError
+from qwen_tui.evaluation import doctor as examination
 from qwen_tui.evaluation import findings
 from qwen_tui.evaluation.doctor import Patient, examine
 from qwen_tui.evaluation.expectation import expected
@@ -211,8 +213,11 @@ def test_a_model_that_is_refused_only_when_it_is_loaded_is_told(tmp_path: Path, 
 
 @pytest.mark.parametrize(("backends", "usable"), [(("cuda",), True), ((), False)])
 def test_a_driver_that_ends_llama_cpp_leaves_the_cpu(
-    tmp_path: Path, tiny: Path, backends: tuple[str, ...], usable: bool
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, backends: tuple[str, ...], usable: bool
 ) -> None:
+    # What it takes of memory would count as this process's own peak from then on, in other tests too.
+    monkeypatch.setattr(examination, "memory_bandwidth", lambda *_: None)
+
     def die() -> Build:
         raise AskError("it ended at once (SIGABRT)", looking=True)
 
@@ -230,15 +235,33 @@ def test_folders_whose_names_no_system_takes_are_told(tmp_path: Path, tiny: Path
     assert not any(folder.exists for folder in found.folders)
 
 
-@pytest.mark.parametrize("trouble", [MemoryError, RuntimeError])
-def test_a_bandwidth_that_cannot_be_measured_is_unknown(
-    monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]
-) -> None:
+def test_a_bandwidth_for_which_there_is_no_memory_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_arguments: Any) -> Any:
-        raise trouble
+        raise MemoryError
 
-    monkeypatch.setattr(bandwidth, "_together", fail)
+    monkeypatch.setattr(bandwidth.ctypes, "create_string_buffer", fail)
     assert bandwidth.memory_bandwidth(1, 16 * GIB) is None
+
+
+def test_a_thread_that_cannot_be_started_leaves_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def once(thread: threading.Thread) -> None:
+        if begun:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(bandwidth, "_BLOCK", 1 << 10)
+    monkeypatch.setattr(threading.Thread, "start", once)
+    assert bandwidth.memory_bandwidth(2, 16 * GIB) is None
+    begun[0].join(2)
+    assert not begun[0].is_alive()
+
+
+def test_a_card_that_only_ggml_sees_lacks_no_driver() -> None:
+    assert codes(report(plan(3.6), NOTHING_SEEN, WITH_CARD)) == []
 
 
 def test_an_estimate_says_so_and_stays_near_what_was_measured() -> None:

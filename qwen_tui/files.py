@@ -113,10 +113,14 @@ def sync_folder(path: Path) -> None:
 
 def private_folder(path: Path) -> Path:
     """Create `path` and what is missing above it, readable by the user alone (0700), and return it."""
-    if not path.is_dir():
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # mkdir's mode passes through the umask; chmod does not.
-        path.chmod(0o700)
+    if path.is_dir():
+        return path
+    # mkdir's own `parents` would leave those open to others.
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            # mkdir's mode passes through the umask; chmod does not.
+            folder.chmod(0o700)
     return path
 
 

@@ -70,11 +70,12 @@ def test_config_commands(qwen: Run, home: Path) -> None:
 def test_what_is_written_is_private_under_any_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        files.write_private(tmp_path / "new" / "file", b"secret")
+        files.write_private(tmp_path / "above" / "new" / "file", b"secret")
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
-    assert stat.S_IMODE((tmp_path / "new" / "file").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "above").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "above" / "new").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "above" / "new" / "file").stat().st_mode) == 0o600
 
 
 def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:

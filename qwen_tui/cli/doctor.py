@@ -46,8 +46,9 @@ def doctor(
         settings = options.settings_of(Config(), flags)
         problems = (Problem(code="settings", severity="error", message=error.message, remedy=error.remedy),)
     folders = files.folders()
-    # What was remembered of a driver is asked again: it may have been mended.
-    installed.forget(folders.engine)
+    # What was remembered of a driver, and of what it had no room for, is asked again: it may have been mended.
+    for remembered in (folders.engine, folders.worked):
+        installed.forget(remembered)
     report = examine(
         Patient(
             model=settings.model,

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import signal
@@ -23,8 +24,42 @@ from qwen_tui.i18n import gettext as _
 # A driver that has not answered after so many seconds will not; the first start of CUDA takes a few.
 _PATIENCE = 30.0
 _REMEMBERED = 20
+# The exit code of a library that was built for another processor; Windows knows no such signal.
+_ILLEGAL = -signal.SIGILL
+# Troubles end: a library is added, a driver mended, memory is free again. In seconds.
+_TROUBLE_LASTS = 3600.0
+# More than a start takes of a card was taken by another program meanwhile.
+_MOST_TAKEN = 600 << 20
+_PACKAGE = "llama-cpp-python"
 # What llama.cpp calls the libraries of its backends that compute on a GPU: libggml-cuda.so, ggml-vulkan.dll.
 _GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "cann", "webgpu")
+
+
+class AskError(EngineError):
+    """llama.cpp could not be asked for this `reason`, which may be `passing`.
+
+    `looking` says that it ended or hung while it looked for devices, as with a broken graphics driver.
+    """
+
+    def __init__(self, reason: str, *, looking: bool = False, passing: bool = False) -> None:
+        super().__init__(
+            _("llama.cpp cannot be used: {reason}").format(reason=reason),
+            _("Install it again with: {command}").format(command=build_command()),
+        )
+        self.reason = reason
+        self.looking = looking
+        self.passing = passing
+
+
+def build_command() -> str:
+    """Return the command that installs what is installed once more: the same version, for the same devices."""
+    if gpu_backends():
+        return "python scripts/build_engine.py"
+    try:
+        version = "==" + importlib.metadata.version(_PACKAGE).partition("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        version = ""
+    return f"pip install --force-reinstall --no-cache-dir {_PACKAGE}{version}"
 
 
 def gpu_backends() -> tuple[str, ...] | None:
@@ -40,11 +75,11 @@ def gpu_backends() -> tuple[str, ...] | None:
 
 
 def describe(options: Sequence[LoadOptions] = (), *, patience: float = _PATIENCE) -> Build:
-    """Return what llama.cpp is, with a dry run of each of `options`; raises `EngineError` with the reason."""
+    """Return what llama.cpp is, with a dry run of each of `options`; raises `AskError` with the reason."""
     try:
         worker = WorkerProcess()
     except OSError as error:
-        raise _unknown(why(error)) from error
+        raise AskError(why(error), passing=True) from error
     try:
         worker.send(wire.Describe(tuple(options)))
         return _answer(worker, time.monotonic() + patience)
@@ -57,16 +92,17 @@ def _answer(worker: WorkerProcess, deadline: float) -> Build:
         try:
             reply = worker.receive(left)
         except EOFError:
-            raise _unknown(_end(worker.wait(), worker.last_lines(1))) from None
+            code = worker.wait()
+            raise AskError(_end(code, worker.last_lines(1)), looking=code != _ILLEGAL) from None
         if isinstance(reply, wire.Described):
             return reply.build
         if isinstance(reply, wire.Failed):
-            raise _unknown(reply.detail)
-    raise _unknown(_("it does not answer"))
+            raise AskError(reply.detail)
+    raise AskError(_("it does not answer"), looking=True, passing=True)
 
 
 def _end(code: int, line: str) -> str:
-    if code == -signal.SIGILL:
+    if code == _ILLEGAL:
         return _("it was built for another processor (SIGILL)")
     try:
         name = signal.Signals(-code).name if code < 0 else str(code)
@@ -76,22 +112,21 @@ def _end(code: int, line: str) -> str:
     return f"{reason}: {line}" if line else reason
 
 
-def _unknown(reason: str) -> EngineError:
-    return EngineError(
-        _("llama.cpp cannot be used: {reason}").format(reason=reason),
-        _("Install it again with: pip install --force-reinstall --no-cache-dir llama-cpp-python"),
-    )
-
-
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What was found out about llama.cpp, or the `trouble` that it gave; `gpu_taken` is what its start takes of a GPU.
 
-    The free memory of the devices in `build` is that of the moment when it was asked.
+    The free memory of the devices in `build` is that of the moment when it was `asked`.
     """
 
     build: Build | None = None
     trouble: str = ""
     gpu_taken: int | None = None
+    asked: float = 0.0
+
+    @property
+    def holds(self) -> bool:
+        """Whether it need not be asked again."""
+        return self.build is not None or 0 <= time.time() - self.asked < _TROUBLE_LASTS
 
 
 def known(options: Sequence[LoadOptions], memory: Path, circumstances: str, gpu_free: int | None = None) -> Known:
@@ -99,20 +134,24 @@ def known(options: Sequence[LoadOptions], memory: Path, circumstances: str, gpu_
 
     `circumstances` is what the answer depends on beside the library and the model: driver and cards. Starting a
     graphics driver and two dry runs take a second or more, which is too much for every question. `gpu_free` is what was
-    free before.
+    free before; None where only this answer tells it, which then is asked for every time.
     """
     key = _key(options, circumstances)
     entries = _read(memory)
-    if found := entries.get(key):
+    if (found := entries.get(key)) and found.holds:
         return found
     try:
         build = describe(options)
-    except EngineError as error:
-        found = Known(trouble=error.message)
+    except AskError as error:
+        found = Known(trouble=error.reason, asked=time.time())
+        if error.passing:
+            return found
     else:
         free = max((device.free for device in build.gpus), default=None)
-        taken = None if free is None or gpu_free is None else max(0, gpu_free - free)
-        found = Known(build=build, gpu_taken=taken)
+        taken = None if free is None or gpu_free is None else min(_MOST_TAKEN, max(0, gpu_free - free))
+        found = Known(build=build, gpu_taken=taken, asked=time.time())
+        if build.gpus and gpu_free is None:
+            return found
     entries = dict(list(entries.items())[1 - _REMEMBERED :]) | {key: found}
     try:
         write_private(memory, msgspec.json.encode(entries))

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from qwen_tui.hardware.device import Build, Setup
-from qwen_tui.hardware.gpu import Graphics
+from qwen_tui.hardware.device import Build, Device, Setup
+from qwen_tui.hardware.gpu import Graphics, may_have_card
 from qwen_tui.hardware.machine import this_machine
 from qwen_tui.hardware.memory import memory
 from qwen_tui.hardware.placement import (
@@ -68,7 +68,7 @@ def automatic(
     if backends is not None and not backends:
         return Automatic(_on_cpu(header, cpu, ctx_size))
     seen = graphics()
-    if backends == ("cuda",) and not seen.cards:
+    if backends == ("cuda",) and not seen.cards and (seen.trouble == "broken" or not may_have_card()):
         return Automatic(_on_cpu(header, cpu, ctx_size), trouble=_without_card(seen))
     gpu = default_plan(machine, gpu=True)
     card = seen.card
@@ -76,9 +76,11 @@ def automatic(
     circumstances = f"{seen.driver} {[each.name for each in seen.cards]}"
     found = ask(to_measure(header, ctx_size, gpu, cpu), circumstances, free)
     if found.build is None:
-        return Automatic(_on_cpu(header, cpu, ctx_size), trouble=found.trouble)
+        return Automatic(_on_cpu(header, cpu, ctx_size), trouble=_not_looked_at(found.trouble))
     measured = measured_by(header, {run.setup: run.buffers for run in found.build.dry_runs})
-    trouble = "" if found.build.gpus or not seen.cards else _unseen(found.build)
+    trouble = ""
+    if not found.build.gpus and (seen.cards or backends == ("cuda",)):
+        trouble = _unseen(found.build) if seen.cards else _without_card(seen)
     room = gpu_room(found, seen)
     placement = place(header, room, ctx_size=ctx_size, gpu=gpu, cpu=cpu, measured=measured)
     return Automatic(placement, measured, trouble, circumstances)
@@ -92,11 +94,17 @@ def gpu_room(found: Found, seen: Graphics) -> Room:
     if device is None:
         return Room(ram_free=ram.free, ram_total=ram.total)
     free, total = device.free, device.total
-    if seen.card is not None and seen.card.free is not None:
-        free = max(0, seen.card.free - (_STARTING if found.gpu_taken is None else found.gpu_taken))
+    if (told := _told(seen, device)) is not None:
+        free = max(0, told - (_STARTING if found.gpu_taken is None else found.gpu_taken))
     return Room(
         ram_free=ram.free, ram_total=ram.total, gpu_free=free, gpu_total=total, device=device.description or device.name
     )
+
+
+def _told(seen: Graphics, device: Device) -> int | None:
+    """Return what the driver says is free of this device, which may be a card of another maker."""
+    card = seen.card
+    return card.free if card is not None and card.name.lower() in device.description.lower() else None
 
 
 def ram_room() -> Room:
@@ -115,6 +123,12 @@ def _without_card(seen: Graphics) -> str:
             reason=seen.detail
         )
     return _("No NVIDIA card with a driver is found: computing on the CPU. See: qwen doctor")
+
+
+def _not_looked_at(reason: str) -> str:
+    return _("The graphics card could not be looked at ({reason}): computing on the CPU. See: qwen doctor").format(
+        reason=reason
+    )
 
 
 def _unseen(build: Build) -> str:

@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from qwen_tui import __version__
+from qwen_tui.engine.installed import AskError
 from qwen_tui.errors import EngineError, QwenError, why
 from qwen_tui.evaluation import findings
 from qwen_tui.evaluation.expectation import expected
@@ -22,6 +25,7 @@ from qwen_tui.models.gguf import Header, read_header
 from qwen_tui.models.inventory import State
 from qwen_tui.models.reach import places, reach
 from qwen_tui.models.shelf import Shelf
+from qwen_tui.models.source import is_offline
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Patient:
     """What is examined, and how to ask about it.
 
     `model` is the name that is set, `locate` finds its file. `describe` asks llama.cpp what it is (raises
-    `EngineError`), `in_force` tells how the file is loaded.
+    `EngineError`), `in_force` tells how the file is loaded (raises `QwenError`).
     """
 
     model: str
@@ -47,19 +51,24 @@ def examine(patient: Patient) -> Report:
     computer = this_computer()
     build, problems = _build(patient, computer)
     model, header, remedy = _model(patient)
-    forced = patient.in_force() if header is not None and build is not None else None
+    forced: InForce | None = None
+    if header is not None and (build is not None or all(problem.severity != "error" for problem in problems)):
+        forced, model, remedy = _forced(patient, model)
     plan = forced.placement if forced else None
     folders = _folders(patient.folders)
-    reached = reach(places()) if patient.network else None
+    offline = patient.network and is_offline()
+    reached = reach(places()) if patient.network and not offline else None
     problems = [
         *patient.problems,
         *problems,
         *findings.of_model(model, remedy),
         *findings.of_graphics(build, patient.backends(), computer.graphics),
+        *findings.of_layers(build, plan),
         *findings.of_memory(plan),
         *findings.of_folders(folders),
         *findings.of_network(reached),
     ]
+    speed = _speed(forced, computer, build)
     return Report(
         version=__version__,
         usable=all(problem.severity != "error" for problem in problems),
@@ -67,22 +76,34 @@ def examine(patient: Patient) -> Report:
         build=build,
         plan=plan,
         origin=forced.origin if forced else "",
-        speed=_speed(forced, computer),
+        note=forced.note if forced else "",
+        speed=speed,
         model=model,
         folders=folders,
         network=reached,
+        offline=offline,
         problems=tuple(sorted(problems, key=lambda problem: problem.severity)),
-        advice=findings.advice(computer, build, plan),
+        advice=findings.advice(computer, build, plan, speed),
     )
 
 
 def _build(patient: Patient, computer: Computer) -> tuple[Build | None, list[Problem]]:
     try:
         build = patient.describe()
+    except AskError as error:
+        # With GPU backends, what ends it while it looks for devices is a driver, and the CPU can compute.
+        if not error.looking or not patient.backends():
+            return None, [_engine_not_usable(error)]
+        said = _("llama.cpp could not look at the graphics card: {reason}").format(reason=error.reason)
+        remedy = findings.until_mended()
+        return None, [Problem(code="gpu_not_usable", severity="warning", message=said, remedy=remedy)]
     except EngineError as error:
-        problem = Problem(code="engine_not_usable", severity="error", message=error.message, remedy=error.remedy)
-        return None, [problem]
+        return None, [_engine_not_usable(error)]
     return build, [*findings.of_build(build, computer.processor)]
+
+
+def _engine_not_usable(error: EngineError) -> Problem:
+    return Problem(code="engine_not_usable", severity="error", message=error.message, remedy=error.remedy)
 
 
 def _model(patient: Patient) -> tuple[ModelState, Header | None, str]:
@@ -109,14 +130,30 @@ def _model(patient: Patient) -> tuple[ModelState, Header | None, str]:
     )
 
 
+def _forced(patient: Patient, model: ModelState) -> tuple[InForce | None, ModelState, str]:
+    """Return how the model is loaded; where it is refused only now, the model as one that cannot be used."""
+    try:
+        return patient.in_force(), model, ""
+    except QwenError as error:
+        problem, remedy = _text(error.message), error.remedy
+    except OSError as error:
+        problem, remedy = why(error), ""
+    return None, msgspec.structs.replace(model, usable=False, problem=problem), remedy
+
+
 def _checksum(patient: Patient, path: Path) -> State:
     held = inventory.held(Shelf(patient.folders.models))
     return next((one.state for one in held if one.file == path), "unverified")
 
 
-def _speed(forced: InForce | None, computer: Computer) -> Speed:
+def _speed(forced: InForce | None, computer: Computer, build: Build | None) -> Speed:
     if forced is None or forced.found is not None:
         return expected(None, forced.found if forced else None, None, None)
+    if forced.placement.gpu_layers and (build is None or not build.gpus):
+        # Layers that were asked for, and nobody to compute them.
+        return expected(None, None, None, None)
+    if forced.placement.whole:
+        return expected(forced.placement, None, None, computer.graphics.card)
     bandwidth = memory_bandwidth(computer.processor.cores, computer.memory.free)
     return expected(forced.placement, None, bandwidth, computer.graphics.card)
 
@@ -133,20 +170,28 @@ def _folders(folders: Folders) -> tuple[Folder, ...]:
 
 def _folder(name: str, path: Path) -> Folder:
     nearest = path
-    while not nearest.exists() and nearest != nearest.parent:
+    while not _holds(nearest.exists) and nearest != nearest.parent:
         nearest = nearest.parent
     private: bool | None = None
     try:
         free: int | None = shutil.disk_usage(nearest).free
-        if os.name == "posix" and path.exists():
+        if os.name == "posix" and _holds(path.exists):
             private = not path.stat().st_mode & 0o077
     except OSError:
         free = None
     return Folder(
         name=name,
         path=_text(path),
-        exists=path.is_dir(),
-        writable=nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK),
+        exists=_holds(path.is_dir),
+        writable=_holds(nearest.is_dir) and os.access(nearest, os.W_OK | os.X_OK),
         private=private,
         free=free,
     )
+
+
+def _holds(test: Callable[[], bool]) -> bool:
+    """Whether a test of a path holds; it may raise where a folder above may not be searched."""
+    try:
+        return test()
+    except OSError:
+        return False

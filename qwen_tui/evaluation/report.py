@@ -14,7 +14,7 @@ Source = Literal["measured", "estimated", "unknown"]
 
 class Speed(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens per second, None what is not known. `source` says where from: `qwen tune` measured it on `when`, or it
-    is estimated from `bandwidth` (bytes per second).
+    is estimated from `bandwidth` (bytes per second): the card's where all of the model is `on_card`, else the memory's.
     """
 
     source: Source
@@ -22,6 +22,7 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
     writing: float | None = None
     when: str = ""
     bandwidth: float | None = None
+    on_card: bool = False
 
 
 class Folder(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,8 +66,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was found.
 
     `build` is the installed llama.cpp, None if it cannot be used; `plan` how the model is loaded here, None without a
-    model, `origin` where that comes from. `network` is None where nobody asked. `usable` is what the exit code says.
-    Sizes are in bytes.
+    model, `origin` where that comes from, `note` what had to give. `network` is None where nobody asked; `offline` says
+    that somebody was to be, and that the environment forbids it. `usable` is what the exit code says. Sizes are in
+    bytes.
     """
 
     version: str
@@ -75,9 +77,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     build: Build | None
     plan: Placement | None
     origin: str
+    note: str = ""
     speed: Speed
     model: ModelState
     folders: tuple[Folder, ...]
     network: tuple[Place, ...] | None
+    offline: bool = False
     problems: tuple[Problem, ...]
     advice: str

@@ -7,6 +7,7 @@ from wcwidth import width
 
 from qwen_tui.evaluation.in_force import describe
 from qwen_tui.evaluation.report import Folder, Report, Speed
+from qwen_tui.files import size_text
 from qwen_tui.hardware.gpu import Graphics
 from qwen_tui.hardware.placement import Placement, Share
 from qwen_tui.hardware.processor import Processor
@@ -82,7 +83,8 @@ def _graphics(seen: Graphics) -> Iterator[tuple[str, str]]:
 def _build(report: Report) -> Iterator[tuple[str, str]]:
     build = report.build
     if build is None:
-        yield "", _("cannot be used")
+        whole = all(problem.code != "gpu_not_usable" for problem in report.problems)
+        yield "", _("cannot be used") if whole else _("nothing is known: it could not look at the graphics card")
         return
     yield _("version"), _("{version} (ggml {library})").format(version=build.version, library=build.library or "?")
     for backend, features in build.features.items():
@@ -102,7 +104,7 @@ def _model(report: Report) -> Iterator[tuple[str, str]]:
     model = report.model
     yield _("name"), model.name
     if model.path:
-        yield _("file"), model.path + (f" ({gib(model.size)})" if model.size else "")
+        yield _("file"), model.path + (f" ({size_text(model.size)})" if model.size else "")
     checksums = {
         "verified": _("ready, its checksum verified"),
         "changed": _("ready, but changed since its checksum was verified"),
@@ -123,6 +125,8 @@ def _plan(report: Report) -> Iterator[tuple[str, str]]:
     yield _("context"), _("{tokens} tokens").format(tokens=plan.ctx_size)
     yield _("how"), describe(plan.plan)
     yield _("from"), report.origin
+    if report.note:
+        yield "", report.note
 
 
 def _speed(speed: Speed) -> Iterator[tuple[str, str]]:
@@ -136,7 +140,12 @@ def _speed(speed: Speed) -> Iterator[tuple[str, str]]:
     else:
         yield _("writing"), _("about {figure}: an estimate; qwen tune measures it").format(figure=figure)
     if speed.bandwidth:
-        yield "", _("from {bandwidth:.1f} GB/s of memory").format(bandwidth=speed.bandwidth / 1e9)
+        named = (
+            _("from {bandwidth:.1f} GB/s of the graphics card's memory")
+            if speed.on_card
+            else _("from {bandwidth:.1f} GB/s of memory")
+        )
+        yield "", named.format(bandwidth=speed.bandwidth / 1e9)
 
 
 def _folder(folder: Folder) -> str:
@@ -146,11 +155,13 @@ def _folder(folder: Folder) -> str:
     if folder.private is False:
         notes.append(_("readable by others"))
     if folder.free is not None:
-        notes.append(_("{size} free on the disk").format(size=gib(folder.free)))
+        notes.append(_("{size} free on the disk").format(size=size_text(folder.free)))
     return f"{folder.path} ({listed(notes)})" if notes else folder.path
 
 
 def _network(report: Report) -> Iterator[tuple[str, str]]:
+    if report.offline:
+        yield "", _("nobody was asked, since HF_HUB_OFFLINE is set")
     for place in report.network or ():
         answer = _("answers in {seconds:.1f} s").format(seconds=place.seconds) if place.reachable else _("no answer")
         yield "", f"{place.address}: {answer}"

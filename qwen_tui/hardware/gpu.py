@@ -1,8 +1,10 @@
 """The NVIDIA cards and their driver, as far as they can be known; nothing in here ever fails."""
 
 import contextlib
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -55,6 +57,13 @@ def graphics(library: Callable[[], Any] | None = None, patience: float = _PATIEN
     asking.join(patience)
     # Taken before it is tested: the thread may still answer.
     return [*answers, Graphics(trouble="broken", detail="the driver does not answer")][0]
+
+
+def may_have_card(root: Path = Path("/")) -> bool:
+    """Whether there can be an NVIDIA card that its management library does not show, as in a container or WSL."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any((root / "dev" / name).exists() for name in ("nvidia0", "dxg"))
 
 
 def _library() -> Any:

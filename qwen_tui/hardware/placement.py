@@ -67,9 +67,8 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """How a model is loaded here, and what that takes of which memory.
 
     `gpu_layers` of `all_layers` are on the GPU, the output being the first. `room` is what was free; `margin` bytes of
-    the GPU are to stay so. `measured` says
-    that the buffers to compute in are llama.cpp's own figure, and not an estimate. `needs_word` marks a context smaller
-    than was asked for: that is for the person to decide.
+    the GPU are to stay so. `measured` says that the buffers to compute in are llama.cpp's own figure, and not an
+    estimate. `needs_word` marks a context smaller than was asked for: that is for the person to decide.
     """
 
     plan: Plan
@@ -102,11 +101,6 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     def fits(self) -> bool:
         """Whether the GPU holds its part with the margin."""
         return not self.gpu_layers or (self.gpu_left is not None and self.gpu_left >= self.margin)
-
-    @property
-    def setup(self) -> Setup:
-        """What decides the size of the buffers."""
-        return setup(self.plan, self.ctx_size, self.gpu_layers)
 
 
 # Tells the buffers of a setup as llama.cpp has reported them; None where it has not been asked.

@@ -38,8 +38,8 @@ def test_one_json_object_whose_names_scripts_rely_on(qwen: Run) -> None:
     done = qwen("doctor", "-m", "demo", "--json")
     report = json.loads(done.stdout)
     assert set(report) == {
-        *("version", "usable", "machine", "build", "plan", "origin", "speed"),
-        *("model", "folders", "network", "problems", "advice"),
+        *("version", "usable", "machine", "build", "plan", "origin", "note", "speed"),
+        *("model", "folders", "network", "offline", "problems", "advice"),
     }
     assert report["usable"] is True
     assert report["network"] is None
@@ -107,7 +107,7 @@ def test_a_library_that_cannot_be_loaded_is_told(qwen: Run, tmp_path: Path, monk
     assert done.returncode == 1
     assert report["build"] is None
     assert report["problems"][0]["code"] == "engine_not_usable"
-    assert "pip install" in report["problems"][0]["remedy"]
+    assert "build_engine.py" in report["problems"][0]["remedy"]
     assert qwen("doctor", "-m", "demo").returncode == 1
 
 
@@ -126,6 +126,11 @@ def test_no_socket_is_opened_unless_asked(monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr(socket, "create_connection", refuse)
     assert main(["doctor", "-m", "demo"]) == 0
     assert not opened
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert main(["doctor", "-m", "demo", "--network"]) == 0
+    assert not opened
+    assert "nobody was asked" in capsys.readouterr().out
+    monkeypatch.delenv("HF_HUB_OFFLINE")
     monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example")
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -139,3 +144,16 @@ def test_looking_changes_nothing(qwen: Run, home: Path) -> None:
     left = [path for path in home.rglob("*") if path.is_file()] if home.exists() else []
     assert not left
     assert not home.exists() or not stat.S_IMODE(home.stat().st_mode) & 0o077
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files")
+def test_the_program_s_own_folders_are_private(qwen: Run, home: Path) -> None:
+    assert qwen("ask", "-m", "demo", "Hello").returncode == 0
+    assert json.loads(qwen("doctor", "-m", "demo", "--json").stdout)["problems"] == []
+
+
+def test_what_had_no_room_is_tried_again_after_it(qwen: Run, home: Path) -> None:
+    home.mkdir(mode=0o700)
+    (home / "worked.json").write_text("{}")
+    assert qwen("doctor", "-m", "demo").returncode == 0
+    assert not (home / "worked.json").exists()

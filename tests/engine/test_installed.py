@@ -1,7 +1,9 @@
 """The installed llama.cpp told from outside, and what becomes of one that cannot be asked."""
 
+import importlib.metadata
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,7 @@ def test_what_was_said_is_remembered_until_something_changes(
     def answer(wanted: Any) -> Build:
         asked.append(wanted)
         if len(asked) == 3:
-            raise EngineError("the driver is broken", "mend it")
+            raise installed.AskError("the driver is broken")
         return Build(version="1", library="1", features={}, gpu_offload=True, devices=(card,))
 
     monkeypatch.setattr(installed, "describe", answer)
@@ -85,6 +87,52 @@ def test_what_was_said_is_remembered_until_something_changes(
     memory.write_text("nonsense")
     assert known("550").build
     assert len(asked) == 4
+
+
+def test_troubles_are_forgotten_after_an_hour_and_passing_ones_at_once(
+    tmp_path: Path, options: LoadOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def fail(_options: Any) -> Build:
+        asked.append(True)
+        raise installed.AskError("it does not answer", passing=len(asked) == 1)
+
+    monkeypatch.setattr(installed, "describe", fail)
+    memory = tmp_path / "engine.json"
+    for times in (1, 2, 2):
+        assert installed.known([options], memory, "550").trouble == "it does not answer"
+        assert len(asked) == times
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3700)
+    installed.known([options], memory, "550")
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize(("free", "times", "taken"), [(None, 2, None), (16 << 30, 1, 600 << 20)])
+def test_what_is_free_of_a_card_is_asked_where_only_ggml_tells(
+    tmp_path: Path, options: LoadOptions, monkeypatch: pytest.MonkeyPatch, free: int | None, times: int, taken: int
+) -> None:
+    card = Device(name="Vulkan0", description="RX 6400", kind="gpu", free=3 << 30, total=4 << 30)
+    asked: list[bool] = []
+
+    def answer(_options: Any) -> Build:
+        asked.append(True)
+        return Build(version="1", library="1", features={}, gpu_offload=True, devices=(card,))
+
+    monkeypatch.setattr(installed, "describe", answer)
+    for _time in range(2):
+        assert installed.known([options], tmp_path / "engine.json", "", free).gpu_taken == taken
+    assert len(asked) == times
+
+
+def test_what_is_installed_again_is_what_was_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = importlib.metadata.version("llama-cpp-python").partition("+")[0]
+    assert installed.build_command().endswith(f"llama-cpp-python=={version}")
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(tmp_path))
+    for name in ("libggml-cpu.so", "libggml-cuda.so"):
+        (tmp_path / name).touch()
+    assert "build_engine.py" in installed.build_command()
 
 
 def test_gpu_backends_are_told_by_the_names_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from qwen_tui.evaluation import automatic as module
 from qwen_tui.evaluation.automatic import Automatic, Found, automatic
 from qwen_tui.hardware.device import Buffers, Build, Device, DryRun, Setup
-from qwen_tui.hardware.gpu import Card, Graphics
+from qwen_tui.hardware.gpu import Card, Graphics, Trouble
+from qwen_tui.hardware.placement import setup
 from tests.hardware.real_shape import real_header
 
 GIB = 1 << 30
@@ -68,8 +70,9 @@ def test_without_the_driver_s_word_ggml_s_counts() -> None:
 
 
 def test_dry_runs_replace_the_estimate() -> None:
-    setup = found(("cuda",), Graphics(cards=(CARD,)), Found(build()), []).placement.setup
-    run = DryRun(setup=setup, compute={"CUDA0": 90 << 20, "CUDA_Host": 21 << 20})
+    placed = found(("cuda",), Graphics(cards=(CARD,)), Found(build()), []).placement
+    whole = setup(placed.plan, placed.ctx_size, placed.gpu_layers)
+    run = DryRun(setup=whole, compute={"CUDA0": 90 << 20, "CUDA_Host": 21 << 20})
     assert run.buffers == Buffers(gpu=90 << 20, ram=21 << 20)
 
 
@@ -85,13 +88,28 @@ def test_dry_runs_replace_the_estimate() -> None:
             "insufficient",
             id="too old",
         ),
-        pytest.param(Graphics(cards=(CARD,)), Found(None, "llama.cpp dies"), "llama.cpp dies", id="it dies"),
+        pytest.param(Graphics(cards=(CARD,)), Found(None, "it dies"), "could not be looked at (it dies)", id="it dies"),
     ],
 )
 def test_what_keeps_the_card_from_use_is_said_and_the_cpu_computes(
-    seen: Graphics, answer: Found | None, words: str
+    monkeypatch: pytest.MonkeyPatch, seen: Graphics, answer: Found | None, words: str
 ) -> None:
+    monkeypatch.setattr(module, "may_have_card", lambda: False)
     result = found(("cuda",), seen, answer, None if answer is None else [])
     assert result.placement.gpu_layers == 0
     assert words in result.trouble
     assert "\n" not in result.trouble
+
+
+@pytest.mark.parametrize("trouble", ["no_library", "no_driver"])
+def test_a_card_that_only_ggml_can_see_is_asked_for(monkeypatch: pytest.MonkeyPatch, trouble: Trouble) -> None:
+    monkeypatch.setattr(module, "may_have_card", lambda: True)
+    assert found(("cuda",), Graphics(trouble=trouble), Found(build()), []).placement.gpu_layers
+    unseen = found(("cuda",), Graphics(trouble=trouble), Found(build(gpu=False)), [])
+    assert "No NVIDIA card" in unseen.trouble
+
+
+def test_what_is_free_of_another_card_does_not_count() -> None:
+    other = Card(name="GT 710", total=2 * GIB, free=GIB)
+    result = found(("vulkan",), Graphics(cards=(other,)), Found(build()), [])
+    assert result.placement.room.gpu_free == int(3.4 * GIB)

@@ -1,16 +1,26 @@
 """What is said of PCs that are not this one: cards, drivers and builds of every kind, in lines that fit."""
 
+import dataclasses
+import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from wcwidth import width
 
 from qwen_tui import i18n
+from qwen_tui.engine.installed import AskError
+from qwen_tui.errors import InvalidModelError
+from qwen_tui.evaluation import doctor as examination
 from qwen_tui.evaluation import findings
+from qwen_tui.evaluation.doctor import Patient, examine
 from qwen_tui.evaluation.expectation import expected
+from qwen_tui.evaluation.in_force import InForce
 from qwen_tui.evaluation.report import Folder, ModelState, Report
 from qwen_tui.evaluation.report_text import text
+from qwen_tui.files import Folders
+from qwen_tui.hardware import bandwidth
 from qwen_tui.hardware.device import Build, Device
 from qwen_tui.hardware.gpu import Card, Graphics
 from qwen_tui.hardware.machine import Computer
@@ -40,12 +50,12 @@ def build(*features: str, gpu_offload: bool = False, notes: tuple[str, ...] = ()
     )
 
 
-def plan(gpu: float | None, ram: float = 12) -> Placement:
+def plan(gpu: float | None, ram: float = 12, total: int = 4) -> Placement:
     room = Room(
         ram_free=int(ram * GIB),
         ram_total=16 * GIB,
         gpu_free=None if gpu is None else int(gpu * GIB),
-        gpu_total=4 * GIB,
+        gpu_total=total * GIB,
         device="GTX 1650",
     )
     cpu = Plan(threads=6, batch_threads=6)
@@ -57,7 +67,12 @@ def report(placed: Placement | None, seen: Graphics = SEEN, engine: Build | None
     computer = Computer(
         system="Linux 6.1", processor=OFFICE, memory=Memory(total=16 * GIB, free=12 * GIB), graphics=seen
     )
-    problems = (*findings.of_build(engine or build(), OFFICE), *findings.of_graphics(engine, ("cuda",), seen))
+    speed = expected(placed, None, 20e9, seen.card)
+    problems = (
+        *findings.of_build(engine or build(), OFFICE),
+        *findings.of_graphics(engine, ("cuda",), seen),
+        *findings.of_layers(engine, placed),
+    )
     return Report(
         version="0",
         usable=True,
@@ -65,12 +80,12 @@ def report(placed: Placement | None, seen: Graphics = SEEN, engine: Build | None
         build=engine,
         plan=placed,
         origin="by rule",
-        speed=expected(placed, None, 20e9, seen.card),
+        speed=speed,
         model=ModelState(name="qwen3-4b-instruct", path="/models/qwen.gguf", size=2_497_281_120, usable=True),
         folders=(Folder(name="data", path="/data", exists=True, writable=True, private=True, free=9 * GIB),),
         network=None,
         problems=problems,
-        advice=findings.advice(computer, engine, placed),
+        advice=findings.advice(computer, engine, placed, speed),
     )
 
 
@@ -124,6 +139,129 @@ def test_each_trouble_is_told_with_its_remedy(engine: Build, seen: Graphics, cod
     assert codes(found) == [code] or code in codes(found)
     assert all(problem.message and problem.remedy for problem in found.problems)
     assert next(problem for problem in found.problems if problem.code == code).message.split()[0] in text(found, 200)
+
+
+NOTHING_SEEN = Graphics(trouble="no_driver")
+WITH_CARD = build(gpu_offload=True, gpu=True)
+
+
+@pytest.mark.parametrize(
+    ("engine", "seen", "placed", "words"),
+    [
+        pytest.param(WITH_CARD, SEEN, None, "Fetch a model", id="a card, before the first model"),
+        pytest.param(build(gpu_offload=True), SEEN, plan(None), "with a newer driver", id="a driver too old"),
+        pytest.param(build(), SEEN, plan(None), "with a build", id="a build for the CPU beside a card"),
+        pytest.param(build(), SEEN, plan(3.6), "with a build", id="layers asked of a build for the CPU"),
+        pytest.param(WITH_CARD, SEEN, plan(3.6), "Use the graphics card", id="all on the card"),
+        pytest.param(WITH_CARD, SEEN, plan(2.2), "closed windows", id="a part of 4 GB"),
+        pytest.param(WITH_CARD, SEEN, plan(1.8, total=2), "too small", id="a part of 2 GB"),
+        pytest.param(WITH_CARD, SEEN, plan(0.2), "too little", id="a card that is full"),
+        pytest.param(None, NOTHING_SEEN, None, "First mend", id="no llama.cpp"),
+        pytest.param(None, SEEN, plan(None), "until the graphics driver", id="a driver that ends llama.cpp"),
+        pytest.param(build(), NOTHING_SEEN, plan(None), "as fast as one reads", id="the processor"),
+        pytest.param(build("SSE3"), NOTHING_SEEN, plan(None), "Short letters", id="no AVX2"),
+        pytest.param(build(), NOTHING_SEEN, None, "Short letters", id="no model, no card"),
+    ],
+)
+def test_the_advice_says_only_what_is_so(
+    engine: Build | None, seen: Graphics, placed: Placement | None, words: str
+) -> None:
+    assert words in report(placed, seen, engine).advice
+
+
+def test_layers_without_a_card_are_told() -> None:
+    assert "layers_without_gpu" in codes(report(plan(3.6), engine=build()))
+    assert "layers_without_gpu" not in codes(report(plan(3.6), engine=WITH_CARD))
+
+
+def test_the_speed_names_the_memory_that_it_was_reckoned_from() -> None:
+    on_card = expected(plan(3.6), None, None, CARD)
+    assert on_card.writing
+    assert on_card.bandwidth == CARD.bandwidth
+    assert "from 128.0 GB/s of the graphics card's memory" in text(report(plan(3.6), engine=WITH_CARD))
+    assert "from 20.0 GB/s of memory" in text(report(plan(None), engine=build()))
+
+
+def test_what_had_to_give_stands_under_the_plan() -> None:
+    noted = msgspec.structs.replace(report(plan(None), engine=build()), note="Not repacked: no memory.", offline=True)
+    shown = text(noted)
+    assert shown.index("by rule") < shown.index("Not repacked") < shown.index("Speed")
+    assert "HF_HUB_OFFLINE" in shown
+
+
+def patient(tmp_path: Path, model: Path, **changes: Any) -> Patient:
+    def refuse() -> InForce:
+        raise InvalidModelError("It has changed.", "qwen pull")
+
+    asked = Patient(
+        model="tiny",
+        folders=Folders(config=tmp_path, data=tmp_path, cache=tmp_path / "cache"),
+        locate=lambda _name: model,
+        describe=build,
+        backends=tuple,
+        in_force=refuse,
+    )
+    return dataclasses.replace(asked, **changes)
+
+
+def test_a_model_that_is_refused_only_when_it_is_loaded_is_told(tmp_path: Path, tiny: Path) -> None:
+    found = examine(patient(tmp_path, tiny))
+    assert (found.usable, found.model.usable, found.plan) == (False, False, None)
+    (problem,) = (each for each in found.problems if each.code == "model_not_usable")
+    assert (problem.message, problem.remedy) == ("It has changed.", "qwen pull")
+
+
+@pytest.mark.parametrize(("backends", "usable"), [(("cuda",), True), ((), False)])
+def test_a_driver_that_ends_llama_cpp_leaves_the_cpu(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, backends: tuple[str, ...], usable: bool
+) -> None:
+    # What it takes of memory would count as this process's own peak from then on, in other tests too.
+    monkeypatch.setattr(examination, "memory_bandwidth", lambda *_: None)
+
+    def die() -> Build:
+        raise AskError("it ended at once (SIGABRT)", looking=True)
+
+    placed = InForce(Plan(threads=6, batch_threads=6), (), "by rule", plan(None), note="as said")
+    found = examine(patient(tmp_path, tiny, describe=die, backends=lambda: backends, in_force=lambda: placed))
+    assert found.usable is usable
+    assert (found.plan is not None) is usable
+    assert "SIGABRT" in text(found, 200)
+    assert not usable or "as said" in text(found)
+
+
+def test_folders_whose_names_no_system_takes_are_told(tmp_path: Path, tiny: Path) -> None:
+    endless = tmp_path / ("x" * 300)
+    found = examine(patient(tmp_path, tiny, folders=Folders(config=endless, data=endless, cache=endless)))
+    assert not any(folder.exists for folder in found.folders)
+
+
+def test_a_bandwidth_for_which_there_is_no_memory_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(bandwidth.ctypes, "create_string_buffer", fail)
+    assert bandwidth.memory_bandwidth(1, 16 * GIB) is None
+
+
+def test_a_thread_that_cannot_be_started_leaves_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def once(thread: threading.Thread) -> None:
+        if begun:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(bandwidth, "_BLOCK", 1 << 10)
+    monkeypatch.setattr(threading.Thread, "start", once)
+    assert bandwidth.memory_bandwidth(2, 16 * GIB) is None
+    begun[0].join(2)
+    assert not begun[0].is_alive()
+
+
+def test_a_card_that_only_ggml_sees_lacks_no_driver() -> None:
+    assert codes(report(plan(3.6), NOTHING_SEEN, WITH_CARD)) == []
 
 
 def test_an_estimate_says_so_and_stays_near_what_was_measured() -> None:

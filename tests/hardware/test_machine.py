@@ -1,5 +1,6 @@
 """What a PC has, read from files made for the test and from a driver that gives every kind of trouble."""
 
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import psutil
 import pytest
 
 from qwen_tui.hardware import processor as processors
-from qwen_tui.hardware.gpu import Graphics, graphics
+from qwen_tui.hardware.gpu import Graphics, graphics, may_have_card
 from qwen_tui.hardware.machine import Machine, this_computer, this_machine
 from qwen_tui.hardware.memory import memory
 from qwen_tui.hardware.processor import processor
@@ -206,3 +207,9 @@ def test_this_pc_describes_itself() -> None:
     assert machine.cpu == computer.processor.name
     assert computer.memory.free <= computer.memory.total
     assert machine == this_machine()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="files of devices")
+def test_a_container_and_wsl_show_a_card_by_its_file(tmp_path: Path) -> None:
+    assert not may_have_card(tmp_path)
+    assert may_have_card(write(tmp_path, dev__dxg=""))

@@ -83,11 +83,6 @@ def in_force(
     return InForce(plan, costs, origin, laid_out(plan), note, found)
 
 
-def cpu_plan(settings: Config) -> Plan:
-    """Return the plan by rule for the CPU, under `settings`."""
-    return with_threads(default_plan(this_machine()), settings)
-
-
 def with_threads(plan: Plan, settings: Config) -> Plan:
     """Return `plan` with the threads that the person has set, if any."""
     if settings.threads is None:

@@ -85,7 +85,8 @@ def partials(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Parti
         if seen is None or file.suffix not in (PARTIAL, ARRIVING):
             continue
         entry = catalogue.of_hash(file.stem, entries) if file.suffix == PARTIAL else None
-        found.append(Partial(entry.full_name if entry else file.name, file, seen.size, entry.size if entry else None))
+        name, total = (_pulled(entry, entries), entry.size) if entry else (file.name, None)
+        found.append(Partial(name, file, seen.size, total))
     return found
 
 
@@ -166,6 +167,12 @@ def _recorded(shelf: Shelf, record: Record, entries: tuple[Entry, ...]) -> Held:
         (entry for entry in entries if (entry.full_name, entry.size) == (record.name, record.size)), None
     )
     return Held(record.name, file, seen.size if seen else 0, state, record, entry)
+
+
+def _pulled(entry: Entry, entries: tuple[Entry, ...]) -> str:
+    """Return the name by which `qwen pull` fetches this very file."""
+    first = catalogue.find(entry.full_name, entries)[0]
+    return entry.full_name if first == entry else f"{entry.repository}:{entry.file}"
 
 
 def _files(folder: Path) -> list[Path]:

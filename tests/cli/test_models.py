@@ -193,6 +193,12 @@ def test_partial_downloads_are_listed_and_removed(qwen: Run, home: Path) -> None
     shown = qwen("models", "list").stdout
     assert b"2.0 MB of 2.50 GB  incomplete" in shown
     assert b"go on with: qwen pull qwen3-4b-instruct:Q4_K_M" in shown
+    # That of another publisher is gone on with by its own name.
+    other = catalogue.CATALOGUE[1]
+    beside = folder / f"{other.sha256}.part"
+    beside.write_bytes(bytes(10))
+    assert f"go on with: qwen pull {other.repository}:{other.file}" in qwen("models", "list").stdout.decode()
+    beside.unlink()
     assert qwen("models", "rm", "--partial", "--yes").stdout == b"1 incomplete file removed\n"
     assert list(folder.iterdir()) == []
 
@@ -260,6 +266,17 @@ def test_what_files_are_called_never_steers_the_terminal(qwen: Run, mine: Path) 
     assert done.returncode == 0, done.stderr
     assert b"\x1b" not in done.stdout + done.stderr + several.stderr
     assert "\x9b" not in (done.stdout + done.stderr).decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal")
+def test_ctrl_d_at_a_question_leaves_a_whole_line(qwen: Run, mine: Path) -> None:
+    from tests.terminal_screen import CTRL_D, Terminal
+
+    qwen("models", "import", mine)
+    terminal = Terminal("/bin/sh", "-c", f"{' '.join(COMMAND)} models rm mine; echo left")
+    terminal.wait_for("[y/N]")
+    terminal.type(CTRL_D)
+    assert terminal.wait_for("left").rstrip().endswith("[y/N]\nleft")
 
 
 @pytest.mark.parametrize("command", [("pack", "out", "-m"), ("models", "verify"), ("models", "rm", "--yes")])

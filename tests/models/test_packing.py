@@ -179,6 +179,15 @@ def test_an_archive_that_is_cut_or_altered_never_gives_another_model(
     assert refused > 30
 
 
+@pytest.mark.parametrize("name", ["somebody/Repo:red\x1b[31m.gguf", "some body/Repo:one.gguf", "a/b:\x9b.gguf"])
+def test_a_name_that_is_none_is_not_taken_over(tmp_path: Path, members: dict[str, bytes], name: str) -> None:
+    _manifest(members, lambda manifest: manifest["models"][0].update(name=name))
+    shelf = Shelf(tmp_path / "home/models")
+    _zipped(tmp_path / "odd.zip", members)
+    _take(tmp_path / "odd.zip", shelf)
+    assert [record.name for record in shelf.records()] == ["mine.gguf"]
+
+
 def test_the_list_of_something_else_makes_no_pack(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
     with unpacking.opened(tmp_path) as pack:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from qwen_tui.errors import InvalidModelError, ModelNotFoundError, QwenError, WriteError
+from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError, QwenError, WriteError
 from qwen_tui.models import copying, inventory
 from qwen_tui.models.catalogue import Entry
 from qwen_tui.models.importing import Importer, safe_name
@@ -295,6 +295,16 @@ def test_of_two_of_a_name_the_sound_one_is_used(shelf: Shelf, tmp_path: Path, so
     found = inventory.find(sound.name, shelf)
     assert found
     assert found.file == shelf.file(sound)
+
+
+def test_a_published_model_that_is_gone_is_asked_for_by_its_name(shelf: Shelf, source: Path) -> None:
+    record = importer(shelf).take(source).record
+    shelf.put(msgspec.structs.replace(record, name="qwen3-4b-instruct:Q4_K_M", pinned=True))
+    shelf.file(record).unlink()
+    for name in (record.sha256[:10], source.name):
+        with pytest.raises(NotFetchedError) as raised:
+            locate(name, shelf.folder)
+        assert "qwen pull qwen3-4b-instruct:Q4_K_M" in raised.value.remedy
 
 
 def test_a_list_that_cannot_be_read_is_put_aside(shelf: Shelf, source: Path) -> None:

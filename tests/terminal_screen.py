@@ -58,6 +58,10 @@ class Terminal:
         """Wait until the screen shows all of `words`."""
         return self._wait_until(lambda text: all(word in text for word in words))
 
+    def wait_for_written(self, *words: str) -> None:
+        """Wait until all of `words` have been written, even if they have scrolled off since."""
+        self._wait_until(lambda _text: all(word in self.written.getvalue() for word in words))
+
     def wait_for_answer(self, question: str) -> str:
         """Wait until some lines of an answer follow the `question`."""
         return self._wait_until(lambda text: len(text.rpartition(question)[2].splitlines()) > 3)

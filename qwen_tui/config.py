@@ -38,6 +38,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     seed: int | None = None
     max_tokens: int | None = None
     history: bool = True
+    # Answers are drafted from the text at hand.
+    lookup: bool = True
     # What was computed for prompts is kept on disk: up to so many GB, and what took at least so many seconds.
     cache: bool = True
     cache_limit: Literal["auto"] | float = "auto"

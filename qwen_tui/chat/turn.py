@@ -14,11 +14,12 @@ from qwen_tui.messages import Finished, FinishReason, Output, Text, Timings, Usa
 
 
 class AnswerOptions(msgspec.Struct, frozen=True):
-    """How to answer: the sampling, the most tokens, and a JSON schema to follow (as JSON text)."""
+    """How to answer: the sampling, the most tokens, a JSON schema to follow (as JSON text), and whether to draft."""
 
     sampling: SamplingOptions = msgspec.field(default_factory=SamplingOptions)
     max_tokens: int | None = None
     schema: str | None = None
+    lookup: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class Turn:
             sampler=options.sampling,
             max_tokens=options.max_tokens,
             schema=options.schema,
+            lookup=options.lookup,
             # What is computed is kept only where what is said is kept, and removed with it.
             conversation=conversation.id if self._keeper.history is not None else None,
         )

@@ -87,7 +87,7 @@ def sampling_flags(options: Sequence[str] | None) -> dict[str, Any]:
 def answer_options(settings: Config, schema: str | None = None) -> AnswerOptions:
     """Return how to answer under `settings`."""
     sampling = SamplingOptions(**{name: getattr(settings, name) for name in SAMPLING})
-    return AnswerOptions(sampling=sampling, max_tokens=settings.max_tokens, schema=schema)
+    return AnswerOptions(sampling=sampling, max_tokens=settings.max_tokens, schema=schema, lookup=settings.lookup)
 
 
 def _flag(name: str, value: object) -> Any:

@@ -236,3 +236,13 @@ def started(*arguments: str | Path, stdin: int = subprocess.DEVNULL) -> Started:
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+
+
+def test_drafting_can_be_switched_off(qwen: Run, tiny: Path) -> None:
+    words = ("ask", "-m", tiny, "--json", "-o", "temperature=0", "-o", "max_tokens=100", "count count count count")
+    drafted = [
+        json.loads(qwen(*words, env={**os.environ, "QWEN_TUI_LOOKUP": setting}).stdout)["usage"]["drafted_tokens"]
+        for setting in ("true", "false")
+    ]
+    assert drafted[0] > 0
+    assert drafted[1] == 0

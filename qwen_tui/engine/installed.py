@@ -93,6 +93,8 @@ def _answer(worker: WorkerProcess, deadline: float) -> Build:
             reply = worker.receive(left)
         except EOFError:
             code = worker.wait()
+            # Closing reads the log to its end.
+            worker.close()
             raise AskError(_end(code, worker.last_lines(1)), looking=code != _ILLEGAL) from None
         if isinstance(reply, wire.Described):
             return reply.build

@@ -12,7 +12,6 @@ several GB of RAM for a moment, and those for which it is short are left out and
 """
 
 import argparse
-import ctypes
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ from measuring import tell
 
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.context import Context, ContextError
+from qwen_tui.engine.devices import RPC_VARIABLE, add_rpc_device, gpus
 from qwen_tui.engine.dry_run import describe
 from qwen_tui.engine.model import LoadError, Model
 from qwen_tui.engine.protocol import LoadOptions
@@ -76,7 +76,10 @@ def main() -> None:
 
     llama = load_library()
     if options.rpc:
-        _add_server(llama, options.rpc)
+        os.environ[RPC_VARIABLE] = options.rpc
+        add_rpc_device(llama)
+        if not gpus(llama):
+            raise SystemExit(f"No ggml-rpc-server answers at {options.rpc}.")
     build = describe(llama, [])
     header = read_header(options.model)
     most = all_layers(header)
@@ -208,22 +211,6 @@ def _table(found: Sequence[Compared]) -> str:
 def _offload(each: Compared, found: Sequence[Compared]) -> str:
     most = max(other.gpu_layers for other in found)
     return "none" if not each.gpu_layers else "all" if each.gpu_layers == most else f"{each.gpu_layers} layers"
-
-
-def _add_server(llama: Any, address: str) -> None:
-    """Make a ggml-rpc-server a device of this process; ends the program where the library cannot."""
-    library = llama._lib
-    library.ggml_backend_reg_by_name.restype = ctypes.c_void_p
-    registry = library.ggml_backend_reg_by_name(b"RPC")
-    if not registry:
-        raise SystemExit("This llama.cpp was built without GGML_RPC: name another with LLAMA_CPP_LIB_PATH.")
-    library.ggml_backend_reg_get_proc_address.restype = ctypes.c_void_p
-    function = library.ggml_backend_reg_get_proc_address(ctypes.c_void_p(registry), b"ggml_backend_rpc_add_server")
-    add = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)(function)
-    server = add(address.encode())
-    if not server:
-        raise SystemExit(f"No ggml-rpc-server answers at {address}.")
-    library.ggml_backend_register(ctypes.c_void_p(server))
 
 
 if __name__ == "__main__":

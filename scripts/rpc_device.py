@@ -19,7 +19,6 @@ POSIX only. Do not use the server for anything else: whoever reaches its port ca
 import argparse
 import contextlib
 import os
-import resource
 import shutil
 import socket
 import subprocess
@@ -27,14 +26,14 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import psutil
 from bench_memory import BUFFER
-from measuring import tell
+from measuring import limiting, tell
 
 from qwen_tui.engine.devices import RPC_VARIABLE
 from qwen_tui.engine.local import LocalEngine
@@ -229,11 +228,6 @@ def device(server: Path, limit: int | None = None) -> Iterator["subprocess.Popen
             os.environ.pop(RPC_VARIABLE, None)
             process.kill()
             process.wait()
-
-
-def limiting(limit: int) -> Callable[[], None]:
-    """Return what limits the address space of the process that calls it."""
-    return lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def until_listening(process: "subprocess.Popen[bytes]") -> None:

@@ -16,14 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import psutil
-from measuring import tell
+from measuring import limiting, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
@@ -101,11 +100,6 @@ def address_space(arguments: list[str]) -> int:
             continue
         time.sleep(0.01)
     return most
-
-
-def limiting(limit: int) -> Callable[[], None]:
-    """Return what limits the address space of the process that calls it."""
-    return lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def run_program(arguments: list[str], limit: int) -> Outcome:

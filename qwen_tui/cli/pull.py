@@ -87,7 +87,7 @@ def _taken_over(fetch: Fetch, *, ask: bool) -> bool:
             tell(error)
             return False
         return taken.record.name == fetch.wanted.name
-    takes = _("To take it over instead: {command}").format(command=f"qwen models import '{found.path}'")
+    takes = _("To take it over instead: {command}").format(command=f"qwen models import {files.quoted(found.path)}")
     print_text(f"{has}\n{takes}\n")
     return False
 

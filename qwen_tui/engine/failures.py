@@ -5,6 +5,7 @@ import re
 import signal
 
 from qwen_tui.engine import wire
+from qwen_tui.engine.installed import build_command
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.errors import EngineError, InvalidModelError, PromptTooLongError, QwenError, UsageError, WorkerDiedError
 from qwen_tui.i18n import gettext as _
@@ -61,7 +62,7 @@ def _error_of(failure: wire.Failed, options: LoadOptions, lines: str) -> QwenErr
         case "library":
             return EngineError(
                 _("llama.cpp cannot be loaded: {reason}").format(reason=failure.detail),
-                _("Install it again with: pip install --force-reinstall --no-cache-dir llama-cpp-python"),
+                _("Install it again with: {command}").format(command=build_command()),
             )
         case "model":
             return InvalidModelError(
@@ -160,14 +161,11 @@ def _epitaph(code: int, options: LoadOptions, lines: str, *, loading: bool) -> W
 
 def _remedy(code: int) -> str:
     if code == -signal.SIGILL:
-        return _(
-            "llama.cpp was built for another processor. Build it here: pip install --force-reinstall "
-            "--no-cache-dir llama-cpp-python"
-        )
+        return _("llama.cpp was built for another processor. Build it here: {command}").format(command=build_command())
     if code == -_number("SIGKILL"):
         return _("Close other programs, or choose a smaller context with --ctx-size.")
     if code >= 0:
-        return _("Install it again with: pip install --force-reinstall --no-cache-dir llama-cpp-python")
+        return _("Install it again with: {command}").format(command=build_command())
     return _("The file may be damaged: download or copy it again, or choose another with -m.")
 
 

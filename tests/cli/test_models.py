@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from qwen_tui.files import quoted
 from qwen_tui.models import catalogue
 from tests.conftest import COMMAND, Run
 from tests.tiny_model import make_tiny_model
@@ -382,5 +383,5 @@ def test_pull_tells_of_a_file_that_another_program_has_fetched(qwen: Run, person
     os.truncate(file, entry.size)
     done = qwen("pull", "--offline")
     assert done.returncode == 1
-    assert f"qwen models import '{file}'" in done.stdout.decode()
+    assert f"qwen models import {quoted(file)}" in done.stdout.decode()
     assert b"LM Studio has this model already" in done.stdout

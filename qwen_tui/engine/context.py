@@ -148,6 +148,21 @@ class Context:
         self.decode([token] * min(self.batch_size, self.size))
         self._truncate(0)
 
+    def repeat(self, times: int) -> None:
+        """Hold everything so many times in all, at the same positions: for measuring only.
+
+        What is decoded then costs as much as behind so long a text, which nobody had to wait for; what it says is of no
+        use. There has to be room: `reserve` it first.
+        """
+        state = self.save()
+        for _copy in range(times - 1):
+            # Only a sequence of its own can be filled without what is there being lost.
+            taken = self._llama.llama_state_seq_set_data(self.handle, state, len(state), 1)
+            self._llama.llama_memory_seq_cp(self._memory, 1, 0, -1, -1)
+            self._llama.llama_memory_seq_rm(self._memory, 1, -1, -1)
+            if taken != len(state):
+                raise ContextError("what the context holds could not be repeated")
+
     def forget(self, count: int) -> None:
         """Take the last `count` tokens back."""
         if count:

@@ -97,11 +97,11 @@ class LocalEngine:
         assert isinstance(reply, wire.Counted)
         return reply.tokens
 
-    def batch_seconds(self, sizes: Sequence[int]) -> tuple[float, ...]:
-        """Return the seconds that batches of `sizes` tokens take."""
+    def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:
+        """Return the seconds that batches of `sizes` tokens take behind `depth` others."""
         self._wait_loaded()
         self._number += 1
-        reply = self._ask(wire.Measure(self._number, tuple(sizes)))
+        reply = self._ask(wire.Measure(self._number, tuple(sizes), depth))
         assert isinstance(reply, wire.Measured)
         return reply.seconds
 

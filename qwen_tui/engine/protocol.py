@@ -125,8 +125,11 @@ class Engine(Protocol):
     def count(self, messages: Sequence[Message]) -> int:
         """Return the number of prompt tokens that `messages` make, the opening of the answer included."""
 
-    def batch_seconds(self, sizes: Sequence[int]) -> tuple[float, ...]:
-        """Return the seconds that computing a batch of each of `sizes` tokens takes; none exceeds `batch_size`."""
+    def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:
+        """Return the seconds that computing a batch of each of `sizes` tokens takes, behind about `depth` others.
+
+        None exceeds `batch_size`.
+        """
 
     def stream(self, request: Request) -> Iterator[Event]:
         """Answer: `Loading` and `Prefill` events, the `Text`, one `Finished`; a cancelled stream ends the same way.

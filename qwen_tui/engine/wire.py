@@ -32,10 +32,11 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
 
 
 class Measure(msgspec.Struct, frozen=True, tag=True):
-    """Time batches of so many tokens; answered by `Measured`."""
+    """Time batches of so many tokens behind `depth` of them; answered by `Measured`."""
 
     number: int
     sizes: tuple[int, ...]
+    depth: int
 
 
 class Describe(msgspec.Struct, frozen=True, tag=True):

@@ -61,10 +61,11 @@ class Worker:
                     self._reply(wire.Counted(len(self._chatml.tokens(messages))))
                 case wire.Generate(number, request):
                     self._generate(number, request)
-                case wire.Measure(number, sizes):
+                case wire.Measure(number, sizes, depth):
                     assert self._model is not None
                     self._stop.begin(number)
-                    self._reply(wire.Measured(batch_seconds(self._model, self._options, self._stop, sizes)))
+                    seconds = batch_seconds(self._model, self._options, self._stop, sizes, min(depth, self._ctx_size))
+                    self._reply(wire.Measured(seconds))
                 case wire.Describe(options):
                     self._reply(wire.Described(dry_run.describe(_library(), options)))
                 case wire.Leave():

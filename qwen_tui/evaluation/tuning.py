@@ -25,9 +25,10 @@ from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Message
 
-# Each figure is the median of so many; a decoding run has so many tokens, the last of which is not decoded.
-_RUNS = 3
-_RUN_TOKENS = 4
+# So many tokens are written one by one, behind so many others: what a conversation of some turns comes to, where flash
+# attention and the KV type begin to count. Each is timed twice.
+_WRITTEN = 6
+_DEPTH = 2048
 # The prompt takes about so many seconds to read, within these numbers of tokens.
 _READING_S = 3.0
 _SHORTEST, _LONGEST = 64, 512
@@ -128,34 +129,38 @@ class Search:
                 self.show(loading)
             load_s = self.clock() - begun
             if not self._prompt:
-                speed = self._read_and_write(engine, _WARM_UP, 2)[0]
+                speed = self._reading(engine, _WARM_UP)
                 self._prompt = max(_SHORTEST, min(round(speed * _READING_S), _LONGEST, engine.info().ctx_size // 3))
-            reading, writing = self._read_and_write(engine, self._tokens(plan), _RUN_TOKENS)
+            reading, writing = self._reading(engine, self._tokens(plan)), self._writing(engine)
         self._loads.setdefault(plan.repack, []).append(load_s)
         trial = Trial(plan=plan, load_s=load_s, reading=reading, writing=writing)
         self._trials.append(trial)
         self.tell(trial)
         return trial
 
-    def _read_and_write(self, engine: Engine, prompt: int, tokens: int) -> tuple[float, float]:
-        """Return how many tokens a second are read and written."""
+    def _reading(self, engine: Engine, prompt: int) -> float:
+        """Return how many tokens a second are read."""
         request = Request(
             messages=(Message("user", words(prompt, self._rng)),),
-            sampler=ReplayOptions(text=words(2 * tokens, self._rng)),
-            max_tokens=tokens,
+            sampler=ReplayOptions(text=words(1, self._rng)),
+            max_tokens=1,
             lookup=False,
         )
-        timings = []
-        for _run in range(_RUNS):
-            for event in engine.stream(request):
-                self.show(event)
-                if isinstance(event, Finished):
-                    timings.append(event.timings)
-        # After the first run the prompt is cached: only that one has read it.
-        reading, writing = timings[0].prefill_tps, statistics.median(run.decode_tps for run in timings)
-        if not (reading and writing):
-            raise EngineError(_("What was to be measured was cut short."), _("Try again."))
-        return reading, writing
+        reading = 0.0
+        for event in engine.stream(request):
+            self.show(event)
+            if isinstance(event, Finished):
+                reading = event.timings.prefill_tps or 0.0
+        return _whole(reading)
+
+    def _writing(self, engine: Engine) -> float:
+        """Return how many tokens a second are written in a conversation of some length."""
+        # What disturbs only slows: but for that, each token takes the same.
+        return 1 / _whole(min(engine.batch_seconds((1,) * _WRITTEN, self._depth(engine)), default=0.0))
+
+    def _depth(self, engine: Engine) -> int:
+        # What is timed needs a context of its own, and a GPU that the plan has filled has no room for a large one.
+        return 0 if self.gpu else min(_DEPTH, engine.info().ctx_size // 2)
 
     def _tokens(self, plan: Plan) -> int:
         """Return the length of the prompt: only what fills a larger step shows what that is worth."""
@@ -169,7 +174,7 @@ class Search:
         first = self._trials[0]
         known = self._loads.get(plan.repack)
         load_s = known[-1] if known else first.load_s * (_REPACK_LOADS if plan.repack else 1)
-        return load_s + self._tokens(plan) / first.reading + _RUNS * _RUN_TOKENS / first.writing
+        return load_s + self._tokens(plan) / first.reading + 2 * _WRITTEN / first.writing
 
     def _costs_s(self) -> float:
         first = self._trials[0]
@@ -198,7 +203,7 @@ class Search:
         with closing(self.open_engine(**msgspec.structs.asdict(plan))) as engine:
             for loading in engine.load():
                 self.show(loading)
-            return relative(BATCHES, engine.batch_seconds(BATCHES))
+            return relative(BATCHES, engine.batch_seconds(BATCHES, self._depth(engine)))
 
 
 def best_of(trials: Sequence[Trial], purpose: Purpose) -> Trial:
@@ -221,6 +226,13 @@ def relative(sizes: Sequence[int], seconds: Sequence[float]) -> tuple[float, ...
         between = (low_s + (high_s - low_s) * step / steps for step in range(1, steps + 1))
         costs += [round(each / seconds[0], 3) for each in between]
     return tuple(costs)
+
+
+def _whole(figure: float) -> float:
+    """Return what was measured; raises `EngineError` where it was not."""
+    if not figure:
+        raise EngineError(_("What was to be measured was cut short."), _("Try again."))
+    return figure
 
 
 def _makes_sense(plan: Plan) -> bool:

@@ -93,9 +93,10 @@ def test_llama_bench_is_asked_for_our_settings(yardstick: Path) -> None:
 
 
 def test_the_worker_times_batches_and_leaves_what_it_has_computed(engine: LocalEngine) -> None:
-    seconds = engine.batch_seconds((1, 2, 16))
-    assert len(seconds) == 3
-    assert all(0 < each < 10 for each in seconds)
+    for depth in (0, 100):
+        seconds = engine.batch_seconds((1, 2, 16), depth)
+        assert len(seconds) == 3
+        assert all(0 < each < 10 for each in seconds)
 
 
 def test_there_are_samples_of_six_kinds_in_both_languages() -> None:

@@ -69,7 +69,7 @@ class TimedEngine(ScriptedEngine):
             "length",
         )
 
-    def batch_seconds(self, sizes: Sequence[int]) -> tuple[float, ...]:
+    def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:
         seconds = tuple((1 + 0.1 * (size - 1)) / self._writing for size in sizes)
         self._clock.now += sum(seconds)
         return seconds
@@ -109,6 +109,23 @@ def test_the_defaults_stay_where_nothing_is_clearly_better() -> None:
     found, _clock = search(speeds, budget=200)
     assert found.chat.plan == found.ask.plan == default_plan(OFFICE)
     assert any(trial.plan.repack for trial in found.trials)
+
+
+def test_what_is_quicker_in_a_long_conversation_is_chosen() -> None:
+    class Deep(TimedEngine):
+        def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:
+            self._writing *= 1 - depth / 4096
+            return super().batch_seconds(sizes)
+
+    clock = Clock()
+
+    def open_engine(**changes: Any) -> TimedEngine:
+        if LoadOptions(path=b"model", **changes).flash_attention:
+            return Deep(clock, 1.0, 30.0, 5.0)
+        return TimedEngine(clock, 1.0, 30.0, 4.0)
+
+    found = Search(open_engine, default_plan(OFFICE), OFFICE, budget=200, clock=clock).run()
+    assert not found.chat.plan.flash_attention
 
 
 def test_loading_counts_for_single_questions_only() -> None:

@@ -131,10 +131,13 @@ def test_all_the_buffers_that_are_asked_for_are_measured() -> None:
     def note(wanted: Setup) -> None:
         asked.append(wanted)
 
-    for gpu in (None, 1.6, 3.27, 5.5):
-        placed(gpu, measured=note)
-    known = measured_by(HEADER, dict.fromkeys(to_measure(HEADER, 8192, GPU, CPU), Buffers(gpu=1, ram=1)))
-    assert all(known(wanted) for wanted in asked)
+    for layers in (None, -1, 1, 20, 99):
+        asked.clear()
+        for gpu in (None, 1.6, 3.27, 5.5):
+            placed(gpu, measured=note, layers=layers)
+        setups = to_measure(HEADER, 8192, GPU, CPU, layers)
+        known = measured_by(HEADER, dict.fromkeys(setups, Buffers(gpu=1, ram=1)))
+        assert all(known(wanted) for wanted in asked)
 
 
 @given(gpu=st.floats(0, 12), ctx_size=st.integers(256, 65536))

@@ -186,12 +186,15 @@ def place(
     Where the person has said how many `layers` (-1: all), so many are on the GPU: as above, or in the way that takes
     least of it where none fits.
     """
-    asked = -1 if layers is None else layers
-    tried = [
-        lay_out(header, plan, room, ctx_size=ctx_size, gpu_layers=asked, measured=measured) for plan in gpu_plans(gpu)
-    ]
-    if found := next((each for each in tried if each.fits), None if layers is None else tried[-1]):
-        return found
+    if layers is None and room.gpu_free is None:
+        return lay_out(header, cpu, room, ctx_size=ctx_size, measured=measured)
+    for plan in gpu_plans(gpu):
+        asked = -1 if layers is None else layers
+        tried = lay_out(header, plan, room, ctx_size=ctx_size, gpu_layers=asked, measured=measured)
+        if tried.fits:
+            return tried
+    if layers is not None:
+        return tried
     small = _small_cache(gpu)
     for count in range(all_layers(header) - 1, 0, -1):
         part = lay_out(header, small, room, ctx_size=ctx_size, gpu_layers=count, measured=measured)

@@ -56,6 +56,10 @@ class Folders:
     def engine(self) -> Path:
         return self.cache / "engine.json"
 
+    @property
+    def driver_hung(self) -> Path:
+        return self.cache / "driver-hung"
+
 
 def folders(environ: Mapping[str, str] = os.environ) -> Folders:
     """Return the folders: under `QWEN_TUI_HOME` if that is set, else where the platform wants them."""

@@ -23,7 +23,7 @@ from measuring import tell
 
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.context import Context, ContextError
-from qwen_tui.engine.devices import RPC_VARIABLE, add_rpc_device, gpus
+from qwen_tui.engine.devices import RPC_VARIABLE, add_rpc_device, device_for_layers
 from qwen_tui.engine.dry_run import describe
 from qwen_tui.engine.model import LoadError, Model
 from qwen_tui.engine.protocol import LoadOptions
@@ -78,12 +78,12 @@ def main() -> None:
     if options.rpc:
         os.environ[RPC_VARIABLE] = options.rpc
         add_rpc_device(llama)
-        if not gpus(llama):
+        if not device_for_layers(llama):
             raise SystemExit(f"No ggml-rpc-server answers at {options.rpc}.")
     build = describe(llama, [])
     header = read_header(options.model)
     most = all_layers(header)
-    layers = [0, most // 2, most] if build.gpus else [0]
+    layers = [0, most // 2, most] if build.device else [0]
     tell(f"devices: {', '.join(device.name for device in build.devices)}; layers on the GPU: {layers}")
     found: list[Compared] = []
     skipped: list[str] = []

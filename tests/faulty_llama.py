@@ -6,6 +6,7 @@ knows nothing of it.
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -25,29 +26,39 @@ spec.loader.exec_module(real)
 globals().update({name: value for name, value in vars(real).items() if not name.startswith("__")})
 
 plan = json.loads(os.environ["FAULTY_LLAMA"])
-loaded = {"layers": 0}
+loaded = {"layers": 0, "on": []}
 calls = {}
 
 
-class Card:
-    """The libraries below, with one graphics card."""
+class Cards:
+    """The libraries below, with graphics cards whose handles are 1, 2, …"""
 
     def __getattr__(self, name):
         return getattr(real._lib, name)
 
 
-def memory(_device, free, total):
-    free._obj.value = int(plan["free"] - plan["layer"] * min(loaded["layers"], 3))
-    total._obj.value = int(plan["free"])
+def properties(device, found):
+    card = plan["cards"][device.value - 1]
+    taken = plan["layer"] * min(loaded["layers"], 3) / len(loaded["on"]) if device.value in loaded["on"] else 0
+    found._obj.name = found._obj.description = card["name"].encode()
+    found._obj.memory_free, found._obj.memory_total = int(card["free"] - taken), int(card["total"])
+    found._obj.type, found._obj.device_id = card["kind"], None
 
 
-if plan["card"]:
-    _lib = Card()
-    _lib.ggml_backend_dev_count = lambda: 1
-    _lib.ggml_backend_dev_get = lambda _index: 1
-    _lib.ggml_backend_dev_type = lambda _device: 1
-    _lib.ggml_backend_dev_name = _lib.ggml_backend_dev_description = lambda _device: b"Card"
-    _lib.ggml_backend_dev_memory = memory
+def given_to(handles):
+    """Return the cards that llama.cpp gives layers to: those in the list, without one all that are not integrated."""
+    if not handles:
+        return [at for at, card in enumerate(plan["cards"], 1) if card["kind"] == 1]
+    named = ctypes.cast(handles, ctypes.POINTER(ctypes.c_void_p))
+    return [named[at] for at in range(next(end for end in range(9) if not named[end]))]
+
+
+if plan["cards"]:
+    _lib = Cards()
+    _lib.ggml_backend_dev_count = lambda: len(plan["cards"])
+    _lib.ggml_backend_dev_get = lambda index: index.value + 1
+    _lib.ggml_backend_dev_get_props = properties
+    llama_supports_gpu_offload = lambda: True
 
 
 def fails(name, **about):
@@ -73,6 +84,11 @@ def fails(name, **about):
 
 def llama_model_load_from_file(path, parameters):
     loaded["layers"] = parameters.n_gpu_layers
+    if plan["cards"]:
+        loaded["on"] = given_to(parameters.devices)
+        for at in loaded["on"]:
+            os.write(2, f"using device {plan['cards'][at - 1]['name']}\\n".encode())
+        parameters.devices = None
     if fails("load", layers=loaded["layers"]):
         return None
     return real.llama_model_load_from_file(path, parameters)
@@ -93,6 +109,11 @@ def llama_decode(context, batch):
 Call = Literal["load", "context", "decode"]
 
 
+def card(name: str, free: float, *, total: float | None = None, integrated: bool = False) -> dict[str, object]:
+    """A graphics card with so many bytes."""
+    return {"name": name, "free": free, "total": free if total is None else total, "kind": 2 if integrated else 1}
+
+
 def fault(call: Call, does: str = "null", *, nth: int = 1, **above: int) -> dict[str, object]:
     """From its `nth` call on, `call` does that: `null` (it says why), `silent`, `memory`, `slow`, or a signal's name.
 
@@ -105,16 +126,15 @@ def install(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     *faults: dict[str, object],
-    card: bool = True,
-    free: float = 1e9,
+    cards: Sequence[dict[str, object]] = (card("Card", 1e9),),
     layer: float = 0,
 ) -> None:
-    """Let the workers started from now on have these faults, and a card with `free` bytes, `layer` of them a layer."""
+    """Let the workers started from now on have these faults and `cards`, of which a layer takes `layer` bytes."""
     package = folder / "faulty" / "llama_cpp"
     package.mkdir(parents=True, exist_ok=True)
     (package / "__init__.py").write_text('__version__ = "0.3.36"\n')
     (package / "llama_cpp.py").write_text(_FRONT)
-    plan = {"faults": faults, "card": card, "free": free, "layer": layer}
+    plan = {"faults": faults, "cards": cards, "layer": layer}
     monkeypatch.setenv("FAULTY_LLAMA", json.dumps(plan))
     path = [str(package.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(dict.fromkeys(path)))

@@ -47,7 +47,7 @@ def doctor(
         problems = (Problem(code="settings", severity="error", message=error.message, remedy=error.remedy),)
     folders = files.folders()
     # What was remembered of a driver, and of what it had no room for, is asked again: it may have been mended.
-    for remembered in (folders.engine, folders.worked):
+    for remembered in (folders.engine, folders.worked, folders.driver_hung):
         installed.forget(remembered)
     report = examine(
         Patient(
@@ -56,7 +56,7 @@ def doctor(
             locate=lambda name: locate(name, folders.models),
             describe=installed.describe,
             backends=installed.gpu_backends,
-            in_force=lambda: wiring.laboratory(settings).in_force(),
+            in_force=lambda trouble: wiring.laboratory(settings, trouble).in_force(),
             network=network,
             problems=problems,
         )

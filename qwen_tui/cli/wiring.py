@@ -27,7 +27,7 @@ from qwen_tui.evaluation.automatic import Ask, Automatic, Found, automatic
 from qwen_tui.evaluation.in_force import InForce, in_force
 from qwen_tui.evaluation.trial import Purpose
 from qwen_tui.hardware.device import Setup
-from qwen_tui.hardware.gpu import graphics
+from qwen_tui.hardware.gpu import Graphics, remembering
 from qwen_tui.hardware.machine import this_machine
 from qwen_tui.hardware.placement import Placement, nothing_measured, steps_down
 from qwen_tui.hardware.plan import Plan, default_plan
@@ -92,7 +92,7 @@ def describer(settings: Config) -> Callable[[str], str]:
 class Laboratory:
     """One model file, what is known of it, and how to open engines on it with settings of one's own.
 
-    `auto` is what goes where, where the settings leave that to the program.
+    `auto` is what goes where if layers may go to a graphics card.
     """
 
     settings: Config
@@ -164,10 +164,11 @@ class Laboratory:
         )
 
 
-def laboratory(settings: Config) -> Laboratory:
+def laboratory(settings: Config, trouble: str = "") -> Laboratory:
     """Return the model that `settings` ask for; raises `ModelNotFoundError`, `InvalidModelError`.
 
-    One that was verified and has changed since is hashed, and refused if it is another by now.
+    One that was verified and has changed since is hashed, and refused if it is another by now. With `trouble` llama.cpp
+    has just failed to look at the graphics card, for this reason, and is not asked again.
     """
     models = files.folders().models
     path = locate(settings.model, models)
@@ -180,10 +181,18 @@ def laboratory(settings: Config) -> Laboratory:
             _("{path} is a vocabulary without a model.").format(path=path),
             _("Choose another file with -m."),
         )
-    if settings.gpu_layers != "auto":
-        layers = ALL_LAYERS if settings.gpu_layers == "all" else int(settings.gpu_layers)
-        return Laboratory(settings, path, header, layers)
-    auto = automatic(header, settings.ctx_size, installed.gpu_backends(), graphics, _asker(path))
+    named: dict[str, int | None] = {"auto": None, "all": ALL_LAYERS}
+    layers = named[settings.gpu_layers] if settings.gpu_layers in named else int(settings.gpu_layers)
+    if layers == 0:
+        return Laboratory(settings, path, header, 0)
+    auto = automatic(
+        header,
+        settings.ctx_size,
+        installed.gpu_backends(),
+        lambda: remembering(files.folders().driver_hung),
+        (lambda *_asked: Found(None, trouble)) if trouble else _asker(path),
+        layers,
+    )
     placement = auto.placement
     return Laboratory(settings, path, header, ALL_LAYERS if placement.whole else placement.gpu_layers, auto)
 
@@ -317,9 +326,9 @@ def _store(settings: Config) -> StoreOptions | None:
 def _asker(path: Path) -> Ask:
     """Return what asks the engine about the installed llama.cpp, and remembers what it said."""
 
-    def ask(setups: Sequence[Setup], circumstances: str, gpu_free: int | None) -> Found:
+    def ask(setups: Sequence[Setup], circumstances: str, seen: Graphics) -> Found:
         options = [LoadOptions(path=os.fsencode(path), **msgspec.structs.asdict(setup)) for setup in setups]
-        found = installed.known(options, files.folders().engine, circumstances, gpu_free)
+        found = installed.known(options, files.folders().engine, circumstances, seen)
         return Found(found.build, found.trouble, found.gpu_taken)
 
     return ask

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from qwen_tui.engine.binding import LibraryError
-from qwen_tui.hardware.device import Device, Kind
+from qwen_tui.hardware.device import Device, Kind, for_layers
 
 # HOST:PORT of llama.cpp's RPC server, which then is a device like a graphics card. For development: it makes partial
 # offload and its failures real on a computer without one.
@@ -18,29 +18,50 @@ _PATIENCE = 2.0
 _KINDS: tuple[Kind, ...] = ("cpu", "gpu", "igpu", "accelerator")
 
 
+class _Properties(ctypes.Structure):
+    """ggml_backend_dev_props, with room for what a later ggml adds to it."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("description", ctypes.c_char_p),
+        ("memory_free", ctypes.c_size_t),
+        ("memory_total", ctypes.c_size_t),
+        ("type", ctypes.c_int),
+        ("device_id", ctypes.c_char_p),
+        ("capabilities", ctypes.c_char * 64),
+    )
+
+
 def devices(llama: Any) -> tuple[Device, ...]:
     """Return all devices; asking starts the drivers of graphics cards."""
-    found = []
-    for index in range(ggml(llama, "ggml_backend_dev_count", ctypes.c_size_t)):
-        handle = ctypes.c_void_p(ggml(llama, "ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t(index)))
-        free, total = ctypes.c_size_t(), ctypes.c_size_t()
-        ggml(llama, "ggml_backend_dev_memory", None, handle, ctypes.byref(free), ctypes.byref(total))
-        kind = ggml(llama, "ggml_backend_dev_type", ctypes.c_int, handle)
-        found.append(
-            Device(
-                name=text(ggml(llama, "ggml_backend_dev_name", ctypes.c_char_p, handle)),
-                description=text(ggml(llama, "ggml_backend_dev_description", ctypes.c_char_p, handle)),
-                kind=_KINDS[kind] if 0 <= kind < len(_KINDS) else "unknown",
-                free=free.value,
-                total=total.value,
-            )
-        )
-    return tuple(found)
+    return tuple(_device(llama, handle) for handle in _handles(llama))
 
 
-def gpus(llama: Any) -> tuple[Device, ...]:
-    """Return the devices that layers can be given to."""
-    return tuple(device for device in devices(llama) if device.kind in ("gpu", "igpu"))
+def device_for_layers(llama: Any) -> tuple[ctypes.c_void_p, Device] | None:
+    """Return the device that layers are given to, as llama.cpp takes it and in words; None where there is none."""
+    handles = _handles(llama)
+    found = [_device(llama, handle) for handle in handles]
+    chosen = for_layers(found)
+    return None if chosen is None else (handles[found.index(chosen)], chosen)
+
+
+def _handles(llama: Any) -> list[ctypes.c_void_p]:
+    count = ggml(llama, "ggml_backend_dev_count", ctypes.c_size_t)
+    get = (ggml(llama, "ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t(index)) for index in range(count))
+    return [ctypes.c_void_p(handle) for handle in get]
+
+
+def _device(llama: Any, handle: ctypes.c_void_p) -> Device:
+    properties = _Properties()
+    ggml(llama, "ggml_backend_dev_get_props", None, handle, ctypes.byref(properties))
+    return Device(
+        name=text(properties.name),
+        description=text(properties.description),
+        kind=_KINDS[properties.type] if 0 <= properties.type < len(_KINDS) else "unknown",
+        free=properties.memory_free,
+        total=properties.memory_total,
+        id=text(properties.device_id),
+    )
 
 
 def add_rpc_device(llama: Any) -> None:

@@ -19,6 +19,7 @@ from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.errors import EngineError, why
 from qwen_tui.files import write_private
 from qwen_tui.hardware.device import Build
+from qwen_tui.hardware.gpu import Graphics
 from qwen_tui.i18n import gettext as _
 
 # A driver that has not answered after so many seconds will not; the first start of CUDA takes a few.
@@ -100,7 +101,7 @@ def _answer(worker: WorkerProcess, deadline: float) -> Build:
             return reply.build
         if isinstance(reply, wire.Failed):
             raise AskError(reply.detail)
-    raise AskError(_("it does not answer"), looking=True, passing=True)
+    raise AskError(_("it does not answer"), looking=True)
 
 
 def _end(code: int, line: str) -> str:
@@ -131,12 +132,12 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         return self.build is not None or 0 <= time.time() - self.asked < _TROUBLE_LASTS
 
 
-def known(options: Sequence[LoadOptions], memory: Path, circumstances: str, gpu_free: int | None = None) -> Known:
+def known(options: Sequence[LoadOptions], memory: Path, circumstances: str, seen: Graphics) -> Known:
     """Return what `describe` says, from the file `memory` where nothing has changed since it was asked.
 
     `circumstances` is what the answer depends on beside the library and the model: driver and cards. Starting a
-    graphics driver and two dry runs take a second or more, which is too much for every question. `gpu_free` is what was
-    free before; None where only this answer tells it, which then is asked for every time.
+    graphics driver and two dry runs take a second or more, which is too much for every question. `seen` are the cards
+    before that start; what they do not tell is free of the one that is used, is asked for every time.
     """
     key = _key(options, circumstances)
     entries = _read(memory)
@@ -149,10 +150,13 @@ def known(options: Sequence[LoadOptions], memory: Path, circumstances: str, gpu_
         if error.passing:
             return found
     else:
-        free = max((device.free for device in build.gpus), default=None)
-        taken = None if free is None or gpu_free is None else min(_MOST_TAKEN, max(0, gpu_free - free))
+        device = build.device
+        card = seen.of(device) if device else None
+        before = card.free if card else None
+        taken = None if device is None or before is None else min(_MOST_TAKEN, max(0, before - device.free))
         found = Known(build=build, gpu_taken=taken, asked=time.time())
-        if build.gpus and gpu_free is None:
+        # A graphics part inside the processor takes no layers unless somebody insists; a server comes and goes.
+        if (device and device.kind == "gpu" and before is None) or os.environ.get(RPC_VARIABLE):
             return found
     entries = dict(list(entries.items())[1 - _REMEMBERED :]) | {key: found}
     try:
@@ -177,7 +181,8 @@ def _read(memory: Path) -> dict[str, Known]:
 
 
 def _key(options: Sequence[LoadOptions], circumstances: str) -> str:
-    digest = hashlib.sha256(circumstances.encode("utf-8", "replace"))
+    server = os.environ.get(RPC_VARIABLE, "")
+    digest = hashlib.sha256(f"{circumstances}{server}".encode("utf-8", "replace"))
     for file in [*_libraries(), *(Path(os.fsdecode(path)) for path in {each.path for each in options})]:
         try:
             facts = file.stat()

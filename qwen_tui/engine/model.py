@@ -4,6 +4,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
+from qwen_tui.engine.devices import device_for_layers
 from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
 
 # Layers of the largest models llama.cpp knows, well exceeded: "all" for a library that has no such word.
@@ -29,10 +30,11 @@ class Model:
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = _ALL if options.gpu_layers == ALL_LAYERS else options.gpu_layers
         parameters.use_extra_bufts = options.repack
-        # Without layers for it a graphics card is left alone: its driver would take memory, and may be broken.
-        nowhere = (ctypes.c_void_p * 1)()
-        if not options.gpu_layers:
-            parameters.devices = ctypes.cast(nowhere, ctypes.c_void_p)
+        # One card, for which the plan was made, and no other. Without layers for it even that is left alone: its driver
+        # would take memory, and may be broken.
+        card = device_for_layers(llama) if options.gpu_layers else None
+        devices = (ctypes.c_void_p * 2)(card[0] if card else None)
+        parameters.devices = ctypes.cast(devices, ctypes.c_void_p)
 
         @llama.llama_progress_callback  # type: ignore[untyped-decorator]
         def on_progress(fraction: float, _user_data: Any) -> bool:

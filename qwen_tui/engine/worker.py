@@ -16,7 +16,7 @@ from qwen_tui.engine import dry_run, wire
 from qwen_tui.engine.binding import LibraryError, load_library
 from qwen_tui.engine.context import Context, ContextError, NoRoomError
 from qwen_tui.engine.costs import batch_seconds
-from qwen_tui.engine.devices import add_rpc_device, gpus
+from qwen_tui.engine.devices import add_rpc_device, device_for_layers
 from qwen_tui.engine.generation import ROOM, Generation
 from qwen_tui.engine.grammar import grammar_of
 from qwen_tui.engine.lookup import BatchCosts, Drafter, Lookup, NoDrafts
@@ -115,7 +115,7 @@ class Worker:
         self._ctx_size = min(options.ctx_size, self._model.trained_ctx_size)
         layers = self._model.layers
         on_gpu = layers if options.gpu_layers == ALL_LAYERS else min(options.gpu_layers, layers)
-        if on_gpu and not gpus(self._llama):
+        if on_gpu and not device_for_layers(self._llama):
             on_gpu = 0
         if (on_gpu or options.warm_up) and not self._warm_up(self._model, on_gpu):
             return
@@ -138,11 +138,10 @@ class Worker:
         if on_gpu:
             context.reserve(self._ctx_size)
         context.warm_up(model.vocabulary.special("<|im_start|>"))
+        _handle, card = (device_for_layers(self._llama) if on_gpu else None) or (None, None)
         # An integrated one shares the computer's memory, and some do not tell.
-        cards = (device for device in gpus(self._llama) if device.kind == "gpu" and device.total) if on_gpu else ()
-        left = min((card.free for card in cards), default=None)
-        if left is not None and left < self._options.least_free:
-            self._reply(wire.Failed("memory", f"{left} bytes left on the GPU"))
+        if card and card.kind == "gpu" and card.total and card.free < self._options.least_free:
+            self._reply(wire.Failed("memory", f"{card.free} bytes left on {card.name}"))
             return False
         self._context = context
         return True

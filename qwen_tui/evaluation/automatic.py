@@ -1,4 +1,4 @@
-"""What `--gpu-layers auto` comes to on this PC at this moment: the placement, and why nothing goes to the GPU."""
+"""What `--gpu-layers` comes to on this PC at this moment: the placement, and why nothing goes to the GPU."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -11,13 +11,12 @@ from qwen_tui.hardware.placement import (
     Measured,
     Placement,
     Room,
-    lay_out,
     measured_by,
     nothing_measured,
     place,
     to_measure,
 )
-from qwen_tui.hardware.plan import Plan, default_plan
+from qwen_tui.hardware.plan import default_plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header
 
@@ -36,8 +35,8 @@ class Found(NamedTuple):
     gpu_taken: int | None = None
 
 
-# Asks the engine: about these setups, under these circumstances, with so much free on the card.
-Ask = Callable[[Sequence[Setup], str, int | None], Found]
+# Asks the engine: about these setups, under these circumstances, with these cards as they are before.
+Ask = Callable[[Sequence[Setup], str, Graphics], Found]
 
 
 class Automatic(NamedTuple):
@@ -58,63 +57,63 @@ def automatic(
     backends: Sequence[str] | None,
     graphics: Callable[[], Graphics],
     ask: Ask,
+    layers: int | None = None,
 ) -> Automatic:
     """Return what goes where; `backends` are the GPU backends installed, None where that is not known.
 
-    Where there are none nobody is asked: a start on the CPU costs nothing.
+    `layers` are how many the person wants on the GPU (-1: all), None where that is left to the program; the rest is
+    found in the same way. Where there are no backends nobody is asked: a start on the CPU costs nothing.
     """
     machine = this_machine()
-    cpu = default_plan(machine)
+    cpu, gpu = default_plan(machine), default_plan(machine, gpu=True)
+
+    def placed(room: Room, layers: int | None, measured: Measured = nothing_measured) -> Placement:
+        return place(header, room, ctx_size=ctx_size, gpu=gpu, cpu=cpu, measured=measured, layers=layers)
+
     if backends is not None and not backends:
-        return Automatic(_on_cpu(header, cpu, ctx_size))
+        return Automatic(placed(ram_room(), layers))
     seen = graphics()
-    if backends == ("cuda",) and not seen.cards and (seen.trouble == "broken" or not may_have_card()):
-        return Automatic(_on_cpu(header, cpu, ctx_size), trouble=_without_card(seen))
-    gpu = default_plan(machine, gpu=True)
-    card = seen.card
-    free = card.free if card else None
+    hopeless = not seen.cards and (seen.trouble == "broken" or not may_have_card())
+    # Who insists may know better than the driver's management library.
+    if layers is None and backends == ("cuda",) and hopeless:
+        return Automatic(placed(ram_room(), None), trouble=_without_card(seen))
     circumstances = f"{seen.driver} {[each.name for each in seen.cards]}"
-    found = ask(to_measure(header, ctx_size, gpu, cpu), circumstances, free)
+    found = ask(to_measure(header, ctx_size, gpu, cpu, layers), circumstances, seen)
     if found.build is None:
-        return Automatic(_on_cpu(header, cpu, ctx_size), trouble=_not_looked_at(found.trouble))
-    measured = measured_by(header, {run.setup: run.buffers for run in found.build.dry_runs})
+        return Automatic(placed(ram_room(), None), trouble=_not_looked_at(found.trouble))
+    device = found.build.device
+    if device is not None and device.kind != "gpu" and layers is None:
+        # A graphics part inside the processor gains nothing.
+        device = None
     trouble = ""
-    if not found.build.gpus and (seen.cards or backends == ("cuda",)):
+    if device is None and (seen.cards or backends == ("cuda",)):
         trouble = _unseen(found.build) if seen.cards else _without_card(seen)
-    room = gpu_room(found, seen)
-    placement = place(header, room, ctx_size=ctx_size, gpu=gpu, cpu=cpu, measured=measured)
+    measured = measured_by(header, {run.setup: run.buffers for run in found.build.dry_runs})
+    placement = placed(gpu_room(found, seen, device), None if trouble else layers, measured)
     return Automatic(placement, measured, trouble, circumstances)
 
 
-def gpu_room(found: Found, seen: Graphics) -> Room:
+def gpu_room(found: Found, seen: Graphics, device: Device | None) -> Room:
     """Return the memory that is free now: the card's by its driver, less what a start takes, else as ggml said."""
     ram = memory()
-    gpus = found.build.gpus if found.build else ()
-    device = max(gpus, key=lambda each: each.total, default=None)
     if device is None:
         return Room(ram_free=ram.free, ram_total=ram.total)
-    free, total = device.free, device.total
-    if (told := _told(seen, device)) is not None:
-        free = max(0, told - (_STARTING if found.gpu_taken is None else found.gpu_taken))
+    free, card = device.free, seen.of(device)
+    if card is not None and card.free is not None:
+        free = max(0, card.free - (_STARTING if found.gpu_taken is None else found.gpu_taken))
     return Room(
-        ram_free=ram.free, ram_total=ram.total, gpu_free=free, gpu_total=total, device=device.description or device.name
+        ram_free=ram.free,
+        ram_total=ram.total,
+        gpu_free=free,
+        gpu_total=device.total,
+        device=f"{device.name}: {device.description}",
     )
-
-
-def _told(seen: Graphics, device: Device) -> int | None:
-    """Return what the driver says is free of this device, which may be a card of another maker."""
-    card = seen.card
-    return card.free if card is not None and card.name.lower() in device.description.lower() else None
 
 
 def ram_room() -> Room:
     """Return the memory that is free now where a GPU does not come into it, or is not asked."""
     ram = memory()
     return Room(ram_free=ram.free, ram_total=ram.total)
-
-
-def _on_cpu(header: Header, cpu: Plan, ctx_size: int) -> Placement:
-    return lay_out(header, cpu, ram_room(), ctx_size=ctx_size)
 
 
 def _without_card(seen: Graphics) -> str:

@@ -33,7 +33,8 @@ class Patient:
     """What is examined, and how to ask about it.
 
     `model` is the name that is set, `locate` finds its file. `describe` asks llama.cpp what it is (raises
-    `EngineError`), `in_force` tells how the file is loaded (raises `QwenError`).
+    `EngineError`), `in_force` tells how the file is loaded (raises `QwenError`), where given that reason without asking
+    once more what has just failed to look at the graphics card.
     """
 
     model: str
@@ -41,7 +42,7 @@ class Patient:
     locate: Callable[[str], Path]
     describe: Callable[[], Build]
     backends: Callable[[], Sequence[str] | None]
-    in_force: Callable[[], InForce]
+    in_force: Callable[[str], InForce]
     network: bool = False
     problems: tuple[Problem, ...] = ()
 
@@ -49,11 +50,11 @@ class Patient:
 def examine(patient: Patient) -> Report:
     """Return what was found; raises nothing that is foreseen. Takes a second, with `network` a few more."""
     computer = this_computer()
-    build, problems = _build(patient, computer)
+    build, problems, trouble = _build(patient, computer)
     model, header, remedy = _model(patient)
     forced: InForce | None = None
     if header is not None and (build is not None or all(problem.severity != "error" for problem in problems)):
-        forced, model, remedy = _forced(patient, model)
+        forced, model, remedy = _forced(patient, model, trouble)
     plan = forced.placement if forced else None
     folders = _folders(patient.folders)
     offline = patient.network and is_offline()
@@ -87,19 +88,21 @@ def examine(patient: Patient) -> Report:
     )
 
 
-def _build(patient: Patient, computer: Computer) -> tuple[Build | None, list[Problem]]:
+def _build(patient: Patient, computer: Computer) -> tuple[Build | None, list[Problem], str]:
+    """Return the build, what is wrong with it, and why it could not look at the graphics card."""
     try:
         build = patient.describe()
     except AskError as error:
         # With GPU backends, what ends it while it looks for devices is a driver, and the CPU can compute.
         if not error.looking or not patient.backends():
-            return None, [_engine_not_usable(error)]
+            return None, [_engine_not_usable(error)], ""
         said = _("llama.cpp could not look at the graphics card: {reason}").format(reason=error.reason)
         remedy = findings.until_mended()
-        return None, [Problem(code="gpu_not_usable", severity="warning", message=said, remedy=remedy)]
+        problem = Problem(code="gpu_not_usable", severity="warning", message=said, remedy=remedy)
+        return None, [problem], error.reason
     except EngineError as error:
-        return None, [_engine_not_usable(error)]
-    return build, [*findings.of_build(build, computer.processor)]
+        return None, [_engine_not_usable(error)], ""
+    return build, [*findings.of_build(build, computer.processor)], ""
 
 
 def _engine_not_usable(error: EngineError) -> Problem:
@@ -130,10 +133,10 @@ def _model(patient: Patient) -> tuple[ModelState, Header | None, str]:
     )
 
 
-def _forced(patient: Patient, model: ModelState) -> tuple[InForce | None, ModelState, str]:
+def _forced(patient: Patient, model: ModelState, trouble: str) -> tuple[InForce | None, ModelState, str]:
     """Return how the model is loaded; where it is refused only now, the model as one that cannot be used."""
     try:
-        return patient.in_force(), model, ""
+        return patient.in_force(trouble), model, ""
     except QwenError as error:
         problem, remedy = _text(error.message), error.remedy
     except OSError as error:
@@ -147,15 +150,17 @@ def _checksum(patient: Patient, path: Path) -> State:
 
 
 def _speed(forced: InForce | None, computer: Computer, build: Build | None) -> Speed:
+    device, seen = build.device if build else None, computer.graphics
+    card = seen.of(device) if device else seen.card
     if forced is None or forced.found is not None:
         return expected(None, forced.found if forced else None, None, None)
-    if forced.placement.gpu_layers and (build is None or not build.gpus):
+    if forced.placement.gpu_layers and not device:
         # Layers that were asked for, and nobody to compute them.
         return expected(None, None, None, None)
     if forced.placement.whole:
-        return expected(forced.placement, None, None, computer.graphics.card)
+        return expected(forced.placement, None, None, card)
     bandwidth = memory_bandwidth(computer.processor.cores, computer.memory.free)
-    return expected(forced.placement, None, bandwidth, computer.graphics.card)
+    return expected(forced.placement, None, bandwidth, card)
 
 
 def _text(path: object) -> str:

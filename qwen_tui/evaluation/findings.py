@@ -109,13 +109,24 @@ def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graph
 
 
 def of_layers(build: Build | None, plan: Placement | None) -> Iterator[Problem]:
-    """Yield that layers were asked for which no graphics card computes."""
-    if plan is not None and plan.gpu_layers and (build is None or not build.gpus):
+    """Yield that layers were asked for which no graphics card computes, or for which it has too little memory."""
+    if plan is None or not plan.gpu_layers:
+        return
+    if build is None or not build.device:
         yield Problem(
             code="layers_without_gpu",
             severity="warning",
             message=_("gpu_layers is set, and llama.cpp sees no graphics card."),
             remedy=_("Set gpu_layers to auto: then a graphics card is used where there is one."),
+        )
+    elif plan.room.gpu_free and not plan.fits:
+        yield Problem(
+            code="layers_too_many",
+            severity="warning",
+            message=_(
+                "{layers} layers take {needed:.1f} GiB of the graphics card, and {free:.1f} are free: they may not fit."
+            ).format(layers=plan.gpu_layers, needed=plan.gpu.total / 2**30, free=plan.room.gpu_free / 2**30),
+            remedy=_("Set gpu_layers to auto: then as many are given to it as fit."),
         )
 
 

@@ -53,7 +53,7 @@ def in_force(
 ) -> InForce:
     """Return the plan for the model file under `settings`; `kept` is the file of what was measured.
 
-    A setting that the person made wins; where they left it to the program, `auto` is what was found for `gpu_layers`.
+    A setting that the person made wins; `auto` is what was found for the `gpu_layers`, None without any.
     Repacked weights, and what was measured on a GPU, are for who has the memory at this moment.
     """
     room = auto.placement.room if auto else ram_room()
@@ -68,7 +68,7 @@ def in_force(
     plan, origin, note = by_rule, _("by rule; qwen tune measures"), auto.trouble if auto else ""
     if found := tuned.read(kept, model, gpu_layers):
         choice = found.choice(purpose)
-        if not gpu_layers or auto is None or laid_out(choice.trial.plan).fits:
+        if not gpu_layers or room.gpu_free is None or laid_out(choice.trial.plan).fits:
             plan, costs = choice.trial.plan, choice.batch_costs
             origin = _("measured {date}").format(date=found.when[:10])
         else:

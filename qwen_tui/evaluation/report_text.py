@@ -122,6 +122,8 @@ def _plan(report: Report) -> Iterator[tuple[str, str]]:
     else:
         place = _("on the CPU")
     yield _("where"), place
+    if plan.gpu_layers and plan.room.device:
+        yield _("device"), plan.room.device
     yield _("context"), _("{tokens} tokens").format(tokens=plan.ctx_size)
     yield _("how"), describe(plan.plan)
     yield _("from"), report.origin

@@ -1,5 +1,6 @@
 """What the installed llama.cpp is and sees: how it was compiled, its devices, and the buffers it would make."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -8,13 +9,17 @@ Kind = Literal["cpu", "gpu", "igpu", "accelerator", "unknown"]
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
-    """A device as ggml reports it; sizes in bytes, and both 0 where it does not know them."""
+    """A device as ggml reports it; sizes in bytes, and both 0 where it does not know them.
+
+    `id` is its place on the PCI bus, as "0000:01:00.0"; empty where it has none, or does not tell.
+    """
 
     name: str
     description: str
     kind: Kind
     free: int
     total: int
+    id: str = ""
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,9 +72,33 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
         """The devices that layers can be given to: a graphics part inside the processor gains nothing."""
         return tuple(device for device in self.devices if device.kind == "gpu") if self.gpu_offload else ()
 
+    @property
+    def device(self) -> Device | None:
+        """The one that layers go to where some are to, be it a graphics part inside the processor; None without one."""
+        return for_layers(self.devices) if self.gpu_offload else None
+
     def compiled_for(self, instruction: str) -> bool:
         """Whether it uses an instruction set of the processor."""
         return self.features.get("CPU", {}).get(instruction) == "1"
+
+
+def for_layers(devices: Iterable[Device]) -> Device | None:
+    """Return the device that layers are given to; None where there is none. The plan and the worker both ask this.
+
+    It gets all of them, for the plan reckons with one memory; llama.cpp by itself would spread them over every card. A
+    card comes before a graphics part inside the processor, and among cards that with most memory, or the first of them;
+    before all an RPC server, which somebody has named on purpose.
+    """
+    once: dict[str, Device] = {}
+    for device in devices:
+        if device.kind in ("gpu", "igpu"):
+            # Two backends may show one and the same card: the first is the better, as for llama.cpp.
+            once.setdefault(device.id or device.name, device)
+
+    def rank(device: Device) -> tuple[bool, bool, int]:
+        return device.name.startswith("RPC"), device.kind == "gpu", device.total
+
+    return max(once.values(), key=rank, default=None)
 
 
 def in_ram(buffer: str) -> bool:

@@ -3,14 +3,21 @@
 import contextlib
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from qwen_tui.files import write_private
+from qwen_tui.hardware.device import Device
+
 # A broken driver can leave a call without an answer; after so many seconds it is not waited for.
 _PATIENCE = 3.0
+# One that has hung is not asked again for so long, in seconds, unless the PC was started again.
+_HUNG_LASTS = 3600.0
+_ASKING = "asking NVIDIA's driver"
 
 Trouble = Literal["", "no_library", "no_driver", "broken"]
 _Value = TypeVar("_Value")
@@ -19,7 +26,8 @@ _Value = TypeVar("_Value")
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """A graphics card; sizes in bytes, `bandwidth` in bytes per second, None what it does not tell.
 
-    `display` says whether a screen hangs on it. `capability` is the compute capability, as (7, 5).
+    `display` says whether a screen hangs on it. `capability` is the compute capability, as (7, 5). `id` is its place on
+    the PCI bus, as "0000:01:00.0"; empty where that is not told.
     """
 
     name: str
@@ -28,6 +36,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     display: bool | None = None
     capability: tuple[int, int] | None = None
     bandwidth: int | None = None
+    id: str = ""
 
 
 class Graphics(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,15 +57,59 @@ class Graphics(msgspec.Struct, frozen=True, kw_only=True):
         """The card with most memory."""
         return max(self.cards, key=lambda card: card.total or 0, default=None)
 
+    def of(self, device: Device) -> Card | None:
+        """Return the card that a device of ggml's is, None for one of another maker.
+
+        Where one of them does not tell its place on the bus the name decides, and of several the one with least free.
+        """
+        here = [card for card in self.cards if card.id and card.id == device.id]
+        alike = (card for card in self.cards if card.name.lower() in device.description.lower())
+        return min(
+            here or [card for card in alike if not (card.id and device.id)],
+            key=lambda card: card.free or 0,
+            default=None,
+        )
+
+
+# What is said of a driver that hangs.
+HUNG = Graphics(trouble="broken", detail="the driver does not answer")
+
 
 def graphics(library: Callable[[], Any] | None = None, patience: float = _PATIENCE) -> Graphics:
-    """Ask the driver, for at most `patience` seconds; `library` imports what asks it."""
+    """Ask the driver, for at most `patience` seconds; `library` imports what asks it.
+
+    While it has not answered an earlier question of this process, it is not asked another.
+    """
+    if any(thread.name == _ASKING for thread in threading.enumerate()):
+        return HUNG
     answers: list[Graphics] = []
-    asking = threading.Thread(target=lambda: answers.append(_ask(library or _library)), daemon=True)
+    asking = threading.Thread(target=lambda: answers.append(_ask(library or _library)), name=_ASKING, daemon=True)
     asking.start()
     asking.join(patience)
     # Taken before it is tested: the thread may still answer.
-    return [*answers, Graphics(trouble="broken", detail="the driver does not answer")][0]
+    return [*answers, HUNG][0]
+
+
+def remembering(memory: Path, ask: Callable[[], Graphics] = graphics) -> Graphics:
+    """Ask the driver, unless it hung less than an hour ago: the file `memory` tells, by when it was written."""
+    if _hung(memory):
+        return HUNG
+    found = ask()
+    if found == HUNG:
+        # Where it cannot be written, the next process waits as well.
+        with contextlib.suppress(OSError):
+            write_private(memory, b"")
+    return found
+
+
+def _hung(memory: Path) -> bool:
+    import psutil
+
+    try:
+        when = memory.stat().st_mtime
+    except OSError:
+        return False
+    return psutil.boot_time() < when and 0 <= time.time() - when < _HUNG_LASTS
 
 
 def may_have_card(root: Path = Path("/")) -> bool:
@@ -115,6 +168,7 @@ def _card(nvml: Any, index: int) -> Card:
         display=shown,
         capability=None if capability is None else (int(capability[0]), int(capability[1])),
         bandwidth=_known(lambda: _bandwidth(nvml, handle)),
+        id=(_text(_known(lambda: nvml.nvmlDeviceGetPciInfo(handle).busIdLegacy)) or "").lower(),
     )
 
 

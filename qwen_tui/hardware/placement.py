@@ -175,22 +175,31 @@ def place(
     gpu: Plan,
     cpu: Plan,
     measured: Measured = nothing_measured,
+    layers: int | None = None,
 ) -> Placement:
     """Return the best way to load a model: `gpu` is the plan for a GPU with room for everything, `cpu` that without.
 
     All of the network on the GPU comes first, even if that takes a q8_0 KV cache, which costs the answers nothing that
     can be measured, or smaller steps: a layer that stays behind costs more at every token. Else as many layers as fit,
     with the small KV cache; else the CPU.
+
+    Where the person has said how many `layers` (-1: all), so many are on the GPU: as above, or in the way that takes
+    least of it where none fits.
     """
+    if layers is None and room.gpu_free is None:
+        return lay_out(header, cpu, room, ctx_size=ctx_size, measured=measured)
     for plan in gpu_plans(gpu):
-        everything = lay_out(header, plan, room, ctx_size=ctx_size, gpu_layers=-1, measured=measured)
-        if everything.fits:
-            return everything
+        asked = -1 if layers is None else layers
+        tried = lay_out(header, plan, room, ctx_size=ctx_size, gpu_layers=asked, measured=measured)
+        if tried.fits:
+            return tried
+    if layers is not None:
+        return tried
     small = _small_cache(gpu)
-    for layers in range(all_layers(header) - 1, 0, -1):
-        part = lay_out(header, small, room, ctx_size=ctx_size, gpu_layers=layers, measured=measured)
+    for count in range(all_layers(header) - 1, 0, -1):
+        part = lay_out(header, small, room, ctx_size=ctx_size, gpu_layers=count, measured=measured)
         # The output alone is no gain: what is before it has to be handed over for every token.
-        if part.fits and layers > 1:
+        if part.fits and count > 1:
             return part
     return lay_out(header, cpu, room, ctx_size=ctx_size, measured=measured)
 
@@ -203,12 +212,14 @@ def gpu_plans(plan: Plan) -> tuple[Plan, ...]:
     return tuple(dict.fromkeys(plans))
 
 
-def to_measure(header: Header, ctx_size: int, gpu: Plan, cpu: Plan) -> tuple[Setup, ...]:
+def to_measure(header: Header, ctx_size: int, gpu: Plan, cpu: Plan, layers: int | None = None) -> tuple[Setup, ...]:
     """Return the setups whose buffers `place` asks for; a part of the network needs about the same for any part."""
     most = all_layers(header)
     size = min(ctx_size, shape(header).trained or ctx_size)
-    whole = [setup(plan, size, most) for plan in gpu_plans(gpu)]
-    return (*whole, setup(_small_cache(gpu), size, most // 2), setup(cpu, size, 0))
+    asked = most if layers is None or layers < 0 else min(layers, most)
+    first = [setup(plan, size, asked) for plan in gpu_plans(gpu)]
+    part = setup(_small_cache(gpu), size, most // 2 if asked == most else asked)
+    return tuple(dict.fromkeys((*first, part, setup(cpu, size, 0))))
 
 
 def measured_by(header: Header, runs: dict[Setup, Buffers]) -> Measured:

@@ -12,8 +12,8 @@ import pytest
 
 from qwen_tui.engine import installed
 from qwen_tui.engine.protocol import LoadOptions
-from qwen_tui.errors import EngineError
 from qwen_tui.hardware.device import Build, Device, parse_features
+from qwen_tui.hardware.gpu import Card, Graphics
 
 
 @pytest.fixture
@@ -54,14 +54,16 @@ def test_a_worker_that_dies_or_hangs_is_told_with_the_reason(
     python.write_text(f"#!{sys.executable}\n{program}\n")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
-    with pytest.raises(EngineError, match=reason):
+    with pytest.raises(installed.AskError, match=reason) as raised:
         installed.describe(patience=1)
+    assert not raised.value.passing, "no question after this one is to wait for it"
 
 
 def test_what_was_said_is_remembered_until_something_changes(
     tmp_path: Path, options: LoadOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = Device(name="CUDA0", description="GTX 1650", kind="gpu", free=3 << 30, total=4 << 30)
+    seen = Graphics(cards=(Card(name="RTX 3060", free=11 << 30), Card(name="GTX 1650", free=(3 << 30) + 150)))
     asked: list[Any] = []
 
     def answer(wanted: Any) -> Build:
@@ -74,7 +76,7 @@ def test_what_was_said_is_remembered_until_something_changes(
     memory = tmp_path / "engine.json"
 
     def known(driver: str) -> installed.Known:
-        return installed.known([options], memory, driver, (3 << 30) + 150)
+        return installed.known([options], memory, driver, seen)
 
     assert known("550").gpu_taken == 150
     assert known("550") == known("550")
@@ -101,11 +103,11 @@ def test_troubles_are_forgotten_after_an_hour_and_passing_ones_at_once(
     monkeypatch.setattr(installed, "describe", fail)
     memory = tmp_path / "engine.json"
     for times in (1, 2, 2):
-        assert installed.known([options], memory, "550").trouble == "it does not answer"
+        assert installed.known([options], memory, "550", Graphics()).trouble == "it does not answer"
         assert len(asked) == times
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 3700)
-    installed.known([options], memory, "550")
+    installed.known([options], memory, "550", Graphics())
     assert len(asked) == 3
 
 
@@ -121,8 +123,10 @@ def test_what_is_free_of_a_card_is_asked_where_only_ggml_tells(
         return Build(version="1", library="1", features={}, gpu_offload=True, devices=(card,))
 
     monkeypatch.setattr(installed, "describe", answer)
+    # Another maker's card is not the one whose memory counts.
+    seen = Graphics(cards=(Card(name="GTX 1650", free=1 << 30), Card(name="RX 6400", free=free)))
     for _time in range(2):
-        assert installed.known([options], tmp_path / "engine.json", "", free).gpu_taken == taken
+        assert installed.known([options], tmp_path / "engine.json", "", seen).gpu_taken == taken
     assert len(asked) == times
 
 

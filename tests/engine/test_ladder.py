@@ -17,7 +17,7 @@ from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, Sampli
 from qwen_tui.errors import EngineError, InvalidModelError, QwenError, WorkerDiedError
 from qwen_tui.files import ASSETS
 from qwen_tui.messages import Event, Finished, Loading, Message, Note, Prefill, Text
-from tests.faulty_llama import fault, install
+from tests.faulty_llama import card, fault, install
 from tests.tiny_model import make_broken_models
 
 GREEDY = SamplingOptions(temperature=0)
@@ -31,9 +31,14 @@ def engines(tiny: Path) -> Iterator[Engines]:
     """Makes engines; each argument is a step, as changes to the options."""
     made: list[LocalEngine] = []
 
-    def make(*steps: dict[str, object], worked: Worked | None = None, path: Path = tiny) -> LocalEngine:
+    def make(
+        *steps: dict[str, object],
+        worked: Worked | None = None,
+        path: Path = tiny,
+        log: Callable[[str], None] | None = None,
+    ) -> LocalEngine:
         options = LoadOptions(path=os.fsencode(path), ctx_size=4096, threads=1, batch_size=32)
-        made.append(LocalEngine([msgspec.structs.replace(options, **step) for step in steps], worked=worked))
+        made.append(LocalEngine([msgspec.structs.replace(options, **step) for step in steps], log, worked))
         return made[-1]
 
     yield make
@@ -142,7 +147,7 @@ def test_what_fails_in_the_loading_is_tried_with_fewer_layers(
 def test_a_card_that_is_too_full_after_the_warm_up_gets_fewer_layers(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, monkeypatch, free=100e6, layer=20e6)
+    install(tmp_path, monkeypatch, cards=[card("Card", 100e6)], layer=20e6)
     engine = engines(*layers(-1, 2, 1, 0))
     assert ask(engine)[1] == [SHORT.format(n=1)]
 
@@ -157,7 +162,7 @@ def test_a_card_on_which_nothing_works_is_left_alone(
 
 
 def test_a_card_that_is_gone_is_gone_without(engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(tmp_path, monkeypatch, card=False)
+    install(tmp_path, monkeypatch, cards=())
     worked = tmp_path / "worked.json"
     engine = engines(
         *layers(-1, 2), {"gpu_layers": 2, "ctx_size": 2048}, {"gpu_layers": 0}, worked=Worked(worked, lambda: "here")
@@ -181,7 +186,7 @@ def test_a_smaller_context_is_not_taken_without_the_persons_word(
 def test_where_only_a_smaller_context_would_help_it_is_named(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, monkeypatch, fault("context", ctx=2048), card=False)
+    install(tmp_path, monkeypatch, fault("context", ctx=2048), cards=())
     engine = engines({"warm_up": True}, {"batch_size": 16}, {"ctx_size": 2048})
     with pytest.raises(EngineError, match="context of 4096 tokens") as raised:
         ask(engine, request("word " * 3000))
@@ -214,7 +219,7 @@ def test_an_instruction_that_the_processor_lacks_is_told_at_once(
 def test_a_context_that_cannot_grow_is_made_in_a_way_that_takes_less(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, monkeypatch, fault("context", ctx=2048, batch=16), card=False)
+    install(tmp_path, monkeypatch, fault("context", ctx=2048, batch=16), cards=())
     engine = engines({"batch_size": 32}, {"batch_size": 16})
     text = "word " * 1200
     answer, notes = ask(engine, request(text))
@@ -330,7 +335,7 @@ def test_a_damaged_file_is_told_after_one_try(
 def test_a_card_that_does_not_tell_its_memory_is_taken_to_have_enough(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, monkeypatch, free=0)
+    install(tmp_path, monkeypatch, cards=[card("Card", 0)])
     engine = engines(*layers(-1, 2, 0))
     assert ask(engine) == (TEXT, [])
     assert engine.info().gpu_layers == 3
@@ -339,13 +344,28 @@ def test_a_card_that_does_not_tell_its_memory_is_taken_to_have_enough(
 def test_a_graphics_unit_without_memory_of_its_own_is_not_measured(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, monkeypatch, free=1e6)
-    front = tmp_path / "faulty" / "llama_cpp" / "llama_cpp.py"
-    card = "ggml_backend_dev_type = lambda _device: "
-    front.write_text(front.read_text().replace(f"{card}1", f"{card}2"))
+    install(tmp_path, monkeypatch, cards=[card("Graphics", 1e6, integrated=True)])
     engine = engines(*layers(-1, 2, 0))
     assert ask(engine) == (TEXT, [])
     assert engine.info().gpu_layers == 3
+
+
+@pytest.mark.parametrize(
+    "others",
+    [[card("Old", 30e6)], [card("Full", 30e6, total=80e6)], [card("Inside", 8e9, integrated=True)]],
+    ids=["small", "full", "integrated"],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_of_several_cards_one_gets_all_layers(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: list[dict[str, object]], first: bool
+) -> None:
+    cards = [card("Large", 100e6), *others] if first else [*others, card("Large", 100e6)]
+    install(tmp_path, monkeypatch, cards=cards, layer=20e6)
+    log: list[str] = []
+    engine = engines(*layers(-1, 2, 1, 0), log=log.append)
+    # Neither is a layer given to another one, nor does its lack of memory count.
+    assert ask(engine)[1] == [SHORT.format(n=1)]
+    assert {line for line in log if line.startswith("using device")} == {"using device Large"}
 
 
 def test_a_decoding_that_fails_in_the_middle_goes_on_a_step_lower(

@@ -174,6 +174,16 @@ def test_layers_without_a_card_are_told() -> None:
     assert "layers_without_gpu" not in codes(report(plan(3.6), engine=WITH_CARD))
 
 
+def test_layers_for_which_the_card_is_too_small_are_told() -> None:
+    room = Room(ram_free=12 * GIB, ram_total=16 * GIB, gpu_free=GIB, gpu_total=4 * GIB, device="CUDA0: GTX 1650")
+    cpu = Plan(threads=6, batch_threads=6)
+    forced = place(real_header(), room, ctx_size=8192, gpu=cpu, cpu=cpu, layers=30)
+    found = report(forced, engine=WITH_CARD)
+    assert codes(found) == ["layers_too_many"]
+    assert "30 layers take" in text(found)
+    assert "CUDA0: GTX 1650" in text(found)
+
+
 def test_the_speed_names_the_memory_that_it_was_reckoned_from() -> None:
     on_card = expected(plan(3.6), None, None, CARD)
     assert on_card.writing
@@ -190,7 +200,7 @@ def test_what_had_to_give_stands_under_the_plan() -> None:
 
 
 def patient(tmp_path: Path, model: Path, **changes: Any) -> Patient:
-    def refuse() -> InForce:
+    def refuse(_trouble: str) -> InForce:
         raise InvalidModelError("It has changed.", "qwen pull")
 
     asked = Patient(
@@ -221,8 +231,11 @@ def test_a_driver_that_ends_llama_cpp_leaves_the_cpu(
     def die() -> Build:
         raise AskError("it ended at once (SIGABRT)", looking=True)
 
-    placed = InForce(Plan(threads=6, batch_threads=6), (), "by rule", plan(None), note="as said")
-    found = examine(patient(tmp_path, tiny, describe=die, backends=lambda: backends, in_force=lambda: placed))
+    def placed(trouble: str) -> InForce:
+        assert trouble == "it ended at once (SIGABRT)", "to be told, that nobody finds it out again"
+        return InForce(Plan(threads=6, batch_threads=6), (), "by rule", plan(None), note="as said")
+
+    found = examine(patient(tmp_path, tiny, describe=die, backends=lambda: backends, in_force=placed))
     assert found.usable is usable
     assert (found.plan is not None) is usable
     assert "SIGABRT" in text(found, 200)

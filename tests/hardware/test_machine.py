@@ -1,7 +1,10 @@
 """What a PC has, read from files made for the test and from a driver that gives every kind of trouble."""
 
+import os
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +13,7 @@ import psutil
 import pytest
 
 from qwen_tui.hardware import processor as processors
-from qwen_tui.hardware.gpu import Graphics, graphics, may_have_card
+from qwen_tui.hardware.gpu import HUNG, Graphics, graphics, may_have_card, remembering
 from qwen_tui.hardware.machine import Machine, this_computer, this_machine
 from qwen_tui.hardware.memory import memory
 from qwen_tui.hardware.processor import processor
@@ -146,6 +149,7 @@ class Driver:
             "nvmlDeviceGetCudaComputeCapability": (7, 5),
             "nvmlDeviceGetMaxClockInfo": 4001,
             "nvmlDeviceGetMemoryBusWidth": 128,
+            "nvmlDeviceGetPciInfo": SimpleNamespace(busIdLegacy=b"0000:0A:00.0"),
         }
         return lambda *_arguments: answers.get(name)
 
@@ -159,6 +163,7 @@ def test_a_card_tells_what_it_is() -> None:
     assert (card.total, card.free) == (4096 << 20, 3400 << 20)
     assert card.display
     assert card.capability == (7, 5)
+    assert card.id == "0000:0a:00.0", "as ggml writes it"
     assert card.bandwidth == 128_032_000_000
 
 
@@ -194,11 +199,66 @@ def test_no_driver_and_no_library_are_no_failures() -> None:
     assert graphics(raising(OSError("a damaged library"))).trouble == "no_library"
 
 
-def test_a_driver_that_hangs_is_not_waited_for() -> None:
+@pytest.fixture
+def hanging() -> Iterator[threading.Event]:
+    """Ends the hanging of a driver, at the latest with the test: it would hang for those after it, too."""
+    end = threading.Event()
+    yield end
+    end.set()
+    until_answered()
+
+
+def until_answered() -> None:
+    for thread in threading.enumerate():
+        if "driver" in thread.name:
+            thread.join(2)
+
+
+def test_a_driver_that_hangs_is_waited_for_once(hanging: threading.Event) -> None:
+    asked: list[bool] = []
+
+    def hang() -> None:
+        asked.append(True)
+        hanging.wait(10)
+        raise RuntimeError("mended")
+
     begun = time.monotonic()
-    found = graphics(lambda: SimpleNamespace(nvmlInit=lambda: time.sleep(2)), patience=0.05)
-    assert found == Graphics(trouble="broken", detail="the driver does not answer")
+    for _time in range(20):
+        assert graphics(lambda: SimpleNamespace(nvmlInit=hang), patience=0.1) == HUNG
     assert time.monotonic() - begun < 1
+    assert len(asked) == 1
+    hanging.set()
+    until_answered()
+    assert graphics(lambda: SimpleNamespace(nvmlInit=hang)).detail == "mended"
+
+
+def test_a_driver_that_hung_is_left_alone_for_an_hour_or_until_the_pc_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory, asked, answers = tmp_path / "cache" / "driver-hung", [], [HUNG]
+
+    def ask() -> Graphics:
+        asked.append(True)
+        return answers[0]
+
+    def times() -> int:
+        asked.clear()
+        for _time in range(3):
+            assert remembering(memory, ask) == answers[0]
+        return len(asked)
+
+    assert times() == 1
+    assert times() == 0
+    hour_ago = time.time() - 3700
+    os.utime(memory, (hour_ago, hour_ago))
+    assert times() == 1
+    started = time.time() + 1
+    monkeypatch.setattr(psutil, "boot_time", lambda: started)
+    assert times() == 3
+    memory.unlink()
+    answers[0] = Graphics(driver="550")
+    assert times() == 3
+    assert not memory.exists()
 
 
 def test_this_pc_describes_itself() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_tui.hardware.device import Buffers, Setup
@@ -57,11 +57,11 @@ def test_the_bytes_of_the_real_model_are_exact() -> None:
 @pytest.mark.parametrize(
     ("ctx_size", "kv_type", "need", "layers"),
     [
-        (4096, "f16", 3036, (37, 37)),
-        (8192, "f16", 3616, (30, 34)),
-        (8192, "q8_0", 3076, (37, 37)),
-        (16384, "q8_0", 3696, (29, 33)),
-        (32768, "q8_0", 4936, (21, 23)),
+        (4096, "f16", 3031, (37, 37)),
+        (8192, "f16", 3611, (30, 34)),
+        (8192, "q8_0", 3071, (37, 37)),
+        (16384, "q8_0", 3691, (29, 33)),
+        (32768, "q8_0", 4931, (21, 23)),
     ],
 )
 def test_the_layers_that_fit_on_a_card_of_four_gigabytes(
@@ -131,12 +131,16 @@ def test_all_the_buffers_that_are_asked_for_are_measured() -> None:
     def note(wanted: Setup) -> None:
         asked.append(wanted)
 
-    for gpu in (None, 1.6, 3.27, 5.5):
-        placed(gpu, measured=note)
-    known = measured_by(HEADER, dict.fromkeys(to_measure(HEADER, 8192, GPU, CPU), Buffers(gpu=1, ram=1)))
-    assert all(known(wanted) for wanted in asked)
+    for layers in (None, -1, 1, 20, 99):
+        asked.clear()
+        for gpu in (None, 1.6, 3.27, 5.5):
+            placed(gpu, measured=note, layers=layers)
+        setups = to_measure(HEADER, 8192, GPU, CPU, layers)
+        known = measured_by(HEADER, dict.fromkeys(setups, Buffers(gpu=1, ram=1)))
+        assert all(known(wanted) for wanted in asked)
 
 
+@settings(deadline=None)
 @given(gpu=st.floats(0, 12), ctx_size=st.integers(256, 65536))
 def test_no_more_is_taken_than_free_memory_without_the_margin(gpu: float, ctx_size: int) -> None:
     found = placed(gpu, ctx_size)
@@ -146,11 +150,13 @@ def test_no_more_is_taken_than_free_memory_without_the_margin(gpu: float, ctx_si
         assert found.gpu.total == 0
 
 
+@settings(deadline=None)
 @given(gpu=st.floats(0, 8), more=st.floats(0, 4), ctx_size=st.sampled_from((2048, 8192, 32768)))
 def test_more_free_memory_never_means_fewer_layers(gpu: float, more: float, ctx_size: int) -> None:
     assert placed(gpu + more, ctx_size).gpu_layers >= placed(gpu, ctx_size).gpu_layers
 
 
+@settings(deadline=None)
 @given(gpu=st.one_of(st.none(), st.floats(0, 8)), ctx_size=st.sampled_from((2048, 8192, 32768)), repack=st.booleans())
 def test_each_step_down_takes_less_and_the_last_ones_are_on_the_cpu(
     gpu: float | None, ctx_size: int, repack: bool
@@ -186,3 +192,23 @@ def test_the_estimate_of_buffers_is_what_dry_runs_have_shown() -> None:
     assert mib(8192, 512, flash=False) == pytest.approx(563.01, rel=0.01)
     assert mib(8192, 128, flash=False) == pytest.approx(140.75, rel=0.01)
     assert mib(2048, 128, flash=False) == pytest.approx(41.75, rel=0.01)
+    # The words to choose from.
+    assert mib(2048, 64, flash=True) == pytest.approx(19.48, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("ctx_size", "batch_size", "flash", "gpu", "ram"),
+    [
+        (2048, 512, True, 77.01, 12.01),
+        (8192, 512, True, 83.01, 18.01),
+        (32768, 256, True, 53.51, 21.01),
+        (8192, 512, False, 558.01, 30.01),
+        (2048, 256, False, 81.00, 9.00),
+    ],
+)
+def test_the_estimate_for_the_whole_network_on_a_gpu_is_what_dry_runs_have_shown(
+    ctx_size: int, batch_size: int, flash: bool, gpu: float, ram: float
+) -> None:
+    plan = msgspec.structs.replace(CPU, batch_size=batch_size, flash_attention=flash)
+    found = estimated_buffers(HEADER, setup(plan, ctx_size, 37))
+    assert (found.gpu / MIB, found.ram / MIB) == (pytest.approx(gpu, abs=0.02), pytest.approx(ram, abs=0.02))

@@ -1,0 +1,86 @@
+"""Graphics cards seen from the front: which one is used, and how many layers of a model it gets."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from qwen_tui.cli import wiring
+from qwen_tui.config import Config
+from qwen_tui.engine import installed
+from tests.conftest import Run
+from tests.faulty_llama import card, fault, install
+
+if not sys.platform.startswith("linux"):
+    pytest.skip("names of libraries", allow_module_level=True)
+
+GIB = 1 << 30
+Cards = Callable[..., None]
+
+
+@pytest.fixture
+def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cards:
+    """Gives this computer graphics cards, and a llama.cpp that was built for them by the names of its files."""
+
+    def give(*faults: dict[str, object], **options: object) -> None:
+        install(tmp_path, monkeypatch, *faults, **options)  # type: ignore[arg-type]
+        folder = tmp_path / "built"
+        folder.mkdir()
+        for file in {file.parent for file in installed._libraries()}.pop().iterdir():
+            (folder / file.name).symlink_to(file)
+        (folder / "libggml-vulkan.so").touch()
+        monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(folder))
+
+    return give
+
+
+def test_of_two_cards_the_larger_one_is_used_and_named(qwen: Run, tiny: Path, cards: Cards) -> None:
+    cards(cards=[card("Small", GIB), card("Large", 2 * GIB)])
+    report = json.loads(qwen("doctor", "-m", tiny, "--json").stdout)
+    assert report["plan"]["gpu_layers"] == 3
+    assert report["plan"]["room"]["device"] == "Large: Large"
+    assert report["plan"]["room"]["gpu_free"] == 2 * GIB
+    shown = qwen("doctor", "-m", tiny).stdout.decode()
+    plan = shown[shown.index("\nPlan") : shown.index("\nSpeed")]
+    assert "Large: Large" in plan
+    assert "Small" not in plan
+
+
+def test_layers_that_are_named_are_placed_in_the_same_way(tiny: Path, cards: Cards) -> None:
+    cards(cards=[card("Card", 2 * GIB)])
+
+    def laboratory(layers: str) -> wiring.Laboratory:
+        return wiring.laboratory(Config(model=str(tiny), gpu_layers=layers))
+
+    assert laboratory("all").ways() == laboratory("99").ways() == laboratory("auto").ways()
+    two = laboratory("2")
+    assert two.ways()[0].gpu_layers == 2
+    placement = two.in_force().placement
+    assert (placement.room.gpu_free, placement.measured, placement.fits) == (2 * GIB, True, True)
+    # Where there is no room for them the first try takes as little as it can, but as many layers as were asked for.
+    small = wiring.laboratory(Config(model=str(tiny), gpu_layers="2", ctx_size=100_000)).ways()[0]
+    assert small.gpu_layers == 2
+
+
+def test_named_layers_that_fail_to_load_are_stepped_down_from_in_one_line(qwen: Run, tiny: Path, cards: Cards) -> None:
+    cards(fault("load", layers=1), cards=[card("Card", 2 * GIB)])
+    done = qwen("ask", "-m", tiny, "-o", "max_tokens=3", "--gpu-layers", "2", "hello")
+    assert done.returncode == 0
+    (line,) = [line for line in done.stderr.decode().splitlines() if "graphics card" in line]
+    assert "processor computes alone" in line
+
+
+def test_what_has_just_failed_to_look_at_the_card_is_not_asked_again(
+    tiny: Path, cards: Cards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards()
+
+    def ask_again(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("this waits for half a minute")
+
+    monkeypatch.setattr(installed, "describe", ask_again)
+    subject = wiring.laboratory(Config(model=str(tiny)), "it does not answer")
+    assert subject.gpu_layers == 0
+    assert "it does not answer" in subject.in_force().note

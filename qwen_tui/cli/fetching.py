@@ -10,11 +10,12 @@ import msgspec
 from qwen_tui import files
 from qwen_tui.chat import listing
 from qwen_tui.cli import wiring
-from qwen_tui.errors import DownloadError, WriteError, why
+from qwen_tui.errors import DownloadError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue, identity, source
 from qwen_tui.models.catalogue import Entry
+from qwen_tui.models.disk import write_error
 from qwen_tui.models.download import Download
 from qwen_tui.models.events import Arrived, Checking, Fetching, Remark, Steps
 from qwen_tui.models.patience import PATIENCE
@@ -101,7 +102,7 @@ class Fetch:
         return self._noted(self._follow(self._download.check(present)))
 
     def run(self, *, replace: bool = False) -> Arrived:
-        """Fetch it, prove it and note it; raises `DownloadError` and `KeyboardInterrupt`."""
+        """Fetch it, prove it and note it; raises `DownloadError`, `InvalidModelError`, `WriteError`, and at Ctrl-C."""
         try:
             arrived = self._noted(self._follow(self._download.run(replace=replace)))
         except KeyboardInterrupt:
@@ -134,9 +135,8 @@ class Fetch:
         try:
             self._shelf.put(record)
         except OSError as error:
-            raise WriteError(
-                _("{path} could not be written: {reason}").format(path=folder, reason=why(error)),
-                _("The model itself is there. Mend the folder, then repeat the command."),
+            raise write_error(
+                folder, error, then=_("The model itself is there: repeat the command to have it noted.")
             ) from error
         return arrived
 

@@ -1,31 +1,27 @@
 """Fetching one model file: several sources in turn, one partial file, and no name before the hash is right."""
 
 import contextlib
-import hashlib
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from qwen_tui.errors import DownloadError, InvalidModelError, why
+from qwen_tui.errors import DownloadError, InvalidModelError
 from qwen_tui.files import private_folder
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import hub
 from qwen_tui.models.answers import NoRangesError, SourceError, accept, check_beginning
+from qwen_tui.models.disk import check_room, write_error
 from qwen_tui.models.events import Arrived, Checking, Fetching, Remark, Steps
 from qwen_tui.models.gguf import read_header
+from qwen_tui.models.hashing import reading
 from qwen_tui.models.partial import Partial
 from qwen_tui.models.patience import PATIENCE, Patience
 from qwen_tui.models.source import Source, Wanted
 from qwen_tui.models.stream import Stream
 from qwen_tui.models.turns import Candidate, Turns
 
-# What has to stay free on the disk.
-RESERVE = 256 << 20
-
-_STEP = 4 << 20
 # Answers that bring a file, if perhaps another one.
 _BRINGING = (200, 206)
 # Among the marks of a partial file: which source it was begun from.
@@ -33,7 +29,10 @@ _BEGUN = "begun"
 
 
 class Download:
-    """Fetches `wanted` from `sources` into the file `target`. First `learn`, then `run`; both raise `DownloadError`."""
+    """Fetches `wanted` from `sources` into the file `target`. First `learn`, then `run`; both raise `DownloadError`.
+
+    What is here already that cannot be read raises `InvalidModelError`, what cannot be written `WriteError`.
+    """
 
     def __init__(
         self, wanted: Wanted, sources: Sequence[Source], target: Path, *, patience: Patience = PATIENCE
@@ -81,34 +80,22 @@ class Download:
                     part = stack.enter_context(self._partial().opened())
                     yield from self._complete(part, replace=replace)
         except OSError as error:
-            raise DownloadError(
-                _("{folder} cannot be written to: {reason}").format(folder=folder, reason=why(error)),
-                _("What came so far is kept. Free some space or mend the folder, then repeat the command."),
-            ) from error
+            raise write_error(folder, error, then=_repeat()) from error
 
     def check(self, file: Path | None = None) -> Steps[bool]:
         """Return whether `file`, or else the target, is right by its hash; then the last event is `Arrived`."""
         file, wanted = file or self.target, self.wanted
         if not (wanted.sha256 and file.is_file()):
             return False
-        try:
-            size = file.stat().st_size
-            if wanted.size not in (None, size):
+        with reading(file) as reader:
+            if wanted.size not in (None, reader.size):
                 return False
-            digest = hashlib.sha256()
-            done = 0
-            with file.open("rb", buffering=0) as opened:
-                while step := opened.read(_STEP):
-                    digest.update(step)
-                    done += len(step)
-                    yield Checking(done, size)
-        except OSError as error:
-            raise DownloadError(
-                _("{path} cannot be read: {reason}").format(path=file, reason=why(error)), _("Check the disk.")
-            ) from error
-        if digest.hexdigest() != wanted.sha256:
+            for done in reader.steps():
+                yield Checking(done, reader.size)
+            sha256 = reader.finish()
+        if sha256 != wanted.sha256:
             return False
-        yield self._arrived(file, wanted.sha256, size)
+        yield self._arrived(file, sha256, reader.size)
         return True
 
     def _locked(self, stack: contextlib.ExitStack) -> Steps[None]:
@@ -163,7 +150,7 @@ class Download:
 
     def _fill(self, part: Partial) -> Steps[None]:
         """Fetch until the file is complete, from one source after the other."""
-        self._check_space(part, self.wanted.size)
+        self._check_room(part, self.wanted.size)
         complete = part.size == self.wanted.size
         while not complete:
             candidate = yield from self._turns.next()
@@ -206,7 +193,7 @@ class Download:
             if self.wanted.sha256 is None:
                 # The other sources have to agree: there is nothing else to tell by that they have the same file.
                 self.wanted = msgspec.structs.replace(self.wanted, size=accepted.total)
-            self._check_space(part, accepted.total)
+            self._check_room(part, accepted.total)
             part.note_mark(source.key, stream.mark)
             if not part.size:
                 part.note_mark(_BEGUN, source.key)
@@ -242,20 +229,10 @@ class Download:
             size = found.size or self.wanted.size
             self.wanted = msgspec.structs.replace(self.wanted, sha256=found.sha256, size=size)
 
-    def _check_space(self, part: Partial, size: int | None) -> None:
-        """Refuse to begin what cannot be finished; raises `DownloadError`."""
-        if size is None:
-            return
-        folder = self.target.parent
-        needed = size - part.size + RESERVE
-        free = shutil.disk_usage(folder).free
-        if needed > free:
-            raise DownloadError(
-                _("There is too little room in {folder}: {needed:.1f} GB are needed, {free:.1f} GB are free.").format(
-                    folder=folder, needed=needed / 1e9, free=free / 1e9
-                ),
-                _("Free some space, or keep everything elsewhere with QWEN_TUI_HOME, then repeat the command."),
-            )
+    def _check_room(self, part: Partial, size: int | None) -> None:
+        """Refuse to begin what cannot be finished; raises `WriteError`."""
+        if size is not None:
+            check_room(self.target.parent, size - part.size, then=_repeat())
 
     def _in_the_way(self) -> DownloadError:
         return DownloadError(
@@ -310,3 +287,7 @@ class Download:
 def _removed(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink()
+
+
+def _repeat() -> str:
+    return _("Then repeat the command: what came so far is kept.")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from qwen_tui.files import private_folder, write_private
+from qwen_tui.files import private_folder, sync_folder, write_private
+from qwen_tui.models.hashing import CHUNK
 
-_STEP = 4 << 20
 # At most so much is lost by a power failure: the system's own caches lose nothing when only the program dies.
 _SYNC_EVERY = 64 << 20
 _BLOCK = 4096
@@ -69,7 +69,7 @@ class Partial:
         if limit is not None and os.fstat(self._handle).st_size > limit:
             self.restart()
         os.lseek(self._handle, 0, os.SEEK_SET)
-        while step := os.read(self._handle, _STEP):
+        while step := os.read(self._handle, CHUNK):
             self._digest.update(step)
             self.size += len(step)
             yield self.size
@@ -108,13 +108,7 @@ class Partial:
         self._close()
         self.path.replace(target)
         self._marks.unlink(missing_ok=True)
-        # Windows cannot sync a folder, and does not need to.
-        with contextlib.suppress(OSError):
-            folder = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        sync_folder(target.parent)
 
     def mark(self, source: str) -> str | None:
         """Return by what the source of this key would know again the file that was begun."""

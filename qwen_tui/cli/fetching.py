@@ -28,6 +28,7 @@ class Fetch:
 
     def __init__(self, name: str, given: Sequence[str] = (), *, offline: bool = False) -> None:
         """`given` are sources in place of the built-in ones; raises `ModelNotFoundError`, `UsageError`."""
+        self._asked = (name, tuple(given))
         self._shelf = Shelf(files.folders().models)
         self.wanted = _called(source.wanted(name), self._shelf)
         self._record = self._shelf.named(self.wanted.name)
@@ -104,7 +105,8 @@ class Fetch:
     def run(self, *, replace: bool = False) -> Arrived:
         """Fetch it, prove it and note it; raises `DownloadError`, `InvalidModelError`, `WriteError`, and at Ctrl-C."""
         try:
-            arrived = self._noted(self._follow(self._download.run(replace=replace)))
+            asked = source.again(*self._asked, repair=replace)
+            arrived = self._noted(self._follow(self._download.run(replace=replace, asked=asked)))
         except KeyboardInterrupt:
             self._line.note(_("Stopped. What came is kept; the same command goes on from there."))
             raise

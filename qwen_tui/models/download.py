@@ -16,7 +16,7 @@ from qwen_tui.models.disk import check_room, write_error
 from qwen_tui.models.events import Arrived, Checking, Fetching, Remark, Steps
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.hashing import reading
-from qwen_tui.models.partial import Partial
+from qwen_tui.models.partial import PartialFile
 from qwen_tui.models.patience import PATIENCE, Patience
 from qwen_tui.models.source import Source, Wanted
 from qwen_tui.models.stream import Stream
@@ -24,8 +24,6 @@ from qwen_tui.models.turns import Candidate, Turns
 
 # Answers that bring a file, if perhaps another one.
 _BRINGING = (200, 206)
-# Among the marks of a partial file: which source it was begun from.
-_BEGUN = "begun"
 
 
 class Download:
@@ -64,10 +62,11 @@ class Download:
         if not self._turns.live:
             raise self._failure()
 
-    def run(self, *, replace: bool = False) -> Steps[None]:
+    def run(self, *, replace: bool = False, asked: Sequence[str] = ()) -> Steps[None]:
         """Fetch what is missing; the last event is `Arrived`.
 
         A file that is there already stays if it is the right one; another is in the way unless it is to be replaced.
+        `asked` are the words behind `qwen pull` that go on with what is left if it stops, as they may be shown.
         """
         folder = self.target.parent
         try:
@@ -78,6 +77,8 @@ class Download:
                     if self.target.exists() and not replace:
                         raise self._in_the_way()
                     part = stack.enter_context(self._partial().opened())
+                    notes = msgspec.structs.replace(part.notes, name=self.wanted.name, asked=tuple(asked))
+                    part.note(msgspec.structs.replace(notes, total=self.wanted.size))
                     yield from self._complete(part, replace=replace)
         except OSError as error:
             raise write_error(folder, error, then=_repeat()) from error
@@ -115,7 +116,7 @@ class Download:
         # Windows leaves it where it is, and it does no harm.
         stack.callback(_removed, Path(lock.lock_file))
 
-    def _complete(self, part: Partial, *, replace: bool) -> Steps[None]:
+    def _complete(self, part: PartialFile, *, replace: bool) -> Steps[None]:
         """Fill the partial file, prove it, and give it its name."""
         kept = part.kept
         for done in part.hashed(self.wanted.size):
@@ -148,7 +149,7 @@ class Download:
         part.finish(self.target)
         yield self._arrived(self.target, sha256, size)
 
-    def _fill(self, part: Partial) -> Steps[None]:
+    def _fill(self, part: PartialFile) -> Steps[None]:
         """Fetch until the file is complete, from one source after the other."""
         self._check_room(part, self.wanted.size)
         complete = part.size == self.wanted.size
@@ -166,7 +167,7 @@ class Download:
                     candidate.failures = 0
                 yield from self._turns.after(candidate, error)
 
-    def _attempt(self, candidate: Candidate, part: Partial) -> Steps[bool]:
+    def _attempt(self, candidate: Candidate, part: PartialFile) -> Steps[bool]:
         """Take what the source gives, and return whether that completes the file; raises `SourceError`."""
         source = candidate.source
         if source.endpoint and not candidate.asked:
@@ -174,10 +175,10 @@ class Download:
         if candidate.from_start and part.size:
             yield Remark(_("{host} cannot go on in the middle of a file: from the start.").format(host=source.host))
             part.restart()
-        if part.size and not self.wanted.sha256 and part.mark(_BEGUN) != source.key:
+        if part.size and not self.wanted.sha256 and part.notes.begun != source.key:
             yield Remark(_("Nobody knows the SHA-256: what other sources sent is not gone on with."))
             part.restart()
-        mark, token = part.mark(source.key), hub.token(source.endpoint) if source.endpoint else None
+        mark, token = part.notes.marks.get(source.key), hub.token(source.endpoint) if source.endpoint else None
         with contextlib.closing(Stream(source.url, self._patience, offset=part.size, mark=mark, token=token)) as stream:
             candidate.answered = True
             try:
@@ -194,9 +195,9 @@ class Download:
                 # The other sources have to agree: there is nothing else to tell by that they have the same file.
                 self.wanted = msgspec.structs.replace(self.wanted, size=accepted.total)
             self._check_room(part, accepted.total)
-            part.note_mark(source.key, stream.mark)
-            if not part.size:
-                part.note_mark(_BEGUN, source.key)
+            marks = part.notes.marks | ({source.key: stream.mark} if stream.mark else {})
+            begun = part.notes.begun if part.size else source.key
+            part.note(msgspec.structs.replace(part.notes, total=accepted.total, marks=marks, begun=begun))
             self._last = candidate
             # After a 416 there is nothing to take.
             pieces = stream.pieces() if part.size != accepted.total else ()
@@ -229,7 +230,7 @@ class Download:
             size = found.size or self.wanted.size
             self.wanted = msgspec.structs.replace(self.wanted, sha256=found.sha256, size=size)
 
-    def _check_room(self, part: Partial, size: int | None) -> None:
+    def _check_room(self, part: PartialFile, size: int | None) -> None:
         """Refuse to begin what cannot be finished; raises `WriteError`."""
         if size is not None:
             check_room(self.target.parent, size - part.size, then=_repeat())
@@ -259,7 +260,7 @@ class Download:
             name=self.wanted.name, model=self.wanted.pullable
         )
 
-    def _failure(self, part: Partial | None = None) -> DownloadError:
+    def _failure(self, part: PartialFile | None = None) -> DownloadError:
         """Return what to tell when no source is left; where one has other files, with their names."""
         near: list[str] = []
         for candidate in self._turns.all:
@@ -269,9 +270,9 @@ class Download:
                 near = [f"{self.wanted.repository}:{name}" for name in names]
         return self._turns.failure(self.wanted.name, part.size if part else 0, near)
 
-    def _partial(self) -> Partial:
+    def _partial(self) -> PartialFile:
         key = self.wanted.sha256 or f"unknown-{self._turns.all[0].source.key}"
-        return Partial(self.target.parent, key)
+        return PartialFile(self.target.parent, key)
 
     def _arrived(self, file: Path, sha256: str, size: int) -> Arrived:
         return Arrived(

@@ -169,9 +169,9 @@ def test_a_copy_that_is_interrupted_leaves_nothing(shelf: Shelf, source: Path) -
     assert [path.name for path in shelf.folder.iterdir() if not path.name.endswith(".lock")] == []
     # What a process left that was killed is removed by the next one.
     (shelf.folder / "tmp123.importing").write_bytes(b"half")
-    assert [one.name for one in inventory.partials(shelf)] == ["tmp123.importing"]
+    assert [one.name for one in inventory.leftovers(shelf)] == ["tmp123.importing"]
     importer(shelf).take(source)
-    assert inventory.partials(shelf) == []
+    assert inventory.leftovers(shelf) == []
 
 
 def test_without_room_nothing_is_begun(shelf: Shelf, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def write_error(path: Path, error: OSError, *, chosen: bool = False, then: str =
         remedy = (
             _("Check the permissions, or choose another place.")
             if chosen
-            else _("Check the permissions, or set QWEN_TUI_HOME to another folder.")
+            else _("Check its permissions, or set QWEN_TUI_HOME to another folder.")
         )
     elif error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
         remedy = (

@@ -16,7 +16,7 @@ from qwen_tui.models.disk import check_room, write_error
 from qwen_tui.models.events import Arrived, Checking, Fetching, Remark, Steps
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.hashing import reading
-from qwen_tui.models.partial import PartialFile
+from qwen_tui.models.partial import Notes, PartialFile, adopt
 from qwen_tui.models.patience import PATIENCE, Patience
 from qwen_tui.models.source import Source, Wanted
 from qwen_tui.models.stream import Stream
@@ -41,6 +41,7 @@ class Download:
         self._turns = Turns(sources, patience)
         self._fetched = 0
         self._last: Candidate | None = None
+        self._asked: tuple[str, ...] = ()
         # Known from an earlier fetch, not from the catalogue.
         self._remembered = bool(wanted.sha256) and not wanted.pinned
 
@@ -69,6 +70,7 @@ class Download:
         `asked` are the words behind `qwen pull` that go on with what is left if it stops, as they may be shown.
         """
         folder = self.target.parent
+        self._asked = tuple(asked)
         try:
             private_folder(folder)
             with contextlib.ExitStack() as stack:
@@ -76,9 +78,11 @@ class Download:
                 if not (yield from self.check()):
                     if self.target.exists() and not replace:
                         raise self._in_the_way()
-                    part = stack.enter_context(self._partial().opened())
-                    notes = msgspec.structs.replace(part.notes, name=self.wanted.name, asked=tuple(asked))
-                    part.note(msgspec.structs.replace(notes, total=self.wanted.size))
+                    part = self._partial()
+                    if self.wanted.sha256:
+                        # What was begun before the hash was known can be proven now.
+                        adopt(part, PartialFile(folder, self._unproven()))
+                    stack.enter_context(part.opened())
                     yield from self._complete(part, replace=replace)
         except OSError as error:
             raise write_error(folder, error, then=_repeat()) from error
@@ -103,7 +107,8 @@ class Download:
         """Be the only one who fetches this file; whoever comes second waits for the first."""
         from filelock import FileLock, Timeout
 
-        lock = FileLock(f"{self._partial().path}.lock", mode=0o600)
+        part = self._partial()
+        lock = FileLock(part.lock, mode=0o600)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -113,8 +118,7 @@ class Download:
                     # In steps, because Windows does not interrupt a wait.
                     lock.acquire(timeout=0.5)
         stack.callback(lock.release)
-        # Windows leaves it where it is, and it does no harm.
-        stack.callback(_removed, Path(lock.lock_file))
+        stack.callback(part.remove_lock)
 
     def _complete(self, part: PartialFile, *, replace: bool) -> Steps[None]:
         """Fill the partial file, prove it, and give it its name."""
@@ -197,7 +201,8 @@ class Download:
             self._check_room(part, accepted.total)
             marks = part.notes.marks | ({source.key: stream.mark} if stream.mark else {})
             begun = part.notes.begun if part.size else source.key
-            part.note(msgspec.structs.replace(part.notes, total=accepted.total, marks=marks, begun=begun))
+            name, asked = self.wanted.name, self._asked
+            part.note(Notes(name=name, asked=asked, total=accepted.total, begun=begun, marks=marks))
             self._last = candidate
             # After a 416 there is nothing to take.
             pieces = stream.pieces() if part.size != accepted.total else ()
@@ -271,8 +276,11 @@ class Download:
         return self._turns.failure(self.wanted.name, part.size if part else 0, near)
 
     def _partial(self) -> PartialFile:
-        key = self.wanted.sha256 or f"unknown-{self._turns.all[0].source.key}"
-        return PartialFile(self.target.parent, key)
+        return PartialFile(self.target.parent, self.wanted.sha256 or self._unproven())
+
+    def _unproven(self) -> str:
+        """Return the key of the partial file while nobody knows the hash."""
+        return f"unknown-{self._turns.all[0].source.key}"
 
     def _arrived(self, file: Path, sha256: str, size: int) -> Arrived:
         return Arrived(
@@ -283,11 +291,6 @@ class Download:
             source=self._last.source.host if self._last else "",
             expected=self.wanted.sha256 is not None,
         )
-
-
-def _removed(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
 
 
 def _repeat() -> str:

@@ -44,10 +44,14 @@ def read_notes(part: Path) -> Notes:
 
 
 class PartialFile:
-    """The partial file `KEY.part` in `folder`, open from `opened` on, with the SHA-256 of what is in it."""
+    """The partial file `KEY.part` in `folder`, open from `opened` on, with the SHA-256 of what is in it.
+
+    Whoever fills it holds `lock`.
+    """
 
     def __init__(self, folder: Path, key: str) -> None:
         self.path = folder / f"{key}{SUFFIX}"
+        self.lock = folder / f"{key}{SUFFIX}.lock"
         self.size = 0
         self.notes = Notes()
         self._digest = hashlib.sha256()
@@ -124,6 +128,11 @@ class PartialFile:
         self.path.unlink(missing_ok=True)
         _beside(self.path).unlink(missing_ok=True)
 
+    def remove_lock(self) -> None:
+        """Delete the file that its holder has locked; Windows leaves it where it is, and it does no harm."""
+        with contextlib.suppress(OSError):
+            self.lock.unlink()
+
     def finish(self, target: Path) -> None:
         """Give the file its name, in one step and for good; raises `OSError`."""
         self._wait_for_sync()
@@ -171,6 +180,22 @@ class PartialFile:
     def _close(self) -> None:
         os.close(self._handle)
         self._handle = -1
+
+
+def adopt(part: PartialFile, other: PartialFile) -> None:
+    """Let `part` be what `other` is so far, unless there is something of it already, or `other` is being filled.
+
+    Neither is open. Raises `OSError`.
+    """
+    from filelock import FileLock, Timeout
+
+    if part.path.exists() or not other.path.exists():
+        return
+    with contextlib.suppress(Timeout), FileLock(other.lock, mode=0o600).acquire(timeout=0):
+        if _beside(other.path).exists():
+            _beside(other.path).replace(_beside(part.path))
+        other.path.replace(part.path)
+        other.remove_lock()
 
 
 def _beside(part: Path) -> Path:

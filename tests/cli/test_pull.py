@@ -175,6 +175,19 @@ def test_going_on_as_it_was_listed_fetches_the_rest_alone(qwen: Run, hub: Faulty
     assert qwen("models", "list").stdout.decode().count("\n") == 1
 
 
+def test_what_was_begun_before_its_hash_was_known_is_gone_on_with(qwen: Run, hub: FaultyHub, home: Path) -> None:
+    known, hub.linked_etag = hub.linked_etag, None
+    hub.at_bytes += [Answering(until=hub.size // 2), *[Answering(status=404)] * 2]
+    assert qwen("pull", NAME).returncode == 1
+    hub.at_bytes.clear()
+    hub.linked_etag = known
+    done = qwen("pull", NAME)
+    assert done.returncode == 0, done.stderr
+    assert b"Verified: SHA-256" in done.stdout
+    assert hub.gets[-1].offset == hub.size // 2
+    assert not list((home / "models").glob("*.part*"))
+
+
 def test_two_pulls_share_one_download(qwen: Run, hub: FaultyHub, home: Path) -> None:
     hub.always = Answering(rate=4e5)
     first = begun(home)

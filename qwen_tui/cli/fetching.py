@@ -10,11 +10,12 @@ import msgspec
 from qwen_tui import files
 from qwen_tui.chat import listing
 from qwen_tui.cli import wiring
-from qwen_tui.errors import DownloadError, WriteError, why
+from qwen_tui.errors import DownloadError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue, identity, source
 from qwen_tui.models.catalogue import Entry
+from qwen_tui.models.disk import write_error
 from qwen_tui.models.download import Download
 from qwen_tui.models.events import Arrived, Checking, Fetching, Remark, Steps
 from qwen_tui.models.patience import PATIENCE
@@ -27,6 +28,7 @@ class Fetch:
 
     def __init__(self, name: str, given: Sequence[str] = (), *, offline: bool = False) -> None:
         """`given` are sources in place of the built-in ones; raises `ModelNotFoundError`, `UsageError`."""
+        self._asked = (name, tuple(given))
         self._shelf = Shelf(files.folders().models)
         self.wanted = _called(source.wanted(name), self._shelf)
         self._record = self._shelf.named(self.wanted.name)
@@ -101,9 +103,10 @@ class Fetch:
         return self._noted(self._follow(self._download.check(present)))
 
     def run(self, *, replace: bool = False) -> Arrived:
-        """Fetch it, prove it and note it; raises `DownloadError` and `KeyboardInterrupt`."""
+        """Fetch it, prove it and note it; raises `DownloadError`, `InvalidModelError`, `WriteError`, and at Ctrl-C."""
         try:
-            arrived = self._noted(self._follow(self._download.run(replace=replace)))
+            asked = source.again(*self._asked, repair=replace)
+            arrived = self._noted(self._follow(self._download.run(replace=replace, asked=asked)))
         except KeyboardInterrupt:
             self._line.note(_("Stopped. What came is kept; the same command goes on from there."))
             raise
@@ -134,9 +137,8 @@ class Fetch:
         try:
             self._shelf.put(record)
         except OSError as error:
-            raise WriteError(
-                _("{path} could not be written: {reason}").format(path=folder, reason=why(error)),
-                _("The model itself is there. Mend the folder, then repeat the command."),
+            raise write_error(
+                folder, error, then=_("The model itself is there: repeat the command to have it noted.")
             ) from error
         return arrived
 

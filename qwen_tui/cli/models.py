@@ -60,16 +60,16 @@ def build() -> typer.Typer:
 def list_(as_json: AsJson = False) -> None:
     """Print one line a model."""
     shelf = Shelf(files.folders().models)
-    models, partial = inventory.held(shelf), inventory.partials(shelf)
+    models, leftovers = inventory.held(shelf), inventory.leftovers(shelf)
     chosen = inventory.find(config.load(files.folders().config_file).config.model, shelf)
     default = next((one for one in models if chosen and one.file == chosen.file), None)
     others = listing.without(elsewhere.find(), models)
     if as_json:
-        printed = listing.listing(shelf.folder, models, partial, others, default)
+        printed = listing.listing(shelf.folder, models, leftovers, others, default)
         print_text(msgspec.json.encode(printed).decode() + "\n")
         return
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for number, line in enumerate(listing.lines(models, partial, default)):
+    for number, line in enumerate(listing.lines(models, leftovers, default)):
         # What to do about a partial file stands at the end of its line, and is worth a second one.
         print_text((cut(line, columns) if columns and number < len(models) else line) + "\n")
     notes = [listing.elsewhere(others)] if others else []
@@ -188,7 +188,7 @@ def path(name: Name = None) -> None:
 
 
 def _remove_partials(shelf: Shelf, *, yes: bool) -> int:
-    there = inventory.partials(shelf)
+    there = inventory.leftovers(shelf)
     size = sum(one.size for one in there)
     if there:
         question = ngettext("Remove {n} incomplete file ({size})?", "Remove {n} incomplete files ({size})?", len(there))
@@ -197,7 +197,7 @@ def _remove_partials(shelf: Shelf, *, yes: bool) -> int:
     removed = 0
     for one in there:
         with _removing(one.file):
-            if inventory.remove_partial(one):
+            if inventory.remove_leftover(one):
                 removed += 1
             else:
                 typer.echo(clean(_("{name} is being fetched just now: it stays.").format(name=one.name)), err=True)

@@ -1,7 +1,8 @@
 """`qwen models import`: models taken over from a file, a folder, a pack, or another program."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +10,14 @@ import typer
 
 from qwen_tui import config, files
 from qwen_tui.cli import asking, wiring
-from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, UsageError, why
+from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, QwenError, UsageError, why
 from qwen_tui.files import expand, quoted, size_text
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import ngettext
 from qwen_tui.models import elsewhere, importing, inventory, listing, unpacking
 from qwen_tui.models.elsewhere import Found
 from qwen_tui.models.importing import Imported, Importer
+from qwen_tui.models.pack_format import PackedModel
 from qwen_tui.models.shelf import Shelf, is_outside
 from qwen_tui.models.unpacking import Pack
 from qwen_tui.terminal.sanitise import clean
@@ -95,8 +98,7 @@ def _from_folder(folder: Path, shelf: Shelf, *, link: bool, yes: bool) -> int:
             )
         rows = listing.columns([(str(path.relative_to(folder)), size_text(path.stat().st_size)) for path in found])
         chosen = [found[index] for index in asking.choose(rows, _("Which? (numbers, all, or Enter for none)"))]
-    for path in chosen:
-        take(path, shelf, link=link)
+    _each([(str(path), partial(take, path, shelf, link=link)) for path in chosen])
     return 0 if chosen else 1
 
 
@@ -118,9 +120,35 @@ def _from_elsewhere(shelf: Shelf, *, link: bool, yes: bool) -> int:
             listing.elsewhere(found),
             "\n".join([_("Import one of them:"), *(f"  qwen models import {quoted(one.path)}" for one in found[:10])]),
         )
-    for one in chosen:
-        take(one.path, shelf, link=link, called=one.called, origin=one.program)
+    _each(
+        [
+            (str(one.path), partial(take, one.path, shelf, link=link, called=one.called, origin=one.program))
+            for one in chosen
+        ]
+    )
     return 0 if chosen else 1
+
+
+def _each(takes: Sequence[tuple[str, Callable[[], object]]]) -> None:
+    """Take over one file after the other, each by its name; raises `InvalidModelError` at the end if some were refused.
+
+    A single one raises what is wrong with it.
+    """
+    if len(takes) == 1:
+        takes[0][1]()
+        return
+    refused: list[str] = []
+    for name, take_one in takes:
+        try:
+            take_one()
+        except QwenError as error:
+            reason = error.message if name in error.message else f"{name}: {error.message}"
+            refused.append(f"  {reason} {error.remedy}")
+    if refused:
+        sentence = ngettext(
+            "{n} of {total} files was not taken over:", "{n} of {total} files were not taken over:", len(refused)
+        )
+        raise InvalidModelError(sentence.format(n=len(refused), total=len(takes)), "\n".join(refused))
 
 
 def wants_link(chosen: Sequence[Found]) -> bool:
@@ -141,14 +169,17 @@ def _from_pack(pack: Pack, shelf: Shelf, *, link: bool, yes: bool) -> None:
         raise UsageError(
             _("What is in a pack is copied, not linked."), _("Leave out --link, or name the .gguf file in the pack.")
         )
-    for model in pack.manifest.models:
-        with wiring.transfer(_("Copying {name}").format(name=model.file)) as show:
-            done = pack.take(model, Importer(shelf, show, _say_waiting))
-        _tell(done)
+    _each([(model.file, partial(_take_packed, pack, model, shelf)) for model in pack.manifest.models])
     try:
         _offer_config(pack, yes=yes)
     except InvalidModelError as error:
         _say(_("The settings in the pack are left out: {reason}").format(reason=error.message), err=True)
+
+
+def _take_packed(pack: Pack, model: PackedModel, shelf: Shelf) -> None:
+    with wiring.transfer(_("Copying {name}").format(name=model.file)) as show:
+        done = pack.take(model, Importer(shelf, show, _say_waiting))
+    _tell(done)
 
 
 def _offer_config(pack: Pack, *, yes: bool) -> None:

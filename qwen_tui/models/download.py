@@ -1,39 +1,36 @@
 """Fetching one model file: several sources in turn, one partial file, and no name before the hash is right."""
 
 import contextlib
-import hashlib
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from qwen_tui.errors import DownloadError, InvalidModelError, why
+from qwen_tui.errors import DownloadError, InvalidModelError
 from qwen_tui.files import private_folder
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import hub
 from qwen_tui.models.answers import NoRangesError, SourceError, accept, check_beginning
+from qwen_tui.models.disk import check_room, write_error
 from qwen_tui.models.events import Arrived, Checking, Fetching, Remark, Steps
 from qwen_tui.models.gguf import read_header
-from qwen_tui.models.partial import Partial
+from qwen_tui.models.hashing import reading
+from qwen_tui.models.partial import Notes, PartialFile, adopt
 from qwen_tui.models.patience import PATIENCE, Patience
 from qwen_tui.models.source import Source, Wanted
 from qwen_tui.models.stream import Stream
 from qwen_tui.models.turns import Candidate, Turns
 
-# What has to stay free on the disk.
-RESERVE = 256 << 20
-
-_STEP = 4 << 20
 # Answers that bring a file, if perhaps another one.
 _BRINGING = (200, 206)
-# Among the marks of a partial file: which source it was begun from.
-_BEGUN = "begun"
 
 
 class Download:
-    """Fetches `wanted` from `sources` into the file `target`. First `learn`, then `run`; both raise `DownloadError`."""
+    """Fetches `wanted` from `sources` into the file `target`. First `learn`, then `run`; both raise `DownloadError`.
+
+    What is here already that cannot be read raises `InvalidModelError`, what cannot be written `WriteError`.
+    """
 
     def __init__(
         self, wanted: Wanted, sources: Sequence[Source], target: Path, *, patience: Patience = PATIENCE
@@ -44,6 +41,7 @@ class Download:
         self._turns = Turns(sources, patience)
         self._fetched = 0
         self._last: Candidate | None = None
+        self._asked: tuple[str, ...] = ()
         # Known from an earlier fetch, not from the catalogue.
         self._remembered = bool(wanted.sha256) and not wanted.pinned
 
@@ -65,12 +63,14 @@ class Download:
         if not self._turns.live:
             raise self._failure()
 
-    def run(self, *, replace: bool = False) -> Steps[None]:
+    def run(self, *, replace: bool = False, asked: Sequence[str] = ()) -> Steps[None]:
         """Fetch what is missing; the last event is `Arrived`.
 
         A file that is there already stays if it is the right one; another is in the way unless it is to be replaced.
+        `asked` are the words behind `qwen pull` that go on with what is left if it stops, as they may be shown.
         """
         folder = self.target.parent
+        self._asked = tuple(asked)
         try:
             private_folder(folder)
             with contextlib.ExitStack() as stack:
@@ -78,44 +78,37 @@ class Download:
                 if not (yield from self.check()):
                     if self.target.exists() and not replace:
                         raise self._in_the_way()
-                    part = stack.enter_context(self._partial().opened())
+                    part = self._partial()
+                    if self.wanted.sha256:
+                        # What was begun before the hash was known can be proven now.
+                        adopt(part, PartialFile(folder, self._unproven()))
+                    stack.enter_context(part.opened())
                     yield from self._complete(part, replace=replace)
         except OSError as error:
-            raise DownloadError(
-                _("{folder} cannot be written to: {reason}").format(folder=folder, reason=why(error)),
-                _("What came so far is kept. Free some space or mend the folder, then repeat the command."),
-            ) from error
+            raise write_error(folder, error, then=_repeat()) from error
 
     def check(self, file: Path | None = None) -> Steps[bool]:
         """Return whether `file`, or else the target, is right by its hash; then the last event is `Arrived`."""
         file, wanted = file or self.target, self.wanted
         if not (wanted.sha256 and file.is_file()):
             return False
-        try:
-            size = file.stat().st_size
-            if wanted.size not in (None, size):
+        with reading(file) as reader:
+            if wanted.size not in (None, reader.size):
                 return False
-            digest = hashlib.sha256()
-            done = 0
-            with file.open("rb", buffering=0) as opened:
-                while step := opened.read(_STEP):
-                    digest.update(step)
-                    done += len(step)
-                    yield Checking(done, size)
-        except OSError as error:
-            raise DownloadError(
-                _("{path} cannot be read: {reason}").format(path=file, reason=why(error)), _("Check the disk.")
-            ) from error
-        if digest.hexdigest() != wanted.sha256:
+            for done in reader.steps():
+                yield Checking(done, reader.size)
+            sha256 = reader.finish()
+        if sha256 != wanted.sha256:
             return False
-        yield self._arrived(file, wanted.sha256, size)
+        yield self._arrived(file, sha256, reader.size)
         return True
 
     def _locked(self, stack: contextlib.ExitStack) -> Steps[None]:
         """Be the only one who fetches this file; whoever comes second waits for the first."""
         from filelock import FileLock, Timeout
 
-        lock = FileLock(f"{self._partial().path}.lock", mode=0o600)
+        part = self._partial()
+        lock = FileLock(part.lock, mode=0o600)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -125,10 +118,9 @@ class Download:
                     # In steps, because Windows does not interrupt a wait.
                     lock.acquire(timeout=0.5)
         stack.callback(lock.release)
-        # Windows leaves it where it is, and it does no harm.
-        stack.callback(_removed, Path(lock.lock_file))
+        stack.callback(part.remove_lock)
 
-    def _complete(self, part: Partial, *, replace: bool) -> Steps[None]:
+    def _complete(self, part: PartialFile, *, replace: bool) -> Steps[None]:
         """Fill the partial file, prove it, and give it its name."""
         kept = part.kept
         for done in part.hashed(self.wanted.size):
@@ -161,9 +153,9 @@ class Download:
         part.finish(self.target)
         yield self._arrived(self.target, sha256, size)
 
-    def _fill(self, part: Partial) -> Steps[None]:
+    def _fill(self, part: PartialFile) -> Steps[None]:
         """Fetch until the file is complete, from one source after the other."""
-        self._check_space(part, self.wanted.size)
+        self._check_room(part, self.wanted.size)
         complete = part.size == self.wanted.size
         while not complete:
             candidate = yield from self._turns.next()
@@ -179,7 +171,7 @@ class Download:
                     candidate.failures = 0
                 yield from self._turns.after(candidate, error)
 
-    def _attempt(self, candidate: Candidate, part: Partial) -> Steps[bool]:
+    def _attempt(self, candidate: Candidate, part: PartialFile) -> Steps[bool]:
         """Take what the source gives, and return whether that completes the file; raises `SourceError`."""
         source = candidate.source
         if source.endpoint and not candidate.asked:
@@ -187,10 +179,10 @@ class Download:
         if candidate.from_start and part.size:
             yield Remark(_("{host} cannot go on in the middle of a file: from the start.").format(host=source.host))
             part.restart()
-        if part.size and not self.wanted.sha256 and part.mark(_BEGUN) != source.key:
+        if part.size and not self.wanted.sha256 and part.notes.begun != source.key:
             yield Remark(_("Nobody knows the SHA-256: what other sources sent is not gone on with."))
             part.restart()
-        mark, token = part.mark(source.key), hub.token(source.endpoint) if source.endpoint else None
+        mark, token = part.notes.marks.get(source.key), hub.token(source.endpoint) if source.endpoint else None
         with contextlib.closing(Stream(source.url, self._patience, offset=part.size, mark=mark, token=token)) as stream:
             candidate.answered = True
             try:
@@ -206,10 +198,11 @@ class Download:
             if self.wanted.sha256 is None:
                 # The other sources have to agree: there is nothing else to tell by that they have the same file.
                 self.wanted = msgspec.structs.replace(self.wanted, size=accepted.total)
-            self._check_space(part, accepted.total)
-            part.note_mark(source.key, stream.mark)
-            if not part.size:
-                part.note_mark(_BEGUN, source.key)
+            self._check_room(part, accepted.total)
+            marks = part.notes.marks | ({source.key: stream.mark} if stream.mark else {})
+            begun = part.notes.begun if part.size else source.key
+            name, asked = self.wanted.name, self._asked
+            part.note(Notes(name=name, asked=asked, total=accepted.total, begun=begun, marks=marks))
             self._last = candidate
             # After a 416 there is nothing to take.
             pieces = stream.pieces() if part.size != accepted.total else ()
@@ -242,20 +235,10 @@ class Download:
             size = found.size or self.wanted.size
             self.wanted = msgspec.structs.replace(self.wanted, sha256=found.sha256, size=size)
 
-    def _check_space(self, part: Partial, size: int | None) -> None:
-        """Refuse to begin what cannot be finished; raises `DownloadError`."""
-        if size is None:
-            return
-        folder = self.target.parent
-        needed = size - part.size + RESERVE
-        free = shutil.disk_usage(folder).free
-        if needed > free:
-            raise DownloadError(
-                _("There is too little room in {folder}: {needed:.1f} GB are needed, {free:.1f} GB are free.").format(
-                    folder=folder, needed=needed / 1e9, free=free / 1e9
-                ),
-                _("Free some space, or keep everything elsewhere with QWEN_TUI_HOME, then repeat the command."),
-            )
+    def _check_room(self, part: PartialFile, size: int | None) -> None:
+        """Refuse to begin what cannot be finished; raises `WriteError`."""
+        if size is not None:
+            check_room(self.target.parent, size - part.size, then=_repeat())
 
     def _in_the_way(self) -> DownloadError:
         return DownloadError(
@@ -282,7 +265,7 @@ class Download:
             name=self.wanted.name, model=self.wanted.pullable
         )
 
-    def _failure(self, part: Partial | None = None) -> DownloadError:
+    def _failure(self, part: PartialFile | None = None) -> DownloadError:
         """Return what to tell when no source is left; where one has other files, with their names."""
         near: list[str] = []
         for candidate in self._turns.all:
@@ -292,9 +275,12 @@ class Download:
                 near = [f"{self.wanted.repository}:{name}" for name in names]
         return self._turns.failure(self.wanted.name, part.size if part else 0, near)
 
-    def _partial(self) -> Partial:
-        key = self.wanted.sha256 or f"unknown-{self._turns.all[0].source.key}"
-        return Partial(self.target.parent, key)
+    def _partial(self) -> PartialFile:
+        return PartialFile(self.target.parent, self.wanted.sha256 or self._unproven())
+
+    def _unproven(self) -> str:
+        """Return the key of the partial file while nobody knows the hash."""
+        return f"unknown-{self._turns.all[0].source.key}"
 
     def _arrived(self, file: Path, sha256: str, size: int) -> Arrived:
         return Arrived(
@@ -307,6 +293,5 @@ class Download:
         )
 
 
-def _removed(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
+def _repeat() -> str:
+    return _("Then repeat the command: what came so far is kept.")

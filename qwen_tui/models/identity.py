@@ -1,16 +1,15 @@
 """Which model a file is: its SHA-256, remembered for as long as the file stays as it was."""
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from qwen_tui.errors import InvalidModelError
 from qwen_tui.files import write_private
+from qwen_tui.models.hashing import reading
 
-# A tenth of a second at the most between two looks at whether to go on.
-_STEP = 16 << 20
 # Files that are no longer used fall out of the list at some point.
 _REMEMBERED = 50
 
@@ -48,19 +47,18 @@ def find_out(path: bytes, seen: Facts, memory: Path, given_up: Callable[[], bool
 
     None if `given_up` says so on the way, the file cannot be read, or it is not, or no longer, the one that was `seen`.
     """
-    digest = hashlib.sha256()
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - the name may be no text
-            while step := file.read(_STEP):
-                digest.update(step)
+        with reading(Path(os.fsdecode(path))) as reader:
+            for _done in reader.steps():
                 if given_up():
                     return None
-    except OSError:
+            sha256 = reader.finish()
+    except InvalidModelError:
         return None
     if facts(path) != seen:
         return None
-    _note(path, _Hashed(seen, digest.hexdigest()), memory)
-    return digest.hexdigest()
+    _note(path, _Hashed(seen, sha256), memory)
+    return sha256
 
 
 def _note(path: bytes, entry: _Hashed, memory: Path) -> None:

@@ -6,25 +6,17 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
-from qwen_tui.errors import InvalidModelError, why
+from qwen_tui.errors import InvalidModelError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.catalogue import CATALOGUE, Entry
-from qwen_tui.models.copying import (
-    HashingReader,
-    Show,
-    check_room,
-    give_name,
-    hash_file,
-    one_at_a_time,
-    received,
-    write_error,
-)
+from qwen_tui.models.copying import give_name, one_at_a_time, received
+from qwen_tui.models.disk import check_room, write_error
 from qwen_tui.models.gguf import read_header
+from qwen_tui.models.hashing import HashingReader, Show, hash_file, reading
 from qwen_tui.models.shelf import Record, Shelf, is_outside
 
 # How deep a folder is searched, and how many of its files are looked at.
@@ -88,27 +80,20 @@ class Importer:
                 return Imported(found, already=True)
             return self._copy(source, called, origin)
 
-    def receive(
-        self,
-        opened: Opened,
-        size: int,
-        called: str,
-        promised: Promise,
-    ) -> Imported:
+    def receive(self, opened: Opened, called: str, promised: Promise) -> Imported:
         """Take over what the reader reads, which has to be as `promised`; for packs. Raises as `take`."""
         with one_at_a_time(self.shelf, self.waiting):
             if found := self._same(promised.sha256, linked=False):
                 return Imported(found, already=True)
             with opened() as reader:
-                return self._arrive(reader, size, called, promised)
+                return self._arrive(reader, called, promised)
 
     def _copy(self, source: Path, called: str, origin: str) -> Imported:
-        with _opened(source) as file:
-            size = os.fstat(file.fileno()).st_size
-            return self._arrive(HashingReader(file, size, source, self.show), size, called, Promise("", origin))
+        with reading(source, self.show) as reader:
+            return self._arrive(reader, called, Promise("", origin))
 
-    def _arrive(self, reader: HashingReader, size: int, called: str, promised: Promise) -> Imported:
-        check_room(self.shelf.folder, size)
+    def _arrive(self, reader: HashingReader, called: str, promised: Promise) -> Imported:
+        check_room(self.shelf.folder, reader.size)
         with received(reader, self.shelf.folder) as arrived:
             sha256 = reader.finish()
             if promised.sha256 not in ("", sha256):
@@ -117,7 +102,7 @@ class Importer:
                     _("Copy it again from where it came."),
                 )
             require_model(arrived, called)
-            who = self._identify(sha256, size, called)
+            who = self._identify(sha256, reader.size, called)
             again = next((one for one in self.shelf.records() if one.sha256 == sha256 and not is_outside(one)), None)
             # A damaged file is replaced by the sound one.
             path = again.path if again else self._free_name(who.file, sha256)
@@ -263,12 +248,3 @@ def safe_name(called: str) -> str:
 
 def _with_hash(file: str, sha256: str) -> str:
     return f"{file.removesuffix('.gguf')}-{sha256[:8]}.gguf"
-
-
-def _opened(source: Path) -> FileIO:
-    try:
-        return source.open("rb", buffering=0)
-    except OSError as error:
-        raise InvalidModelError(
-            _("{path} cannot be read: {reason}").format(path=source, reason=why(error)), _("Check its permissions.")
-        ) from error

@@ -13,12 +13,12 @@ from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.catalogue import CATALOGUE, Entry
 from qwen_tui.models.copying import ARRIVING, IMPORT_LOCK
+from qwen_tui.models.partial import SUFFIX, Notes, read_notes
 from qwen_tui.models.shelf import Record, Shelf, is_outside
 
 # `verified`: as it was when it was last hashed; `changed` since then; `unverified`: never hashed; `missing`: gone.
 State = Literal["verified", "changed", "unverified", "missing"]
 
-PARTIAL = ".part"
 # The model that the program carries.
 DEMO = "demo"
 _QUANT = re.compile(r"(?<![A-Z0-9])(?:I?Q\d_[A-Z0-9]+(?:_[A-Z]+)?|BF16|F16|F32)(?![A-Z0-9])", re.IGNORECASE)
@@ -51,13 +51,17 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
-    """A file that has not arrived whole: `name` of what it is to be, `size` what is there of `total` bytes."""
+class Leftover:
+    """A file that has not arrived whole: `name` of what it is to be, `size` what is there of `total` bytes.
+
+    `asked` are the words behind `qwen pull` that go on with it; where nobody knows them, there are none.
+    """
 
     name: str
     file: Path
     size: int
-    total: int | None
+    total: int | None = None
+    asked: tuple[str, ...] = ()
 
 
 def held(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Held]:
@@ -77,29 +81,31 @@ def catalogue_entry(file: str, size: int, entries: tuple[Entry, ...] = CATALOGUE
     return next((entry for entry in entries if (entry.file, entry.size) == (file, size)), None)
 
 
-def partials(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Partial]:
+def leftovers(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Leftover]:
     """Return what downloads and interrupted copies left."""
     found = []
     for file in sorted(_files(shelf.folder)):
         seen = identity.facts(os.fsencode(file))
-        if seen is None or file.suffix not in (PARTIAL, ARRIVING):
+        if seen is None or file.suffix not in (SUFFIX, ARRIVING):
             continue
-        entry = catalogue.of_hash(file.stem, entries) if file.suffix == PARTIAL else None
-        name, total = (_pulled(entry, entries), entry.size) if entry else (file.name, None)
-        found.append(Partial(name, file, seen.size, total))
+        notes = read_notes(file) if file.suffix == SUFFIX else Notes()
+        entry = catalogue.of_hash(file.stem, entries) if file.suffix == SUFFIX else None
+        asked = notes.asked or ((_pulled(entry, entries),) if entry else ())
+        name = notes.name or " ".join(asked) or file.name
+        found.append(Leftover(name, file, seen.size, notes.total or (entry.size if entry else None), asked))
     return found
 
 
-def remove_partial(partial: Partial) -> bool:
+def remove_leftover(left: Leftover) -> bool:
     """Remove what a download left, with all that it noted; False if it goes on just now. Raises `OSError`."""
     from filelock import FileLock, Timeout
 
-    importing = partial.file.suffix == ARRIVING
-    lock = FileLock(partial.file.with_name(IMPORT_LOCK) if importing else f"{partial.file}.lock", mode=0o600)
+    importing = left.file.suffix == ARRIVING
+    lock = FileLock(left.file.with_name(IMPORT_LOCK) if importing else f"{left.file}.lock", mode=0o600)
     try:
         with lock.acquire(timeout=0):
-            partial.file.unlink(missing_ok=True)
-            for beside in partial.file.parent.glob(f"{partial.file.name}.*"):
+            left.file.unlink(missing_ok=True)
+            for beside in left.file.parent.glob(f"{left.file.name}.*"):
                 if str(beside) != lock.lock_file:
                     beside.unlink(missing_ok=True)
     except Timeout:

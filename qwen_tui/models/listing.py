@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 from wcwidth import width
 
-from qwen_tui.files import size_text
+from qwen_tui.files import quoted, size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
 from qwen_tui.models.describing import timestamp
 from qwen_tui.models.elsewhere import Found
-from qwen_tui.models.inventory import Held, Partial, State
+from qwen_tui.models.inventory import Held, Leftover, State
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,26 +51,26 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def listing(
-    folder: Path, models: Sequence[Held], partials: Sequence[Partial], found: Sequence[Found], default: Held | None
+    folder: Path, models: Sequence[Held], leftovers: Sequence[Leftover], found: Sequence[Found], default: Held | None
 ) -> Listing:
     """Return all there is to list; `default` is the model that is used where none is named."""
     return Listing(
         folder=str(folder),
         models=[_model(one, is_default=default is not None and one.file == default.file) for one in models],
-        partial=[ListedFile(name=one.name, file=str(one.file), size=one.size, total=one.total) for one in partials],
+        partial=[ListedFile(name=one.name, file=str(one.file), size=one.size, total=one.total) for one in leftovers],
         elsewhere=[
             ListedFile(name=one.called, file=str(one.path), size=one.size, program=one.program) for one in found
         ],
     )
 
 
-def lines(models: Sequence[Held], partials: Sequence[Partial], default: Held | None) -> list[str]:
+def lines(models: Sequence[Held], leftovers: Sequence[Leftover], default: Held | None) -> list[str]:
     """Return a line a model and a line a partial download."""
     rows = [
         (one.name, one.quant, size_text(one.size), _state(one), _remarks(one, is_default=one is default))
         for one in models
     ]
-    rows += [(one.name, "", _amount(one), _("incomplete"), _remedy(one)) for one in partials]
+    rows += [(one.name, "", _amount(one), _("incomplete"), _remedy(one)) for one in leftovers]
     return columns(rows)
 
 
@@ -133,13 +133,13 @@ def _remarks(one: Held, *, is_default: bool) -> str:
     return " · ".join(remarks)
 
 
-def _remedy(one: Partial) -> str:
-    if one.total is None:
+def _remedy(one: Leftover) -> str:
+    if not one.asked:
         return _("remove it with: qwen models rm --partial")
-    return _("go on with: qwen pull {name}").format(name=one.name)
+    return _("go on with: qwen pull {name}").format(name=" ".join(map(quoted, one.asked)))
 
 
-def _amount(one: Partial) -> str:
+def _amount(one: Leftover) -> str:
     if one.total is None:
         return size_text(one.size)
     return _("{done} of {total}").format(done=size_text(one.size), total=size_text(one.total))

@@ -9,13 +9,14 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from qwen_tui.errors import UsageError
 from qwen_tui.files import sync_folder
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.models.copying import CHUNK, HashingReader, write_all
+from qwen_tui.models.copying import write_all
+from qwen_tui.models.hashing import CHUNK, HashingReader
 
 _UNFINISHED = ".packing"
 
@@ -73,11 +74,6 @@ def writing(out: Path, names: list[str], *, overwrite: bool) -> Iterator[Sink]:
                 out.rmdir()
 
 
-def is_archive(path: Path) -> bool:
-    """Whether a pack of this name is a file."""
-    return path.suffix.lower() in (".tar", ".zip")
-
-
 class _FolderSink:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -113,11 +109,7 @@ class _ZipSink:
         member.external_attr = 0o644 << 16
         member.file_size = size
         with self._archive.open(member, "w", force_zip64=size >= 1 << 31) as file:
-            _copy(reader, file)
-
-
-def _copy(reader: HashingReader, file: IO[bytes]) -> None:
-    shutil.copyfileobj(reader, file, CHUNK)
+            shutil.copyfileobj(reader, file, CHUNK)
 
 
 def _refuse(paths: list[Path], *, overwrite: bool) -> None:

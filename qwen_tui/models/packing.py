@@ -8,11 +8,12 @@ from typing import NamedTuple
 import msgspec
 
 from qwen_tui import __version__
-from qwen_tui.errors import InvalidModelError, UsageError, why
+from qwen_tui.errors import InvalidModelError, UsageError
 from qwen_tui.files import APPLICATION, ASSETS
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue
-from qwen_tui.models.copying import HashingReader, Show, check_room, write_error
+from qwen_tui.models.disk import check_room, write_error
+from qwen_tui.models.hashing import HashingReader, Show, reading
 from qwen_tui.models.importing import is_model_name, require_model, safe_name
 from qwen_tui.models.inventory import Held
 from qwen_tui.models.pack_format import CONFIG, FORMAT, MANIFEST, README, SUMS, Manifest, PackedFile, PackedModel
@@ -70,7 +71,7 @@ def pack(out: Path, packed: Sequence[Item], config: bytes | None, show: Show, *,
     `WriteError`, and leaves nothing half.
     """
     total = sum(item.held.size for item in packed)
-    check_room(out, total, _("Free some space, or choose another place."))
+    check_room(out, total, chosen=True)
     names = [item.file for item in packed] + ([CONFIG] if config is not None else []) + [README, SUMS, MANIFEST]
     before = 0
     listed: list[PackedModel] = []
@@ -88,7 +89,7 @@ def pack(out: Path, packed: Sequence[Item], config: bytes | None, show: Show, *,
             )
             _add(sink, MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     except OSError as error:
-        raise write_error(out, error) from error
+        raise write_error(out, error, chosen=True) from error
     return manifest
 
 
@@ -99,15 +100,7 @@ def _from(before: int, total: int, show: Show) -> Show:
 
 def _add_model(sink: Sink, item: Item, show: Show) -> PackedModel:
     held = item.held
-    try:
-        source = held.file.open("rb", buffering=0)
-    except OSError as error:
-        raise InvalidModelError(
-            _("{path} cannot be read: {reason}").format(path=held.file, reason=why(error)),
-            _("Check its permissions."),
-        ) from error
-    with source:
-        reader = HashingReader(source, held.size, held.file, show)
+    with reading(held.file, show, held.size) as reader:
         sink.add(item.file, reader, held.size)
         sha256 = reader.finish()
     entry = catalogue.of_hash(sha256)
@@ -130,6 +123,6 @@ def _add_model(sink: Sink, item: Item, show: Show) -> PackedModel:
 
 
 def _add(sink: Sink, name: str, content: bytes) -> PackedFile:
-    reader = HashingReader(io.BytesIO(content), len(content), name, lambda _done, _total: None)
+    reader = HashingReader(io.BytesIO(content), len(content), name)
     sink.add(name, reader, len(content))
     return PackedFile(file=name, size=len(content), sha256=reader.finish())

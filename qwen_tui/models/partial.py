@@ -9,25 +9,51 @@ from pathlib import Path
 
 import msgspec
 
-from qwen_tui.files import private_folder, write_private
+from qwen_tui.files import private_folder, sync_folder, write_private
+from qwen_tui.models.hashing import CHUNK
 
-_STEP = 4 << 20
+SUFFIX = ".part"
+
 # At most so much is lost by a power failure: the system's own caches lose nothing when only the program dies.
 _SYNC_EVERY = 64 << 20
 _BLOCK = 4096
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
-class Partial:
+class Notes(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept beside a partial file.
+
+    `name` is what it is to be, `total` its size in bytes if that is known, `asked` the words behind `qwen pull` that go
+    on with it. `marks` says by which mark each source, by its key, would know again the file that was begun; `begun` is
+    the key of the source that gave its first bytes.
+    """
+
+    name: str = ""
+    asked: tuple[str, ...] = ()
+    total: int | None = None
+    begun: str = ""
+    marks: dict[str, str] = {}
+
+
+def read_notes(part: Path) -> Notes:
+    """Return what is kept beside the partial file `part`; where that cannot be read, nothing is known."""
+    try:
+        return msgspec.json.decode(_beside(part).read_bytes(), type=Notes)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return Notes()
+
+
+class PartialFile:
     """The partial file `KEY.part` in `folder`, open from `opened` on, with the SHA-256 of what is in it.
 
-    Beside it, `KEY.part.json` keeps by which mark each source would know again the file that was begun.
+    Whoever fills it holds `lock`.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
-        self.path = folder / f"{key}.part"
+        self.path = folder / f"{key}{SUFFIX}"
+        self.lock = folder / f"{key}{SUFFIX}.lock"
         self.size = 0
-        self._marks = folder / f"{key}.part.json"
+        self.notes = Notes()
         self._digest = hashlib.sha256()
         self._handle = -1
         self._synced = 0
@@ -47,11 +73,12 @@ class Partial:
             return 0
 
     @contextlib.contextmanager
-    def opened(self) -> Iterator["Partial"]:
+    def opened(self) -> Iterator["PartialFile"]:
         """Create or open the file, and close it at the end; what is in it stays. Raises `OSError`."""
         private_folder(self.path.parent)
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
         try:
+            self.notes = read_notes(self.path)
             self._cut_zeros()
             yield self
         finally:
@@ -62,14 +89,14 @@ class Partial:
                 if empty:
                     # Nothing came: nothing is left behind.
                     self.path.unlink(missing_ok=True)
-                    self._marks.unlink(missing_ok=True)
+                    _beside(self.path).unlink(missing_ok=True)
 
     def hashed(self, limit: int | None) -> Iterator[int]:
         """Hash what is there, and yield how much of it is done; more than `limit` bytes cannot be of this file."""
         if limit is not None and os.fstat(self._handle).st_size > limit:
             self.restart()
         os.lseek(self._handle, 0, os.SEEK_SET)
-        while step := os.read(self._handle, _STEP):
+        while step := os.read(self._handle, CHUNK):
             self._digest.update(step)
             self.size += len(step)
             yield self.size
@@ -99,7 +126,12 @@ class Partial:
         self.restart()
         self._close()
         self.path.unlink(missing_ok=True)
-        self._marks.unlink(missing_ok=True)
+        _beside(self.path).unlink(missing_ok=True)
+
+    def remove_lock(self) -> None:
+        """Delete the file that its holder has locked; Windows leaves it where it is, and it does no harm."""
+        with contextlib.suppress(OSError):
+            self.lock.unlink()
 
     def finish(self, target: Path) -> None:
         """Give the file its name, in one step and for good; raises `OSError`."""
@@ -107,32 +139,17 @@ class Partial:
         os.fsync(self._handle)
         self._close()
         self.path.replace(target)
-        self._marks.unlink(missing_ok=True)
-        # Windows cannot sync a folder, and does not need to.
+        _beside(self.path).unlink(missing_ok=True)
+        sync_folder(target.parent)
+
+    def note(self, notes: Notes) -> None:
+        """Keep `notes` in place of those that were there."""
+        if notes == self.notes:
+            return
+        self.notes = notes
+        # They save bytes at the best: the file is proven without them.
         with contextlib.suppress(OSError):
-            folder = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-
-    def mark(self, source: str) -> str | None:
-        """Return by what the source of this key would know again the file that was begun."""
-        return self._read_marks().get(source)
-
-    def note_mark(self, source: str, mark: str | None) -> None:
-        """Keep that mark; without one, nothing."""
-        marks = self._read_marks()
-        if mark and marks.get(source) != mark:
-            # It saves bytes at the best: the file is proven without it.
-            with contextlib.suppress(OSError):
-                write_private(self._marks, msgspec.json.encode(marks | {source: mark}))
-
-    def _read_marks(self) -> dict[str, str]:
-        try:
-            return msgspec.json.decode(self._marks.read_bytes(), type=dict[str, str])
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-            return {}
+            write_private(_beside(self.path), msgspec.json.encode(notes))
 
     def _cut_zeros(self) -> None:
         """Cut off the zeros at the end: after a power failure they stand for bytes that never reached the disk."""
@@ -163,6 +180,26 @@ class Partial:
     def _close(self) -> None:
         os.close(self._handle)
         self._handle = -1
+
+
+def adopt(part: PartialFile, other: PartialFile) -> None:
+    """Let `part` be what `other` is so far, unless there is something of it already, or `other` is being filled.
+
+    Neither is open. Raises `OSError`.
+    """
+    from filelock import FileLock, Timeout
+
+    if part.path.exists() or not other.path.exists():
+        return
+    with contextlib.suppress(Timeout), FileLock(other.lock, mode=0o600).acquire(timeout=0):
+        if _beside(other.path).exists():
+            _beside(other.path).replace(_beside(part.path))
+        other.path.replace(part.path)
+        other.remove_lock()
+
+
+def _beside(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
 
 
 def _sync_quietly(handle: int) -> None:

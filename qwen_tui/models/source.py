@@ -150,6 +150,20 @@ def of_entry(entry: Entry) -> Wanted:
     )
 
 
+def again(name: str, given: Sequence[str], *, repair: bool) -> tuple[str, ...]:
+    """Return the words behind `qwen pull` that ask for the same again, as they may be kept and shown."""
+    before = ("--repair",) if repair else ()
+    return (*before, *(word for text in given for word in ("--source", _abridged(text))), _abridged(name))
+
+
+def _abridged(text: str) -> str:
+    """Return an address without what may sign it, and anything else as it is."""
+    if not is_address(text):
+        return text
+    host = f"{urlsplit(text).scheme}://{shown(text)}"
+    return host if text.rstrip("/").lower() == host else f"{host}/…"
+
+
 def _source(asked: Wanted, text: str, environ: Mapping[str, str]) -> Source:
     if is_address(text):
         parts = urlsplit(text)

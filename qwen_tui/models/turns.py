@@ -77,7 +77,7 @@ class Turns:
         return any(not other.from_start for other in self.live if other is not candidate)
 
     def afresh(self, blamed: Candidate | None) -> None:
-        """Begin again after a wrong file, with the one that is to `blame` for it last."""
+        """Begin again after a wrong file, with the one that is `blamed` for it last."""
         if blamed in self.live:
             self.live.remove(blamed)
             self.live.append(blamed)

@@ -16,7 +16,7 @@ import msgspec
 
 from qwen_tui.errors import InvalidModelError, why
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models.copying import HashingReader
+from qwen_tui.models.hashing import HashingReader
 from qwen_tui.models.importing import Imported, Importer, Promise
 from qwen_tui.models.locate import in_repository
 from qwen_tui.models.pack_format import FORMAT, MANIFEST, SMALL, Manifest, PackedFile, PackedModel, is_plain
@@ -53,7 +53,7 @@ class Pack:
         # A name of the catalogue is given by the content alone; one that says where it is from is as good as the pack.
         name = model.name if in_repository(model.name) and model.name.isprintable() else ""
         origin = _("imported from {path}").format(path=self.path)
-        return importer.receive(opened, model.size, model.file, Promise(model.sha256, origin, name))
+        return importer.receive(opened, model.file, Promise(model.sha256, origin, name))
 
     def config(self) -> bytes | None:
         """Return the settings in the pack, None if there are none; raises `InvalidModelError` if they are damaged."""

@@ -12,7 +12,7 @@ from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.catalogue import CATALOGUE, Entry
-from qwen_tui.models.copying import Show, hash_file
+from qwen_tui.models.hashing import Show, hash_file
 from qwen_tui.models.inventory import Held, catalogue_entry
 from qwen_tui.models.shelf import Record, Shelf
 

@@ -7,13 +7,16 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from filelock import FileLock
 
+from qwen_tui.cli import taking_over
+from qwen_tui.cli.main import main
 from qwen_tui.files import quoted
-from qwen_tui.models import catalogue
+from qwen_tui.models import catalogue, disk
 from tests.conftest import COMMAND, Run
 from tests.tiny_model import make_tiny_model
 
@@ -215,6 +218,18 @@ def test_a_download_that_goes_on_is_left_alone(qwen: Run, home: Path) -> None:
     assert partial.exists()
 
 
+def test_of_a_partial_download_that_nobody_knows_it_is_told_how_to_remove_it(qwen: Run, home: Path) -> None:
+    partial = home / "models/abc.part"
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(b"some")
+    for notes in (None, b"{", b'{"begun": "an older version", "0123": "mark"}'):
+        if notes:
+            Path(f"{partial}.json").write_bytes(notes)
+        shown = qwen("models", "list").stdout.decode()
+        assert "abc.part" in shown
+        assert "remove it with: qwen models rm --partial" in shown
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs links and modes")
 def test_an_import_that_goes_on_keeps_its_file(qwen: Run, mine: Path, home: Path) -> None:
     qwen("models", "import", mine)
@@ -385,3 +400,40 @@ def test_pull_tells_of_a_file_that_another_program_has_fetched(qwen: Run, person
     assert done.returncode == 1
     assert f"qwen models import {quoted(file)}" in done.stdout.decode()
     assert b"LM Studio has this model already" in done.stdout
+
+
+@pytest.fixture
+def all_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every file be of the size of a published one: real ones are too large for a test."""
+    monkeypatch.setattr(taking_over.importing, "of_size", lambda _size: catalogue.CATALOGUE[0])
+
+
+@pytest.mark.usefixtures("all_recognised")
+def test_a_refused_file_does_not_keep_those_behind_it_out(
+    mine: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a-page.gguf", "z-page.gguf"):
+        (mine.parent / name).write_bytes(b"<html>sign in</html>")
+    assert main(["models", "import", "--yes", str(mine.parent)]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "Imported; use it with: -m mine.gguf\n"
+    said = shown.err.splitlines()
+    at = said.index("qwen: 2 of 3 files were not taken over:")
+    for line, name in zip(said[at + 1 :], ("a-page.gguf", "z-page.gguf"), strict=True):
+        assert f"{mine.parent / name} is not a valid model: it is a web page" in line
+    assert [path.name for path in (home / "models").glob("*.gguf")] == ["mine.gguf"]
+
+
+@pytest.mark.usefixtures("all_recognised")
+def test_one_that_does_not_fit_does_not_keep_a_smaller_one_out(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    larger = mine.parent / "larger.gguf"
+    larger.write_bytes(mine.read_bytes() + bytes(5_000_000))
+    room = disk.SPARE + 2_000_000
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _path: SimpleNamespace(free=room))
+    assert main(["models", "import", "--yes", str(mine.parent)]) == 1
+    shown = capsys.readouterr()
+    assert "-m mine.gguf" in shown.out
+    assert "1 of 2 files was not taken over:" in shown.err
+    assert f"{larger}: There is too little room" in shown.err

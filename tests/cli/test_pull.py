@@ -2,6 +2,7 @@
 
 import os
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from qwen_tui.cli import pull
 from qwen_tui.cli.fetching import Fetch
 from qwen_tui.cli.main import main
 from qwen_tui.errors import InvalidModelError
+from qwen_tui.files import size_text
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.elsewhere import Found
 from qwen_tui.models.importing import Imported
@@ -135,6 +137,55 @@ def test_ctrl_c_keeps_what_came_and_says_how_to_go_on(qwen: Run, hub: FaultyHub,
     hub.always = None
     assert qwen("pull", NAME).returncode == 0
     assert hub.gets[-1].offset > 300_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="quotes of POSIX")
+def test_what_is_left_is_listed_with_the_command_that_goes_on_with_it(qwen: Run, hub: FaultyHub, home: Path) -> None:
+    """Of an address, which may be signed, the host alone is kept."""
+    half = Answering(until=hub.size // 2)
+    hub.linked_etag = None
+    at = hub.bytes_url
+    for given, asked in (
+        ([NAME], NAME),
+        ([NAME, "--source", hub.url], f"--source {hub.url} {NAME}"),
+        ([NAME, "--repair", "--source", f"{hub.direct}?sig=secret"], f"--repair --source '{at}/…' {NAME}"),
+        ([f"{hub.direct}?sig=secret"], f"'{at}/…'"),
+    ):
+        # What comes after the half is a file that is not there.
+        hub.at_bytes += [half, *[Answering(status=404)] * 2]
+        assert qwen("pull", *given).returncode == 1
+        hub.at_bytes.clear()
+        shown = qwen("models", "list").stdout.decode()
+        assert f"incomplete  go on with: qwen pull {asked}\n" in shown
+        assert f"{size_text(hub.size // 2)} of {size_text(hub.size)}" in shown
+        kept = [path for path in (home / "models").iterdir() if ".part" in path.name]
+        assert not any(b"secret" in path.read_bytes() for path in kept if path.suffix == ".json")
+        assert qwen("models", "rm", "--partial", "--yes").returncode == 0
+        assert list((home / "models").iterdir()) == []
+
+
+def test_going_on_as_it_was_listed_fetches_the_rest_alone(qwen: Run, hub: FaultyHub) -> None:
+    hub.linked_etag = None
+    hub.at_bytes += [Answering(until=hub.size // 2), *[Answering(status=404)] * 2]
+    assert qwen("pull", "--source", hub.url, NAME).returncode == 1
+    hub.at_bytes.clear()
+    [line] = [line for line in qwen("models", "list").stdout.decode().splitlines() if "go on with: qwen " in line]
+    assert qwen(*shlex.split(line.partition("go on with: qwen ")[2])).returncode == 0
+    assert hub.gets[-1].offset == hub.size // 2
+    assert qwen("models", "list").stdout.decode().count("\n") == 1
+
+
+def test_what_was_begun_before_its_hash_was_known_is_gone_on_with(qwen: Run, hub: FaultyHub, home: Path) -> None:
+    known, hub.linked_etag = hub.linked_etag, None
+    hub.at_bytes += [Answering(until=hub.size // 2), *[Answering(status=404)] * 2]
+    assert qwen("pull", NAME).returncode == 1
+    hub.at_bytes.clear()
+    hub.linked_etag = known
+    done = qwen("pull", NAME)
+    assert done.returncode == 0, done.stderr
+    assert b"Verified: SHA-256" in done.stdout
+    assert hub.gets[-1].offset == hub.size // 2
+    assert not list((home / "models").glob("*.part*"))
 
 
 def test_two_pulls_share_one_download(qwen: Run, hub: FaultyHub, home: Path) -> None:

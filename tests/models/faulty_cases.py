@@ -20,7 +20,7 @@ from unittest import mock
 
 from qwen_tui.cli import fetching
 from qwen_tui.cli.main import main
-from qwen_tui.models import catalogue, download, source
+from qwen_tui.models import catalogue, disk, source
 from qwen_tui.models import partial as partial_file
 from qwen_tui.models.catalogue import Entry
 from qwen_tui.models.patience import Patience
@@ -329,7 +329,7 @@ def _full(scene: Scene) -> None:
 
 
 def _no_room(scene: Scene) -> None:
-    scene.replace(download, "RESERVE", 1 << 60)
+    scene.replace(disk, "SPARE", 1 << 60)
 
 
 def _no_folder(scene: Scene) -> None:
@@ -527,9 +527,11 @@ CASES = (
     Case("another file of that name in the way", _in_the_way, 1, 0.0, ("--repair",)),
     Case("damaged since", _damaged(repair=False), 1, 0.0, ("SHA-256 differs", "--repair")),
     Case("damaged since, with --repair", _damaged(repair=True)),
-    Case("disk full after half of the file", _full, 1, words=("No space left", "repeat the command")),
-    Case("too little room from the start", _no_room, 1, 0.0, ("too little room", "GB are free")),
-    Case("a folder that cannot be written", _no_folder, 1, 0.0, ("cannot be written",)),
+    Case(
+        "disk full after half of the file", _full, 74, words=("No space left", "Free some space", "repeat the command")
+    ),
+    Case("too little room from the start", _no_room, 74, 0.0, ("too little room", "GB are free")),
+    Case("a folder that cannot be written", _no_folder, 74, 0.0, ("could not be written", "Move away")),
     Case("A dead at 60%, B finishes", _dead_then_other),
     Case("A without ranges at 60%, B finishes", _without_ranges_then_other, most=1.5),
     Case("A silent, then a mirror", _silent_then_other, words=("does not answer",)),

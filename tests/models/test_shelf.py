@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError, QwenError, WriteError
-from qwen_tui.models import copying, inventory
+from qwen_tui.models import disk, inventory
 from qwen_tui.models.catalogue import Entry
 from qwen_tui.models.importing import Importer, safe_name
 from qwen_tui.models.inventory import Held
@@ -169,14 +169,14 @@ def test_a_copy_that_is_interrupted_leaves_nothing(shelf: Shelf, source: Path) -
     assert [path.name for path in shelf.folder.iterdir() if not path.name.endswith(".lock")] == []
     # What a process left that was killed is removed by the next one.
     (shelf.folder / "tmp123.importing").write_bytes(b"half")
-    assert [one.name for one in inventory.partials(shelf)] == ["tmp123.importing"]
+    assert [one.name for one in inventory.leftovers(shelf)] == ["tmp123.importing"]
     importer(shelf).take(source)
-    assert inventory.partials(shelf) == []
+    assert inventory.leftovers(shelf) == []
 
 
 def test_without_room_nothing_is_begun(shelf: Shelf, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copying.shutil, "disk_usage", lambda _path: _Usage(10_000))
-    with pytest.raises(WriteError, match="306 kB are needed, and 10 kB are free"):
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _path: _Usage(10_000))
+    with pytest.raises(WriteError, match=r"67.4 MB are needed, and 10 kB are free"):
         importer(shelf).take(source)
 
 

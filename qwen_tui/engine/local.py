@@ -7,9 +7,10 @@ from qwen_tui.engine import wire
 from qwen_tui.engine.answer import Answer
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder, Worked
-from qwen_tui.engine.loading import HEARTBEAT, LoadedWorker, StartWorker
+from qwen_tui.engine.loading import LoadedWorker, StartWorker
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
+from qwen_tui.engine.silence import HEARTBEAT
 from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Loading, Message, Note, Prefill, Text
@@ -21,8 +22,9 @@ _CANCEL_PATIENCE = 0.8
 class LocalEngine:
     """An `Engine` on llama.cpp.
 
-    What fails for lack of memory, or dies, is tried again in a more modest way as long as there is one, in the middle
-    of an answer too; there, what was well until then is first tried once more as it was.
+    What fails for lack of memory is tried again in a more modest way as long as there is one, in the middle of an
+    answer too. What dies without a word of memory is first tried once more as it was: in the loading, then without the
+    GPU; in an answer, then in a more modest way.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class LocalEngine:
         again = True
         while True:
             if not (yield from self._load()):
-                yield answer.interrupted()
+                yield self._interrupted(answer)
                 return
             try:
                 yield from self._answer(answer)
@@ -121,10 +123,12 @@ class LocalEngine:
                     self._may_leave = self._worker.keeps_states and request.conversation is not None
                     event = answer.bill(event, self._worker.take_load_s(), waited)
                 yield event
+            if not finished:
+                yield self._interrupted(answer)
         except WorkerFailure:
             if not self._cancelled:
                 raise
-            yield answer.interrupted()
+            yield self._interrupted(answer)
         except GeneratorExit:
             # Nobody reads it to its end: the next stream must not begin with the rest of this one.
             self._cancelled = True
@@ -132,6 +136,9 @@ class LocalEngine:
             raise
         finally:
             self._cancelled = False
+
+    def _interrupted(self, answer: Answer) -> Finished:
+        return answer.interrupted(self._worker.take_load_s())
 
     def _drain(self, finished: bool, answer: Answer) -> None:
         try:
@@ -178,7 +185,7 @@ class LocalEngine:
         return self._worker.loaded
 
     def _events(self, answer: Answer) -> Iterator[Event]:
-        """Pass the worker's events on; a cancelled worker that does not stop in time is replaced."""
+        """Pass the worker's events on; a cancelled worker that does not stop in time is ended, without `Finished`."""
         deadline: float | None = None
         last: Event | None = None
         silent = 0
@@ -190,7 +197,6 @@ class LocalEngine:
             if reply is None:
                 if deadline is not None and time.monotonic() > deadline:
                     self._worker.end()
-                    yield answer.interrupted()
                     return
                 silent += 1
                 if silent % HEARTBEAT == 0 and isinstance(last, Prefill):

@@ -183,7 +183,7 @@ def laboratory(settings: Config) -> Laboratory:
     if settings.gpu_layers != "auto":
         layers = ALL_LAYERS if settings.gpu_layers == "all" else int(settings.gpu_layers)
         return Laboratory(settings, path, header, layers)
-    auto = automatic(header, settings.ctx_size, installed.gpu_backends(), graphics, _asker(path))
+    auto = automatic(header, settings.ctx_size, installed.gpu_backends(), graphics, _asker(settings, path))
     placement = auto.placement
     return Laboratory(settings, path, header, ALL_LAYERS if placement.whole else placement.gpu_layers, auto)
 
@@ -314,12 +314,16 @@ def _store(settings: Config) -> StoreOptions | None:
     )
 
 
-def _asker(path: Path) -> Ask:
-    """Return what asks the engine about the installed llama.cpp, and remembers what it said."""
+def _asker(settings: Config, path: Path) -> Ask:
+    """Return what asks the engine about the installed llama.cpp, and remembers what it said.
+
+    On a terminal it is shown that this takes long: a graphics driver that starts for the first time compiles first.
+    """
 
     def ask(setups: Sequence[Setup], circumstances: str, gpu_free: int | None) -> Found:
         options = [LoadOptions(path=os.fsencode(path), **msgspec.structs.asdict(setup)) for setup in setups]
-        found = installed.known(options, files.folders().engine, circumstances, gpu_free)
+        with contextlib.closing(output(settings, held=True, quiet=not sys.stderr.isatty())) as shown:
+            found = installed.known(options, files.folders().engine, circumstances, gpu_free, shown.show)
         return Found(found.build, found.trouble, found.gpu_taken)
 
     return ask

@@ -6,14 +6,11 @@ from qwen_tui.engine import failures, wire
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder
 from qwen_tui.engine.process import WorkerProcess
+from qwen_tui.engine.silence import TICK, Silence
 from qwen_tui.errors import EngineError, QwenError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Loading, Note
 
-# How long a reply is waited for before whoever waits is given the word, in seconds.
-TICK = 0.05
-# Progress is repeated after so many silent ticks, so that whoever shows it can show time passing too.
-HEARTBEAT = 2
 # Of the log, what may tell why a worker failed, in lines.
 _LOG_END = 20
 
@@ -33,6 +30,7 @@ class LoadedWorker:
         # What the person should be told once the model is loaded.
         self._notes = list(notes)
         self._process: WorkerProcess | None = None
+        self._silence = Silence()
         # How many layers the model has, once that is known.
         self._layers = 0
         # What is loaded; None until then, and after the worker's end.
@@ -69,8 +67,12 @@ class LoadedWorker:
     def load(self, is_cancelled: Callable[[], bool]) -> Generator[Loading | Note, None, bool]:
         """Load in the ways there are until one works; raises what the last one failed at.
 
+        A worker that dies without a word of memory may have had an accident: it is tried once more. If it was none, it
+        is the driver or the file, and then no other way to use the card helps, but perhaps doing without it.
+
         Yields progress, then what the person should know. False if it `is_cancelled`: the loading goes on.
         """
+        again = True
         while True:
             try:
                 if not (yield from self._step(is_cancelled)):
@@ -79,23 +81,30 @@ class LoadedWorker:
                 yield from map(Note, notes)
                 return True
             except WorkerFailure as failure:
-                if not (failure.lighter and self._ladder.step_down(memory=failure.memory)):
+                if failure.again and again:
+                    again = False
+                elif not self._goes_on(failure):
                     raise self.hopeless(failure) from None
 
-    def _step(self, is_cancelled: Callable[[], bool]) -> Generator[Loading, None, bool]:
+    def _goes_on(self, failure: WorkerFailure) -> bool:
+        if failure.lighter:
+            return self._ladder.step_down(memory=failure.memory)
+        return failure.again and self._ladder.leave_card()
+
+    def _step(self, is_cancelled: Callable[[], bool]) -> Generator[Loading | Note, None, bool]:
         self.start()
-        progress = Loading(0.0)
-        silent = 0
+        self._silence.broken(Loading(0.0))
         while self.loaded is None:
             if is_cancelled():
                 return False
             reply = self.receive()
-            silent = 0 if reply else silent + 1
-            if isinstance(reply, wire.Loaded):
+            if reply is None:
+                yield from self._silence.tick(gpu=self._ladder.options.gpu_layers != 0)
+            elif isinstance(reply, Loading):
+                self._silence.broken(reply)
+                yield reply
+            elif isinstance(reply, wire.Loaded):
                 self._take(reply)
-            elif isinstance(reply, Loading) or silent == HEARTBEAT:
-                progress, silent = reply if isinstance(reply, Loading) else progress, 0
-                yield progress
         return True
 
     def _take(self, loaded: wire.Loaded) -> None:

@@ -154,7 +154,8 @@ def run_engine(model: Path, prompt: str, limit: int) -> Outcome:
                     return Outcome("unclear", "interrupted")
         except QwenError as error:
             return Outcome("message" if error.remedy else "unclear", error.message.splitlines()[0][:100])
-        if workers.started > len(steps) + 1:
+        # Each step once, and one accident in the loading and one in the answer.
+        if workers.started > len(steps) + 2:
             return Outcome("crash loop", f"{workers.started} workers")
     return Outcome("answer" if text else "silent", " ".join(notes)[:100])
 

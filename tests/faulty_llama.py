@@ -71,6 +71,8 @@ def fails(name, **about):
                     time.sleep(0.005)
                 case "long":
                     time.sleep(1)
+                case "hang":
+                    time.sleep(60)
                 case number:
                     os.kill(os.getpid(), getattr(signal, number))
                     time.sleep(5)
@@ -102,10 +104,10 @@ Call = Literal["load", "context", "decode"]
 def fault(
     call: Call, does: str = "null", *, nth: int = 1, once: bool = False, says: str = "", **above: int
 ) -> dict[str, object]:
-    """From its `nth` call on, `call` does that: `null` (it says why), `silent`, `memory`, `slow`, `long`, or a signal.
+    """From its `nth` call on, `call` does that: `null` (it says why), `silent`, `memory`, or a signal's name.
 
-    `once`: only the first of all workers. `says` is a line for the log. `above` are numbers that must be exceeded:
-    `layers` on the GPU, `ctx`, `batch`, `tokens`.
+    With `slow` it takes 5 ms, with `long` a second, with `hang` a minute. `once`: only the first of all workers. `says`
+    is a line for the log. `above` are numbers that must be exceeded: `layers` on the GPU, `ctx`, `batch`, `tokens`.
     """
     return {"call": call, "does": does, "nth": nth, "once": once, "says": says and f"{says}\n", "above": above}
 

@@ -56,20 +56,24 @@ class Loading(msgspec.Struct, frozen=True, tag=True):
 
 
 class Prefill(msgspec.Struct, frozen=True, tag=True):
-    """`done` of `total` prompt tokens are in the KV cache; the first event counts what was cached."""
+    """`done` of `total` prompt tokens are in the KV cache; `cached` of them were not computed now."""
 
     done: int
     total: int
+    cached: int = 0
 
 
-class Text(msgspec.Struct, frozen=True, tag=True):
+class Text(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """The next piece of the answer: whole characters, never empty.
 
-    `tokens` are those that were drawn since the piece before it, where the engine tells.
+    Where the engine tells, `tokens` are those that were drawn since the piece before it, and so many were `drafted` and
+    `accepted` since then.
     """
 
     piece: str
     tokens: tuple[int, ...] = ()
+    drafted: int = 0
+    accepted: int = 0
 
 
 class Note(msgspec.Struct, frozen=True, tag=True):

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,7 @@ import psutil
 from measuring import limiting, tell
 
 from qwen_tui.engine.local import LocalEngine
+from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.errors import QwenError
 from qwen_tui.evaluation.measuring import markdown_table
@@ -140,7 +142,8 @@ def run_engine(model: Path, prompt: str, limit: int) -> Outcome:
         messages=(Message("user", prompt),), sampler=SamplingOptions(temperature=0), max_tokens=ANSWER_TOKENS
     )
     begun, text, notes = time.monotonic(), "", list[str]()
-    with closing(LimitedEngine(steps, limit)) as engine:
+    workers = LimitedWorkers(limit)
+    with closing(LocalEngine(steps, start_worker=workers.start)) as engine:
         try:
             for event in engine.stream(request):
                 text += event.piece if isinstance(event, Text) else ""
@@ -151,31 +154,29 @@ def run_engine(model: Path, prompt: str, limit: int) -> Outcome:
                     return Outcome("unclear", "interrupted")
         except QwenError as error:
             return Outcome("message" if error.remedy else "unclear", error.message.splitlines()[0][:100])
-        if engine.workers > len(steps) + 1:
-            return Outcome("crash loop", f"{engine.workers} workers")
+        # Each step once, and one accident in the loading and one in the answer.
+        if workers.started > len(steps) + 2:
+            return Outcome("crash loop", f"{workers.started} workers")
     return Outcome("answer" if text else "silent", " ".join(notes)[:100])
 
 
-class LimitedEngine(LocalEngine):
-    """An engine whose workers are limited as soon as they run: long before they have loaded anything."""
+class LimitedWorkers:
+    """Starts workers that are limited as soon as they run: long before they have loaded anything."""
 
-    def __init__(self, steps: list[LoadOptions], limit: int) -> None:
-        super().__init__(steps)
+    def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._seen: set[int] = set()
+        # How many workers there have been.
+        self.started = 0
 
-    @property
-    def workers(self) -> int:
-        """How many workers there have been."""
-        return len(self._seen)
-
-    def start(self) -> None:
-        """Start, and limit what was started."""
-        super().start()
+    def start(self, log: Callable[[str], None] | None) -> WorkerProcess:
+        """Start one, and limit it."""
+        others = {child.pid for child in psutil.Process().children()}
+        worker = WorkerProcess(log)
+        self.started += 1
         for child in psutil.Process().children():
-            if child.pid not in self._seen:
-                self._seen.add(child.pid)
+            if child.pid not in others:
                 resource.prlimit(child.pid, resource.RLIMIT_AS, (self._limit, self._limit))
+        return worker
 
 
 if __name__ == "__main__":

@@ -65,7 +65,11 @@ def fails(name, **about):
     calls[name] = calls.get(name, 0) + 1
     for fault in plan["faults"]:
         fits = all(about.get(key, 0) > least for key, least in fault["above"].items())
+        if fault["once"] and fits and fault["call"] == name:
+            fits = not (here / "once").exists()
+            (here / "once").touch()
         if fault["call"] == name and fits and calls[name] >= fault["nth"]:
+            os.write(2, fault["says"].encode())
             match fault["does"]:
                 case "null":
                     os.write(2, b"ggml: failed to allocate Card buffer of size 123456789\\n")
@@ -76,6 +80,10 @@ def fails(name, **about):
                     raise MemoryError
                 case "slow":
                     time.sleep(0.005)
+                case "long":
+                    time.sleep(1)
+                case "hang":
+                    time.sleep(60)
                 case number:
                     os.kill(os.getpid(), getattr(signal, number))
                     time.sleep(5)
@@ -114,12 +122,15 @@ def card(name: str, free: float, *, total: float | None = None, integrated: bool
     return {"name": name, "free": free, "total": free if total is None else total, "kind": 2 if integrated else 1}
 
 
-def fault(call: Call, does: str = "null", *, nth: int = 1, **above: int) -> dict[str, object]:
-    """From its `nth` call on, `call` does that: `null` (it says why), `silent`, `memory`, `slow`, or a signal's name.
+def fault(
+    call: Call, does: str = "null", *, nth: int = 1, once: bool = False, says: str = "", **above: int
+) -> dict[str, object]:
+    """From its `nth` call on, `call` does that: `null` (it says why), `silent`, `memory`, or a signal's name.
 
-    `above` are numbers that must be exceeded: `layers` on the GPU, `ctx`, `batch`, `tokens`.
+    With `slow` it takes 5 ms, with `long` a second, with `hang` a minute. `once`: only the first of all workers. `says`
+    is a line for the log. `above` are numbers that must be exceeded: `layers` on the GPU, `ctx`, `batch`, `tokens`.
     """
-    return {"call": call, "does": does, "nth": nth, "above": above}
+    return {"call": call, "does": does, "nth": nth, "once": once, "says": says and f"{says}\n", "above": above}
 
 
 def install(

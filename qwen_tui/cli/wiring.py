@@ -190,7 +190,7 @@ def laboratory(settings: Config, trouble: str = "") -> Laboratory:
         settings.ctx_size,
         installed.gpu_backends(),
         lambda: remembering(files.folders().driver_hung),
-        (lambda *_asked: Found(None, trouble)) if trouble else _asker(path),
+        (lambda *_asked: Found(None, trouble)) if trouble else _asker(settings, path),
         layers,
     )
     placement = auto.placement
@@ -323,12 +323,16 @@ def _store(settings: Config) -> StoreOptions | None:
     )
 
 
-def _asker(path: Path) -> Ask:
-    """Return what asks the engine about the installed llama.cpp, and remembers what it said."""
+def _asker(settings: Config, path: Path) -> Ask:
+    """Return what asks the engine about the installed llama.cpp, and remembers what it said.
+
+    On a terminal it is shown that this takes long: a graphics driver that starts for the first time compiles first.
+    """
 
     def ask(setups: Sequence[Setup], circumstances: str, seen: Graphics) -> Found:
         options = [LoadOptions(path=os.fsencode(path), **msgspec.structs.asdict(setup)) for setup in setups]
-        found = installed.known(options, files.folders().engine, circumstances, seen)
+        with contextlib.closing(output(settings, held=True, quiet=not sys.stderr.isatty())) as shown:
+            found = installed.known(options, files.folders().engine, circumstances, seen, shown.show)
         return Found(found.build, found.trouble, found.gpu_taken)
 
     return ask

@@ -8,16 +8,20 @@ from qwen_tui.engine import wire
 from qwen_tui.engine.installed import build_command
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.errors import EngineError, InvalidModelError, PromptTooLongError, QwenError, UsageError, WorkerDiedError
+from qwen_tui.files import folders, quoted
 from qwen_tui.i18n import gettext as _
+from qwen_tui.models.inventory import held
+from qwen_tui.models.shelf import Shelf
 
 # After these the worker is of no use any more.
 FATAL = ("library", "model", "context", "memory", "decode")
 # What llama.cpp, its backends, the C++ and the Python runtime and the loader say when there is no memory. What could
 # not be pinned is merely slower.
 _RAN_OUT = re.compile(
-    r"(?:failed|unable) to allocate(?!.*pinned)|out of (?:device )?memory|OutOf\w*Memory|bad_alloc|MemoryError"
+    r"(?:failed|unable) to allocate(?!.*pinned)|out of (?:device |host )?memory|Out_?Of\w*Memory|bad_alloc|MemoryError"
     r"|cannot allocate memory|(?:insufficient|not enough) memory|failed to map segment|can't start new thread"
-    r"|resource temporarily unavailable",
+    # Of cuBLAS, which asks for its own memory when it is first used.
+    r"|resource temporarily unavailable|CUBLAS_STATUS_(?:ALLOC_FAILED|NOT_INITIALIZED)|resource allocation failed",
     re.IGNORECASE,
 )
 # What llama.cpp says of a file that is damaged, or that it does not know: nothing that another device would change.
@@ -32,8 +36,8 @@ _DAMAGED = re.compile(
 class WorkerFailure(Exception):  # noqa: N818 - it is caught where it is raised, and what a person sees is `error`
     """A worker failed: with `error`, where nothing helps.
 
-    With `lighter`, asking for less memory may help; with `again`, just the same may, for it was well until then. With
-    `memory`, it is known that there was too little.
+    With `lighter`, asking for less memory may help; with `again`, just the same may, for it may have been an accident.
+    With `memory`, it is known that there was too little.
     """
 
     def __init__(self, error: QwenError, *, lighter: bool = False, again: bool = False, memory: bool = False) -> None:
@@ -111,7 +115,9 @@ def of_death(code: int, options: LoadOptions, lines: str, *, loading: bool) -> W
         error = _epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading)
     # SIGKILL is what a system sends that has run out of memory.
     memory = ran_out or (died and code == -_number("SIGKILL"))
-    return WorkerFailure(error, lighter=died or ran_out, again=died and not loading, memory=memory)
+    if loading:
+        return WorkerFailure(error, lighter=memory, again=died and not memory, memory=memory)
+    return WorkerFailure(error, lighter=died or ran_out, again=died, memory=memory)
 
 
 def no_memory_for_context(options: LoadOptions, smaller: int) -> QwenError:
@@ -155,18 +161,29 @@ def _epitaph(code: int, options: LoadOptions, lines: str, *, loading: bool) -> W
             epitaph=_describe(code), path=os.fsdecode(options.path)
         )
         + (f"\n{lines}" if lines else ""),
-        _remedy(code),
+        _remedy(code, options),
     )
 
 
-def _remedy(code: int) -> str:
+def _remedy(code: int, options: LoadOptions) -> str:
     if code == -signal.SIGILL:
         return _("llama.cpp was built for another processor. Build it here: {command}").format(command=build_command())
     if code == -_number("SIGKILL"):
         return _("Close other programs, or choose a smaller context with --ctx-size.")
     if code >= 0:
         return _("Install it again with: {command}").format(command=build_command())
+    if name := _verifiable(options.path):
+        return _(
+            "The file may be damaged: check it with qwen models verify {name}. If it is whole, see: qwen doctor"
+        ).format(name=quoted(name))
     return _("The file may be damaged: download or copy it again, or choose another with -m.")
+
+
+def _verifiable(path: bytes) -> str | None:
+    """Return the name by which `qwen models verify` knows the file, None where it does not."""
+    real = os.path.realpath(os.fsdecode(path))
+    there = held(Shelf(folders().models))
+    return next((model.name for model in there if os.path.realpath(model.file) == real), None)
 
 
 def _describe(code: int) -> str:

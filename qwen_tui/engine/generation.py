@@ -41,6 +41,8 @@ class Generation:
         self._cached = self._done = self._drawn = self._drafted = self._accepted = 0
         self._begun = self._prefilled = self._first = self._sent = begun
         self._draft: Sequence[int] = ()
+        # How many tokens of the answer, drafted and accepted ones were told with a piece.
+        self._told = (0, 0, 0)
         # Characters come in pieces; what is no character at all is shown as U+FFFD, never dropped.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.text = ""
@@ -52,6 +54,7 @@ class Generation:
         An answer that has `begun` with these tokens is continued; only what follows them is told.
         """
         self.tokens += begun
+        self._told = (len(begun), 0, 0)
         self.text = self._decoder.decode(b"".join(map(self._vocabulary.piece, begun)))
         self._sampler.follow(begun)
         if not (yield from self._prefill([*prompt, *begun])):
@@ -66,20 +69,19 @@ class Generation:
         context.reuse(prompt)
         context.reserve(len(prompt) + ROOM)
         self._done = self._cached = len(context.tokens)
-        yield Prefill(self._done, len(prompt))
+        yield Prefill(self._done, len(prompt), self._cached)
         while self._done < len(prompt):
             step = prompt[self._done : self._done + context.batch_size]
             if self._stop or not context.decode(step):
                 self._prefilled = self._first = time.perf_counter()
                 return False
             self._done += len(step)
-            yield Prefill(self._done, len(prompt))
+            yield Prefill(self._done, len(prompt), self._cached)
         self._prefilled = self._first = time.perf_counter()
         return True
 
     def _decode(self, limit: int) -> Generator[Event, None, FinishReason]:
         reason: FinishReason | None = None if len(self.tokens) < limit else "length"
-        told = len(self.tokens)
         while reason is None:
             for token in self._verify():
                 self._drawn += 1
@@ -90,8 +92,7 @@ class Generation:
                 piece = self._decoder.decode(self._vocabulary.piece(token))
                 if piece:
                     self.text += piece
-                    yield Text(piece, tuple(self.tokens[told:]))
-                    told = len(self.tokens)
+                    yield self._text(piece)
                 if self._stop:
                     reason = "interrupted"
                     break
@@ -104,8 +105,14 @@ class Generation:
         rest = self._decoder.decode(b"", final=True)
         if rest:
             self.text += rest
-            yield Text(rest, tuple(self.tokens[told:]))
+            yield self._text(rest)
         return reason
+
+    def _text(self, piece: str) -> Text:
+        """Return `piece` with what was drawn since the one before it: who takes the answer over must know it."""
+        tokens, drafted, accepted = self._told
+        self._told = (len(self.tokens), self._drafted, self._accepted)
+        return Text(piece, tuple(self.tokens[tokens:]), self._drafted - drafted, self._accepted - accepted)
 
     def _advance(self, limit: int) -> bool:
         """Decode the last token, and with it a draft of what may follow; False if stopped."""

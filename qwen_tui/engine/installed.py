@@ -7,7 +7,7 @@ import importlib.util
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,14 +16,20 @@ from qwen_tui.engine import wire
 from qwen_tui.engine.devices import RPC_VARIABLE
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.engine.silence import TICK, Silence
 from qwen_tui.errors import EngineError, why
 from qwen_tui.files import write_private
 from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.gpu import Graphics
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Loading, Note
 
-# A driver that has not answered after so many seconds will not; the first start of CUDA takes a few.
+# A driver that has computed nothing for so many seconds will not answer.
 _PATIENCE = 30.0
+# The first start after an installation may compile for more than a minute. In seconds.
+_LONGEST = 180.0
+# Computing less than this, in seconds, is none.
+_COMPUTING = 0.05
 _REMEMBERED = 20
 # The exit code of a library that was built for another processor; Windows knows no such signal.
 _ILLEGAL = -signal.SIGILL
@@ -75,28 +81,44 @@ def gpu_backends() -> tuple[str, ...] | None:
     return (*found, "rpc") if os.environ.get(RPC_VARIABLE) else tuple(found)
 
 
-def describe(options: Sequence[LoadOptions] = (), *, patience: float = _PATIENCE) -> Build:
-    """Return what llama.cpp is, with a dry run of each of `options`; raises `AskError` with the reason."""
+Show = Callable[[Loading | Note], None]
+
+
+def describe(
+    options: Sequence[LoadOptions] = (), *, patience: float = _PATIENCE, show: Show = lambda _event: None
+) -> Build:
+    """Return what llama.cpp is, with a dry run of each of `options`; raises `AskError` with the reason.
+
+    `show` gets what a person who waits should see, several times a second.
+    """
     try:
         worker = WorkerProcess()
     except OSError as error:
         raise AskError(why(error), passing=True) from error
     try:
         worker.send(wire.Describe(tuple(options)))
-        return _answer(worker, time.monotonic() + patience)
+        return _answer(worker, patience, show)
     finally:
         worker.close()
 
 
-def _answer(worker: WorkerProcess, deadline: float) -> Build:
-    while (left := deadline - time.monotonic()) > 0:
+def _answer(worker: WorkerProcess, patience: float, show: Show) -> Build:
+    silence, gpu = Silence(), gpu_backends() != ()
+    begun = computed_at = time.monotonic()
+    computed = 0.0
+    while (now := time.monotonic()) - computed_at < patience and now - begun < max(patience, _LONGEST):
         try:
-            reply = worker.receive(left)
+            reply = worker.receive(TICK)
         except EOFError:
             code = worker.wait()
             # Closing reads the log to its end.
             worker.close()
             raise AskError(_end(code, worker.last_lines(1)), looking=code != _ILLEGAL) from None
+        if reply is None:
+            for event in silence.tick(gpu=gpu):
+                show(event)
+            if (seconds := worker.cpu_seconds()) > computed + _COMPUTING:
+                computed, computed_at = seconds, now
         if isinstance(reply, wire.Described):
             return reply.build
         if isinstance(reply, wire.Failed):
@@ -132,19 +154,26 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         return self.build is not None or 0 <= time.time() - self.asked < _TROUBLE_LASTS
 
 
-def known(options: Sequence[LoadOptions], memory: Path, circumstances: str, seen: Graphics) -> Known:
+def known(
+    options: Sequence[LoadOptions],
+    memory: Path,
+    circumstances: str,
+    seen: Graphics,
+    show: Show = lambda _event: None,
+) -> Known:
     """Return what `describe` says, from the file `memory` where nothing has changed since it was asked.
 
     `circumstances` is what the answer depends on beside the library and the model: driver and cards. Starting a
     graphics driver and two dry runs take a second or more, which is too much for every question. `seen` are the cards
-    before that start; what they do not tell is free of the one that is used, is asked for every time.
+    before that start; what they do not tell is free of the one that is used, is asked for every time. `show` is that of
+    `describe`.
     """
     key = _key(options, circumstances)
     entries = _read(memory)
     if (found := entries.get(key)) and found.holds:
         return found
     try:
-        build = describe(options)
+        build = describe(options, show=show)
     except AskError as error:
         found = Known(trouble=error.reason, asked=time.time())
         if error.passing:

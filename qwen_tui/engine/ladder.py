@@ -121,6 +121,13 @@ class Ladder:
         self._keep = False
         return True
 
+    def leave_card(self) -> bool:
+        """Go to the next step without a GPU, because something may be wrong with it; False where none is in use."""
+        if not (self.options.gpu_layers and self._go(to_cpu=True)):
+            return False
+        self._keep = False
+        return True
+
     def _go(self, *, to_cpu: bool) -> bool:
         for at in range(self._at + 1, len(self._steps)):
             options = self._steps[at]

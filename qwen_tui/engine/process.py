@@ -16,6 +16,8 @@ from qwen_tui.messages import Loading
 
 # What is kept of the worker's own output for error messages, in lines.
 _KEPT_LINES = 200
+# What counts as loaded while the warm-up is to come.
+_ALMOST = 0.99
 # How long a worker may take to end by itself before it is killed, in seconds.
 _PATIENCE = 1.0
 
@@ -38,7 +40,7 @@ class WorkerProcess:
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         self._log = log
-        # How much of the model is loaded, from 0 to 1, for who would not wait for the replies.
+        # How much of the model is loaded, for who would not wait for the replies: 1 when it is ready.
         self.loaded = 0.0
         self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._replies: queue.SimpleQueue[wire.Reply | None] = queue.SimpleQueue()
@@ -53,6 +55,16 @@ class WorkerProcess:
     def is_alive(self) -> bool:
         """Whether the process still runs."""
         return self._process.poll() is None
+
+    def cpu_seconds(self) -> float:
+        """Return how long it has computed, 0 where that cannot be told."""
+        import psutil
+
+        try:
+            times = psutil.Process(self._process.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system)
 
     def send(self, command: wire.Command) -> None:
         """Send a command; a worker that is gone says so through `receive`, not here."""
@@ -137,7 +149,7 @@ class WorkerProcess:
         try:
             while (reply := wire.read_reply(self._process.stdout)) is not None:
                 if isinstance(reply, Loading | wire.Loaded):
-                    self.loaded = reply.fraction if isinstance(reply, Loading) else 1.0
+                    self.loaded = min(reply.fraction, _ALMOST) if isinstance(reply, Loading) else 1.0
                 self._replies.put(reply)
         finally:
             self._replies.put(None)

@@ -152,7 +152,8 @@ class Worker:
         def report(fraction: float) -> None:
             nonlocal last
             now = time.monotonic()
-            if now - last >= _PROGRESS_EVERY:
+            # After the last, the warm-up is what is waited for.
+            if now - last >= _PROGRESS_EVERY or fraction >= 1:
                 last = now
                 self._reply(Loading(fraction))
 

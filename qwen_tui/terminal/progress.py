@@ -52,7 +52,8 @@ class StatusLine:
         else:
             sentence = _("Reading … {done} of {total} tokens").format(done=event.done, total=event.total)
         got_on = self._done - self._cached
-        if not got_on:
+        # What follows the last of the loading has no measure.
+        if not got_on or done >= total:
             return sentence
         left = (self._moved - self._begun) / got_on * (total - self._done) - (now - self._moved)
         return sentence + _(", {seconds} s left").format(seconds=max(1, round(left)))

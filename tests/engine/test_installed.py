@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from qwen_tui.engine import installed
+from qwen_tui.engine import installed, silence
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.hardware.device import Build, Device, parse_features
 from qwen_tui.hardware.gpu import Card, Graphics
+from qwen_tui.messages import Loading, Note
 
 
 @pytest.fixture
@@ -59,6 +60,23 @@ def test_a_worker_that_dies_or_hangs_is_told_with_the_reason(
     assert not raised.value.passing, "no question after this one is to wait for it"
 
 
+def test_a_driver_that_still_compiles_is_waited_for_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "python"
+    python.write_text(
+        f"#!{sys.executable}\nimport sys, time\nend = time.monotonic() + 4\n"
+        "while time.monotonic() < end: sum(range(100_000))\nsys.exit('compiled')\n"
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setattr(installed, "gpu_backends", lambda: ("cuda",))
+    monkeypatch.setattr(silence, "_GPU_PATIENCE", 0.5)
+    shown: list[Loading | Note] = []
+    with pytest.raises(installed.AskError, match="compiled"):
+        installed.describe(patience=2, show=shown.append)
+    assert "may take a minute or two" in next(event.sentence for event in shown if isinstance(event, Note))
+    assert sum(isinstance(event, Loading) for event in shown) > 10
+
+
 def test_what_was_said_is_remembered_until_something_changes(
     tmp_path: Path, options: LoadOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,7 +84,7 @@ def test_what_was_said_is_remembered_until_something_changes(
     seen = Graphics(cards=(Card(name="RTX 3060", free=11 << 30), Card(name="GTX 1650", free=(3 << 30) + 150)))
     asked: list[Any] = []
 
-    def answer(wanted: Any) -> Build:
+    def answer(wanted: Any, **_show: Any) -> Build:
         asked.append(wanted)
         if len(asked) == 3:
             raise installed.AskError("the driver is broken")
@@ -96,7 +114,7 @@ def test_troubles_are_forgotten_after_an_hour_and_passing_ones_at_once(
 ) -> None:
     asked: list[bool] = []
 
-    def fail(_options: Any) -> Build:
+    def fail(_options: Any, **_show: Any) -> Build:
         asked.append(True)
         raise installed.AskError("it does not answer", passing=len(asked) == 1)
 
@@ -118,7 +136,7 @@ def test_what_is_free_of_a_card_is_asked_where_only_ggml_tells(
     card = Device(name="Vulkan0", description="RX 6400", kind="gpu", free=3 << 30, total=4 << 30)
     asked: list[bool] = []
 
-    def answer(_options: Any) -> Build:
+    def answer(_options: Any, **_show: Any) -> Build:
         asked.append(True)
         return Build(version="1", library="1", features={}, gpu_offload=True, devices=(card,))
 

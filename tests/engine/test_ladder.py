@@ -1,15 +1,18 @@
 """Ways to load a model that fail, and the answers that come all the same: the real worker, and faults from outside."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
 import pytest
 
+from qwen_tui.engine import silence
 from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.process import WorkerProcess
@@ -17,7 +20,7 @@ from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, Sampli
 from qwen_tui.errors import EngineError, InvalidModelError, QwenError, WorkerDiedError
 from qwen_tui.files import ASSETS
 from qwen_tui.messages import Event, Finished, Loading, Message, Note, Prefill, Text
-from tests.faulty_llama import card, fault, install
+from tests.faulty_llama import Call, card, fault, install
 from tests.tiny_model import make_broken_models
 
 GREEDY = SamplingOptions(temperature=0)
@@ -26,19 +29,25 @@ SHORT = "The graphics card had too little memory for all layers: {n} of 3 are on
 Engines = Callable[..., LocalEngine]
 
 
+class Started:
+    """Starts workers, and counts them."""
+
+    def __init__(self) -> None:
+        self.workers = 0
+
+    def __call__(self, log: Callable[[str], None] | None) -> WorkerProcess:
+        self.workers += 1
+        return WorkerProcess(log)
+
+
 @pytest.fixture
 def engines(tiny: Path) -> Iterator[Engines]:
     """Makes engines; each argument is a step, as changes to the options."""
     made: list[LocalEngine] = []
 
-    def make(
-        *steps: dict[str, object],
-        worked: Worked | None = None,
-        path: Path = tiny,
-        log: Callable[[str], None] | None = None,
-    ) -> LocalEngine:
+    def make(*steps: dict[str, object], path: Path = tiny, **others: Any) -> LocalEngine:
         options = LoadOptions(path=os.fsencode(path), ctx_size=4096, threads=1, batch_size=32)
-        made.append(LocalEngine([msgspec.structs.replace(options, **step) for step in steps], log, worked))
+        made.append(LocalEngine([msgspec.structs.replace(options, **step) for step in steps], **others))
         return made[-1]
 
     yield make
@@ -121,14 +130,10 @@ def ask_and_kill(
     [
         fault("load", layers=1),
         fault("load", "silent", layers=1),
-        fault("load", "SIGABRT", layers=1),
-        fault("load", "SIGBUS", layers=1),
         fault("load", "SIGKILL", layers=1),
         fault("load", "memory", layers=1),
         fault("context", layers=1),
-        fault("context", "SIGABRT", layers=1),
         fault("decode", layers=1),
-        fault("decode", "SIGABRT", layers=1),
         fault("decode", "SIGKILL", layers=1),
     ],
     ids=lambda broken: f"{broken['call']} {broken['does']}",
@@ -191,6 +196,117 @@ def test_where_only_a_smaller_context_would_help_it_is_named(
     with pytest.raises(EngineError, match="context of 4096 tokens") as raised:
         ask(engine, request("word " * 3000))
     assert "--ctx-size 2048" in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        fault("load", "SIGABRT", layers=0),
+        fault("load", "SIGBUS", layers=0),
+        fault("context", "SIGSEGV", layers=0),
+        fault("decode", "SIGABRT", layers=0),
+    ],
+    ids=lambda broken: f"{broken['call']} {broken['does']}",
+)
+def test_a_crash_in_the_loading_is_tried_once_more_and_then_without_the_card(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: dict[str, object]
+) -> None:
+    install(tmp_path, monkeypatch, broken)
+    worked, started = Worked(tmp_path / "worked.json", lambda: "here"), Started()
+    engine = engines(*layers(-1, 2, 1, 0), worked=worked, start_worker=started)
+    assert ask(engine) == (TEXT, ["The graphics card failed: the processor computes alone."])
+    assert started.workers == 3
+    assert worked.recall() is None, "nothing says that it fails the next time"
+
+
+def test_one_crash_in_the_loading_is_an_accident(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("load", "SIGABRT", once=True))
+    engine = engines(*layers(-1, 2, 0))
+    assert ask(engine) == (TEXT, [])
+    assert engine.info().gpu_layers == 3
+
+
+@pytest.mark.parametrize(("numbers", "tries"), [((-1, 2, 1, 0), 3), ((0,), 2), ((2,), 2)])
+def test_a_file_that_crashes_every_worker_is_told_after_few_of_them(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, ...], tries: int
+) -> None:
+    install(tmp_path, monkeypatch, fault("load", "SIGABRT"))
+    worked, started = tmp_path / "worked.json", Started()
+    engine = engines(*layers(*numbers), worked=Worked(worked, lambda: "here"), start_worker=started)
+    with pytest.raises(WorkerDiedError, match=r"SIGABRT.* while it loaded .*tiny\.gguf") as raised:
+        ask(engine)
+    assert started.workers == tries
+    assert "download or copy it again" in raised.value.remedy
+    assert not worked.exists()
+
+
+def test_a_model_whose_checksum_is_known_is_to_be_checked_when_it_crashes(
+    engines: Engines, tiny: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("load", "SIGSEGV"))
+    (home / "models").mkdir(parents=True)
+    path = Path(shutil.copy(tiny, home / "models" / "my model.gguf"))
+    with pytest.raises(WorkerDiedError) as raised:
+        ask(engines({}, path=path))
+    assert "qwen models verify 'my model.gguf'" in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("log", "layers_on_card"),
+    [
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED", 1),
+        ("CUDA error: the resource allocation failed", 1),
+        ("ggml_vulkan: vk::Queue::submit: ErrorOutOfDeviceMemory", 1),
+        ("VK_ERROR_OUT_OF_DEVICE_MEMORY", 1),
+        ("vk::Device::waitForFences: ErrorDeviceLost", 0),
+    ],
+)
+def test_a_crash_that_speaks_of_memory_costs_a_step_and_not_the_card(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: str, layers_on_card: int
+) -> None:
+    install(tmp_path, monkeypatch, fault("load", "SIGABRT", layers=1, says=log))
+    engine = engines(*layers(-1, 1, 0))
+    assert ask(engine)[0] == TEXT
+    assert engine.info().gpu_layers == layers_on_card
+
+
+@pytest.mark.parametrize(("call", "at"), [("load", 0.0), ("decode", 1.0)])
+def test_a_driver_that_takes_long_at_either_end_of_the_loading_is_told_once(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call, at: float
+) -> None:
+    install(tmp_path, monkeypatch, fault(call, "long"))
+    events: list[Event] = []
+    for event in engines(*layers(-1, 0)).load():
+        events.append(event)
+        if event == Loading(at):
+            # Not earlier: on a slow machine Python's own start takes its time.
+            monkeypatch.setattr(silence, "_GPU_PATIENCE", 0.5)
+    assert notes_of(events) == ["The graphics driver prepares itself: the first time, that may take a minute or two."]
+    (note,) = [i for i, event in enumerate(events) if isinstance(event, Note)]
+    assert events[note - 1] == events[note + 1] == Loading(at)
+
+
+def test_a_processor_that_takes_long_is_not_taken_for_a_driver(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("load", "long"))
+    monkeypatch.setattr(silence, "_GPU_PATIENCE", 0.2)
+    assert notes_of(list(engines({}).load())) == []
+
+
+def test_a_loading_that_says_nothing_can_be_left_at_any_time(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("load", "long"))
+    engine = engines(*layers(-1, 0))
+    begun = time.monotonic()
+    events = engine.stream(request())
+    assert next(events) == Loading(0.0)
+    engine.cancel()
+    assert isinstance(list(events)[-1], Finished)
+    assert time.monotonic() - begun < 0.9
 
 
 @pytest.mark.parametrize("does", ["null", "silent", "SIGABRT", "memory"])
@@ -319,17 +435,10 @@ def test_a_damaged_file_is_told_after_one_try(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     install(tmp_path, monkeypatch)
-    tries: list[object] = []
-    start = WorkerProcess.__init__
-
-    def count(self: WorkerProcess, log: Callable[[str], None] | None = None) -> None:
-        tries.append(self)
-        start(self, log)
-
-    monkeypatch.setattr(WorkerProcess, "__init__", count)
+    started = Started()
     with pytest.raises(InvalidModelError, match=name):
-        ask(engines(*layers(-1, 2, 1, 0), path=make_broken_models(tmp_path)[name]))
-    assert len(tries) == 1
+        ask(engines(*layers(-1, 2, 1, 0), path=make_broken_models(tmp_path)[name], start_worker=started))
+    assert started.workers == 1
 
 
 def test_a_card_that_does_not_tell_its_memory_is_taken_to_have_enough(
@@ -399,6 +508,72 @@ def test_a_schema_is_still_followed_when_the_answer_is_continued(engines: Engine
             messages=(Message("user", "ok?"),), sampler=SamplingOptions(presence_penalty=1, seed=1), schema=schema
         )
         assert list(msgspec.json.decode(text_of(ask_and_kill(engines({}), asked, after)))) == ["ok"]
+
+
+@pytest.mark.usefixtures("slowly")
+def test_what_was_drafted_in_an_engine_that_died_is_counted(engines: Engines) -> None:
+    # Batches that cost next to nothing, so that it drafts whenever it can.
+    engine = engines({"batch_costs": tuple(1 + n / 100 for n in range(16))}, path=ASSETS / "demo.gguf")
+    text = "one two three four five six seven eight nine ten " * 6
+    asked = msgspec.structs.replace(request(text, question=f"Say this again:\n{text}"), lookup=True)
+    whole = list(engine.stream(asked))[-1]
+    assert isinstance(whole, Finished)
+    events = ask_and_kill(engine, asked, whole.usage.completion_tokens - 4)
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert text_of(events) == text
+    # The second one has hardly anything left to draft.
+    assert end.usage.accepted_tokens > 0.7 * whole.usage.accepted_tokens
+    assert end.usage.drafted_tokens >= end.usage.accepted_tokens
+
+
+@pytest.mark.usefixtures("slowly")
+def test_the_figures_of_an_answer_are_those_of_all_its_engines(engines: Engines) -> None:
+    engine = engines({})
+    asked = request(question="word " * 200)
+    first = list(engine.stream(asked))[-1]
+    assert isinstance(first, Finished)
+    begun = time.perf_counter()
+    events = ask_and_kill(engine, asked, 150)
+    lasted = time.perf_counter() - begun
+    end = events[-1]
+    assert isinstance(end, Finished)
+    usage, timings = end.usage, end.timings
+    assert (usage.prompt_tokens, usage.completion_tokens) == (first.usage.prompt_tokens, first.usage.completion_tokens)
+    # The first had the prompt in its context; the second had to compute it.
+    assert usage.cached_tokens == 0
+    assert timings.prefill_s + timings.decode_s + timings.load_s < lasted
+    # Each token takes 5 ms or more: what the last one did alone would be quicker.
+    assert timings.decode_s > 0.005 * (usage.completion_tokens - 2)
+    assert timings.decode_tps == pytest.approx(usage.completion_tokens / timings.decode_s, rel=0.05)
+    (note,) = [i for i, event in enumerate(events) if isinstance(event, Note)]
+    came = sum(len(event.tokens) for event in events[:note] if isinstance(event, Text))
+    assert timings.prefill_tps * timings.prefill_s == pytest.approx(1 + usage.prompt_tokens + came, abs=2)
+    assert timings.ttft_s < lasted / 2
+
+
+@pytest.mark.usefixtures("slowly")
+def test_an_answer_whose_engine_does_not_stop_tells_what_is_known(engines: Engines) -> None:
+    engine = engines({})
+    engine.info()
+    events: list[Event] = []
+    begun = time.perf_counter()
+    for event in engine.stream(request()):
+        events.append(event)
+        if isinstance(event, Text) and len(events) == 40:
+            worker().suspend()
+            engine.cancel()
+    lasted = time.perf_counter() - begun
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert end.reason == "interrupted"
+    tokens = [token for event in events if isinstance(event, Text) for token in event.tokens]
+    assert end.usage.completion_tokens == len(tokens)
+    assert 0 < end.timings.ttft_s < end.timings.ttft_s + end.timings.decode_s < lasted
+    assert end.timings.decode_tps > 0
+    assert end.timings.load_s > 0
+    (after,) = [event for event in engine.stream(request()) if isinstance(event, Finished)]
+    assert 0 < after.timings.load_s < after.timings.ttft_s
 
 
 @pytest.mark.usefixtures("slowly")

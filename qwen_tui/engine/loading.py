@@ -1,0 +1,189 @@
+"""A worker that has the model: loaded in the best way that works, and started anew where it ended."""
+
+from collections.abc import Callable, Generator, Sequence
+
+from qwen_tui.engine import failures, wire
+from qwen_tui.engine.failures import WorkerFailure
+from qwen_tui.engine.ladder import Ladder
+from qwen_tui.engine.process import WorkerProcess
+from qwen_tui.engine.silence import TICK, Silence
+from qwen_tui.errors import EngineError, QwenError, why
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Loading, Note
+
+# Of the log, what may tell why a worker failed, in lines.
+_LOG_END = 20
+
+StartWorker = Callable[[Callable[[str], None] | None], WorkerProcess]
+
+
+class LoadedWorker:
+    """The worker in use, if there is one, and the way in which it loads the model."""
+
+    def __init__(
+        self, ladder: Ladder, start_worker: StartWorker, log: Callable[[str], None] | None, notes: Sequence[str]
+    ) -> None:
+        """`notes` are for the person, once the model is loaded."""
+        self._ladder = ladder
+        self._start_worker = start_worker
+        self._log = log
+        # What the person should be told once the model is loaded.
+        self._notes = list(notes)
+        self._process: WorkerProcess | None = None
+        self._silence = Silence()
+        # How many layers the model has, once that is known.
+        self._layers = 0
+        # What is loaded; None until then, and after the worker's end.
+        self.loaded: wire.Loaded | None = None
+        # What loading took that nobody has been told of yet, in seconds.
+        self._load_s = 0.0
+
+    @property
+    def keeps_states(self) -> bool:
+        """Whether computed states may be kept on disk."""
+        return self._ladder.options.store is not None
+
+    def start(self) -> None:
+        """Start the worker and its loading; returns at once. One that died while idle is replaced."""
+        if self._process is not None and (self.loaded is None or self._process.is_alive()):
+            return
+        self.end()
+        try:
+            self._process = self._start_worker(self._log)
+        except OSError as error:
+            raise EngineError(
+                _("The engine could not be started: {reason}").format(reason=why(error)),
+                _("Close other programs and try again."),
+            ) from error
+        self._process.send(wire.Load(self._ladder.options))
+
+    def fraction(self) -> float | None:
+        """Return how much of the model is loaded, from 0 to 1, without waiting; None where nothing is being loaded."""
+        process = self._process
+        if process is None or process.loaded >= 1 or not process.is_alive():
+            return None
+        return process.loaded
+
+    def load(self, is_cancelled: Callable[[], bool]) -> Generator[Loading | Note, None, bool]:
+        """Load in the ways there are until one works; raises what the last one failed at.
+
+        A worker that dies without a word of memory may have had an accident: it is tried once more. If it was none, it
+        is the driver or the file, and then no other way to use the card helps, but perhaps doing without it.
+
+        Yields progress, then what the person should know. False if it `is_cancelled`: the loading goes on.
+        """
+        again = True
+        while True:
+            try:
+                if not (yield from self._step(is_cancelled)):
+                    return False
+                notes, self._notes = self._notes, []
+                yield from map(Note, notes)
+                return True
+            except WorkerFailure as failure:
+                if failure.again and again:
+                    again = False
+                elif not self._goes_on(failure):
+                    raise self.hopeless(failure) from None
+
+    def _goes_on(self, failure: WorkerFailure) -> bool:
+        if failure.lighter:
+            return self._ladder.step_down(memory=failure.memory)
+        return failure.again and self._ladder.leave_card()
+
+    def _step(self, is_cancelled: Callable[[], bool]) -> Generator[Loading | Note, None, bool]:
+        self.start()
+        self._silence.broken(Loading(0.0))
+        while self.loaded is None:
+            if is_cancelled():
+                return False
+            reply = self.receive()
+            if reply is None:
+                yield from self._silence.tick(gpu=self._ladder.options.gpu_layers != 0)
+            elif isinstance(reply, Loading):
+                self._silence.broken(reply)
+                yield reply
+            elif isinstance(reply, wire.Loaded):
+                self._take(reply)
+        return True
+
+    def _take(self, loaded: wire.Loaded) -> None:
+        """Take note of what was loaded; a GPU that is not there any more is a reason to go on without it."""
+        self._load_s += loaded.load_s
+        lost = self._ladder.options.gpu_layers and not loaded.info.gpu_layers
+        if lost and self._ladder.without_gpu():
+            self.end()
+            self.start()
+            return
+        self.loaded, self._layers = loaded, loaded.info.layers
+        self._ladder.works()
+        if sentence := self._ladder.news(loaded.info.layers):
+            self.tell_later(sentence)
+
+    def take_load_s(self) -> float:
+        """Return the seconds that loading took since this was asked the last time."""
+        taken, self._load_s = self._load_s, 0.0
+        return taken
+
+    def tell_later(self, sentence: str) -> None:
+        """Have the person told when the next question is asked."""
+        self._notes.append(sentence)
+
+    def less(self, failure: WorkerFailure) -> str:
+        """Go on in a way that takes less, if that may help and there is one, and return what the person should know."""
+        if not (failure.lighter and self._ladder.step_down(memory=failure.memory, keep=failure.memory)):
+            return ""
+        news = self._ladder.news(self._layers)
+        return news if failure.memory else f"{failure.error.message.splitlines()[0]} {news}"
+
+    def hopeless(self, failure: WorkerFailure) -> QwenError:
+        """Return the error of a failure that nothing helps against, but perhaps a smaller context."""
+        smaller = self._ladder.smaller_context()
+        if failure.memory and smaller:
+            return failures.no_memory_for_context(self._ladder.options, smaller)
+        return failure.error
+
+    def send(self, command: wire.Command) -> None:
+        """Send a command to the worker, which must have been started."""
+        assert self._process is not None
+        self._process.send(command)
+
+    def receive(self) -> wire.Reply | None:
+        """Return the next reply, or None after a tick; raises what a failure or the worker's death means."""
+        process = self._process
+        assert process is not None
+        try:
+            reply = process.receive(TICK)
+        except EOFError:
+            loading, code = self.loaded is None, process.wait()
+            # Closing reads the log to its end.
+            self.end()
+            lines = process.last_lines(_LOG_END)
+            raise failures.of_death(code, self._ladder.options, lines, loading=loading) from None
+        if isinstance(reply, wire.Failed):
+            if reply.kind in failures.FATAL:
+                self.end()
+            raise failures.of_reply(reply, self._ladder.options, process.last_lines(_LOG_END))
+        return reply
+
+    def end(self) -> None:
+        """End the worker now."""
+        if self._process is not None:
+            self._process.close()
+        self._process = self.loaded = None
+
+    def leave(self) -> None:
+        """Let the worker save what it has to keep, and end in its own time."""
+        if self._process is not None:
+            self._process.leave()
+        self._process = self.loaded = None
+
+    def pause(self) -> None:
+        """Stop computing until `resume`."""
+        if self._process is not None:
+            self._process.pause()
+
+    def resume(self) -> None:
+        """Go on computing."""
+        if self._process is not None:
+            self._process.resume()

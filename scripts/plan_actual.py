@@ -13,7 +13,6 @@ several GB of RAM for a moment, and those for which it is short are left out and
 
 import argparse
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +21,7 @@ import msgspec
 from measuring import tell
 
 from qwen_tui.engine.binding import load_library
+from qwen_tui.engine.buffers import logged_buffers
 from qwen_tui.engine.context import Context, ContextError
 from qwen_tui.engine.devices import RPC_VARIABLE, add_rpc_device, gpus
 from qwen_tui.engine.dry_run import describe
@@ -37,7 +37,6 @@ from qwen_tui.hardware.tensors import all_layers
 from qwen_tui.models.gguf import Header, read_header
 
 MIB = 1 << 20
-_LINE = re.compile(r"(\S+)\s+(model|KV|compute) buffer size =\s*([\d.]+) MiB")
 # The report is in hundredths of a MiB; a difference below that is none.
 _ROUNDING = 0.02
 _RESERVE = 2 << 30
@@ -159,16 +158,15 @@ def _lay_out(header: Header, options: LoadOptions, plan: Plan, measured: Any) ->
 def _buffers(
     kinds: Sequence[str], lines: Sequence[str], options: LoadOptions, plan: Plan, planned: Placement
 ) -> Iterator[Compared]:
-    sums: dict[tuple[str, str], float] = {}
-    for name, kind, mib in _LINE.findall("".join(lines)):
-        where = "RAM" if in_ram(name) else "GPU"
-        sums[where, kind] = sums.get((where, kind), 0.0) + float(mib)
+    sums: dict[tuple[str, str], int] = {}
+    for buffer in logged_buffers("".join(lines)):
+        where = "RAM" if in_ram(buffer.device) else "GPU"
+        sums[where, buffer.kind] = sums.get((where, buffer.kind), 0) + buffer.nbytes
     for where, share in (("RAM", planned.ram), ("GPU", planned.gpu)):
         if where == "GPU" and not options.gpu_layers:
             continue
         of_kind = {"model": share.weights + share.repacked, "KV": share.kv, "compute": share.compute}
         for kind in kinds:
-            actual = round(sums.get((where, kind), 0.0) * MIB)
             yield Compared(
                 where=where,
                 kind=kind,
@@ -176,7 +174,7 @@ def _buffers(
                 plan=plan,
                 gpu_layers=options.gpu_layers,
                 planned=of_kind[kind],
-                actual=actual,
+                actual=sums.get((where, kind), 0),
                 estimated=kind == "compute" and not planned.measured,
             )
 

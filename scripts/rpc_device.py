@@ -32,9 +32,9 @@ from pathlib import Path
 
 import msgspec
 import psutil
-from bench_memory import BUFFER
 from measuring import limiting, tell
 
+from qwen_tui.engine.buffers import logged_buffers
 from qwen_tui.engine.devices import RPC_VARIABLE
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request
@@ -202,10 +202,9 @@ def notes_of(events: list[Event]) -> list[str]:
     return [event.sentence for event in events if isinstance(event, Note)]
 
 
-def device_bytes(log: list[str]) -> dict[str, float]:
-    """Return what llama.cpp says that the device holds, in bytes by kind."""
-    found = (match.groups() for match in map(BUFFER.search, log) if match)
-    return {kind: float(size) * MIB for name, kind, size in found if name.startswith("RPC")}
+def device_bytes(log: list[str]) -> dict[str, int]:
+    """Return what llama.cpp says that the device holds, in bytes by kind, the last where it repeats."""
+    return {each.kind: each.nbytes for each in logged_buffers("\n".join(log)) if each.device.startswith("RPC")}
 
 
 @contextlib.contextmanager

@@ -54,6 +54,10 @@ ANSWER = "The answer has to be whole, whichever device has computed which half o
 PARTS = ("offload", "shortage", "death")
 
 
+class NoServer(SystemExit):
+    """The server does not start, which ends the script unless it was to be found out."""
+
+
 def main() -> int:
     """Run the parts asked for; return 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -236,7 +240,7 @@ def until_listening(process: "subprocess.Popen[bytes]") -> None:
         if any(each.status == psutil.CONN_LISTEN for each in psutil.Process(process.pid).net_connections("tcp")):
             return
         time.sleep(0.05)
-    sys.exit("The server does not start.")
+    raise NoServer("The server does not start.")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.turn import Answer, AnswerOptions
-from qwen_tui.cli import chat, config, delivery, logs, templates, wiring
+from qwen_tui.cli import chat, config, delivery, logs, screen, templates, wiring
 from qwen_tui.cli.main import tell
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine, EngineInfo
@@ -100,9 +100,9 @@ class Screen:
             "logs search: lines": lambda _text: logs.search(["x"]),
             "logs show, painted": self._show_conversation,
             "logs export to stdout": lambda _text: logs.export_("x"),
-            "notes, file names": lambda text: wiring.output(Config()).note(text),
+            "notes, file names": lambda text: screen.output(Config()).note(text),
             "an answer, painted": self._paint_answer,
-            "an answer, --raw": lambda text: stream_answer(wiring.output(Config(), raw=True), text),
+            "an answer, --raw": lambda text: stream_answer(screen.output(Config(), raw=True), text),
             "ask --json": lambda text: delivery.print_json(answer(text), whole(text), None),
             "ask -x": lambda text: delivery.print_code(answer(f"```\n{text}\n```"), print),
             "errors": lambda text: tell(QwenError(text, text)),
@@ -159,7 +159,7 @@ class Screen:
         return None
 
     def _make_session(self) -> Session:
-        output = SimpleNamespace(note=lambda text: wiring.output(Config()).note(text))
+        output = SimpleNamespace(note=lambda text: screen.output(Config()).note(text))
         keeper = Keeper(self, "m", output.note)  # type: ignore[arg-type]
         clipboard = SimpleNamespace(paste=lambda: self._text, copy=lambda _text: self._text)
         return Session(
@@ -185,7 +185,7 @@ class Screen:
             commands.run(session, whole(line))
 
     def _paint_answer(self, text: str) -> None:
-        stream_answer(wiring.output(Config()), whole(text))
+        stream_answer(screen.output(Config()), whole(text))
         self._without_own()
 
     def _show_conversation(self, _text: str) -> None:

@@ -11,7 +11,6 @@ logits and the repacked copy of the weights are those that llama.cpp names in it
 the worker, the libraries, and what nobody counted.
 """
 
-import argparse
 import json
 import os
 import random
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+from measuring import command_line
 
 from qwen_tui.engine.buffers import logged_buffers
 from qwen_tui.engine.local import LocalEngine
@@ -39,7 +39,7 @@ AROUND = 64
 
 def main() -> None:
     """Measure and print the parts, their sum, the peak and the difference."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--ctx-size", type=int, default=8192, help="in tokens (default: %(default)s)")
     parser.add_argument("--kv-type", choices=("f16", "q8_0"), default="f16", help="default: %(default)s")

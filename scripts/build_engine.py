@@ -13,7 +13,6 @@ a finished wheel is installed, so a build that fails or is stopped changes nothi
 build is kept as a wheel in the environment, however many builds follow, and --undo brings it back.
 """
 
-import argparse
 import base64
 import hashlib
 import importlib.metadata
@@ -30,6 +29,7 @@ from pathlib import Path
 from typing import get_args
 
 from engine_choice import Choice, Facts, Kind, Version, choose
+from measuring import command_line
 
 from qwen_tui.hardware.gpu import graphics
 from qwen_tui.hardware.processor import processor
@@ -244,7 +244,7 @@ def agreed() -> bool:
 
 def main() -> int:
     """Show, ask, build, and say what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--kind", choices=get_args(Kind), default="auto", help="default: %(default)s")
     parser.add_argument("--jobs", type=int, help="compile so many files at a time (default: as CMake likes)")
     parser.add_argument("--dry-run", action="store_true", help="only show what would be done")

@@ -9,7 +9,6 @@ prints what the program did not write itself, called as the program calls it, wi
 A new front is a line in `fronts()`: its name, and a function that prints a string.
 """
 
-import argparse
 import contextlib
 import io
 import os
@@ -24,6 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+from measuring import command_line
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
@@ -273,7 +273,7 @@ def forbidden(shown: str) -> Iterator[str]:
 
 def main() -> None:
     """Send, look, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("--strings", type=int, default=1_000_000, help="default: %(default)s")
     parser.add_argument("--each", type=int, default=10_000, help="through every front (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")

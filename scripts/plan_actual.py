@@ -11,14 +11,13 @@ Each combination really makes its context (the model is loaded once for each num
 several GB of RAM for a moment, and those for which it is short are left out and named.
 """
 
-import argparse
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.buffers import logged_buffers
@@ -63,7 +62,7 @@ class Compared(NamedTuple):
 
 def main() -> None:
     """Load, compare, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("--rpc", metavar="HOST:PORT", help="a ggml-rpc-server to use as a second device")
     parser.add_argument("--contexts", default="2048,4096,8192,16384,32768")

@@ -16,7 +16,6 @@ engine:
 POSIX only. Do not use the server for anything else: whoever reaches its port can take it over.
 """
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -32,7 +31,7 @@ from pathlib import Path
 
 import msgspec
 import psutil
-from measuring import limiting, tell
+from measuring import command_line, limiting, tell
 
 from qwen_tui.engine.buffers import logged_buffers
 from qwen_tui.engine.devices import RPC_VARIABLE
@@ -60,7 +59,7 @@ class NoServer(SystemExit):
 
 def main() -> int:
     """Run the parts asked for; return 1 if one failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--build", type=Path, required=True, help="where the llama.cpp with RPC is, or is to be built")
     parser.add_argument("--source", type=Path, help="the source of llama.cpp, of the binding's version")

@@ -14,7 +14,6 @@ is the folder with `ggml-rpc-server` and a libllama that knows it; `scripts/rpc_
 the layers as it sees fit; the engine begins with all of them and has ways down to none. POSIX only.
 """
 
-import argparse
 import collections
 import contextlib
 import os
@@ -31,7 +30,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import psutil
-from measuring import limiting, tell
+from measuring import QWEN, command_line, limiting, tell
 from rpc_device import NoServer, device, ladder
 
 from qwen_tui.engine.local import LocalEngine
@@ -47,7 +46,6 @@ MB = 1_000_000
 PATIENCE_S = 300.0
 ANSWER_TOKENS = 16
 GOOD = ("answer", "message")
-COMMAND = [sys.executable, "-P", "-m", "qwen_tui.cli.main"]
 
 
 class Outcome(NamedTuple):
@@ -59,7 +57,7 @@ class Outcome(NamedTuple):
 
 def main() -> int:
     """Run through the limits and print what came of each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--rpc", type=Path, metavar="LIBRARIES", help="limit a device, with the RPC server in there")
     parser.add_argument("--values", type=int, default=64, help="how many limits (default: %(default)s)")
@@ -200,7 +198,7 @@ def started(arguments: list[str], **how: Any) -> Iterator["subprocess.Popen[byte
     """Start the program in a home of its own: in another's it would remember what worked there."""
     with tempfile.TemporaryDirectory() as home:
         environment = os.environ | {"QWEN_TUI_HOME": home}
-        with subprocess.Popen([*COMMAND, *arguments], env=environment, **how) as program:
+        with subprocess.Popen([*QWEN, *arguments], env=environment, **how) as program:
             yield program
 
 

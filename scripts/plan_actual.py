@@ -1,16 +1,18 @@
 """Compare the bytes that the plan reckons with those that llama.cpp reports for its buffers.
 
     python scripts/plan_actual.py model.gguf
-    python scripts/plan_actual.py model.gguf --rpc 127.0.0.1:50052
+    python scripts/plan_actual.py model.gguf --rpc LIBRARIES
 
 Contexts of 2k to 32k tokens, f16 and q8_0, with and without flash attention, with none, a part and all of the layers on
-a GPU where there is one. Another process's memory can stand in for a GPU: build llama.cpp with GGML_RPC, name that
-library with LLAMA_CPP_LIB_PATH, start its `ggml-rpc-server`, and give its address with --rpc.
+a GPU where there is one. With --rpc llama.cpp's RPC server on this computer stands for a GPU; LIBRARIES is the folder
+with `ggml-rpc-server` and a libllama that knows it, which `scripts/rpc_device.py` builds.
 
 Each combination really makes its context (the model is loaded once for each number of layers): the largest takes
 several GB of RAM for a moment, and those for which it is short are left out and named.
 """
 
+import argparse
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,11 +20,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 from measuring import command_line, tell
+from rpc_device import device
 
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.buffers import logged_buffers
 from qwen_tui.engine.context import Context, ContextError
-from qwen_tui.engine.devices import RPC_VARIABLE, add_rpc_device, gpus
+from qwen_tui.engine.devices import add_rpc_device
 from qwen_tui.engine.dry_run import describe
 from qwen_tui.engine.model import LoadError, Model
 from qwen_tui.engine.protocol import LoadOptions
@@ -64,25 +67,28 @@ def main() -> None:
     """Load, compare, print."""
     parser = command_line(__doc__)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--rpc", metavar="HOST:PORT", help="a ggml-rpc-server to use as a second device")
+    parser.add_argument("--rpc", type=Path, metavar="LIBRARIES", help="use the RPC server in there as a second device")
     parser.add_argument("--contexts", default="2048,4096,8192,16384,32768")
     parser.add_argument("--batch-sizes", default="128,512")
     parser.add_argument("--repack", action="store_true", help="also load repacked weights (CPU)")
     options = parser.parse_args()
+    # Before the library is loaded, which may be another one then.
+    with device(options.rpc) if options.rpc else contextlib.nullcontext():
+        compare(options)
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Make every combination of what the options name, and print how far off the plan was."""
     contexts = [int(size) for size in options.contexts.split(",")]
     batches = [int(size) for size in options.batch_sizes.split(",")]
 
     llama = load_library()
-    if options.rpc:
-        os.environ[RPC_VARIABLE] = options.rpc
-        add_rpc_device(llama)
-        if not gpus(llama):
-            raise SystemExit(f"No ggml-rpc-server answers at {options.rpc}.")
+    add_rpc_device(llama)
     build = describe(llama, [])
     header = read_header(options.model)
     most = all_layers(header)
     layers = [0, most // 2, most] if build.gpus else [0]
-    tell(f"devices: {', '.join(device.name for device in build.devices)}; layers on the GPU: {layers}")
+    tell(f"devices: {', '.join(each.name for each in build.devices)}; layers on the GPU: {layers}")
     found: list[Compared] = []
     skipped: list[str] = []
     for count in layers:

@@ -69,9 +69,7 @@ def main() -> int:
     os.environ["QWEN_TUI_LANG"] = "en"
     victim: Victim
     if arguments.rpc:
-        # The one place where the program looks for a library that is not its own.
-        os.environ["LLAMA_CPP_LIB_PATH"] = str(arguments.rpc.resolve())
-        victim = ShortDevice(arguments.model, "word " * arguments.words, arguments.rpc.resolve() / "ggml-rpc-server")
+        victim = ShortDevice(arguments.model, "word " * arguments.words, arguments.rpc)
     else:
         victim = ShortProgram(arguments.model, "word " * arguments.words)
     lowest = arguments.lowest or victim.idle() // MB + 1
@@ -141,15 +139,15 @@ class ShortProgram:
 class ShortDevice:
     """A device beside the CPU, with a server of its own for every run: one that has once failed may be dead."""
 
-    def __init__(self, model: Path, prompt: str, server: Path) -> None:
-        self._model, self._prompt, self._server = model, prompt, server
+    def __init__(self, model: Path, prompt: str, libraries: Path) -> None:
+        self._model, self._prompt, self._libraries = model, prompt, libraries
 
     def idle(self) -> int:
-        with device(self._server) as server:
+        with device(self._libraries) as server:
             limit = psutil.Process(server.pid).memory_info().vms
         # Its start takes more for a moment.
         while True:
-            with contextlib.suppress(NoServer), device(self._server, limit):
+            with contextlib.suppress(NoServer), device(self._libraries, limit):
                 return limit
             limit += MB
 
@@ -158,11 +156,11 @@ class ShortDevice:
         return max(self._watched(self._run_engine), self._watched(self._run_program))
 
     def program(self, limit: int) -> Outcome:
-        with device(self._server, limit):
+        with device(self._libraries, limit):
             return self._run_program()
 
     def engine(self, limit: int) -> Outcome:
-        with device(self._server, limit):
+        with device(self._libraries, limit):
             return self._run_engine()
 
     def _run_program(self) -> Outcome:
@@ -174,7 +172,7 @@ class ShortDevice:
         return run_engine(CountedEngine(ladder(plain, most, most // 2, most // 4)), self._prompt)
 
     def _watched(self, run: Callable[[], Outcome]) -> int:
-        with device(self._server) as server, ThreadPoolExecutor(1) as pool:
+        with device(self._libraries) as server, ThreadPoolExecutor(1) as pool:
             running = pool.submit(run)
             taken = largest(server.pid, lambda: not running.done())
             if running.result().kind != "answer":

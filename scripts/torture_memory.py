@@ -114,7 +114,12 @@ class ShortProgram:
         self._model, self._prompt = model, prompt
 
     def idle(self) -> int:
-        return self._address_space(["--help"])
+        # With less, Python's own modules cannot be imported, and say so in their own way. A look now and then may miss
+        # the most.
+        limit = self._address_space(["ask", "--help"])
+        while run_program(["ask", "--help"], limiting(limit)).kind != "answer":
+            limit += MB
+        return limit
 
     def busy(self) -> int:
         return self._address_space(question(self._model, self._prompt))

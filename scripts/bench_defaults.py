@@ -7,11 +7,10 @@ rest its own defaults: repacked weights, flash attention as it sees fit. Both wr
 Filling its context before each round takes llama-bench as long as reading so many tokens.
 """
 
-import argparse
 import random
 from pathlib import Path
 
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui import config, files
 from qwen_tui.cli import wiring
@@ -24,7 +23,7 @@ from qwen_tui.messages import Message
 
 def main() -> None:
     """Measure depth by depth and print the medians."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--llama-bench", type=Path, required=True, help="the program, built from the same llama.cpp")
     parser.add_argument("--depths", default="0,1024,4096", help="tokens before the answer (default: %(default)s)")

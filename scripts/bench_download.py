@@ -6,7 +6,6 @@ The hub is a process of its own and sends with sendfile, so that it is not what 
 shown: the stream itself (first byte to the last, hashed and written), that with the final fsync, and the whole command.
 """
 
-import argparse
 import multiprocessing
 import os
 import statistics
@@ -19,6 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from measuring import QWEN, command_line
+
 from qwen_tui.models.download import Download
 from qwen_tui.models.events import Fetching
 from qwen_tui.models.source import sources, wanted
@@ -27,7 +28,7 @@ from tests.models.hub_server import NAME, FaultyHub
 
 def main() -> int:
     """Alternate between the two, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--megabytes", type=int, default=1000)
     options = parser.parse_args()
@@ -104,7 +105,7 @@ def speed_of_stream(folder: Path, size: int) -> tuple[float, float]:
 def time_of_command(folder: Path, environment: dict[str, str]) -> float:
     """Return the seconds that the whole command takes."""
     home = folder / "home"
-    command = [sys.executable, "-P", "-m", "qwen_tui.cli.main", "pull", NAME]
+    command = [*QWEN, "pull", NAME]
     begun = time.monotonic()
     subprocess.run(command, env={**environment, "QWEN_TUI_HOME": str(home)}, check=True, capture_output=True)
     seconds = time.monotonic() - begun

@@ -14,7 +14,6 @@ Both work in turn, several times, so that a noisy machine disturbs both alike; r
   sampling, as a user's are. An answer that the model ends before half of its length is left out.
 """
 
-import argparse
 import json
 import os
 import random
@@ -24,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, SamplingOptions
@@ -40,7 +39,7 @@ Figures = dict[str, float | None]
 
 def main() -> None:
     """Measure round after round and print the medians."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--llama-bench", type=Path, required=True, help="the program, built from the same llama.cpp")
     parser.add_argument("--ctx-size", type=int, help="our context; default: as large as the run needs")

@@ -11,17 +11,17 @@ logits and the repacked copy of the weights are those that llama.cpp names in it
 the worker, the libraries, and what nobody counted.
 """
 
-import argparse
 import json
 import os
 import random
-import re
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+from measuring import command_line
 
+from qwen_tui.engine.buffers import logged_buffers
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, SamplingOptions
 from qwen_tui.evaluation.measuring import ask, markdown_table, question
@@ -36,13 +36,10 @@ ANSWER_TOKENS = 16
 # The marks around a question, and room for the answer.
 AROUND = 64
 
-# Such as "sched_reserve:        CPU compute buffer size =   140.75 MiB".
-BUFFER = re.compile(r"(\S+) +(model|KV|output|compute) buffer size = *([\d.]+) MiB")
-
 
 def main() -> None:
     """Measure and print the parts, their sum, the peak and the difference."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--ctx-size", type=int, default=8192, help="in tokens (default: %(default)s)")
     parser.add_argument("--kv-type", choices=("f16", "q8_0"), default="f16", help="default: %(default)s")
@@ -63,7 +60,9 @@ def main() -> None:
     log: list[str] = []
     measured = measure(options, log)
     status = measured.status
-    parts = expected(read_header(arguments.model), options, measured, logged_buffers(log))
+    # The last one where it repeats: the context grows.
+    buffers = {(each.device, each.kind): each.nbytes for each in logged_buffers("\n".join(log))}
+    parts = expected(read_header(arguments.model), options, measured, buffers)
     result = {
         "parts": parts,
         "sum": sum(parts.values()),
@@ -111,12 +110,6 @@ def memory_of(pid: int) -> dict[str, int]:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     fields = dict(line.split(":", 1) for line in lines)
     return {name: int(fields[name].split()[0]) * 1024 for name in ("VmHWM", "VmRSS", "RssAnon", "RssFile", "RssShmem")}
-
-
-def logged_buffers(log: list[str]) -> dict[tuple[str, str], int]:
-    """Return the sizes in bytes of the buffers that llama.cpp named, by device and kind, the last where it repeats."""
-    found = (match.groups() for match in map(BUFFER.search, log) if match)
-    return {(device, kind): round(float(size) * 2**20) for device, kind, size in found}
 
 
 def expected(

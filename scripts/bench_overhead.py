@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.context import Context
@@ -63,7 +63,7 @@ class Bare:
 
 def main() -> None:
     """Measure, or serve as the bare loop where that is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file, preferably a tiny one")
     parser.add_argument("--answers", type=int, nargs="+", default=[100, 4000], help="in tokens (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")

@@ -8,7 +8,6 @@ that does not wait. Ours paints at most 20 times a second; Live refreshes 10 tim
 whole answer, the worst tick is one call. A last line shows one long code block and one long paragraph.
 """
 
-import argparse
 import io
 import os
 import re
@@ -17,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from measuring import command_line
 from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
@@ -131,7 +131,7 @@ def live(pieces: list[str]) -> tuple[float, int, float]:
 
 def main() -> int:
     """Read the command line, measure, print a table."""
-    parser = argparse.ArgumentParser(description="Measure what painting an answer costs.")
+    parser = command_line(__doc__)
     parser.add_argument("--tokens", type=int, nargs="+", default=[1000, 2000, 4000, 8000])
     parser.add_argument("--rounds", type=int, default=3, help="ours is measured so often; medians are shown")
     parser.add_argument("--live-up-to", type=int, default=2000, help="Live takes minutes for more")

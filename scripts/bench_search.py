@@ -7,7 +7,6 @@ go through the program's own schema and index in one transaction. FILE is kept a
 database goes away at the end. Removing a conversation is timed too, in a copy.
 """
 
-import argparse
 import random
 import shutil
 import sqlite3
@@ -17,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.history import grams
@@ -77,7 +76,7 @@ SEARCHES = (
 
 def main() -> None:
     """Make the database if need be, search it, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("--messages", type=int, default=100_000, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of the texts (default: %(default)s)")
     parser.add_argument("--database", type=Path, help="a file to keep it in")

@@ -21,10 +21,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from measuring import tell
+from measuring import QWEN, command_line, tell
 
 from qwen_tui.evaluation.measuring import markdown_table, words
-from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.hardware.processor import physical_cores
 
 QUESTIONS = (
     "What is this about?",
@@ -40,7 +40,7 @@ LONGEST_WRITE_S = 60.0
 
 def main() -> None:
     """Ask a first question, then others in turn, and print what they took."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--llama-completion", type=Path, help="llama.cpp's program, built from the same source")
     parser.add_argument("--tokens", type=int, default=4000, help="of the material, about (default: %(default)s)")
@@ -70,7 +70,7 @@ def main() -> None:
 def ask_qwen(arguments: argparse.Namespace, material: str, question: str, folder: Path) -> tuple[float, dict[str, int]]:
     """Return the seconds that `qwen ask` took, and its usage, once it has kept what it computed."""
     environ = os.environ | {"QWEN_TUI_HOME": str(folder / "home")}
-    command = [sys.executable, "-m", "qwen_tui.cli.main", "ask", "-m", str(arguments.model.absolute()), question]
+    command = [*QWEN, "ask", "-m", str(arguments.model.absolute()), question]
     command += ["--json", "-q", "-o", f"max_tokens={arguments.answer}", "--threads", str(arguments.threads)]
     begun = time.perf_counter()
     done = subprocess.run(command, input=material, text=True, env=environ, capture_output=True)

@@ -6,7 +6,6 @@ to know anything else; exits with 1 if a figure misses its target.
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import re
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 import llama_cpp
 import numpy as np
 import yaml
+from measuring import command_line
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -329,7 +329,7 @@ def _compiles(answer: str) -> bool:
 
 def main() -> int:
     """Checks the model given on the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--verbose", action="store_true", help="show what went wrong")
     options = parser.parse_args()

@@ -12,6 +12,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from measuring import command_line
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "qwen_tui"
 DEMO = f"{PACKAGE}/assets/demo.gguf"
@@ -22,6 +24,7 @@ DIST_INFO = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENS
 
 def main() -> int:
     """Build, check, say what is wrong, and return the exit code."""
+    command_line(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         built = subprocess.run(
             [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, str(ROOT)],

@@ -6,7 +6,6 @@ Each learned conversation is asked greedily, with a second turn: plainly; with p
 the prefix store, every turn by a new process that finds what the one before has kept. Exits 1 if an answer differs.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demo_model.conversations import Conversation, load_conversations, user_content
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, StoreOptions
@@ -75,7 +74,7 @@ class Asker:
 
 def main() -> int:
     """Ask in the three ways, print a table, and return the exit code."""
-    argparse.ArgumentParser(description="Compare answers with and without lookup and store.").parse_args()
+    command_line(__doc__).parse_args()
     conversations = load_conversations()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         store = StoreOptions(folder=os.fsencode(Path(folder)), limit=LIMIT, worth_s=0.0)

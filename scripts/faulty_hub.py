@@ -14,6 +14,8 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from measuring import command_line
+
 from qwen_tui.models.patience import PATIENCE
 from tests.models import faulty_cases
 from tests.models.faulty_cases import CASES, Case, Outcome, run
@@ -22,6 +24,7 @@ from tests.tiny_model import make_tiny_model
 
 def main() -> int:
     """Run every case, and return 1 if one did not come out as it should."""
+    command_line(__doc__).parse_args()
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         content = make_tiny_model(Path(folder) / "tiny.gguf")

@@ -9,7 +9,6 @@ of the plain answer's token exceeds that of the other token, and how much logits
 random weights hardly prefer any token and show the most differences; `compare_answers.py` asks a trained one.
 """
 
-import argparse
 import ctypes
 import os
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.context import Context
@@ -107,7 +106,7 @@ class Answers:
 
 def main() -> None:
     """Answer every sample in three ways and print where they part."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--tokens", type=int, default=64, help="of each answer (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=physical_cores(), help="default: the physical cores")

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
@@ -546,7 +546,7 @@ class StandIn:
 
 def main() -> None:
     """Try all the mutations and print the counts, or be one of the processes that try them."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("--count", type=int, default=2000, help="mutations (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the first; each has the next (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=2, help="at the same time (default: %(default)s)")

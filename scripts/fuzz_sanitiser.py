@@ -9,7 +9,6 @@ prints what the program did not write itself, called as the program calls it, wi
 A new front is a line in `fronts()`: its name, and a function that prints a string.
 """
 
-import argparse
 import contextlib
 import io
 import os
@@ -24,6 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+from measuring import command_line
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
@@ -34,7 +34,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.turn import Answer, AnswerOptions
-from qwen_tui.cli import chat, config, delivery, logs, templates, wiring
+from qwen_tui.cli import chat, config, delivery, logs, screen, templates, wiring
 from qwen_tui.cli.main import tell
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine, EngineInfo
@@ -100,9 +100,9 @@ class Screen:
             "logs search: lines": lambda _text: logs.search(["x"]),
             "logs show, painted": self._show_conversation,
             "logs export to stdout": lambda _text: logs.export_("x"),
-            "notes, file names": lambda text: wiring.output(Config()).note(text),
+            "notes, file names": lambda text: screen.output(Config()).note(text),
             "an answer, painted": self._paint_answer,
-            "an answer, --raw": lambda text: stream_answer(wiring.output(Config(), raw=True), text),
+            "an answer, --raw": lambda text: stream_answer(screen.output(Config(), raw=True), text),
             "ask --json": lambda text: delivery.print_json(answer(text), whole(text), None),
             "ask -x": lambda text: delivery.print_code(answer(f"```\n{text}\n```"), print),
             "errors": lambda text: tell(QwenError(text, text)),
@@ -159,7 +159,7 @@ class Screen:
         return None
 
     def _make_session(self) -> Session:
-        output = SimpleNamespace(note=lambda text: wiring.output(Config()).note(text))
+        output = SimpleNamespace(note=lambda text: screen.output(Config()).note(text))
         keeper = Keeper(self, "m", output.note)  # type: ignore[arg-type]
         clipboard = SimpleNamespace(paste=lambda: self._text, copy=lambda _text: self._text)
         return Session(
@@ -185,7 +185,7 @@ class Screen:
             commands.run(session, whole(line))
 
     def _paint_answer(self, text: str) -> None:
-        stream_answer(wiring.output(Config()), whole(text))
+        stream_answer(screen.output(Config()), whole(text))
         self._without_own()
 
     def _show_conversation(self, _text: str) -> None:
@@ -273,7 +273,7 @@ def forbidden(shown: str) -> Iterator[str]:
 
 def main() -> None:
     """Send, look, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("--strings", type=int, default=1_000_000, help="default: %(default)s")
     parser.add_argument("--each", type=int, default=10_000, help="through every front (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")

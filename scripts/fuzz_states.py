@@ -12,7 +12,6 @@ What cannot be told apart is a file that somebody makes with right checksums and
 is a forged file, not a damaged one, and the folder belongs to the user alone.
 """
 
-import argparse
 import os
 import random
 import struct
@@ -25,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, StoreOptions
@@ -44,7 +43,7 @@ Mutation = Callable[[random.Random, bytes, bytes], bytes]
 
 def main() -> int:
     """Run every case and return the number of failures, 1 at most."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int)

@@ -8,7 +8,6 @@ has written to the file. The one has to find the damage, the other has to refuse
 end the sound file has to pass both.
 """
 
-import argparse
 import contextlib
 import io
 import os
@@ -18,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui.cli.main import main as qwen
 from qwen_tui.files import ASSETS
@@ -26,7 +25,7 @@ from qwen_tui.files import ASSETS
 
 def main() -> int:
     """Run the cases and return 1 if one of them was missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", type=Path, default=ASSETS / "demo.gguf")

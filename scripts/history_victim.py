@@ -23,7 +23,6 @@ WORDS = (15, 100)
 # How long after a write began its process is killed, in seconds: some before its end, some after it.
 WITHIN_S = 0.0015
 REMOVES_ONE_IN = 8
-SAMPLES = ("邮件", "报告", "明天", " report", " meeting", " café", "，", "。\n", " 😀", " 42")
 
 
 class Log:

@@ -6,7 +6,6 @@ Speed and memory do not depend on what the weights are, so this stands in for a 
 nonsense. The quantised blocks are drawn directly, which takes seconds where quantising would take an hour.
 """
 
-import argparse
 import shutil
 import struct
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
+from measuring import command_line
 from numpy.typing import NDArray
 
 from qwen_tui.errors import InvalidModelError
@@ -73,7 +73,7 @@ class Planned(NamedTuple):
 
 def main() -> None:
     """Parse the command line, write the model and say what was written."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("out", type=Path, help="the GGUF file to write")
     parser.add_argument("--vocab", type=Path, help="take the tokenizer from this GGUF file (default: bytes and filler)")
     parser.add_argument("--quant", choices=FILE_TYPES, default="Q4_K_M", help="default: %(default)s")

@@ -1,7 +1,16 @@
-"""What the measuring scripts share beside `qwen_tui.evaluation.measuring`."""
+"""What the scripts share beside `qwen_tui.evaluation.measuring`."""
 
+import argparse
 import sys
 from collections.abc import Callable
+
+# `qwen`, of this checkout or this installation, whatever lies in the current folder.
+QWEN = (sys.executable, "-P", "-m", "qwen_tui.cli.main")
+
+
+def command_line(doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser whose --help is what a script says about itself."""
+    return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def tell(text: str) -> None:

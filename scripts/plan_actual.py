@@ -1,29 +1,31 @@
 """Compare the bytes that the plan reckons with those that llama.cpp reports for its buffers.
 
     python scripts/plan_actual.py model.gguf
-    python scripts/plan_actual.py model.gguf --rpc 127.0.0.1:50052
+    python scripts/plan_actual.py model.gguf --rpc LIBRARIES
 
 Contexts of 2k to 32k tokens, f16 and q8_0, with and without flash attention, with none, a part and all of the layers on
-a GPU where there is one. Another process's memory can stand in for a GPU: build llama.cpp with GGML_RPC, name that
-library with LLAMA_CPP_LIB_PATH, start its `ggml-rpc-server`, and give its address with --rpc.
+a GPU where there is one. With --rpc llama.cpp's RPC server on this computer stands for a GPU; LIBRARIES is the folder
+with `ggml-rpc-server` and a libllama that knows it, which `scripts/rpc_device.py` builds.
 
 Each combination really makes its context (the model is loaded once for each number of layers): the largest takes
 several GB of RAM for a moment, and those for which it is short are left out and named.
 """
 
 import argparse
+import contextlib
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from measuring import tell
+from measuring import command_line, tell
+from rpc_device import device
 
 from qwen_tui.engine.binding import load_library
+from qwen_tui.engine.buffers import logged_buffers
 from qwen_tui.engine.context import Context, ContextError
-from qwen_tui.engine.devices import RPC_VARIABLE, add_rpc_device, device_for_layers
+from qwen_tui.engine.devices import add_rpc_device
 from qwen_tui.engine.dry_run import describe
 from qwen_tui.engine.model import LoadError, Model
 from qwen_tui.engine.protocol import LoadOptions
@@ -37,7 +39,6 @@ from qwen_tui.hardware.tensors import all_layers
 from qwen_tui.models.gguf import Header, read_header
 
 MIB = 1 << 20
-_LINE = re.compile(r"(\S+)\s+(model|KV|compute) buffer size =\s*([\d.]+) MiB")
 # The report is in hundredths of a MiB; a difference below that is none.
 _ROUNDING = 0.02
 _RESERVE = 2 << 30
@@ -64,27 +65,30 @@ class Compared(NamedTuple):
 
 def main() -> None:
     """Load, compare, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--rpc", metavar="HOST:PORT", help="a ggml-rpc-server to use as a second device")
+    parser.add_argument("--rpc", type=Path, metavar="LIBRARIES", help="use the RPC server in there as a second device")
     parser.add_argument("--contexts", default="2048,4096,8192,16384,32768")
     parser.add_argument("--batch-sizes", default="128,512")
     parser.add_argument("--repack", action="store_true", help="also load repacked weights (CPU)")
     options = parser.parse_args()
+    # Before the library is loaded, which may be another one then.
+    with device(options.rpc) if options.rpc else contextlib.nullcontext():
+        compare(options)
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Make every combination of what the options name, and print how far off the plan was."""
     contexts = [int(size) for size in options.contexts.split(",")]
     batches = [int(size) for size in options.batch_sizes.split(",")]
 
     llama = load_library()
-    if options.rpc:
-        os.environ[RPC_VARIABLE] = options.rpc
-        add_rpc_device(llama)
-        if not device_for_layers(llama):
-            raise SystemExit(f"No ggml-rpc-server answers at {options.rpc}.")
+    add_rpc_device(llama)
     build = describe(llama, [])
     header = read_header(options.model)
     most = all_layers(header)
     layers = [0, most // 2, most] if build.device else [0]
-    tell(f"devices: {', '.join(device.name for device in build.devices)}; layers on the GPU: {layers}")
+    tell(f"devices: {', '.join(each.name for each in build.devices)}; layers on the GPU: {layers}")
     found: list[Compared] = []
     skipped: list[str] = []
     for count in layers:
@@ -159,16 +163,15 @@ def _lay_out(header: Header, options: LoadOptions, plan: Plan, measured: Any) ->
 def _buffers(
     kinds: Sequence[str], lines: Sequence[str], options: LoadOptions, plan: Plan, planned: Placement
 ) -> Iterator[Compared]:
-    sums: dict[tuple[str, str], float] = {}
-    for name, kind, mib in _LINE.findall("".join(lines)):
-        where = "RAM" if in_ram(name) else "GPU"
-        sums[where, kind] = sums.get((where, kind), 0.0) + float(mib)
+    sums: dict[tuple[str, str], int] = {}
+    for buffer in logged_buffers("".join(lines)):
+        where = "RAM" if in_ram(buffer.device) else "GPU"
+        sums[where, buffer.kind] = sums.get((where, buffer.kind), 0) + buffer.nbytes
     for where, share in (("RAM", planned.ram), ("GPU", planned.gpu)):
         if where == "GPU" and not options.gpu_layers:
             continue
         of_kind = {"model": share.weights + share.repacked, "KV": share.kv, "compute": share.compute}
         for kind in kinds:
-            actual = round(sums.get((where, kind), 0.0) * MIB)
             yield Compared(
                 where=where,
                 kind=kind,
@@ -176,7 +179,7 @@ def _buffers(
                 plan=plan,
                 gpu_layers=options.gpu_layers,
                 planned=of_kind[kind],
-                actual=actual,
+                actual=sums.get((where, kind), 0),
                 estimated=kind == "compute" and not planned.measured,
             )
 

@@ -6,10 +6,10 @@ Reads nothing but the header of the file. The first table gives, for a card of 4
 and a KV cache, as bare arithmetic; the second what the program would choose; the third what RAM holds on a CPU.
 """
 
-import argparse
 from pathlib import Path
 
 import msgspec
+from measuring import command_line
 
 from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.hardware.placement import Placement, Room, lay_out, place, steps_down
@@ -29,7 +29,7 @@ CONTEXTS = (4096, 8192, 16384, 32768)
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path)
     header = read_header(parser.parse_args().model)
     print(_layers(header), end="\n\n")

@@ -16,7 +16,6 @@ engine:
 POSIX only. Do not use the server for anything else: whoever reaches its port can take it over.
 """
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -32,9 +31,9 @@ from pathlib import Path
 
 import msgspec
 import psutil
-from bench_memory import BUFFER
-from measuring import limiting, tell
+from measuring import command_line, limiting, tell
 
+from qwen_tui.engine.buffers import logged_buffers
 from qwen_tui.engine.devices import RPC_VARIABLE
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request
@@ -51,12 +50,17 @@ ROUNDING = 0.01 * MIB
 # What the server takes beside the buffers, libraries and threads, in bytes of address space.
 SERVER_BYTES = 400 * MIB
 ANSWER = "The answer has to be whole, whichever device has computed which half of it. " * 3
+SERVER = "ggml-rpc-server"
 PARTS = ("offload", "shortage", "death")
+
+
+class NoServer(SystemExit):
+    """The server does not start, which ends the script unless it was to be found out."""
 
 
 def main() -> int:
     """Run the parts asked for; return 1 if one failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--build", type=Path, required=True, help="where the llama.cpp with RPC is, or is to be built")
     parser.add_argument("--source", type=Path, help="the source of llama.cpp, of the binding's version")
@@ -65,10 +69,9 @@ def main() -> int:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
     arguments = parser.parse_args()
 
-    library = arguments.build / "bin"
-    if not (library / "ggml-rpc-server").exists():
+    libraries = arguments.build / "bin"
+    if not (libraries / SERVER).exists():
         build(arguments.source or fetch(arguments.build), arguments.build)
-    os.environ["LLAMA_CPP_LIB_PATH"] = str(library.resolve())
     options = LoadOptions(
         path=os.fsencode(arguments.model),
         ctx_size=arguments.ctx_size,
@@ -79,7 +82,7 @@ def main() -> int:
     )
     header = read_header(arguments.model)
     run = {"offload": offload, "shortage": shortage, "death": death}
-    wrong = [part for part in arguments.parts if not run[part](options, header, library / "ggml-rpc-server")]
+    wrong = [part for part in arguments.parts if not run[part](options, header, libraries)]
     print("\nAll as it should be." if not wrong else f"\nFailed: {', '.join(wrong)}")
     return int(bool(wrong))
 
@@ -109,14 +112,14 @@ def build(source: Path, folder: Path) -> None:
     ]
     configure = ["cmake", "-S", str(source), "-B", str(folder), "-G", "Ninja", *(f"-D{each}" for each in switches)]
     subprocess.run(configure, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", str(folder), "--target", "llama", "ggml-rpc-server", "-j2"], check=True)
+    subprocess.run(["cmake", "--build", str(folder), "--target", "llama", SERVER, "-j2"], check=True)
 
 
-def offload(options: LoadOptions, header: Header, server: Path) -> bool:
+def offload(options: LoadOptions, header: Header, libraries: Path) -> bool:
     """Compare planned and reported bytes with none, one, half and all layers on the device."""
     most = all_layers(header)
     rows, worst = [], 0.0
-    with device(server):
+    with device(libraries):
         for layers in sorted({0, 1, most // 2, most}):
             log: list[str] = []
             with closing(LocalEngine(msgspec.structs.replace(options, gpu_layers=layers), log=log.append)) as engine:
@@ -145,12 +148,12 @@ def offload(options: LoadOptions, header: Header, server: Path) -> bool:
     return worst <= ALLOWED
 
 
-def shortage(options: LoadOptions, header: Header, server: Path) -> bool:
+def shortage(options: LoadOptions, header: Header, libraries: Path) -> bool:
     """Load on a device that has memory for a half of the model."""
     most = all_layers(header)
     room = weights(header, most // 2).gpu + kv_bytes(header, options.kv_type, options.ctx_size, most // 2)
     steps = ladder(options, most, most * 3 // 4, most // 2, most // 4)
-    with device(server, SERVER_BYTES + room), closing(LocalEngine(steps)) as engine:
+    with device(libraries, SERVER_BYTES + room), closing(LocalEngine(steps)) as engine:
         answer, notes = ask(engine)
         layers = engine.info().gpu_layers
     print(f"\n## Shortage\n\nRoom for {room / MIB:.0f} MiB; steps: {[step.gpu_layers for step in steps]}")
@@ -158,11 +161,11 @@ def shortage(options: LoadOptions, header: Header, server: Path) -> bool:
     return answer == ANSWER and 0 < layers < most and len(notes) == 1
 
 
-def death(options: LoadOptions, header: Header, server: Path) -> bool:
+def death(options: LoadOptions, header: Header, libraries: Path) -> bool:
     """Kill the server in the middle of an answer."""
     most = all_layers(header)
     events: list[Event] = []
-    with device(server) as process, closing(LocalEngine(ladder(options, most, most // 2))) as engine:
+    with device(libraries) as process, closing(LocalEngine(ladder(options, most, most // 2))) as engine:
         for event in engine.stream(request()):
             events.append(event)
             if process.poll() is None and sum(isinstance(each, Text) for each in events) == 10:
@@ -202,20 +205,23 @@ def notes_of(events: list[Event]) -> list[str]:
     return [event.sentence for event in events if isinstance(event, Note)]
 
 
-def device_bytes(log: list[str]) -> dict[str, float]:
-    """Return what llama.cpp says that the device holds, in bytes by kind."""
-    found = (match.groups() for match in map(BUFFER.search, log) if match)
-    return {kind: float(size) * MIB for name, kind, size in found if name.startswith("RPC")}
+def device_bytes(log: list[str]) -> dict[str, int]:
+    """Return what llama.cpp says that the device holds, in bytes by kind, the last where it repeats."""
+    return {each.kind: each.nbytes for each in logged_buffers("\n".join(log)) if each.device.startswith("RPC")}
 
 
 @contextlib.contextmanager
-def device(server: Path, limit: int | None = None) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the server, with at most `limit` bytes of address space, as the device of all workers started meanwhile."""
+def device(libraries: Path, limit: int | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the server, with at most `limit` bytes of address space, as the device of all workers started meanwhile.
+
+    Server and llama.cpp are those in the folder `libraries`, the latter for good: one process can load only one.
+    """
+    os.environ["LLAMA_CPP_LIB_PATH"] = str(libraries.resolve())
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [server, "-H", "127.0.0.1", "-p", str(port), "-t", str(physical_cores())],
+            [libraries.resolve() / SERVER, "-H", "127.0.0.1", "-p", str(port), "-t", str(physical_cores())],
             stdout=log,
             stderr=subprocess.STDOUT,
             preexec_fn=limiting(limit) if limit else None,
@@ -237,7 +243,7 @@ def until_listening(process: "subprocess.Popen[bytes]") -> None:
         if any(each.status == psutil.CONN_LISTEN for each in psutil.Process(process.pid).net_connections("tcp")):
             return
         time.sleep(0.05)
-    sys.exit("The server does not start.")
+    raise NoServer("The server does not start.")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ Each picture is a conversation with the demonstration model in a pseudo-terminal
 The speed in the toolbar is the one that was measured, so it differs each time; all else stays the same.
 """
 
-import argparse
 import os
 import re
 import sys
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple
 
 import pexpect
 import pyte
+from measuring import command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTER, TAB = "\r", "\t"
@@ -237,7 +237,7 @@ def pieces(row: Any, columns: list[int]) -> Iterator[str]:
 
 def main() -> int:
     """Make the pictures that are asked for, and return the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which pictures to make: {', '.join(PICTURES)}")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", metavar="FOLDER", help="where to (docs)")
     options = parser.parse_args()

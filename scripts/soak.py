@@ -7,7 +7,6 @@ full and then starts again; prompts are Chinese, English and emoji, and now and 
 program ends with the memory, the open files, the threads and the speed with which it began, in the same worker.
 """
 
-import argparse
 import json
 import os
 import random
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
@@ -118,7 +117,7 @@ class Talk:
 
 def main() -> None:
     """Talk, sample now and then, and print what changed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file, preferably a tiny one")
     parser.add_argument("--turns", type=int, default=10_000, help="default: %(default)s")
     parser.add_argument("--ctx-size", type=int, default=2048, help="in tokens (default: %(default)s)")

@@ -9,7 +9,6 @@ What a kill costs is counted at the hub: the bytes that were sent up to the kill
 That includes what lay in the buffers of the two sockets.
 """
 
-import argparse
 import os
 import random
 import subprocess
@@ -20,6 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from measuring import QWEN, command_line
+
 from tests.models.hub_server import FILE, NAME, Answering, FaultyHub
 
 LIMIT = 1 << 20
@@ -27,7 +28,7 @@ LIMIT = 1 << 20
 
 def main() -> int:
     """Publish a file, torture its download, and return 1 if something was lost."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--megabytes", type=int, default=200)
     parser.add_argument("--rate", type=float, default=20.0, help="megabytes a second (20)")
@@ -45,7 +46,7 @@ def torture(hub: FaultyHub, home: Path, kills: int, rate: float, dice: random.Ra
     """Kill until it has been done often enough, then finish, and print what it cost."""
     hub.always = Answering(rate=rate)
     environment = {**os.environ, "QWEN_TUI_HOME": str(home), "HF_ENDPOINT": hub.url, "NO_PROXY": "*"}
-    command = [sys.executable, "-P", "-m", "qwen_tui.cli.main", "pull", NAME]
+    command = [*QWEN, "pull", NAME]
     # So that about as many kills as are wanted find a place in one transfer.
     longest = 2 * hub.size / rate / kills
     again: list[int] = []

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from history_victim import Log, ask_one_question, chat
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.history import grams
@@ -257,7 +257,7 @@ def write_at_once(folder: Path) -> str:
 
 def main() -> None:
     """Kill, check, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("--kills", type=int, default=1000, help="default: %(default)s")
     parser.add_argument("--program", type=int, default=20, help="kills of the whole program (default: %(default)s)")
     parser.add_argument("--lanes", type=int, default=16, help="processes at once (default: %(default)s)")

@@ -13,7 +13,6 @@ After each, a fixed prompt is answered greedily and compared with the answer of 
 the same conditions: as the first question of a worker, or as a later one, where the opening of the prompt is cached.
 """
 
-import argparse
 import json
 import os
 import random
@@ -27,7 +26,7 @@ from types import FrameType
 from typing import NamedTuple
 
 import psutil
-from measuring import tell
+from measuring import command_line, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
@@ -228,7 +227,7 @@ class Torture:
 
 def main() -> None:
     """Interrupt, phase after phase, and print what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--count", type=int, default=100, help="interrupts in all (default: %(default)s)")
     parser.add_argument("--phases", default=",".join(PHASES), help="default: %(default)s")

@@ -1,43 +1,52 @@
 """Give the program too little memory, in many degrees: each run must end with an answer or with one clear message.
 
     python scripts/torture_memory.py MODEL [--values 64] [--words 200] [--lowest MB] [--highest MB]
+    python scripts/torture_memory.py MODEL --rpc LIBRARIES [--values 64] ...
 
 For each of so many limits between too little and plenty, `qwen ask` runs with its address space limited (RLIMIT_AS, so
 that each allocation beyond it fails), and the engine alone with three ways to load the model, from the hungriest to the
 most modest. The lowest limit is what the program takes without a model, the highest what it takes with it, and a bit
-more. A traceback, a hang, a crash of the program or a message that says nothing makes the script fail. POSIX only.
+more. A traceback, a hang, a crash of the program or a message that says nothing makes the script fail.
+
+With --rpc it is a graphics card that is short of memory: llama.cpp's RPC server on this computer stands for one, and is
+limited in the program's place, from what it takes when idle to what it takes with all layers, and a bit more. LIBRARIES
+is the folder with `ggml-rpc-server` and a libllama that knows it; `scripts/rpc_device.py` builds one. `qwen ask` places
+the layers as it sees fit; the engine begins with all of them and has ways down to none. POSIX only.
 """
 
-import argparse
 import collections
+import contextlib
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import psutil
-from measuring import limiting, tell
+from measuring import QWEN, command_line, limiting, tell
+from rpc_device import NoServer, device, ladder
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.errors import QwenError
 from qwen_tui.evaluation.measuring import markdown_table
+from qwen_tui.hardware.tensors import all_layers
 from qwen_tui.messages import Finished, Message, Note, Text
+from qwen_tui.models.gguf import read_header
 
 MB = 1_000_000
 # A run that takes longer hangs, or goes round in circles.
 PATIENCE_S = 300.0
 ANSWER_TOKENS = 16
 GOOD = ("answer", "message")
-COMMAND = [sys.executable, "-P", "-m", "qwen_tui.cli.main"]
 
 
 class Outcome(NamedTuple):
@@ -49,39 +58,32 @@ class Outcome(NamedTuple):
 
 def main() -> int:
     """Run through the limits and print what came of each."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
+    parser.add_argument("--rpc", type=Path, metavar="LIBRARIES", help="limit a device, with the RPC server in there")
     parser.add_argument("--values", type=int, default=64, help="how many limits (default: %(default)s)")
     parser.add_argument("--words", type=int, default=200, help="length of the prompt (default: %(default)s)")
-    parser.add_argument("--lowest", type=int, help="in MB; default: what the program takes without a model")
+    parser.add_argument("--lowest", type=int, help="in MB; default: what is taken without a model")
     parser.add_argument("--highest", type=int, help="in MB; default: a tenth more than an answer takes")
     arguments = parser.parse_args()
 
-    with tempfile.TemporaryDirectory() as home:
-        os.environ |= {"QWEN_TUI_HOME": home, "QWEN_TUI_LANG": "en"}
-        prompt = "word " * arguments.words
-        ask = [
-            "ask",
-            "-m",
-            str(arguments.model),
-            "-n",
-            "-o",
-            f"max_tokens={ANSWER_TOKENS}",
-            "-o",
-            "temperature=0",
-            prompt,
-        ]
-        lowest = arguments.lowest or address_space(["--help"]) // MB
-        highest = arguments.highest or address_space(ask) * 11 // 10 // MB
-        tell(f"limits from {lowest} to {highest} MB")
-        rows, outcomes = [], list[Outcome]()
-        for number in range(arguments.values):
-            limit = lowest + (highest - lowest) * number // max(1, arguments.values - 1)
-            program = run_program(ask, limit * MB)
-            engine = run_engine(arguments.model, prompt, limit * MB)
-            outcomes += [program, engine]
-            rows.append((limit, program.kind, program.said, engine.kind, engine.said))
-            tell(f"{limit} MB: {program.kind}, {engine.kind}")
+    os.environ["QWEN_TUI_LANG"] = "en"
+    victim: Victim
+    if arguments.rpc:
+        victim = ShortDevice(arguments.model, "word " * arguments.words, arguments.rpc)
+    else:
+        victim = ShortProgram(arguments.model, "word " * arguments.words)
+    lowest = arguments.lowest or victim.idle() // MB + 1
+    highest = arguments.highest or victim.busy() * 11 // 10 // MB
+    tell(f"limits from {lowest} to {highest} MB")
+    rows, outcomes = [], list[Outcome]()
+    for number in range(arguments.values):
+        # In bytes, for a tiny model takes fewer megabytes than there are values.
+        limit = (lowest * MB) + (highest - lowest) * MB * number // max(1, arguments.values - 1)
+        program, engine = victim.program(limit), victim.engine(limit)
+        outcomes += [program, engine]
+        rows.append((f"{limit / MB:.1f}", program.kind, program.said, engine.kind, engine.said))
+        tell(f"{limit / MB:.1f} MB: {program.kind}, {engine.kind}")
     print(markdown_table(("MB", "qwen ask", "says", "the engine", "says"), rows))
     counts = collections.Counter(outcome.kind for outcome in outcomes)
     wrong = sum(count for kind, count in counts.items() if kind not in GOOD)
@@ -90,13 +92,126 @@ def main() -> int:
     return int(bool(wrong))
 
 
-def address_space(arguments: list[str]) -> int:
-    """Return the largest address space that one process of the program took, in bytes."""
+class Victim(Protocol):
+    """What is short of memory, in bytes of address space: what it takes, and what comes of a limit."""
+
+    def idle(self) -> int:
+        """Return what it takes without a model."""
+
+    def busy(self) -> int:
+        """Return what it takes at most while a question is answered."""
+
+    def program(self, limit: int) -> Outcome:
+        """Run `qwen ask`."""
+
+    def engine(self, limit: int) -> Outcome:
+        """Answer with the engine alone."""
+
+
+class ShortProgram:
+    """The program on the CPU, all of it limited; of the engine alone, the worker."""
+
+    def __init__(self, model: Path, prompt: str) -> None:
+        self._model, self._prompt = model, prompt
+
+    def idle(self) -> int:
+        # With less, Python's own modules cannot be imported, and say so in their own way. A look now and then may miss
+        # the most.
+        limit = self._address_space(["ask", "--help"])
+        while run_program(["ask", "--help"], limiting(limit)).kind != "answer":
+            limit += MB
+        return limit
+
+    def busy(self) -> int:
+        return self._address_space(question(self._model, self._prompt))
+
+    def program(self, limit: int) -> Outcome:
+        return run_program(question(self._model, self._prompt), limiting(limit))
+
+    def engine(self, limit: int) -> Outcome:
+        plain = options(self._model)
+        steps = [
+            msgspec.structs.replace(plain, repack=True, batch_size=512),
+            msgspec.structs.replace(plain, batch_size=256),
+            msgspec.structs.replace(plain, batch_size=64, kv_type="q8_0", flash_attention=True),
+        ]
+        return run_engine(CountedEngine(steps, limit), self._prompt)
+
+    def _address_space(self, arguments: list[str]) -> int:
+        with started(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
+            return largest(program.pid, lambda: program.poll() is None)
+
+
+class ShortDevice:
+    """A device beside the CPU, with a server of its own for every run: one that has once failed may be dead."""
+
+    def __init__(self, model: Path, prompt: str, libraries: Path) -> None:
+        self._model, self._prompt, self._libraries = model, prompt, libraries
+
+    def idle(self) -> int:
+        with device(self._libraries) as server:
+            limit = psutil.Process(server.pid).memory_info().vms
+        # Its start takes more for a moment.
+        while True:
+            with contextlib.suppress(NoServer), device(self._libraries, limit):
+                return limit
+            limit += MB
+
+    def busy(self) -> int:
+        # Both: they need not give it the same layers.
+        return max(self._watched(self._run_engine), self._watched(self._run_program))
+
+    def program(self, limit: int) -> Outcome:
+        with device(self._libraries, limit):
+            return self._run_program()
+
+    def engine(self, limit: int) -> Outcome:
+        with device(self._libraries, limit):
+            return self._run_engine()
+
+    def _run_program(self) -> Outcome:
+        return run_program(question(self._model, self._prompt))
+
+    def _run_engine(self) -> Outcome:
+        most = all_layers(read_header(self._model))
+        plain = msgspec.structs.replace(options(self._model), flash_attention=True, kv_type="q8_0")
+        return run_engine(CountedEngine(ladder(plain, most, most // 2, most // 4)), self._prompt)
+
+    def _watched(self, run: Callable[[], Outcome]) -> int:
+        with device(self._libraries) as server, ThreadPoolExecutor(1) as pool:
+            running = pool.submit(run)
+            taken = largest(server.pid, lambda: not running.done())
+            if running.result().kind != "answer":
+                sys.exit(f"There is no answer without a limit, either: {running.result().said}")
+            return taken
+
+
+def question(model: Path, prompt: str) -> list[str]:
+    """Return the arguments of `qwen` that ask the question."""
+    sampling = ["-o", f"max_tokens={ANSWER_TOKENS}", "-o", "temperature=0"]
+    return ["ask", "-m", str(model), "-n", *sampling, prompt]
+
+
+def options(model: Path) -> LoadOptions:
+    """Return how the engine loads the model, before what makes the ways differ."""
+    return LoadOptions(path=os.fsencode(model), ctx_size=4096, threads=os.cpu_count() or 1, warm_up=True)
+
+
+@contextlib.contextmanager
+def started(arguments: list[str], **how: Any) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start the program in a home of its own: in another's it would remember what worked there."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = os.environ | {"QWEN_TUI_HOME": home}
+        with subprocess.Popen([*QWEN, *arguments], env=environment, **how) as program:
+            yield program
+
+
+def largest(pid: int, goes_on: Callable[[], bool]) -> int:
+    """Return the largest address space that a process or one of its children took meanwhile, in bytes."""
     most = 0
-    program = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while program.poll() is None:
+    while goes_on():
         try:
-            family = [psutil.Process(program.pid), *psutil.Process(program.pid).children()]
+            family = [psutil.Process(pid), *psutil.Process(pid).children()]
             most = max(most, *(process.memory_info().vms for process in family))
         except psutil.NoSuchProcess:
             continue
@@ -104,17 +219,15 @@ def address_space(arguments: list[str]) -> int:
     return most
 
 
-def run_program(arguments: list[str], limit: int) -> Outcome:
-    """Run the program, all of it limited."""
-    program = subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limiting(limit)
-    )
-    try:
-        answer, errors = (part.decode("utf-8", "replace").strip() for part in program.communicate(timeout=PATIENCE_S))
-    except subprocess.TimeoutExpired:
-        program.kill()
-        program.communicate()
-        return Outcome("hang", "")
+def run_program(arguments: list[str], limit: Callable[[], None] | None = None) -> Outcome:
+    """Run the program, which `limit` limits."""
+    with started(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limit) as program:
+        try:
+            parts = program.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            return Outcome("hang", "")
+    answer, errors = (part.decode("utf-8", "replace").strip() for part in parts)
     lines = errors.splitlines()
     last = lines[-1][:100] if lines else ""
     if "Traceback" in errors or "Fatal Python error" in errors:
@@ -130,20 +243,13 @@ def run_program(arguments: list[str], limit: int) -> Outcome:
     )
 
 
-def run_engine(model: Path, prompt: str, limit: int) -> Outcome:
-    """Answer with the engine, of which only the worker is limited."""
-    plain = LoadOptions(path=os.fsencode(model), ctx_size=4096, threads=os.cpu_count() or 1, warm_up=True)
-    steps = [
-        msgspec.structs.replace(plain, repack=True, batch_size=512),
-        msgspec.structs.replace(plain, batch_size=256),
-        msgspec.structs.replace(plain, batch_size=64, kv_type="q8_0", flash_attention=True),
-    ]
+def run_engine(engine: "CountedEngine", prompt: str) -> Outcome:
+    """Answer with the engine, and close it."""
     request = Request(
         messages=(Message("user", prompt),), sampler=SamplingOptions(temperature=0), max_tokens=ANSWER_TOKENS
     )
     begun, text, notes = time.monotonic(), "", list[str]()
-    workers = LimitedWorkers(limit)
-    with closing(LocalEngine(steps, start_worker=workers.start)) as engine:
+    with closing(engine):
         try:
             for event in engine.stream(request):
                 text += event.piece if isinstance(event, Text) else ""
@@ -152,29 +258,32 @@ def run_engine(model: Path, prompt: str, limit: int) -> Outcome:
                     return Outcome("hang", type(event).__name__)
                 if isinstance(event, Finished) and event.reason == "interrupted":
                     return Outcome("unclear", "interrupted")
+            layers = engine.info().gpu_layers
         except QwenError as error:
             return Outcome("message" if error.remedy else "unclear", error.message.splitlines()[0][:100])
         # Each step once, and one accident in the loading and one in the answer.
-        if workers.started > len(steps) + 2:
-            return Outcome("crash loop", f"{workers.started} workers")
-    return Outcome("answer" if text else "silent", " ".join(notes)[:100])
+        if engine.workers > engine.steps + 2:
+            return Outcome("crash loop", f"{engine.workers} workers")
+    said = [*notes, *([f"{layers} layers on the device"] if layers else [])]
+    return Outcome("answer" if text else "silent", " ".join(said)[:160])
 
 
-class LimitedWorkers:
-    """Starts workers that are limited as soon as they run: long before they have loaded anything."""
+class CountedEngine(LocalEngine):
+    """An engine whose workers are counted and, if they have a limit, limited before they have loaded anything."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, steps: list[LoadOptions], limit: int | None = None) -> None:
+        super().__init__(steps, start_worker=self._start_limited)
+        self.steps = len(steps)
         self._limit = limit
-        # How many workers there have been.
-        self.started = 0
+        # How many there have been.
+        self.workers = 0
 
-    def start(self, log: Callable[[str], None] | None) -> WorkerProcess:
-        """Start one, and limit it."""
+    def _start_limited(self, log: Callable[[str], None] | None) -> WorkerProcess:
         others = {child.pid for child in psutil.Process().children()}
         worker = WorkerProcess(log)
-        self.started += 1
+        self.workers += 1
         for child in psutil.Process().children():
-            if child.pid not in others:
+            if child.pid not in others and self._limit is not None:
                 resource.prlimit(child.pid, resource.RLIMIT_AS, (self._limit, self._limit))
         return worker
 

@@ -10,13 +10,12 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pexpect
+from measuring import QWEN
 
-COMMAND = [sys.executable, "-P", "-m", "qwen_tui.cli.main"]
 # What the demonstration model answers at length: in the pipe, and in the terminal.
 QUESTIONS = (
     "写一篇 1200 字的文章，谈谈怎样让城市更宜居，要有案例和建议",
@@ -51,7 +50,7 @@ def torture_program(kills: int, promise: float, seed: int, folder: Path) -> str:
 
 def kill_in_pipe(question: str, life: float, promise: float, environment: dict[str, str]) -> tuple[bool, str]:
     """Return whether the answer had begun, and what of it was written `promise` seconds before the end."""
-    process = subprocess.Popen([*COMMAND, "ask", *OPTIONS, question], stdout=subprocess.PIPE, env=environment)
+    process = subprocess.Popen([*QWEN, "ask", *OPTIONS, question], stdout=subprocess.PIPE, env=environment)
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
     pieces = list[tuple[float, bytes]]()
@@ -72,7 +71,7 @@ def kill_in_pipe(question: str, life: float, promise: float, environment: dict[s
 
 def kill_in_terminal(question: str, life: float, promise: float, environment: dict[str, str]) -> tuple[bool, str]:
     """Likewise in a terminal; only what is sure to be an answer's text is returned."""
-    command = [*COMMAND, "chat", *OPTIONS]
+    command = [*QWEN, "chat", *OPTIONS]
     environment |= {"TERM": "xterm-256color"}
     terminal = pexpect.spawn(command[0], command[1:], env=environment, encoding="utf-8", timeout=30)
     terminal.expect("Ctrl-D leaves")
@@ -112,7 +111,7 @@ def shown_of(full: str, pieces: list[tuple[float, bytes]]) -> str:
 
 def reference(question: str, environment: dict[str, str]) -> str:
     """Return the whole answer to `question`."""
-    done = subprocess.run([*COMMAND, "ask", *OPTIONS, "-n", "-q", question], capture_output=True, env=environment)
+    done = subprocess.run([*QWEN, "ask", *OPTIONS, "-n", "-q", question], capture_output=True, env=environment)
     return done.stdout.decode()
 
 

@@ -7,7 +7,6 @@ The translations themselves are written into the .po by hand, `update` being run
 depends on the day or on line numbers, so that a catalogue changes only where its sentences do.
 """
 
-import argparse
 import io
 import string
 import sys
@@ -18,6 +17,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po, write_po
+from measuring import command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "qwen_tui"
@@ -47,7 +47,7 @@ class SteadyCatalog(Catalog):
 
 def main() -> int:
     """Read the command line, do what it says, and return the exit code."""
-    parser = argparse.ArgumentParser(description="Keep the Chinese catalogue in step with the source.")
+    parser = command_line(__doc__)
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("action", nargs="?", choices=["update"], help="merge new sentences and compile")
     action.add_argument("--check", action="store_true", help="change nothing, and exit 1 if anything is stale")

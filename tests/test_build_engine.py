@@ -1,24 +1,42 @@
 """`scripts/build_engine.py`: what is built for which PC, and the way back."""
 
 import importlib.util
+import os
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "build_engine.py"
+WHEEL = "llama_cpp_python-0.3.36-py3-none-any.whl"
+# In pip's place: it notes what it is asked for, and makes an empty wheel unless it is to fail.
+PIP = f"""
+import os, sys
+from pathlib import Path
+with open(os.environ["PIP_NOTES"], "a") as notes:
+    print(*sys.argv[1:], os.environ.get("CMAKE_ARGS", ""), os.environ.get("SOURCE_DATE_EPOCH", ""), file=notes)
+if sys.argv[1] == os.environ.get("PIP_FAILS"):
+    sys.exit("it does not compile")
+if sys.argv[1] == "wheel":
+    Path(sys.argv[sys.argv.index("--wheel-dir") + 1], "{WHEEL}").write_bytes(b"")
+"""
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
+def script() -> Iterator[ModuleType]:
     spec = importlib.util.spec_from_file_location("build_engine", SCRIPT)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    # As for a script that is started, what lies beside it can be imported.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPT.parent)
+        spec.loader.exec_module(module)
+        yield module
 
 
 GTX_1650 = {"card": "NVIDIA GeForce GTX 1650", "capability": (7, 5), "cuda": (12, 8)}
@@ -36,6 +54,11 @@ PASCAL = "-DCMAKE_CUDA_ARCHITECTURES=61-virtual;80-virtual"
             {**GTX_1650, "nvcc": (13, 0), "cuda": (13, 0)},
             "cuda",
             ["-DGGML_CUDA_FORCE_MMQ=ON", "-DCMAKE_CUDA_ARCHITECTURES=75"],
+        ),
+        (
+            {**GTX_1650, "card": "Quadro T2000", "nvcc": (12, 8)},
+            "cuda",
+            ["-DGGML_CUDA_FORCE_MMQ=ON", PASCAL],
         ),
         ({**RTX_3060, "nvcc": (12, 8)}, "cuda", ["-DGGML_CUDA=ON", "-DCMAKE_CUDA_ARCHITECTURES=86"]),
         ({**GTX_1650, "shaders": True}, "vulkan", ["-DGGML_VULKAN=ON"]),
@@ -59,12 +82,18 @@ def test_the_build_is_the_best_that_can_be_made(
 
 def test_why_a_card_is_left_out_is_said(script: ModuleType) -> None:
     said = " ".join(script.choose(script.Facts(**GTX_1650, nvcc=(13, 0))).remarks)
-    assert "the driver is for CUDA 12.8, the toolkit is 13.0" in said
-    assert "there is no glslc" in said
+    assert "The driver is for CUDA 12.8, the toolkit is 13.0" in said
+    assert "There is no glslc" in said
     said = " ".join(
         script.choose(script.Facts(**{**GTX_1650, "capability": (6, 1), "nvcc": (13, 0), "cuda": (13, 0)})).remarks
     )
     assert "install CUDA 12" in said
+
+
+def test_a_driver_that_does_not_work_is_named(script: ModuleType) -> None:
+    choice = script.choose(script.Facts(driver_trouble="Driver/library version mismatch"))
+    assert choice.kind == "native"
+    assert "Driver/library version mismatch" in " ".join(choice.remarks)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +104,7 @@ def test_why_a_card_is_left_out_is_said(script: ModuleType) -> None:
         ({"avx2": False}, "avx2", "no AVX2"),
         ({**GTX_1650, "nvcc": (12, 8), "cublas": False}, "cuda", "without cuBLAS"),
         ({"compiler": False}, "auto", "no C++ compiler"),
+        ({"pip": False}, "auto", "python -m ensurepip"),
         ({**GTX_1650, "nvcc": (13, 0)}, "cuda", "renew the driver"),
     ],
 )
@@ -104,6 +134,155 @@ def test_nothing_is_built_without_a_yes() -> None:
     done = subprocess.run([sys.executable, SCRIPT, "--kind", "native"], input="no\n", capture_output=True, text=True)
     assert done.returncode == 1
     assert "Go on?" in done.stdout
+
+
+def test_where_nobody_can_say_yes_it_says_how_to_go_on() -> None:
+    done = subprocess.run([sys.executable, SCRIPT, "--kind", "native"], input="", capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "add --yes" in done.stdout
+    assert not done.stderr
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Return what makes a program that prints a text, in a folder of its own."""
+
+    def make(name: str, prints: str) -> Path:
+        path = tmp_path / "toolkit" / "bin" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\necho '{prints}'\n")
+        path.chmod(0o755)
+        return path
+
+    return make
+
+
+def dry_run(*arguments: str, **variables: str) -> str:
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--dry-run", *arguments],
+        env={**os.environ, "CUDACXX": "", **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the tools are shell scripts")
+def test_a_toolkit_beside_the_path_is_found_and_shown_to_cmake(tool: Callable[[str, str], Path]) -> None:
+    nvcc = tool("nvcc", "Cuda compilation tools, release 12.8, V12.8.93")
+    header = nvcc.parents[1] / "include" / "cublas_v2.h"
+    header.parent.mkdir()
+    header.touch()
+    compilers = tool("c++", "").rename(nvcc.parents[1] / "c++").parent
+
+    said = dry_run("--kind", "cuda", CUDA_PATH=str(nvcc.parents[1]), PATH=str(compilers))
+    assert "CUDA toolkit: 12.8" in said
+    assert f"CUDACXX={nvcc}" in said
+
+    said = dry_run(
+        "--kind", "cuda", CUDA_PATH=str(nvcc.parents[1]), PATH=os.pathsep.join((str(nvcc.parent), str(compilers)))
+    )
+    assert "CUDA toolkit: 12.8" in said
+    assert "CUDACXX" not in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, CMake finds the compiler")
+def test_a_pc_without_a_compiler_is_told_what_to_install(tmp_path: Path) -> None:
+    assert "build-essential" in dry_run(PATH=str(tmp_path), CXX="")
+
+
+class Workshop:
+    """The script with a pip that compiles nothing, folders of its own, and an engine to replace."""
+
+    def __init__(self, script: ModuleType, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.script, self.patch = script, patch
+        self.kept, self.built, self._notes = folder / "kept", folder / "built", folder / "notes"
+        self.built.mkdir()
+        patch.setattr(script, "KEPT", self.kept)
+        patch.setattr(script, "BUILT", self.built)
+        (folder / "path" / "pip").mkdir(parents=True)
+        (folder / "path" / "pip" / "__init__.py").touch()
+        (folder / "path" / "pip" / "__main__.py").write_text(PIP)
+        patch.setenv("PYTHONPATH", str(folder / "path"), prepend=os.pathsep)
+        patch.setenv("PIP_NOTES", str(self._notes))
+        # Should the real one run after all, it fetches nothing, and installs nothing here.
+        patch.setenv("PIP_NO_INDEX", "1")
+        patch.setenv("PIP_TARGET", str(folder / "target"))
+        self._about = folder / "site" / "llama_cpp_python-0.1.dist-info"
+        self._about.mkdir(parents=True)
+        (self._about / "METADATA").write_text("Metadata-Version: 2.1\nName: llama-cpp-python\nVersion: 0.1\n")
+        (self._about / "RECORD").write_text("engine.txt,,\n")
+        patch.syspath_prepend(folder / "site")
+
+    def install(self, version: str) -> None:
+        """Put other contents where the engine is installed."""
+        (self._about.parent / "engine.txt").write_text(version)
+
+    def run(self, *arguments: str, fails: str = "") -> int:
+        self.patch.setattr(sys, "argv", ["build_engine.py", *arguments])
+        self.patch.setenv("PIP_FAILS", fails)
+        result = self.script.main()
+        assert isinstance(result, int)
+        return result
+
+    def asked_of_pip(self) -> list[str]:
+        """Return what pip was told to do since the last time."""
+        notes = self._notes.read_text().splitlines()
+        self._notes.unlink()
+        return notes
+
+    def kept_engine(self) -> str:
+        """Return what --undo would bring back."""
+        (wheel,) = self.kept.glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.read("engine.txt").decode()
+
+
+@pytest.fixture
+def workshop(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    return Workshop(script, tmp_path, monkeypatch)
+
+
+def test_a_wheel_is_built_and_only_then_installed(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "315532800")
+    workshop.install("the one before")
+    assert workshop.run("--yes", "--kind", "native") == 0
+    building, installing = workshop.asked_of_pip()
+    assert building.startswith("wheel ")
+    # And no SOURCE_DATE_EPOCH behind it.
+    assert building.endswith(" -DGGML_NATIVE=ON ")
+    assert f"install --no-index --no-deps --force-reinstall {workshop.built / WHEEL}" in installing
+    assert workshop.kept_engine() == "the one before"
+    assert "graphics cards it can use: none" in capfd.readouterr().out
+
+
+def test_a_build_that_fails_touches_nothing(workshop: Workshop, capfd: pytest.CaptureFixture[str]) -> None:
+    workshop.install("the one before")
+    assert workshop.run("--yes", "--kind", "native", fails="wheel") == 1
+    assert len(workshop.asked_of_pip()) == 1
+    assert not workshop.kept.exists()
+    assert "What was installed is as it was." in capfd.readouterr().out
+
+
+def test_undo_goes_back_to_before_the_first_build_until_it_is_done(workshop: Workshop) -> None:
+    for installed in ("the one before", "the first build", "the second build"):
+        workshop.install(installed)
+        assert workshop.run("--yes", "--kind", "native") == 0
+    assert workshop.kept_engine() == "the one before"
+    workshop.asked_of_pip()
+
+    assert workshop.run("--undo", fails="install") == 1
+    assert workshop.kept_engine() == "the one before"
+    assert workshop.run("--undo") == 0
+    assert f"--force-reinstall {workshop.kept}" in workshop.asked_of_pip()[-1]
+    assert workshop.run("--undo") == 1
+
+    workshop.install("another")
+    assert workshop.run("--yes", "--kind", "native") == 0
+    assert workshop.kept_engine() == "another"
 
 
 def test_what_is_installed_can_be_packed_and_installed_again(script: ModuleType, tmp_path: Path) -> None:

@@ -16,12 +16,23 @@ from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.material import labelled
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Answer, Turn
-from qwen_tui.cli import delivery, first_run, options, sources, wiring
+from qwen_tui.cli import delivery, first_run, options, screen, sources, wiring
 from qwen_tui.cli.chat import converse
 from qwen_tui.cli.signals import Signals
 from qwen_tui.errors import QwenError, UsageError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
+
+Raw = Annotated[bool, typer.Option("-r", "--raw", help=_("Do not render Markdown on a terminal."))]
+Extract = Annotated[bool, typer.Option("-x", "--extract", help=_("Print only the first code block."))]
+Usage = Annotated[bool, typer.Option("-u", "--usage", help=_("Show tokens and speed on stderr."))]
+AsJson = Annotated[bool, typer.Option("--json", help=_("Print one JSON object."))]
+Schema = Annotated[
+    str | None, typer.Option("--schema", metavar="FILE|JSON", help=_("A JSON schema the answer must follow."))
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help=_("No progress and no notes."))]
+NoStdin = Annotated[bool, typer.Option("--no-stdin", help=_("Do not read stdin."))]
+Interactive = Annotated[bool, typer.Option("-i", "--interactive", help=_("Go on in the REPL."))]
 
 
 def ask(
@@ -29,16 +40,14 @@ def ask(
     model: options.Model = None,
     system: options.System = None,
     option: options.Option = None,
-    raw: Annotated[bool, typer.Option("-r", "--raw", help=_("Do not render Markdown on a terminal."))] = False,
-    extract: Annotated[bool, typer.Option("-x", "--extract", help=_("Print only the first code block."))] = False,
-    usage: Annotated[bool, typer.Option("-u", "--usage", help=_("Show tokens and speed on stderr."))] = False,
-    as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object."))] = False,
-    schema: Annotated[
-        str | None, typer.Option("--schema", metavar="FILE|JSON", help=_("A JSON schema the answer must follow."))
-    ] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help=_("No progress and no notes."))] = False,
-    no_stdin: Annotated[bool, typer.Option("--no-stdin", help=_("Do not read stdin."))] = False,
-    interactive: Annotated[bool, typer.Option("-i", "--interactive", help=_("Go on in the REPL."))] = False,
+    raw: Raw = False,
+    extract: Extract = False,
+    usage: Usage = False,
+    as_json: AsJson = False,
+    schema: Schema = None,
+    quiet: Quiet = False,
+    no_stdin: NoStdin = False,
+    interactive: Interactive = False,
     file: options.File = None,
     template: options.Template = None,
     param: options.Parameter = None,
@@ -64,11 +73,11 @@ def ask(
     )
     _refuse_what_cannot_be(asked, interactive=interactive)
     settings = first_run.settled(settings, offline=offline, quiet=quiet)
-    output = wiring.output(settings, held=as_json or extract, raw=raw, quiet=quiet)
+    output = screen.output(settings, held=as_json or extract, raw=raw, quiet=quiet)
     history = wiring.history(settings, output.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), output.note)
-    with closing(output), closing(wiring.engine(settings, "ask")) as engine:
+    with closing(output), closing(wiring.engine(settings, "ask", quiet=quiet)) as engine:
         # The model loads while the material is read.
         engine.start()
         question = asked.question(conversation, output.note)
@@ -109,7 +118,7 @@ class Asked:
 def _refuse_what_cannot_be(asked: Asked, *, interactive: bool) -> None:
     if not (asked.prompt or asked.files or asked.piped or asked.template):
         raise UsageError(_("There is no question."), _("Write one: qwen ask 'Why is the sky blue?'"))
-    if interactive and not wiring.has_terminal():
+    if interactive and not screen.has_terminal():
         raise UsageError(_("There is no terminal to go on in."), _("Leave out -i, or start it in a terminal."))
 
 

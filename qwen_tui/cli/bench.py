@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from qwen_tui import __version__, i18n
-from qwen_tui.cli import options, wiring
+from qwen_tui.cli import options, screen, wiring
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.errors import UsageError
 from qwen_tui.hardware.processor import busy
@@ -55,7 +55,7 @@ def bench(
     plan = subject.in_force()
     load = subject.load_options(**plan.changes())
     chosen = [sample for sample in samples() if all_samples or sample.name == f"proofread-{i18n.language()}"]
-    output = wiring.output(settings, held=True)
+    output = screen.output(settings, held=True)
     with closing(output):
         bench = Bench(
             lambda **changes: subject.open_engine(**{**plan.changes(), **changes}),

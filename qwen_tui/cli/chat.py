@@ -15,7 +15,7 @@ from qwen_tui.chat.material import Material
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
-from qwen_tui.cli import first_run, options, sources, wiring
+from qwen_tui.cli import first_run, options, screen, sources, wiring
 from qwen_tui.cli.main import tell
 from qwen_tui.cli.signals import Signals
 from qwen_tui.config import Config
@@ -59,7 +59,7 @@ def chat(
         raise UsageError(_("A conversation cannot read its material from stdin."), _("For that there is: qwen ask -i"))
     chosen = templates.find(template, wiring.template_folders()) if template else None
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
-    notes = wiring.output(settings, held=True, notes=sys.stdout)
+    notes = screen.output(settings, held=True, notes=sys.stdout)
     history = wiring.history(settings, notes.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), notes.note)
@@ -94,7 +94,7 @@ def converse(
     made from. `going_on` shows where a conversation of the history stands. At the end it closes the engine that is in
     use then, which may be another.
     """
-    output = wiring.output(settings, apart=True, notes=sys.stdout)
+    output = screen.output(settings, apart=True, notes=sys.stdout)
 
     def show_error(error: QwenError) -> None:
         output.close()
@@ -108,7 +108,7 @@ def converse(
         output,
         say=output.note,
         open_engine=wiring.opener(settings),
-        clipboard=wiring.clipboard(),
+        clipboard=screen.clipboard(),
         template_folders=wiring.template_folders(),
         template=template,
         computing=wiring.describer(settings),

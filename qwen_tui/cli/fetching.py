@@ -9,7 +9,7 @@ import msgspec
 
 from qwen_tui import files
 from qwen_tui.chat import listing
-from qwen_tui.cli import wiring
+from qwen_tui.cli import screen
 from qwen_tui.errors import DownloadError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
@@ -41,7 +41,7 @@ class Fetch:
         self._sources = source.sources(self.wanted, given)
         self.offline = offline or source.is_offline()
         self.target = _target(self.wanted, self._shelf)
-        self._line = wiring.transfer_line()
+        self._line = screen.transfer_line()
         self._download = Download(self.wanted, self._sources, self.target, patience=PATIENCE)
 
     def ready(self) -> str | None:

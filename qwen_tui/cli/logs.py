@@ -10,7 +10,7 @@ import typer
 from qwen_tui import config, files
 from qwen_tui.chat import listing
 from qwen_tui.chat.export import export
-from qwen_tui.cli import wiring
+from qwen_tui.cli import screen, wiring
 from qwen_tui.cli.cache import removing
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.history.records import Summary
@@ -41,7 +41,7 @@ def list_(count: Count = 20) -> None:
 def show(conversation: Id) -> None:
     """Print a conversation."""
     settings = config.load(files.folders().config_file).config
-    wiring.print_markdown(settings, export(_history().read(conversation), "md"))
+    screen.print_markdown(settings, export(_history().read(conversation), "md"))
 
 
 def search(words: Annotated[list[str], typer.Argument(metavar="WORDS")], count: Count = 20) -> int:

@@ -11,6 +11,9 @@ from qwen_tui import i18n
 from qwen_tui.errors import ConfigError, OutputClosedError, OutputError, QwenError, UsageError, why
 from qwen_tui.i18n import gettext as _
 
+# With everything that a message needs: once memory is short, nothing more can be imported.
+from qwen_tui.terminal.sanitise import clean
+
 INTERRUPTED = 130
 
 
@@ -75,8 +78,6 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _report(error: QwenError) -> int:
-    from qwen_tui.terminal.sanitise import clean
-
     if os.environ.get("QWEN_TUI_DEBUG"):
         sys.stderr.write(clean(traceback.format_exc()))
     tell(error)
@@ -85,8 +86,6 @@ def _report(error: QwenError) -> int:
 
 def tell(error: QwenError) -> None:
     """Say on stderr what is wrong and what to do next."""
-    from qwen_tui.terminal.sanitise import clean
-
     lines = [f"qwen: {error.message}", error.remedy]
     try:
         print(clean("\n".join(line for line in lines if line)), file=sys.stderr)  # noqa: T201

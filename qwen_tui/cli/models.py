@@ -12,7 +12,7 @@ import typer
 
 from qwen_tui import config, files
 from qwen_tui.chat.listing import cut, table
-from qwen_tui.cli import asking, taking_over, wiring
+from qwen_tui.cli import asking, screen, taking_over
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError, WriteError, why
 from qwen_tui.files import size_text
@@ -125,7 +125,7 @@ def verify_(name: Name = None) -> None:
 def _is_whole(held: Held, shelf: Shelf) -> bool:
     """Hash one model and print what that has shown."""
     try:
-        with wiring.transfer(_("Checking {name}").format(name=held.name)) as show:
+        with screen.transfer(_("Checking {name}").format(name=held.name)) as show:
             verdict = verify(held, shelf, show)
     except (ModelNotFoundError, InvalidModelError) as error:
         print_text(f"{held.name}: {error.message}\n")

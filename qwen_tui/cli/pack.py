@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from qwen_tui import config, files
-from qwen_tui.cli import wiring
+from qwen_tui.cli import screen
 from qwen_tui.errors import ConfigError, UsageError, why
 from qwen_tui.files import expand, quoted, size_text
 from qwen_tui.i18n import gettext as _
@@ -39,7 +39,7 @@ def pack(
     items = packing.items([_held(name, shelf) for name in model or [settings.model]])
     own = None if no_config else _settings()
     content = None if no_config else packing.portable_settings(own, _in_use(settings.model, items, shelf))
-    with wiring.transfer(_("Packing")) as show:
+    with screen.transfer(_("Packing")) as show:
         packed = packing.pack(place, items, content, show, overwrite=yes)
     size = sum(one.size for one in packed.models)
     names = ", ".join(one.name for one in packed.models)

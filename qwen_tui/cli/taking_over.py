@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from qwen_tui import config, files
-from qwen_tui.cli import asking, wiring
+from qwen_tui.cli import asking, screen
 from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, QwenError, UsageError, why
 from qwen_tui.files import expand, quoted, size_text
 from qwen_tui.i18n import gettext as _
@@ -75,7 +75,7 @@ def take(source: Path, shelf: Shelf, *, link: bool = False, called: str = "", or
         called = next((one.called for one in elsewhere.find() if one.path == source.absolute()), "")
     name = called or source.name
     what = _("Checking {name}") if link else _("Copying {name}")
-    with wiring.transfer(what.format(name=name)) as show:
+    with screen.transfer(what.format(name=name)) as show:
         done = Importer(shelf, show, _say_waiting).take(source, link=link, called=called, origin=origin)
     _tell(done)
     return done
@@ -177,7 +177,7 @@ def _from_pack(pack: Pack, shelf: Shelf, *, link: bool, yes: bool) -> None:
 
 
 def _take_packed(pack: Pack, model: PackedModel, shelf: Shelf) -> None:
-    with wiring.transfer(_("Copying {name}").format(name=model.file)) as show:
+    with screen.transfer(_("Copying {name}").format(name=model.file)) as show:
         done = pack.take(model, Importer(shelf, show, _say_waiting))
     _tell(done)
 

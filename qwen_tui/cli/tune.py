@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from qwen_tui import files
-from qwen_tui.cli import options, wiring
+from qwen_tui.cli import options, screen, wiring
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.engine import ladder
 from qwen_tui.errors import QwenError
@@ -54,7 +54,7 @@ def _measure(subject: wiring.Laboratory, start: Plan, seconds: float) -> Found:
     """Search with visible progress and keep what is found; interrupted, keep nothing."""
     from qwen_tui.evaluation.tuning import Search
 
-    output = wiring.output(subject.settings, held=True)
+    output = screen.output(subject.settings, held=True)
 
     def tell(trial: Trial) -> None:
         figures = _("  reading {reading:.1f} tokens/s, writing {writing:.1f} tokens/s, loading {load:.1f} s")

@@ -1,20 +1,20 @@
-"""The one place where concrete engines and outputs are built."""
+"""The one place where concrete engines are built, and where what is kept is found."""
 
 import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
 
 from qwen_tui import files, i18n
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import in_memory_only, resume
-from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli import screen
 from qwen_tui.config import Config
 from qwen_tui.engine import installed
 from qwen_tui.engine.ladder import Worked, step_of
@@ -37,20 +37,19 @@ from qwen_tui.models.gguf import Header, read_header
 from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import check_unchanged
-from qwen_tui.terminal.clipboard import SystemClipboard
-from qwen_tui.terminal.output import HeldOutput, StreamingOutput
-from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
-from qwen_tui.terminal.transfer_line import TransferLine
 
 # What kept states take of the disk where nothing is set, in bytes, and what one of 7,000 tokens takes.
 _LARGEST_SHARE = 4 << 30
 _ONE_STATE = 1 << 30
 
 
-def engine(settings: Config, purpose: Purpose = "chat") -> LocalEngine:
-    """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`."""
-    subject = laboratory(settings)
+def engine(settings: Config, purpose: Purpose = "chat", *, quiet: bool = False) -> LocalEngine:
+    """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`.
+
+    With `quiet` nothing is shown meanwhile.
+    """
+    subject = laboratory(settings, quiet=quiet)
     store = _store(settings)
     ways = [msgspec.structs.replace(way, store=store) for way in subject.ways(purpose)]
     # What keeps a graphics card from use.
@@ -164,15 +163,16 @@ class Laboratory:
         )
 
 
-def laboratory(settings: Config, trouble: str = "") -> Laboratory:
+def laboratory(settings: Config, trouble: str = "", *, quiet: bool = False) -> Laboratory:
     """Return the model that `settings` ask for; raises `ModelNotFoundError`, `InvalidModelError`.
 
     One that was verified and has changed since is hashed, and refused if it is another by now. With `trouble` llama.cpp
-    has just failed to look at the graphics card, for this reason, and is not asked again.
+    has just failed to look at the graphics card, for this reason, and is not asked again. How far these are is shown on
+    a terminal, unless `quiet`.
     """
     models = files.folders().models
     path = locate(settings.model, models)
-    with transfer(_("Checking {name}").format(name=path.name), lines=False) as show:
+    with screen.transfer(_("Checking {name}").format(name=path.name), lines=False, quiet=quiet) as show:
         check_unchanged(path, Shelf(models), show)
     # Damage that the header shows is told at once and plainly, before llama.cpp sees the file.
     header = read_header(path)
@@ -190,28 +190,11 @@ def laboratory(settings: Config, trouble: str = "") -> Laboratory:
         settings.ctx_size,
         installed.gpu_backends(),
         lambda: remembering(files.folders().driver_hung),
-        (lambda *_asked: Found(None, trouble)) if trouble else _asker(settings, path),
+        (lambda *_asked: Found(None, trouble)) if trouble else _asker(settings, path, quiet=quiet),
         layers,
     )
     placement = auto.placement
     return Laboratory(settings, path, header, ALL_LAYERS if placement.whole else placement.gpu_layers, auto)
-
-
-def transfer_line(*, lines: bool = True) -> TransferLine:
-    """Return where it is shown how far a large file is; where nothing can be redrawn, in `lines` if they are wanted."""
-    # A dumb terminal cannot redraw a line.
-    live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    return TransferLine(sys.stderr, live=live, lines=lines)
-
-
-@contextlib.contextmanager
-def transfer(what: str, *, lines: bool = True) -> Iterator[Callable[[int, int], None]]:
-    """Give what shows how far `what` is, by the bytes that are done and all of them, until the block ends."""
-    line = transfer_line(lines=lines)
-    try:
-        yield lambda done, total: line.show(what, done, total)
-    finally:
-        line.clear()
 
 
 def history(
@@ -251,70 +234,6 @@ def template_folders(language: str | None = None) -> list[Path]:
     return [own, files.packaged("templates") / (language or i18n.language())]
 
 
-def has_terminal() -> bool:
-    """Whether a conversation can be had: a terminal to write to, and one to type into even where stdin is a pipe."""
-    if not (sys.stdout and sys.stdout.isatty()):
-        return False
-    if sys.stdin and sys.stdin.isatty():
-        return True
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR))
-    except OSError:
-        return False
-    return True
-
-
-def output(
-    settings: Config,
-    *,
-    held: bool = False,
-    raw: bool = False,
-    apart: bool = False,
-    quiet: bool = False,
-    notes: TextIO | None = None,
-) -> HeldOutput:
-    """Return where events go: to stdout as they come, or nowhere if the answer is `held` for the end.
-
-    On a terminal the answer is painted, unless it is wanted `raw`; with `apart`, below a blank row. Progress and notes
-    go to stderr (notes elsewhere if `notes` says so), with `quiet` nowhere.
-    """
-    # A dumb terminal cannot erase a line of progress.
-    status = StatusLine(sys.stderr, enabled=sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb")
-    remarks = None if quiet else notes or sys.stderr
-    if held:
-        return HeldOutput(remarks, status)
-    if raw or not sys.stdout.isatty():
-        return StreamingOutput(sys.stdout, remarks, status)
-    # Only now: a pipe need not wait for what a terminal takes.
-    from qwen_tui.terminal.painted_output import PaintedOutput, can_paint
-    from qwen_tui.terminal.theme import theme
-    from qwen_tui.terminal.width import Ruler
-
-    if not can_paint(sys.stdout):
-        return StreamingOutput(sys.stdout, remarks, status)
-    return PaintedOutput(
-        sys.stdout, remarks, status, theme=theme(settings.theme), ruler=Ruler(settings.ambiguous_width), apart=apart
-    )
-
-
-def print_markdown(settings: Config, text: str) -> None:
-    """Print Markdown on stdout: painted on a terminal, elsewhere as it is."""
-    if sys.stdout.isatty():
-        from qwen_tui.terminal.painted_output import can_paint, show
-        from qwen_tui.terminal.theme import theme
-        from qwen_tui.terminal.width import Ruler
-
-        if can_paint(sys.stdout):
-            show(sys.stdout, text, theme=theme(settings.theme), ruler=Ruler(settings.ambiguous_width))
-            return
-    print_text(text)
-
-
-def clipboard() -> SystemClipboard:
-    """Return the clipboard that the person at this terminal has."""
-    return SystemClipboard(sys.stdout)
-
-
 def _store(settings: Config) -> StoreOptions | None:
     if not settings.cache:
         return None
@@ -323,7 +242,7 @@ def _store(settings: Config) -> StoreOptions | None:
     )
 
 
-def _asker(settings: Config, path: Path) -> Ask:
+def _asker(settings: Config, path: Path, *, quiet: bool) -> Ask:
     """Return what asks the engine about the installed llama.cpp, and remembers what it said.
 
     On a terminal it is shown that this takes long: a graphics driver that starts for the first time compiles first.
@@ -331,7 +250,7 @@ def _asker(settings: Config, path: Path) -> Ask:
 
     def ask(setups: Sequence[Setup], circumstances: str, seen: Graphics) -> Found:
         options = [LoadOptions(path=os.fsencode(path), **msgspec.structs.asdict(setup)) for setup in setups]
-        with contextlib.closing(output(settings, held=True, quiet=not sys.stderr.isatty())) as shown:
+        with contextlib.closing(screen.output(settings, held=True, quiet=quiet or not sys.stderr.isatty())) as shown:
             found = installed.known(options, files.folders().engine, circumstances, seen, shown.show)
         return Found(found.build, found.trouble, found.gpu_taken)
 

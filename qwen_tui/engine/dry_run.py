@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qwen_tui.engine.binding import library_version
+from qwen_tui.engine.buffers import logged_buffers
 from qwen_tui.engine.context import Context, ContextError
 from qwen_tui.engine.devices import devices, ggml, text
 from qwen_tui.engine.model import LoadError, Model
@@ -13,7 +14,6 @@ from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.stop import StopFlag
 from qwen_tui.hardware.device import Build, DryRun, Setup, parse_features
 
-_COMPUTE = re.compile(r"(\S+)\s+compute buffer size =\s*([\d.]+) MiB")
 # Lines of the log that say why a device is missing.
 _TELLING = re.compile(r"fail|error|insufficient|not supported|no .*devices|unable", re.IGNORECASE)
 _MOST_NOTES = 5
@@ -77,8 +77,9 @@ def _dry_runs(llama: Any, options: Sequence[LoadOptions], lines: list[str]) -> l
             finally:
                 context.close()
             compute: dict[str, int] = {}
-            for name, mib in _COMPUTE.findall("".join(lines)):
-                compute[name] = compute.get(name, 0) + round(float(mib) * (1 << 20))
+            for buffer in logged_buffers("".join(lines)):
+                if buffer.kind == "compute":
+                    compute[buffer.device] = compute.get(buffer.device, 0) + buffer.nbytes
             runs.append(DryRun(setup=_setup(each), compute=compute))
     finally:
         model.close()

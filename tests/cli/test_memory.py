@@ -21,7 +21,7 @@ if sys.platform == "win32":
 import resource
 
 
-@pytest.mark.parametrize("megabytes", [48, 64, 80, 4000])
+@pytest.mark.parametrize("megabytes", [28, 48, 64, 80, 4000])
 def test_too_little_memory_ends_in_an_answer_or_in_one_message(qwen: Run, tiny: Path, megabytes: int) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))

@@ -1,0 +1,141 @@
+"""Which build of llama.cpp suits a PC: what `build_engine.py` found out comes in, switches for CMake come out."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+Kind = Literal["auto", "cuda", "vulkan", "avx2", "native"]
+Version = tuple[int, int]
+
+AVX2 = ("-DGGML_NATIVE=OFF", "-DGGML_AVX2=ON", "-DGGML_FMA=ON", "-DGGML_F16C=ON", "-DGGML_BMI2=ON")
+NATIVE = ("-DGGML_NATIVE=ON",)
+# Turing without tensor cores (TU116, TU117), by NVIDIA's names.
+NO_TENSOR_CORES = re.compile(r"GTX 16\d\d|\bMX[45]50\b|\bT(?:400|500|550|600|1000|1200|2000)\b")
+# The least compute capability that a toolkit still builds for, by its major version, and what it takes to know a newer.
+OLDEST: Mapping[int, Version] = {11: (3, 5), 12: (5, 0), 13: (7, 5)}
+NEWEST: Sequence[tuple[Version, Version]] = (((11, 0), (8, 0)), ((11, 8), (9, 0)), ((12, 8), (12, 1)))
+
+
+class Facts(NamedTuple):
+    """What the choice depends on; None is what is not there or cannot be known.
+
+    `nvcc` is the version of the CUDA toolkit, `cuda` the newest that the driver supports, `card` the NVIDIA card's name
+    and `capability` its compute capability. `driver_trouble`: the words of a driver that does not work. `other_card`:
+    some card that Vulkan may know. `shaders`: Vulkan's compiler. `cublas`: NVIDIA's library for matrices, a package of
+    its own in many systems. `cudacxx`: where nvcc is, if CMake would not look there.
+    """
+
+    nvcc: Version | None = None
+    cuda: Version | None = None
+    card: str | None = None
+    capability: Version | None = None
+    driver_trouble: str = ""
+    other_card: bool = False
+    shaders: bool = False
+    cublas: bool = True
+    cudacxx: str = ""
+    pip: bool = True
+    compiler: bool = True
+    avx2: bool | None = True
+
+
+class Choice(NamedTuple):
+    """What is built: its kind, the switches for CMake, and what the person should know about it.
+
+    `problem` says why it cannot be built; then nothing else counts.
+    """
+
+    kind: Kind
+    switches: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def choose(facts: Facts, wanted: Kind = "auto") -> Choice:
+    """Return the build for a PC, of the kind that is wanted."""
+    if not facts.pip:
+        return Choice(wanted, problem="There is no pip in this environment, which builds. Add it: python -m ensurepip")
+    if not facts.compiler:
+        return Choice(wanted, problem="There is no C++ compiler. Debian: build-essential; Windows: Build Tools")
+    if wanted == "auto":
+        return automatic(facts)
+    if wanted == "cuda":
+        return cuda(facts)
+    if wanted == "vulkan":
+        return vulkan(facts)
+    if wanted == "avx2":
+        if facts.avx2 is False:
+            return Choice("avx2", problem="This processor has no AVX2: what is built could not run here.")
+        return Choice("avx2", AVX2, ("It runs on any PC with AVX2, FMA, F16C and BMI2: most since 2013.",))
+    return native()
+
+
+def automatic(facts: Facts) -> Choice:
+    """Return the best build that can be made."""
+    if facts.card:
+        tried = [cuda(facts), vulkan(facts)]
+        good = [choice for choice in tried if not choice.problem]
+        missed = tuple(f"Not {choice.kind}: {choice.problem}" for choice in tried if choice.problem)
+        chosen = good[0] if good else native()
+        return chosen._replace(remarks=chosen.remarks + (missed if chosen.kind != "cuda" else ()))
+    chosen = vulkan(facts) if facts.other_card and facts.shaders else native()
+    if facts.driver_trouble:
+        broken = f"The NVIDIA driver does not work ({facts.driver_trouble}): with it mended, CUDA can be built for."
+        return chosen._replace(remarks=(*chosen.remarks, broken))
+    return chosen
+
+
+def cuda(facts: Facts) -> Choice:
+    """Return the CUDA build for the card."""
+    if facts.nvcc is None:
+        return Choice("cuda", problem="There is no nvcc: install NVIDIA's CUDA toolkit 12, or set CUDACXX")
+    toolkit = ".".join(map(str, facts.nvcc))
+    if not facts.cublas:
+        return Choice("cuda", problem=f"CUDA {toolkit} is there without cuBLAS: install libcublas-dev of that version")
+    if facts.cuda and facts.nvcc[0] > facts.cuda[0]:
+        newest = ".".join(map(str, facts.cuda))
+        return Choice("cuda", problem=f"The driver is for CUDA {newest}, the toolkit is {toolkit}: renew the driver")
+    remarks = [] if facts.card else ["No card was found: the build is for a GTX 16xx."]
+    capability = facts.capability or (7, 5)
+    if wrong := out_of_reach(facts.nvcc, capability):
+        return Choice("cuda", problem=wrong)
+    switches = ["-DGGML_CUDA=ON", *NATIVE]
+    if not facts.card or NO_TENSOR_CORES.search(facts.card):
+        switches.append("-DGGML_CUDA_FORCE_MMQ=ON")
+        if facts.nvcc < (13, 0):
+            # The code for Pascal: that for Turing takes tensor cores for granted.
+            switches.append("-DCMAKE_CUDA_ARCHITECTURES=61-virtual;80-virtual")
+            remarks.append("The first start compiles for the card, which takes minutes; the driver keeps the result.")
+        else:
+            switches.append("-DCMAKE_CUDA_ARCHITECTURES=75")
+            remarks.append("CUDA 13 cannot build the code that suits a GTX 16xx best: with CUDA 12 it may be faster.")
+    else:
+        switches.append(f"-DCMAKE_CUDA_ARCHITECTURES={capability[0]}{capability[1]}")
+    return Choice("cuda", tuple(switches), tuple(remarks))
+
+
+def out_of_reach(nvcc: Version, capability: Version) -> str:
+    """Say why a toolkit cannot build for a card, if it cannot."""
+    needed, has = ".".join(map(str, capability)), ".".join(map(str, nvcc))
+    if capability < OLDEST.get(nvcc[0], OLDEST[max(OLDEST)] if nvcc[0] > max(OLDEST) else (0, 0)):
+        return f"CUDA {has} does not build for cards as old as this one ({needed}): install CUDA 12"
+    newest = max((known for since, known in NEWEST if nvcc >= since), default=(7, 5))
+    if nvcc[0] <= max(OLDEST) and capability > newest:
+        return f"CUDA {has} does not know cards as new as this one ({needed}): install a newer toolkit"
+    return ""
+
+
+def vulkan(facts: Facts) -> Choice:
+    """Return the Vulkan build."""
+    if not facts.shaders:
+        return Choice("vulkan", problem="There is no glslc: install the Vulkan SDK, 1.3.261 or newer")
+    return Choice(
+        "vulkan",
+        ("-DGGML_VULKAN=ON", *NATIVE),
+        ("Vulkan's headers must be newer than those of Debian 12 (1.3.239), which are too old for this llama.cpp.",),
+    )
+
+
+def native() -> Choice:
+    """Return the build for this very processor."""
+    return Choice("native", NATIVE, ("It is for this processor: elsewhere it may meet an illegal instruction.",))

@@ -1,0 +1,27 @@
+"""Every script says what it is for."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parent.parent / "scripts"
+# Those that can be started; the others are parts of them. Training needs PyTorch before it can say anything.
+STARTED = sorted(
+    path.name
+    for path in SCRIPTS.glob("*.py")
+    if "__main__" in path.read_text(encoding="utf-8") and path.name != "train_demo_model.py"
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="some are for POSIX only")
+@pytest.mark.parametrize("name", STARTED)
+def test_help_says_what_the_script_is_for_and_does_nothing(name: str) -> None:
+    done = subprocess.run([sys.executable, SCRIPTS / name, "--help"], capture_output=True, text=True, timeout=60)
+    said = ast.get_docstring(ast.parse((SCRIPTS / name).read_text(encoding="utf-8")))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: ")
+    assert said
+    assert said in done.stdout

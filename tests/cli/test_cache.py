@@ -147,14 +147,15 @@ def test_the_limit_holds_and_the_least_recently_used_go_first(ask: Any, home: Pa
     ids = [
         ask(f"{letter * 200} How many?", stdin=b"", QWEN_TUI_CACHE_LIMIT="auto")["conversation_id"] for letter in "abc"
     ]
-    sizes = {path.stem: path.stat().st_size for path in states(home)}
-    assert set(sizes) == set(ids)
-    limit = sum(sizes.values()) + 1000
+    before = {path.stem: path.stat() for path in states(home)}
+    assert set(before) == set(ids)
+    limit = sum(found.st_size for found in before.values()) + 1000
     newest = ask(f"{'d' * 200} How many?", stdin=b"", QWEN_TUI_CACHE_LIMIT=f"{limit / 1e9:.9f}")["conversation_id"]
-    kept = {path.stem for path in states(home)}
+    kept = {path.stem: path.stat() for path in states(home)}
     assert newest in kept
-    assert ids[0] not in kept
-    assert ids[2] in kept
+    (gone,) = set(before) - set(kept)
+    # On a slow machine the question may have used what little it has in common with another.
+    assert all(found.st_mtime > before[gone].st_mtime for found in kept.values())
     assert sum(path.stat().st_size for path in states(home)) <= limit
 
 

@@ -5,7 +5,7 @@ import re
 import signal
 
 from qwen_tui.engine import wire
-from qwen_tui.engine.installed import build_command
+from qwen_tui.engine.installed import build_command, how_to_mend
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.errors import EngineError, InvalidModelError, PromptTooLongError, QwenError, UsageError, WorkerDiedError
 from qwen_tui.files import folders, quoted
@@ -66,7 +66,7 @@ def _error_of(failure: wire.Failed, options: LoadOptions, lines: str) -> QwenErr
         case "library":
             return EngineError(
                 _("llama.cpp cannot be loaded: {reason}").format(reason=failure.detail),
-                _("Install it again with: {command}").format(command=build_command()),
+                how_to_mend(failure.detail),
             )
         case "model":
             return InvalidModelError(

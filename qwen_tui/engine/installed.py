@@ -5,6 +5,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -38,6 +39,9 @@ _TROUBLE_LASTS = 3600.0
 # More than a start takes of a card was taken by another program meanwhile.
 _MOST_TAKEN = 600 << 20
 _PACKAGE = "llama-cpp-python"
+# What a CUDA build is linked to: the driver, libcuda.so.1 or nvcuda.dll, and the runtime. Without one of them nothing
+# of llama.cpp can be loaded, and so not on the CPU either.
+_OF_NVIDIA = re.compile(r"\b(?:lib)?(?:nv)?(?:cuda|cudart|cublas|cublasLt)(?:64_\d+)?\.(?:so|dll)", re.IGNORECASE)
 # What llama.cpp calls the libraries of its backends that compute on a GPU: libggml-cuda.so, ggml-vulkan.dll.
 _GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "cann", "webgpu")
 
@@ -51,17 +55,29 @@ class AskError(EngineError):
     def __init__(self, reason: str, *, looking: bool = False, passing: bool = False) -> None:
         super().__init__(
             _("llama.cpp cannot be used: {reason}").format(reason=reason),
-            _("Install it again with: {command}").format(command=build_command()),
+            how_to_mend(reason),
         )
         self.reason = reason
         self.looking = looking
         self.passing = passing
 
 
+def how_to_mend(reason: str) -> str:
+    """Return what to do about a library that cannot be loaded for this `reason`, as the system gave it."""
+    if _OF_NVIDIA.search(reason):
+        return _(
+            "It was built for NVIDIA cards, and their driver or the CUDA libraries are not here. Install those, or "
+            "llama.cpp for the CPU: {command}"
+        ).format(command=_from_index())
+    return _("Install it again with: {command}").format(command=build_command())
+
+
 def build_command() -> str:
     """Return the command that installs what is installed once more: the same version, for the same devices."""
-    if gpu_backends():
-        return "python scripts/build_engine.py"
+    return "python scripts/build_engine.py" if gpu_backends() else _from_index()
+
+
+def _from_index() -> str:
     try:
         version = "==" + importlib.metadata.version(_PACKAGE).partition("+")[0]
     except importlib.metadata.PackageNotFoundError:

@@ -86,7 +86,10 @@ def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graph
             code="driver_missing",
             severity="warning",
             message=_("llama.cpp was built for NVIDIA cards, and no driver for one is found."),
-            remedy=_("Install NVIDIA's driver if the PC has such a card. Until then the CPU computes."),
+            # Some builds cannot even be loaded without it.
+            remedy=_("Install NVIDIA's driver if the PC has such a card.")
+            if build is None
+            else _("Install NVIDIA's driver if the PC has such a card. Until then the CPU computes."),
         )
     card = seen.card
     if card is None or build is None or build.gpus:

@@ -114,13 +114,26 @@ def test_other_encodings_are_read_with_a_note(qwen: Run, tiny: Path, data: bytes
 
 
 def test_a_missing_library_is_one_error(qwen: Run, tiny: Path, tmp_path: Path) -> None:
-    # The worker's own interpreter finds an unusable binding first.
-    package = tmp_path / "site" / "llama_cpp"
+    done = qwen("ask", "-m", tiny, "x", env=unusable(tmp_path, "libllama.so: cannot open shared object file"))
+    refused(done, 1, "llama.cpp cannot be loaded", "libllama.so", "pip install")
+
+
+@pytest.mark.parametrize("missing", ["libcuda.so.1", "libcudart.so.13", "nvcuda.dll", "cublas64_12.dll"])
+def test_a_cuda_build_without_a_driver_says_what_to_install(
+    qwen: Run, tiny: Path, tmp_path: Path, missing: str
+) -> None:
+    reason = f"Failed to load 'libllama.so': {missing}: cannot open shared object file"
+    done = qwen("ask", "-m", tiny, "x", env=unusable(tmp_path, reason))
+    refused(done, 1, missing, "driver", "for the CPU: pip install")
+
+
+def unusable(folder: Path, reason: str) -> dict[str, str]:
+    """Return an environment in which llama.cpp cannot be loaded: the worker finds another binding first."""
+    package = folder / "site" / "llama_cpp"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    (package / "llama_cpp.py").write_text("raise RuntimeError('libllama.so: cannot open shared object file')")
-    done = qwen("ask", "-m", tiny, "x", env={**os.environ, "PYTHONPATH": str(package.parent)})
-    refused(done, 1, "llama.cpp cannot be loaded", "libllama.so", "pip install")
+    (package / "llama_cpp.py").write_text(f"raise RuntimeError({reason!r})")
+    return {**os.environ, "PYTHONPATH": str(package.parent)}
 
 
 def test_an_unwritable_home_does_not_stop_an_answer(qwen: Run, tiny: Path, tmp_path: Path) -> None:

@@ -115,8 +115,8 @@ def building(choice: Choice, facts: Facts, version: str, jobs: int | None) -> tu
         variables["CUDACXX"] = facts.cudacxx
     if jobs:
         variables["CMAKE_BUILD_PARALLEL_LEVEL"] = str(jobs)
-    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-cache-dir", "--verbose", "--wheel-dir", str(BUILT)]
-    return variables, [*pip, "--no-binary", NAME, f"{NAME}=={version}"]
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-cache-dir", "--verbose"]
+    return variables, [*pip, "--wheel-dir", str(unfinished()), "--no-binary", NAME, f"{NAME}=={version}"]
 
 
 def installing(wheel: str) -> list[str]:
@@ -125,14 +125,25 @@ def installing(wheel: str) -> list[str]:
 
 
 def build(variables: Mapping[str, str], command: Sequence[str]) -> Path | None:
-    """Compile, and return the wheel; None if that failed."""
-    for older in BUILT.glob("*.whl"):
-        older.unlink()
+    """Compile, and return the wheel, which takes the place of an earlier one; None if that failed."""
+    folder = unfinished()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     # With it, llama.cpp would not be built for this processor.
     environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"} | dict(variables)
     if subprocess.run(command, env=environment, check=False).returncode:
         return None
-    return next(BUILT.glob("*.whl"), None)
+    finished = next(folder.glob("*.whl"), None)
+    if finished is None:
+        return None
+    for older in BUILT.glob("*.whl"):
+        older.unlink()
+    return finished.rename(BUILT / finished.name)
+
+
+def unfinished() -> Path:
+    """Return where pip puts its wheel."""
+    return BUILT / "unfinished"
 
 
 def install(wheel: Path) -> int:
@@ -272,8 +283,13 @@ def main() -> int:
     if wheel is None:
         print("The build failed, for what is said above. What was installed is as it was.")
         return 1
-    keep_installed(KEPT)
-    if failed := install(wheel):
+    try:
+        keep_installed(KEPT)
+        failed = install(wheel)
+    except KeyboardInterrupt:
+        print(f"\nStopped while it was installed. {UNDO}")
+        return 130
+    if failed:
         print(f"The wheel could not be installed: {wheel}\n{UNDO}")
         return failed
     print(f"What was built can be installed elsewhere, too: {wheel}")

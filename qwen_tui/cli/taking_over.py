@@ -169,7 +169,12 @@ def _from_pack(pack: Pack, shelf: Shelf, *, link: bool, yes: bool) -> None:
         raise UsageError(
             _("What is in a pack is copied, not linked."), _("Leave out --link, or name the .gguf file in the pack.")
         )
-    _each([(model.file, partial(_take_packed, pack, model, shelf)) for model in pack.manifest.models])
+    try:
+        _each([(model.file, partial(_take_packed, pack, model, shelf)) for model in pack.manifest.models])
+    except QwenError:
+        if pack.config() is not None:
+            _say(_("The settings in the pack are left out, since not all of it could be taken over."), err=True)
+        raise
     try:
         _offer_config(pack, yes=yes)
     except InvalidModelError as error:

@@ -155,6 +155,8 @@ class Context:
         use. There has to be room: `reserve` it first.
         """
         state = self.save()
+        if state is None:
+            raise ContextError("what the context holds could not be copied")
         for _copy in range(times - 1):
             # Only a sequence of its own can be filled without what is there being lost.
             taken = self._llama.llama_state_seq_set_data(self.handle, state, len(state), 1)

@@ -41,7 +41,7 @@ _MOST_TAKEN = 600 << 20
 _PACKAGE = "llama-cpp-python"
 # What a CUDA build is linked to: the driver, libcuda.so.1 or nvcuda.dll, and the runtime. Without one of them nothing
 # of llama.cpp can be loaded, and so not on the CPU either.
-_OF_NVIDIA = re.compile(r"\b(?:lib)?(?:nv)?(?:cuda|cudart|cublas|cublasLt)(?:64_\d+)?\.(?:so|dll)", re.IGNORECASE)
+_OF_NVIDIA = re.compile(r"(?<![\w-])(?:lib|nv)?(?:cuda|cudart|cublas(?:Lt)?)(?:64_\d+)?\.(?:so|dll)", re.IGNORECASE)
 # What llama.cpp calls the libraries of its backends that compute on a GPU: libggml-cuda.so, ggml-vulkan.dll.
 _GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "cann", "webgpu")
 
@@ -64,7 +64,9 @@ class AskError(EngineError):
 
 def how_to_mend(reason: str) -> str:
     """Return what to do about a library that cannot be loaded for this `reason`, as the system gave it."""
-    if _OF_NVIDIA.search(reason):
+    # Windows names no more than the library that it was to load.
+    unnamed = "one of its dependencies" in reason and "cuda" in (gpu_backends() or ())
+    if _OF_NVIDIA.search(reason) or unnamed:
         return _(
             "It was built for NVIDIA cards, and their driver or the CUDA libraries are not here. Install those, or "
             "llama.cpp for the CPU: {command}"
@@ -119,10 +121,12 @@ def describe(
 
 
 def _answer(worker: WorkerProcess, patience: float, show: Show) -> Build:
-    silence, gpu = Silence(), gpu_backends() != ()
-    begun = computed_at = time.monotonic()
+    silence, gpu = Silence(), bool(gpu_backends())
+    # Ticks, not the clock: a program that was stopped, or a PC that slept, has not waited.
+    ticks = idle = 0
     computed = 0.0
-    while (now := time.monotonic()) - computed_at < patience and now - begun < max(patience, _LONGEST):
+    while idle * TICK < patience and ticks * TICK < max(patience, _LONGEST):
+        ticks, idle = ticks + 1, idle + 1
         try:
             reply = worker.receive(TICK)
         except EOFError:
@@ -134,7 +138,7 @@ def _answer(worker: WorkerProcess, patience: float, show: Show) -> Build:
             for event in silence.tick(gpu=gpu):
                 show(event)
             if (seconds := worker.cpu_seconds()) > computed + _COMPUTING:
-                computed, computed_at = seconds, now
+                computed, idle = seconds, 0
         if isinstance(reply, wire.Described):
             return reply.build
         if isinstance(reply, wire.Failed):

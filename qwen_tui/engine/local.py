@@ -124,6 +124,8 @@ class LocalEngine:
                     event = answer.bill(event, self._worker.take_load_s(), waited)
                 yield event
             if not finished:
+                # Its worker was ended: there is nothing left to drain.
+                finished = True
                 yield self._interrupted(answer)
         except WorkerFailure:
             if not self._cancelled:

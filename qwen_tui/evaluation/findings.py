@@ -122,7 +122,7 @@ def of_layers(build: Build | None, plan: Placement | None) -> Iterator[Problem]:
             message=_("gpu_layers is set, and llama.cpp sees no graphics card."),
             remedy=_("Set gpu_layers to auto: then a graphics card is used where there is one."),
         )
-    elif plan.room.gpu_free and not plan.fits:
+    elif plan.room.gpu_total and plan.room.gpu_free is not None and not plan.fits:
         yield Problem(
             code="layers_too_many",
             severity="warning",

@@ -25,8 +25,8 @@ from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Message
 
-# So many tokens are written one by one, behind so many others: what a conversation of some turns comes to, where flash
-# attention and the KV type begin to count. Each is timed twice.
+# So many tokens are written one by one, on a processor behind so many others: what a conversation of some turns comes
+# to, where flash attention and the KV type begin to count. Each is timed twice.
 _WRITTEN = 6
 _DEPTH = 2048
 # The prompt takes about so many seconds to read, within these numbers of tokens.
@@ -154,7 +154,7 @@ class Search:
         return _whole(reading)
 
     def _writing(self, engine: Engine) -> float:
-        """Return how many tokens a second are written in a conversation of some length."""
+        """Return how many tokens a second are written; on a processor, in a conversation of some length."""
         # What disturbs only slows: but for that, each token takes the same.
         return 1 / _whole(min(engine.batch_seconds((1,) * _WRITTEN, self._depth(engine)), default=0.0))
 

@@ -99,7 +99,17 @@ def remembering(memory: Path, ask: Callable[[], Graphics] = graphics) -> Graphic
         # Where it cannot be written, the next process waits as well.
         with contextlib.suppress(OSError):
             write_private(memory, b"")
+        for asking in threading.enumerate():
+            if asking.name == _ASKING:
+                threading.Thread(target=_forget_once_over, args=(asking, memory), daemon=True).start()
     return found
+
+
+def _forget_once_over(asking: threading.Thread, memory: Path) -> None:
+    """A driver that answers after all was slow, as at its first start: the next question may ask it."""
+    asking.join()
+    with contextlib.suppress(OSError):
+        memory.unlink()
 
 
 def _hung(memory: Path) -> bool:

@@ -191,7 +191,9 @@ def place(
     for plan in gpu_plans(gpu):
         asked = -1 if layers is None else layers
         tried = lay_out(header, plan, room, ctx_size=ctx_size, gpu_layers=asked, measured=measured)
-        if tried.fits:
+        # What nobody knows to be short is not to be spared.
+        unknown = layers is not None and (room.gpu_free is None or not room.gpu_total)
+        if tried.fits or unknown:
             return tried
     if layers is not None:
         return tried

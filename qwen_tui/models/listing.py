@@ -13,6 +13,7 @@ from qwen_tui.i18n import listed, ngettext
 from qwen_tui.models.describing import timestamp
 from qwen_tui.models.elsewhere import Found
 from qwen_tui.models.inventory import Held, Leftover, State
+from qwen_tui.models.source import ABRIDGED
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +137,10 @@ def _remarks(one: Held, *, is_default: bool) -> str:
 def _remedy(one: Leftover) -> str:
     if not one.asked:
         return _("remove it with: qwen models rm --partial")
-    return _("go on with: qwen pull {name}").format(name=" ".join(map(quoted, one.asked)))
+    words = " ".join(map(quoted, one.asked))
+    if any(word.endswith(ABRIDGED) for word in one.asked):
+        return _("go on with the same command as before: qwen pull {name}").format(name=words)
+    return _("go on with: qwen pull {name}").format(name=words)
 
 
 def _amount(one: Leftover) -> str:

@@ -16,6 +16,8 @@ from qwen_tui.models.locate import in_repository, unknown
 
 HUB = "https://huggingface.co"
 MODELSCOPE = "https://modelscope.cn"
+# Stands in an address for what is not kept of it.
+ABRIDGED = "…"
 
 # Repositories that ModelScope carries under the same names.
 ON_MODELSCOPE = frozenset({"unsloth/Qwen3-4B-Instruct-2507-GGUF"})
@@ -157,11 +159,11 @@ def again(name: str, given: Sequence[str], *, repair: bool) -> tuple[str, ...]:
 
 
 def _abridged(text: str) -> str:
-    """Return an address without what may sign it, and anything else as it is."""
+    """Return the host of an address, for the rest may be secret, and anything else as it is."""
     if not is_address(text):
         return text
     host = f"{urlsplit(text).scheme}://{shown(text)}"
-    return host if text.rstrip("/").lower() == host else f"{host}/…"
+    return host if text.rstrip("/").lower() == host else f"{host}/{ABRIDGED}"
 
 
 def _source(asked: Wanted, text: str, environ: Mapping[str, str]) -> Source:

@@ -127,6 +127,11 @@ def test_a_cuda_build_without_a_driver_says_what_to_install(
     refused(done, 1, missing, "driver", "for the CPU: pip install")
 
 
+def test_a_damaged_cuda_build_is_not_taken_for_a_missing_driver(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+    done = qwen("ask", "-m", tiny, "x", env=unusable(tmp_path, "libggml-cuda.so: undefined symbol: ggml_abort"))
+    refused(done, 1, "undefined symbol", "Install it again with")
+
+
 def unusable(folder: Path, reason: str) -> dict[str, str]:
     """Return an environment in which llama.cpp cannot be loaded: the worker finds another binding first."""
     package = folder / "site" / "llama_cpp"

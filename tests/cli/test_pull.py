@@ -156,7 +156,8 @@ def test_what_is_left_is_listed_with_the_command_that_goes_on_with_it(qwen: Run,
         assert qwen("pull", *given).returncode == 1
         hub.at_bytes.clear()
         shown = qwen("models", "list").stdout.decode()
-        assert f"incomplete  go on with: qwen pull {asked}\n" in shown
+        before = " the same command as before" if "…" in asked else ""
+        assert f"incomplete  go on with{before}: qwen pull {asked}\n" in shown
         assert f"{size_text(hub.size // 2)} of {size_text(hub.size)}" in shown
         kept = [path for path in (home / "models").iterdir() if ".part" in path.name]
         assert not any(b"secret" in path.read_bytes() for path in kept if path.suffix == ".json")

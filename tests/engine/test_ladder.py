@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -649,3 +649,22 @@ def test_an_rpc_device_is_on_this_computer_or_is_none(
     monkeypatch.setenv("QWEN_TUI_RPC", address)
     with pytest.raises(EngineError, match="QWEN_TUI_RPC"):
         engines({}).info()
+
+
+def test_who_stops_reading_at_the_end_of_an_answer_that_could_not_be_stopped_hears_no_more(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, fault("decode", "hang"))
+    engine = engines({})
+    stream = engine.stream(request())
+    assert isinstance(stream, Generator)
+    signs = 0
+    for event in stream:
+        # The first comes before the decoding, which then hangs.
+        signs += isinstance(event, Prefill)
+        if signs == 3:
+            engine.cancel()
+        if isinstance(event, Finished):
+            break
+    assert event.reason == "interrupted"
+    stream.close()

@@ -176,6 +176,13 @@ def test_each_step_down_takes_less_and_the_last_ones_are_on_the_cpu(
     assert not unasked[-1].gpu_layers
 
 
+@pytest.mark.parametrize("layers", [2, -1])
+def test_what_nobody_knows_to_be_short_is_not_spared(layers: int) -> None:
+    """A device that does not tell its memory, or none at all: the layers that a person names are planned in full."""
+    for unknown in (room(None), msgspec.structs.replace(room(None), gpu_free=0, gpu_total=0)):
+        assert place(HEADER, unknown, ctx_size=8192, gpu=GPU, cpu=CPU, layers=layers).plan == GPU
+
+
 def test_a_quantised_cache_always_comes_with_flash_attention() -> None:
     found = placed(5.5)
     for each in (*gpu_plans(GPU), *(step.plan for step in steps_down(found, HEADER, cpu=CPU))):

@@ -11,6 +11,9 @@ from qwen_tui.errors import EngineError, QwenError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Loading, Note
 
+# A card whose worker crashes without a word of memory is tried with so many modest ways: memory may be short all the
+# same, but what is wrong with a driver or a file is wrong in every way.
+_CRASHES = 2
 # Of the log, what may tell why a worker failed, in lines.
 _LOG_END = 20
 
@@ -67,12 +70,12 @@ class LoadedWorker:
     def load(self, is_cancelled: Callable[[], bool]) -> Generator[Loading | Note, None, bool]:
         """Load in the ways there are until one works; raises what the last one failed at.
 
-        A worker that dies without a word of memory may have had an accident: it is tried once more. If it was none, it
-        is the driver or the file, and then no other way to use the card helps, but perhaps doing without it.
+        A worker that dies without a word of memory may have had an accident: it is tried once more. If it was none,
+        less is asked of the card a few times, then nothing; what comes of it is not remembered.
 
         Yields progress, then what the person should know. False if it `is_cancelled`: the loading goes on.
         """
-        again = True
+        again, crashes = True, 0
         while True:
             try:
                 if not (yield from self._step(is_cancelled)):
@@ -83,13 +86,18 @@ class LoadedWorker:
             except WorkerFailure as failure:
                 if failure.again and again:
                     again = False
-                elif not self._goes_on(failure):
+                elif not self._goes_on(failure, crashes):
                     raise self.hopeless(failure) from None
+                else:
+                    crashes += failure.again
 
-    def _goes_on(self, failure: WorkerFailure) -> bool:
+    def _goes_on(self, failure: WorkerFailure, crashes: int) -> bool:
+        ladder = self._ladder
         if failure.lighter:
-            return self._ladder.step_down(memory=failure.memory)
-        return failure.again and self._ladder.leave_card()
+            return ladder.step_down(memory=failure.memory)
+        if not (failure.again and ladder.options.gpu_layers):
+            return False
+        return (crashes < _CRASHES and ladder.step_down(keep=False)) or ladder.leave_card()
 
     def _step(self, is_cancelled: Callable[[], bool]) -> Generator[Loading | Note, None, bool]:
         self.start()

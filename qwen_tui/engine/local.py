@@ -23,8 +23,8 @@ class LocalEngine:
     """An `Engine` on llama.cpp.
 
     What fails for lack of memory is tried again in a more modest way as long as there is one, in the middle of an
-    answer too. What dies without a word of memory is first tried once more as it was: in the loading, then without the
-    GPU; in an answer, then in a more modest way.
+    answer too. What dies without a word of memory is first tried once more as it was, and then in a more modest way: in
+    the loading, only as long as layers are on a GPU, and soon without it.
     """
 
     def __init__(

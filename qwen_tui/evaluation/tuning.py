@@ -150,7 +150,7 @@ class Search:
         for event in engine.stream(request):
             self.show(event)
             if isinstance(event, Finished):
-                reading = event.timings.prefill_tps or 0.0
+                reading = event.timings.prefill_tps
         return _whole(reading)
 
     def _writing(self, engine: Engine) -> float:

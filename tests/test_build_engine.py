@@ -267,6 +267,13 @@ def test_a_build_that_fails_touches_nothing(workshop: Workshop, capfd: pytest.Ca
     assert "What was installed is as it was." in capfd.readouterr().out
 
 
+def test_a_build_that_fails_keeps_the_wheel_of_the_one_before(workshop: Workshop) -> None:
+    workshop.install("the one before")
+    assert workshop.run("--yes", "--kind", "native") == 0
+    assert workshop.run("--yes", "--kind", "native", fails="wheel") == 1
+    assert (workshop.built / WHEEL).exists()
+
+
 def test_undo_goes_back_to_before_the_first_build_until_it_is_done(workshop: Workshop) -> None:
     for installed in ("the one before", "the first build", "the second build"):
         workshop.install(installed)

@@ -173,3 +173,12 @@ def test_the_library_s_own_words_are_read() -> None:
         "CUDA": {"ARCHS": "610,800", "FORCE_MMQ": "1"},
         "CPU": {"SSE3": "1", "AVX2": "1"},
     }
+
+
+@pytest.mark.parametrize(("backends", "mended"), [(("cuda",), "for the CPU: pip install"), ((), "Install it again")])
+def test_windows_does_not_name_the_library_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch, backends: tuple[str, ...], mended: str
+) -> None:
+    monkeypatch.setattr(installed, "gpu_backends", lambda: backends)
+    reason = "Could not find module 'llama.dll' (or one of its dependencies). Try using the full path."
+    assert mended in installed.how_to_mend(reason)

@@ -232,6 +232,26 @@ def test_a_driver_that_hangs_is_waited_for_once(hanging: threading.Event) -> Non
     assert graphics(lambda: SimpleNamespace(nvmlInit=hang)).detail == "mended"
 
 
+def test_a_driver_that_was_only_slow_is_asked_again(tmp_path: Path, hanging: threading.Event) -> None:
+    memory = tmp_path / "driver-hung"
+
+    def slow() -> None:
+        hanging.wait(10)
+        raise RuntimeError("awake")
+
+    def ask() -> Graphics:
+        return graphics(lambda: SimpleNamespace(nvmlInit=slow), patience=0.1)
+
+    assert remembering(memory, ask) == HUNG
+    assert memory.exists()
+    hanging.set()
+    until_answered()
+    deadline = time.monotonic() + 5
+    while memory.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert remembering(memory, ask).detail == "awake"
+
+
 def test_a_driver_that_hung_is_left_alone_for_an_hour_or_until_the_pc_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,8 +23,8 @@ class Terminal:
             list(command[1:]),
             dimensions=(24, 80),
             encoding="utf-8",
-            # A terminal drops what is still to be shown when it turns Ctrl-C into a signal, in the middle of a character
-            # too, and goes on.
+            # A terminal may drop what is still to be shown when it turns Ctrl-C into a signal, in the middle of a
+            # character too, and goes on.
             codec_errors="replace",
             env={**os.environ, "TERM": "xterm-256color", **environment},
         )

@@ -28,6 +28,7 @@ globals().update({name: value for name, value in vars(real).items() if not name.
 plan = json.loads(os.environ["FAULTY_LLAMA"])
 loaded = {"layers": 0, "on": []}
 calls = {}
+owed = []
 
 
 class Cards:
@@ -82,6 +83,8 @@ def fails(name, **about):
                     time.sleep(0.005)
                 case "long":
                     time.sleep(1)
+                case "late":
+                    owed.append(0.5)
                 case "hang":
                     time.sleep(60)
                 case number:
@@ -108,7 +111,24 @@ def llama_init_from_model(model, parameters):
     return real.llama_init_from_model(model, parameters)
 
 
+def waits(name):
+    """Return the function `name` as of a GPU: it waits for what the GPU was told to compute."""
+    def wait(*arguments):
+        while owed:
+            time.sleep(owed.pop())
+        return getattr(real, name)(*arguments)
+    return wait
+
+
+llama_synchronize = waits("llama_synchronize")
+llama_sampler_sample = waits("llama_sampler_sample")
+llama_state_seq_get_data = waits("llama_state_seq_get_data")
+
+
 def llama_decode(context, batch):
+    # A GPU does one thing after another.
+    while owed:
+        time.sleep(owed.pop())
     if fails("decode", layers=loaded["layers"], tokens=batch.n_tokens):
         return -2
     return real.llama_decode(context, batch)
@@ -127,8 +147,9 @@ def fault(
 ) -> dict[str, object]:
     """From its `nth` call on, `call` does that: `null` (it says why), `silent`, `memory`, or a signal's name.
 
-    With `slow` it takes 5 ms, with `long` a second, with `hang` a minute. `once`: only the first of all workers. `says`
-    is a line for the log. `above` are numbers that must be exceeded: `layers` on the GPU, `ctx`, `batch`, `tokens`.
+    With `slow` it takes 5 ms, with `long` a second, with `hang` a minute. `late` is a GPU: the call returns at
+    once, and whoever then wants the result waits for half a second. `once`: only the first of all workers. `says` is a
+    line for the log. `above` are numbers that must be exceeded: `layers` on the GPU, `ctx`, `batch`, `tokens`.
     """
     return {"call": call, "does": does, "nth": nth, "once": once, "says": says and f"{says}\n", "above": above}
 

@@ -140,12 +140,17 @@ class Context:
             return False
         raise ContextError(f"llama_decode returned {status} at token {start} of {self.size}")
 
+    def synchronize(self) -> None:
+        """Return when what was decoded is computed: `decode` only tells a GPU what to do. A CPU is done already."""
+        self._llama.llama_synchronize(self.handle)
+
     def warm_up(self, token: int) -> None:
         """Compute one full batch of `token` and forget it: what memory computing takes is then taken.
 
         Raises `ContextError` where there is not enough.
         """
         self.decode([token] * min(self.batch_size, self.size))
+        self.synchronize()
         self._truncate(0)
 
     def repeat(self, times: int) -> None:

@@ -115,6 +115,8 @@ class ReplaySampler:
         self._end = end
 
     def sample(self, context: Context, index: int = -1) -> int:  # noqa: ARG002 - the protocol's
+        # Who draws a token waits for its logits. What is measured with this sampler must wait for them, too.
+        context.synchronize()
         return next(self._tokens, self._end)
 
     def follow(self, tokens: Sequence[int]) -> None:

@@ -12,7 +12,9 @@ from qwen_tui.evaluation.trial import Found, Purpose, Trial
 from qwen_tui.hardware.machine import Machine, this_machine
 from qwen_tui.i18n import gettext as _
 
-_VERSION = 1
+_VERSION = 2
+# Until this one the clocks did not wait for a GPU: what was measured on one is too good to be true.
+_VERSION_OF_CPU = 1
 # Models and machines remembered, the latest first: a folder may travel on a stick.
 _MOST = 50
 
@@ -129,9 +131,10 @@ def _read(path: Path) -> tuple[Tuned, ...]:
     # Measuring again mends a damaged file; until then the rules hold.
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return ()
-    if file.version != _VERSION:
-        return ()
-    return tuple(entry for entry in file.tuned if _usable(entry.chat) and _usable(entry.ask))
+    entries = (entry for entry in file.tuned if _usable(entry.chat) and _usable(entry.ask))
+    if file.version == _VERSION_OF_CPU:
+        return tuple(entry for entry in entries if not entry.subject.gpu_layers)
+    return tuple(entries) if file.version == _VERSION else ()
 
 
 def _usable(choice: Choice) -> bool:

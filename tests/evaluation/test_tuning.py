@@ -249,7 +249,7 @@ def test_figures_of_another_machine_model_or_library_are_not_used(
     "damage",
     [
         lambda text: text[: len(text) // 2],
-        lambda text: text.replace('"version": 1', '"version": 2'),
+        lambda text: text.replace('"version": 2', '"version": 3'),
         lambda text: text.replace('"threads": 3', '"threads": "three"'),
         lambda text: text.replace('"threads": 3', '"threads": -3'),
         lambda text: text.replace('"f16"', '"q8_0"'),

@@ -12,7 +12,7 @@ from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.files import ASSETS
 from qwen_tui.messages import Message, Text
 
-DATA = Path(__file__).parent.parent / "scripts" / "demo_model"
+DATA = Path(__file__).parent.parent / "scripts" / "models" / "demo_model"
 NOTICES = {language: (DATA / f"notice.{language}.txt").read_text(encoding="utf-8").strip() for language in ("zh", "en")}
 
 

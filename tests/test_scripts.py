@@ -10,8 +10,8 @@ import pytest
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 # Those that can be started; the others are parts of them. Training needs PyTorch before it can say anything.
 STARTED = sorted(
-    path.name
-    for path in SCRIPTS.glob("*.py")
+    path.relative_to(SCRIPTS).as_posix()
+    for path in SCRIPTS.rglob("*.py")
     if "__main__" in path.read_text(encoding="utf-8") and path.name != "train_demo_model.py"
 )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from qwen_tui import files
 from tests.conftest import Run
 
-FUZZ = Path(__file__).parents[2] / "scripts" / "fuzz_sanitiser.py"
+FUZZ = Path(__file__).parents[2] / "scripts" / "stress" / "fuzz_sanitiser.py"
 
 
 def test_no_front_lets_through_what_steers_a_terminal() -> None:

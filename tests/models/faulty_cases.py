@@ -1,7 +1,7 @@
 """What can go wrong between a hub and a whole file, one case after the other, and what has to come of it.
 
 `run` lets the program itself fetch from a misbehaving hub, and tells what came of it. The tests assert the outcomes;
-`scripts/faulty_hub.py` prints them as a table.
+`scripts/stress/faulty_hub.py` prints them as a table.
 """
 
 import contextlib

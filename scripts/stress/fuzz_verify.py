@@ -1,6 +1,6 @@
 """Flip single bits in a model that was taken over: all of them are found by verify, and none is loaded.
 
-    python scripts/fuzz_verify.py [--count 1000] [--seed 0] [--model PATH]
+    python scripts/stress/fuzz_verify.py [--count 1000] [--seed 0] [--model PATH]
 
 Every case flips one random bit of the file in the models folder and runs the program's own commands: `qwen models
 verify` with size, time and inode as they were, as when a disk decays, and `qwen ask` with a new time, as when something
@@ -17,10 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import command_line, tell
-
 from qwen_tui.cli.main import main as qwen
 from qwen_tui.files import ASSETS
+from scripts.measuring import command_line, tell
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """Compare the speed of our engine with that of llama.cpp's own `llama-bench`, on the same file with the same settings.
 
-    python scripts/bench_engine.py MODEL --llama-bench PATH [--rounds 5] [--prompt 512] [--answer 64] [--threads N]
+    python scripts/bench/engine.py MODEL --llama-bench PATH [--rounds 5] [--prompt 512] [--answer 64] [--threads N]
 
 Both work in turn, several times, so that a noisy machine disturbs both alike; read the ratios. What makes it fair:
 
@@ -23,13 +23,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import command_line, tell
-
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, SamplingOptions
 from qwen_tui.evaluation.llama_bench import llama_bench
 from qwen_tui.evaluation.measuring import WORDS, ask, markdown_table, median, question, spread
 from qwen_tui.hardware.processor import physical_cores
+from scripts.measuring import command_line, tell
 
 # Two prompts share the marks that open each (<|im_start|>, user, newline) and by chance a word or two.
 CACHED_AT_MOST = 6

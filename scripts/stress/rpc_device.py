@@ -1,6 +1,6 @@
 """Partial offload, its bytes and its failures on a real second ggml device, without a graphics card.
 
-    python scripts/rpc_device.py MODEL --build FOLDER [--source LLAMA_CPP] [--ctx-size 4096] [--kv-type q8_0]
+    python scripts/stress/rpc_device.py MODEL --build FOLDER [--source LLAMA_CPP] [--ctx-size 4096] [--kv-type q8_0]
 
 llama.cpp's RPC server on this computer is a device with buffers of its own. FOLDER holds a llama.cpp with it
 (GGML_RPC=ON, for the CPU); where there is none it is built there first, which takes some minutes: from LLAMA_CPP, or
@@ -10,7 +10,7 @@ engine:
 - `offload`: none, one, half and all layers are given to the device; what llama.cpp reports of weights and KV cache is
   compared with what `qwen_tui.hardware` computes from the file. More than a hundredth apart is a failure.
 - `shortage`: the server may only have memory for a half of the model (RLIMIT_AS). Loading must step down until it fits.
-  Needs a model of a gigabyte or more: `scripts/make_bench_model.py`.
+  Needs a model of a gigabyte or more: `scripts/models/make_bench_model.py`.
 - `death`: the server is killed in the middle of an answer. The answer must go on, on the CPU, and be whole.
 
 POSIX only. Do not use the server for anything else: whoever reaches its port can take it over.
@@ -31,7 +31,6 @@ from pathlib import Path
 
 import msgspec
 import psutil
-from measuring import command_line, limiting, tell
 
 from qwen_tui.engine.buffers import logged_buffers
 from qwen_tui.engine.devices import RPC_VARIABLE
@@ -42,6 +41,7 @@ from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.hardware.tensors import all_layers, first_on_gpu, kv_bytes, weights
 from qwen_tui.messages import Event, Message, Note, Text
 from qwen_tui.models.gguf import Header, read_header
+from scripts.measuring import command_line, limiting, tell
 
 MIB = 1 << 20
 # What the plan promises: planned and actual bytes differ by at most this share; llama.cpp reports hundredths of a MiB.

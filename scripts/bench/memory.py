@@ -1,6 +1,6 @@
 """Measure the peak memory of the engine's worker against the sum of what it must hold.
 
-    python scripts/bench_memory.py MODEL [--ctx-size 8192] [--kv-type f16|q8_0] [--repack] [--flash-attention]
+    python scripts/bench/memory.py MODEL [--ctx-size 8192] [--kv-type f16|q8_0] [--repack] [--flash-attention]
 
 The context is filled in two steps, as a conversation fills it: first all but its last quarter, then up to its end. In
 between its memory grows, for which what was computed is copied once. That takes minutes with a large model; what it
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from measuring import command_line
 
 from qwen_tui.engine.buffers import logged_buffers
 from qwen_tui.engine.local import LocalEngine
@@ -28,6 +27,7 @@ from qwen_tui.evaluation.measuring import ask, markdown_table, question
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.models.gguf import Header, read_header
+from scripts.measuring import command_line
 
 MB = 1_000_000
 # The target: so much may be there beside the parts that are counted.

@@ -1,11 +1,11 @@
 """Compare the bytes that the plan reckons with those that llama.cpp reports for its buffers.
 
-    python scripts/plan_actual.py model.gguf
-    python scripts/plan_actual.py model.gguf --rpc LIBRARIES
+    python scripts/bench/plan_actual.py model.gguf
+    python scripts/bench/plan_actual.py model.gguf --rpc LIBRARIES
 
 Contexts of 2k to 32k tokens, f16 and q8_0, with and without flash attention, with none, a part and all of the layers on
 a GPU where there is one. With --rpc llama.cpp's RPC server on this computer stands for a GPU; LIBRARIES is the folder
-with `ggml-rpc-server` and a libllama that knows it, which `scripts/rpc_device.py` builds.
+with `ggml-rpc-server` and a libllama that knows it, which `scripts/stress/rpc_device.py` builds.
 
 Each combination really makes its context (the model is loaded once for each number of layers): the largest takes
 several GB of RAM for a moment, and those for which it is short are left out and named.
@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from measuring import command_line, tell
-from rpc_device import device
 
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.buffers import logged_buffers
@@ -37,6 +35,8 @@ from qwen_tui.hardware.placement import Placement, Room, lay_out, measured_by
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.tensors import all_layers
 from qwen_tui.models.gguf import Header, read_header
+from scripts.measuring import command_line, tell
+from scripts.stress.rpc_device import device
 
 MIB = 1 << 20
 # The report is in hundredths of a MiB; a difference below that is none.

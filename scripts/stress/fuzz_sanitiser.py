@@ -1,6 +1,6 @@
 """Send a million hostile strings to the terminal, and look what arrives: text, newline, tab, and nothing that steers.
 
-    python scripts/fuzz_sanitiser.py [--strings 1000000] [--each 10000] [--seed 0] [--only FRONT]
+    python scripts/stress/fuzz_sanitiser.py [--strings 1000000] [--each 10000] [--seed 0] [--only FRONT]
 
 The strings hold control characters of both kinds, escape sequences whole and torn, characters that reorder or hide, tag
 characters, halves of characters, and ordinary text. `--strings` go through `clean`; `--each` through every front that
@@ -23,7 +23,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from measuring import command_line
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
@@ -46,6 +45,7 @@ from qwen_tui.models.locate import locate
 from qwen_tui.terminal import line_reader
 from qwen_tui.terminal.output import HeldOutput
 from qwen_tui.terminal.sanitise import clean
+from scripts.measuring import command_line
 
 Front = Callable[[str], object]
 

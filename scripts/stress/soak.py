@@ -1,6 +1,6 @@
 """Hold thousands of turns of conversation with one engine, and watch memory, speed and the worker.
 
-    python scripts/soak.py MODEL [--turns 10000] [--ctx-size 2048] [--seed 0]
+    python scripts/stress/soak.py MODEL [--turns 10000] [--ctx-size 2048] [--seed 0]
 
 MODEL should be a tiny one, as `tests/tiny_model.py` makes them. The conversation grows until half of the context is
 full and then starts again; prompts are Chinese, English and emoji, and now and then a turn is interrupted. A steady
@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from measuring import command_line, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.messages import Finished, Message, Text
+from scripts.measuring import command_line, tell
 
 MB = 1_000_000
 WARM_UP = 100

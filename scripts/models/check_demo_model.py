@@ -1,4 +1,4 @@
-"""Measures the demonstration model through llama.cpp: `python scripts/check_demo_model.py [--model PATH]`.
+"""Measures the demonstration model through llama.cpp: `python scripts/models/check_demo_model.py [--model PATH]`.
 
 Prints how much of what it learned it recites, how many held-out rewordings it recognises and how reliably it admits not
 to know anything else; exits with 1 if a figure misses its target.
@@ -18,11 +18,9 @@ from typing import Any
 import llama_cpp
 import numpy as np
 import yaml
-from measuring import command_line
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from demo_model.conversations import (
+from scripts.measuring import command_line
+from scripts.models.demo_model.conversations import (
     DATA,
     LANGUAGES,
     Conversation,
@@ -35,7 +33,7 @@ from demo_model.conversations import (
 
 Message = tuple[str, str]
 
-MODEL = Path(__file__).parent.parent / "qwen_tui" / "assets" / "demo.gguf"
+MODEL = Path(__file__).parents[2] / "qwen_tui" / "assets" / "demo.gguf"
 LONG_SIZES = (500, 1000, 2000, 4000)
 SIZE_LIMIT = 8_000_000
 SEED = 7

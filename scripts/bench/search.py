@@ -1,6 +1,6 @@
 """Time `qwen logs search` in a history of 100,000 messages in both languages, and show what it finds.
 
-    python scripts/bench_search.py [--messages 100000] [--seed 0] [--database FILE]
+    python scripts/bench/search.py [--messages 100000] [--seed 0] [--database FILE]
 
 The messages are made of word lists, the frequent words far more frequent than the rest, 200 to 600 characters long, and
 go through the program's own schema and index in one transaction. FILE is kept and used again; without it the
@@ -16,13 +16,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from measuring import command_line, tell
-
 from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.history import grams
 from qwen_tui.history.records import title_of
 from qwen_tui.history.schema import connect
 from qwen_tui.history.store import History
+from scripts.measuring import command_line, tell
 
 MESSAGES_A_CONVERSATION = 20
 REPEATS = 5

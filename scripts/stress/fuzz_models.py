@@ -1,6 +1,6 @@
 """Damage a tiny model in thousands of ways and load each as the program does: nothing may hang, crash or surprise it.
 
-    python scripts/fuzz_models.py [--count 2000] [--seed 0] [--processes 2] [--only SEED]
+    python scripts/stress/fuzz_models.py [--count 2000] [--seed 0] [--processes 2] [--only SEED]
 
 Every mutation has a seed of its own, so that `--only SEED` repeats one, prints what it was and how it ended, and keeps
 the file. Bytes of the header are flipped, cut, doubled and inserted; counts and lengths are set to extremes; values of
@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
-from measuring import command_line, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
@@ -38,6 +37,7 @@ from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.messages import Finished, Message
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.tensor_types import TENSOR_TYPES
+from scripts.measuring import command_line, tell
 
 TIME_LIMIT_S = 20.0
 # A header may ask for absurd buffers; they must fail here, not take the machine along.

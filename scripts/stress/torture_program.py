@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 import pexpect
-from measuring import QWEN
+
+from scripts.measuring import QWEN
 
 # What the demonstration model answers at length: in the pipe, and in the terminal.
 QUESTIONS = (

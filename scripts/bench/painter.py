@@ -1,7 +1,7 @@
 """What painting an answer costs, beside rich.live.Live with the whole Markdown at every refresh.
 
-    python scripts/bench_painter.py
-    python scripts/bench_painter.py --tokens 1000 2000 4000 8000 --live-up-to 8000
+    python scripts/bench/painter.py
+    python scripts/bench/painter.py --tokens 1000 2000 4000 8000 --live-up-to 8000
 
 A made-up but ordinary answer (headings, lists, code, tables, over a third Chinese) comes in at 20 tokens/s by a clock
 that does not wait. Ours paints at most 20 times a second; Live refreshes 10 times. CPU seconds and bytes are for the
@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from measuring import command_line
 from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
@@ -24,6 +23,7 @@ from rich.markdown import Markdown
 from qwen_tui.terminal.painter import Painter
 from qwen_tui.terminal.theme import theme
 from qwen_tui.terminal.width import Ruler
+from scripts.measuring import command_line
 
 SIZE = os.terminal_size((100, 40))
 TOKENS_PER_SECOND = 20

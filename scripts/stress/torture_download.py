@@ -1,6 +1,6 @@
 """Kills `qwen pull` at random moments, again and again, until a file is whole.
 
-    python scripts/torture_download.py --kills 100
+    python scripts/stress/torture_download.py --kills 100
 
 Shows that the file that is there at the end is the right one, that a kill -9 costs at most one megabyte that has to be
 fetched again, and that there is never more than one partial file. The hub is on loopback and sends at a limited rate.
@@ -17,10 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from measuring import QWEN, command_line
-
+from scripts.measuring import QWEN, command_line
 from tests.models.hub_server import FILE, NAME, Answering, FaultyHub
 
 LIMIT = 1 << 20

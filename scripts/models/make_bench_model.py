@@ -1,6 +1,6 @@
 """Write a model with the shapes and quantisation of Qwen3-4B-Instruct-2507 but random weights, to measure speed with.
 
-    python scripts/make_bench_model.py bench.gguf --vocab qwen-vocab.gguf --quant Q4_K_M
+    python scripts/models/make_bench_model.py bench.gguf --vocab qwen-vocab.gguf --quant Q4_K_M
 
 Speed and memory do not depend on what the weights are, so this stands in for a download of 2.5 GB. The answers are
 nonsense. The quantised blocks are drawn directly, which takes seconds where quantising would take an hour.
@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from measuring import command_line
 from numpy.typing import NDArray
 
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.tensor_types import TENSOR_TYPES
+from scripts.measuring import command_line
 
 LAYERS = 36
 EMBEDDING = 2560

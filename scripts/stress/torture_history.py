@@ -1,7 +1,7 @@
 """Kill chats with SIGKILL at random moments, a thousand times, and look whether the history lost anything.
 
-    python scripts/torture_history.py [--kills 1000] [--program 20] [--lanes 16] [--seed 0]
-    python scripts/torture_history.py --trace           # needs strace: the question is synced before its prefill
+    python scripts/stress/torture_history.py [--kills 1000] [--program 20] [--lanes 16] [--seed 0]
+    python scripts/stress/torture_history.py --trace           # needs strace: the question is synced before its prefill
 
 The mass of the kills hits processes that hold a conversation with the program's own Turn, Keeper and History, and an
 engine that streams words at the pace of a real one. Half of them are killed at any moment, half within a write. Each
@@ -29,12 +29,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from history_victim import Log, ask_one_question, chat
-from measuring import command_line, tell
-
 from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.history import grams
 from qwen_tui.history.store import History
+from scripts.measuring import command_line, tell
+from scripts.stress.history_victim import Log, ask_one_question, chat
 
 # A database is thrown away after so many kills, so that making one is killed too.
 KILLS_A_DATABASE = 20

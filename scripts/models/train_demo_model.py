@@ -1,4 +1,4 @@
-"""Trains the demonstration model: `python scripts/train_demo_model.py --out qwen_tui/assets/demo.gguf`.
+"""Trains the demonstration model: `python scripts/models/train_demo_model.py --out qwen_tui/assets/demo.gguf`.
 
 Needs torch 2.13.0 (CPU), numpy, tokenizers, gguf and pyyaml. Takes about 40 minutes on two cores.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,14 +20,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from demo_model import conversations, other_prompts
-from demo_model.conversations import LANGUAGES
-from demo_model.export import export
-from demo_model.model import ModelConfig, Qwen3
-from demo_model.samples import Row, SampleMaker, batches
-from demo_model.tokenizer import ChatTokenizer, train_tokenizer
+from scripts.models.demo_model import conversations, other_prompts
+from scripts.models.demo_model.conversations import LANGUAGES
+from scripts.models.demo_model.export import export
+from scripts.models.demo_model.model import ModelConfig, Qwen3
+from scripts.models.demo_model.samples import Row, SampleMaker, batches
+from scripts.models.demo_model.tokenizer import ChatTokenizer, train_tokenizer
 
 SEED = 20261122
 VOCABULARY = 6144

@@ -1,6 +1,6 @@
 """Compare how fast answers are written here, with the plan in force, with llama.cpp as it comes.
 
-    python scripts/bench_defaults.py MODEL --llama-bench PATH [--depths 0,1024,4096] [--rounds 3] [--answer 16]
+    python scripts/bench/defaults.py MODEL --llama-bench PATH [--depths 0,1024,4096] [--rounds 3] [--answer 16]
 
 The plan is what `qwen tune` found on this machine, or else the rules'; llama-bench gets the same threads, and for the
 rest its own defaults: repacked weights, flash attention as it sees fit. Both write behind so many tokens, in turn.
@@ -10,8 +10,6 @@ Filling its context before each round takes llama-bench as long as reading so ma
 import random
 from pathlib import Path
 
-from measuring import command_line, tell
-
 from qwen_tui import config, files
 from qwen_tui.cli import wiring
 from qwen_tui.config import Config
@@ -19,6 +17,7 @@ from qwen_tui.engine.protocol import ReplayOptions
 from qwen_tui.evaluation.llama_bench import llama_bench
 from qwen_tui.evaluation.measuring import ask, markdown_table, spread, words
 from qwen_tui.messages import Message
+from scripts.measuring import command_line, tell
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Compares how fast `qwen pull` takes a file, hashing it, with `curl -o` from the same hub on loopback, in turns.
 
-    python scripts/bench_download.py --rounds 5
+    python scripts/bench/download.py --rounds 5
 
 The hub is a process of its own and sends with sendfile, so that it is not what limits. Of `qwen pull`, three times are
 shown: the stream itself (first byte to the last, hashed and written), that with the final fsync, and the whole command.
@@ -16,13 +16,10 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from measuring import QWEN, command_line
-
 from qwen_tui.models.download import Download
 from qwen_tui.models.events import Fetching
 from qwen_tui.models.source import sources, wanted
+from scripts.measuring import QWEN, command_line
 from tests.models.hub_server import NAME, FaultyHub
 
 

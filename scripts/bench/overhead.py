@@ -1,6 +1,6 @@
 """Measure what our engine costs beside llama.cpp itself, in milliseconds per token of the answer.
 
-    python scripts/bench_overhead.py MODEL [--answers 100 4000] [--rounds 7] [--threads N]
+    python scripts/bench/overhead.py MODEL [--answers 100 4000] [--rounds 7] [--threads N]
 
 MODEL should be a tiny one, as `tests/tiny_model.py` makes them: there, what is measured is not lost in the noise.
 
@@ -22,8 +22,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from measuring import command_line, tell
-
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.context import Context
 from qwen_tui.engine.local import LocalEngine
@@ -35,6 +33,7 @@ from qwen_tui.engine.stop import StopFlag
 from qwen_tui.evaluation.measuring import markdown_table, spread
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.messages import Finished, Message, Prefill, Text
+from scripts.measuring import command_line, tell
 
 MESSAGES = (Message("user", "hello world"),)
 SEEDS_TRIED = 400

@@ -1,6 +1,6 @@
 """Print what the plan comes to on PCs that are not at hand: graphics cards of 2 to 8 GB, and 8 to 32 GB of RAM.
 
-    python scripts/plan_table.py model.gguf
+    python scripts/bench/plan_table.py model.gguf
 
 Reads nothing but the header of the file. The first table gives, for a card of 4 GB, how many layers fit for a context
 and a KV cache, as bare arithmetic; the second what the program would choose; the third what RAM holds on a CPU.
@@ -9,13 +9,13 @@ and a KV cache, as bare arithmetic; the second what the program would choose; th
 from pathlib import Path
 
 import msgspec
-from measuring import command_line
 
 from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.hardware.placement import Placement, Room, lay_out, place, steps_down
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.tensors import all_layers
 from qwen_tui.models.gguf import Header, read_header
+from scripts.measuring import command_line
 
 MIB, GIB = 1 << 20, 1 << 30
 CPU = Plan(threads=6, batch_threads=6)

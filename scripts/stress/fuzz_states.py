@@ -1,6 +1,6 @@
 """Damage kept prompt states in thousands of ways and ask through each: no crash, and never another answer.
 
-    python scripts/fuzz_states.py [--count 2000] [--seed 0] [--only SEED]
+    python scripts/stress/fuzz_states.py [--count 2000] [--seed 0] [--only SEED]
 
 A state of the demonstration model is kept once. Every case then puts a damaged or a foreign file in its place and asks
 again: flipped bits, cut ends, exchanged and zeroed stretches, repeated ones, files of other kinds, headers with a right
@@ -24,7 +24,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from measuring import command_line, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, StoreOptions
@@ -32,6 +31,7 @@ from qwen_tui.engine.state_file import CHUNK, Header, packed, unpacked
 from qwen_tui.errors import QwenError
 from qwen_tui.files import ASSETS
 from qwen_tui.messages import Finished, Message, Text
+from scripts.measuring import command_line, tell
 
 NICENESS = 10
 MATERIAL = "\n".join(f"Item {i}: the shelf number {i * 7} holds {i * 13} boxes." for i in range(5))

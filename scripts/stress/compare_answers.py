@@ -1,6 +1,6 @@
 """Ask everything that the demonstration model knows with and without what makes it faster: are the answers the same?
 
-    python scripts/compare_answers.py
+    python scripts/stress/compare_answers.py
 
 Each learned conversation is asked greedily, with a second turn: plainly; with prompt lookup; and with prompt lookup and
 the prefix store, every turn by a new process that finds what the one before has kept. Exits 1 if an answer differs.
@@ -12,14 +12,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from demo_model.conversations import Conversation, load_conversations, user_content
-from measuring import command_line, tell
-
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, StoreOptions
 from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.files import packaged
 from qwen_tui.messages import Finished, Message, Text, Usage
+from scripts.measuring import command_line, tell
+from scripts.models.demo_model.conversations import Conversation, load_conversations, user_content
 
 LIMIT = 4 << 30
 MOST_TOKENS = 1500

@@ -1,6 +1,6 @@
 """Lets the program fetch a model from a misbehaving hub on loopback, and prints what came of each fault as a table.
 
-    python scripts/faulty_hub.py
+    python scripts/stress/faulty_hub.py
 
 The cases are those of tests/models/faulty_cases.py, with waiting times shortened as in the tests; the last line is a
 silent hub under the waiting times that people have.
@@ -12,11 +12,8 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from measuring import command_line
-
 from qwen_tui.models.patience import PATIENCE
+from scripts.measuring import command_line
 from tests.models import faulty_cases
 from tests.models.faulty_cases import CASES, Case, Outcome, run
 from tests.tiny_model import make_tiny_model

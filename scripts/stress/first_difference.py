@@ -1,6 +1,6 @@
 """Find where greedy answers first differ with prompt lookup or a restored prefix, and by how little.
 
-    python scripts/first_difference.py MODEL [--tokens 64] [--threads N]
+    python scripts/stress/first_difference.py MODEL [--tokens 64] [--threads N]
 
 Batches of another size round otherwise, so a token whose logit hardly exceeds the next one's can change. Each sample
 question is answered plainly; with drafts, as eagerly as if batches cost nothing; and behind a prefix that was saved and
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from measuring import command_line, tell
 
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.context import Context
@@ -32,6 +31,7 @@ from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.evaluation.samples import samples
 from qwen_tui.hardware.machine import physical_cores
 from qwen_tui.messages import Message
+from scripts.measuring import command_line, tell
 
 EAGER = tuple(1 + 0.01 * n for n in range(MOST_DRAFTED + 1))
 

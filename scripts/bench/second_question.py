@@ -1,6 +1,6 @@
 """Measure how long the first and the second question about the same long material take, each in a new process.
 
-    python scripts/bench_second_question.py MODEL [--llama-completion PATH] [--tokens 4000] [--rounds 3] [--answer 1]
+    python scripts/bench/second_question.py MODEL [--llama-completion PATH] [--tokens 4000] [--rounds 3] [--answer 1]
         [--threads N]
 
 What is timed is the whole process, loading included, for an answer of one token or of `--answer`: `qwen ask` in a home
@@ -21,10 +21,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from measuring import QWEN, command_line, tell
-
 from qwen_tui.evaluation.measuring import markdown_table, words
 from qwen_tui.hardware.processor import physical_cores
+from scripts.measuring import QWEN, command_line, tell
 
 QUESTIONS = (
     "What is this about?",

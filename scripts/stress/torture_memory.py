@@ -1,7 +1,7 @@
 """Give the program too little memory, in many degrees: each run must end with an answer or with one clear message.
 
-    python scripts/torture_memory.py MODEL [--values 64] [--words 200] [--lowest MB] [--highest MB]
-    python scripts/torture_memory.py MODEL --rpc LIBRARIES [--values 64] ...
+    python scripts/stress/torture_memory.py MODEL [--values 64] [--words 200] [--lowest MB] [--highest MB]
+    python scripts/stress/torture_memory.py MODEL --rpc LIBRARIES [--values 64] ...
 
 For each of so many limits between too little and plenty, `qwen ask` runs with its address space limited (RLIMIT_AS, so
 that each allocation beyond it fails), and the engine alone with three ways to load the model, from the hungriest to the
@@ -10,8 +10,8 @@ more. A traceback, a hang, a crash of the program or a message that says nothing
 
 With --rpc it is a graphics card that is short of memory: llama.cpp's RPC server on this computer stands for one, and is
 limited in the program's place, from what it takes when idle to what it takes with all layers, and a bit more. LIBRARIES
-is the folder with `ggml-rpc-server` and a libllama that knows it; `scripts/rpc_device.py` builds one. `qwen ask` places
-the layers as it sees fit; the engine begins with all of them and has ways down to none. POSIX only.
+is the folder with `ggml-rpc-server` and a libllama that knows it; `scripts/stress/rpc_device.py` builds one. `qwen ask`
+places the layers as it sees fit; the engine begins with all of them and has ways down to none. POSIX only.
 """
 
 import collections
@@ -30,8 +30,6 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import psutil
-from measuring import QWEN, command_line, limiting, tell
-from rpc_device import NoServer, device, ladder
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.process import WorkerProcess
@@ -41,6 +39,8 @@ from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.hardware.tensors import all_layers
 from qwen_tui.messages import Finished, Message, Note, Text
 from qwen_tui.models.gguf import read_header
+from scripts.measuring import QWEN, command_line, limiting, tell
+from scripts.stress.rpc_device import NoServer, device, ladder
 
 MB = 1_000_000
 # A run that takes longer hangs, or goes round in circles.

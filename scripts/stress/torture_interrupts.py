@@ -1,6 +1,6 @@
 """Interrupt the engine at random moments, measure how soon it returns, and see that it goes on as if nothing had been.
 
-    python scripts/torture_interrupts.py MODEL [--count 100] [--phases load,context,prefill,decode]
+    python scripts/stress/torture_interrupts.py MODEL [--count 100] [--phases load,context,prefill,decode]
 
 The interrupts are spread evenly over the phases, and fall at a random moment of what the phase takes undisturbed; every
 second one comes from a signal handler, as Ctrl-C does, the others from another thread.
@@ -26,13 +26,13 @@ from types import FrameType
 from typing import NamedTuple
 
 import psutil
-from measuring import command_line, tell
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.evaluation.measuring import WORDS, ask, markdown_table, question
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.messages import Finished, Loading, Message, Prefill, Text
+from scripts.measuring import command_line, tell
 
 PHASES = ("load", "context", "prefill", "decode")
 CHECKS = ("用小学生能听懂的话解释 HTTP", "Explain HTTP to a primary school pupil")

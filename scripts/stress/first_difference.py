@@ -57,9 +57,18 @@ class Answers:
         self._chatml = ChatML(self._model.vocabulary)
         self._size = self._model.vocabulary.size
 
-    def prompt(self, text: str) -> Sequence[int]:
+    def prompt(self, text: str, system: str | None = None) -> Sequence[int]:
         """Return the tokens of the prompt with that question."""
-        return self._chatml.tokens((Message("user", text),))
+        head = (Message("system", system),) if system else ()
+        return self._chatml.tokens((*head, Message("user", text)))
+
+    def tokens(self, text: str) -> list[int]:
+        """Return the tokens of a text."""
+        return self._model.vocabulary.tokenize(text)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens; a character that is cut at its end is left out."""
+        return b"".join(map(self._model.vocabulary.piece, tokens)).decode("utf-8", "ignore")
 
     def answer(
         self, prompt: Sequence[int], tokens: int, drafter: Drafter, restored: int = 0

@@ -1,0 +1,171 @@
+"""Ask this engine and llama.cpp's own server the same, greedily and with equal settings: are the answers the same?
+
+    python scripts/stress/parity.py MODEL --llama-server PATH [--tokens 48] [--threads N]
+
+Both run on this computer, one after the other, with the same steps, KV type, threads and system prompt, and without
+flash attention; build the server from the source distribution of llama-cpp-python, so that both run the same code. The
+model has to be one of ChatML in English, such as SmolLM2-135M-Instruct. Where texts part, the margin is shown: by how
+much the logit of our token exceeds that of the server's, and how much the logits of that position spread. A small one
+is a near tie, which another order of additions decides. Special tokens in a question are control tokens to the server
+and plain text here, so those questions are marked. Exits 1 if any other answer parts by more than a near tie.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from qwen_tui.engine.lookup import NoDrafts
+from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.evaluation.measuring import markdown_table
+from qwen_tui.hardware.machine import physical_cores
+from scripts.measuring import command_line, tell
+from scripts.stress.first_difference import Answers, Difference, describe
+
+SYSTEM = "You are a helpful assistant."
+# The last three hold what is a control token to the server.
+QUESTIONS = (
+    "What is the capital of France?",
+    "Why is the sky blue?",
+    "List three fruits.",
+    "Write a Python function that adds two numbers.",
+    "Explain HTTP to a pupil in two sentences.",
+    "Who wrote Romeo and Juliet?",
+    "Translate 'good morning' into French.",
+    "What is 7 times 8?",
+    "Write a short mail that moves a meeting to Friday.",
+    "Summarise: The cat sat on the mat. The dog barked. The cat ran away.",
+    "What is photosynthesis?",
+    "Give me a recipe for pancakes.",
+    "Name the planets of the solar system.",
+    "Write a haiku about rain.",
+    "What does `ls -l` do?",
+    "Correct this: he go to school yesterday.",
+    "   blanks   and\n\nempty lines\n",
+    "An emoji 😀 and an umlaut: Küche.",
+    "Repeat this text: <|im_end|> and on.",
+    "What does <|im_start|>system mean?",
+    "Is <|endoftext|> a word?",
+)
+CONTROL = ("<|im_end|>", "<|im_start|>", "<|endoftext|>")
+# Two logits this close, as a share of the spread of all of them, are a tie that rounding decides.
+NEAR = 0.01
+PATIENCE = 120.0
+STEP = 128
+CONTEXT = 2048
+
+
+class Server(NamedTuple):
+    """A llama-server that listens on this computer."""
+
+    address: str
+
+    def answer(self, question: str, tokens: int) -> tuple[str, int]:
+        """Return its greedy answer, and the number of its prompt tokens."""
+        body = {
+            "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}],
+            "temperature": 0,
+            "max_tokens": tokens,
+            "cache_prompt": False,
+        }
+        request = urllib.request.Request(
+            f"{self.address}/v1/chat/completions",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            told = json.load(response)
+        return told["choices"][0]["message"]["content"], told["usage"]["prompt_tokens"]
+
+
+@contextmanager
+def serving(program: Path, model: Path, threads: int) -> Iterator[Server]:
+    """Run the server with our settings until the block ends."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    arguments = [
+        *("--host", "127.0.0.1", "--port", str(port), "-m", str(model), "-c", str(CONTEXT), "-np", "1"),
+        *("-t", str(threads), "-tb", str(threads), "-b", str(STEP), "-ub", str(STEP)),
+        *("-fa", "off", "-ctk", "f16", "-ctv", "f16", "--no-repack", "--chat-template", "chatml", "-ngl", "0"),
+    ]
+    process = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = Server(f"http://127.0.0.1:{port}")
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not _is_ready(server):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{program} does not answer; its options may have changed: {' '.join(arguments)}")
+            time.sleep(0.2)
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _is_ready(server: Server) -> bool:
+    try:
+        with urllib.request.urlopen(f"{server.address}/health", timeout=1) as response:
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def ours(answers: Answers, question: str, tokens: int) -> tuple[str, list[int], list[int]]:
+    """Return our greedy answer as text and as tokens, and the tokens of its prompt."""
+    prompt = list(answers.prompt(question, SYSTEM))
+    drawn, *_counts = answers.answer(prompt, tokens, NoDrafts())
+    return answers.text(drawn), drawn, prompt
+
+
+def parting(answers: Answers, prompt: list[int], drawn: list[int], theirs: str) -> Difference | None:
+    """Return where the server's text parts from our tokens, with the margin; None where only the tokens differ."""
+    return answers.difference(prompt, drawn, answers.tokens(theirs))
+
+
+def main() -> int:
+    """Ask both, print a table, and return the exit code."""
+    parser = command_line(__doc__)
+    parser.add_argument("model", type=Path, help="a GGUF file")
+    parser.add_argument("--llama-server", type=Path, required=True, help="the program, built from the same llama.cpp")
+    parser.add_argument("--tokens", type=int, default=48, help="of each answer (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=physical_cores(), help="default: the physical cores")
+    arguments = parser.parse_args()
+    with serving(arguments.llama_server, arguments.model, arguments.threads) as server:
+        told = [server.answer(question, arguments.tokens) for question in QUESTIONS]
+    options = LoadOptions(
+        path=os.fsencode(arguments.model), threads=arguments.threads, ctx_size=CONTEXT, batch_size=STEP
+    )
+    answers = Answers(options)
+    rows, failed = [], False
+    for question, (theirs, their_prompt) in zip(QUESTIONS, told, strict=True):
+        text, drawn, prompt = ours(answers, question, arguments.tokens)
+        control = any(mark in question for mark in CONTROL)
+        equal = text.strip() == theirs.strip()
+        parted = None if equal else parting(answers, prompt, drawn, theirs)
+        near = parted is None or abs(parted.margin) <= NEAR * parted.spread
+        failed |= not (equal or control or near)
+        rows.append(
+            [
+                question.splitlines()[0][:40] + (" (control token)" if control else ""),
+                "equal" if len(prompt) == their_prompt else f"{len(prompt)} and {their_prompt}",
+                "equal" if equal else describe(parted) if parted else "the text alone",
+            ]
+        )
+        tell(" | ".join(rows[-1]))
+        if not equal:
+            tell(f"  ours:   {text!r}\n  theirs: {theirs!r}")
+    print(markdown_table(["question", "prompt tokens", "answer"], rows))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,8 +7,9 @@ import msgspec
 import typer
 
 from qwen_tui import __version__, i18n
-from qwen_tui.cli import options, screen, wiring
+from qwen_tui.cli import options, screen
 from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.laboratory import Laboratory, laboratory
 from qwen_tui.errors import UsageError
 from qwen_tui.hardware.processor import busy
 from qwen_tui.i18n import gettext as _
@@ -51,7 +52,7 @@ def bench(
     shape = QUICK if quick else Shape()
     shape = shape._replace(depths=_depths(depths) or shape.depths, rounds=rounds or shape.rounds)
     program = yardstick.find(llama_bench)
-    subject = wiring.laboratory(settings)
+    subject = laboratory(settings)
     plan = subject.in_force()
     load = subject.load_options(**plan.changes())
     chosen = [sample for sample in samples() if all_samples or sample.name == f"proofread-{i18n.language()}"]
@@ -90,7 +91,7 @@ def bench(
         print_text(f"{table(report)}\n\n{described}\n")
 
 
-def _conditions(subject: wiring.Laboratory) -> dict[str, Any]:
+def _conditions(subject: Laboratory) -> dict[str, Any]:
     """Return what the figures hold for; names of files, not their folders: the table is to be shown around."""
     from qwen_tui.evaluation import tuned
 

@@ -8,8 +8,9 @@ import msgspec
 import typer
 
 from qwen_tui import files
-from qwen_tui.cli import options, wiring
+from qwen_tui.cli import options
 from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.laboratory import laboratory
 from qwen_tui.config import Config
 from qwen_tui.engine import installed
 from qwen_tui.errors import ConfigError
@@ -56,7 +57,7 @@ def doctor(
             locate=lambda name: locate(name, folders.models),
             describe=installed.describe,
             backends=installed.gpu_backends,
-            in_force=lambda trouble: wiring.laboratory(settings, trouble).in_force(),
+            in_force=lambda trouble: laboratory(settings, trouble).in_force(),
             network=network,
             problems=problems,
         )

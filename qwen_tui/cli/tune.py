@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from qwen_tui import files
-from qwen_tui.cli import options, screen, wiring
+from qwen_tui.cli import options, screen
 from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.laboratory import Laboratory, laboratory
 from qwen_tui.engine import ladder
 from qwen_tui.errors import QwenError
 from qwen_tui.evaluation import tuned
@@ -39,7 +40,7 @@ def tune(
 ) -> None:
     """Measure, keep what is best, and print the table."""
     flags = {"model": model, "ctx_size": ctx_size, "gpu_layers": gpu_layers, "language": lang}
-    subject = wiring.laboratory(options.settings(flags))
+    subject = laboratory(options.settings(flags))
     if reset:
         forgotten = tuned.forget(files.folders().tuned, tuned.subject(subject.path, subject.gpu_layers))
         print_text((_("Forgotten.") if forgotten else _("Nothing was kept for this model.")) + "\n")
@@ -50,7 +51,7 @@ def tune(
     print_text(_in_force(subject) + "\n")
 
 
-def _measure(subject: wiring.Laboratory, start: Plan, seconds: float) -> Found:
+def _measure(subject: Laboratory, start: Plan, seconds: float) -> Found:
     """Search with visible progress and keep what is found; interrupted, keep nothing."""
     from qwen_tui.evaluation.tuning import Search
 
@@ -112,7 +113,7 @@ def _table(found: Found, start: Plan) -> str:
     return markdown_table(head, rows)
 
 
-def _in_force(subject: wiring.Laboratory) -> str:
+def _in_force(subject: Laboratory) -> str:
     """Return what is used now, for chats and for single questions."""
     chats, questions = subject.in_force("chat"), subject.in_force("ask")
     lines = [_("Chats: {plan}").format(plan=chats.describe()), f"qwen ask: {questions.describe()}"]

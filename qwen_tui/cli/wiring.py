@@ -1,43 +1,25 @@
 """The one place where concrete engines are built, and where what is kept is found."""
 
-import contextlib
 import os
 import shutil
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from qwen_tui import files, i18n
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import in_memory_only, resume
-from qwen_tui.cli import screen
+from qwen_tui.cli.laboratory import laboratory, log
 from qwen_tui.config import Config
-from qwen_tui.engine import installed
-from qwen_tui.engine.ladder import Worked, step_of
+from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.prefix_store import PrefixStore
-from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions, StoreOptions
-from qwen_tui.errors import HistoryError, InvalidModelError
-from qwen_tui.evaluation import tuned
-from qwen_tui.evaluation.automatic import Ask, Automatic, Found, automatic
-from qwen_tui.evaluation.in_force import InForce, in_force
+from qwen_tui.engine.protocol import Engine, StoreOptions
+from qwen_tui.errors import HistoryError
 from qwen_tui.evaluation.trial import Purpose
-from qwen_tui.hardware.device import Setup
-from qwen_tui.hardware.gpu import Graphics, remembering
-from qwen_tui.hardware.machine import this_machine
-from qwen_tui.hardware.placement import Placement, nothing_measured, steps_down
-from qwen_tui.hardware.plan import Plan, default_plan
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models.gguf import Header, read_header
-from qwen_tui.models.locate import locate
-from qwen_tui.models.shelf import Shelf
-from qwen_tui.models.verifying import check_unchanged
-from qwen_tui.terminal.sanitise import clean
 
 # What kept states take of the disk where nothing is set, in bytes, and what one of 7,000 tokens takes.
 _LARGEST_SHARE = 4 << 30
@@ -54,7 +36,7 @@ def engine(settings: Config, purpose: Purpose = "chat", *, quiet: bool = False) 
     ways = [msgspec.structs.replace(way, store=store) for way in subject.ways(purpose)]
     # What keeps a graphics card from use.
     notes = (subject.auto.trouble,) if subject.auto and subject.auto.trouble else ()
-    return LocalEngine(ways, _log(), Worked(files.folders().worked, lambda: subject.circumstances(ways[0])), notes)
+    return LocalEngine(ways, log(), Worked(files.folders().worked, lambda: subject.circumstances(ways[0])), notes)
 
 
 def states(settings: Config) -> PrefixStore:
@@ -85,116 +67,6 @@ def opener(settings: Config) -> Callable[[str], Engine]:
 def describer(settings: Config) -> Callable[[str], str]:
     """Return what says by a model's name how it is computed here."""
     return lambda model: laboratory(msgspec.structs.replace(settings, model=model)).in_force().describe()
-
-
-@dataclass(frozen=True, slots=True)
-class Laboratory:
-    """One model file, what is known of it, and how to open engines on it with settings of one's own.
-
-    `auto` is what goes where if layers may go to a graphics card.
-    """
-
-    settings: Config
-    path: Path
-    header: Header
-    gpu_layers: int
-    auto: Automatic | None = None
-
-    @property
-    def start(self) -> Plan:
-        """The plan by rule, for a search for a better one to start from."""
-        return self.auto.placement.plan if self.auto else default_plan(this_machine(), gpu=bool(self.gpu_layers))
-
-    def ways(self, purpose: Purpose = "chat") -> list[LoadOptions]:
-        """Return how to load the model, the best way first, then what takes less and less memory.
-
-        Those with a smaller context than was asked for are among them: the engine leaves them to the person.
-        """
-        forced = self.in_force(purpose)
-        first = self.load_options(**forced.changes())
-        measured = self.auto.measured if self.auto else nothing_measured
-        on_cpu = self._in_force_on_cpu(purpose) if self.gpu_layers else forced
-        steps = steps_down(forced.placement, self.header, cpu=on_cpu.plan, measured=measured)
-        return [first, *(self._options(step, on_cpu) for step in steps)]
-
-    def circumstances(self, first: LoadOptions) -> str:
-        """Return what decides which of the ways works, `first` being the best of them.
-
-        That is the machine, its driver, the installed llama.cpp, the model, and what was asked for.
-        """
-        about, settings = tuned.subject(self.path, self.gpu_layers), self.settings
-        driver = self.auto.circumstances if self.auto else ""
-        asked = (settings.ctx_size, settings.gpu_layers)
-        plan = (step_of(first), first.threads, first.batch_threads)
-        return msgspec.json.encode((about, driver, asked, plan, installed.library_stamp())).decode()
-
-    def _in_force_on_cpu(self, purpose: Purpose) -> InForce:
-        return in_force(self.settings, self.path, self.header, files.folders().tuned, purpose=purpose)
-
-    def _options(self, placement: Placement, on_cpu: InForce) -> LoadOptions:
-        # Less than was asked for, because the model was trained for no more, is no smaller context.
-        size = placement.ctx_size if placement.needs_word else self.settings.ctx_size
-        plan = msgspec.structs.asdict(placement.plan)
-        # What was measured on the CPU holds for smaller steps, too: no draft is as long as one.
-        steps = {"batch_size": on_cpu.plan.batch_size}
-        same = not placement.gpu_layers and msgspec.structs.replace(placement.plan, **steps) == on_cpu.plan
-        costs = on_cpu.batch_costs if same else ()
-        return self.load_options(**plan, gpu_layers=placement.gpu_layers, ctx_size=size, batch_costs=costs)
-
-    def open_engine(self, **changes: Any) -> LocalEngine:
-        """Return an engine, not yet started; `changes` are those of `LoadOptions`."""
-        return LocalEngine(self.load_options(**changes), log=_log())
-
-    def load_options(self, **changes: Any) -> LoadOptions:
-        """Return how to load the model, but for `changes` as by default."""
-        options = LoadOptions(path=os.fsencode(self.path), ctx_size=self.settings.ctx_size, gpu_layers=self.gpu_layers)
-        return msgspec.structs.replace(options, **changes)
-
-    def in_force(self, purpose: Purpose = "chat") -> InForce:
-        """Return how the model is computed on this PC."""
-        return in_force(
-            self.settings,
-            self.path,
-            self.header,
-            files.folders().tuned,
-            gpu_layers=self.gpu_layers,
-            auto=self.auto,
-            purpose=purpose,
-        )
-
-
-def laboratory(settings: Config, trouble: str = "", *, quiet: bool = False) -> Laboratory:
-    """Return the model that `settings` ask for; raises `ModelNotFoundError`, `InvalidModelError`.
-
-    One that was verified and has changed since is hashed, and refused if it is another by now. With `trouble` llama.cpp
-    has just failed to look at the graphics card, for this reason, and is not asked again. How far these are is shown on
-    a terminal, unless `quiet`.
-    """
-    models = files.folders().models
-    path = locate(settings.model, models)
-    with screen.transfer(_("Checking {name}").format(name=path.name), lines=False, quiet=quiet) as show:
-        check_unchanged(path, Shelf(models), show)
-    # Damage that the header shows is told at once and plainly, before llama.cpp sees the file.
-    header = read_header(path)
-    if not header.tensors:
-        raise InvalidModelError(
-            _("{path} is a vocabulary without a model.").format(path=path),
-            _("Choose another file with -m."),
-        )
-    named: dict[str, int | None] = {"auto": None, "all": ALL_LAYERS}
-    layers = named[settings.gpu_layers] if settings.gpu_layers in named else int(settings.gpu_layers)
-    if layers == 0:
-        return Laboratory(settings, path, header, 0)
-    auto = automatic(
-        header,
-        settings.ctx_size,
-        installed.gpu_backends(),
-        lambda: remembering(files.folders().driver_hung),
-        (lambda *_asked: Found(None, trouble)) if trouble else _asker(settings, path, quiet=quiet),
-        layers,
-    )
-    placement = auto.placement
-    return Laboratory(settings, path, header, ALL_LAYERS if placement.whole else placement.gpu_layers, auto)
 
 
 def history(
@@ -240,26 +112,3 @@ def _store(settings: Config) -> StoreOptions | None:
     return StoreOptions(
         folder=os.fsencode(files.folders().states), limit=cache_limit(settings), worth_s=settings.cache_seconds
     )
-
-
-def _asker(settings: Config, path: Path, *, quiet: bool) -> Ask:
-    """Return what asks the engine about the installed llama.cpp, and remembers what it said.
-
-    On a terminal it is shown that this takes long: a graphics driver that starts for the first time compiles first.
-    """
-
-    def ask(setups: Sequence[Setup], circumstances: str, seen: Graphics) -> Found:
-        options = [LoadOptions(path=os.fsencode(path), **msgspec.structs.asdict(setup)) for setup in setups]
-        with contextlib.closing(screen.output(settings, held=True, quiet=quiet or not sys.stderr.isatty())) as shown:
-            found = installed.known(options, files.folders().engine, circumstances, seen, shown.show)
-        return Found(found.build, found.trouble, found.gpu_taken)
-
-    return ask
-
-
-def _log() -> Callable[[str], None] | None:
-    return _to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(clean(line) + "\n")

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from qwen_tui import files
-from qwen_tui.cli import wiring
+from qwen_tui.cli.laboratory import laboratory
 from qwen_tui.config import Config
 from qwen_tui.engine.ladder import Worked, step_of
 from qwen_tui.evaluation import tuned
@@ -49,7 +49,7 @@ def remember_tuned(model: Path, **changes: object) -> Plan:
 
 def test_without_the_card_the_processor_computes_as_it_was_tuned(tiny: Path) -> None:
     plan = remember_tuned(tiny)
-    ways = wiring.laboratory(Config(model=str(tiny), gpu_layers="all")).ways()
+    ways = laboratory(Config(model=str(tiny), gpu_layers="all")).ways()
     assert ways[0].gpu_layers
     on_cpu = next(way for way in ways if not way.gpu_layers)
     assert (on_cpu.threads, on_cpu.batch_threads, on_cpu.batch_size) == (3, 5, plan.batch_size)
@@ -58,7 +58,7 @@ def test_without_the_card_the_processor_computes_as_it_was_tuned(tiny: Path) -> 
 
 def test_smaller_steps_keep_the_measured_costs(tiny: Path) -> None:
     remember_tuned(tiny)
-    first, smaller, cache, *_rest = wiring.laboratory(Config(model=str(tiny), gpu_layers="0")).ways()
+    first, smaller, cache, *_rest = laboratory(Config(model=str(tiny), gpu_layers="0")).ways()
     assert (first.batch_size, smaller.batch_size) == (96, 64)
     assert smaller.batch_costs == first.batch_costs == (1.0, 1.3)
     assert cache.kv_type != first.kv_type
@@ -72,7 +72,7 @@ def test_what_worked_is_believed_only_with_the_same_plan_and_library(
     libraries.mkdir()
     (libraries / "libggml-cpu.so").write_bytes(b"one")
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(libraries))
-    subject = wiring.laboratory(Config(model=str(tiny), gpu_layers="0"))
+    subject = laboratory(Config(model=str(tiny), gpu_layers="0"))
 
     def worked() -> Worked:
         return Worked(files.folders().worked, lambda: subject.circumstances(subject.ways()[0]))
@@ -89,7 +89,7 @@ def test_what_worked_is_believed_only_with_the_same_plan_and_library(
 
 def test_tuning_has_the_best_way_tried_again(qwen: Run, tiny: Path) -> None:
     path = files.folders().worked
-    Worked(path, lambda: "here").keep(step_of(wiring.laboratory(Config(model=str(tiny), gpu_layers="0")).ways()[0]))
+    Worked(path, lambda: "here").keep(step_of(laboratory(Config(model=str(tiny), gpu_layers="0")).ways()[0]))
     assert path.exists()
     done = qwen("tune", "-m", tiny, "--seconds", "1", "--gpu-layers", "0")
     assert done.returncode == 0

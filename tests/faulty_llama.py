@@ -12,6 +12,8 @@ from typing import Literal
 
 import pytest
 
+from qwen_tui.engine import installed
+
 _FRONT = '''
 import ctypes, importlib.util, json, os, signal, sys, time
 from pathlib import Path
@@ -170,3 +172,14 @@ def install(
     monkeypatch.setenv("FAULTY_LLAMA", json.dumps(plan))
     path = [str(package.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(dict.fromkeys(path)))
+
+
+def build_for(backend: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let llama.cpp look as if it had been built for these cards ("vulkan", "cuda"), by the names of its files."""
+    built = folder / "built"
+    built.mkdir(exist_ok=True)
+    for file in {file.parent for file in installed._libraries()}.pop().iterdir():
+        if not (built / file.name).exists():
+            (built / file.name).symlink_to(file)
+    (built / f"libggml-{backend}.so").touch()
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(built))

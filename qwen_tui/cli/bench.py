@@ -52,7 +52,7 @@ def bench(
     shape = QUICK if quick else Shape()
     shape = shape._replace(depths=_depths(depths) or shape.depths, rounds=rounds or shape.rounds)
     program = yardstick.find(llama_bench)
-    subject = laboratory(settings)
+    subject = laboratory(settings, learning=False)
     plan = subject.in_force()
     load = subject.load_options(**plan.changes())
     chosen = [sample for sample in samples() if all_samples or sample.name == f"proofread-{i18n.language()}"]

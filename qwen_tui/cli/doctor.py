@@ -47,9 +47,6 @@ def doctor(
         settings = options.settings_of(Config(), flags)
         problems = (Problem(code="settings", severity="error", message=error.message, remedy=error.remedy),)
     folders = files.folders()
-    # What was remembered of a driver, and of what it had no room for, is asked again: it may have been mended.
-    for remembered in (folders.engine, folders.worked, folders.driver_hung):
-        installed.forget(remembered)
     report = examine(
         Patient(
             model=settings.model,
@@ -57,7 +54,7 @@ def doctor(
             locate=lambda name: locate(name, folders.models),
             describe=installed.describe,
             backends=installed.gpu_backends,
-            in_force=lambda trouble: laboratory(settings, trouble).in_force(),
+            in_force=lambda trouble: laboratory(settings, trouble, learning=False).next_time(),
             network=network,
             problems=problems,
         )

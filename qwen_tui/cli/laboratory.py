@@ -13,8 +13,8 @@ import msgspec
 from qwen_tui import files
 from qwen_tui.cli import screen
 from qwen_tui.config import Config
-from qwen_tui.engine import installed
-from qwen_tui.engine.ladder import step_of
+from qwen_tui.engine import installed, ladder
+from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
 from qwen_tui.errors import InvalidModelError
@@ -58,12 +58,32 @@ class Laboratory:
 
         Those with a smaller context than was asked for are among them: the engine leaves them to the person.
         """
+        return [options for options, _placement in self._placed(purpose)]
+
+    def _placed(self, purpose: Purpose) -> list[tuple[LoadOptions, Placement]]:
+        """Return the ways with what each takes of which memory."""
         forced = self.in_force(purpose)
         first = self.load_options(**forced.changes())
         measured = self.auto.measured if self.auto else nothing_measured
         on_cpu = self._in_force_on_cpu(purpose) if self.gpu_layers else forced
         steps = steps_down(forced.placement, self.header, cpu=on_cpu.plan, measured=measured)
-        return [first, *(self._options(step, on_cpu) for step in steps)]
+        return [(first, forced.placement), *((self._options(step, on_cpu), step) for step in steps)]
+
+    def worked(self, first: LoadOptions) -> Worked:
+        """Return what knows which of the ways worked the last time, `first` being the best of them."""
+        return Worked(files.folders().worked, lambda: self.circumstances(first))
+
+    def forget_worked(self) -> bool:
+        """Have the best way tried first again, whatever was asked for; whether anything was known."""
+
+        def is_of_this(key: str) -> bool:
+            try:
+                about = msgspec.convert(msgspec.json.decode(key)[0], tuned.Subject)
+            except (msgspec.MsgspecError, LookupError, TypeError):
+                return False
+            return tuned.is_of(about, self.path)
+
+        return ladder.forget(files.folders().worked, is_of_this)
 
     def circumstances(self, first: LoadOptions) -> str:
         """Return what decides which of the ways works, `first` being the best of them.
@@ -73,7 +93,7 @@ class Laboratory:
         about, settings = tuned.subject(self.path, self.gpu_layers), self.settings
         driver = self.auto.circumstances if self.auto else ""
         asked = (settings.ctx_size, settings.gpu_layers)
-        plan = (step_of(first), first.threads, first.batch_threads)
+        plan = (ladder.step_of(first), first.threads, first.batch_threads)
         return msgspec.json.encode((about, driver, asked, plan, installed.library_stamp())).decode()
 
     def _in_force_on_cpu(self, purpose: Purpose) -> InForce:
@@ -110,18 +130,36 @@ class Laboratory:
             purpose=purpose,
         )
 
+    def next_time(self, purpose: Purpose = "chat") -> InForce:
+        """Return how the model is loaded the next time: as it should be, or in the modest way that worked last."""
+        forced, placed = self.in_force(purpose), self._placed(purpose)
+        known = self.worked(placed[0][0]).recall()
+        at = next((at for at, (options, _placement) in enumerate(placed) if ladder.step_of(options) == known), 0)
+        if not at:
+            return forced
+        options, placement = placed[at]
+        note = _("What asked for more failed the last time. To have it tried again: qwen tune --reset")
+        return forced._replace(
+            plan=placement.plan,
+            batch_costs=options.batch_costs,
+            placement=placement,
+            note="\n".join(filter(None, (forced.note, note))),
+            found=None,
+        )
 
-def laboratory(settings: Config, trouble: str = "", *, quiet: bool = False) -> Laboratory:
+
+def laboratory(settings: Config, trouble: str = "", *, quiet: bool = False, learning: bool = True) -> Laboratory:
     """Return the model that `settings` ask for; raises `ModelNotFoundError`, `InvalidModelError`.
 
     One that was verified and has changed since is hashed, and refused if it is another by now. With `trouble` llama.cpp
     has just failed to look at the graphics card, for this reason, and is not asked again. How far these are is shown on
-    a terminal, unless `quiet`.
+    a terminal, unless `quiet`. Without `learning`, what is found out on the way is written nowhere: who only looks
+    leaves everything as it is.
     """
     models = files.folders().models
     path = locate(settings.model, models)
     with screen.transfer(_("Checking {name}").format(name=path.name), lines=False, quiet=quiet) as show:
-        check_unchanged(path, Shelf(models), show)
+        check_unchanged(path, Shelf(models), show, noting=learning)
     # Damage that the header shows is told at once and plainly, before llama.cpp sees the file.
     header = read_header(path)
     if not header.tensors:
@@ -137,16 +175,16 @@ def laboratory(settings: Config, trouble: str = "", *, quiet: bool = False) -> L
         header,
         settings.ctx_size,
         installed.gpu_backends(),
-        lambda: remembering(files.folders().driver_hung),
-        (lambda *_asked: Found(None, trouble)) if trouble else _asker(settings, path, quiet=quiet),
+        lambda: remembering(files.folders().driver_hung, noting=learning),
+        (lambda *_asked: Found(None, trouble)) if trouble else _asker(settings, path, quiet=quiet, learning=learning),
         layers,
     )
     placement = auto.placement
     return Laboratory(settings, path, header, ALL_LAYERS if placement.whole else placement.gpu_layers, auto)
 
 
-def _asker(settings: Config, path: Path, *, quiet: bool) -> Ask:
-    """Return what asks the engine about the installed llama.cpp, and remembers what it said.
+def _asker(settings: Config, path: Path, *, quiet: bool, learning: bool) -> Ask:
+    """Return what asks the engine about the installed llama.cpp, and when `learning` remembers what it said.
 
     On a terminal it is shown that this takes long: a graphics driver that starts for the first time compiles first.
     """
@@ -154,7 +192,8 @@ def _asker(settings: Config, path: Path, *, quiet: bool) -> Ask:
     def ask(setups: Sequence[Setup], circumstances: str, seen: Graphics) -> Found:
         options = [LoadOptions(path=os.fsencode(path), **msgspec.structs.asdict(setup)) for setup in setups]
         with contextlib.closing(screen.output(settings, held=True, quiet=quiet or not sys.stderr.isatty())) as shown:
-            found = installed.known(options, files.folders().engine, circumstances, seen, shown.show)
+            memory = files.folders().engine
+            found = installed.known(options, memory, circumstances, seen, shown.show, noting=learning)
         return Found(found.build, found.trouble, found.gpu_taken)
 
     return ask

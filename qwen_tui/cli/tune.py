@@ -1,5 +1,6 @@
 """`qwen tune`: what is fastest on this PC is measured, kept, and used from then on."""
 
+import contextlib
 from contextlib import closing
 from typing import Annotated
 
@@ -9,7 +10,8 @@ from qwen_tui import files
 from qwen_tui.cli import options, screen
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.laboratory import Laboratory, laboratory
-from qwen_tui.engine import ladder
+from qwen_tui.config import Config
+from qwen_tui.engine import installed
 from qwen_tui.errors import QwenError
 from qwen_tui.evaluation import tuned
 from qwen_tui.evaluation.in_force import memory_missing
@@ -23,7 +25,7 @@ from qwen_tui.i18n import gettext as _
 _BUSY = 0.2
 
 Show = Annotated[bool, typer.Option("--show", help=_("Show what is in force, and measure nothing."))]
-Reset = Annotated[bool, typer.Option("--reset", help=_("Forget what was measured for this model."))]
+Reset = Annotated[bool, typer.Option("--reset", help=_("Forget what was measured for this model, and what failed."))]
 Seconds = Annotated[
     float, typer.Option("--seconds", metavar="N", min=1, max=3600, help=_("About how long it may take (60)."))
 ]
@@ -40,15 +42,28 @@ def tune(
 ) -> None:
     """Measure, keep what is best, and print the table."""
     flags = {"model": model, "ctx_size": ctx_size, "gpu_layers": gpu_layers, "language": lang}
-    subject = laboratory(options.settings(flags))
+    settings = options.settings(flags)
     if reset:
-        forgotten = tuned.forget(files.folders().tuned, tuned.subject(subject.path, subject.gpu_layers))
-        print_text((_("Forgotten.") if forgotten else _("Nothing was kept for this model.")) + "\n")
+        print_text((_("Forgotten.") if _forget(settings) else _("Nothing was kept for this model.")) + "\n")
         return
+    subject = laboratory(settings, learning=not show)
     if not show:
         start = subject.start
         print_text(_table(_measure(subject, start, seconds), start) + "\n\n")
     print_text(_in_force(subject) + "\n")
+
+
+def _forget(settings: Config) -> bool:
+    """Forget what was measured for the model, what of it failed, and what a driver did; whether there was anything."""
+    folders = files.folders()
+    hung = folders.driver_hung.exists()
+    with contextlib.suppress(OSError):
+        folders.driver_hung.unlink(missing_ok=True)
+    troubles = installed.forget_troubles(folders.engine)
+    # Only now: it would be told of these.
+    subject = laboratory(settings, learning=False)
+    measured = tuned.forget(folders.tuned, tuned.subject(subject.path, subject.gpu_layers))
+    return any((hung, troubles, measured, subject.forget_worked()))
 
 
 def _measure(subject: Laboratory, start: Plan, seconds: float) -> Found:
@@ -95,7 +110,7 @@ def _measure(subject: Laboratory, start: Plan, seconds: float) -> Found:
             output.note(_("Nothing was kept."))
             raise
     tuned.keep(files.folders().tuned, tuned.tuned(found, about, subject.settings.ctx_size))
-    ladder.forget(files.folders().worked)
+    subject.forget_worked()
     return found
 
 
@@ -115,7 +130,7 @@ def _table(found: Found, start: Plan) -> str:
 
 def _in_force(subject: Laboratory) -> str:
     """Return what is used now, for chats and for single questions."""
-    chats, questions = subject.in_force("chat"), subject.in_force("ask")
+    chats, questions = subject.next_time("chat"), subject.next_time("ask")
     lines = [_("Chats: {plan}").format(plan=chats.describe()), f"qwen ask: {questions.describe()}"]
     if chats.batch_costs:
         costs = ", ".join(f"{size}: {chats.batch_costs[size - 1]:.2f}" for size in (2, 4, 8, 16))

@@ -10,9 +10,8 @@ import msgspec
 from qwen_tui import files, i18n
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import in_memory_only, resume
-from qwen_tui.cli.laboratory import laboratory, log
+from qwen_tui.cli.laboratory import Laboratory, laboratory, log
 from qwen_tui.config import Config
-from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.prefix_store import PrefixStore
 from qwen_tui.engine.protocol import Engine, StoreOptions
@@ -36,7 +35,7 @@ def engine(settings: Config, purpose: Purpose = "chat", *, quiet: bool = False) 
     ways = [msgspec.structs.replace(way, store=store) for way in subject.ways(purpose)]
     # What keeps a graphics card from use.
     notes = (subject.auto.trouble,) if subject.auto and subject.auto.trouble else ()
-    return LocalEngine(ways, log(), Worked(files.folders().worked, lambda: subject.circumstances(ways[0])), notes)
+    return LocalEngine(ways, log(), subject.worked(ways[0]), notes)
 
 
 def states(settings: Config) -> PrefixStore:
@@ -66,7 +65,11 @@ def opener(settings: Config) -> Callable[[str], Engine]:
 
 def describer(settings: Config) -> Callable[[str], str]:
     """Return what says by a model's name how it is computed here."""
-    return lambda model: laboratory(msgspec.structs.replace(settings, model=model)).in_force().describe()
+    return lambda model: _looked_at(settings, model).next_time().describe()
+
+
+def _looked_at(settings: Config, model: str) -> Laboratory:
+    return laboratory(msgspec.structs.replace(settings, model=model), learning=False)
 
 
 def history(

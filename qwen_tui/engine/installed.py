@@ -180,13 +180,15 @@ def known(
     circumstances: str,
     seen: Graphics,
     show: Show = lambda _event: None,
+    *,
+    noting: bool = True,
 ) -> Known:
     """Return what `describe` says, from the file `memory` where nothing has changed since it was asked.
 
     `circumstances` is what the answer depends on beside the library and the model: driver and cards. Starting a
     graphics driver and two dry runs take a second or more, which is too much for every question. `seen` are the cards
     before that start; what they do not tell is free of the one that is used, is asked for every time. `show` is that of
-    `describe`.
+    `describe`. Without `noting`, nothing is written.
     """
     key = _key(options, circumstances)
     entries = _read(memory)
@@ -207,19 +209,25 @@ def known(
         # A graphics part inside the processor takes no layers unless somebody insists; a server comes and goes.
         if (device and device.kind == "gpu" and before is None) or os.environ.get(RPC_VARIABLE):
             return found
-    entries = dict(list(entries.items())[1 - _REMEMBERED :]) | {key: found}
-    try:
-        write_private(memory, msgspec.json.encode(entries))
-    except OSError:
-        # Then it is asked again the next time.
-        return found
+    if noting:
+        _write(memory, dict(list(entries.items())[1 - _REMEMBERED :]) | {key: found})
     return found
 
 
-def forget(memory: Path) -> None:
-    """Have everything asked again, as when a driver may have been mended."""
+def forget_troubles(memory: Path) -> bool:
+    """Have asked again what gave trouble, as when a driver was mended, and return whether there was any."""
+    entries = _read(memory)
+    sound = {key: found for key, found in entries.items() if found.build is not None}
+    if len(sound) == len(entries):
+        return False
+    _write(memory, sound)
+    return True
+
+
+def _write(memory: Path, entries: dict[str, Known]) -> None:
+    # Where it cannot be written, it is asked again the next time.
     with contextlib.suppress(OSError):
-        memory.unlink(missing_ok=True)
+        write_private(memory, msgspec.json.encode(entries))
 
 
 def _read(memory: Path) -> dict[str, Known]:

@@ -59,23 +59,16 @@ class Worked:
     def recall(self) -> Step | None:
         """Return the step that worked, None where that is unknown or too long ago."""
         oldest = time.time() - _BELIEVED
-        return next((entry.step for entry in self._read() if entry.key == self._key and entry.when > oldest), None)
+        return next((entry.step for entry in _read(self._path) if entry.key == self._key and entry.when > oldest), None)
 
     def keep(self, step: Step) -> None:
         """Remember `step`; where that cannot be written, it will be found out again."""
-        others = [entry for entry in self._read() if entry.key != self._key]
+        others = [entry for entry in _read(self._path) if entry.key != self._key]
         entries = (_Entry(self._key, time.time(), step), *others)[:_MOST]
         try:
             files.write_private(self._path, msgspec.json.encode(_File(_VERSION, entries)))
         except OSError:
             return
-
-    def _read(self) -> tuple[_Entry, ...]:
-        try:
-            file = msgspec.json.decode(self._path.read_bytes(), type=_File)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-            return ()
-        return file.worked if file.version == _VERSION else ()
 
 
 class Ladder:
@@ -183,10 +176,27 @@ class Ladder:
         return next(step for step in self._steps if step.ctx_size == self.smaller_context())
 
 
-def forget(path: Path) -> None:
-    """Have the best way tried first again everywhere, as after a search for a better one."""
+def forget(path: Path, concerns: Callable[[str], bool]) -> bool:
+    """Have the best way tried first again, as after a search for a better one; whether anything was known.
+
+    `concerns` says by its key whether something is to be forgotten: of other models it stays.
+    """
+    entries = _read(path)
+    others = tuple(entry for entry in entries if not concerns(entry.key))
+    if len(others) == len(entries):
+        return False
+    # Where it cannot be written, it is forgotten by itself after two weeks.
     with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
+        files.write_private(path, msgspec.json.encode(_File(_VERSION, others)))
+    return True
+
+
+def _read(path: Path) -> tuple[_Entry, ...]:
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=_File)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return ()
+    return file.worked if file.version == _VERSION else ()
 
 
 def _counted(gpu_layers: int, all_layers: int) -> int:

@@ -111,6 +111,17 @@ def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graph
         )
 
 
+def of_remembered(build: Build | None, seen: Graphics, trouble: str) -> Iterator[Problem]:
+    """Yield the `trouble` with a graphics card that is remembered, where the card works now."""
+    if trouble and build is not None and build.gpus and seen.trouble != "broken":
+        yield Problem(
+            code="trouble_remembered",
+            severity="warning",
+            message=_("The graphics card works now, but a failure of it is remembered for an hour."),
+            remedy=_("To have it used at once: {command}").format(command="qwen tune --reset"),
+        )
+
+
 def of_layers(build: Build | None, plan: Placement | None) -> Iterator[Problem]:
     """Yield that layers were asked for which no graphics card computes, or for which it has too little memory."""
     if plan is None or not plan.gpu_layers:

@@ -21,7 +21,8 @@ from qwen_tui.models.gguf import Header
 class InForce(NamedTuple):
     """A plan, the measured costs of batches, and in a sentence each where it comes from and what had to give.
 
-    `placement` is what the plan takes of which memory, `found` what was measured, if that is what it follows.
+    `placement` is what the plan takes of which memory, `found` what was measured, if that is what it follows, `trouble`
+    what keeps a graphics card from use.
     """
 
     plan: Plan
@@ -30,6 +31,7 @@ class InForce(NamedTuple):
     placement: Placement
     note: str = ""
     found: Tuned | None = None
+    trouble: str = ""
 
     def changes(self) -> dict[str, Any]:
         """Return what it sets in `LoadOptions`."""
@@ -80,7 +82,7 @@ def in_force(
     if settings.threads is not None:
         plan, costs = with_threads(plan, settings), ()
         origin = _("{origin}; the threads as set").format(origin=origin)
-    return InForce(plan, costs, origin, laid_out(plan), note, found)
+    return InForce(plan, costs, origin, laid_out(plan), note, found, auto.trouble if auto else "")
 
 
 def with_threads(plan: Plan, settings: Config) -> Plan:

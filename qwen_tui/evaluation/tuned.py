@@ -72,8 +72,7 @@ def subject(model: Path, gpu_layers: int = 0) -> Subject:
         library = ""
     return Subject(
         machine=this_machine(),
-        # A name that is no text would be no JSON either.
-        model=model.name.encode("utf-8", "replace").decode(),
+        model=_name(model),
         size=stat.st_size,
         modified=int(stat.st_mtime),
         library=library,
@@ -114,6 +113,16 @@ def forget(path: Path, about: Subject) -> bool:
         return False
     _write(path, kept)
     return True
+
+
+def is_of(about: Subject, model: Path) -> bool:
+    """Whether `about` is the file of that name on this machine, whatever its state and the library's."""
+    return (about.machine, about.model) == (this_machine(), _name(model))
+
+
+def _name(model: Path) -> str:
+    # A name that is no text would be no JSON either.
+    return model.name.encode("utf-8", "replace").decode()
 
 
 def _without(path: Path, about: Subject) -> list[Tuned]:

@@ -90,12 +90,15 @@ def graphics(library: Callable[[], Any] | None = None, patience: float = _PATIEN
     return [*answers, HUNG][0]
 
 
-def remembering(memory: Path, ask: Callable[[], Graphics] = graphics) -> Graphics:
-    """Ask the driver, unless it hung less than an hour ago: the file `memory` tells, by when it was written."""
+def remembering(memory: Path, ask: Callable[[], Graphics] = graphics, *, noting: bool = True) -> Graphics:
+    """Ask the driver, unless it hung less than an hour ago: the file `memory` tells, by when it was written.
+
+    Without `noting`, nothing is written.
+    """
     if _hung(memory):
         return HUNG
     found = ask()
-    if found == HUNG:
+    if found == HUNG and noting:
         # Where it cannot be written, the next process waits as well.
         with contextlib.suppress(OSError):
             write_private(memory, b"")

@@ -26,27 +26,33 @@ class Verdict:
     expected: str | None
 
 
-def check_unchanged(path: Path, shelf: Shelf, show: Show, entries: tuple[Entry, ...] = CATALOGUE) -> None:
+def check_unchanged(
+    path: Path, shelf: Shelf, show: Show, entries: tuple[Entry, ...] = CATALOGUE, *, noting: bool = True
+) -> None:
     """Raise `InvalidModelError` if the file at `path` is recorded and not the one that was hashed.
 
     Nothing is read while size, time and inode are those of then. If they are not, it is hashed, and either recorded
     anew or refused; so is one that lies in the models folder as a published one, and of which nothing is known yet.
+    Without `noting`, what was found is written nowhere.
     """
     real = os.path.realpath(path)
     record = next((one for one in shelf.records() if os.path.realpath(shelf.file(one)) == real), None)
     if record is None:
-        _check_unrecorded(path, shelf, show, entries)
+        _check_unrecorded(path, shelf, show, entries, noting=noting)
         return
     seen = identity.facts(os.fsencode(path))
     if seen is None or seen == record.facts:
         return
     if seen.size != record.size or hash_file(path, show) != record.sha256:
         raise damaged(record, path)
-    _note(shelf, msgspec.structs.replace(record, facts=seen, verified=time.time()), path)
+    if noting:
+        _note(shelf, msgspec.structs.replace(record, facts=seen, verified=time.time()), path)
 
 
-def verify(held: Held, shelf: Shelf, show: Show, entries: tuple[Entry, ...] = CATALOGUE) -> Verdict:
-    """Hash a file, compare it with its record or the catalogue, and note when that was.
+def verify(
+    held: Held, shelf: Shelf, show: Show, entries: tuple[Entry, ...] = CATALOGUE, *, noting: bool = True
+) -> Verdict:
+    """Hash a file, compare it with its record or the catalogue, and note when that was, unless it is without `noting`.
 
     A file of which nothing is known is recorded as it is. Raises `ModelNotFoundError` for one that is gone,
     `InvalidModelError` for one that cannot be read.
@@ -64,6 +70,8 @@ def verify(held: Held, shelf: Shelf, show: Show, entries: tuple[Entry, ...] = CA
             expected = sha256
     if expected not in (None, sha256):
         return Verdict(False, sha256, expected)
+    if not noting:
+        return Verdict(True, sha256, expected)
     record = held.record or _first_record(held, sha256, seen, entries)
     _note(shelf, msgspec.structs.replace(record, facts=seen, verified=time.time()), held.file)
     return Verdict(True, sha256, expected)
@@ -101,7 +109,7 @@ def mending(name: str, path: Path, *, fetchable: bool) -> str:
     )
 
 
-def _check_unrecorded(path: Path, shelf: Shelf, show: Show, entries: tuple[Entry, ...]) -> None:
+def _check_unrecorded(path: Path, shelf: Shelf, show: Show, entries: tuple[Entry, ...], *, noting: bool) -> None:
     seen = identity.facts(os.fsencode(path))
     if seen is None or os.path.realpath(path.parent) != os.path.realpath(shelf.folder):
         return
@@ -109,7 +117,7 @@ def _check_unrecorded(path: Path, shelf: Shelf, show: Show, entries: tuple[Entry
     if entry is None or not entry.sha256:
         return
     held = Held(entry.full_name, path, seen.size, "unverified", entry=entry)
-    if not verify(held, shelf, show, entries).whole:
+    if not verify(held, shelf, show, entries, noting=noting).whole:
         raise InvalidModelError(
             _("{path} has the name and the size of {name}, but not its content: it is damaged.").format(
                 path=path, name=entry.full_name

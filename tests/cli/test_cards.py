@@ -11,7 +11,7 @@ from qwen_tui.cli.laboratory import Laboratory, laboratory
 from qwen_tui.config import Config
 from qwen_tui.engine import installed
 from tests.conftest import Run
-from tests.faulty_llama import card, fault, install
+from tests.faulty_llama import build_for, card, fault, install
 
 if not sys.platform.startswith("linux"):
     pytest.skip("names of libraries", allow_module_level=True)
@@ -26,12 +26,7 @@ def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cards:
 
     def give(*faults: dict[str, object], **options: object) -> None:
         install(tmp_path, monkeypatch, *faults, **options)  # type: ignore[arg-type]
-        folder = tmp_path / "built"
-        folder.mkdir()
-        for file in {file.parent for file in installed._libraries()}.pop().iterdir():
-            (folder / file.name).symlink_to(file)
-        (folder / "libggml-vulkan.so").touch()
-        monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(folder))
+        build_for("vulkan", tmp_path, monkeypatch)
 
     return give
 

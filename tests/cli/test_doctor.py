@@ -150,10 +150,3 @@ def test_looking_changes_nothing(qwen: Run, home: Path) -> None:
 def test_the_program_s_own_folders_are_private(qwen: Run, home: Path) -> None:
     assert qwen("ask", "-m", "demo", "Hello").returncode == 0
     assert json.loads(qwen("doctor", "-m", "demo", "--json").stdout)["problems"] == []
-
-
-def test_what_had_no_room_is_tried_again_after_it(qwen: Run, home: Path) -> None:
-    home.mkdir(mode=0o700)
-    (home / "worked.json").write_text("{}")
-    assert qwen("doctor", "-m", "demo").returncode == 0
-    assert not (home / "worked.json").exists()

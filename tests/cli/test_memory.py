@@ -1,5 +1,6 @@
 """`qwen ask` with too little memory, and what is tried then."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from qwen_tui import files
 from qwen_tui.cli.laboratory import laboratory
 from qwen_tui.config import Config
 from qwen_tui.engine.ladder import Worked, step_of
+from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.evaluation import tuned
 from qwen_tui.evaluation.trial import Found, Trial
 from qwen_tui.hardware.plan import Plan
@@ -87,13 +89,28 @@ def test_what_worked_is_believed_only_with_the_same_plan_and_library(
     assert worked().recall() is None, "it was tuned since"
 
 
-def test_tuning_has_the_best_way_tried_again(qwen: Run, tiny: Path) -> None:
-    path = files.folders().worked
-    Worked(path, lambda: "here").keep(step_of(laboratory(Config(model=str(tiny), gpu_layers="0")).ways()[0]))
-    assert path.exists()
-    done = qwen("tune", "-m", tiny, "--seconds", "1", "--gpu-layers", "0")
-    assert done.returncode == 0
-    assert not path.exists()
+@pytest.mark.parametrize("options", [("--seconds", "1"), ("--reset",)])
+def test_tuning_has_the_best_way_tried_again_for_this_model_alone(
+    qwen: Run, tiny: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    other = Path(shutil.copy(tiny, tmp_path / "other.gguf"))
+
+    def worked(model: Path) -> Worked:
+        return laboratory(Config(model=str(model), gpu_layers="0")).worked(ways(model)[0])
+
+    def ways(model: Path) -> list[LoadOptions]:
+        return laboratory(Config(model=str(model), gpu_layers="0")).ways()
+
+    for model in (tiny, other):
+        worked(model).keep(step_of(ways(model)[1]))
+    shown = qwen("tune", "-m", tiny, "--show", "--gpu-layers", "0").stdout.decode()
+    assert shown.count("What asked for more failed") == 2
+    assert shown.count("steps of 64 tokens") == 2
+    assert qwen("tune", "-m", tiny, *options, "--gpu-layers", "0").returncode == 0
+    kept = files.folders().worked.read_text()
+    assert "other.gguf" in kept
+    assert "tiny.gguf" not in kept
+    assert worked(other).recall()
 
 
 def test_layers_that_were_asked_for_without_a_card_are_told_as_such(qwen: Run, tiny: Path) -> None:

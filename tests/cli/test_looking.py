@@ -1,0 +1,103 @@
+"""Who only looks changes nothing: what was learned about a PC, its driver and its models stays as it was."""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import COMMAND, Run
+from tests.faulty_llama import build_for, card, install
+from tests.terminal_screen import CTRL_D, ENTER, Terminal
+
+LOOKS = [
+    "doctor",
+    "doctor --json",
+    "doctor -m tiny",
+    "doctor -m tiny --json --network",
+    "doctor -m nothing",
+    "doctor -m tiny --gpu-layers 2 --ctx-size 1024",
+    "models list",
+    "models show tiny",
+    "models show demo --json",
+    "config show",
+    "cache show",
+    "templates list",
+    "tune -m tiny --show",
+    "bench -m tiny --quick",
+    "doctor --help",
+]
+
+
+def tree(home: Path) -> dict[str, str]:
+    """Everything below a folder, by name: its content, and when it was written."""
+    there = sorted(home.rglob("*")) if home.exists() else []
+    return {
+        str(path.relative_to(home)): f"{path.stat().st_mtime_ns} "
+        + (hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
+        for path in there
+    }
+
+
+@pytest.fixture
+def learned(qwen: Run, home: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that knows something of everything: settings, models, talks, states, speeds, and what failed."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert qwen("models", "import", tiny, "--yes").returncode == 0
+    for name, value in (("threads", "1"), ("cache_seconds", "0")):
+        assert qwen("config", "set", name, value).returncode == 0
+    assert qwen("tune", "-m", "tiny", "--seconds", "1").returncode == 0
+    assert qwen("ask", "-m", "tiny", "-o", "max_tokens=3", "hello " * 100).returncode == 0
+    # The worker that was left writes its state now.
+    while not list((home / "cache" / "states").glob("*.state")):
+        time.sleep(0.05)
+    # It is as after a copy: neither the record nor the hash of the states is right any more.
+    os.utime(home / "models" / "tiny.gguf", ns=(0, 1_700_000_000_000_000_000))
+    (home / "worked.json").write_text('{"version": 1, "worked": []}')
+    (home / "cache" / "engine.json").write_text("{}")
+    (home / "cache" / "driver-hung").touch()
+    return home
+
+
+def test_looking_leaves_everything_as_it_was(learned: Path, qwen: Run) -> None:
+    before = tree(learned)
+    for name in ("models/models.json", "history.db", "tuned.json", "config.toml"):
+        assert name in before
+    for look in LOOKS:
+        done = qwen(*look.split())
+        assert b"Traceback" not in done.stderr
+        assert tree(learned) == before, look
+
+
+def test_looking_into_a_home_that_is_none_makes_none(home: Path, qwen: Run) -> None:
+    for look in ("doctor -m demo", "models list", "cache show", "tune -m demo --show"):
+        qwen(*look.split())
+        assert not home.exists(), look
+
+
+def test_a_card_that_nobody_has_asked_yet_is_asked_and_not_remembered(
+    qwen: Run, tiny: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, cards=[card("Card", 2 << 30)])
+    build_for("vulkan", tmp_path, monkeypatch)
+    for look in (["doctor"], ["tune", "--show"], ["bench", "--quick"]):
+        done = qwen(*look, "-m", tiny)
+        assert done.returncode == 0, done.stderr
+        assert not home.exists(), look
+
+
+def test_looking_in_the_middle_of_a_talk_learns_nothing(tiny: Path, home: Path) -> None:
+    terminal = Terminal(*COMMAND, "chat", "-m", str(tiny), "-n", "-o", "max_tokens=3")
+    terminal.wait_for("Enter sends", "tiny.gguf · context")
+    terminal.type("hello" + ENTER)
+    terminal.wait_for("tokens/s")
+    before = tree(home)
+    for line, words in (("/show", "model"), ("/context", "The context holds"), ("/stats", "the first after")):
+        terminal.type(line + ENTER)
+        terminal.wait_for(words)
+    terminal.type("/te\t")
+    terminal.wait_for("/template")
+    assert tree(home) == before
+    terminal.type("\x03" + CTRL_D)
+    assert terminal.ended() == 0

@@ -67,11 +67,12 @@ if plan["cards"]:
 def fails(name, **about):
     calls[name] = calls.get(name, 0) + 1
     for fault in plan["faults"]:
-        fits = all(about.get(key, 0) > least for key, least in fault["above"].items())
-        if fault["once"] and fits and fault["call"] == name:
+        fits = fault["call"] == name and calls[name] >= fault["nth"]
+        fits = fits and all(about.get(key, 0) > least for key, least in fault["above"].items())
+        if fault["once"] and fits:
             fits = not (here / "once").exists()
             (here / "once").touch()
-        if fault["call"] == name and fits and calls[name] >= fault["nth"]:
+        if fits:
             os.write(2, fault["says"].encode())
             match fault["does"]:
                 case "null":

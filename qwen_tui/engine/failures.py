@@ -103,21 +103,24 @@ def _error_of(failure: wire.Failed, options: LoadOptions, lines: str) -> QwenErr
             return _no_memory(options)
 
 
-def of_death(code: int, options: LoadOptions, lines: str, *, loading: bool) -> WorkerFailure:
-    """Return what a worker's exit code stands for; negative is the signal that ended it."""
+def of_death(code: int, options: LoadOptions, lines: str, *, loading: bool, starved: bool = False) -> WorkerFailure:
+    """Return what a worker's exit code stands for; negative is the signal that ended it.
+
+    With `starved` the kernel has just killed for lack of memory. SIGKILL alone says nothing: anybody may have sent it.
+    """
     error: QwenError
     if code == -signal.SIGILL:
         return WorkerFailure(_epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading))
-    died, ran_out = code < 0, bool(_RAN_OUT.search(lines))
-    if ran_out:
+    killed = code < 0 and code == -_number("SIGKILL")
+    died, memory = code < 0, bool(_RAN_OUT.search(lines)) or (killed and starved)
+    if memory:
         error = _no_memory(options) if loading else _ran_out()
     else:
         error = _epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading)
-    # SIGKILL is what a system sends that has run out of memory.
-    memory = ran_out or (died and code == -_number("SIGKILL"))
     if loading:
-        return WorkerFailure(error, lighter=memory, again=died and not memory, memory=memory)
-    return WorkerFailure(error, lighter=died or ran_out, again=died, memory=memory)
+        # A system that does not count what it kills may have been short of memory.
+        return WorkerFailure(error, lighter=memory or killed, again=died and not memory, memory=memory)
+    return WorkerFailure(error, lighter=died or memory, again=died, memory=memory)
 
 
 def no_memory_for_context(options: LoadOptions, smaller: int) -> QwenError:
@@ -169,7 +172,7 @@ def _remedy(code: int, options: LoadOptions) -> str:
     if code == -signal.SIGILL:
         return _("llama.cpp was built for another processor. Build it here: {command}").format(command=build_command())
     if code == -_number("SIGKILL"):
-        return _("Close other programs, or choose a smaller context with --ctx-size.")
+        return _("Try again. If this happens every time, close other programs, or choose a smaller --ctx-size.")
     if code >= 0:
         return _("Install it again with: {command}").format(command=build_command())
     if name := _verifiable(options.path):
@@ -191,7 +194,7 @@ def _describe(code: int) -> str:
     if code >= 0:
         return _("ended with code {code}").format(code=code)
     reasons = {
-        "SIGKILL": _("was killed (SIGKILL), perhaps because the memory ran out"),
+        "SIGKILL": _("was killed (SIGKILL)"),
         "SIGABRT": _("gave up on an internal error (SIGABRT)"),
         "SIGSEGV": _("crashed (SIGSEGV)"),
         "SIGBUS": _("crashed (SIGBUS): a model file was changed while in use, or the memory ran out"),

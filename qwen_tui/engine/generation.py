@@ -43,7 +43,7 @@ class Generation:
         self._draft: Sequence[int] = ()
         # How many tokens of the answer, drafted and accepted ones were told with a piece.
         self._told = (0, 0, 0)
-        # Characters come in pieces; what is no character at all is shown as U+FFFD, never dropped.
+        # Characters come in pieces; what is no character at all is shown as U+FFFD, unless the answer ends in it.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.text = ""
         self.tokens: list[int] = []
@@ -105,10 +105,7 @@ class Generation:
                     reason = "length"
                 elif not self._advance(limit):
                     reason = "interrupted"
-        rest = self._decoder.decode(b"", final=True)
-        if rest:
-            self.text += rest
-            yield self._text(rest)
+        # What the decoder still holds is the beginning of a character that never came whole: it is left out.
         return reason
 
     def _text(self, piece: str) -> Text:

@@ -94,7 +94,7 @@ class LoadedWorker:
     def _goes_on(self, failure: WorkerFailure, crashes: int) -> bool:
         ladder = self._ladder
         if failure.lighter:
-            return ladder.step_down(memory=failure.memory)
+            return ladder.step_down(memory=failure.memory, keep=failure.memory or not failure.again)
         if not (failure.again and ladder.options.gpu_layers):
             return False
         return (crashes < _CRASHES and ladder.step_down(keep=False)) or ladder.leave_card()
@@ -163,11 +163,11 @@ class LoadedWorker:
         try:
             reply = process.receive(TICK)
         except EOFError:
-            loading, code = self.loaded is None, process.wait()
+            loading, code, starved = self.loaded is None, process.wait(), process.memory_ran_out()
             # Closing reads the log to its end.
             self.end()
             lines = process.last_lines(_LOG_END)
-            raise failures.of_death(code, self._ladder.options, lines, loading=loading) from None
+            raise failures.of_death(code, self._ladder.options, lines, loading=loading, starved=starved) from None
         if isinstance(reply, wire.Failed):
             if reply.kind in failures.FATAL:
                 self.end()

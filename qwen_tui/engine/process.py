@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 from qwen_tui.engine import wire
+from qwen_tui.engine.oom import kills_so_far
 from qwen_tui.engine.threads import start_thread
 from qwen_tui.messages import Loading
 
@@ -25,8 +26,12 @@ _PATIENCE = 1.0
 class WorkerProcess:
     """One running worker. `log` is called with each line it prints (llama.cpp's log)."""
 
-    def __init__(self, log: Callable[[str], None] | None = None) -> None:
-        """Start it; raises `OSError` if that fails."""
+    def __init__(
+        self, log: Callable[[str], None] | None = None, oom_kills: Callable[[], int | None] = kills_so_far
+    ) -> None:
+        """Start it; raises `OSError` if that fails. `oom_kills` counts what is killed for lack of memory."""
+        self._oom_kills = oom_kills
+        self._kills_before = oom_kills()
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             # -P: a types.py in the user's folder must not be imported.
             [sys.executable, "-P", "-m", "qwen_tui.engine.worker"],
@@ -69,6 +74,8 @@ class WorkerProcess:
     def send(self, command: wire.Command) -> None:
         """Send a command; a worker that is gone says so through `receive`, not here."""
         assert self._process.stdin is not None
+        if isinstance(command, wire.Generate):
+            self._kills_before = self._oom_kills()
         try:
             wire.write(self._process.stdin, command)
         except OSError:
@@ -102,6 +109,11 @@ class WorkerProcess:
             code = self._process.wait()
         # Windows tells how a process crashed by its exit code (NTSTATUS).
         return {0xC0000005: -signal.SIGSEGV, 0xC000001D: -signal.SIGILL, 0xC0000409: -signal.SIGABRT}.get(code, code)
+
+    def memory_ran_out(self) -> bool:
+        """Whether the kernel has killed for lack of memory since this worker was started, or asked the last question."""
+        before, now = self._kills_before, self._oom_kills()
+        return before is not None and now is not None and now > before
 
     def close(self) -> None:
         """End the worker now, whatever it is doing."""

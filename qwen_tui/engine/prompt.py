@@ -5,6 +5,7 @@
 Only the marks written here become control tokens; `<|im_end|>` in a message is text.
 """
 
+import codecs
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
@@ -62,10 +63,25 @@ class ChatML:
             while end < len(prompt) and prompt[end] not in (self._end, self._start):
                 end += 1
             tokens = list(prompt[body:end])
-            text = b"".join(map(self._vocabulary.piece, tokens)).decode("utf-8", "replace")
+            text, _whole = self._text(tokens)
             if text:
                 self.remember(text, tokens)
-                self._begun = (text, tokens) if end == len(prompt) else ("", [])
+            self._begun = self._begin_with(tokens) if text and end == len(prompt) else ("", [])
+
+    def _text(self, tokens: Sequence[int]) -> tuple[str, bool]:
+        """Return the text of an answer as it is shown, and whether its last character is whole.
+
+        What its end lacks of a character is left out, as in the answer itself.
+        """
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        text = decoder.decode(b"".join(map(self._vocabulary.piece, tokens)))
+        return text, not decoder.getstate()[0]
+
+    def _begin_with(self, tokens: Sequence[int]) -> tuple[str, Sequence[int]]:
+        """Return the beginning of an answer without the tokens of a character that is not whole: more may follow it."""
+        while not (end := self._text(tokens))[1]:
+            tokens = tokens[:-1]
+        return end[0], tokens
 
     def _body(self, message: Message) -> list[int]:
         if message.role == "assistant":

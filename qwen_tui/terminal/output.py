@@ -77,7 +77,7 @@ class StreamingOutput(HeldOutput):
 
     def note(self, sentence: str) -> None:
         # In a file the answer is one piece; on a terminal the two would run together.
-        if self._is_terminal:
+        if self._is_terminal and self._notes is not None and self._notes.isatty():
             self._end_line()
         super().note(sentence)
 

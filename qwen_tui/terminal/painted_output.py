@@ -42,9 +42,12 @@ class PaintedOutput(HeldOutput):
             self._painter.finish()
 
     def note(self, sentence: str) -> None:
-        self._painter.step_aside()
+        if self._notes is None or not self._notes.isatty():
+            super().note(sentence)
+            return
         columns = terminal_size(self._stream).columns - 1
-        super().note("\n".join(line.plain for line in self._ruler.wrap(Text(clean(sentence)), columns)))
+        with self._painter.aside():
+            super().note("\n".join(line.plain for line in self._ruler.wrap(Text(clean(sentence)), columns)))
 
     def resumed(self) -> None:
         self._painter.forget()

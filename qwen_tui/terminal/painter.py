@@ -4,10 +4,11 @@ What is final is written once and never touched again, so that it scrolls away l
 rows are rewritten from the first that changed, in one write a tick.
 """
 
+import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TextIO
 
 from rich.color import ColorSystem
@@ -58,6 +59,8 @@ class Painter:
         self._clock = clock
         self._text = GrowingText()
         self._shown: list[Line] = []
+        # Whether the cursor stands at the beginning of the row below those that are shown, not behind them.
+        self._below = False
         self._columns = 0
         self._apart = self._owed = apart
         self._lost = False
@@ -79,11 +82,21 @@ class Painter:
         self._frame(list(map(self._encoder.line, rows)), [])
         self._text, self._owed = GrowingText(), self._apart
 
-    def step_aside(self) -> None:
-        """Leave what is on the screen as it is, for something else to be written below; what is live is shown anew."""
-        if self._shown:
-            self._shown = []
-            self._write("\n")
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let someone else write whole lines: above what is live, which is taken away meanwhile and shown below them.
+
+        Afterwards the row below belongs to the others, too, as long as they leave it empty in the end.
+        """
+        shown, columns = ([], 0) if self._lost else (self._shown, self._size().columns)
+        if shown:
+            up = self._below + sum(self._ruler.height(line.plain, columns) for line in shown) - 1
+            # Not all at once: in the top left corner that would be a new screen to some terminals.
+            self._write("\r" + (f"\x1b[{up}A\x1b[K\x1b[1B\x1b[J\x1b[1A" if up else "\x1b[K"))
+        yield
+        if shown:
+            self._write("".join(line.written + "\n" for line in shown))
+            self._below = True
 
     def forget(self) -> None:
         """Take it that someone else has written below; callable from a signal handler."""
@@ -119,7 +132,7 @@ class Painter:
     def _frame(self, final: list[Line], live: list[Line]) -> None:
         """Replace the live rows by `final` and `live` in one write."""
         if self._lost:
-            self._lost, self._shown = False, []
+            self._lost, self._below, self._shown = False, False, []
         columns = self._size().columns
         lines = [*final, *live]
         same = 0
@@ -135,7 +148,7 @@ class Painter:
         out = ""
         written = [line.written for line in lines[same:]]
         if gone:
-            up = sum(self._ruler.height(line.plain, columns) for line in gone) - 1
+            up = self._below + sum(self._ruler.height(line.plain, columns) for line in gone) - 1
             out = "\r" + (f"\x1b[{up}A" if up else "")
             first = lines[same].plain if same < len(lines) else ""
             if first and "\t" not in first and self._ruler.cells(first) < columns:
@@ -144,11 +157,12 @@ class Painter:
             else:
                 out += "\x1b[J"
         elif self._shown and same < len(lines):
-            out = "\n"
+            out = "" if self._below else "\n"
         out += "\n".join(written)
-        if lines and not live:
+        if lines and not live and (written or not self._below):
             out += "\n"
         self._shown = live
+        self._below = self._below and bool(live) and not out
         if out:
             self._write(f"{_BEGIN}{out}{_END}")
 

@@ -1,5 +1,6 @@
 """Ways to load a model that fail, and the answers that come all the same: the real worker, and faults from outside."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -53,6 +54,11 @@ def engines(tiny: Path) -> Iterator[Engines]:
     yield make
     for engine in made:
         engine.close()
+
+
+def starving(log: Callable[[str], None] | None) -> WorkerProcess:
+    """Starts a worker on a system that kills for lack of memory all the time."""
+    return WorkerProcess(log, itertools.count().__next__)
 
 
 @pytest.fixture
@@ -143,7 +149,7 @@ def test_what_fails_in_the_loading_is_tried_with_fewer_layers(
 ) -> None:
     install(tmp_path, monkeypatch, broken)
     engine = engines(*layers(-1, 2, 1, 0))
-    known = broken["does"] in ("null", "memory", "SIGKILL")
+    known = broken["does"] in ("null", "memory")
     assert ask(engine) == (TEXT, [SHORT.format(n=1) if known else "1 of 3 layers are on the card now."])
     assert engine.info().gpu_layers == 1
     assert ask(engine) == (TEXT, []), "it is told once"
@@ -384,7 +390,7 @@ def test_an_answer_that_kills_every_engine_is_kept_as_far_as_it_came(engines: En
 
 @pytest.mark.usefixtures("slowly")
 def test_a_card_whose_memory_goes_in_the_middle_of_an_answer_costs_a_step_each_time(engines: Engines) -> None:
-    events = ask_and_kill(engines(*layers(-1, 2, 1, 0)), request(), 20, 20, 20)
+    events = ask_and_kill(engines(*layers(-1, 2, 1, 0), start_worker=starving), request(), 20, 20, 20)
     assert text_of(events) == TEXT
     assert notes_of(events) == [
         SHORT.format(n=2),
@@ -419,18 +425,27 @@ def test_one_crash_on_a_processor_changes_nothing(engines: Engines, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("slowly")
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGABRT])
-def test_what_is_killed_for_its_memory_is_remembered(engines: Engines, tmp_path: Path, by: signal.Signals) -> None:
+def test_what_the_system_killed_for_its_memory_is_remembered(engines: Engines, tmp_path: Path) -> None:
     worked = Worked(tmp_path / "worked.json", lambda: "here")
-    less: dict[str, object] = {"batch_size": 16}
-    events = ask_and_kill(engines({}, less, worked=worked), request(), 20, 20, by=by)
+    events = ask_and_kill(engines({}, {"batch_size": 16}, worked=worked, start_worker=starving), request(), 20)
     assert text_of(events) == TEXT
-    if by == signal.SIGKILL:
-        assert notes_of(events)[0].startswith("Memory is short")
-        assert worked.recall() is not None
-    else:
-        assert notes_of(events)[1].endswith("The model was loaded anew in a way that asks less of this PC.")
-        assert worked.recall() is None
+    assert notes_of(events)[0].startswith("Memory is short")
+    assert worked.recall() is not None
+
+
+@pytest.mark.usefixtures("slowly")
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGABRT])
+def test_of_what_ends_without_a_word_of_memory_nothing_is_said_or_remembered(
+    engines: Engines, tmp_path: Path, by: signal.Signals
+) -> None:
+    worked = Worked(tmp_path / "worked.json", lambda: "here")
+    start = lambda log: WorkerProcess(log, lambda: 3)  # noqa: E731 - so many were killed long ago
+    events = ask_and_kill(engines({}, {"batch_size": 16}, worked=worked, start_worker=start), request(), 20, 20, by=by)
+    assert text_of(events) == TEXT
+    first, second = notes_of(events)
+    assert first.endswith(f"({by.name}). It is started again, and the answer goes on.")
+    assert second.endswith("The model was loaded anew in a way that asks less of this PC.")
+    assert worked.recall() is None
 
 
 def test_a_step_that_keeps_all_layers_does_not_count_them(

@@ -151,6 +151,30 @@ def test_after_a_stop_of_the_program_the_live_rows_are_shown_anew() -> None:
     assert screen.text() == ["Done.", "", "half a", "[1]+  Stopped", "$ fg", "", "half a line"]
 
 
+@pytest.mark.parametrize("name", ["essay", "wide code", "table", "list and code", "chinese", "long word"])
+@pytest.mark.parametrize("size", SIZES)
+def test_what_others_write_in_the_middle_parts_the_answer_and_repeats_nothing(name: str, size: tuple[int, int]) -> None:
+    text = DOCUMENTS[name]
+    expected = at_once(text, *size)
+    for at in range(1, len(text), max(1, len(text) // 15)):
+        screen, clock = Screen(*size), Clock()
+        painter = Painter(screen.write, lambda screen=screen: screen.size, DARK, Ruler(), clock=clock)
+        for piece in (text[:at], text[at:]):
+            clock.now += 1
+            painter.feed(piece)
+            if piece == text[:at]:
+                with painter.aside():
+                    screen.write("<note>\n")
+                # Progress, drawn and erased where nothing of the answer stands.
+                screen.write("\rprogress\r        \r")
+        painter.finish()
+        shown = screen.text()
+        assert shown.count("<note>") == 1
+        shown.remove("<note>")
+        assert shown == expected, f"parted at {at}"
+        assert screen.cursor[0] == 0
+
+
 def test_a_link_shows_where_it_leads() -> None:
     shown = plain("[bank.com](https://evil.example) <https://honest.example>")
     assert "bank.com (https://evil.example) https://honest.example\n" in shown

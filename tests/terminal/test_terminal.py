@@ -85,8 +85,11 @@ def test_held_output_writes_notes_only() -> None:
 
 
 def test_a_note_in_the_middle_of_an_answer_parts_it_on_a_terminal_only() -> None:
-    for stream, expected in ((io.StringIO(), "one two\n"), (Terminal(), "one \ntwo\n")):
-        notes = io.StringIO()
+    for stream, notes, expected in (
+        (io.StringIO(), Terminal(), "one two\n"),
+        (Terminal(), io.StringIO(), "one two\n"),
+        (Terminal(), Terminal(), "one \ntwo\n"),
+    ):
         output = StreamingOutput(stream, notes, StatusLine(io.StringIO()))
         for event in (Text("one "), Note("The engine died."), Text("two"), END):
             output.show(event)

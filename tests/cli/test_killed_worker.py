@@ -1,0 +1,72 @@
+"""A worker that is killed in the middle of an answer: the answer is there once, and what is said of it is true."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import COMMAND, Run
+from tests.faulty_llama import fault, install
+
+if sys.platform == "win32":
+    pytest.skip("needs a POSIX terminal", allow_module_level=True)
+
+from tests.terminal_screen import ENTER, Terminal
+
+QUESTION = "用小学生能听懂的话解释 HTTP"
+ASK = ("ask", "-n", "-m", "demo", "-o", "temperature=0")
+TOLD = "The engine was killed (SIGKILL). It is started again, and the answer goes on."
+
+
+@pytest.fixture
+def whole(qwen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The answer of a worker that lives; from then on the first one is killed after some tokens."""
+    answer = signs(qwen(*ASK, QUESTION).stdout.decode())
+    install(tmp_path, monkeypatch, fault("decode", "SIGKILL", nth=20, once=True), cards=())
+    return answer
+
+
+def signs(text: str) -> str:
+    """What can be compared of a text, however it is shown."""
+    return "".join(filter(str.isalnum, text))
+
+
+@pytest.mark.parametrize("way", [(), ("--raw",)], ids=["painted", "raw"])
+def test_on_a_terminal_the_answer_is_shown_once(way: tuple[str, ...], whole: str) -> None:
+    terminal = Terminal(*COMMAND, *ASK, *way, QUESTION)
+    terminal.wait_for("the answer goes on.")
+    assert terminal.ended(closing=False) == 0
+    before, _told, behind = terminal.text.partition(TOLD)
+    assert signs(before + behind) == whole
+
+
+def test_with_notes_elsewhere_the_answer_is_in_one_piece(whole: str, tmp_path: Path) -> None:
+    words = [*COMMAND, *ASK, "--raw", QUESTION]
+    terminal = Terminal("sh", "-c", f'"$@" 2>{tmp_path}/notes', "sh", *words)
+    assert terminal.ended(closing=False) == 0
+    assert signs(terminal.text) == whole
+    assert (tmp_path / "notes").read_text() == TOLD + "\n"
+
+
+def test_in_a_conversation_it_is_shown_once(whole: str) -> None:
+    terminal = Terminal(*COMMAND, "chat", "-n", "-m", "demo", "-o", "temperature=0")
+    terminal.wait_for("\n>", "Ctrl-D leaves")
+    terminal.type(QUESTION + ENTER)
+    shown = terminal.wait_for("tokens/s", "\n>", "the answer goes on.")
+    answer = shown.rpartition(QUESTION)[2].rpartition("\n>")[0]
+    before, _told, behind = answer.partition(TOLD)
+    assert signs(before + behind) == whole
+    assert terminal.leave() == 0
+
+
+def test_in_a_pipe_it_is_one_piece(qwen: Run, whole: str) -> None:
+    done = qwen(*ASK, QUESTION)
+    assert signs(done.stdout.decode()) == whole
+    assert done.stderr.decode() == TOLD + "\n"
+
+
+def test_in_json_it_is_one_answer(qwen: Run, whole: str) -> None:
+    done = qwen(*ASK, "--json", QUESTION)
+    assert signs(json.loads(done.stdout)["answer"]) == whole
+    assert done.stderr.decode() == TOLD + "\n"

@@ -111,7 +111,7 @@ class WorkerProcess:
         return {0xC0000005: -signal.SIGSEGV, 0xC000001D: -signal.SIGILL, 0xC0000409: -signal.SIGABRT}.get(code, code)
 
     def memory_ran_out(self) -> bool:
-        """Whether the kernel has killed for lack of memory since this worker was started, or asked the last question."""
+        """Whether the kernel has killed for lack of memory since this worker started, or got its last question."""
         before, now = self._kills_before, self._oom_kills()
         return before is not None and now is not None and now > before
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -49,9 +50,9 @@ def qwen(tmp_path: Path) -> Run:
     """The program as a command: `qwen("ask", "hello", stdin=b"…")` gives stdout, stderr and the exit code."""
 
     def run(
-        *arguments: str | Path, stdin: bytes | None = None, **options: object
+        *arguments: str | Path, stdin: bytes | IO[bytes] | None = None, **options: object
     ) -> "subprocess.CompletedProcess[bytes]":
-        given = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
+        given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
         return subprocess.run(
             [*COMMAND, *map(str, arguments)],
             **{"capture_output": True, "timeout": 60, "cwd": tmp_path, **given, **options},  # type: ignore[call-overload]

@@ -74,8 +74,7 @@ def labelled(materials: Sequence[Material]) -> list[str]:
 
 def read(stream: BinaryIO, name: str) -> bytes:
     """Read all of `stream`; raises `InputError` as soon as it proves larger than `MOST_BYTES`."""
-    # A pipe that does not block gives nothing where there is nothing yet.
-    data = stream.read(MOST_BYTES + 1) or b""
+    data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise InputError(
             _("{name} is larger than {limit} MB, the most that is read.").format(name=name, limit=MOST_BYTES >> 20),

@@ -1,7 +1,7 @@
 """`qwen ask`: one answer on stdout, everything else on stderr."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.material import labelled
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Answer, Turn
-from qwen_tui.cli import delivery, first_run, options, screen, sources, wiring
+from qwen_tui.cli import delivery, first_run, options, screen, sources, stdin, wiring
 from qwen_tui.cli.chat import converse
 from qwen_tui.cli.signals import Signals
 from qwen_tui.errors import QwenError, UsageError, why
@@ -64,16 +64,16 @@ def ask(
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
     answering = options.answer_options(settings, _schema(schema))
+    output = screen.output(settings, held=as_json or extract, raw=raw, quiet=quiet)
     asked = Asked(
         prompt=as_text(" ".join(prompt or ())),
         files=tuple(file or ()),
-        piped=not no_stdin and sources.is_piped(),
+        piped=not no_stdin and _is_handed_over(file or (), output.note),
         template=templates.find(template, wiring.template_folders()) if template else None,
         values=parameters([as_text(text) for text in param or ()]),
     )
     _refuse_what_cannot_be(asked, interactive=interactive)
     settings = first_run.settled(settings, offline=offline, quiet=quiet)
-    output = screen.output(settings, held=as_json or extract, raw=raw, quiet=quiet)
     history = wiring.history(settings, output.note, no_log=no_log, needed=continued or cid is not None)
     conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
     keeper = Keeper(history, as_text(settings.model), output.note)
@@ -113,6 +113,21 @@ class Asked:
         if not message.strip():
             raise UsageError(_("There is no question: the input is empty."), _("See: qwen ask --help"))
         return message
+
+
+def _is_handed_over(paths: Sequence[str], note: Callable[[str], None]) -> bool:
+    """Whether there is material on stdin that is meant for this program; `note` is told of what is left to others."""
+    if not stdin.is_piped():
+        return False
+    if sources.STDIN in paths or not stdin.is_partly_read():
+        return True
+    note(
+        _(
+            "The file on stdin was read from before, perhaps by a loop: the rest of it is left alone. "
+            "-f - reads it, --no-stdin says nothing of it."
+        )
+    )
+    return False
 
 
 def _refuse_what_cannot_be(asked: Asked, *, interactive: bool) -> None:

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from qwen_tui.cli import stdin
 from qwen_tui.i18n import gettext as _
 from qwen_tui.terminal.sanitise import clean
 
@@ -40,7 +41,7 @@ def ask(question: str) -> str:
     """Ask and return the line without the blanks around it; raises `typer.Abort` at Ctrl-D."""
     sys.stderr.write(clean(question) + " ")
     sys.stderr.flush()
-    line = sys.stdin.readline()
+    line = stdin.stream().readline().decode(sys.stdin.encoding, "replace")
     if not line:
         # Ctrl-D leaves the cursor behind the question.
         sys.stderr.write("\n")

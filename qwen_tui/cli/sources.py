@@ -1,7 +1,5 @@
 """Where material comes from on a command line: the files of `-f`, and what is piped in."""
 
-import os
-import stat
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -9,6 +7,7 @@ from collections.abc import Callable, Sequence
 from qwen_tui import files
 from qwen_tui.chat import material
 from qwen_tui.chat.material import Material
+from qwen_tui.cli import stdin
 from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
@@ -29,15 +28,6 @@ def gather(paths: Sequence[str], note: Callable[[str], None], *, piped: bool) ->
     ]
 
 
-def is_piped() -> bool:
-    """Whether stdin is a pipe or a file; a terminal, /dev/null and a closed one are not."""
-    try:
-        mode = os.fstat(sys.stdin.fileno()).st_mode
-    except (OSError, ValueError, AttributeError):
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
-
-
 def read_stdin(note: Callable[[str], None]) -> Material:
     """Return what is on stdin; raises `InputError`.
 
@@ -54,9 +44,7 @@ def read_stdin(note: Callable[[str], None]) -> Material:
 
     threading.Thread(target=remind, daemon=True).start()
     try:
-        first = sys.stdin.buffer.read(1) or b""
-        arrived.set()
-        data = first + material.read(sys.stdin.buffer, name)
+        data = material.read(stdin.stream(arrived.set), name)
     except OSError as error:
         raise InputError(
             _("{path} cannot be read: {reason}").format(path=name, reason=why(error)),

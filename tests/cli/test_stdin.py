@@ -1,0 +1,93 @@
+"""What stdin brings: read whole where it does not block, and left alone where it belongs to somebody else."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import COMMAND, Run
+
+SHORT = ("-o", "max_tokens=8", "-o", "temperature=0")
+
+needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX's pipes and terminals")
+
+
+def message_of(qwen: Run, answer: bytes) -> str:
+    """The message that went to the model, from what `ask --json` printed."""
+    kept = qwen("logs", "export", json.loads(answer)["conversation_id"], "--format", "json").stdout
+    return str(json.loads(kept)["messages"][0]["content"])
+
+
+@needs_posix
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_a_stdin_that_does_not_block_is_read_whole(kind: str, qwen: Run, tiny: Path, tmp_path: Path) -> None:
+    if kind == "pipe":
+        reading, writing = os.pipe()
+    else:
+        reading, writing = (end.detach() for end in socket.socketpair())
+    os.set_blocking(reading, False)
+    asked = [*COMMAND, "ask", "-m", str(tiny), *SHORT, "--json", "Summarise"]
+    with subprocess.Popen(asked, stdin=reading, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        # Nothing is there for so long that it is said; then it comes in two parts, with nothing in between.
+        assert b"Waiting for input on stdin" in process.stderr.readline()
+        os.write(writing, b"first line\n")
+        while select.select([reading], [], [], 0)[0]:
+            time.sleep(0.05)
+        os.write(writing, b"second line\n")
+        os.close(writing)
+        os.close(reading)
+        answer = process.stdout.read()
+    assert message_of(qwen, answer) == "first line\nsecond line\n\nSummarise"
+
+
+@needs_posix
+def test_a_question_waits_at_a_terminal_that_does_not_block(home: Path) -> None:
+    from tests.terminal_screen import ENTER, Terminal
+
+    (home / "models").mkdir(parents=True)
+    left = home / "models" / "unknown-0.part"
+    left.write_bytes(b"GGUF")
+    unblocked = "import os, sys; os.set_blocking(0, False); os.execv(sys.argv[1], sys.argv[1:])"
+    terminal = Terminal(sys.executable, "-c", unblocked, *COMMAND, "models", "rm", "--partial")
+    terminal.wait_for("[y/N]")
+    terminal.type("y" + ENTER)
+    terminal.wait_for("1 incomplete file removed")
+    assert terminal.ended() == 0
+    assert not left.exists()
+
+
+def test_what_a_loop_has_begun_to_read_stays_the_loops(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+    questions = tmp_path / "questions.txt"
+    questions.write_bytes(b"first\nsecond\nthird\n")
+    asked = ("ask", "-m", tiny, *SHORT, "--json")
+    with questions.open("rb", buffering=0) as stdin:
+        stdin.seek(len("first\n"))
+        done = qwen(*asked, "first", stdin=stdin)
+        assert done.returncode == 0
+        assert b"read from before" in done.stderr
+        assert message_of(qwen, done.stdout) == "first"
+        assert stdin.tell() == len("first\n")
+        assert qwen(*asked, "first", "--quiet", stdin=stdin).stderr == b""
+        assert qwen(*asked, "first", "--no-stdin", stdin=stdin).stderr == b""
+        alone = qwen(*asked, stdin=stdin)
+        assert (alone.returncode, b"There is no question" in alone.stderr) == (2, True)
+        # Whoever asks for the rest by its name gets it.
+        rest = qwen(*asked, "-f", "-", "Compare", stdin=stdin)
+        assert message_of(qwen, rest.stdout) == "second\nthird\n\nCompare"
+
+
+def test_a_file_that_nobody_has_read_from_is_the_material(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_bytes(b"some notes\n")
+    with notes.open("rb") as stdin:
+        done = qwen("ask", "-m", tiny, *SHORT, "--json", "Summarise", stdin=stdin)
+    assert done.stderr == b""
+    assert message_of(qwen, done.stdout) == "some notes\n\nSummarise"

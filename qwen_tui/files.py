@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import shlex
 import tempfile
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from qwen_tui.i18n import gettext as _
 APPLICATION = "qwen-tui"
 PACKAGE = Path(__file__).parent
 ASSETS = PACKAGE / "assets"
+# Words that no shell of Windows takes apart.
+_PLAIN = re.compile(r"[\w@+=:./\\-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,19 @@ def expand(path: str) -> Path:
         return Path(path)
 
 
-def quoted(path: str | Path) -> str:
-    """Return `path` as a command line of this system takes it."""
-    return f'"{path}"' if os.name == "nt" else shlex.quote(str(path))
+def quoted(word: str | Path) -> str:
+    """Return `word` as a command line of this system takes it; a path that begins with a dash is no option."""
+    text = str(word)
+    if isinstance(word, Path) and text.startswith("-"):
+        text = os.path.join(os.curdir, text)  # noqa: PTH118 - a path drops it
+    if os.name == "nt":
+        return text if _PLAIN.fullmatch(text) else f'"{text}"'
+    return shlex.quote(text)
+
+
+def command_line(*words: str | Path) -> str:
+    """Return a command that does what it says when it is pasted, whatever blanks and brackets its words hold."""
+    return " ".join(map(quoted, words))
 
 
 def size_text(size: int) -> str:

@@ -2,23 +2,27 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import typer
 
+from qwen_tui.cli.arguments import FilesCommand
 from qwen_tui.i18n import gettext as _
 
 
 class _Command(NamedTuple):
     """A command, or a group of them: a module of this package with a function of its name, or with `build`.
 
-    `has_language` says that it has an option `--lang` of its own, because the language decides what it does.
+    `has_language` says that it has an option `--lang` of its own, because the language decides what it does,
+    `takes_files` that its `-f` takes files.
     """
 
     name: str
     help: str
     is_group: bool = False
     has_language: bool = True
+    takes_files: bool = False
 
 
 def build(wanted: str = "") -> typer.Typer:
@@ -40,12 +44,13 @@ def build(wanted: str = "") -> typer.Typer:
         if command.is_group:
             app.add_typer(module.build(), name=command.name, help=command.help, no_args_is_help=True)
         else:
-            app.command(command.name, help=command.help)(getattr(module, command.name))
+            takes = FilesCommand if command.takes_files else None
+            app.command(command.name, help=command.help, cls=takes)(getattr(module, command.name))
 
     @app.callback(invoke_without_command=True)
     def bare(
         context: typer.Context,
-        version: bool = typer.Option(False, "--version", help=_("Show the version.")),
+        version: bool = typer.Option(False, "-V", "--version", help=_("Show the version.")),
     ) -> int | None:
         if version:
             from qwen_tui import __version__
@@ -69,10 +74,29 @@ def knows_languages(wanted: str) -> bool:
     return any(command.has_language and not command.is_group for command in _commands() if command.name == wanted)
 
 
+def names() -> tuple[str, ...]:
+    """Return the names of all commands."""
+    return tuple(command.name for command in _commands())
+
+
+def path_of(arguments: Sequence[str]) -> str:
+    """Return the command that `arguments` ask for, as it is typed: of a group, with the name in it."""
+    words = [argument for argument in arguments if not argument.startswith("-")]
+    found = next((command for command in _commands() if command.name == "".join(words[:1])), None)
+    return " ".join(["qwen", *words[: 1 + found.is_group]] if found else ["qwen"])
+
+
+def see_help(path: str) -> str:
+    """Return where it is told what a command takes."""
+    return _("See: {command}").format(command=f"{path} --help")
+
+
 def _commands() -> tuple[_Command, ...]:
     return (
-        _Command("chat", _("Talk: a conversation in the terminal.")),
-        _Command("ask", _("One answer on stdout; piped stdin is the material, PROMPT the instruction.")),
+        _Command("chat", _("Talk: a conversation in the terminal."), takes_files=True),
+        _Command(
+            "ask", _("One answer on stdout; piped stdin is the material, PROMPT the instruction."), takes_files=True
+        ),
         _Command("pull", _("Fetch a model, going on where it stopped, and verify it.")),
         _Command("tune", _("Measure what is fastest on this PC, in about a minute, and use it from then on.")),
         _Command("bench", _("Measure the speed on this PC: a table for people, --json for scripts.")),

@@ -52,15 +52,22 @@ def program(arguments: list[str]) -> int:
     # Only now: the help texts are translated when the commands are imported.
     import typer
 
-    from qwen_tui.cli.app import build, knows_languages
+    from qwen_tui.cli.app import build, knows_languages, path_of, see_help
 
+    if others[:1] == ["help"]:
+        arguments = others = [*others[1:], "--help"]
     wanted = next((argument for argument in others if not argument.startswith("-")), "")
     if not knows_languages(wanted):
         arguments = others
     try:
         code = build(wanted)(args=arguments, prog_name="qwen", standalone_mode=False)
     except typer.TyperException as error:
-        raise UsageError(error.format_message(), _("See: qwen --help")) from error
+        from qwen_tui.cli.usage import explained
+
+        raise explained(error, arguments) from error
+    except UsageError as error:
+        error.remedy = error.remedy or see_help(path_of(arguments))
+        raise
     except typer.Abort:
         return INTERRUPTED
     except SystemExit as left:

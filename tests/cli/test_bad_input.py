@@ -36,7 +36,7 @@ def refused(done: "subprocess.CompletedProcess[bytes]", code: int, *words: str) 
         (["ask", "-m", "demo", "-o", "top_p=7", "x"], 2, ["between 0 and 1"]),
         (["ask", "-m", "demo", "-o", "temperature", "x"], 2, ["NAME=VALUE"]),
         (["ask", "-m", "demo", "--ctx-size", "1", "x"], 2, ["256"]),
-        (["ask", "-m", "demo", "--ctx-size", "big", "x"], 2, ["--ctx-size", "integer"]),
+        (["ask", "-m", "demo", "--ctx-size", "big", "x"], 2, ["--ctx-size", "whole number"]),
         (["ask", "-m", "demo", "--threads", "0", "x"], 2, ["--threads"]),
         (["ask", "-m", "demo", "--gpu-layers", "some", "x"], 2, ["auto"]),
         (["ask", "-m", "demo", "--lang", "fr", "x"], 2, ["zh, en"]),

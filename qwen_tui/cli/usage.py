@@ -1,0 +1,155 @@
+"""What is wrong with a command line that cannot be understood, and how what was meant is typed."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperArgument, TyperGroup
+
+from qwen_tui.cli.app import build, names, path_of, see_help
+from qwen_tui.cli.arguments import Token, begins_with_dash, options_of, short, tokens, with_words
+from qwen_tui.errors import UsageError
+from qwen_tui.files import command_line
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
+
+# What can only be an option, if a wrong one.
+_OPTION = re.compile(r"--?[a-z][\w-]*(=.*)?", re.IGNORECASE | re.ASCII | re.DOTALL)
+# How Typer says that an argument takes any number of words.
+_ANY_NUMBER = -1
+# An option is meant that is so much like the one that was typed.
+_ALIKE = 0.75
+
+
+def explained(error: typer.TyperException, arguments: Sequence[str]) -> UsageError:
+    """Return what to tell of `arguments`, which Typer does not understand."""
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return UsageError(_what_is_wrong(error, ()), see_help(path_of(arguments)))
+    path, command = context.command_path, context.command
+    given = list(arguments)[len(path.split()) - 1 :]
+    if isinstance(command, TyperGroup):
+        return _of_group(command, path, given)
+    line = list(tokens(options_of(command, context.help_option_names), given))
+    takes = [parameter for parameter in command.params if isinstance(parameter, TyperArgument)]
+    unknown = next((token.value for token in line if not token.known), None)
+    if unknown is not None:
+        return _no_option(unknown, path, line, getattr(error, "possibilities", None) or (), takes)
+    extra = [token.value for token in line if token.option is None][len(takes) :]
+    if type(error).__name__ == "UsageError" and extra:
+        return _too_many(extra, path, line)
+    return UsageError(_what_is_wrong(error, line), see_help(path))
+
+
+def _what_is_wrong(error: Any, line: Sequence[Token]) -> str:
+    """Say what Typer says, in the language in use."""
+    kind, parameter = type(error).__name__, getattr(error, "param", None)
+    if kind == "BadOptionUsage":
+        needs = "requires" in error.message
+        sentence = _("{option} needs a value.") if needs else _("{option} takes no value.")
+        return sentence.format(option=error.option_name)
+    if kind == "MissingParameter" and parameter is not None:
+        return _("{name} is missing.").format(name=parameter.metavar or parameter.human_readable_name)
+    if kind == "BadParameter" and parameter is not None and "integer" in error.message:
+        names_of_it = (*parameter.opts, *parameter.secondary_opts)
+        option, value = next(((t.option, t.value) for t in line if t.option in names_of_it), (names_of_it[0], ""))
+        return _("{option}: “{value}” does not fit: {reason}").format(
+            option=option, value=value, reason=_("it is a whole number")
+        )
+    return str(error.format_message())
+
+
+def _no_option(
+    unknown: str, path: str, line: Sequence[Token], known: Sequence[str], takes: Sequence[TyperArgument]
+) -> UsageError:
+    """Tell of a word that begins with a dash and is no option: a mistyped one, or one that should have been a word."""
+    if takes and not _OPTION.fullmatch(unknown):
+        return begins_with_dash(unknown, path, line)
+    name = unknown.partition("=")[0]
+    message = _("There is no option {option}.").format(option=short(name))
+    if near := difflib.get_close_matches(name, known, cutoff=_ALIKE):
+        return UsageError(message, _("Did you mean: {names}?").format(names=listed(near)) + " " + see_help(path))
+    remedies = [see_help(path)]
+    if any(argument.nargs == _ANY_NUMBER for argument in takes):
+        remedies.append(_("If it is no option: {command}").format(command=with_words(path, line)))
+    return UsageError(message, "\n".join(remedies))
+
+
+def _too_many(extra: Sequence[str], path: str, line: Sequence[Token]) -> UsageError:
+    """Tell of words that a command has no use for."""
+    message = _("“{words}” is more than {command} takes.").format(words=short(" ".join(extra)), command=path)
+    if path == "qwen chat":
+        return UsageError(message, _("To ask a question: {command}").format(command=with_words("qwen ask", line)))
+    return UsageError(message, see_help(path))
+
+
+def _of_group(group: TyperGroup, path: str, given: Sequence[str]) -> UsageError:
+    """Tell of a command that is missing or unknown, or of an option before it."""
+    if path == "qwen":
+        return _of_program(given)
+    word = next((argument for argument in given if not argument.startswith("-")), "")
+    if word:
+        near = difflib.get_close_matches(word.lower(), group.commands, n=1)
+        rest = list(given)[list(given).index(word) + 1 :]
+        remedy = _meant(f"{path} {near[0]}", rest) if near else see_help(path)
+        return UsageError(_("“{group}” has no command “{name}”.").format(group=path, name=short(word)), remedy)
+    if given:
+        return UsageError(_("There is no option {option}.").format(option=short(given[0])), see_help(path))
+    commands = listed(group.commands)
+    return UsageError(
+        _("What is “{command}” to do? It has: {names}.").format(command=path, names=commands), see_help(path)
+    )
+
+
+def _of_program(given: Sequence[str]) -> UsageError:
+    """Tell of a question without `ask`, of a mistyped command, of options before the command or without one."""
+    line = list(tokens(_options_of_ask(), given))
+    words = [token.value for token in line if token.option is None]
+    options = [argument for token in line if token.option for argument in token.arguments]
+    first = words[0] if words else ""
+    unknown = any(token.value == first and not token.known for token in line)
+    if options and not words:
+        return UsageError(_("The command is missing."), _meant("qwen chat", options))
+    if options and first in names():
+        return UsageError(_("Options stand behind the command."), _meant(f"qwen {first}", [*options, *words[1:]]))
+    ask = _("To ask a question: {command}").format(command=with_words("qwen ask", line))
+    if unknown:
+        if _OPTION.fullmatch(first):
+            return UsageError(_("There is no option {option}.").format(option=short(first)), see_help("qwen"))
+        return UsageError(_("“{word}” is no command.").format(word=short(first)), ask)
+    message = _("There is no command “{name}”.").format(name=short(first))
+    near = _near(first)
+    if not near:
+        is_word = len(given) == 1 and first.isascii() and first.isalpha()
+        return UsageError(message, f"{ask}\n{see_help('qwen')}" if is_word else ask)
+    rest = list(given)[list(given).index(first) + 1 :]
+    meant = _meant(f"qwen {near}", rest)
+    return UsageError(message, f"{meant}\n{ask}" if rest and not _is_of_group(near, rest[0]) else meant)
+
+
+def _near(word: str) -> str:
+    """Return the command that `word` is a slip of, if it is: what begins otherwise is none."""
+    alike = [name for name in names() if name[0] == word[:1].lower()]
+    return "".join(difflib.get_close_matches(word.lower(), alike, n=1))
+
+
+def _is_of_group(name: str, word: str) -> bool:
+    """Whether `word` can follow the command: an option, or of a group, one of its commands."""
+    command = _command(name)
+    return word.startswith("-") or (isinstance(command, TyperGroup) and word in command.commands)
+
+
+def _meant(command: str, words: Sequence[str]) -> str:
+    return _("Did you mean: {command}").format(command=" ".join(filter(None, [command, command_line(*words)])))
+
+
+def _options_of_ask() -> dict[str, bool]:
+    return options_of(_command("ask"), ("-h", "--help"))
+
+
+def _command(name: str) -> Any:
+    program = typer.main.get_command(build(name))
+    assert isinstance(program, TyperGroup)
+    return program.commands[name]

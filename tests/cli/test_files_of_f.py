@@ -1,0 +1,87 @@
+"""The files behind `-f`, as a shell leaves them there: all are read, and the question is never taken for one."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+
+SHORT = ("-o", "max_tokens=3", "-o", "temperature=0")
+Asked = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def asked(qwen: Run, tiny: Path, tmp_path: Path) -> Asked:
+    """Ask beside the files a.md, b.md, c.md and the folder d; return the message that went to the model, and stderr."""
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.md").write_text(f"<{name}>")
+    (tmp_path / "d").mkdir()
+
+    def ask(*arguments: str, stdin: bytes | None = None) -> tuple[str, str]:
+        done = qwen("ask", "-m", tiny, *SHORT, "--json", *arguments, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        kept = qwen("logs", "export", json.loads(done.stdout)["conversation_id"], "--format", "json").stdout
+        return str(json.loads(kept)["messages"][0]["content"]), done.stderr.decode()
+
+    return ask
+
+
+ALL = "--- a.md ---\n<a>\n\n--- b.md ---\n<b>\n\n--- c.md ---\n<c>\n\n"
+TAKEN = "Read as files too, since they follow -f: b.md, c.md\n"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["-f", "a.md", "b.md", "c.md", "Compare"],
+        ["Compare", "-f", "a.md", "b.md", "c.md"],
+        ["--file=a.md", "b.md", "c.md", "Compare"],
+        ["-fa.md", "b.md", "c.md", "--raw", "Compare"],
+        ["-rf", "a.md", "b.md", "c.md", "--", "Compare"],
+    ],
+)
+def test_what_the_shell_made_of_a_pattern_are_files(typed: list[str], asked: Asked) -> None:
+    assert asked(*typed) == (f"{ALL}Compare", TAKEN)
+
+
+def test_a_pattern_that_no_shell_has_replaced_is_replaced(asked: Asked) -> None:
+    said = "Read as files too, since they follow -f: a.md, b.md, c.md\n"
+    assert asked("-f", "*.md", "Compare") == (f"{ALL}Compare", said)
+
+
+def test_the_question_is_never_taken_for_a_file(asked: Asked) -> None:
+    note = "“b.md” is the question, not a file, since there is no other. To have it read: -f b.md\n"
+    assert asked("-f", "a.md", "b.md") == ("<a>\n\nb.md", note)
+    message, said = asked("-f", "a.md", "b.md", stdin=b"piped")
+    assert message.endswith("piped\n\nb.md")
+    assert said == note
+    # With a template there is one already.
+    message, said = asked("-t", "summary", "-f", "a.md", "b.md", "c.md")
+    assert message.startswith(ALL)
+    assert said == TAKEN
+
+
+def test_words_elsewhere_that_are_files_by_chance_stay_words(asked: Asked) -> None:
+    assert asked("-f", "a.md", "Is", "b.md", "better?") == ("<a>\n\nIs b.md better?", "")
+    assert asked("-f", "a.md", "--raw", "b.md", "or", "not?") == ("<a>\n\nb.md or not?", "")
+    assert asked("-f", "a.md", "--", "b.md", "or", "not?") == ("<a>\n\nb.md or not?", "")
+    assert asked("-f", "a.md", "d", "or", "not?") == ("<a>\n\nd or not?", "")
+    assert asked("a.md", "or", "b.md?") == ("a.md or b.md?", "")
+
+
+def test_a_folder_among_the_files_is_left_out_with_a_word(asked: Asked) -> None:
+    message, said = asked("-q", "-f", "a.md", "b.md", "c.md", "d", "Compare")
+    assert (message, said) == (f"{ALL}Compare", "")
+    message, said = asked("-f", "a.md", "b.md", "c.md", "d", "Compare")
+    assert (message, said) == (f"{ALL}Compare", f"{TAKEN}Left out, since they are folders: d\n")
+
+
+def test_a_conversation_takes_them_all(qwen: Run, tmp_path: Path) -> None:
+    for name in ("a.md", "b.md"):
+        (tmp_path / name).write_text(name)
+    # It has no question that could be meant.
+    done = qwen("chat", "-m", "demo", "-f", "a.md", "b.md")
+    assert b"since they follow -f: b.md" in done.stderr
+    assert b"needs a terminal" in done.stderr

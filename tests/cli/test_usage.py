@@ -1,0 +1,92 @@
+"""Command lines that cannot be understood: what is wrong, and how what was meant is typed."""
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+
+
+def refused(done: "subprocess.CompletedProcess[bytes]") -> str:
+    assert done.returncode == 2
+    assert done.stdout == b""
+    return done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        # A question without a command.
+        (["is it's so?"], """qwen ask 'is it'"'"'s so?'"""),
+        (["what", "is", "this"], "qwen ask 'what is this'"),
+        (["你好吗？"], "qwen ask '你好吗？'"),
+        (["-m", "demo", "hi there"], "qwen ask -m demo 'hi there'"),
+        (["-5 + 3 = ?"], "qwen ask -- '-5 + 3 = ?'"),
+        (["chat", "hi", "there"], "qwen ask 'hi there'"),
+        # A question that begins with a dash.
+        (["ask", "-5 + 3 = ?"], "qwen ask -- '-5 + 3 = ?'"),
+        (["ask", "-5", "+", "3", "-m", "demo"], "qwen ask -m demo -- '-5 + 3'"),
+        (["ask", "-f is what?"], "qwen ask -- '-f is what?'"),
+        (["ask", "-m", "demo", "--help means what?"], "qwen ask -m demo -- '--help means what?'"),
+        (["ask", "- 买牛奶\n- 卖"], "qwen ask -- '- 买牛奶\n- 卖'"),
+        (["config", "set", "presence_penalty", "-1"], "qwen config set -- presence_penalty -1"),
+        # Slips.
+        (["modls"], "qwen models"),
+        (["modls", "list"], "qwen models list"),
+        (["models", "improt", "my model.gguf"], "qwen models import 'my model.gguf'"),
+        (["-m", "demo", "ask", "hi there"], "qwen ask -m demo 'hi there'"),
+        (["-m", "demo"], "qwen chat -m demo"),
+        (["ask", "--modle", "demo", "hi"], "--model? See: qwen ask --help"),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="quoted as POSIX shells take it")
+def test_what_was_meant_is_named_as_it_is_typed(typed: list[str], meant: str, qwen: Run) -> None:
+    said = refused(qwen(*typed))
+    assert said.rstrip("\n").endswith(meant)
+
+
+def test_a_word_that_is_like_no_command_is_a_question_and_one_that_is_both_gets_both_hints(qwen: Run) -> None:
+    assert "qwen ask hello\nSee: qwen --help" in refused(qwen("hello"))
+    assert "qwen chat" not in refused(qwen("what", "is", "this")), "“what” is no slip of “chat”"
+    both = refused(qwen("tone", "down", "this"))
+    assert "qwen tune down this" in both
+    assert "qwen ask 'tone down this'" in both
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["pull", "--foo"], "qwen: There is no option --foo.\nSee: qwen pull --help\n"),
+        (["pull", "a", "b"], "qwen: “b” is more than qwen pull takes.\nSee: qwen pull --help\n"),
+        (["logs", "show"], "qwen: ID is missing.\nSee: qwen logs show --help\n"),
+        (["ask", "-m"], "qwen: -m needs a value.\nSee: qwen ask --help\n"),
+        (["bench", "--json=1"], "qwen: --json takes no value.\nSee: qwen bench --help\n"),
+        (["logs", "list", "-n", "x"], "qwen: -n: “x” does not fit: it is a whole number\nSee: qwen logs list --help\n"),
+        (["models", "--foo"], "qwen: There is no option --foo.\nSee: qwen models --help\n"),
+    ],
+)
+def test_the_help_of_the_command_that_was_used_is_named(typed: list[str], said: str, qwen: Run) -> None:
+    assert refused(qwen(*typed)) == said
+
+
+def test_it_is_said_in_chinese_too(qwen: Run) -> None:
+    chinese = {**os.environ, "QWEN_TUI_LANG": "zh"}
+    for typed in (["pull", "--foo"], ["ask", "-m"], ["logs", "show"], ["什么是", "熵"], ["models"], ["ask", "-1 是"]):
+        said = refused(qwen(*typed, env=chinese))
+        assert not any(english in said for english in ("There", "See", "needs", "missing", "question", "begins"))
+
+
+def test_a_hint_runs_when_it_is_pasted(qwen: Run, tiny: Path) -> None:
+    said = refused(qwen("ask", "-m", tiny, "-o", "max_tokens=3", "-5 + 3 = ?"))
+    program, *words = shlex.split(said.rpartition(": ")[2])
+    assert program == "qwen"
+    assert qwen(*words).returncode == 0
+
+
+def test_help_is_a_command_too(qwen: Run) -> None:
+    assert qwen("help").stdout == qwen("--help").stdout
+    assert qwen("help", "models", "import").stdout == qwen("models", "import", "--help").stdout
+    assert qwen("-V").stdout == qwen("--version").stdout

@@ -11,6 +11,8 @@ import msgspec
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "interrupted"]
+# What an answer of the reason "length" ran into.
+Limit = Literal["max_tokens", "context"]
 
 
 class Message(msgspec.Struct, frozen=True):

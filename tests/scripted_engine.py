@@ -1,10 +1,20 @@
 """An engine that says what a test has written for it, where the engine is not the subject."""
 
 from collections.abc import Generator, Iterator, Sequence
+from typing import NamedTuple
 
 from qwen_tui.engine.protocol import EngineInfo, Request
 from qwen_tui.errors import QwenError
-from qwen_tui.messages import Event, Finished, Loading, Message, Prefill, Text, Timings, Usage
+from qwen_tui.messages import Event, Finished, FinishReason, Loading, Message, Prefill, Text, Timings, Usage
+
+
+class Cut(NamedTuple):
+    """An answer that is not whole, of so many tokens; `pieces` are those that it comes in, words otherwise."""
+
+    text: str
+    reason: FinishReason = "length"
+    tokens: int = 5
+    pieces: Sequence[str] = ()
 
 
 class ScriptedEngine:
@@ -13,7 +23,7 @@ class ScriptedEngine:
     Every word counts as one token, and the context holds `ctx_size` of them.
     """
 
-    def __init__(self, *answers: str | QwenError | tuple[str, QwenError], ctx_size: int = 1000) -> None:
+    def __init__(self, *answers: "str | QwenError | tuple[str, QwenError] | Cut", ctx_size: int = 1000) -> None:
         self._answers = iter(answers)
         self._ctx_size = ctx_size
         self.requests: list[Request] = []
@@ -36,16 +46,17 @@ class ScriptedEngine:
     def stream(self, request: Request) -> Iterator[Event]:
         self.requests.append(request)
         answer = next(self._answers)
-        text, error = answer if isinstance(answer, tuple) else (answer, None)
+        cut = answer if isinstance(answer, Cut) else Cut("", "stop", 0)
+        text, error = (answer.text, None) if isinstance(answer, Cut) else _parted(answer)
         if isinstance(text, QwenError):
             raise text
         total = self.count(request.messages)
         yield Prefill(total, total)
-        for word in text.split(" "):
-            yield Text(word + " ")
+        for piece in cut.pieces or [word + " " for word in text.split(" ")]:
+            yield Text(piece)
         if error is not None:
             raise error
-        yield Finished(Usage(prompt_tokens=total), Timings(), "stop")
+        yield Finished(Usage(prompt_tokens=total, completion_tokens=cut.tokens), Timings(), cut.reason)
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -61,6 +72,10 @@ class ScriptedEngine:
 
     def close(self) -> None:
         self.closed = True
+
+
+def _parted(answer: str | QwenError | tuple[str, QwenError]) -> tuple[str | QwenError, QwenError | None]:
+    return answer if isinstance(answer, tuple) else (answer, None)
 
 
 class RecordingOutput:

@@ -232,20 +232,23 @@ def _context(session: Session, _argument: str) -> None:
     attached = ask_about(labelled(session.attached), "")
     waiting = count(conversation.prompt(attached)) - whole if attached else 0
     turns = (len(conversation.turns) - conversation.left_out) // 2
+    # A full context ends an answer in its middle; the signs that close it and open the next one come on top.
+    said = max(0, min(whole, size) - system)
+    free = max(0, size - system - said)
     parts = [
         (system, _("system prompt")),
-        (
-            max(0, whole - system),
-            ngettext("conversation, {n} turn", "conversation, {n} turns", turns).format(n=turns),
-        ),
+        (said, ngettext("conversation, {n} turn", "conversation, {n} turns", turns).format(n=turns)),
+        (min(waiting, free), _("attached to the next message")),
+        (free - min(waiting, free), _("free")),
     ]
-    if attached:
-        parts.append((waiting, _("attached to the next message")))
-    parts.append((max(0, size - whole - waiting), _("free")))
-    lines = listing.shares(parts, size)
+    lines = [listing.shares(parts, size)]
+    if whole >= size and turns:
+        lines.append(_("The context is full: the oldest turns are no longer part of the next prompt."))
+    if waiting > free:
+        lines.append(_("What is attached takes {n} tokens, more than is free.").format(n=f"{waiting:,}"))
     if conversation.left_out:
-        lines += "\n" + _("left out: the oldest {n} turns").format(n=conversation.left_out // 2)
-    session.say(lines)
+        lines.append(_("left out: the oldest {n} turns").format(n=conversation.left_out // 2))
+    session.say("\n".join(lines))
 
 
 def _stats(session: Session, _argument: str) -> None:

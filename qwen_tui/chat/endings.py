@@ -1,12 +1,22 @@
 """How an answer ended, in words: where it was cut or stopped, why, and how to go on."""
 
-from typing import Literal
+from typing import NamedTuple
 
+from qwen_tui.chat.turn import Answer
+from qwen_tui.errors import QwenError
+from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import FinishReason
+from qwen_tui.messages import FinishReason, Limit
 
-# What an answer of the reason "length" ran into.
-Limit = Literal["max_tokens", "context"]
+
+class Ending(NamedTuple):
+    """What a person should know of an answer's end, and what they can do; both are empty where it is whole."""
+
+    what: str = ""
+    how: str = ""
+
+    def __str__(self) -> str:
+        return "\n".join(filter(None, self))
 
 
 def mark(reason: FinishReason | None, limit: Limit | None = None) -> str:
@@ -28,3 +38,72 @@ def mark(reason: FinishReason | None, limit: Limit | None = None) -> str:
             return _("The answer was stopped here.")
         case _any:
             return _("The answer broke off here.")
+
+
+def of_command(answer: Answer, *, kept: bool) -> Ending:
+    """Return the end of an answer that a command gave; `kept` says that its conversation can be gone on with."""
+    if not answer.text and not answer.reasoning:
+        # Nothing came that could look whole.
+        return Ending()
+    what = _what(answer)
+    if answer.limit is None:
+        return Ending(what)
+    if answer.repeats:
+        return Ending(what, _("-o presence_penalty=1 helps against that."))
+    if answer.limit == "context":
+        return Ending(what, _("Ask again with a larger one: --ctx-size {size}").format(size=2 * _held(answer)))
+    hints = [_("Allow more with -o max_tokens=N.")]
+    if kept and answer.text:
+        hints.append(_("To go on with it: {command}").format(command="qwen ask -c " + quoted(_("go on"))))
+    return Ending(what, " ".join(hints))
+
+
+def of_conversation(answer: Answer, *, goes_on: bool, kept: bool) -> Ending:
+    """Return the end of an answer in a conversation; `goes_on` says that the next prompt will still hold it."""
+    if not answer.text and not answer.reasoning:
+        return Ending()
+    what = _what(answer)
+    if answer.limit is None:
+        return Ending(what)
+    if answer.repeats:
+        how = _("/retry answers again, /undo takes it back; /set presence_penalty 1 helps against that.")
+        return Ending(what, how)
+    hints = [_("To go on with it, write: {words}").format(words=_("go on"))] if goes_on and answer.text else []
+    if answer.limit == "max_tokens":
+        hints.append(_("Allow more with: /set max_tokens N"))
+    else:
+        command = "qwen chat -c" if kept else "qwen chat"
+        hints.append(
+            _("For more room, leave, then: {command}").format(command=f"{command} --ctx-size {2 * _held(answer)}")
+        )
+    return Ending(what, " · ".join(hints))
+
+
+def error(ended: Ending, *, inside_code: bool) -> QwenError:
+    """Return what a command fails with whose answer is none, or ended `inside_code` that was wanted."""
+    if not inside_code:
+        return QwenError(ended.what, ended.how)
+    what = " ".join(filter(None, (ended.what, _("The code block is not closed: the code may not be whole."))))
+    return QwenError(what, ended.how or _("Ask again, or look at the whole answer without -x."))
+
+
+def _what(answer: Answer) -> str:
+    if answer.reason == "interrupted":
+        return _("The answer was stopped.") if answer.text else _("The model was stopped while it was thinking.")
+    if answer.limit is None:
+        return "" if answer.text else _("The model thought, and gave no answer.")
+    if answer.limit == "max_tokens":
+        n = answer.usage.completion_tokens
+        if not answer.text:
+            return _("The model was still thinking at {n} tokens, and max_tokens allows no more.").format(n=n)
+        what = _("The answer was cut off at {n} tokens: max_tokens allows no more.").format(n=n)
+    else:
+        if not answer.text:
+            return _("The model was still thinking when the context of {n} tokens was full.").format(n=_held(answer))
+        what = _("The answer was cut off: the context of {n} tokens is full.").format(n=_held(answer))
+    return what + " " + _("It had been repeating itself.") if answer.repeats else what
+
+
+def _held(answer: Answer) -> int:
+    """Return how many tokens the context held in the end."""
+    return answer.usage.prompt_tokens + answer.usage.completion_tokens

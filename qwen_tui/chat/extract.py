@@ -1,14 +1,29 @@
 """What a person wants of an answer when they want only its code."""
 
+from typing import NamedTuple
 
-def code_blocks(answer: str) -> list[str]:
-    """Return the contents of the code blocks in a Markdown `answer`, those inside lists and quotes too."""
+
+class CodeBlock(NamedTuple):
+    """The content of a code block; not `closed` is one that the answer ended in."""
+
+    code: str
+    closed: bool = True
+
+
+def code_blocks(answer: str) -> list[CodeBlock]:
+    """Return the code blocks in a Markdown `answer` that are not empty, those inside lists and quotes too.
+
+    Indented blocks count only where nothing stands between fences: beside those they are prose that was indented.
+    """
     from qwen_tui.markdown.dialect import parser
+    from qwen_tui.markdown.fences import is_closed
 
     # Nested blocks are in the same flat list of tokens, without what indents or quotes them.
-    return [token.content for token in parser().parse(answer) if token.type in ("fence", "code_block")]
+    tokens = [token for token in parser().parse(answer) if token.content.strip()]
+    fenced = [CodeBlock(token.content, is_closed(token)) for token in tokens if token.type == "fence"]
+    return fenced or [CodeBlock(token.content) for token in tokens if token.type == "code_block"]
 
 
-def first_code_block(answer: str) -> str | None:
-    """Return the content of the first code block in a Markdown `answer`, or None if there is none."""
+def first_code_block(answer: str) -> CodeBlock | None:
+    """Return the first code block in a Markdown `answer`, or None if there is none."""
     return next(iter(code_blocks(answer)), None)

@@ -58,9 +58,18 @@ def standing(summary: Summary, turns: int, question: str, answer: str) -> str:
 
 
 def shares(parts: Sequence[tuple[int, str]], size: int) -> str:
-    """Return what the parts of a context of `size` tokens take, in tokens and per cent, but for those of none."""
+    """Return what the parts of a context of `size` tokens take, in tokens and per cent, but for those of none.
+
+    The parts are all of it, and so are the percentages: those that are cut off most are rounded up.
+    """
     head = _("The context holds {size} tokens:").format(size=f"{size:,}")
-    return "\n".join([head, *(f"{tokens:9,}  {tokens / size:4.0%}  {name}" for tokens, name in parts if tokens)])
+    parts = [part for part in parts if part[0]]
+    percent = [100 * tokens // size for tokens, _name in parts]
+    by_loss = sorted(range(len(parts)), key=lambda i: 100 * parts[i][0] % size, reverse=True)
+    for i in by_loss[: 100 - sum(percent)]:
+        percent[i] += 1
+    rows = zip(parts, percent, strict=True)
+    return "\n".join([head, *(f"{tokens:9,}  {share:3}%  {name}" for (tokens, name), share in rows)])
 
 
 def figures(usage: Usage, timings: Timings) -> str:

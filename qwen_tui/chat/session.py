@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from qwen_tui.chat import endings
 from qwen_tui.chat.composing import with_system
 from qwen_tui.chat.conversation import Conversation, ask_about
 from qwen_tui.chat.keeping import Keeper
@@ -67,6 +68,7 @@ class Session:
             self.last = turn.run(self.conversation, message, title=question)
             if turn.text:
                 self.info = self.engine.info()
+            self._tell_ending()
         finally:
             if turn.text:
                 self.unsent = ""
@@ -75,6 +77,16 @@ class Session:
             else:
                 # The template is still to be applied.
                 self.conversation.system, self.conversation.from_template = system, from_template
+
+    def _tell_ending(self) -> None:
+        """Say below an answer that it is not whole, and how to go on."""
+        assert self.last is not None
+        held = self.last.usage.prompt_tokens + self.last.usage.completion_tokens
+        # Else the next question pushes this answer out of the prompt.
+        goes_on = self.last.limit == "max_tokens" or 2 * self.last.usage.completion_tokens < held
+        ended = endings.of_conversation(self.last, goes_on=goes_on, kept=self.keeper.history is not None)
+        if ended.what:
+            self.say(str(ended))
 
     def drop_template(self) -> None:
         """Forget the template: the person has cleared what it put into the line."""

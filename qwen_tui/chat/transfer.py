@@ -41,12 +41,16 @@ def copy(session: Session, argument: str) -> None:
         blocks = code_blocks(answer)
         if not blocks:
             raise UsageError(_("The last answer has no code block."), _("Copy all of it with: /copy"))
-        text = "\n\n".join(block.strip("\n") for block in blocks)
+        text = "\n\n".join(block.code.strip("\n") for block in blocks)
         copied = ngettext("The code block was copied.", "{n} code blocks were copied.", len(blocks)).format(
             n=len(blocks)
         )
+        if not blocks[-1].closed:
+            copied += " " + _("The answer ended inside the last one: it may not be whole.")
     else:
         text = answer.strip("\n")
+        if not text.strip():
+            raise UsageError(_("The last answer is empty."), _("Have it answered again with: /retry"))
         copied = _("The answer was copied.")
     remark = session.clipboard.copy(text + "\n")
     session.say(f"{copied}\n{remark}".strip())

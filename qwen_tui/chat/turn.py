@@ -10,7 +10,7 @@ from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
 from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.messages import Finished, FinishReason, Output, Text, Timings, Usage
+from qwen_tui.messages import Finished, FinishReason, Limit, Output, Text, Timings, Usage
 
 
 class AnswerOptions(msgspec.Struct, frozen=True):
@@ -30,6 +30,19 @@ class Answer:
     reason: FinishReason
     usage: Usage
     timings: Timings
+    max_tokens: int | None = None
+    # Whether it was seen to repeat itself in the end.
+    repeats: bool = False
+    # How many characters of reasoning came before it.
+    reasoning: int = 0
+
+    @property
+    def limit(self) -> Limit | None:
+        """What cut it off, None where nothing did."""
+        if self.reason != "length":
+            return None
+        reached = self.max_tokens is not None and self.usage.completion_tokens >= self.max_tokens
+        return "max_tokens" if reached else "context"
 
     def figures(self) -> str:
         """Say what it took: tokens, and speeds."""
@@ -72,7 +85,8 @@ class Turn:
             if self._load():
                 self._make_room(conversation, question)
                 finished = self._stream(conversation, question)
-                answer = Answer(self.text, finished.reason, finished.usage, finished.timings)
+                most = self._options.max_tokens
+                answer = Answer(self.text, finished.reason, finished.usage, finished.timings, most)
         except CancelledError:
             # While tokens were counted; nothing had come.
             return NOTHING

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from qwen_tui.chat import templates
+from qwen_tui.chat import endings, templates
 from qwen_tui.chat.composing import compose, parameters
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
@@ -83,16 +83,23 @@ def ask(
         question = asked.question(conversation, output.note)
         with Signals(lambda: engine, on_resumed=output.resumed).handled() as signals:
             answer = Turn(engine, output, answering, keeper).run(conversation, question, asked.prompt)
+        whole = True
         if as_json:
             delivery.print_json(answer, keeper.model, conversation.id if history else None)
         elif extract and answer.text:
-            delivery.print_code(answer, output.note)
+            whole = delivery.print_code(answer, output.note)
         if usage:
             delivery.print_usage(answer)
+        ended = endings.of_command(answer, kept=keeper.history is not None)
+        failed = not signals.exit_code and (not whole or not answer.text)
+        if not (failed or schema or (quiet and as_json)):
+            delivery.tell(ended)
         if interactive and signals.ending is None:
             return converse(engine, settings, conversation, keeper, always_tty=True)
         if schema and answer.reason == "length" and not signals.exit_code:
             raise _cut_short(answer)
+        if failed and (ended.what or not whole):
+            raise endings.error(ended, inside_code=not whole)
     return signals.exit_code
 
 

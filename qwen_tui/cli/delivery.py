@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from qwen_tui.chat.endings import Ending
 from qwen_tui.chat.extract import first_code_block
 from qwen_tui.chat.turn import Answer
 from qwen_tui.errors import OutputError
@@ -37,13 +38,24 @@ def print_json(answer: Answer, model: str, conversation: str | None) -> None:
     print_text(msgspec.json.encode(printed).decode() + "\n")
 
 
-def print_code(answer: Answer, note: Callable[[str], None]) -> None:
-    """Print the first code block on stdout, or all of the answer with a note where there is none."""
-    code = first_code_block(answer.text)
-    if code is None:
+def print_code(answer: Answer, note: Callable[[str], None]) -> bool:
+    """Print the first code block on stdout, or all of the answer with a note where there is none.
+
+    Return False of a block that the answer did not close.
+    """
+    block = first_code_block(answer.text)
+    if block is None:
         note(_("The answer has no code block; here is all of it."))
-        code = answer.text
+    code = answer.text if block is None else block.code
     print_text(code if code.endswith("\n") else code + "\n")
+    return block is None or block.closed
+
+
+def tell(ended: Ending) -> None:
+    """Say on stderr how an answer ended, unless it is whole: whoever reads the answer could take it for that."""
+    if ended.what:
+        with contextlib.suppress(OutputError):
+            write(sys.stderr, f"{ended}\n")
 
 
 def print_usage(answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""The Markdown that is understood: CommonMark, tables, strikethrough, mathematics, and emphasis as Chinese needs it."""
+"""The Markdown that is understood: CommonMark, tables, strikethrough, mathematics, and what models get nearly right."""
 
 import unicodedata
 
@@ -8,6 +8,7 @@ from markdown_it.rules_inline.emphasis import tokenize
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
+from qwen_tui.markdown.fences import add_fences
 from qwen_tui.markdown.mathematics import add_mathematics
 
 
@@ -16,6 +17,7 @@ def parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     parser.inline.ruler.at("emphasis", _emphasis)
     add_mathematics(parser)
+    add_fences(parser)
     return parser
 
 

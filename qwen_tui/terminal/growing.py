@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from markdown_it.token import Token
 
 from qwen_tui.markdown.dialect import parser, top_level
+from qwen_tui.markdown.fences import begins_at, is_closed, text_behind
 
 # Code is coloured from this many lines back, so that a string or a comment that began there is known.
 _CONTEXT = 60
@@ -82,7 +83,7 @@ class GrowingText:
         last = blocks[-1]
         if self._has_ended(last, end):
             return self._take(blocks, end, end, None)
-        start = self._offset(_lines(last)[0])
+        start = self._start(blocks)
         if last[0].type == "fence":
             return self._take_code(blocks, start, end)
         if last[0].type in ("bullet_list_open", "ordered_list_open"):
@@ -120,6 +121,17 @@ class GrowingText:
             offset = self._source.index("\n", offset) + 1
         return offset
 
+    def _start(self, blocks: Sequence[list[Token]]) -> int:
+        """Return where in the source the last block begins: perhaps in the middle of a line, where a fence is."""
+        line = _lines(blocks[-1])[0]
+        start = self._offset(line)
+        if blocks[-1][0].type == "fence" and begins_at(blocks[-1][0]):
+            return start + begins_at(blocks[-1][0])
+        before = blocks[-2] if len(blocks) > 1 else None
+        if before and before[0].type == "fence" and _lines(before)[1] == line + 1:
+            return start + text_behind(before[0])
+        return start
+
     def _piece(self, block: list[Token], first: bool) -> Piece:
         if first and isinstance(self._open, _OpenCode):
             return Piece(block, continues=bool(self._open.lines), known=len(self._open.lines))
@@ -150,7 +162,7 @@ class GrowingText:
         items = _items(block)
         ended = items[:-1]
         if len(ended) == (1 if going_on else 0):
-            start = self._offset(_lines(block)[0]) if not going_on else 0
+            start = self._start(blocks) if not going_on else 0
             return self._take(blocks[:-1], start, end, None) if len(blocks) > 1 else []
         cut = self._offset(_lines(items[-1])[0])
         numbered = block[0].type == "ordered_list_open"
@@ -170,7 +182,7 @@ class GrowingText:
         if kind == "math_block":
             return bool(block[0].meta["closed"]) or behind < source.count("\n")
         if kind == "fence":
-            return _is_closed(block[0], source)
+            return is_closed(block[0])
         # These end with a blank line; other blocks may go on behind it.
         return kind in ("paragraph_open", "table_open", "blockquote_open") and behind < source.count("\n")
 
@@ -187,16 +199,6 @@ def _with_closed_marks(source: str) -> str:
     mark = "`" if line.count("`") % 2 else "**" if line.count("**") % 2 else ""
     # Emphasis cannot end behind a space.
     return source[:start] + (line.rstrip() if mark else line) + mark
-
-
-def _is_closed(fence: Token, source: str) -> bool:
-    assert fence.map is not None
-    first, behind = fence.map
-    if behind - first < 2:
-        return False
-    last = _split(source)[behind - 1]
-    mark = re.escape(fence.markup[0])
-    return re.fullmatch(rf" {{0,3}}{mark}{{{len(fence.markup)},}}[ \t]*\n?", last) is not None
 
 
 def _lines(block: Sequence[Token]) -> tuple[int, int]:

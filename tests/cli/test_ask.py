@@ -16,6 +16,7 @@ from tests.conftest import COMMAND, Run
 
 Started = Any  # a Popen whose pipes are known to be there
 SHORT = ("-o", "max_tokens=8", "-o", "temperature=0")
+DEMO_QUESTION = "Show me some sample Python code"
 
 
 def test_the_answer_and_nothing_else_is_on_stdout(qwen: Run, tiny: Path) -> None:
@@ -23,8 +24,10 @@ def test_the_answer_and_nothing_else_is_on_stdout(qwen: Run, tiny: Path) -> None
     assert done.returncode == 0
     assert done.stdout.strip()
     assert done.stdout.endswith(b"\n")
-    assert done.stderr == b""
     assert b"\x1b" not in done.stdout
+    whole = qwen("ask", "-m", "demo", "-o", "temperature=0", DEMO_QUESTION)
+    assert whole.stdout
+    assert whole.stderr == b""
 
 
 def test_stdin_is_the_material_and_comes_first(qwen: Run, tiny: Path) -> None:
@@ -128,12 +131,47 @@ def test_usage_is_on_stderr(qwen: Run, tiny: Path) -> None:
     assert b"8 in the answer" in done.stderr
 
 
+@pytest.mark.parametrize("way", [(), ("-q",), ("-x",), ("-x", "-q"), ("-r",), ("-n",)], ids=" ".join)
+def test_an_answer_that_was_cut_says_so_on_stderr_in_every_way(qwen: Run, tiny: Path, way: tuple[str, ...]) -> None:
+    done = qwen("ask", "-m", tiny, *SHORT, *way, "hello")
+    errors = done.stderr.decode().splitlines()
+    assert done.returncode == 0
+    assert errors[-2] == "The answer was cut off at 8 tokens: max_tokens allows no more."
+    assert errors[-1].startswith("Allow more with -o max_tokens=N.")
+    assert ("qwen ask -c" in errors[-1]) == ("-n" not in way)
+
+
+def test_json_says_in_itself_that_the_answer_was_cut(qwen: Run, tiny: Path) -> None:
+    done = qwen("ask", "-m", tiny, *SHORT, "--json", "-q", "hello")
+    assert json.loads(done.stdout)["finish_reason"] == "length"
+    assert done.stderr == b""
+    assert b"max_tokens" in qwen("ask", "-m", tiny, *SHORT, "--json", "hello").stderr
+
+
+def test_a_full_context_is_told_as_such(qwen: Run, tiny: Path) -> None:
+    done = qwen("ask", "-m", tiny, "--ctx-size", "256", "-o", "temperature=0", "-o", "max_tokens=5000", "hello")
+    assert done.returncode == 0
+    assert b"the context of 256 tokens is full.\nAsk again with a larger one: --ctx-size 512" in done.stderr
+
+
+def test_code_that_the_answer_ended_in_is_printed_and_fails(qwen: Run) -> None:
+    asked = ("ask", "-m", "demo", "-o", "temperature=0", "-x", "-q", DEMO_QUESTION)
+    whole = qwen(*asked)
+    assert whole.returncode == 0
+    cut = qwen(*asked, "-o", "max_tokens=60")
+    assert cut.returncode == 1
+    assert cut.stdout.strip()
+    assert whole.stdout.startswith(cut.stdout.rstrip())
+    assert b"cut off at 60 tokens" in cut.stderr
+    assert b"The code block is not closed" in cut.stderr
+
+
 def test_extract_without_a_code_block_gives_all_and_says_so(qwen: Run, tiny: Path) -> None:
     whole = qwen("ask", "-m", tiny, *SHORT, "hello")
     done = qwen("ask", "-m", tiny, *SHORT, "-x", "hello")
     assert done.stdout == whole.stdout
     assert b"no code block" in done.stderr
-    assert qwen("ask", "-m", tiny, *SHORT, "-x", "-q", "hello").stderr == b""
+    assert b"code block" not in qwen("ask", "-m", tiny, *SHORT, "-x", "-q", "hello").stderr
 
 
 def test_a_schema_gives_json(qwen: Run, tiny: Path, tmp_path: Path) -> None:
@@ -167,7 +205,7 @@ def test_a_signal_ends_it_with_what_came(tiny: Path, number: signal.Signals, cod
         rest, errors = process.communicate(timeout=10)
     assert process.returncode == code
     assert (first + rest).endswith(b"\n")
-    assert errors == b""
+    assert errors == b"The answer was stopped.\n"
 
 
 def test_ctrl_c_while_waiting_for_stdin_ends_it(tiny: Path) -> None:

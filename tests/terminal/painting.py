@@ -146,6 +146,10 @@ DOCUMENTS = {
     "fence with fence inside": "````md\n```py\nx\n```\n````\n\nend\n",
     "fence never closed": 'text\n```json\n{\n  "a": [1, 2],\n',
     "empty fence": "a\n```\n```\nb\n```\n\n```\nc",
+    "fence behind text": "代码如下：```python\nimport os\n\n    x\n```\n然后 two: ``` sh\nls\n```\nuse ```a``` and ``` b ```\nend\n",
+    "text behind fence": "```py\nx\n``` This prints one.\nMore of it.\n\n```sh\nls\n```这样就列出了文件。\n~~~\ny\n~~~ - an item\n- another\n",
+    "fence between texts": "one\ntwo:```yaml\n---\na: 1\n===\n``` Now this: ```sh\nls\n``` # Head\n\ntext ```\nb\n",
+    "fence behind an item": "1. 运行：```bash\nls\n  -l\n```\n2. then:```py\n   x\n   ``` It is done.\n\n> so: ```c\n> y\n> ``` And that.\n",
     "indented code": "text\n\n    one\n\n    two\nback\n",
     "links": "[label](https://example.org/a) <https://example.org> ![图](p.png) [x]: y\n\n[bank.com](https://evil.example)\n",
     "references": "[a]: https://example.org/a\n\nsee [a] and [b]\n\n[c]: /c 'title'\n\nthen [c], [a][c]\n",
@@ -161,7 +165,7 @@ DOCUMENTS = {
 }
 
 _FRAGMENTS = [
-    "text", "中文，", "**", "*", "`", "```", "~~~", "\n", "\n", "\n\n", "\n    ", "- ", "* ", "1. ", "2) ", "> ", "# ", "---", "===", "|", " | ", "|-|-|",
+    "text", "中文，", "**", "*", "`", "```", "~~~", "：```py\n", "``` So it is.", "```\n", "\n", "\n", "\n\n", "\n    ", "- ", "* ", "1. ", "2) ", "> ", "# ", "---", "===", "|", " | ", "|-|-|",
     "--|--", "[a]", "(u)", "$$", "\\[", "\\]", "$x$", "\t", "  ", "   ", "~~", "[ ] ", "<b>", "&amp;", "\\", "!", "“引”", "long " * 20,
 ]  # fmt: skip
 

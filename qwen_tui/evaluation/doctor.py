@@ -65,6 +65,7 @@ def examine(patient: Patient) -> Report:
         *findings.of_model(model, remedy),
         *findings.of_graphics(build, patient.backends(), computer.graphics),
         *findings.of_remembered(build, computer.graphics, forced.trouble if forced else ""),
+        *findings.of_threads(computer.processor, plan),
         *findings.of_layers(build, plan),
         *findings.of_memory(plan),
         *findings.of_folders(folders),

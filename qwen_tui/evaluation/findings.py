@@ -72,6 +72,19 @@ def of_build(build: Build, processor: Processor) -> Iterator[Problem]:
         )
 
 
+def of_threads(processor: Processor, plan: Placement | None) -> Iterator[Problem]:
+    """Yield that more threads compute than this program has cores for: they wait for each other."""
+    if plan and plan.plan.threads > processor.logical_cores:
+        yield Problem(
+            code="more_threads_than_cores",
+            severity="warning",
+            message=_(
+                "{threads} threads are set, more than the cores this program may use ({cores}): that is slower."
+            ).format(threads=plan.plan.threads, cores=processor.logical_cores),
+            remedy=_("Let the program decide: {command}").format(command="qwen config set threads"),
+        )
+
+
 def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graphics) -> Iterator[Problem]:
     """Yield what keeps a graphics card from use."""
     if seen.trouble == "broken":

@@ -49,16 +49,26 @@ def text(report: Report, columns: int = 80) -> str:
 def _machine(report: Report) -> Iterator[tuple[str, str]]:
     processor, memory = report.machine.processor, report.machine.memory
     yield _("processor"), processor.name
-    yield (
-        "",
-        _("{cores} cores, {threads} threads; {instructions}").format(
-            cores=processor.cores, threads=processor.logical_cores, instructions=_instructions(processor)
-        ),
-    )
+    yield "", _cores(processor)
+    if processor.limit:
+        reasons = {
+            "quota": _("a quota of the container or service"),
+            "affinity": _("this program is bound to so many, as by taskset"),
+        }
+        limited = _("{cores} of {all} cores may be used: {reason}")
+        yield "", limited.format(cores=processor.cores, all=processor.all_cores, reason=reasons[processor.limit])
     sizes = _("{total}, {free} free").format(total=gib(memory.total), free=gib(memory.free))
     yield _("memory"), sizes + (_(" (limited by a container or service)") if memory.limited else "")
     yield from _graphics(report.machine.graphics)
     yield _("system"), report.machine.system
+
+
+def _cores(processor: Processor) -> str:
+    if processor.limit:
+        said = _("{cores} cores; {instructions}")
+        return said.format(cores=processor.all_cores, instructions=_instructions(processor))
+    said = _("{cores} cores, {threads} threads; {instructions}")
+    return said.format(cores=processor.cores, threads=processor.logical_cores, instructions=_instructions(processor))
 
 
 def _instructions(processor: Processor) -> str:

@@ -1,9 +1,12 @@
 """The memory of this PC: what there is, and what can still be taken, within what a container or service may have."""
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import msgspec
+
+from qwen_tui.hardware import control_groups
+from qwen_tui.hardware.control_groups import number
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +36,11 @@ def available_memory() -> int:
 
 def _limits(root: Path) -> Iterator[tuple[int, int]]:
     """Yield limit and use, in bytes, of each control group with a limit that this process is in."""
-    for folder, (most, used, cache) in _groups(root):
-        limit = _number(folder / most)
+    for version, folder in control_groups.folders("memory", root):
+        most, used, cache = _V2 if version == 2 else _V1
+        limit = number(folder / most)
         if limit is not None:
-            yield limit, max(0, (_number(folder / used) or 0) - _cached(folder / "memory.stat", cache))
+            yield limit, max(0, (number(folder / used) or 0) - _cached(folder / "memory.stat", cache))
 
 
 # The names of the files: the limit, what is used, and in memory.stat what of it caches files.
@@ -47,37 +51,6 @@ _V1: _Names = (
     "memory.usage_in_bytes",
     ("total_inactive_file", "total_active_file"),
 )
-
-
-def _groups(root: Path) -> Iterator[tuple[Path, _Names]]:
-    """Yield the folders of the control groups that count: this process's own and those above."""
-    mount = root / "sys/fs/cgroup"
-    try:
-        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _number_of_hierarchy, _colon, rest = line.partition(":")
-        controllers, _colon, path = rest.partition(":")
-        if controllers == "":
-            base, names = mount, _V2
-        elif "memory" in controllers.split(","):
-            base, names = mount / "memory", _V1
-        else:
-            continue
-        # In a container the path may be the host's, and only what lies above it be there.
-        place = PurePosixPath(path.lstrip("/"))
-        for part in (place, *place.parents):
-            yield base / part, names
-
-
-def _number(file: Path) -> int | None:
-    """Return the number in `file`; None where there is none, as "max" is none."""
-    try:
-        text = file.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return None
-    return int(text) if text.isdecimal() else None
 
 
 def _cached(file: Path, names: tuple[str, ...]) -> int:

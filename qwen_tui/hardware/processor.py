@@ -4,8 +4,12 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import Literal
 
 import msgspec
+
+from qwen_tui.hardware import control_groups
+from qwen_tui.hardware.control_groups import number
 
 # The instruction sets that llama.cpp can be compiled for on x86, under the names of its own report, with Linux's.
 _FLAGS = {
@@ -25,6 +29,8 @@ _FLAGS = {
 }
 # What Windows tells of them: PF_…_INSTRUCTIONS_AVAILABLE of IsProcessorFeaturePresent.
 _WINDOWS = {"SSE3": 13, "SSSE3": 36, "AVX": 39, "AVX2": 40, "AVX512": 41}
+# What keeps a program from cores that are there: it is bound to others, or a container may compute only so long.
+Limit = Literal["affinity", "quota"]
 X86 = ("x86_64", "amd64", "i386", "i686")
 
 
@@ -32,7 +38,8 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
     """A processor; `cores` and `logical_cores` are those that this process may use.
 
     `instructions` are those of `AVX2`, `AVX512` and the like that it has, by llama.cpp's names; None where the system
-    does not say. `architecture` is Python's word for it, as `x86_64`.
+    does not say. `architecture` is Python's word for it, as `x86_64`. Where there are more, `all_cores`, `limit` says
+    what keeps this process from them.
     """
 
     name: str
@@ -40,6 +47,8 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
     cores: int
     logical_cores: int
     instructions: tuple[str, ...] | None = None
+    all_cores: int | None = None
+    limit: Limit | None = None
 
     def has(self, instruction: str) -> bool | None:
         """Whether it has an instruction set; None where that is not known."""
@@ -49,30 +58,76 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def processor(root: Path = Path("/")) -> Processor:
-    """Describe this processor; `root` is where Linux's `proc` is."""
+    """Describe this processor; `root` is where Linux's `proc` and `sys` are."""
     return Processor(
         name=processor_name(root),
         architecture=platform.machine(),
-        cores=physical_cores(),
-        logical_cores=logical_cores(),
+        cores=physical_cores(root),
+        logical_cores=logical_cores(root),
         instructions=_instructions(root),
+        all_cores=_all_cores(),
+        limit=_limit(root),
     )
 
 
-def physical_cores() -> int:
-    """Return the number of cores decoding should use: physical ones, within what this process may run on.
+def physical_cores(root: Path = Path("/")) -> int:
+    """Return the number of cores decoding should use: physical ones, within what this process may use.
 
     Two threads on one core wait for the same memory; more threads than allowed cores wait for each other.
     """
+    return min(_all_cores(), logical_cores(root))
+
+
+def logical_cores(root: Path = Path("/")) -> int:
+    """Return how many threads of this process may compute all the time.
+
+    Threads beyond a quota would use it up early, and then all of them would wait for the next period.
+    """
+    bound = _bound()
+    quota = _quota(root)
+    return bound if quota is None else min(bound, quota)
+
+
+def _all_cores() -> int:
     import psutil
 
-    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    return max(1, min(physical, logical_cores()))
+    return psutil.cpu_count(logical=False) or os.cpu_count() or 1
 
 
-def logical_cores() -> int:
-    """Return how many threads this process may run at once."""
+def _bound() -> int:
+    """Return on how many logical cores this process may run."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _limit(root: Path) -> Limit | None:
+    cores, bound = _all_cores(), _bound()
+    if (quota := _quota(root)) is not None and quota < min(cores, bound):
+        return "quota"
+    return "affinity" if bound < cores else None
+
+
+def _quota(root: Path) -> int | None:
+    """Return how many cores the control groups of this process may keep busy, rounded up; None without such a limit.
+
+    In each period (µs) they may compute for so long (µs), on all cores together.
+    """
+    quotas = []
+    for version, folder in control_groups.folders("cpu", root):
+        time, period = _version_2(folder) if version == 2 else _version_1(folder)
+        if time and period:
+            quotas.append(max(1, -(-time // period)))
+    return min(quotas, default=None)
+
+
+def _version_1(folder: Path) -> tuple[int | None, int | None]:
+    # Without a limit the first says -1.
+    return number(folder / "cpu.cfs_quota_us"), number(folder / "cpu.cfs_period_us")
+
+
+def _version_2(folder: Path) -> tuple[int | None, int | None]:
+    # "max 100000" is no limit.
+    time, period = (*control_groups.numbers(folder / "cpu.max"), None, None)[:2]
+    return time, period
 
 
 def busy() -> float:

@@ -125,6 +125,108 @@ def test_memory_is_within_what_control_groups_allow(
     assert (found.total, found.free, found.limited) == (total * GIB, free * GIB, total < 16)
 
 
+MOUNTS = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+V2 = MOUNTS + "41 31 0:38 / /sys/fs/cgroup rw,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
+V1 = MOUNTS + "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        pytest.param({}, 8, id="no control groups"),
+        pytest.param(
+            {
+                "proc__self__cgroup": "0::/\n",
+                "proc__self__mountinfo": V2,
+                "sys__fs__cgroup__cpu.max": "100000 100000\n",
+            },
+            1,
+            id="docker --cpus=1, version 2",
+        ),
+        pytest.param(
+            {
+                "proc__self__cgroup": "0::/user.slice/run.scope\n",
+                "proc__self__mountinfo": V2,
+                "sys__fs__cgroup__user.slice__cpu.max": "150000 100000\n",
+                "sys__fs__cgroup__user.slice__run.scope__cpu.max": "max 100000\n",
+            },
+            2,
+            id="one and a half, further up",
+        ),
+        pytest.param(
+            {
+                "proc__self__cgroup": "0::/a/b\n",
+                "sys__fs__cgroup__a__cpu.max": "300000 100000\n",
+                "sys__fs__cgroup__a__b__cpu.max": "20000 100000\n",
+            },
+            1,
+            id="the smallest counts; a fifth of a core is one",
+        ),
+        pytest.param(
+            {
+                "proc__self__cgroup": "3:cpuset:/docker/abc\n1:cpu,cpuacct:/docker/abc\n0::/\n",
+                "proc__self__mountinfo": V1.replace(" / /sys/fs/cgroup/cpu", " /docker/abc /sys/fs/cgroup/cpu"),
+                "sys__fs__cgroup__cpu,cpuacct__cpu.cfs_quota_us": "250000\n",
+                "sys__fs__cgroup__cpu,cpuacct__cpu.cfs_period_us": "100000\n",
+            },
+            3,
+            id="docker, version 1: its own group is mounted",
+        ),
+        pytest.param(
+            {
+                "proc__self__cgroup": "1:cpu,cpuacct:/batch/job\n",
+                "proc__self__mountinfo": V1.replace("/cpu,cpuacct rw", "/with\\040blank rw"),
+                "sys__fs__cgroup__with blank__batch__job__cpu.cfs_quota_us": "-1\n",
+                "sys__fs__cgroup__with blank__batch__job__cpu.cfs_period_us": "100000\n",
+                "sys__fs__cgroup__with blank__batch__cpu.cfs_quota_us": "400000\n",
+                "sys__fs__cgroup__with blank__batch__cpu.cfs_period_us": "100000\n",
+            },
+            4,
+            id="version 1, further up, at an unusual place",
+        ),
+        pytest.param(
+            {
+                "proc__self__cgroup": "0::/../../elsewhere\n",
+                "proc__self__mountinfo": V2,
+                "sys__fs__cgroup__cpu.max": "200000 100000\n",
+            },
+            2,
+            id="a group outside of what is seen",
+        ),
+        pytest.param(
+            {"proc__self__cgroup": "0::/\n", "sys__fs__cgroup__cpu.max": "1600000 100000\n"},
+            8,
+            id="more than there are",
+        ),
+        pytest.param(
+            {
+                "proc__self__cgroup": "nonsense\n0::/\n",
+                "proc__self__mountinfo": "nonsense\n1 2 - \n",
+                "sys__fs__cgroup__cpu.max": "all of them",
+            },
+            8,
+            id="nonsense",
+        ),
+    ],
+)
+def test_no_more_threads_compute_than_control_groups_allow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cores: int
+) -> None:
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 16 if logical else 8)
+    monkeypatch.setattr(processors, "_bound", lambda: 16)
+    found = processor(write(tmp_path, **files))
+    assert found.cores == cores
+    assert found.logical_cores == (cores if cores < 8 else 16)
+    assert (found.all_cores, found.limit) == (8, "quota" if cores < 8 else None)
+
+
+def test_no_more_threads_compute_than_the_program_is_bound_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 16 if logical else 8)
+    monkeypatch.setattr(processors, "_bound", lambda: 2)
+    found = processor(tmp_path)
+    assert (found.cores, found.logical_cores, found.all_cores, found.limit) == (2, 2, 8, "affinity")
+
+
 class Driver:
     """A driver with one GTX 1650; what is named in `failing` raises."""
 

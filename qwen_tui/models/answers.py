@@ -13,7 +13,6 @@ _MAGIC = b"GGUF"
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 _PAGES = ("text/html", "application/xhtml")
 _OK, _PARTIAL, _NO_RANGE = 200, 206, 416
-_PROXY_PASSWORD = 407
 # Other than these and the server's own troubles, an answer will be the same the next time.
 _MAY_CHANGE = (408, 425, 429)
 
@@ -121,8 +120,6 @@ def refused(head: Head, longest_wait: float) -> SourceError | None:
         )
     if code == "EntryNotFound" or status in (404, 410):
         return SourceError(_("it has no such file (HTTP {status})").format(status=status), absent=True)
-    if status == _PROXY_PASSWORD:
-        return proxy_password()
     wait = _retry_after(head.headers.get("retry-after", ""))
     if wait is not None and wait > longest_wait:
         return SourceError(_("it is overloaded and asks to come back in {n} s").format(n=round(wait)))
@@ -130,9 +127,13 @@ def refused(head: Head, longest_wait: float) -> SourceError | None:
     return SourceError(_("it answers with HTTP {status}").format(status=status), again=again, wait=wait)
 
 
-def proxy_password() -> SourceError:
-    """Return what to say of a proxy that wants to know who asks."""
-    return SourceError(_("the proxy wants a password"), _("Write it into HTTPS_PROXY: http://NAME:PASSWORD@HOST"))
+def proxy_password(variable: str) -> SourceError:
+    """Return what to say of the proxy that `variable` names where it wants to know who asks, or knows nobody so."""
+    return SourceError(
+        _("the proxy of {variable} wants a name and a password").format(variable=variable),
+        _("Write them into {variable}: {address}").format(variable=variable, address="http://NAME:PASSWORD@HOST:PORT"),
+        answered=False,
+    )
 
 
 def _page() -> SourceError:

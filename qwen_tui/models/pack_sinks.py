@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from qwen_tui.errors import UsageError
-from qwen_tui.files import sync_folder
+from qwen_tui.files import keep_permissions, link_target, sync_folder
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models.copying import write_all
@@ -39,7 +39,8 @@ def writing(out: Path, names: list[str], *, overwrite: bool) -> Iterator[Sink]:
     if kind in (".tar", ".zip"):
         _refuse([out], overwrite=overwrite)
         out.parent.mkdir(parents=True, exist_ok=True)
-        handle, unfinished = tempfile.mkstemp(prefix=f".{out.stem}-", suffix=_UNFINISHED, dir=out.parent)
+        target = link_target(out)
+        handle, unfinished = tempfile.mkstemp(prefix=f".{out.stem}-", suffix=_UNFINISHED, dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 if kind == ".tar":
@@ -50,9 +51,8 @@ def writing(out: Path, names: list[str], *, overwrite: bool) -> Iterator[Sink]:
                         yield _ZipSink(archive, out.stem)
                 file.flush()
                 os.fsync(file.fileno())
-            _as_others(Path(unfinished))
-            Path(unfinished).replace(out)
-            sync_folder(out.parent)
+            _give_name(Path(unfinished), target)
+            sync_folder(target.parent)
         finally:
             Path(unfinished).unlink(missing_ok=True)
         return
@@ -63,7 +63,7 @@ def writing(out: Path, names: list[str], *, overwrite: bool) -> Iterator[Sink]:
     try:
         yield sink
         for name in names:
-            sink.unfinished(name).replace(out / name)
+            _give_name(sink.unfinished(name), link_target(out / name))
         sync_folder(out)
     finally:
         for name in names:
@@ -79,7 +79,9 @@ class _FolderSink:
         self._folder = folder
 
     def unfinished(self, name: str) -> Path:
-        return self._folder / f".{name}{_UNFINISHED}"
+        # Beside what it will replace: a link may lead to another disk.
+        target = link_target(self._folder / name)
+        return target.with_name(f".{target.name}{_UNFINISHED}")
 
     def add(self, name: str, reader: HashingReader, size: int) -> None:  # noqa: ARG002 - others need it
         with self.unfinished(name).open("wb", buffering=0) as file:
@@ -123,9 +125,16 @@ def _refuse(paths: list[Path], *, overwrite: bool) -> None:
         )
 
 
-def _as_others(path: Path) -> None:
-    """Give a temporary file the permissions of a new one: a pack is made to be handed on."""
-    umask = os.umask(0)
-    os.umask(umask)
+def _give_name(unfinished: Path, target: Path) -> None:
+    """Put a finished file in its place, with the permissions of the one there, or those of any new file.
+
+    A pack is made to be handed on: it is not for the user alone, as a temporary file is.
+    """
     with contextlib.suppress(OSError):
-        path.chmod(0o666 & ~umask)
+        if target.exists():
+            keep_permissions(unfinished, target.stat())
+        else:
+            umask = os.umask(0)
+            os.umask(umask)
+            unfinished.chmod(0o666 & ~umask)
+    unfinished.replace(target)

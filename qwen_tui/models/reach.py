@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from qwen_tui.models.answers import SourceError, proxy_password
+from qwen_tui.models.answers import SourceError
 from qwen_tui.models.patience import Patience, within
 from qwen_tui.models.source import MODELSCOPE, endpoint
 
 _PATIENCE = Patience(answer=5.0, stall=5.0)
-_PROXY_PASSWORD = 407
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,13 +51,11 @@ def _translated(error: Exception) -> SourceError:
 
 
 def _ask(address: str) -> None:
-    """Ask for anything: whoever answers is there, but for a proxy that wants to know who is asking."""
+    """Ask for anything: whoever answers is there."""
     from qwen_tui.models.stream import client
 
     try:
         with client(_PATIENCE) as session:
-            status = session.head(address).status_code
+            session.head(address)
     except Exception as error:
         raise _translated(error) from None
-    if status == _PROXY_PASSWORD:
-        raise proxy_password()

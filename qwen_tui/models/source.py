@@ -9,6 +9,7 @@ import msgspec
 
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import as_text
 from qwen_tui.models import catalogue
 from qwen_tui.models.catalogue import Entry
 from qwen_tui.models.importing import safe_name
@@ -77,6 +78,8 @@ def wanted(name: str) -> Wanted:
 
     Raises `ModelNotFoundError` with the nearest names, `UsageError` for the path of a file.
     """
+    # What is asked of servers is text.
+    name = as_text(name)
     if is_address(name):
         file = unquote(urlsplit(name).path).replace("\\", "/").rpartition("/")[2]
         if not file.endswith(".gguf"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from qwen_tui import __version__
 from qwen_tui.errors import why
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models.answers import Head, SourceError, proxy_password
+from qwen_tui.models.answers import Head, SourceError
 from qwen_tui.models.channel import Channel
 from qwen_tui.models.patience import Patience
 
@@ -109,18 +109,15 @@ def client(patience: Patience) -> "httpx2.Client":
     """Return a client that honours proxies, `SSL_CERT_FILE` and the system's certificates; raises `SourceError`."""
     import httpx2
 
+    from qwen_tui.models.route import Route
+
     try:
-        return httpx2.Client(timeout=httpx2.Timeout(patience.stall, connect=patience.answer), follow_redirects=False)
+        timeout = httpx2.Timeout(patience.stall, connect=patience.answer)
+        return httpx2.Client(transport=Route(), timeout=timeout, follow_redirects=False)
     except OSError as error:
         # The default context reads what SSL_CERT_FILE or SSL_CERT_DIR name.
         raise SourceError(
             _("the certificates of SSL_CERT_FILE cannot be read: {reason}").format(reason=why(error)), answered=False
-        ) from None
-    except ImportError:
-        raise SourceError(_("a SOCKS proxy is set, and only HTTP proxies work"), answered=False) from None
-    except (ValueError, httpx2.InvalidURL):
-        raise SourceError(
-            _("the proxy that is set is no address"), _("Mend HTTPS_PROXY, or remove it."), answered=False
         ) from None
 
 
@@ -142,10 +139,6 @@ def translated(error: Exception) -> SourceError:
             )
     if isinstance(error, httpx2.TooManyRedirects):
         return SourceError(_("it leads from one address to the next, without an end"))
-    if isinstance(error, httpx2.ProxyError):
-        if "407" in str(error):
-            return proxy_password()
-        return SourceError(_("the proxy refuses it"), _("Check HTTPS_PROXY and NO_PROXY."), again=True, answered=False)
     if isinstance(error, httpx2.ConnectError):
         return SourceError(_("it cannot be reached"), again=True, answered=False)
     if isinstance(error, httpx2.ConnectTimeout | TimeoutError):

@@ -1,0 +1,96 @@
+"""How a request gets to its server: directly, or through the proxy that the environment names for it."""
+
+import contextlib
+import ssl
+from collections.abc import Iterator
+
+import httpx2
+from socksio import SOCKSError
+
+from qwen_tui.i18n import gettext as _
+from qwen_tui.models.answers import SourceError, proxy_password
+from qwen_tui.models.proxies import Proxy, proxy_for
+
+_WANTS_PASSWORD = 407
+
+
+class Route(httpx2.BaseTransport):
+    """Sends each request on its own way; a proxy that is needed for none of them need not work."""
+
+    def __init__(self) -> None:
+        # Read once: it takes longer than all the rest.
+        self._trusted = httpx2.create_ssl_context()
+        self._ways: dict[Proxy | None, httpx2.BaseTransport] = {}
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send it; raises `SourceError` where the proxy is at fault, and what httpx2 raises."""
+        proxy = proxy_for(str(request.url))
+        if proxy is None:
+            return self._way(None).handle_request(request)
+        with _blamed(proxy):
+            response = self._way(proxy).handle_request(request)
+        if response.status_code == _WANTS_PASSWORD:
+            response.close()
+            raise proxy_password(proxy.variable)
+        return response
+
+    def close(self) -> None:
+        for way in self._ways.values():
+            way.close()
+
+    def _way(self, proxy: Proxy | None) -> httpx2.BaseTransport:
+        if proxy not in self._ways:
+            self._ways[proxy] = httpx2.HTTPTransport(verify=self._trusted, proxy=proxy.address if proxy else None)
+        return self._ways[proxy]
+
+
+@contextlib.contextmanager
+def _blamed(proxy: Proxy) -> Iterator[None]:
+    """Say of what fails in the block that it is the proxy, and which variable names it, where that is so."""
+    try:
+        yield
+    except httpx2.ProxyError as error:
+        raise _refused(proxy, str(error)) from error
+    except (httpx2.ConnectTimeout, httpx2.ConnectError) as error:
+        if (cause := _tls(error)) is None:
+            raise _fault(_("the proxy of {proxy} cannot be reached"), proxy) from error
+        if isinstance(cause, ssl.SSLCertVerificationError) or not proxy.address.startswith("https:"):
+            raise
+        raise _fault(
+            _("the proxy of {proxy} does not answer to https://; mostly it is http://"), proxy, again=False
+        ) from error
+    except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
+        raise _fault(_("the connection through the proxy of {proxy} broke"), proxy) from error
+    except httpx2.InvalidURL as error:
+        raise _fault(_("the address of the proxy in {proxy} is not valid"), proxy, again=False) from error
+    except (AssertionError, SOCKSError) as error:
+        # httpcore2 asserts that a SOCKS proxy answers what it was asked.
+        raise _fault(_("what {proxy} names is no SOCKS proxy"), proxy, again=False) from error
+
+
+def _refused(proxy: Proxy, said: str) -> SourceError:
+    if any(sign in said for sign in ("407", "username/password", "USERNAME/PASSWORD", "NO ACCEPTABLE")):
+        return proxy_password(proxy.variable)
+    return _fault(_("the proxy of {proxy} does not get through to it"), proxy)
+
+
+def _fault(sentence: str, proxy: Proxy, *, again: bool = True) -> SourceError:
+    return SourceError(
+        sentence.format(proxy=proxy.shown),
+        _("Start the proxy, or correct or remove {variable}; NO_PROXY names what needs none.").format(
+            variable=proxy.variable
+        ),
+        again=again,
+        answered=False,
+    )
+
+
+def _tls(error: BaseException | None) -> ssl.SSLError | None:
+    """Return the TLS error that is behind an error, if it is one."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, ssl.SSLError):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None

@@ -1,19 +1,24 @@
 """The settings: defaults, under the file, under the environment, under the flags."""
 
+import codecs
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from qwen_tui.errors import ConfigError, why
-from qwen_tui.files import write_private
+from qwen_tui.files import quoted, write_private
 from qwen_tui.i18n import LANGUAGES, listed
 from qwen_tui.i18n import gettext as _
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 PREFIX = "QWEN_TUI_"
 # The two names that people are told about; every other setting follows the rule QWEN_TUI_<NAME>.
@@ -53,25 +58,52 @@ FIELDS = {field.name: field for field in msgspec.structs.fields(Config)}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings in force, and where each one that is not a default comes from (`file` or `environment`)."""
+    """The settings in force, and where each one that is not a default comes from (`file` or `environment`).
+
+    `problems` tell of each one that could not be used; it is at its default.
+    """
 
     config: Config
     sources: Mapping[str, str]
+    problems: tuple[ConfigError, ...] = ()
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings in force, flags aside; raises `ConfigError` for what cannot be used."""
+    """Return the settings in force, flags aside; raises `ConfigError` for the first that cannot be used."""
+    settings = read(path, environ)
+    if settings.problems:
+        raise settings.problems[0]
+    return settings
+
+
+def read(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return those settings that can be used, flags aside, and what is wrong with the others."""
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    for name, value in _read(path).items():
-        values[name] = check(name, value, where=str(path))
-        sources[name] = "file"
-    for name in FIELDS:
-        variable = environment_name(name)
-        if environ.get(variable):
-            values[name] = check(name, environ[variable], where=variable)
-            sources[name] = "environment"
-    return Settings(Config(**values), sources)
+    problems: list[ConfigError] = []
+    try:
+        text, in_file = _parsed(path)
+    except ConfigError as error:
+        text, in_file = "", {}
+        problems.append(error)
+    in_environment = {name: environ[environment_name(name)] for name in FIELDS if environ.get(environment_name(name))}
+    for source, given in (("file", in_file), ("environment", in_environment)):
+        for name, value in given.items():
+            where = _place(path, text, name) if source == "file" else environment_name(name)
+            try:
+                values[name] = check(name, value, where)
+                sources[name] = source
+            except ConfigError as error:
+                problems.append(ConfigError(error.message, _mending(name, source)))
+    return Settings(Config(**values), sources, tuple(problems))
+
+
+def _mending(name: str, source: str) -> str:
+    if source == "environment":
+        return _("Set {variable} to another value, or remove it.").format(variable=environment_name(name))
+    if name in FIELDS:
+        return _("Set another with: qwen config set {name} VALUE").format(name=name)
+    return _("Remove it with: qwen config set {name}").format(name=quoted(name))
 
 
 def environment_name(name: str) -> str:
@@ -87,16 +119,14 @@ def check(name: str, value: object, where: str) -> Any:
             _("{where}: there is no setting “{name}”.").format(where=where, name=name),
             _("The settings are: {names}.").format(names=listed(FIELDS)),
         )
+    if name == "gpu_layers" and type(value) is int:
+        # A number of layers is written as a number.
+        value = str(value)
     try:
         converted = msgspec.convert(value, field.type, strict=not isinstance(value, str))
-    except msgspec.ValidationError as error:
-        raise ConfigError(
-            _("{where}: “{value}” is no value for {name}: {reason}").format(
-                where=where, value=value, name=name, reason=_kind(field.type)
-            ),
-            _("Set another with: qwen config set {name} VALUE").format(name=name),
-        ) from error
-    problem = _problem(name, converted)
+        problem = _problem(name, converted)
+    except msgspec.ValidationError:
+        problem = _kind(field.type)
     if problem:
         raise ConfigError(
             _("{where}: “{value}” is no value for {name}: {reason}").format(
@@ -108,35 +138,95 @@ def check(name: str, value: object, where: str) -> Any:
 
 
 def set_value(path: Path, name: str, text: str | None) -> None:
-    """Write the setting `name` into the file, keeping its comments; `None` removes it."""
-    import tomlkit
+    """Write the setting `name` into the file, keeping the rest as it is; `None` removes it.
 
-    # A file that is not TOML is told as such, not overwritten.
-    _read(path)
-    document = tomlkit.parse(path.read_text(encoding="utf-8-sig")) if path.is_file() else tomlkit.document()
-    if text is None and name in FIELDS:
+    Raises `ConfigError` for what is no setting, and for a file that is not TOML: that is told, not overwritten.
+    """
+    before, there = _parsed(path)
+    document = _document(path, before)
+    # What is no setting can be removed, for nothing else mends it.
+    value = None if text is None and name in {*FIELDS, *there} else check(name, text, where="qwen config set")
+    if value is None:
         document.pop(name, None)
     else:
-        document[name] = check(name, text, where="qwen config set")
-    write_private(path, tomlkit.dumps(document).encode())
-
-
-def _read(path: Path) -> dict[str, Any]:
+        document[name] = value
+    after = document.as_string()
+    if "\r\n" in before:
+        # What tomlkit adds ends otherwise.
+        after = re.sub("\r?\n", "\r\n", after)
     try:
-        # Notepad begins its files with a byte order mark.
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = after.encode("utf-8-sig" if _begins_with_mark(path) else "utf-8")
+    except UnicodeEncodeError as error:
         raise ConfigError(
-            _("{path} is not valid TOML: {reason}").format(path=path, reason=error),
-            _("Mend it with: qwen config edit"),
+            _("{path} holds text in UTF-8, and “{value}” is none.").format(path=path, value=text),
+            _("Set {variable} to it instead.").format(variable=environment_name(name)),
         ) from error
+    write_private(path, content)
+
+
+def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the text of the file, and what it says; both are empty where there is none. Raises `ConfigError`."""
+    content = b""
+    try:
+        content = path.read_bytes()
+        # Notepad begins its files with a byte order mark.
+        text = content.decode("utf-8-sig")
+        return text, tomllib.loads(text)
+    except (FileNotFoundError, NotADirectoryError):
+        return "", {}
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            _("{path}, line {line}: it is not UTF-8.").format(path=path, line=line),
+            _("Save it as UTF-8 with: qwen config edit"),
+        ) from error
+    # Too many brackets and too many digits are none of tomllib's own errors.
+    except (ValueError, RecursionError) as error:
+        raise _not_toml(path, error) from error
     except OSError as error:
         raise ConfigError(
             _("{path} cannot be read: {reason}").format(path=path, reason=why(error)),
             _("Check its permissions, or set QWEN_TUI_HOME to another folder."),
         ) from error
+
+
+def _document(path: Path, text: str) -> "TOMLDocument":
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        return tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise _not_toml(path, error) from error
+
+
+def _not_toml(path: Path, error: Exception) -> ConfigError:
+    return ConfigError(
+        _("{path} is not valid TOML: {reason}").format(path=path, reason=error), _("Mend it with: qwen config edit")
+    )
+
+
+def _begins_with_mark(path: Path) -> bool:
+    return path.is_file() and path.read_bytes().startswith(codecs.BOM_UTF8)
+
+
+def _place(path: Path, text: str, name: str) -> str:
+    """Return the file, and the line in it where `name` is set, if that can be found."""
+    begins = re.compile(rf"""\s*\[*\s*["']?{re.escape(name)}["']?\s*[=.\]]""")
+    lines = text.replace("\r\n", "\n").split("\n")
+    for number, line in enumerate(lines):
+        if begins.match(line) and _is_whole("\n".join(lines[:number])):
+            return _("{path}, line {line}").format(path=path, line=number + 1)
+    return str(path)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether nothing goes on behind `text`, as a text of several lines would."""
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False
+    return True
 
 
 def _kind(wanted: Any) -> str:

@@ -1,15 +1,18 @@
 """Where things live on disk, and how they are written: the folders, atomic writes, permissions, packaged data."""
 
+import contextlib
+import errno
 import itertools
 import os
 import re
 import shlex
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from qwen_tui.errors import UsageError, WriteError, why
+from qwen_tui.errors import ConfigError, UsageError, WriteError, why
 from qwen_tui.i18n import gettext as _
 
 APPLICATION = "qwen-tui"
@@ -17,6 +20,9 @@ PACKAGE = Path(__file__).parent
 ASSETS = PACKAGE / "assets"
 # Words that no shell of Windows takes apart.
 _PLAIN = re.compile(r"[\w@+=:./\\-]+")
+
+# What the system says of a folder that takes no new file, and of a file that something is mounted on.
+_NO_REPLACING = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +71,31 @@ class Folders:
 
 
 def folders(environ: Mapping[str, str] = os.environ) -> Folders:
-    """Return the folders: under `QWEN_TUI_HOME` if that is set, else where the platform wants them."""
+    """Return the folders: under `QWEN_TUI_HOME` if that is set, else where the platform wants them.
+
+    Raises `ConfigError` for a user who has no home folder that those could lie in.
+    """
     home = environ.get("QWEN_TUI_HOME")
     if home:
         root = expand(home)
+        if str(root).startswith("~"):
+            raise _homeless(_("QWEN_TUI_HOME is “{value}”, and there is no such home folder.").format(value=home))
         return Folders(config=root, data=root, cache=root / "cache")
     import platformdirs
 
-    return Folders(
-        config=platformdirs.user_config_path(APPLICATION, appauthor=False),
-        data=platformdirs.user_data_path(APPLICATION, appauthor=False),
-        cache=platformdirs.user_cache_path(APPLICATION, appauthor=False),
+    try:
+        return Folders(
+            config=platformdirs.user_config_path(APPLICATION, appauthor=False),
+            data=platformdirs.user_data_path(APPLICATION, appauthor=False),
+            cache=platformdirs.user_cache_path(APPLICATION, appauthor=False),
+        )
+    except RuntimeError as error:
+        raise _homeless(_("This user has no home folder: HOME is no whole path, and the system knows none.")) from error
+
+
+def _homeless(problem: str) -> ConfigError:
+    return ConfigError(
+        problem, _("Name a folder to keep everything in: {command}").format(command="export QWEN_TUI_HOME=/a/folder")
     )
 
 
@@ -135,26 +155,65 @@ def private_folder(path: Path) -> Path:
     # mkdir's own `parents` would leave those open to others.
     for folder in (*reversed(path.parents), path):
         if not folder.is_dir():
-            folder.mkdir(mode=0o700, exist_ok=True)
+            try:
+                folder.mkdir(mode=0o700, exist_ok=True)
+            except FileExistsError:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
             # mkdir's mode passes through the umask; chmod does not.
             folder.chmod(0o700)
     return path
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` in one step, readable by the user alone (0600): old or new, never half of it."""
+    """Replace the content of `path` in one step: old or new, never half of it.
+
+    A new file is readable by the user alone (0600). One that is there keeps its permissions and its owner. A symbolic
+    link stays one: what it leads to is replaced.
+    """
     private_folder(path.parent)
+    target = link_target(path)
+    before = target.stat() if target.exists() else None
+    try:
+        _replace(target, content, before)
+    except OSError as error:
+        if before is None or not stat.S_ISREG(before.st_mode) or error.errno not in _NO_REPLACING:
+            raise
+        # The folder takes no second file, or a container has mounted this one: it can only be overwritten.
+        with target.open("r+b") as file:
+            file.write(content)
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _replace(target: Path, content: bytes, before: os.stat_result | None) -> None:
     # mkstemp creates with 0600 whatever the umask.
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        if before is not None:
+            keep_permissions(Path(name), before)
+        Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def link_target(path: Path) -> Path:
+    """Return what is to be replaced so that a symbolic link stays one: what it leads to."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def keep_permissions(path: Path, before: os.stat_result) -> None:
+    """Give `path`, which is about to replace a file, that file's permissions, and where it may be its owner."""
+    if hasattr(os, "chown"):
+        # Only root gives files away: for anybody else the new one is their own.
+        with contextlib.suppress(PermissionError):
+            os.chown(path, before.st_uid, before.st_gid)
+    path.chmod(stat.S_IMODE(before.st_mode))
 
 
 def save_new(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """Configuration, files, and what importing the package may not need."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qwen_tui import config, files
-from qwen_tui.errors import ConfigError
+from qwen_tui.errors import ConfigError, WriteError
 from tests.conftest import Run
 
 
@@ -34,6 +35,10 @@ def test_flags_aside_environment_wins_over_file_over_defaults(tmp_path: Path) ->
         ("min_p = 'x'", "a number"),
         ("history = 'perhaps'", "true or false"),
         ("model = 4", "a text"),
+        ("gpu_layers = -1", "auto, all, or a number"),
+        ("gpu_layers = true", "a text"),
+        ("seed = " + "9" * 5000, "not valid TOML"),
+        ("seed = " + "[" * 5000, "not valid TOML"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: str, words: str) -> None:
@@ -52,6 +57,71 @@ def test_setting_a_value_keeps_the_rest_of_the_file(tmp_path: Path) -> None:
     config.set_value(file, "top_k", None)
     assert "top_k" not in file.read_text()
     assert "# mine" in file.read_text()
+
+
+@pytest.mark.parametrize("written", ["20", '"20"'])
+def test_layers_are_written_as_a_number_or_as_a_text(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"gpu_layers = {written}")
+    assert config.load(file, {}).config.gpu_layers == "20"
+
+
+def test_each_setting_that_cannot_be_used_is_told_with_its_line_and_the_others_hold(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    text = 'system = """\ntop_k = 3\n"""\ntop_p = 7\n\n[colour]\nred = 1\n'
+    file.write_bytes(text.replace("\n", "\r\n").encode())
+    settings = config.read(file, {"QWEN_TUI_TEMPERATURE": "hot", "QWEN_TUI_TOP_K": "5"})
+    assert (settings.config.system, settings.config.top_k, settings.config.top_p) == ("top_k = 3\n", 5, 0.8)
+    top_p, colour, temperature = settings.problems
+    assert f"{file}, line 4: " in top_p.message
+    assert f"{file}, line 6: " in colour.message
+    assert "qwen config set colour" in colour.remedy
+    assert "QWEN_TUI_TEMPERATURE" in temperature.message
+    assert "QWEN_TUI_TEMPERATURE" in temperature.remedy, "not the file"
+
+
+def test_a_file_that_is_no_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes('# mine\nsystem = "简短"\n'.encode("gbk"))
+    with pytest.raises(ConfigError, match="line 2: it is not UTF-8"):
+        config.load(file, {})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("# mine\r\ntop_k = 5  # few\r\n", "# mine\r\ntop_k = 5  # few\r\nmin_p = 0.5\r\n"),
+        ("\ufefftop_k = 5\n", "\ufefftop_k = 5\nmin_p = 0.5\n"),
+        ("top_k = 5", "top_k = 5\nmin_p = 0.5\n"),
+        ("top_k = 5\r\n# end", "top_k = 5\r\n# end\r\nmin_p = 0.5\r\n"),
+        ("min_p = 0  # none", "min_p = 0.5  # none"),
+        ("[table]\nx = 1\n", "min_p = 0.5\n\n[table]\nx = 1\n"),
+    ],
+)
+def test_what_else_is_in_the_file_stays_as_it_is(tmp_path: Path, before: str, after: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(before.encode())
+    config.set_value(file, "min_p", "0.5")
+    assert file.read_bytes().decode() == after
+
+
+def test_what_is_no_setting_can_be_removed_from_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("colour = 1\ntop_k = 5\n")
+    config.set_value(file, "colour", None)
+    assert file.read_text() == "top_k = 5\n"
+    with pytest.raises(ConfigError, match="no setting"):
+        config.set_value(file, "colour", None)
+
+
+@pytest.mark.parametrize("content", [b"top_k = [", b"top_k = 5 # \xff\n"])
+def test_what_cannot_be_read_is_not_overwritten(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError) as raised:
+        config.set_value(file, "min_p", "0.5")
+    assert "qwen config edit" in raised.value.remedy
+    assert file.read_bytes() == content
 
 
 def test_config_commands(qwen: Run, home: Path) -> None:
@@ -76,6 +146,51 @@ def test_what_is_written_is_private_under_any_umask(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "above").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "above" / "new").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "above" / "new" / "file").stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and links")
+def test_a_link_stays_one_and_what_it_leads_to_keeps_its_permissions(tmp_path: Path) -> None:
+    kept, link = tmp_path / "dotfiles" / "file", tmp_path / "home" / "file"
+    files.write_private(kept, b"old")
+    kept.chmod(0o640)
+    link.parent.mkdir()
+    link.symlink_to(Path("..", "dotfiles", "file"))
+    files.write_private(link, b"new")
+    assert link.is_symlink()
+    assert kept.read_bytes() == b"new"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o640
+    assert list(kept.parent.iterdir()) == [kept]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links")
+def test_a_link_may_lead_to_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("file")
+    files.save_new(link, "text")
+    assert link.is_symlink()
+    assert (tmp_path / "file").read_text() == "text"
+    lost = tmp_path / "lost"
+    lost.symlink_to(tmp_path / "unplugged" / "file")
+    with pytest.raises(WriteError, match="No such file"):
+        files.save_new(lost, "text")
+    assert not (tmp_path / "unplugged").exists(), "nothing is made where a disk is missing"
+
+
+@pytest.mark.parametrize("number", [errno.EBUSY, errno.EACCES])
+def test_a_file_that_cannot_be_replaced_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_names: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    file = tmp_path / "mounted"
+    file.write_bytes(b"a long old text")
+    monkeypatch.setattr(files.Path, "replace", refuse)
+    files.write_private(file, b"new")
+    assert file.read_bytes() == b"new"
+    with pytest.raises(OSError):
+        files.write_private(tmp_path / "another", b"new")
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Questions to the person at the terminal, and their answers."""
 
+import os
 import sys
 
 import typer
@@ -41,7 +42,12 @@ def ask(question: str) -> str:
     """Ask and return the line without the blanks around it; raises `typer.Abort` at Ctrl-D."""
     sys.stderr.write(clean(question) + " ")
     sys.stderr.flush()
-    line = stdin.stream().readline().decode(sys.stdin.encoding, "replace")
+    try:
+        # Bytes that are no text in the terminal's encoding are a typing error, or part of a file's name.
+        line = os.fsdecode(stdin.stream().readline())
+    except OSError:
+        # The terminal is gone.
+        line = ""
     if not line:
         # Ctrl-D leaves the cursor behind the question.
         sys.stderr.write("\n")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import typer
 
-from qwen_tui import config, files
+from qwen_tui import files
 from qwen_tui.chat import listing
 from qwen_tui.cli import wiring
 from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.looking import usable_settings
 from qwen_tui.errors import HistoryError, WriteError
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
@@ -28,7 +29,7 @@ def build() -> typer.Typer:
 
 def show() -> None:
     """Print what is kept, one line a conversation, the last used first."""
-    settings = config.load(files.folders().config_file).config
+    settings = usable_settings()
     entries = wiring.states(settings).entries()
     for entry in entries:
         size = _("{size} MB").format(size=f"{entry.size / 1e6:,.1f}")
@@ -45,7 +46,7 @@ def show() -> None:
 
 def clear() -> None:
     """Remove every state."""
-    settings = config.load(files.folders().config_file).config
+    settings = usable_settings()
     with removing(files.folders().states):
         count = wiring.states(settings).clear()
     print_text(ngettext("{n} state removed", "{n} states removed", count).format(n=count) + "\n")

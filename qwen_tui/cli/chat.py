@@ -16,6 +16,7 @@ from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
 from qwen_tui.cli import first_run, options, screen, sources, wiring
+from qwen_tui.cli.editor import edited
 from qwen_tui.cli.main import tell
 from qwen_tui.cli.signals import Signals
 from qwen_tui.config import Config
@@ -140,6 +141,7 @@ def _line_reader(session: Session, settings: Config, *, always_tty: bool) -> "Pr
         lambda: _toolbar(session, settings),
         completions,
         _offers(session),
+        edit=edited,
         questions=lambda: _quietly(session, History.questions),
         is_loading=lambda: session.engine.loading() is not None,
         always_tty=always_tty,

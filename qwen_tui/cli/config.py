@@ -11,7 +11,8 @@ import typer
 from qwen_tui import config, files
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.editor import open_editor
-from qwen_tui.errors import ConfigError
+from qwen_tui.cli.looking import tell_problems
+from qwen_tui.errors import ConfigError, why
 from qwen_tui.i18n import gettext as _
 
 
@@ -27,7 +28,8 @@ def build() -> typer.Typer:
 
 def show() -> None:
     """Print the settings as TOML, with their sources."""
-    settings = config.load(files.folders().config_file)
+    settings = config.read(files.folders().config_file)
+    tell_problems(settings.problems)
     sources = {"file": str(files.folders().config_file)}
     for name, value in msgspec.structs.asdict(settings.config).items():
         source = settings.sources.get(name, _("default"))
@@ -70,6 +72,6 @@ def _writing() -> Iterator[None]:
         yield
     except OSError as error:
         raise ConfigError(
-            _("The settings could not be written: {reason}").format(reason=error),
+            _("The settings could not be written: {reason}").format(reason=why(error)),
             _("Check the folder's permissions, or set QWEN_TUI_HOME to another."),
         ) from error

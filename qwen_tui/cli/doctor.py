@@ -7,13 +7,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from qwen_tui import files
+from qwen_tui import config, files
 from qwen_tui.cli import options
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.laboratory import laboratory
-from qwen_tui.config import Config
 from qwen_tui.engine import installed
-from qwen_tui.errors import ConfigError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.locate import locate
 
@@ -40,13 +38,13 @@ def doctor(
     from qwen_tui.evaluation.report_text import text
 
     flags = {"model": model, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers, "language": lang}
-    problems: tuple[Problem, ...] = ()
-    try:
-        settings = options.settings(flags)
-    except ConfigError as error:
-        settings = options.settings_of(Config(), flags)
-        problems = (Problem(code="settings", severity="error", message=error.message, remedy=error.remedy),)
     folders = files.folders()
+    read = config.read(folders.config_file)
+    settings = options.settings_of(read.config, flags)
+    problems = tuple(
+        Problem(code="settings", severity="error", message=problem.message, remedy=problem.remedy)
+        for problem in read.problems
+    )
     report = examine(
         Patient(
             model=settings.model,

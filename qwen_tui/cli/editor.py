@@ -3,23 +3,51 @@
 import os
 import shlex
 import subprocess
+import tempfile
 from pathlib import Path
 
-from qwen_tui.errors import ConfigError, why
+from qwen_tui.cli.main import tell
+from qwen_tui.errors import ConfigError, QwenError, WriteError, why
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import as_text
 
 
 def open_editor(file: Path) -> None:
     """Open `file` in `VISUAL` or `EDITOR` and wait until it is closed; raises `ConfigError`."""
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if os.name == "nt" else "vi")
-    # Windows paths hold backslashes, which are no escapes there.
-    command = shlex.split(editor, posix=os.name != "nt")
+    wanted = [os.environ.get(name, "").strip() for name in ("VISUAL", "EDITOR")]
+    editor = next(filter(None, wanted), "notepad" if os.name == "nt" else "vi")
     try:
-        subprocess.run([*command, str(file)], check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
+        subprocess.run([*command(editor), str(file)], check=True)
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
         raise ConfigError(
             _("The editor “{editor}” could not be used: {reason}").format(
                 editor=editor, reason=why(error) if isinstance(error, OSError) else error
             ),
-            _("Set EDITOR to another, or edit {path} yourself.").format(path=file),
+            _("Set EDITOR to another: {command}").format(command="export EDITOR=nano"),
         ) from error
+
+
+def command(editor: str) -> list[str]:
+    """Return the words of the command line `editor`; raises `ValueError` where a quote is not closed."""
+    if Path(editor).is_file():
+        # A path with blanks in it.
+        return [editor]
+    if os.name != "nt":
+        return shlex.split(editor)
+    # Windows paths hold backslashes, which are no escapes there; its quotes stay at the words.
+    return [word.strip('"') for word in shlex.split(editor, posix=False)]
+
+
+def edited(text: str) -> str | None:
+    """Return `text` as the person leaves it in the editor; None, after saying why, where that cannot be done."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="qwen-", ignore_cleanup_errors=True) as folder:
+            file = Path(folder, "message.md")
+            file.write_text(as_text(text), encoding="utf-8")
+            open_editor(file)
+            return file.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
+    except OSError as error:
+        tell(WriteError(_("The text could not be handed to the editor: {reason}").format(reason=why(error))))
+    except QwenError as error:
+        tell(error)
+    return None

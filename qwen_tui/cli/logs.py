@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from qwen_tui import config, files
+from qwen_tui import files
 from qwen_tui.chat import listing
 from qwen_tui.chat.export import export
 from qwen_tui.cli import screen, wiring
 from qwen_tui.cli.cache import removing
 from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.looking import usable_settings
 from qwen_tui.history.records import Summary
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
@@ -40,7 +41,7 @@ def list_(count: Count = 20) -> None:
 
 def show(conversation: Id) -> None:
     """Print a conversation."""
-    settings = config.load(files.folders().config_file).config
+    settings = usable_settings()
     screen.print_markdown(settings, export(_history().read(conversation), "md"))
 
 
@@ -70,7 +71,7 @@ def export_(
 def rm(conversations: Annotated[list[str], typer.Argument(metavar="ID")]) -> None:
     """Remove conversations, and what was computed for them."""
     history = _history()
-    states = wiring.states(config.load(files.folders().config_file).config)
+    states = wiring.states(usable_settings())
     for conversation in conversations:
         with removing(files.folders().states):
             states.forget(history.remove(conversation))

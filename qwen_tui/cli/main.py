@@ -36,11 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Only printing is left unguarded below: help, settings, paths.
         reason = _("The output could not be written: {reason}.").format(reason=why(error))
         code = _report(OutputError(reason, _("Free some space or choose another place.")))
-    except (MemoryError, ImportError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        reason = _("There is too little memory to run the program.")
-        code = _report(QwenError(reason, _("Close other programs and try again.")))
+    except Exception as error:
+        code = _report(_unforeseen(error))
     _give_up_stdout()
     return code
 
@@ -76,6 +73,17 @@ def program(arguments: list[str]) -> int:
             raise left.__context__ from None
         raise
     return code if isinstance(code, int) else 0
+
+
+def _unforeseen(error: Exception) -> QwenError:
+    """Return what to say of what nobody has foreseen: that memory is short, or that the program has a fault."""
+    if _is_out_of_memory(error):
+        return QwenError(_("There is too little memory to run the program."), _("Close other programs and try again."))
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return QwenError(
+        _("The program has a fault: {what}").format(what=what),
+        _("To see where, and to report it: set QWEN_TUI_DEBUG=1 and repeat the command."),
+    )
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -119,9 +127,9 @@ def _language() -> str:
     from qwen_tui import config, files
 
     try:
-        language = config.load(files.folders().config_file).config.language
+        language = config.read(files.folders().config_file).config.language
     except ConfigError:
-        # The command that needs the settings says what is wrong with them.
+        # The command that needs a home folder says that there is none.
         language = None
     return language or i18n.language_from_locale()
 

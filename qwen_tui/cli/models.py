@@ -10,10 +10,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from qwen_tui import config, files
+from qwen_tui import files
 from qwen_tui.chat.listing import cut, table
 from qwen_tui.cli import asking, screen, taking_over
 from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.looking import usable_settings
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError, WriteError, why
 from qwen_tui.files import size_text
 from qwen_tui.hardware.tensors import kv_bytes
@@ -61,7 +62,7 @@ def list_(as_json: AsJson = False) -> None:
     """Print one line a model."""
     shelf = Shelf(files.folders().models)
     models, leftovers = inventory.held(shelf), inventory.leftovers(shelf)
-    chosen = inventory.find(config.load(files.folders().config_file).config.model, shelf)
+    chosen = inventory.find(usable_settings().model, shelf)
     default = next((one for one in models if chosen and one.file == chosen.file), None)
     others = listing.without(elsewhere.find(), models)
     if as_json:
@@ -81,7 +82,7 @@ def list_(as_json: AsJson = False) -> None:
 
 def show(name: Name = None, as_json: AsJson = False) -> None:
     """Print what a model is made of, by its header alone."""
-    wanted = name or config.load(files.folders().config_file).config.model
+    wanted = name or usable_settings().model
     shelf = Shelf(files.folders().models)
     held = inventory.find(wanted, shelf)
     if held and held.state == "missing":

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from qwen_tui import config, files
+from qwen_tui import files
 from qwen_tui.cli import screen
+from qwen_tui.cli.looking import usable_settings
 from qwen_tui.errors import ConfigError, UsageError, why
 from qwen_tui.files import expand, quoted, size_text
 from qwen_tui.i18n import gettext as _
@@ -35,7 +36,7 @@ def pack(
             _("Models hardly shrink: leave out the compression."),
         )
     shelf = Shelf(files.folders().models)
-    settings = config.load(files.folders().config_file).config
+    settings = usable_settings()
     items = packing.items([_held(name, shelf) for name in model or [settings.model]])
     own = None if no_config else _settings()
     content = None if no_config else packing.portable_settings(own, _in_use(settings.model, items, shelf))

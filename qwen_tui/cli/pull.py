@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from qwen_tui import files
+from qwen_tui import config, files
 from qwen_tui.cli import asking, options, taking_over
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.fetching import Fetch, proof
+from qwen_tui.cli.looking import usable_settings
 from qwen_tui.cli.main import tell
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.i18n import gettext as _
@@ -36,7 +37,7 @@ def pull(
     lang: options.Language = None,
 ) -> int:
     """Fetch MODEL, by default the one of the settings, and return the exit code."""
-    name = options.settings({"model": model, "language": lang}).model
+    name = options.settings_of(usable_settings(), {"model": model, "language": lang}).model
     if name == DEMO:
         print_text(_("The demonstration model is built in. Try it with: qwen chat -m demo") + "\n")
         return 0
@@ -60,7 +61,7 @@ def pull(
 
 def _outcome(arrived: Arrived, name: str) -> str:
     """Say that the file is there, how far it is proven, and what to type next."""
-    usual = options.settings({}).model
+    usual = config.read(files.folders().config_file).config.model
     is_usual = name in {usual, *(entry.full_name for entry in catalogue.find(usual))}
     chat = "qwen chat" if is_usual else f"qwen chat -m {name}"
     return "\n".join([proof(arrived), _("Talk to it with: {command}").format(command=chat)])

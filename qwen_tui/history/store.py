@@ -17,7 +17,7 @@ from qwen_tui.history import finding, grams
 from qwen_tui.history.records import Record, Summary, rows, summary, title_of
 from qwen_tui.history.schema import PATIENCE, PAUSE, connect, patiently, unusable
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import FinishReason, Message
+from qwen_tui.messages import FinishReason, Message, as_text
 
 # No vowels, no look-alikes: ids are read aloud and typed, and should not spell anything.
 _ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
@@ -228,6 +228,7 @@ class History:
         return message
 
     def _row(self, conversation: str) -> sqlite3.Row:
+        conversation = as_text(conversation)
         with self._guarded():
             found = rows(self._connection, "SELECT * FROM conversations WHERE id = ?", (conversation,)).fetchall()
             if not found and conversation:

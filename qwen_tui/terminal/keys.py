@@ -1,15 +1,22 @@
 """The keys of the input line, as far as they are not those of every line."""
 
+from collections.abc import Callable
+
 from prompt_toolkit import search
-from prompt_toolkit.application import get_app
+from prompt_toolkit.application import get_app, run_in_terminal
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from qwen_tui.terminal.draft_line import DraftLine
 
+# Lets the person edit a text elsewhere; returns what came of it, None where that could not be done.
+Edit = Callable[[str], str | None]
 
-def key_bindings(draft: DraftLine) -> KeyBindings:
-    """Return the keys of a line that may hold a draft."""
+
+def key_bindings(draft: DraftLine, edit: Edit) -> KeyBindings:
+    """Return the keys of a line that may hold a draft; `edit` opens a text in the person's editor."""
     bindings = KeyBindings()
     # In a search these keys are the search's own.
     typing = ~is_searching
@@ -33,7 +40,7 @@ def key_bindings(draft: DraftLine) -> KeyBindings:
     @bindings.add("c-x", "c-e", filter=typing)
     def _edit(event: KeyPressEvent) -> None:
         # Closing an editor sends nothing: Enter does.
-        event.current_buffer.open_in_editor()
+        event.app.create_background_task(_edited(event.current_buffer, edit))
 
     @bindings.add("c-c", filter=typing)
     def _clear(event: KeyPressEvent) -> None:
@@ -49,6 +56,12 @@ def key_bindings(draft: DraftLine) -> KeyBindings:
 
     _add_slot_keys(bindings, draft)
     return bindings
+
+
+async def _edited(buffer: Buffer, edit: Edit) -> None:
+    text = await run_in_terminal(lambda: edit(buffer.text), in_executor=True)
+    if text is not None:
+        buffer.document = Document(text, len(text))
 
 
 def _add_slot_keys(bindings: KeyBindings, draft: DraftLine) -> None:

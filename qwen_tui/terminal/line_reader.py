@@ -19,7 +19,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Draft, as_text
 from qwen_tui.terminal.completion import Completion, Offers, candidates, path_start
 from qwen_tui.terminal.draft_line import DraftLine, SlotMarks
-from qwen_tui.terminal.keys import key_bindings
+from qwen_tui.terminal.keys import Edit, key_bindings
 from qwen_tui.terminal.recall import Recall
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.typeahead import Answering
@@ -44,8 +44,9 @@ class PromptLineReader:
     """Reads messages of one or more lines from the terminal.
 
     `toolbar` returns what the line below shows, anew while `is_loading` says so. `commands` are what Tab offers, and
-    `offers` what it does behind those that take such a thing. `questions` returns those of earlier sittings, newest
-    first, when the first line is shown. `always_tty` reads the terminal itself although stdin is a pipe.
+    `offers` what it does behind those that take such a thing. `edit` opens the line in the person's editor. `questions`
+    returns those of earlier sittings, newest first, when the first line is shown. `always_tty` reads the terminal
+    itself although stdin is a pipe.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class PromptLineReader:
         commands: Sequence[Completion],
         offers: Offers,
         *,
+        edit: Edit = lambda text: text,
         questions: Callable[[], Iterable[str]] = lambda: (),
         is_loading: Callable[[], bool] = lambda: False,
         always_tty: bool = False,
@@ -80,7 +82,7 @@ class PromptLineReader:
             if isinstance(control, SearchBufferControl):
                 control.input_processors = [BeforeInput(_("Search: "), style="class:search-toolbar.prompt")]
         self._draft = DraftLine(self._session.default_buffer, recall)
-        self._session.key_bindings = key_bindings(self._draft)
+        self._session.key_bindings = key_bindings(self._draft, edit)
         self._session.input_processors = [SlotMarks(self._draft), Visible()]
 
     def read(self, draft: str | Draft = "") -> str:

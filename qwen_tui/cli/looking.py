@@ -1,0 +1,20 @@
+"""The settings for commands that only look: one that cannot be used stops none of them."""
+
+from qwen_tui import config, files
+from qwen_tui.cli.main import tell
+from qwen_tui.config import Config
+from qwen_tui.errors import ConfigError
+from qwen_tui.i18n import gettext as _
+
+
+def usable_settings() -> Config:
+    """Return the settings in force; of each that cannot be used it is told on stderr that it is left out."""
+    settings = config.read(files.folders().config_file)
+    tell_problems(settings.problems)
+    return settings.config
+
+
+def tell_problems(problems: tuple[ConfigError, ...]) -> None:
+    """Say on stderr what is wrong with settings, and that the program goes on without them."""
+    for problem in problems:
+        tell(ConfigError(problem.message, _("It is left out for now. {remedy}").format(remedy=problem.remedy)))

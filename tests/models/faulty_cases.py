@@ -577,8 +577,14 @@ CASES = (
     ),
     Case("through a proxy", _proxy),
     Case("NO_PROXY", _no_proxy),
-    Case("a dead proxy", _dead_proxy, 1, 0.0, ("cannot be reached",)),
-    Case("a proxy that wants a password", _proxy_password, 1, 0.0, ("proxy wants a password",)),
+    Case("a dead proxy", _dead_proxy, 1, 0.0, ("the proxy of HTTP_PROXY (127.0.0.1:9) cannot be reached",)),
+    Case(
+        "a proxy that wants a password",
+        _proxy_password,
+        1,
+        0.0,
+        ("the proxy of HTTP_PROXY wants a name and a password",),
+    ),
     Case("HF_HUB_OFFLINE=1", _offline_variable, 1, 0.0, ("offline",)),
     Case("--offline", _offline, 1, 0.0, ("offline",)),
 )

@@ -135,4 +135,9 @@ class CancelledError(EngineError):
 
 
 class WorkerDiedError(EngineError):
-    """The worker process ended while it was needed."""
+    """The worker process ended while it was needed.
+
+    `crash` is the signal of a fault in what it computed, as "SIGILL"; empty where it ended otherwise.
+    """
+
+    crash: str = ""

@@ -50,6 +50,10 @@ class Folders:
         return self.data / "worked.json"
 
     @property
+    def crashes(self) -> Path:
+        return self.data / "crashes.json"
+
+    @property
     def templates(self) -> Path:
         return self.data / "templates"
 

@@ -28,7 +28,7 @@ spec.loader.exec_module(real)
 globals().update({name: value for name, value in vars(real).items() if not name.startswith("__")})
 
 plan = json.loads(os.environ["FAULTY_LLAMA"])
-loaded = {"layers": 0, "on": []}
+loaded = {"layers": 0, "on": [], "repack": 0, "flash": 0}
 calls = {}
 owed = []
 
@@ -97,7 +97,7 @@ def fails(name, **about):
 
 
 def llama_model_load_from_file(path, parameters):
-    loaded["layers"] = parameters.n_gpu_layers
+    loaded["layers"], loaded["repack"] = parameters.n_gpu_layers, int(parameters.use_extra_bufts)
     if plan["cards"]:
         loaded["on"] = given_to(parameters.devices)
         for at in loaded["on"]:
@@ -109,6 +109,7 @@ def llama_model_load_from_file(path, parameters):
 
 
 def llama_init_from_model(model, parameters):
+    loaded["flash"] = parameters.flash_attn_type
     if fails("context", layers=loaded["layers"], ctx=parameters.n_ctx, batch=parameters.n_batch):
         return None
     return real.llama_init_from_model(model, parameters)
@@ -132,7 +133,8 @@ def llama_decode(context, batch):
     # A GPU does one thing after another.
     while owed:
         time.sleep(owed.pop())
-    if fails("decode", layers=loaded["layers"], tokens=batch.n_tokens):
+    how = {name: loaded[name] for name in ("layers", "repack", "flash")}
+    if fails("decode", **how, tokens=batch.n_tokens):
         return -2
     return real.llama_decode(context, batch)
 '''
@@ -152,7 +154,8 @@ def fault(
 
     With `slow` it takes 5 ms, with `long` a second, with `hang` a minute. `late` is a GPU: the call returns at
     once, and whoever then wants the result waits for half a second. `once`: only the first of all workers. `says` is a
-    line for the log. `above` are numbers that must be exceeded: `layers` on the GPU, `ctx`, `batch`, `tokens`.
+    line for the log. `above` are numbers that must be exceeded: `layers` on the GPU, `ctx`, `batch`, `tokens`,
+    `repack` and `flash` (attention), which are 0 or 1.
     """
     return {"call": call, "does": does, "nth": nth, "once": once, "says": says and f"{says}\n", "above": above}
 

@@ -1,5 +1,6 @@
 """`qwen bench`: how fast the program is on this PC, as a table for people or JSON for scripts."""
 
+from collections.abc import Callable
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -10,7 +11,10 @@ from qwen_tui import __version__, i18n
 from qwen_tui.cli import options, screen
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.laboratory import Laboratory, laboratory
-from qwen_tui.errors import UsageError
+from qwen_tui.engine.crashes import differing
+from qwen_tui.errors import UsageError, WorkerDiedError
+from qwen_tui.evaluation.bench import QUICK, Bench, Report, Shape
+from qwen_tui.evaluation.in_force import InForce
 from qwen_tui.hardware.processor import busy
 from qwen_tui.i18n import gettext as _
 
@@ -44,7 +48,6 @@ def bench(
 ) -> None:
     """Measure and print."""
     from qwen_tui.evaluation import llama_bench as yardstick
-    from qwen_tui.evaluation.bench import QUICK, Bench, Shape
     from qwen_tui.evaluation.samples import samples
 
     flags = {"model": model, "threads": threads, "gpu_layers": gpu_layers, "language": lang}
@@ -53,14 +56,13 @@ def bench(
     shape = shape._replace(depths=_depths(depths) or shape.depths, rounds=rounds or shape.rounds)
     program = yardstick.find(llama_bench)
     subject = laboratory(settings, learning=False)
-    plan = subject.in_force()
-    load = subject.load_options(**plan.changes())
     chosen = [sample for sample in samples() if all_samples or sample.name == f"proofread-{i18n.language()}"]
     output = screen.output(settings, held=True)
-    with closing(output):
+
+    def measure(plan: InForce) -> Report:
         bench = Bench(
             lambda **changes: subject.open_engine(**{**plan.changes(), **changes}),
-            load,
+            subject.load_options(**plan.changes()),
             shape,
             chosen,
             doing=output.note,
@@ -70,8 +72,11 @@ def bench(
             bench.yardstick = lambda load, shape, depth: yardstick.speeds(
                 program, load, shape.prompt, shape.answer, (depth,)
             )
+        return bench.run()
+
+    with closing(output):
         share = busy()
-        report = bench.run()
+        plan, report = _measured(subject, measure, output.note)
     conditions = {
         "qwen-tui": __version__,
         **_conditions(subject),
@@ -89,6 +94,29 @@ def bench(
 
         described = "\n".join(f"- {name}: {value}" for name, value in conditions.items())
         print_text(f"{table(report)}\n\n{described}\n")
+
+
+def _measured(
+    subject: Laboratory, measure: Callable[[InForce], Report], note: Callable[[str], None]
+) -> tuple[InForce, Report]:
+    """Measure the plan in force, and one that is nearer to the rule where it crashes here, which is remembered."""
+    crashed_once = False
+    while True:
+        plan = subject.in_force()
+        try:
+            return plan, measure(plan)
+        except WorkerDiedError as error:
+            spoilt = differing([plan.plan], subject.start)
+            if not (error.crash and spoilt):
+                raise
+            note(_("  This does not work here: {reason}").format(reason=error.message.splitlines()[0]))
+            if crashed_once or error.crash == "SIGILL":
+                subject.crashes.note(spoilt, error.crash, gpu=bool(subject.gpu_layers))
+                if subject.in_force().plan == plan.plan:
+                    # It could not be remembered.
+                    raise
+            # One crash may be an accident.
+            crashed_once = not crashed_once and error.crash != "SIGILL"
 
 
 def _conditions(subject: Laboratory) -> dict[str, Any]:

@@ -14,18 +14,19 @@ from qwen_tui import files
 from qwen_tui.cli import screen
 from qwen_tui.config import Config
 from qwen_tui.engine import installed, ladder
+from qwen_tui.engine.crashes import Crashes, differing
 from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.evaluation import tuned
 from qwen_tui.evaluation.automatic import Ask, Automatic, Found, automatic
-from qwen_tui.evaluation.in_force import InForce, in_force
+from qwen_tui.evaluation.in_force import InForce, in_force, with_threads
 from qwen_tui.evaluation.trial import Purpose
 from qwen_tui.hardware.device import Setup
 from qwen_tui.hardware.gpu import Graphics, remembering
 from qwen_tui.hardware.machine import this_machine
-from qwen_tui.hardware.placement import Placement, nothing_measured, steps_down
+from qwen_tui.hardware.placement import Placement, lay_out, nothing_measured, steps_down
 from qwen_tui.hardware.plan import Plan, default_plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header, read_header
@@ -51,7 +52,24 @@ class Laboratory:
     @property
     def start(self) -> Plan:
         """The plan by rule, for a search for a better one to start from."""
-        return self.auto.placement.plan if self.auto else default_plan(this_machine(), gpu=bool(self.gpu_layers))
+        return self.avoid(
+            self.auto.placement.plan if self.auto else default_plan(this_machine(), gpu=bool(self.gpu_layers))
+        )
+
+    @property
+    def crashes(self) -> Crashes:
+        """What crashed on this computer, with any model."""
+        return Crashes(files.folders().crashes)
+
+    def avoid(self, plan: Plan, *, gpu: bool | None = None) -> Plan:
+        """Return a plan without what crashes here, for a `gpu` or the processor; as the model is loaded by default."""
+        on_gpu = bool(self.gpu_layers) if gpu is None else gpu
+        return self.crashes.around(plan, default_plan(this_machine(), gpu=on_gpu), gpu=on_gpu)
+
+    def crashed(self, failed: Sequence[LoadOptions], works: LoadOptions, by: str) -> None:
+        """Remember what the ways share in which the engine ended by the signal `by`, and the one that works has not."""
+        if spoilt := differing(failed, works):
+            self.crashes.note(spoilt, by)
 
     def ways(self, purpose: Purpose = "chat") -> list[LoadOptions]:
         """Return how to load the model, the best way first, then what takes less and less memory.
@@ -67,6 +85,10 @@ class Laboratory:
         measured = self.auto.measured if self.auto else nothing_measured
         on_cpu = self._in_force_on_cpu(purpose) if self.gpu_layers else forced
         steps = steps_down(forced.placement, self.header, cpu=on_cpu.plan, measured=measured)
+        # What was measured elsewhere may crash on this processor, and so may all that takes less of the same kind.
+        ruled = with_threads(self.avoid(default_plan(this_machine()), gpu=False), self.settings)
+        steps.append(lay_out(self.header, ruled, forced.placement.room, ctx_size=self.settings.ctx_size))
+        steps = [step for step in steps if self.avoid(step.plan, gpu=bool(step.gpu_layers)) == step.plan]
         return [(first, forced.placement), *((self._options(step, on_cpu), step) for step in steps)]
 
     def worked(self, first: LoadOptions) -> Worked:
@@ -97,7 +119,14 @@ class Laboratory:
         return msgspec.json.encode((about, driver, asked, plan, installed.library_stamp())).decode()
 
     def _in_force_on_cpu(self, purpose: Purpose) -> InForce:
-        return in_force(self.settings, self.path, self.header, files.folders().tuned, purpose=purpose)
+        return in_force(
+            self.settings,
+            self.path,
+            self.header,
+            files.folders().tuned,
+            purpose=purpose,
+            avoid=lambda plan: self.avoid(plan, gpu=False),
+        )
 
     def _options(self, placement: Placement, on_cpu: InForce) -> LoadOptions:
         # Less than was asked for, because the model was trained for no more, is no smaller context.
@@ -110,8 +139,11 @@ class Laboratory:
         return self.load_options(**plan, gpu_layers=placement.gpu_layers, ctx_size=size, batch_costs=costs)
 
     def open_engine(self, **changes: Any) -> LocalEngine:
-        """Return an engine, not yet started; `changes` are those of `LoadOptions`."""
-        return LocalEngine(self.load_options(**changes), log=log())
+        """Return an engine to measure with, not yet started; `changes` are those of `LoadOptions`.
+
+        Nothing is tried a second time in it: what fails is to be known.
+        """
+        return LocalEngine(self.load_options(**changes), log=log(), again=False)
 
     def load_options(self, **changes: Any) -> LoadOptions:
         """Return how to load the model, but for `changes` as by default."""
@@ -128,6 +160,7 @@ class Laboratory:
             gpu_layers=self.gpu_layers,
             auto=self.auto,
             purpose=purpose,
+            avoid=self.avoid,
         )
 
     def next_time(self, purpose: Purpose = "chat") -> InForce:

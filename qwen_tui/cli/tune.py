@@ -14,7 +14,7 @@ from qwen_tui.config import Config
 from qwen_tui.engine import installed
 from qwen_tui.errors import QwenError
 from qwen_tui.evaluation import tuned
-from qwen_tui.evaluation.in_force import memory_missing
+from qwen_tui.evaluation.in_force import difference, memory_missing
 from qwen_tui.evaluation.trial import Found, Trial
 from qwen_tui.hardware.machine import this_machine
 from qwen_tui.hardware.plan import Plan
@@ -63,7 +63,7 @@ def _forget(settings: Config) -> bool:
     # Only now: it would be told of these.
     subject = laboratory(settings, learning=False)
     measured = tuned.forget(folders.tuned, tuned.subject(subject.path, subject.gpu_layers))
-    return any((hung, troubles, measured, subject.forget_worked()))
+    return any((hung, troubles, measured, subject.forget_worked(), subject.crashes.forget()))
 
 
 def _measure(subject: Laboratory, start: Plan, seconds: float) -> Found:
@@ -86,6 +86,9 @@ def _measure(subject: Laboratory, start: Plan, seconds: float) -> Found:
         may_repack=not repacking,
         doing=output.note,
         tell=tell,
+        fail=output.note,
+        avoid=subject.avoid,
+        crash=lambda settings, by: subject.crashes.note(settings, by, gpu=bool(subject.gpu_layers)),
         show=output.show,
     )
     about = tuned.subject(subject.path, subject.gpu_layers)
@@ -117,7 +120,6 @@ def _measure(subject: Laboratory, start: Plan, seconds: float) -> Found:
 def _table(found: Found, start: Plan) -> str:
     """Return what was tried, a line each, and what it is used for."""
     from qwen_tui.evaluation.measuring import markdown_table
-    from qwen_tui.evaluation.tuning import difference
 
     head = [_("tried"), _("reading, tokens/s"), _("writing, tokens/s"), _("loading, s"), _("used for")]
     rows = []

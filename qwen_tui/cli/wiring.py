@@ -35,7 +35,7 @@ def engine(settings: Config, purpose: Purpose = "chat", *, quiet: bool = False) 
     ways = [msgspec.structs.replace(way, store=store) for way in subject.ways(purpose)]
     # What keeps a graphics card from use.
     notes = (subject.auto.trouble,) if subject.auto and subject.auto.trouble else ()
-    return LocalEngine(ways, log(), subject.worked(ways[0]), notes)
+    return LocalEngine(ways, log(), subject.worked(ways[0]), notes, crashed=subject.crashed)
 
 
 def states(settings: Config) -> PrefixStore:

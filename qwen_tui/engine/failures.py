@@ -31,18 +31,25 @@ _DAMAGED = re.compile(
     r"|error loading model (?:architecture|hyperparameters|vocabulary)",
     re.IGNORECASE,
 )
+# What a processor or llama.cpp itself ends a worker with. A killed one, or one whose file has changed, did not crash.
+_CRASHES = {int(number): number.name for number in (signal.SIGILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE)}
 
 
 class WorkerFailure(Exception):  # noqa: N818 - it is caught where it is raised, and what a person sees is `error`
     """A worker failed: with `error`, where nothing helps.
 
     With `lighter`, asking for less memory may help; with `again`, just the same may, for it may have been an accident.
-    With `memory`, it is known that there was too little.
+    With `memory`, it is known that there was too little. `crash` is the signal of a fault in what it computed.
     """
 
-    def __init__(self, error: QwenError, *, lighter: bool = False, again: bool = False, memory: bool = False) -> None:
+    def __init__(
+        self, error: QwenError, *, lighter: bool = False, again: bool = False, memory: bool = False, crash: str = ""
+    ) -> None:
         super().__init__(error.message)
         self.error = error
+        self.crash = crash
+        if isinstance(error, WorkerDiedError):
+            error.crash = crash
         self.memory = memory
         self.lighter = lighter
         self.again = again
@@ -109,18 +116,20 @@ def of_death(code: int, options: LoadOptions, lines: str, *, loading: bool, star
     With `starved` the kernel has just killed for lack of memory. SIGKILL alone says nothing: anybody may have sent it.
     """
     error: QwenError
+    crash = _CRASHES.get(-code, "")
     if code == -signal.SIGILL:
-        return WorkerFailure(_epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading))
+        return WorkerFailure(_epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading), crash=crash)
     killed = code < 0 and code == -_number("SIGKILL")
     died, memory = code < 0, bool(_RAN_OUT.search(lines)) or (killed and starved)
     if memory:
-        error = _no_memory(options) if loading else _ran_out()
+        error, crash = (_no_memory(options) if loading else _ran_out()), ""
     else:
         error = _epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading)
     if loading:
         # A system that does not count what it kills may have been short of memory.
-        return WorkerFailure(error, lighter=memory or killed, again=died and not memory, memory=memory)
-    return WorkerFailure(error, lighter=died or memory, again=died, memory=memory)
+        lighter = memory or killed
+        return WorkerFailure(error, lighter=lighter, again=died and not memory, memory=memory, crash=crash)
+    return WorkerFailure(error, lighter=died or memory, again=died, memory=memory, crash=crash)
 
 
 def no_memory_for_context(options: LoadOptions, smaller: int) -> QwenError:

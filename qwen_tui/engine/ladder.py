@@ -121,6 +121,24 @@ class Ladder:
         self._keep = False
         return True
 
+    def step_aside(self) -> bool:
+        """Go to the next step on the processor that computes by other code, because this one crashes; False without."""
+        now = self.options
+        for at in range(self._at + 1, len(self._steps)):
+            options = self._steps[at]
+            other = (options.repack, options.flash_attention, options.kv_type)
+            if (
+                self._keeps_context(options)
+                and not options.gpu_layers
+                and other != (now.repack, now.flash_attention, now.kv_type)
+                # Repacked weights are the likeliest reason.
+                and not (now.repack and options.repack)
+            ):
+                self._at = self._told = at
+                self._keep = False
+                return True
+        return False
+
     def _go(self, *, to_cpu: bool) -> bool:
         for at in range(self._at + 1, len(self._steps)):
             options = self._steps[at]

@@ -6,6 +6,7 @@ from qwen_tui.engine import failures, wire
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder
 from qwen_tui.engine.process import WorkerProcess
+from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.silence import TICK, Silence
 from qwen_tui.errors import EngineError, QwenError, why
 from qwen_tui.i18n import gettext as _
@@ -17,6 +18,8 @@ _CRASHES = 2
 # Of the log, what may tell why a worker failed, in lines.
 _LOG_END = 20
 
+# Learns that these ways end by a signal, and that the other one works.
+Crashed = Callable[[Sequence[LoadOptions], LoadOptions, str], None]
 StartWorker = Callable[[Callable[[str], None] | None], WorkerProcess]
 
 
@@ -24,9 +27,26 @@ class LoadedWorker:
     """The worker in use, if there is one, and the way in which it loads the model."""
 
     def __init__(
-        self, ladder: Ladder, start_worker: StartWorker, log: Callable[[str], None] | None, notes: Sequence[str]
+        self,
+        ladder: Ladder,
+        start_worker: StartWorker,
+        log: Callable[[str], None] | None,
+        notes: Sequence[str],
+        crashed: Crashed,
+        *,
+        again: bool,
     ) -> None:
-        """`notes` are for the person, once the model is loaded."""
+        """`notes` are for the person, once the model is loaded. `crashed` learns in which way it never works.
+
+        Without `again` the first failure counts.
+        """
+        self._crashed = crashed
+        self._again = again
+        # The ways that crash, until it is known that another one works, and the signal of the last of them.
+        self._spoilt: list[LoadOptions] = []
+        self._signal = ""
+        # Whether the worker in use has computed anything.
+        self._computed = False
         self._ladder = ladder
         self._start_worker = start_worker
         self._log = log
@@ -51,6 +71,7 @@ class LoadedWorker:
         if self._process is not None and (self.loaded is None or self._process.is_alive()):
             return
         self.end()
+        self._computed = False
         try:
             self._process = self._start_worker(self._log)
         except OSError as error:
@@ -75,7 +96,7 @@ class LoadedWorker:
 
         Yields progress, then what the person should know. False if it `is_cancelled`: the loading goes on.
         """
-        again, crashes = True, 0
+        again, crashes = self._again, 0
         while True:
             try:
                 if not (yield from self._step(is_cancelled)):
@@ -93,6 +114,8 @@ class LoadedWorker:
 
     def _goes_on(self, failure: WorkerFailure, crashes: int) -> bool:
         ladder = self._ladder
+        if failure.crash and ladder.options.repack and not ladder.options.gpu_layers:
+            return self._step_aside(failure)
         if failure.lighter:
             return ladder.step_down(memory=failure.memory, keep=failure.memory or not failure.again)
         if not (failure.again and ladder.options.gpu_layers):
@@ -139,10 +162,32 @@ class LoadedWorker:
 
     def less(self, failure: WorkerFailure) -> str:
         """Go on in a way that takes less, if that may help and there is one, and return what the person should know."""
+        if failure.crash and self._is_sure(failure) and self._step_aside(failure):
+            what = failure.error.message.splitlines()[0]
+            return _("{what} The model is loaded in another way, and the answer goes on.").format(what=what)
         if not (failure.lighter and self._ladder.step_down(memory=failure.memory, keep=failure.memory)):
             return ""
         news = self._ladder.news(self._layers)
         return news if failure.memory else f"{failure.error.message.splitlines()[0]} {news}"
+
+    def _is_sure(self, failure: WorkerFailure) -> bool:
+        """Whether it is the way of computing that crashes: what has worked before had an accident."""
+        return not self._ladder.options.gpu_layers and (failure.crash == "SIGILL" or not self._computed)
+
+    def _step_aside(self, failure: WorkerFailure) -> bool:
+        spoilt = self._ladder.options
+        if not self._ladder.step_aside():
+            return False
+        self._spoilt.append(spoilt)
+        self._signal = failure.crash
+        return True
+
+    def computes(self) -> None:
+        """Know that the worker has computed something; where another way crashed, it is remembered."""
+        self._computed = True
+        if self._spoilt:
+            self._crashed(self._spoilt, self._ladder.options, self._signal)
+            self._spoilt = []
 
     def hopeless(self, failure: WorkerFailure) -> QwenError:
         """Return the error of a failure that nothing helps against, but perhaps a smaller context."""
@@ -167,7 +212,11 @@ class LoadedWorker:
             # Closing reads the log to its end.
             self.end()
             lines = process.last_lines(_LOG_END)
-            raise failures.of_death(code, self._ladder.options, lines, loading=loading, starved=starved) from None
+            failure = failures.of_death(code, self._ladder.options, lines, loading=loading, starved=starved)
+            if not self._again and not loading:
+                # There is no conversation that could go on.
+                failure.error.remedy = _("See what this PC has and lacks with: qwen doctor")
+            raise failure from None
         if isinstance(reply, wire.Failed):
             if reply.kind in failures.FATAL:
                 self.end()

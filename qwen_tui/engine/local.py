@@ -7,7 +7,7 @@ from qwen_tui.engine import wire
 from qwen_tui.engine.answer import Answer
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder, Worked
-from qwen_tui.engine.loading import LoadedWorker, StartWorker
+from qwen_tui.engine.loading import Crashed, LoadedWorker, StartWorker
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
 from qwen_tui.engine.silence import HEARTBEAT
@@ -34,14 +34,19 @@ class LocalEngine:
         worked: Worked | None = None,
         notes: Sequence[str] = (),
         start_worker: StartWorker = WorkerProcess,
+        crashed: Crashed = lambda *_what: None,
+        *,
+        again: bool = True,
     ) -> None:
         """`options` are the ways to load the model in the order in which to try them; `worked` knows what did.
 
         `log` gets each line of llama.cpp's log, which is shown nowhere else. `notes` are for the person, once the model
-        is loaded. `start_worker` starts each of the workers that it takes.
+        is loaded. `start_worker` starts each of the workers that it takes. `crashed` learns which way never works on
+        this processor. Without `again` nothing is tried a second time: who measures wants to know what fails.
         """
         ladder = Ladder([options] if isinstance(options, LoadOptions) else options, worked)
-        self._worker = LoadedWorker(ladder, start_worker, log, notes)
+        self._worker = LoadedWorker(ladder, start_worker, log, notes, crashed, again=again)
+        self._again = again
         self._number = 0
         self._cancelled = False
         # Whether the worker has computed something that may be kept, and is not about to compute.
@@ -87,7 +92,7 @@ class LocalEngine:
         asked = self._asked or time.perf_counter()
         self._asked = None
         answer = Answer(request, asked)
-        again = True
+        again = self._again
         while True:
             if not (yield from self._load()):
                 yield self._interrupted(answer)
@@ -205,6 +210,8 @@ class LocalEngine:
                     yield last
                 continue
             assert not isinstance(reply, wire.Loaded | wire.Counted | wire.Measured | wire.Described | wire.Failed)
+            if isinstance(reply, Text) or (isinstance(reply, Prefill) and reply.done > reply.cached):
+                self._worker.computes()
             if isinstance(reply, Text):
                 answer.add(reply)
             elif isinstance(reply, Prefill):

@@ -1,5 +1,6 @@
 """Which plan is used: what was asked for, else what was measured, else the rules; and why."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,11 +53,13 @@ def in_force(
     gpu_layers: int = 0,
     auto: Automatic | None = None,
     purpose: Purpose = "chat",
+    avoid: Callable[[Plan], Plan] = lambda plan: plan,
 ) -> InForce:
     """Return the plan for the model file under `settings`; `kept` is the file of what was measured.
 
     A setting that the person made wins; `auto` is what was found for the `gpu_layers`, None without any.
-    Repacked weights, and what was measured on a GPU, are for who has the memory at this moment.
+    Repacked weights, and what was measured on a GPU, are for who has the memory at this moment. `avoid` returns a plan
+    without what crashes on this machine.
     """
     room = auto.placement.room if auto else ram_room()
     by_rule = auto.placement.plan if auto else default_plan(this_machine(), gpu=bool(gpu_layers))
@@ -76,6 +79,9 @@ def in_force(
         else:
             found = None
             note = _("The plan that was measured takes more of the graphics card than is free now.")
+    if (sound := avoid(plan)) != plan:
+        note = _("Not used, since the engine crashes with it here: {settings}").format(settings=difference(plan, sound))
+        plan, costs, found = sound, (), None
     if plan.repack and (missing := memory_missing(header, plan, settings.ctx_size)):
         plan, costs = msgspec.structs.replace(plan, repack=False), ()
         note = missing
@@ -116,3 +122,17 @@ def describe(plan: Plan) -> str:
             _("repacked weights") if plan.repack else _("mapped weights"),
         )
     )
+
+
+def difference(plan: Plan, start: Plan) -> str:
+    """Return in words how `plan` differs from `start`."""
+    names = {
+        "threads": _("{value} threads").format(value=plan.threads),
+        "batch_threads": _("{value} threads for reading").format(value=plan.batch_threads),
+        "batch_size": _("steps of {value} tokens").format(value=plan.batch_size),
+        "kv_type": _("KV cache {value}").format(value=plan.kv_type),
+        "flash_attention": _("flash attention") if plan.flash_attention else _("no flash attention"),
+        "repack": _("repacked weights") if plan.repack else _("mapped weights"),
+    }
+    other = [text for name, text in names.items() if getattr(plan, name) != getattr(start, name)]
+    return ", ".join(other) or _("the defaults")

@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from qwen_tui.engine.crashes import KERNELS, differing
 from qwen_tui.engine.protocol import Engine, ReplayOptions, Request
-from qwen_tui.errors import EngineError
+from qwen_tui.errors import EngineError, WorkerDiedError
+from qwen_tui.evaluation.in_force import difference
 from qwen_tui.evaluation.measuring import OpenEngine, words
 from qwen_tui.evaluation.trial import Found, Purpose, Trial
 from qwen_tui.hardware.machine import Machine
@@ -40,6 +43,8 @@ BATCHES = (1, 2, 3, 4, 8, 16, 32)
 # mapped ones.
 _BATCHES_COST, _REPACK_LOADS = 36, 5
 
+_Result = TypeVar("_Result")
+
 
 @dataclass(slots=True)
 class Search:
@@ -47,6 +52,9 @@ class Search:
 
     `budget` is in seconds by `clock`. `tell` gets each trial when it is done, `doing` says what begins, `show` takes
     the events of loading and reading. `may_repack` says whether the memory allows a second copy of the weights.
+
+    `fail` is told what does not work, `crash` with which settings the engine ended by which signal; a plan that `avoid`
+    returns otherwise has such settings, and is not tried.
     """
 
     open_engine: OpenEngine
@@ -58,9 +66,14 @@ class Search:
     clock: Callable[[], float] = time.perf_counter
     doing: Callable[[str], None] = lambda _sentence: None
     tell: Callable[[Trial], None] = lambda _trial: None
+    fail: Callable[[str], None] = lambda _sentence: None
+    avoid: Callable[[Plan], Plan] = lambda plan: plan
+    crash: Callable[[dict[str, Any], str], None] = lambda _settings, _by: None
     show: Callable[[Event], None] = lambda _event: None
     _begun: float = 0.0
     _prompt: int = 0
+    _tried: list[Plan] = field(default_factory=list)
+    _failures: list[EngineError] = field(default_factory=list)
     _trials: list[Trial] = field(default_factory=list)
     _loads: dict[bool, list[float]] = field(default_factory=dict)
     _rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - words
@@ -68,17 +81,18 @@ class Search:
     def run(self) -> Found:
         """Search until everything has been tried or the budget is used; raises what engines raise."""
         self._begun = self.clock()
-        self._try(self.start)
-        best = self._trials[0]
+        best = self._attempt(self.start, _all(self.start))
         for changes in self._candidates():
-            plan = msgspec.structs.replace(best.plan, **changes)
-            if plan in (trial.plan for trial in self._trials) or not _makes_sense(plan):
+            plan = msgspec.structs.replace(best.plan if best else self.start, **changes)
+            if plan in self._tried or not _makes_sense(plan) or self.avoid(plan) != plan:
                 continue
-            if self._left() < self._trial_s(plan) + self._reserve(plan):
+            if best and self._left() < self._trial_s(plan) + self._reserve(plan):
                 continue
-            trial = self._attempt(plan)
-            if trial is not None and trial.clearly_better(best, "chat"):
+            trial = self._attempt(plan, changes)
+            if trial is not None and (best is None or trial.clearly_better(best, "chat")):
                 best = trial
+        if best is None:
+            raise self._failures[-1]
         self._check(best)
         return self._found()
 
@@ -102,24 +116,42 @@ class Search:
         """Measure what seems better once more beside the start: what disturbs a PC for seconds must not decide."""
         if (
             best is self._trials[0]
-            or self._left() < self._trial_s(self.start) + self._trial_s(best.plan) + self._costs_s()
+            or self._left() < self._trial_s(self._trials[0].plan) + self._trial_s(best.plan) + self._costs_s()
         ):
             return
-        for plan in (self.start, best.plan):
+        for plan in (self._trials[0].plan, best.plan):
             first = next(i for i, trial in enumerate(self._trials) if trial.plan == plan)
-            again = self._try(plan, _("Once more: {plan}"))
+            again = self._surely(partial(self._try, plan, _("Once more: {plan}")))
             before = self._trials[first]
             self._trials[first] = msgspec.structs.replace(
                 before, reading=max(before.reading, again.reading), writing=max(before.writing, again.writing)
             )
             self._trials.pop()
 
-    def _attempt(self, plan: Plan) -> Trial | None:
-        """Try a plan that need not work, as q8_0 does not with every model."""
+    def _attempt(self, plan: Plan, changes: dict[str, Any]) -> Trial | None:
+        """Try a plan that need not work, as q8_0 does not with every model, because of its `changes` alone."""
+        self._tried.append(plan)
         try:
-            return self._try(plan)
-        except EngineError:
+            return self._surely(partial(self._try, plan))
+        except EngineError as error:
+            self._give_up(changes, error)
             return None
+
+    def _surely(self, measure: Callable[[], _Result]) -> _Result:
+        """Measure, and once more after a crash: one may be an accident, but for what this processor cannot do."""
+        try:
+            return measure()
+        except WorkerDiedError as error:
+            if error.crash in ("", "SIGILL"):
+                raise
+            return measure()
+
+    def _give_up(self, changes: dict[str, Any], error: EngineError) -> None:
+        self._failures.append(error)
+        self.fail(_("  This does not work here: {reason}").format(reason=error.message.splitlines()[0]))
+        # What there was no memory for may work another time.
+        if isinstance(error, WorkerDiedError) and error.crash:
+            self.crash(changes, error.crash)
 
     def _try(self, plan: Plan, sentence: str = "") -> Trial:
         self.doing((sentence or _("Trying: {plan}")).format(plan=difference(plan, self.start)))
@@ -190,10 +222,20 @@ class Search:
         loads = {kind: statistics.median(times[1:] or times) for kind, times in self._loads.items()}
         trials = tuple(msgspec.structs.replace(trial, load_s=loads[trial.plan.repack]) for trial in self._trials)
         chat, ask = best_of(trials, "chat"), best_of(trials, "ask")
-        chat_costs = self._costs(chat.plan)
-        if ask == chat:
-            return Found(trials, chat, ask, chat_costs, chat_costs)
-        return Found(trials, chat, ask, chat_costs, self._costs(ask.plan) if self._left() > self._costs_s() else ())
+        costs: dict[Plan, tuple[float, ...]] = {}
+        for plan in dict.fromkeys((chat.plan, ask.plan)):
+            if costs and self._left() <= self._costs_s():
+                break
+            try:
+                costs[plan] = self._surely(partial(self._costs, plan))
+            except WorkerDiedError as error:
+                # Batches crash that no prompt has made: the plan is none.
+                self._give_up(differing([plan], self.start) or _all(plan), error)
+                self._trials = [trial for trial in self._trials if trial.plan != plan]
+                if not self._trials:
+                    raise
+                return self._found()
+        return Found(trials, chat, ask, costs[chat.plan], costs.get(ask.plan, ()))
 
     def _costs(self, plan: Plan) -> tuple[float, ...]:
         """Return the costs of batches; none where the first trial alone has used the budget, as on a busy PC."""
@@ -228,6 +270,11 @@ def relative(sizes: Sequence[int], seconds: Sequence[float]) -> tuple[float, ...
     return tuple(costs)
 
 
+def _all(plan: Plan) -> dict[str, Any]:
+    """Return all settings of a plan that may make it crash."""
+    return {name: getattr(plan, name) for name in KERNELS}
+
+
 def _whole(figure: float) -> float:
     """Return what was measured; raises `EngineError` where it was not."""
     if not figure:
@@ -238,17 +285,3 @@ def _whole(figure: float) -> float:
 def _makes_sense(plan: Plan) -> bool:
     # llama.cpp takes a quantised V cache with flash attention only.
     return plan.flash_attention or plan.kv_type == "f16"
-
-
-def difference(plan: Plan, start: Plan) -> str:
-    """Return in words how `plan` differs from `start`."""
-    names = {
-        "threads": _("{value} threads").format(value=plan.threads),
-        "batch_threads": _("{value} threads for reading").format(value=plan.batch_threads),
-        "batch_size": _("steps of {value} tokens").format(value=plan.batch_size),
-        "kv_type": _("KV cache {value}").format(value=plan.kv_type),
-        "flash_attention": _("flash attention") if plan.flash_attention else _("no flash attention"),
-        "repack": _("repacked weights") if plan.repack else _("mapped weights"),
-    }
-    other = [text for name, text in names.items() if getattr(plan, name) != getattr(start, name)]
-    return ", ".join(other) or _("the defaults")

@@ -1,0 +1,120 @@
+"""Settings with which the engine crashes on this computer: found out once, and not chosen again."""
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from qwen_tui.engine.installed import library_stamp
+from qwen_tui.files import write_private
+from qwen_tui.hardware.machine import Machine, this_machine
+from qwen_tui.hardware.plan import Plan
+
+# What decides which code computes. How many threads do it is of no account.
+KERNELS = ("batch_size", "kv_type", "flash_attention", "repack")
+# So many are remembered, the latest first.
+_MOST = 50
+_VERSION = 1
+Settings = Mapping[str, Any]
+
+
+class _Crash(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine ended by the signal `by` with these `settings`, on the GPU or not, here and with this llama.cpp."""
+
+    machine: Machine
+    library: str
+    gpu: bool
+    settings: dict[str, Any]
+    by: str
+    when: float
+
+
+class _File(msgspec.Struct, frozen=True):
+    version: int
+    crashes: tuple[_Crash, ...] = ()
+
+
+class Crashes:
+    """The crashes in the file at `path` that count here: on this machine, with the llama.cpp that is installed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def note(self, settings: Settings, by: str, *, gpu: bool = False) -> None:
+        """Remember that the engine ended by the signal `by` with `settings`; if that cannot be written, it recurs."""
+        machine, library = _here()
+        new = _Crash(machine=machine, library=library, gpu=gpu, settings=dict(settings), by=by, when=time.time())
+        self._write((new, *(one for one in self._read() if msgspec.structs.replace(one, by=by, when=new.when) != new)))
+
+    def around(self, plan: Plan, instead: Plan, *, gpu: bool = False) -> Plan:
+        """Return `plan` without what crashes: as in `instead`, or in another way where that crashes too."""
+        # Only where something is known: looking at the library takes time.
+        here = _here() if (known := self._read()) else None
+        crashes = [one for one in known if one.gpu == gpu and (one.machine, one.library) == here]
+        # Each mends one setting at least; what goes round in a circle works in no way.
+        for _time in range(len(crashes)):
+            found = next((one for one in crashes if has(plan, one.settings)), None)
+            if found is None:
+                break
+            plan = msgspec.structs.replace(plan, **_other(found.settings, instead))
+            if not plan.flash_attention and plan.kv_type != "f16":
+                # llama.cpp takes a quantised V cache with flash attention only.
+                plan = msgspec.structs.replace(plan, kv_type="f16")
+        return plan
+
+    def forget(self) -> bool:
+        """Have everything tried again on this machine; whether anything was known."""
+        crashes = self._read()
+        others = tuple(one for one in crashes if one.machine != this_machine())
+        if len(others) == len(crashes):
+            return False
+        self._write(others)
+        return True
+
+    def _read(self) -> tuple[_Crash, ...]:
+        try:
+            file = msgspec.json.decode(self._path.read_bytes(), type=_File)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return ()
+        return file.crashes if file.version == _VERSION else ()
+
+    def _write(self, crashes: tuple[_Crash, ...]) -> None:
+        with contextlib.suppress(OSError):
+            write_private(self._path, msgspec.json.encode(_File(_VERSION, crashes[:_MOST])))
+
+
+def has(plan: Any, settings: Settings) -> bool:
+    """Whether all of `settings` are those of a plan, or of anything else that has their names."""
+    return all(getattr(plan, name, None) == value for name, value in settings.items())
+
+
+def differing(plans: Sequence[Any], other: Any) -> dict[str, Any]:
+    """Return what all `plans` have in common of what decides which code computes, and `other` has otherwise.
+
+    Where they have nothing in common, it is what the last of them has.
+    """
+    last = plans[-1]
+    names = [name for name in KERNELS if getattr(last, name) != getattr(other, name)]
+    common = [name for name in names if len({getattr(plan, name) for plan in plans}) == 1]
+    return {name: getattr(last, name) for name in common or names}
+
+
+def _other(settings: Settings, instead: Plan) -> dict[str, Any]:
+    others = {
+        "repack": False,
+        "flash_attention": not settings.get("flash_attention"),
+        "kv_type": "f16",
+        "batch_size": 64,
+    }
+    ruled = {name: getattr(instead, name) for name in settings}
+    if ruled != settings:
+        return ruled
+    # The rule itself crashes: one thing after another is changed, what matters most first.
+    return next(({name: others[name]} for name in others if settings.get(name, others[name]) != others[name]), {})
+
+
+def _here() -> tuple[Machine, str]:
+    return this_machine(), msgspec.json.encode(library_stamp()).decode()

@@ -1,0 +1,128 @@
+"""Ways of computing that crash on this processor: told once, remembered, and not chosen again."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from qwen_tui import files
+from qwen_tui.cli.laboratory import laboratory
+from qwen_tui.config import Config
+from qwen_tui.engine import installed
+from qwen_tui.evaluation import tuned
+from qwen_tui.evaluation.trial import Found, Trial
+from qwen_tui.hardware.machine import this_machine
+from qwen_tui.hardware.plan import Plan, default_plan
+from tests.conftest import Run
+from tests.faulty_llama import fault, install
+
+# What a dying worker says in the middle of a talk.
+OF_TALKS = ("started again", "the answer goes on", "Nothing of the conversation is lost")
+
+
+@pytest.fixture(autouse=True)
+def library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the same llama.cpp found in this process and in the program, which sees it behind the faults."""
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(installed._libraries()[0].parent))
+
+
+def remember_tuned(model: Path, **changes: object) -> None:
+    """Keep a plan as another processor would have it, as where a home folder was moved."""
+    plan = msgspec.structs.replace(default_plan(this_machine()), **changes)
+    trial = Trial(plan=plan, load_s=1, reading=30, writing=4)
+    found = Found((trial,), trial, trial, (), ())
+    tuned.keep(files.folders().tuned, tuned.tuned(found, tuned.subject(model), 8192))
+
+
+def plan_of(model: Path) -> Plan:
+    return laboratory(Config(model=str(model), gpu_layers="0")).in_force().plan
+
+
+def crashes() -> list[dict[str, object]]:
+    return [crash["settings"] for crash in json.loads(files.folders().crashes.read_text())["crashes"]]
+
+
+def ask(qwen: Run, model: Path, *options: str) -> str:
+    """Return what was said beside an answer."""
+    done = qwen("ask", "-m", model, "-o", "max_tokens=3", "--gpu-layers", "0", *options, "hello")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    return done.stderr.decode()
+
+
+@pytest.mark.parametrize("signal", ["SIGILL", "SIGSEGV"])
+def test_tune_says_what_crashes_and_goes_on_without_it(
+    qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signal: str
+) -> None:
+    install(tmp_path, monkeypatch, fault("decode", signal, repack=0), cards=())
+    done = qwen("tune", "-m", tiny, "--gpu-layers", "0")
+    said = done.stderr.decode()
+    assert done.returncode == 0, said
+    trying, failing = said.index("repacked weights"), said.index("This does not work here")
+    assert trying < failing
+    assert signal in said[failing:].splitlines()[0]
+    assert not any(words in said for words in OF_TALKS)
+    assert "repacked" not in done.stdout.decode()
+    assert crashes() == [{"repack": True}]
+    assert "repacked" not in qwen("tune", "-m", tiny, "--gpu-layers", "0", "--seconds", "5").stderr.decode()
+
+
+@pytest.mark.parametrize("signal", ["SIGILL", "SIGSEGV"])
+def test_a_plan_of_another_processor_is_left_for_one_that_works(
+    qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signal: str
+) -> None:
+    remember_tuned(tiny, repack=True)
+    install(tmp_path, monkeypatch, fault("decode", signal, repack=0), cards=())
+    said = ask(qwen, tiny)
+    assert f"({signal}). The model is loaded in another way, and the answer goes on." in said
+    assert not plan_of(tiny).repack
+    assert ask(qwen, tiny) == ask(qwen, tiny, "--ctx-size", "1024") == ""
+    assert "the engine crashes with it here: repacked weights" in qwen("tune", "-m", tiny, "--show").stdout.decode()
+    assert qwen("tune", "-m", tiny, "--reset").stdout == b"Forgotten.\n"
+    remember_tuned(tiny, repack=True)
+    assert plan_of(tiny).repack
+
+
+def test_where_all_of_the_kind_crashes_the_rule_is_left_to(
+    qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember_tuned(tiny, repack=True, flash_attention=True)
+    install(tmp_path, monkeypatch, fault("decode", "SIGILL", flash=0), cards=())
+    assert "SIGILL" in ask(qwen, tiny)
+    assert crashes() == [{"flash_attention": True}]
+    assert (plan_of(tiny).flash_attention, plan_of(tiny).repack) == (False, True)
+    assert ask(qwen, tiny) == ""
+
+
+def test_an_accident_is_not_remembered(qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remember_tuned(tiny, repack=True)
+    install(tmp_path, monkeypatch, fault("decode", "SIGSEGV", once=True), cards=())
+    assert "started again" in ask(qwen, tiny)
+    assert plan_of(tiny).repack
+    assert not files.folders().crashes.exists()
+
+
+def test_bench_measures_what_works(qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remember_tuned(tiny, repack=True)
+    install(tmp_path, monkeypatch, fault("decode", "SIGILL", repack=0), cards=())
+    done = qwen("bench", "-m", tiny, "--quick", "--json", "--gpu-layers", "0")
+    said = done.stderr.decode()
+    assert done.returncode == 0, said
+    assert "This does not work here" in said
+    assert not any(words in said for words in OF_TALKS)
+    assert "mapped weights" in json.loads(done.stdout)["conditions"]["computing"]
+    assert crashes() == [{"repack": True}]
+
+
+@pytest.mark.parametrize("command", [("tune", "--seconds", "1"), ("bench", "--quick")])
+def test_where_nothing_works_it_is_said_without_a_word_of_talks(
+    qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    install(tmp_path, monkeypatch, fault("decode", "SIGILL"), cards=())
+    done = qwen(*command, "-m", tiny, "--gpu-layers", "0")
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert "SIGILL" in said
+    assert "qwen doctor" in said
+    assert not any(words in said for words in OF_TALKS)

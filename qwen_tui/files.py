@@ -70,6 +70,10 @@ class Folders:
         return self.cache / "engine.json"
 
     @property
+    def leaving(self) -> Path:
+        return self.cache / "leaving"
+
+    @property
     def driver_hung(self) -> Path:
         return self.cache / "driver-hung"
 

@@ -40,8 +40,19 @@ class Cards:
         return getattr(real._lib, name)
 
 
+def free_now():
+    """Return what the driver says to be free of the card, if the test has written a driver."""
+    return json.loads(Path(os.environ["SCRIPTED_NVML"]).read_text())["cards"][0]["free"]
+
+
 def properties(device, found):
     card = plan["cards"][device.value - 1]
+    if plan["start"]:
+        if free_now() < plan["start"]:
+            os.write(2, b"CUDA error: out of memory\\n  current device: 0, in function look at /build/cuda.cu:42\\n")
+            os.write(2, b"  cudaMemGetInfo(free, total)\\n/build/ggml/src/ggml-cuda/ggml-cuda.cu:103: CUDA error\\n")
+            os.abort()
+        card["free"] = free_now() - plan["start"]
     taken = plan["layer"] * min(loaded["layers"], 3) / len(loaded["on"]) if device.value in loaded["on"] else 0
     found._obj.name = found._obj.description = card["name"].encode()
     found._obj.memory_free, found._obj.memory_total = int(card["free"] - taken), int(card["total"])
@@ -166,13 +177,17 @@ def install(
     *faults: dict[str, object],
     cards: Sequence[dict[str, object]] = (card("Card", 1e9),),
     layer: float = 0,
+    start: int = 0,
 ) -> None:
-    """Let the workers started from now on have these faults and `cards`, of which a layer takes `layer` bytes."""
+    """Let the workers started from now on have these faults and `cards`, of which a layer takes `layer` bytes.
+
+    A `start` takes so many bytes of a card; where a driver written by the test has less free, it ends the worker.
+    """
     package = folder / "faulty" / "llama_cpp"
     package.mkdir(parents=True, exist_ok=True)
     (package / "__init__.py").write_text('__version__ = "0.3.36"\n')
     (package / "llama_cpp.py").write_text(_FRONT)
-    plan = {"faults": faults, "cards": cards, "layer": layer}
+    plan = {"faults": faults, "cards": cards, "layer": layer, "start": start}
     monkeypatch.setenv("FAULTY_LLAMA", json.dumps(plan))
     path = [str(package.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(dict.fromkeys(path)))

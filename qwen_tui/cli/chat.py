@@ -108,7 +108,7 @@ def converse(
         keeper,
         output,
         say=output.note,
-        open_engine=wiring.opener(settings),
+        open_engine=wiring.opener(settings, engine),
         clipboard=screen.clipboard(),
         template_folders=wiring.template_folders(),
         template=template,

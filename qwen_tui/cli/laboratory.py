@@ -13,14 +13,14 @@ import msgspec
 from qwen_tui import files
 from qwen_tui.cli import screen
 from qwen_tui.config import Config
-from qwen_tui.engine import installed, ladder
+from qwen_tui.engine import installed, ladder, leaving
 from qwen_tui.engine.crashes import Crashes, differing
 from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.evaluation import tuned
-from qwen_tui.evaluation.automatic import Ask, Automatic, Found, automatic
+from qwen_tui.evaluation.automatic import Ask, Automatic, Found, automatic, ram_room
 from qwen_tui.evaluation.in_force import InForce, in_force, with_threads
 from qwen_tui.evaluation.trial import Purpose
 from qwen_tui.hardware.device import Setup
@@ -93,7 +93,9 @@ class Laboratory:
 
     def worked(self, first: LoadOptions) -> Worked:
         """Return what knows which of the ways worked the last time, `first` being the best of them."""
-        return Worked(files.folders().worked, lambda: self.circumstances(first))
+        room = self.auto.placement.room if self.auto else ram_room()
+        free = room.gpu_free if first.gpu_layers else room.ram_free
+        return Worked(files.folders().worked, lambda: self.circumstances(first), free)
 
     def forget_worked(self) -> bool:
         """Have the best way tried first again, whatever was asked for; whether anything was known."""
@@ -181,13 +183,15 @@ class Laboratory:
         )
 
 
-def laboratory(settings: Config, trouble: str = "", *, quiet: bool = False, learning: bool = True) -> Laboratory:
+def laboratory(
+    settings: Config, trouble: str = "", *, quiet: bool = False, learning: bool = True, freeing: int = 0
+) -> Laboratory:
     """Return the model that `settings` ask for; raises `ModelNotFoundError`, `InvalidModelError`.
 
     One that was verified and has changed since is hashed, and refused if it is another by now. With `trouble` llama.cpp
     has just failed to look at the graphics card, for this reason, and is not asked again. How far these are is shown on
     a terminal, unless `quiet`. Without `learning`, what is found out on the way is written nowhere: who only looks
-    leaves everything as it is.
+    leaves everything as it is. `freeing` bytes of a card are held by an engine that will be closed before.
     """
     models = files.folders().models
     path = locate(settings.model, models)
@@ -209,8 +213,12 @@ def laboratory(settings: Config, trouble: str = "", *, quiet: bool = False, lear
         settings.ctx_size,
         installed.gpu_backends(),
         lambda: remembering(files.folders().driver_hung, noting=learning),
-        (lambda *_asked: Found(None, trouble)) if trouble else _asker(settings, path, quiet=quiet, learning=learning),
+        (lambda _setups, _circumstances, seen: Found(None, trouble, full=installed.is_short(seen)))
+        if trouble
+        else _asker(settings, path, quiet=quiet, learning=learning),
         layers,
+        starting=lambda circumstances: installed.start_takes(files.folders().engine, circumstances),
+        freeing=freeing + leaving.still_held(files.folders().leaving),
     )
     placement = auto.placement
     return Laboratory(settings, path, header, ALL_LAYERS if placement.whole else placement.gpu_layers, auto)
@@ -226,8 +234,8 @@ def _asker(settings: Config, path: Path, *, quiet: bool, learning: bool) -> Ask:
         options = [LoadOptions(path=os.fsencode(path), **msgspec.structs.asdict(setup)) for setup in setups]
         with contextlib.closing(screen.output(settings, held=True, quiet=quiet or not sys.stderr.isatty())) as shown:
             memory = files.folders().engine
-            found = installed.known(options, memory, circumstances, seen, shown.show, noting=learning)
-        return Found(found.build, found.trouble, found.gpu_taken)
+            found = installed.known(options, memory, circumstances, seen, shown.show, log=log(), noting=learning)
+        return Found(found.build, found.trouble, found.gpu_taken, found.free is not None)
 
     return ask
 

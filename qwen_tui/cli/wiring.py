@@ -25,17 +25,19 @@ _LARGEST_SHARE = 4 << 30
 _ONE_STATE = 1 << 30
 
 
-def engine(settings: Config, purpose: Purpose = "chat", *, quiet: bool = False) -> LocalEngine:
+def engine(settings: Config, purpose: Purpose = "chat", *, quiet: bool = False, freeing: int = 0) -> LocalEngine:
     """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`.
 
-    With `quiet` nothing is shown meanwhile.
+    With `quiet` nothing is shown meanwhile. `freeing` bytes of a graphics card will be free before it is started.
     """
-    subject = laboratory(settings, quiet=quiet)
+    subject = laboratory(settings, quiet=quiet, freeing=freeing)
     store = _store(settings)
     ways = [msgspec.structs.replace(way, store=store) for way in subject.ways(purpose)]
     # What keeps a graphics card from use.
-    notes = (subject.auto.trouble,) if subject.auto and subject.auto.trouble else ()
-    return LocalEngine(ways, log(), subject.worked(ways[0]), notes, crashed=subject.crashed)
+    trouble = (subject.auto.trouble or subject.auto.full) if subject.auto else ""
+    notes = (trouble,) if trouble else ()
+    worked, leaving = subject.worked(ways[0]), files.folders().leaving
+    return LocalEngine(ways, log(), worked, notes, crashed=subject.crashed, leaving=leaving)
 
 
 def states(settings: Config) -> PrefixStore:
@@ -58,9 +60,20 @@ def cache_limit(settings: Config) -> int:
     return min(_LARGEST_SHARE, max(free // 20, min(free // 4, _ONE_STATE)))
 
 
-def opener(settings: Config) -> Callable[[str], Engine]:
-    """Return what builds the engine of another model by its name, in all else as `settings` say."""
-    return lambda model: engine(msgspec.structs.replace(settings, model=model))
+def opener(settings: Config, in_use: Engine) -> Callable[[str], Engine]:
+    """Return what builds the engine of another model by its name, in all else as `settings` say.
+
+    It takes the place of the one that is `in_use`, or that was built before, and gets what that holds of a card.
+    """
+    engines = [in_use]
+
+    def build(model: str) -> Engine:
+        held = sum(each.held for each in engines if isinstance(each, LocalEngine))
+        built = engine(msgspec.structs.replace(settings, model=model), freeing=held)
+        engines[:] = [built]
+        return built
+
+    return build
 
 
 def describer(settings: Config) -> Callable[[str], str]:

@@ -5,7 +5,7 @@ import re
 import signal
 
 from qwen_tui.engine import wire
-from qwen_tui.engine.installed import build_command, how_to_mend
+from qwen_tui.engine.installed import build_command, for_people, how_to_mend
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.errors import EngineError, InvalidModelError, PromptTooLongError, QwenError, UsageError, WorkerDiedError
 from qwen_tui.files import folders, quoted
@@ -218,7 +218,7 @@ def _describe(code: int) -> str:
 
 
 def _last(lines: str, count: int = 3) -> str:
-    return "\n".join(lines.splitlines()[-count:])
+    return "\n".join(for_people(lines)[-count:])
 
 
 def _number(name: str) -> int:

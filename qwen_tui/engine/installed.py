@@ -38,10 +38,17 @@ _ILLEGAL = -signal.SIGILL
 _TROUBLE_LASTS = 3600.0
 # More than a start takes of a card was taken by another program meanwhile.
 _MOST_TAKEN = 600 << 20
+# A look that ends while less than this is free of a card may have ended for want of memory, in bytes: 506 MiB is the
+# most that a start of CUDA was seen to take. So much more than then is worth another look.
+_LITTLE, _MORE = 1 << 30, 64 << 20
 _PACKAGE = "llama-cpp-python"
 # What a CUDA build is linked to: the driver, libcuda.so.1 or nvcuda.dll, and the runtime. Without one of them nothing
 # of llama.cpp can be loaded, and so not on the CPU either.
 _OF_NVIDIA = re.compile(r"(?<![\w-])(?:lib|nv)?(?:cuda|cudart|cublas(?:Lt)?)(?:64_\d+)?\.(?:so|dll)", re.IGNORECASE)
+# A place in the source of llama.cpp, at the beginning of a line or behind "in function … at"; and how many lines may
+# follow the one that says what is wrong.
+_PLACE = re.compile(r"(?:in function \S+ )?(?:\bat )?(?:[A-Za-z]:)?[^\s:]*\.(?:cpp|cuh?|cc?|hpp|h|mm?|inc):\d+:?")
+_TOLD = 6
 # What llama.cpp calls the libraries of its backends that compute on a GPU: libggml-cuda.so, ggml-vulkan.dll.
 _GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "cann", "webgpu")
 
@@ -103,14 +110,18 @@ Show = Callable[[Loading | Note], None]
 
 
 def describe(
-    options: Sequence[LoadOptions] = (), *, patience: float = _PATIENCE, show: Show = lambda _event: None
+    options: Sequence[LoadOptions] = (),
+    *,
+    patience: float = _PATIENCE,
+    show: Show = lambda _event: None,
+    log: Callable[[str], None] | None = None,
 ) -> Build:
     """Return what llama.cpp is, with a dry run of each of `options`; raises `AskError` with the reason.
 
-    `show` gets what a person who waits should see, several times a second.
+    `show` gets what a person who waits should see, several times a second, `log` each line that it prints.
     """
     try:
-        worker = WorkerProcess()
+        worker = WorkerProcess(log)
     except OSError as error:
         raise AskError(why(error), passing=True) from error
     try:
@@ -133,7 +144,7 @@ def _answer(worker: WorkerProcess, patience: float, show: Show) -> Build:
             code = worker.wait()
             # Closing reads the log to its end.
             worker.close()
-            raise AskError(_end(code, worker.last_lines(1)), looking=code != _ILLEGAL) from None
+            raise AskError(_end(code, worker.last_lines(_TOLD)), looking=code != _ILLEGAL) from None
         if reply is None:
             for event in silence.tick(gpu=gpu):
                 show(event)
@@ -146,7 +157,21 @@ def _answer(worker: WorkerProcess, patience: float, show: Show) -> Build:
     raise AskError(_("it does not answer"), looking=True)
 
 
-def _end(code: int, line: str) -> str:
+def for_people(lines: str) -> list[str]:
+    """Return the lines of a log without places in the source, and without what only explains those.
+
+    llama.cpp ends with a line such as `/build/ggml/src/ggml-cuda/ggml-cuda.cu:103: CUDA error`, behind others that say
+    more. In its log all of them are found.
+    """
+    kept: list[str] = []
+    for line in lines.splitlines():
+        plain = _PLACE.sub("", line).strip()
+        if plain and not line.startswith("  ") and not any(other.startswith(plain) for other in kept):
+            kept.append(plain)
+    return kept
+
+
+def _end(code: int, lines: str) -> str:
     if code == _ILLEGAL:
         return _("it was built for another processor (SIGILL)")
     try:
@@ -154,24 +179,31 @@ def _end(code: int, line: str) -> str:
     except ValueError:
         name = str(code)
     reason = _("it ended at once ({code})").format(code=name)
-    return f"{reason}: {line}" if line else reason
+    last = for_people(lines)[-1:]
+    return f"{reason}: {last[0]}" if last else reason
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What was found out about llama.cpp, or the `trouble` that it gave; `gpu_taken` is what its start takes of a GPU.
 
-    The free memory of the devices in `build` is that of the moment when it was `asked`.
+    The free memory of the devices in `build` is that of the moment when it was `asked`. `circumstances` are those of
+    then. `free` is set where the trouble may be that no more was free of the fullest card.
     """
 
     build: Build | None = None
     trouble: str = ""
     gpu_taken: int | None = None
     asked: float = 0.0
+    circumstances: str = ""
+    free: int | None = None
 
-    @property
-    def holds(self) -> bool:
-        """Whether it need not be asked again."""
-        return self.build is not None or 0 <= time.time() - self.asked < _TROUBLE_LASTS
+    def holds(self, seen: Graphics) -> bool:
+        """Whether it need not be asked again, with the cards as they are now."""
+        if self.build is not None:
+            return True
+        card = seen.fullest
+        no_more = self.free is None or card is None or (card.free or 0) < self.free + _MORE
+        return no_more and 0 <= time.time() - self.asked < _TROUBLE_LASTS
 
 
 def known(
@@ -181,23 +213,25 @@ def known(
     seen: Graphics,
     show: Show = lambda _event: None,
     *,
+    log: Callable[[str], None] | None = None,
     noting: bool = True,
 ) -> Known:
     """Return what `describe` says, from the file `memory` where nothing has changed since it was asked.
 
     `circumstances` is what the answer depends on beside the library and the model: driver and cards. Starting a
     graphics driver and two dry runs take a second or more, which is too much for every question. `seen` are the cards
-    before that start; what they do not tell is free of the one that is used, is asked for every time. `show` is that of
-    `describe`. Without `noting`, nothing is written.
+    before that start; what they do not tell is free of the one that is used, is asked for every time. `show` and
+    `log` are those of `describe`. Without `noting`, nothing is written.
     """
     key = _key(options, circumstances)
     entries = _read(memory)
-    if (found := entries.get(key)) and found.holds:
+    if (found := entries.get(key)) and found.holds(seen):
         return found
     try:
-        build = describe(options, show=show)
+        build = describe(options, show=show, log=log)
     except AskError as error:
-        found = Known(trouble=error.reason, asked=time.time())
+        free = seen.fullest.free if error.looking and is_short(seen) and seen.fullest else None
+        found = Known(trouble=error.reason, asked=time.time(), circumstances=circumstances, free=free)
         if error.passing:
             return found
     else:
@@ -205,13 +239,24 @@ def known(
         card = seen.of(device) if device else None
         before = card.free if card else None
         taken = None if device is None or before is None else min(_MOST_TAKEN, max(0, before - device.free))
-        found = Known(build=build, gpu_taken=taken, asked=time.time())
+        found = Known(build=build, gpu_taken=taken, asked=time.time(), circumstances=circumstances)
         # A graphics part inside the processor takes no layers unless somebody insists; a server comes and goes.
         if (device and device.kind == "gpu" and before is None) or os.environ.get(RPC_VARIABLE):
             return found
     if noting:
         _write(memory, dict(list(entries.items())[1 - _REMEMBERED :]) | {key: found})
     return found
+
+
+def is_short(seen: Graphics) -> bool:
+    """Whether so little of a card is free that looking at it may end llama.cpp."""
+    return seen.fullest is not None and (seen.fullest.free or 0) < _LITTLE
+
+
+def start_takes(memory: Path, circumstances: str) -> int | None:
+    """Return what llama.cpp's start was seen to take of a card under these circumstances, in bytes."""
+    found = (known.gpu_taken for known in _read(memory).values() if known.circumstances == circumstances)
+    return max((taken for taken in found if taken is not None), default=None)
 
 
 def forget_troubles(memory: Path) -> bool:

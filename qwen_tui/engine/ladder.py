@@ -14,6 +14,8 @@ from qwen_tui.i18n import gettext as _
 
 # What was found is believed so long, in seconds: the memory may have been short for a reason that is gone.
 _BELIEVED = 14 * 24 * 3600
+# What is free changes all the time: so many bytes more, and such a part, are more.
+_MORE, _PART = 64 << 20, 8
 # So many places are remembered, the latest first.
 _MOST = 50
 _VERSION = 1
@@ -34,6 +36,7 @@ class _Entry(msgspec.Struct, frozen=True):
     key: str
     when: float
     step: Step
+    free: int | None = None
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -44,12 +47,14 @@ class _File(msgspec.Struct, frozen=True):
 class Worked:
     """The step that worked the last time, kept in a file under a key that names what it holds for.
 
-    The key is the caller's: machine, driver, model, context. With another one nothing is known.
+    The key is the caller's: machine, driver, model, context. With another one nothing is known; nor where more memory
+    is free than then, for want of which it may have been.
     """
 
-    def __init__(self, path: Path, key: Callable[[], str]) -> None:
-        """`key` is asked only where something is known or to be noted."""
+    def __init__(self, path: Path, key: Callable[[], str], free: int | None = None) -> None:
+        """`key` is asked only where something is known or to be noted; `free` bytes are so now, None if unknown."""
         self._path = path
+        self._free = free
         self._ask_key = key
 
     @cached_property
@@ -59,12 +64,22 @@ class Worked:
     def recall(self) -> Step | None:
         """Return the step that worked, None where that is unknown or too long ago."""
         oldest = time.time() - _BELIEVED
-        return next((entry.step for entry in _read(self._path) if entry.key == self._key and entry.when > oldest), None)
+        return next(
+            (
+                entry.step
+                for entry in _read(self._path)
+                if entry.when > oldest and not self._is_more_than(entry.free) and entry.key == self._key
+            ),
+            None,
+        )
+
+    def _is_more_than(self, free: int | None) -> bool:
+        return free is not None and self._free is not None and self._free > free + max(_MORE, free // _PART)
 
     def keep(self, step: Step) -> None:
         """Remember `step`; where that cannot be written, it will be found out again."""
         others = [entry for entry in _read(self._path) if entry.key != self._key]
-        entries = (_Entry(self._key, time.time(), step), *others)[:_MOST]
+        entries = (_Entry(self._key, time.time(), step, self._free), *others)[:_MOST]
         try:
             files.write_private(self._path, msgspec.json.encode(_File(_VERSION, entries)))
         except OSError:

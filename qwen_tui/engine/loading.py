@@ -1,8 +1,10 @@
 """A worker that has the model: loaded in the best way that works, and started anew where it ended."""
 
+import os
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 
-from qwen_tui.engine import failures, wire
+from qwen_tui.engine import failures, leaving, wire
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder
 from qwen_tui.engine.process import WorkerProcess
@@ -33,13 +35,16 @@ class LoadedWorker:
         log: Callable[[str], None] | None,
         notes: Sequence[str],
         crashed: Crashed,
+        leaving: Path | None,
         *,
         again: bool,
     ) -> None:
         """`notes` are for the person, once the model is loaded. `crashed` learns in which way it never works.
 
-        Without `again` the first failure counts.
+        Without `again` the first failure counts. In the folder `leaving` are signs of workers that are leaving and hold
+        memory of a GPU.
         """
+        self._leaving = leaving
         self._crashed = crashed
         self._again = again
         # The ways that crash, until it is known that another one works, and the signal of the last of them.
@@ -79,7 +84,7 @@ class LoadedWorker:
                 _("The engine could not be started: {reason}").format(reason=why(error)),
                 _("Close other programs and try again."),
             ) from error
-        self._process.send(wire.Load(self._ladder.options))
+        self._process.send(wire.Load(self._ladder.options, os.fsencode(self._leaving) if self._leaving else b""))
 
     def fraction(self) -> float | None:
         """Return how much of the model is loaded, from 0 to 1, without waiting; None where nothing is being loaded."""
@@ -232,7 +237,10 @@ class LoadedWorker:
     def leave(self) -> None:
         """Let the worker save what it has to keep, and end in its own time."""
         if self._process is not None:
-            self._process.leave()
+            sign = None
+            if self._leaving and self.loaded and self.loaded.held:
+                sign = leaving.announce(self._leaving, self._process.number, self.loaded.held)
+            self._process.leave(sign)
         self._process = self.loaded = None
 
     def pause(self) -> None:

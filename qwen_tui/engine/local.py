@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
 
 from qwen_tui.engine import wire
 from qwen_tui.engine.answer import Answer
@@ -35,6 +36,7 @@ class LocalEngine:
         notes: Sequence[str] = (),
         start_worker: StartWorker = WorkerProcess,
         crashed: Crashed = lambda *_what: None,
+        leaving: Path | None = None,
         *,
         again: bool = True,
     ) -> None:
@@ -42,10 +44,11 @@ class LocalEngine:
 
         `log` gets each line of llama.cpp's log, which is shown nowhere else. `notes` are for the person, once the model
         is loaded. `start_worker` starts each of the workers that it takes. `crashed` learns which way never works on
-        this processor. Without `again` nothing is tried a second time: who measures wants to know what fails.
+        this processor. `leaving` is the folder with the signs of workers that still hold memory of a GPU. Without
+        `again` nothing is tried a second time: who measures wants to know what fails.
         """
         ladder = Ladder([options] if isinstance(options, LoadOptions) else options, worked)
-        self._worker = LoadedWorker(ladder, start_worker, log, notes, crashed, again=again)
+        self._worker = LoadedWorker(ladder, start_worker, log, notes, crashed, leaving, again=again)
         self._again = again
         self._number = 0
         self._cancelled = False
@@ -154,6 +157,11 @@ class LocalEngine:
         except WorkerFailure:
             # It died of being stopped: the next question starts another.
             return
+
+    @property
+    def held(self) -> int:
+        """The bytes of a GPU that the worker holds, as far as is known."""
+        return self._worker.loaded.held if self._worker.loaded else 0
 
     def cancel(self) -> None:
         """End the running `load` or `stream` soon."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from qwen_tui.engine import wire
 from qwen_tui.engine.oom import kills_so_far
@@ -120,9 +121,14 @@ class WorkerProcess:
         self.kill()
         self._clean_up()
 
-    def leave(self) -> None:
-        """Let the worker save what is worth keeping and end by itself; returns at once."""
-        self.send(wire.Leave())
+    @property
+    def number(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    def leave(self, sign: Path | None = None) -> None:
+        """Let the worker save what is worth keeping and end by itself, and remove its `sign`; returns at once."""
+        self.send(wire.Leave(os.fsencode(sign) if sign else b""))
         # A program that goes on takes note of its end, so that nothing of it is left over.
         try:
             start_thread(self._clean_up)

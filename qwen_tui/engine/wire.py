@@ -13,9 +13,13 @@ _LENGTH = struct.Struct("<I")
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
-    """Load a model; answered by `Loading` frames and one `Loaded`."""
+    """Load a model; answered by `Loading` frames and one `Loaded`.
+
+    `leaving` is the folder, as `os.fsencode` gives it, with the signs of workers that still hold memory of a GPU.
+    """
 
     options: LoadOptions
+    leaving: bytes = b""
 
 
 class Count(msgspec.Struct, frozen=True, tag=True):
@@ -55,14 +59,20 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 
 
 class Leave(msgspec.Struct, frozen=True, tag=True):
-    """End, after having kept what is worth keeping; the parent does not wait for it, and may end before."""
+    """End, after having kept what is worth keeping; the parent does not wait for it, and may end before.
+
+    `sign` is a file, as `os.fsencode` gives it, that is to be removed when the memory of a GPU is free.
+    """
+
+    sign: bytes = b""
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
-    """The model is ready; `load_s` is what that took."""
+    """The model is ready; `load_s` is what that took, `held` the bytes that it holds of a GPU."""
 
     info: EngineInfo
     load_s: float
+    held: int = 0
 
 
 class Counted(msgspec.Struct, frozen=True, tag=True):

@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from qwen_tui.engine import dry_run, wire
+from qwen_tui.engine import dry_run, leaving, wire
 from qwen_tui.engine.binding import LibraryError, load_library
 from qwen_tui.engine.context import Context, ContextError, NoRoomError
 from qwen_tui.engine.costs import batch_seconds
@@ -38,6 +39,8 @@ _IDLE = 2.0
 # A worker that was left ends after so long, in seconds, whether its state is saved or not.
 _LEAVE_WITHIN = 30.0
 _NICENESS = 10
+# How long memory of a GPU is waited for that a worker holds who is leaving, in seconds.
+_LEAVING_FOR = 3.0
 
 
 class Worker:
@@ -55,7 +58,9 @@ class Worker:
         """Carry out one command; what cannot be done becomes a `Failed` reply."""
         try:
             match command:
-                case wire.Load(options):
+                case wire.Load(options, folder):
+                    if options.gpu_layers and folder:
+                        _wait_for_the_leaving(Path(os.fsdecode(folder)))
                     self._load(options)
                 case wire.Count(messages):
                     self._reply(wire.Counted(len(self._chatml.tokens(messages))))
@@ -68,8 +73,8 @@ class Worker:
                     self._reply(wire.Measured(seconds))
                 case wire.Describe(options):
                     self._reply(wire.Described(dry_run.describe(_library(), options)))
-                case wire.Leave():
-                    self._leave()
+                case wire.Leave(sign):
+                    self._leave(sign)
                 case wire.Cancel():
                     raise AssertionError("the reader takes it")
         except LibraryError as error:
@@ -93,7 +98,7 @@ class Worker:
         if self._states and self._context:
             self._states.save(self._context, wanted)
 
-    def _leave(self) -> None:
+    def _leave(self, sign: bytes) -> None:
         """Save what was computed, without anybody waiting, and end."""
         ending = threading.Timer(_LEAVE_WITHIN, os._exit, (0,))
         ending.daemon = True
@@ -101,12 +106,20 @@ class Worker:
         if hasattr(os, "nice"):
             os.nice(_NICENESS)
         if self._states and self._context and self._model:
-            self._states.leave(self._context, self._model.close)
+            model = self._model
+
+            def free() -> None:
+                model.close()
+                if sign:
+                    leaving.withdraw(Path(os.fsdecode(sign)))
+
+            self._states.leave(self._context, free)
         os._exit(0)
 
     def _load(self, options: LoadOptions) -> None:
         begun = time.perf_counter()
         self._llama = _library()
+        before = self._free_on_gpu() if options.gpu_layers else 0
         self._states = States(options.store, options) if options.store else None
         self._model = Model(self._llama, options, self._progress())
         self._chatml = ChatML(self._model.vocabulary)
@@ -127,7 +140,12 @@ class Worker:
             gpu_layers=on_gpu,
             layers=layers,
         )
-        self._reply(wire.Loaded(info, time.perf_counter() - begun))
+        held = max(0, before - self._free_on_gpu()) if on_gpu else 0
+        self._reply(wire.Loaded(info, time.perf_counter() - begun, held))
+
+    def _free_on_gpu(self) -> int:
+        found = device_for_layers(self._llama)
+        return found[1].free if found else 0
 
     def _warm_up(self, model: Model, on_gpu: int) -> bool:
         """Take now what memory an answer will take; False if that leaves too little on the GPU, which is told.
@@ -210,6 +228,13 @@ class Worker:
         repeats = isinstance(sampler, SamplingOptions) and (sampler.temperature == 0 or sampler.seed is not None)
         costs = BatchCosts(self._options.batch_costs) if repeats else self._costs
         return Lookup(prompt, costs, learn_costs=not repeats)
+
+
+def _wait_for_the_leaving(folder: Path) -> None:
+    """Wait a little for memory of a GPU that other workers of ours still hold: the plan counts it as free."""
+    deadline = time.monotonic() + _LEAVING_FOR
+    while leaving.still_held(folder) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _library() -> Any:

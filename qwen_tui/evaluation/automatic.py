@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from qwen_tui.hardware.device import Build, Device, Setup
-from qwen_tui.hardware.gpu import Graphics, may_have_card
+from qwen_tui.hardware.gpu import Card, Graphics, may_have_card
 from qwen_tui.hardware.machine import this_machine
 from qwen_tui.hardware.memory import memory
 from qwen_tui.hardware.placement import (
@@ -20,19 +22,23 @@ from qwen_tui.hardware.plan import default_plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header
 
-# What CUDA's start takes of a card where that has not been seen, in bytes.
+# What CUDA's start takes of a card where that has not been seen, in bytes: 100 to 200 MiB on a card with 4 GB.
 _STARTING = 150 << 20
+# Where a card would take layers with all but one part in so many of what others hold, it is they who fill it.
+_MOSTLY = 4
 
 
 class Found(NamedTuple):
     """What the engine says of the installed llama.cpp: `build`, or the `trouble` that it gave.
 
-    `gpu_taken` is what its start takes of a card, in bytes; None where that is not known.
+    `gpu_taken` is what its start takes of a card, in bytes; None where that is not known. `full` says that the trouble
+    may be no more than a card that others have filled.
     """
 
     build: Build | None
     trouble: str = ""
     gpu_taken: int | None = None
+    full: bool = False
 
 
 # Asks the engine: about these setups, under these circumstances, with these cards as they are before.
@@ -42,13 +48,15 @@ Ask = Callable[[Sequence[Setup], str, Graphics], Found]
 class Automatic(NamedTuple):
     """The placement that is to be used, what it was reckoned from, and in a sentence what keeps the GPU from use.
 
-    `circumstances` names the driver and the cards, where they were asked.
+    `circumstances` names the driver and the cards, where they were asked. `full` says in a sentence that other programs
+    have filled the card: that is so now, and may be otherwise with the next question.
     """
 
     placement: Placement
     measured: Measured = nothing_measured
     trouble: str = ""
     circumstances: str = ""
+    full: str = ""
 
 
 def automatic(
@@ -58,11 +66,17 @@ def automatic(
     graphics: Callable[[], Graphics],
     ask: Ask,
     layers: int | None = None,
+    *,
+    starting: Callable[[str], int | None] = lambda _circumstances: None,
+    freeing: int = 0,
 ) -> Automatic:
     """Return what goes where; `backends` are the GPU backends installed, None where that is not known.
 
     `layers` are how many the person wants on the GPU (-1: all), None where that is left to the program; the rest is
     found in the same way. Where there are no backends nobody is asked: a start on the CPU costs nothing.
+
+    `starting` tells what the engine's start was seen to take of a card under these circumstances, in bytes. On a card
+    with less it would end; then it is not asked. `freeing` bytes of the card are ours, and will be free soon.
     """
     machine = this_machine()
     cpu, gpu = default_plan(machine), default_plan(machine, gpu=True)
@@ -77,8 +91,12 @@ def automatic(
     # Who insists may know better than the driver's management library.
     if layers is None and backends == ("cuda",) and hopeless:
         return Automatic(placed(ram_room(), None), trouble=_without_card(seen))
-    circumstances = f"{seen.driver} {[each.name for each in seen.cards]}"
-    found = ask(to_measure(header, ctx_size, gpu, cpu, layers), circumstances, seen)
+    about = circumstances(seen)
+    if backends is not None and "cuda" in backends and (filled := full(seen, starting(about), freeing)):
+        return Automatic(placed(ram_room(), None), circumstances=about, full=filled)
+    found = ask(to_measure(header, ctx_size, gpu, cpu, layers), about, seen)
+    if found.build is None and found.full and seen.fullest:
+        return Automatic(placed(ram_room(), None), circumstances=about, full=filled_by_others(seen.fullest))
     if found.build is None:
         return Automatic(placed(ram_room(), None), trouble=_not_looked_at(found.trouble))
     device = found.build.device
@@ -89,12 +107,45 @@ def automatic(
     if device is None and (seen.cards or backends == ("cuda",)):
         trouble = _unseen(found.build) if seen.cards else _without_card(seen)
     measured = measured_by(header, {run.setup: run.buffers for run in found.build.dry_runs})
-    placement = placed(gpu_room(found, seen, device), None if trouble else layers, measured)
-    return Automatic(placement, measured, trouble, circumstances)
+    room = gpu_room(found, seen, device, freeing)
+    placement = placed(room, None if trouble else layers, measured)
+    card = seen.of(device) if device else None
+    if layers is None and not placement.gpu_layers and room.gpu_free is not None and card and card.total:
+        empty = msgspec.structs.replace(room, gpu_free=max(0, card.total - (card.total - room.gpu_free) // _MOSTLY))
+        if placed(empty, None, measured).gpu_layers:
+            return Automatic(placement, measured, trouble, about, filled_by_others(card))
+    return Automatic(placement, measured, trouble, about)
 
 
-def gpu_room(found: Found, seen: Graphics, device: Device | None) -> Room:
-    """Return the memory that is free now: the card's by its driver, less what a start takes, else as ggml said."""
+def full(seen: Graphics, start: int | None, freeing: int = 0) -> str:
+    """Say that the card is filled by other programs, where it has less free than the `start` of an engine takes.
+
+    `start` is in bytes, None where nobody has seen it. All cards must be full: else one of them may do.
+    """
+    most = max((card for card in seen.cards if card.free is not None), key=lambda card: card.free or 0, default=None)
+    if most is None or (most.free or 0) + freeing >= (_STARTING if start is None else start):
+        return ""
+    return filled_by_others(most)
+
+
+def circumstances(seen: Graphics) -> str:
+    """Return what an answer of the engine depends on beside itself: driver and cards."""
+    return f"{seen.driver} {[each.name for each in seen.cards]}"
+
+
+def filled_by_others(card: Card) -> str:
+    """Say that other programs have filled the card."""
+    return _(
+        "Another program fills the graphics card: {free:.0f} MiB of {total:.0f} are free. The CPU computes until there "
+        "is room."
+    ).format(free=(card.free or 0) / 2**20, total=(card.total or 0) / 2**20)
+
+
+def gpu_room(found: Found, seen: Graphics, device: Device | None, freeing: int = 0) -> Room:
+    """Return the memory that is free now: the card's by its driver, less what a start takes, else as ggml said.
+
+    What we are `freeing` of it, in bytes, counts already.
+    """
     ram = memory()
     if device is None:
         return Room(ram_free=ram.free, ram_total=ram.total)
@@ -104,7 +155,7 @@ def gpu_room(found: Found, seen: Graphics, device: Device | None) -> Room:
     return Room(
         ram_free=ram.free,
         ram_total=ram.total,
-        gpu_free=free,
+        gpu_free=min(free + freeing, max(free, device.total)),
         gpu_total=device.total,
         device=f"{device.name}: {device.description}",
     )

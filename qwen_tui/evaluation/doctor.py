@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 
 from qwen_tui import __version__
-from qwen_tui.engine.installed import AskError
+from qwen_tui.engine.installed import AskError, is_short
 from qwen_tui.errors import EngineError, QwenError, why
 from qwen_tui.evaluation import findings
+from qwen_tui.evaluation.automatic import circumstances, filled_by_others, full
 from qwen_tui.evaluation.expectation import expected
 from qwen_tui.evaluation.in_force import InForce
 from qwen_tui.evaluation.report import Folder, ModelState, Problem, Report, Speed
@@ -34,7 +35,7 @@ class Patient:
 
     `model` is the name that is set, `locate` finds its file. `describe` asks llama.cpp what it is (raises
     `EngineError`), `in_force` tells how the file is loaded (raises `QwenError`), where given that reason without asking
-    once more what has just failed to look at the graphics card.
+    once more what has just failed to look at the graphics card. `starting` tells what llama.cpp's start takes of it.
     """
 
     model: str
@@ -45,6 +46,7 @@ class Patient:
     in_force: Callable[[str], InForce]
     network: bool = False
     problems: tuple[Problem, ...] = ()
+    starting: Callable[[str], int | None] = lambda _circumstances: None
 
 
 def examine(patient: Patient) -> Report:
@@ -86,18 +88,23 @@ def examine(patient: Patient) -> Report:
         network=reached,
         offline=offline,
         problems=tuple(sorted(problems, key=lambda problem: problem.severity)),
-        advice=findings.advice(computer, build, plan, speed),
+        advice=findings.advice(computer, build, plan, speed, full=any(each.code == "card_full" for each in problems)),
     )
 
 
 def _build(patient: Patient, computer: Computer) -> tuple[Build | None, list[Problem], str]:
     """Return the build, what is wrong with it, and why it could not look at the graphics card."""
+    seen = computer.graphics
+    if "cuda" in (patient.backends() or ()) and (filled := full(seen, patient.starting(circumstances(seen)))):
+        return None, [findings.card_full(filled)], ""
     try:
         build = patient.describe()
     except AskError as error:
         # With GPU backends, what ends it while it looks for devices is a driver, and the CPU can compute.
         if not error.looking or not patient.backends():
             return None, [_engine_not_usable(error)], ""
+        if is_short(seen) and seen.fullest:
+            return None, [findings.card_full(filled_by_others(seen.fullest))], error.reason
         said = _("llama.cpp could not look at the graphics card: {reason}").format(reason=error.reason)
         remedy = findings.until_mended()
         problem = Problem(code="gpu_not_usable", severity="warning", message=said, remedy=remedy)

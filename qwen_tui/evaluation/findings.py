@@ -135,6 +135,16 @@ def of_remembered(build: Build | None, seen: Graphics, trouble: str) -> Iterator
         )
 
 
+def card_full(sentence: str) -> Problem:
+    """Return that other programs have filled the card, in this `sentence`."""
+    return Problem(
+        code="card_full",
+        severity="warning",
+        message=sentence,
+        remedy=_("Close it, or leave it: the card is used again with the first question for which it has room."),
+    )
+
+
 def of_layers(build: Build | None, plan: Placement | None) -> Iterator[Problem]:
     """Yield that layers were asked for which no graphics card computes, or for which it has too little memory."""
     if plan is None or not plan.gpu_layers:
@@ -216,13 +226,18 @@ def of_network(places: Sequence[Place] | None) -> Iterator[Problem]:
             )
 
 
-def advice(computer: Computer, build: Build | None, plan: Placement | None, speed: Speed) -> str:
+def advice(computer: Computer, build: Build | None, plan: Placement | None, speed: Speed, *, full: bool = False) -> str:
     """Return in a paragraph what this PC should compute with, for letters, summaries, translations and code."""
     if build is None and plan is None:
         return _("First mend what is wrong; then qwen doctor tells what this PC should compute with.")
     if build is not None and build.gpus:
         return _with_gpu(plan)
     card = computer.graphics.card
+    if full:
+        return _(
+            "The CPU computes until the other program leaves room on the graphics card. That is enough for letters, "
+            "translations and questions; leave long documents until then."
+        )
     if build is None or computer.graphics.trouble == "broken":
         return _(
             "The CPU computes until the graphics driver works again. That is enough for letters, translations and "

@@ -70,7 +70,7 @@ def in_force(
         return lay_out(header, plan, room, ctx_size=size, gpu_layers=gpu_layers, measured=measured)
 
     costs: tuple[float, ...] = ()
-    plan, origin, note = by_rule, _("by rule; qwen tune measures"), auto.trouble if auto else ""
+    plan, origin, note = by_rule, _("by rule; qwen tune measures"), (auto.trouble or auto.full) if auto else ""
     if found := tuned.read(kept, model, gpu_layers):
         choice = found.choice(purpose)
         if not gpu_layers or room.gpu_free is None or laid_out(choice.trial.plan).fits:

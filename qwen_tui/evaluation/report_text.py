@@ -93,7 +93,7 @@ def _graphics(seen: Graphics) -> Iterator[tuple[str, str]]:
 def _build(report: Report) -> Iterator[tuple[str, str]]:
     build = report.build
     if build is None:
-        whole = all(problem.code != "gpu_not_usable" for problem in report.problems)
+        whole = all(problem.code not in ("gpu_not_usable", "card_full") for problem in report.problems)
         yield "", _("cannot be used") if whole else _("nothing is known: it could not look at the graphics card")
         return
     yield _("version"), _("{version} (ggml {library})").format(version=build.version, library=build.library or "?")

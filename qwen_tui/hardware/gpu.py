@@ -26,8 +26,8 @@ _Value = TypeVar("_Value")
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """A graphics card; sizes in bytes, `bandwidth` in bytes per second, None what it does not tell.
 
-    `display` says whether a screen hangs on it. `capability` is the compute capability, as (7, 5). `id` is its place on
-    the PCI bus, as "0000:01:00.0"; empty where that is not told.
+    `display` says whether it shows something on a screen. `capability` is the compute capability, as (7, 5). `id` is
+    its place on the PCI bus, as "0000:01:00.0"; empty where that is not told.
     """
 
     name: str
@@ -56,6 +56,13 @@ class Graphics(msgspec.Struct, frozen=True, kw_only=True):
     def card(self) -> Card | None:
         """The card with most memory."""
         return max(self.cards, key=lambda card: card.total or 0, default=None)
+
+    @property
+    def fullest(self) -> Card | None:
+        """The card with least free, of those that tell; llama.cpp starts the driver on all of them."""
+        return min(
+            (card for card in self.cards if card.free is not None), key=lambda card: card.free or 0, default=None
+        )
 
     def of(self, device: Device) -> Card | None:
         """Return the card that a device of ggml's is, None for one of another maker.
@@ -170,15 +177,14 @@ def _is_absence(nvml: Any, error: Exception) -> bool:
 def _card(nvml: Any, index: int) -> Card:
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
     memory = _known(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
-    attached = _known(lambda: nvml.nvmlDeviceGetDisplayMode(handle))
+    # Its display mode is of no use: cards of servers, which have no connector, say that a screen may be attached.
     active = _known(lambda: nvml.nvmlDeviceGetDisplayActive(handle))
-    shown = None if attached is None and active is None else bool(attached) or bool(active)
     capability = _known(lambda: nvml.nvmlDeviceGetCudaComputeCapability(handle))
     return Card(
         name=_text(_known(lambda: nvml.nvmlDeviceGetName(handle))) or "NVIDIA",
         total=None if memory is None else int(memory.total),
         free=None if memory is None else int(memory.free),
-        display=shown,
+        display=None if active is None else bool(active),
         capability=None if capability is None else (int(capability[0]), int(capability[1])),
         bandwidth=_known(lambda: _bandwidth(nvml, handle)),
         id=(_text(_known(lambda: nvml.nvmlDeviceGetPciInfo(handle).busIdLegacy)) or "").lower(),

@@ -1,0 +1,60 @@
+"""Workers that are leaving and still hold memory of a graphics card: signs on disk, for whoever plans next."""
+
+import contextlib
+from pathlib import Path
+
+import msgspec
+
+from qwen_tui.files import write_private
+
+
+class _Sign(msgspec.Struct, frozen=True):
+    """A worker that holds so many bytes of a card, and when its process began: numbers of processes are used again."""
+
+    held: int
+    begun: float
+
+
+def announce(folder: Path, process: int, held: int) -> Path | None:
+    """Leave the sign that a `process` is leaving, which holds so many bytes of a card; None where it cannot be left."""
+    begun = _begun(process)
+    if begun is None:
+        return None
+    sign = folder / f"{process}.json"
+    try:
+        for old in folder.glob("*.json"):
+            if not _held(old):
+                old.unlink(missing_ok=True)
+        write_private(sign, msgspec.json.encode(_Sign(held, begun)))
+    except OSError:
+        return None
+    return sign
+
+
+def withdraw(sign: Path) -> None:
+    """Remove a sign: the memory is free."""
+    with contextlib.suppress(OSError):
+        sign.unlink(missing_ok=True)
+
+
+def still_held(folder: Path) -> int:
+    """Return how many bytes of the card are held by workers that are leaving; a sign without a process is none."""
+    return sum(map(_held, folder.glob("*.json")))
+
+
+def _held(sign: Path) -> int:
+    try:
+        left = msgspec.json.decode(sign.read_bytes(), type=_Sign)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return 0
+    return left.held if sign.stem.isdecimal() and _begun(int(sign.stem)) == left.begun else 0
+
+
+def _begun(process: int) -> float | None:
+    # Only where there is a sign: it takes time to import.
+    import psutil
+
+    try:
+        return float(psutil.Process(process).create_time())
+    except (psutil.Error, OverflowError):
+        return None

@@ -1,10 +1,8 @@
 """`qwen ask`: one answer on stdout, everything else on stderr."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,11 +13,11 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.material import labelled
 from qwen_tui.chat.templates import Template
-from qwen_tui.chat.turn import Answer, Turn
-from qwen_tui.cli import delivery, first_run, options, screen, sources, stdin, wiring
+from qwen_tui.chat.turn import Turn
+from qwen_tui.cli import delivery, first_run, options, schemas, screen, sources, stdin, wiring
 from qwen_tui.cli.chat import converse
 from qwen_tui.cli.signals import Signals
-from qwen_tui.errors import QwenError, UsageError, why
+from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 
@@ -63,8 +61,10 @@ def ask(
     """Answer once and return the exit code."""
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
-    answering = options.answer_options(settings, _schema(schema))
-    output = screen.output(settings, held=as_json or extract, raw=raw, quiet=quiet)
+    follows = schemas.given(schema) if schema is not None else None
+    answering = options.answer_options(settings, follows.grammar if follows else None)
+    # JSON is no Markdown: a terminal must show its backslashes and underscores, too.
+    output = screen.output(settings, held=as_json or extract, raw=raw or follows is not None, quiet=quiet)
     asked = Asked(
         prompt=as_text(" ".join(prompt or ())),
         files=tuple(file or ()),
@@ -92,12 +92,15 @@ def ask(
             delivery.print_usage(answer)
         ended = endings.of_command(answer, kept=keeper.history is not None)
         failed = not signals.exit_code and (not whole or not answer.text)
-        if not (failed or schema or (quiet and as_json)):
+        if not (failed or follows or (quiet and as_json)):
             delivery.tell(ended)
+        wrong = follows.complaint(answer) if follows and not signals.exit_code else None
         if interactive and signals.ending is None:
+            if wrong:
+                output.note(wrong.message)
             return converse(engine, settings, conversation, keeper, always_tty=True)
-        if schema and answer.reason == "length" and not signals.exit_code:
-            raise _cut_short(answer)
+        if wrong:
+            raise wrong
         if failed and (ended.what or not whole):
             raise endings.error(ended, inside_code=not whole)
     return signals.exit_code
@@ -142,37 +145,3 @@ def _refuse_what_cannot_be(asked: Asked, *, interactive: bool) -> None:
         raise UsageError(_("There is no question."), _("Write one: qwen ask 'Why is the sky blue?'"))
     if interactive and not screen.has_terminal():
         raise UsageError(_("There is no terminal to go on in."), _("Leave out -i, or start it in a terminal."))
-
-
-def _cut_short(answer: Answer) -> QwenError:
-    return QwenError(
-        _("The answer was cut at {n} tokens and is no complete JSON.").format(n=answer.usage.completion_tokens),
-        _("Allow more with -o max_tokens=N, or a larger context with --ctx-size."),
-    )
-
-
-def _schema(given: str | None) -> str | None:
-    """Return the schema as JSON text; `given` is that or a file with it; raises `UsageError`."""
-    if given is None:
-        return None
-    text = given
-    if not given.lstrip().startswith("{"):
-        try:
-            text = Path(given).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                _("The schema {path} cannot be read: {reason}").format(
-                    path=given, reason=why(error) if isinstance(error, OSError) else error
-                ),
-                _("Give a JSON schema, as a file or as JSON text."),
-            ) from error
-    try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(
-            _("The schema is not valid JSON: {reason}").format(reason=error),
-            _("Give a JSON schema, as a file or as JSON text."),
-        ) from error
-    if not isinstance(parsed, dict):
-        raise UsageError(_("The schema is no JSON object."), _("Give a JSON schema, as a file or as JSON text."))
-    return json.dumps(parsed)

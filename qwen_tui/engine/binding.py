@@ -42,12 +42,6 @@ def library_version() -> str:
     raise LibraryError("llama_cpp has no version")
 
 
-def load_grammar_module() -> Any:
-    """Return the binding's module that turns a JSON schema into a grammar."""
-    _enter_package()
-    return importlib.import_module("llama_cpp.llama_grammar")
-
-
 def _enter_package() -> None:
     if "llama_cpp" in sys.modules:
         return

@@ -1,25 +1,168 @@
-"""A JSON schema to a grammar that llama.cpp can follow."""
+"""JSON schemas as grammars over a model's own vocabulary: which tokens an answer may go on with.
 
-from qwen_tui.engine.binding import load_grammar_module
-from qwen_tui.engine.sampling import GrammarError
+llguidance does it. It is imported only where there is a schema: by the parent, to know before a model is loaded what
+cannot be followed, and by the worker, to follow it.
+"""
 
-# llama.cpp walks through nested groups recursively: some ten thousand of them overflow its stack.
-_MOST_GROUPS = 5000
-# The binding's converter lets line breaks into strings, and quotes where a pattern has a dot: JSON allows neither.
-_STRICT = r'[^"\\\x7F\x00-\x1F]'
-_LOOSE = {"\nchar ::= " + r'[^"\\]', "\ndot ::= " + r"[^\x0A\x0D]"}
+import json
+import struct
+import threading
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from qwen_tui.engine.model import Vocabulary
+from qwen_tui.engine.threads import start_thread
+
+if TYPE_CHECKING:
+    import llguidance
+
+_OPTIONS: Any = {
+    # Exactly one of several is more than a grammar can ask for: who has asked checks the answer.
+    "coerce_one_of": True,
+    # A model that likes blanks must not write them for ever. Deep indentation has its place.
+    "whitespace_pattern": r"(?:\n[ \t]{0,48}|[ \t]{1,4})",
+}
+# What a refused token's logit is lowered by, as it lies in memory.
+_NEVER = struct.pack("=f", float("-inf"))
 
 
-def grammar_of(schema: str) -> str:
-    """Return the GBNF grammar of a JSON schema given as JSON text; raises `GrammarError`."""
-    try:
-        grammar = str(load_grammar_module().json_schema_to_gbnf(schema))
-    # The binding's converter raises whatever its way through the schema runs into.
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError, RecursionError) as error:
-        raise GrammarError(str(error) or type(error).__name__) from error
-    grammar = "\n" + grammar
-    for rule in _LOOSE:
-        grammar = grammar.replace(rule, rule.partition("[")[0] + _STRICT)
-    if grammar.count("(") > _MOST_GROUPS:
-        raise GrammarError("it repeats something too often")
-    return grammar
+class GrammarError(Exception):
+    """A schema that cannot be followed, or not any further; the text says why, in llguidance's words."""
+
+
+def problem(schema: str) -> str:
+    """Return why no answer could be made to follow `schema`, in llguidance's words; an empty string if one could."""
+    import llguidance
+
+    grammar = llguidance.LLMatcher.grammar_from_json_schema(schema, overrides=_OPTIONS)
+    matcher = llguidance.LLMatcher(llguidance.LLTokenizer("byte", slices=[]), grammar, log_level=0)
+    if not matcher.is_error():
+        # What is too complex shows where it is used.
+        matcher.compute_bitmask()
+    return _reason(matcher)
+
+
+class Grammars:
+    """Makes grammars over one vocabulary. The first takes most of a second, so it can be prepared meanwhile."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._making = threading.Lock()
+
+    def prepare(self) -> None:
+        """Begin, on a thread, with what all grammars need: the prompt can be read at the same time."""
+        try:
+            start_thread(self._begin)
+        except RuntimeError:
+            # Memory is short. Then the grammar is waited for when the prompt has been read.
+            return
+
+    def grammar(self, schema: str) -> "Grammar":
+        """Return the grammar of a JSON schema given as JSON text; raises `GrammarError`."""
+        import llguidance
+
+        matcher = llguidance.LLMatcher(self._make(), as_lark(schema), log_level=0)
+        if matcher.is_error():
+            raise GrammarError(_reason(matcher))
+        return Grammar(matcher, self._ends, self._no_biases)
+
+    @cached_property
+    def _pieces(self) -> list[bytes]:
+        return self._vocabulary.pieces()
+
+    @cached_property
+    def _special(self) -> list[int]:
+        """The tokens without a text: an answer that may hold any text may hold none of them."""
+        return [token for token, piece in enumerate(self._pieces) if not piece]
+
+    @cached_property
+    def _ends(self) -> frozenset[int]:
+        return frozenset(filter(self._vocabulary.is_end, {*self._special, *self._vocabulary.named_ends}))
+
+    @cached_property
+    def _no_biases(self) -> bytes:
+        """A `llama_logit_bias` of 0 for every token: four bytes for its number, and four for the bias."""
+        return struct.pack("=" + "i4x" * self._vocabulary.size, *range(self._vocabulary.size))
+
+    @cached_property
+    def _tokenizer(self) -> "llguidance.LLTokenizer":
+        import llguidance
+
+        # Without slices, which would make masks no quicker here and this twice as slow.
+        if not self._ends:
+            raise GrammarError("the model has no token that ends an answer")
+        wrapped = llguidance.TokenizerWrapper(_Tokens(self._vocabulary, self._pieces, self._special, min(self._ends)))
+        return llguidance.LLTokenizer(wrapped, eos_token=sorted(self._ends), slices=[])
+
+    def _begin(self) -> None:
+        self._make()
+
+    def _make(self) -> "llguidance.LLTokenizer":
+        with self._making:
+            return self._tokenizer
+
+
+class Grammar:
+    """Where one answer stands in its schema, after the tokens it has taken."""
+
+    def __init__(self, matcher: "llguidance.LLMatcher", ends: frozenset[int], no_biases: bytes) -> None:
+        """`ends` are the tokens that end an answer, `no_biases` what `biases` gives where every token may follow."""
+        self._matcher = matcher
+        self._ends = ends
+        self._no_biases = no_biases
+
+    def take(self, token: int) -> bool:
+        """Go on by `token` and return True, or False where the schema does not allow it; raises `GrammarError`."""
+        if token in self._ends:
+            return self._matcher.is_accepting()
+        taken = self._matcher.try_consume_tokens([token]) == 1
+        if self._matcher.is_error():
+            raise GrammarError(_reason(self._matcher))
+        return taken
+
+    def follow(self, tokens: Iterable[int]) -> None:
+        """Go on by `tokens`, which were taken before; raises `GrammarError`."""
+        if not self._matcher.consume_tokens(list(tokens)):
+            raise GrammarError(_reason(self._matcher))
+
+    def biases(self) -> bytearray:
+        """Return a `llama_logit_bias` for every token: 0 where it may follow, else minus infinity.
+
+        Raises `GrammarError`, also where the vocabulary has no token that may follow.
+        """
+        allowed = self._matcher.compute_logit_bias()
+        if self._matcher.is_error():
+            raise GrammarError(_reason(self._matcher))
+        # In slices, 150,000 tokens take a millisecond.
+        biases = bytearray(self._no_biases)
+        for at, byte in enumerate(_NEVER):
+            biases[4 + at :: 8] = allowed.translate(bytes([byte]) + bytes(255))
+        return biases
+
+
+class _Tokens:
+    """A vocabulary as llguidance takes it."""
+
+    def __init__(self, vocabulary: Vocabulary, tokens: Sequence[bytes], special: Sequence[int], end: int) -> None:
+        self._vocabulary = vocabulary
+        self.tokens = tokens
+        self.special_token_ids = special
+        self.eos_token_id = end
+        self.bos_token_id = None
+
+    def __call__(self, text: bytes) -> list[int]:
+        return self._vocabulary.tokenize(text.decode())
+
+
+def as_lark(schema: str) -> str:
+    """Return a JSON schema, given as JSON text, as the grammar that llguidance is given for it."""
+    document = json.loads(schema)
+    options = {**(document if isinstance(document, dict) else {}), "x-guidance": _OPTIONS}
+    # A key or a text that has no choice left is not forced upon the model as tokens: it writes it in those of its own.
+    return f'%llguidance {{"no_forcing": true}}\nstart: %json {json.dumps(options)}'
+
+
+def _reason(matcher: "llguidance.LLMatcher") -> str:
+    # What follows is a dump of the parser's state.
+    return matcher.get_error().partition("\n<state>")[0].strip()

@@ -11,6 +11,8 @@ from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
 _ALL = 1_000_000
 # A model trained for less than this many tokens is none, or its file is damaged.
 _LEAST_CTX = 64
+# Hardly a token has more bytes.
+_PIECE = 64
 
 
 class LoadError(Exception):
@@ -108,6 +110,22 @@ class Vocabulary:
             known = self._pieces[token] = self._read_piece(token)
         return known
 
+    def pieces(self) -> list[bytes]:
+        """Return the bytes of every token, in their order."""
+        buffer = ctypes.create_string_buffer(_PIECE)
+        read, handle, pieces = self._llama.llama_token_to_piece, self.handle, []
+        # Of 150,000 tokens: what is looked up or made in the loop costs tenths of a second.
+        for token in range(self.size):
+            length = read(handle, token, buffer, _PIECE, 0, False)
+            pieces.append(buffer.raw[:length] if length >= 0 else self._read_piece(token))
+        return pieces
+
+    @property
+    def named_ends(self) -> list[int]:
+        """The tokens that the file names as ends, of an answer or of a turn."""
+        named = (self._llama.llama_vocab_eos(self.handle), self._llama.llama_vocab_eot(self.handle))
+        return [token for token in named if token >= 0]
+
     def _tokenize(self, text: str, *, special: bool) -> list[int]:
         # A lone surrogate, which UTF-8 cannot hold, becomes a question mark.
         data = text.encode("utf-8", "replace")
@@ -120,7 +138,7 @@ class Vocabulary:
         return tokens[:count]
 
     def _read_piece(self, token: int) -> bytes:
-        size = 64
+        size = _PIECE
         while True:
             buffer = ctypes.create_string_buffer(size)
             length = self._llama.llama_token_to_piece(self.handle, token, buffer, size, 0, False)

@@ -1,20 +1,17 @@
 """Choosing the next token: the sampler chain, the same under a grammar, and following a given text."""
 
-import ctypes
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 from qwen_tui.engine.context import Context
+from qwen_tui.engine.grammar import Grammar, GrammarError
 from qwen_tui.engine.model import Vocabulary
 from qwen_tui.engine.protocol import SamplingOptions
 
 # How far back a repeated token is penalised, in tokens: llama.cpp's own default.
 _PENALTY_WINDOW = 64
-
-
-class GrammarError(Exception):
-    """A schema that cannot be turned into a grammar; the text says why."""
 
 
 class Sampler(Protocol):
@@ -51,40 +48,60 @@ class ChainSampler:
 class GrammarSampler:
     """Draws tokens that a grammar allows.
 
-    A grammar over the whole vocabulary costs 23 ms a token, so the token is drawn without it and then tested alone;
-    only after a refusal is another drawn, with the grammar in front of everything else.
+    To ask which of all tokens are allowed takes longer than to test one. So a token is drawn as if there were no
+    grammar, and tested; only after a refusal is another drawn, from those allowed.
     """
 
-    def __init__(self, llama: Any, vocabulary: Vocabulary, options: SamplingOptions, grammar: str) -> None:
-        """Raises `GrammarError` if llama.cpp does not accept `grammar` (GBNF with a rule `root`)."""
+    def __init__(
+        self, llama: Any, vocabulary: Vocabulary, options: SamplingOptions, make_grammar: Callable[[], Grammar]
+    ) -> None:
+        """`make_grammar` is called when the first token is drawn or followed; what it raises comes then."""
         self._llama = llama
-        self._grammar = llama.llama_sampler_init_grammar(vocabulary.handle, grammar.encode(), b"root")
-        if not self._grammar:
-            raise GrammarError("llama.cpp does not accept the grammar made from it")
+        self._vocabulary = vocabulary
+        self._make_grammar = make_grammar
         self._penalties = _penalties(llama, vocabulary, options)
         self._draw = _draw(llama, options)
 
+    @cached_property
+    def _grammar(self) -> Grammar:
+        return self._make_grammar()
+
     def sample(self, context: Context, index: int = -1) -> int:
-        llama = self._llama
+        """Return the next token; raises `GrammarError` where there can be none."""
         # Sampling also accepts the token: a refused one must leave no trace in the penalties. The drawing keeps its
         # place in the random numbers; a second draw with the same one would favour the tokens next to the refused.
-        before = [llama.llama_sampler_clone(penalty) for penalty in self._penalties]
+        before = [self._llama.llama_sampler_clone(penalty) for penalty in self._penalties]
         token = self._sample_through([*self._penalties, self._draw], context, index)
-        if self._allows(token):
-            llama.llama_sampler_accept(self._grammar, token)
+        if self._grammar.take(token):
             self._free(before)
             return token
         self._free(self._penalties)
         self._penalties = before
-        return self._sample_through([self._grammar, *self._penalties, self._draw], context, index)
+        return self._sample_allowed(context, index)
 
     def follow(self, tokens: Sequence[int]) -> None:
+        if tokens:
+            self._grammar.follow(tokens)
         for token in tokens:
-            for sampler in (self._grammar, *self._penalties):
+            for sampler in self._penalties:
                 self._llama.llama_sampler_accept(sampler, token)
 
     def close(self) -> None:
-        self._free([self._grammar, *self._penalties, self._draw])
+        self._free([*self._penalties, self._draw])
+
+    def _sample_allowed(self, context: Context, index: int) -> int:
+        size = self._vocabulary.size
+        biases = (self._llama.llama_logit_bias * size).from_buffer(self._grammar.biases())
+        mask = self._llama.llama_sampler_init_logit_bias(size, size, biases)
+        try:
+            # Of all random numbers, exactly 0 gives the first token, though it be impossible: then once more.
+            for _draw in range(2):
+                token = self._sample_through([mask, *self._penalties, self._draw], context, index)
+                if self._grammar.take(token):
+                    return token
+        finally:
+            self._free([mask])
+        raise GrammarError(f"token {token} was drawn, which is not allowed")
 
     def _sample_through(self, samplers: list[Any], context: Context, index: int) -> int:
         chain = _chain(self._llama, samplers)
@@ -94,13 +111,6 @@ class GrammarSampler:
             self._llama.llama_sampler_chain_remove(chain, i)
         self._llama.llama_sampler_free(chain)
         return token
-
-    def _allows(self, token: int) -> bool:
-        one = (self._llama.llama_token_data * 1)()
-        one[0].id, one[0].logit = token, 1.0
-        array = self._llama.llama_token_data_array(data=one, size=1, selected=-1, sorted=False)
-        self._llama.llama_sampler_apply(self._grammar, ctypes.byref(array))
-        return bool(one[0].logit == 1.0)
 
     def _free(self, samplers: list[Any]) -> None:
         for sampler in samplers:

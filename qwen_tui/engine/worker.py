@@ -19,12 +19,12 @@ from qwen_tui.engine.context import Context, ContextError, NoRoomError
 from qwen_tui.engine.costs import batch_seconds
 from qwen_tui.engine.devices import add_rpc_device, device_for_layers
 from qwen_tui.engine.generation import ROOM, Generation
-from qwen_tui.engine.grammar import grammar_of
+from qwen_tui.engine.grammar import GrammarError, Grammars
 from qwen_tui.engine.lookup import BatchCosts, Drafter, Lookup, NoDrafts
 from qwen_tui.engine.model import LoadError, Model
 from qwen_tui.engine.prompt import ChatML
 from qwen_tui.engine.protocol import ALL_LAYERS, EngineInfo, LoadOptions, ReplayOptions, Request, SamplingOptions
-from qwen_tui.engine.sampling import ChainSampler, GrammarError, GrammarSampler, ReplaySampler, Sampler
+from qwen_tui.engine.sampling import ChainSampler, GrammarSampler, ReplaySampler, Sampler
 from qwen_tui.engine.states import States
 from qwen_tui.engine.stop import StopFlag
 from qwen_tui.engine.threads import start_thread
@@ -123,6 +123,7 @@ class Worker:
         self._states = States(options.store, options) if options.store else None
         self._model = Model(self._llama, options, self._progress())
         self._chatml = ChatML(self._model.vocabulary)
+        self._grammars = Grammars(self._model.vocabulary)
         self._options = options
         self._costs = BatchCosts(options.batch_costs)
         self._ctx_size = min(options.ctx_size, self._model.trained_ctx_size)
@@ -215,9 +216,12 @@ class Worker:
         vocabulary = self._model.vocabulary
         if isinstance(request.sampler, ReplayOptions):
             return ReplaySampler(vocabulary.tokenize(request.sampler.text), vocabulary.special("<|im_end|>"))
-        if request.schema is not None:
-            return GrammarSampler(self._llama, vocabulary, request.sampler, grammar_of(request.schema))
-        return ChainSampler(self._llama, vocabulary, request.sampler)
+        schema = request.schema
+        if schema is None:
+            return ChainSampler(self._llama, vocabulary, request.sampler)
+        # It goes on while the prompt is read.
+        self._grammars.prepare()
+        return GrammarSampler(self._llama, vocabulary, request.sampler, lambda: self._grammars.grammar(schema))
 
     def _drafter(self, request: Request, prompt: Sequence[int]) -> Drafter:
         if not request.lookup:

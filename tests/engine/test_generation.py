@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qwen_tui.engine.binding import load_library
 from qwen_tui.engine.context import Context
 from qwen_tui.engine.generation import Generation
-from qwen_tui.engine.grammar import grammar_of
+from qwen_tui.engine.grammar import Grammars
 from qwen_tui.engine.lookup import Drafter, NoDrafts
 from qwen_tui.engine.model import Model
 from qwen_tui.engine.protocol import LoadOptions, SamplingOptions
@@ -147,10 +147,11 @@ def test_each_token_is_drawn_from_the_models_logits_behind_the_text_so_far(setup
 
 def test_a_grammar_is_followed_with_drafts_too(setup: Setup) -> None:
     schema = '{"type":"array","items":{"enum":["yes","no"]},"minItems":3,"maxItems":9}'
+    grammars = Grammars(setup.vocabulary)
 
     def sampler(seed: int) -> Sampler:
         options = SamplingOptions(temperature=1, seed=seed, presence_penalty=1)
-        return GrammarSampler(setup.llama, setup.vocabulary, options, grammar_of(schema))
+        return GrammarSampler(setup.llama, setup.vocabulary, options, lambda: grammars.grammar(schema))
 
     for seed in range(8):
         plain, _ = setup.answer(sampler(seed), max_tokens=80)

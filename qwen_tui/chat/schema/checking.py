@@ -1,0 +1,51 @@
+"""Whether an answer is what its schema asks for, however it came about."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from qwen_tui.chat.schema.reading import Schema, brief, pointer
+from qwen_tui.errors import QwenError
+from qwen_tui.i18n import gettext as _
+
+
+class _TwiceError(ValueError):
+    """A name that comes twice in one object: which value counts is left to whoever reads it."""
+
+
+def check(schema: Schema, answer: str) -> None:
+    """Raise `QwenError` unless `answer` is JSON that follows `schema`."""
+    try:
+        value = json.loads(answer, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_object)
+        wrong = schema.dialect.mismatch(schema.document, value)
+    except _TwiceError as error:
+        raise _does_not_follow(_("The name “{name}” comes twice in one object.").format(name=error)) from error
+    except ArithmeticError as error:
+        # The exponent of a number may have more digits than anything can compute with.
+        raise _does_not_follow(_("It has a number that is too large to be checked.")) from error
+    except RecursionError as error:
+        raise _does_not_follow(_("It is nested too deeply to be checked.")) from error
+    except ValueError as error:
+        raise _does_not_follow(_("It is no JSON: {reason}.").format(reason=error)) from error
+    if wrong:
+        place, reason = wrong
+        raise _does_not_follow(_("At {place}: {reason}.").format(place=pointer(place), reason=brief(reason)))
+
+
+def _does_not_follow(why: str) -> QwenError:
+    sentence = _("The answer does not follow the schema.")
+    return QwenError(
+        f"{sentence} {why}", _("Ask again, or in other words; another seed gives another answer: -o seed=N")
+    )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _value in pairs]
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+    return value
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(name)

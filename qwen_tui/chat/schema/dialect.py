@@ -1,0 +1,139 @@
+"""The drafts of JSON Schema: the keywords of each, and a validator that takes numbers as they are written."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import jsonschema
+import referencing.jsonschema
+from jsonschema import validators
+from jsonschema.exceptions import ValidationError, best_match
+from referencing.jsonschema import EMPTY_REGISTRY, SchemaResource
+from referencing.jsonschema import Schema as Document
+
+from qwen_tui.errors import UsageError
+from qwen_tui.i18n import gettext as _
+
+if TYPE_CHECKING:
+    from referencing._core import Resolver
+
+# Finds what a reference means, from the part of a schema that it stands in.
+SchemaResolver: TypeAlias = "Resolver[Document]"
+
+# Draft 3 means something else by many of the words.
+_DRAFTS = (
+    jsonschema.Draft4Validator,
+    jsonschema.Draft6Validator,
+    jsonschema.Draft7Validator,
+    jsonschema.Draft201909Validator,
+    jsonschema.Draft202012Validator,
+)
+_LATEST = jsonschema.Draft202012Validator
+# Up to draft 7, what stands beside a reference has no meaning.
+_ALONE = (jsonschema.Draft4Validator, jsonschema.Draft6Validator, jsonschema.Draft7Validator)
+# Every keyword that means something in some draft.
+KEYWORDS = frozenset(keyword for draft in _DRAFTS for keyword in draft.VALIDATORS)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One draft, as the class that jsonschema has for it."""
+
+    draft: Any
+
+    @property
+    def name(self) -> str:
+        """The address by which “$schema” names it."""
+        return _name(self.draft)
+
+    @property
+    def keywords(self) -> frozenset[str]:
+        """The keywords that decide whether a value is valid."""
+        return frozenset(self.draft.VALIDATORS)
+
+    @property
+    def references_stand_alone(self) -> bool:
+        """Whether what stands beside a “$ref” is ignored."""
+        return self.draft in _ALONE
+
+    def fault(self, document: Document) -> tuple[Sequence[str | int], str] | None:
+        """Return where `document` is no schema of this draft, and why not; None where it is one."""
+        # Without formats: a pattern that Python does not know may be a pattern all the same.
+        error = best_match(self.draft(self.draft.META_SCHEMA).iter_errors(document))
+        return (list(error.absolute_path), error.message) if error else None
+
+    def resource(self, document: Document) -> SchemaResource:
+        """Return `document` or a part of it as what references are resolved in."""
+        return referencing.jsonschema.specification_with(self.name).create_resource(document)
+
+    def resolver(self, document: Document) -> SchemaResolver:
+        """Return what finds the references in `document`: in itself, and nowhere else."""
+        return EMPTY_REGISTRY.resolver_with_root(self.resource(document))
+
+    def mismatch(self, document: Document, value: Any) -> tuple[Sequence[str | int], str] | None:
+        """Return where `value` does not follow the schema `document`, and why not; None where it does.
+
+        Numbers are `int` and `Decimal` in both.
+        """
+        validator = self._exact(document, registry=EMPTY_REGISTRY, format_checker=_LATEST.FORMAT_CHECKER)
+        error = best_match(validator.iter_errors(value))
+        return (list(error.absolute_path), error.message) if error else None
+
+    @cached_property
+    def _exact(self) -> Any:
+        types = self.draft.TYPE_CHECKER
+        if self.draft is not jsonschema.Draft4Validator:
+            types = types.redefine("integer", _is_integer)
+        return validators.extend(self.draft, {"multipleOf": _multiple_of}, type_checker=types)
+
+
+def dialect_of(document: Document) -> Dialect:
+    """Return the draft that a schema says it is in, the latest where it says nothing; raises `UsageError`."""
+    named = document.get("$schema") if isinstance(document, dict) else None
+    if named is None:
+        return Dialect(_LATEST)
+    for draft in _DRAFTS:
+        if isinstance(named, str) and named.rstrip("#") == _name(draft).rstrip("#"):
+            return Dialect(draft)
+    raise UsageError(
+        _("The schema's “$schema” is {name}, which is not known here.").format(name=named),
+        _("Write it for one of the drafts 4 to 2020-12, such as {name}.").format(name=_name(_LATEST)),
+    )
+
+
+def _name(draft: Any) -> str:
+    return str(draft.META_SCHEMA.get("$id") or draft.META_SCHEMA["id"])
+
+
+def _is_integer(_checker: object, value: object) -> bool:
+    if isinstance(value, Decimal):
+        return value == value.to_integral_value()
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _multiple_of(validator: Any, of: int | Decimal, value: Any, _schema: Document) -> Iterator[ValidationError]:
+    if validator.is_type(value, "number") and not _is_multiple(Decimal(value), Decimal(of)):
+        yield ValidationError(f"{value} is not a multiple of {of}")
+
+
+def _is_multiple(value: Decimal, of: Decimal) -> bool:
+    """Whether `value` is a multiple of `of`, exactly, and at no cost for exponents of any size."""
+    if not value:
+        return True
+    digits, exponent = _normal(value)
+    of_digits, of_exponent = _normal(of)
+    if exponent < of_exponent:
+        # Without zeros at its end, no number of digits can make up for the missing tens.
+        return False
+    return digits * pow(10, exponent - of_exponent, of_digits) % of_digits == 0
+
+
+def _normal(value: Decimal) -> tuple[int, int]:
+    """Return the digits of a number without zeros at their end, as an integer, and its exponent."""
+    _sign, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)
+    text = "".join(map(str, digits))
+    stripped = text.rstrip("0")
+    return int(stripped or "0"), exponent + len(text) - len(stripped)

@@ -1,0 +1,61 @@
+"""`--schema`: the schema from a file or the command line, and the answer held against it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qwen_tui.chat.turn import Answer
+from qwen_tui.errors import QwenError, UsageError, why
+from qwen_tui.i18n import gettext as _
+
+if TYPE_CHECKING:
+    from qwen_tui.chat.schema.reading import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A schema, and the same in the words of the engine, as JSON text."""
+
+    schema: "Schema"
+    grammar: str
+
+    def complaint(self, answer: Answer) -> QwenError | None:
+        """Return what is wrong with an answer that should have followed the schema, None where nothing is."""
+        from qwen_tui.chat.schema.checking import check
+
+        if answer.reason == "length":
+            return QwenError(
+                _("The answer was cut at {n} tokens and is no complete JSON.").format(n=answer.usage.completion_tokens),
+                _("Allow more with -o max_tokens=N, or a larger context with --ctx-size."),
+            )
+        try:
+            check(self.schema, answer.text)
+        except QwenError as error:
+            return error
+        return None
+
+
+def given(argument: str) -> Given:
+    """Return the schema that `argument` is, or that is in the file it names; raises `UsageError`."""
+    # Only now: without a schema nobody waits for the libraries that read it.
+    from qwen_tui.chat.schema.reading import read
+    from qwen_tui.chat.schema.refusing import grammar_of
+    from qwen_tui.chat.schema.simplifying import simplify
+    from qwen_tui.engine.grammar import problem
+
+    schema = read(_text(argument))
+    return Given(schema, grammar_of(simplify(schema), problem))
+
+
+def _text(argument: str) -> str:
+    if argument.lstrip().startswith("{") or argument.strip() in ("true", "false"):
+        return argument
+    try:
+        return Path(argument).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            _("The schema {path} cannot be read: {reason}").format(
+                path=argument, reason=why(error) if isinstance(error, OSError) else error
+            ),
+            _("Give a JSON schema, as a file or as JSON text."),
+        ) from error

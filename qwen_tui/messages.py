@@ -78,6 +78,16 @@ class Text(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     accepted: int = 0
 
 
+class Reasoning(msgspec.Struct, frozen=True, tag=True):
+    """The next piece of what the model thinks before it answers; it is no part of the answer.
+
+    What is `taken_back` came as `Text` before, all of it so far: only then did it show what it was.
+    """
+
+    piece: str
+    taken_back: bool = False
+
+
 class Note(msgspec.Struct, frozen=True, tag=True):
     """What the person should know about how the answer is computed; it is no part of the answer."""
 
@@ -92,7 +102,7 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     reason: FinishReason
 
 
-Event = Loading | Prefill | Text | Note | Finished
+Event = Loading | Prefill | Text | Reasoning | Note | Finished
 
 
 class Slot(msgspec.Struct, frozen=True):

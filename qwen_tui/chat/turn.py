@@ -6,11 +6,12 @@ import msgspec
 
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
+from qwen_tui.chat.reasoning import apart
 from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
 from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.messages import Finished, FinishReason, Limit, Output, Text, Timings, Usage
+from qwen_tui.messages import Finished, FinishReason, Limit, Output, Reasoning, Text, Timings, Usage
 
 
 class AnswerOptions(msgspec.Struct, frozen=True):
@@ -71,6 +72,8 @@ class Turn:
         self._options = options
         self._keeper = keeper
         self.text = ""
+        # How many characters of reasoning came.
+        self._reasoning = 0
 
     def run(self, conversation: Conversation, question: str, title: str = "") -> Answer:
         """Answer `question` and add the turn to `conversation`; nothing is added where nothing came.
@@ -86,7 +89,14 @@ class Turn:
                 self._make_room(conversation, question)
                 finished = self._stream(conversation, question)
                 most = self._options.max_tokens
-                answer = Answer(self.text, finished.reason, finished.usage, finished.timings, most)
+                answer = Answer(
+                    self.text,
+                    finished.reason,
+                    finished.usage,
+                    finished.timings,
+                    max_tokens=most,
+                    reasoning=self._reasoning,
+                )
         except CancelledError:
             # While tokens were counted; nothing had come.
             return NOTHING
@@ -127,11 +137,14 @@ class Turn:
             conversation=conversation.id if self._keeper.history is not None else None,
         )
         finished: Finished | None = None
-        for event in self._engine.stream(request):
+        for event in apart(self._engine.stream(request)):
             if isinstance(event, Text):
                 self.text += event.piece
                 self._keeper.update(self.text)
-            if isinstance(event, Finished):
+            elif isinstance(event, Reasoning):
+                self._reasoning += len(event.piece)
+                self.text = "" if event.taken_back else self.text
+            elif isinstance(event, Finished):
                 finished = event
             self._output.show(event)
         assert finished is not None, "every stream ends with Finished"

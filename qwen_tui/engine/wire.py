@@ -7,7 +7,7 @@ import msgspec
 
 from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
 from qwen_tui.hardware.device import Build
-from qwen_tui.messages import Finished, Loading, Message, Note, Prefill, Text
+from qwen_tui.messages import Finished, Loading, Message, Note, Prefill, Reasoning, Text
 
 _LENGTH = struct.Struct("<I")
 
@@ -103,7 +103,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 Command = Load | Count | Generate | Measure | Describe | Cancel | Leave
-Reply = Loading | Loaded | Counted | Measured | Described | Prefill | Text | Note | Finished | Failed
+Reply = Loading | Loaded | Counted | Measured | Described | Prefill | Text | Reasoning | Note | Finished | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)

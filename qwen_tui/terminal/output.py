@@ -2,11 +2,12 @@
 
 import contextlib
 import errno
+import time
 from typing import TextIO
 
 from qwen_tui.errors import OutputClosedError, OutputError, why
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, Finished, Note, Text
+from qwen_tui.messages import Event, Finished, Note, Reasoning, Text
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
 
@@ -56,6 +57,32 @@ class HeldOutput:
         self._status.clear()
 
 
+class Thinking:
+    """How long a model thinks before it answers, and how much."""
+
+    def __init__(self) -> None:
+        self._begun: float | None = None
+        self._characters = 0
+
+    def take(self, piece: Reasoning) -> None:
+        """Take what it thinks."""
+        self._begun = time.monotonic() if self._begun is None else self._begun
+        self._characters += len(piece.piece)
+
+    def folded(self) -> str:
+        """Return what is shown in place of all that it thought, once; nothing where it did not think."""
+        if self._begun is None:
+            return ""
+        seconds, characters = time.monotonic() - self._begun, self._characters
+        self._begun, self._characters = None, 0
+        return _("Thought for {seconds} s ({n} characters)").format(seconds=round(seconds), n=f"{characters:,}")
+
+
+def taken_back() -> str:
+    """Return what is said where a text turned out to have been no answer."""
+    return _("So far the model was thinking; the answer follows.")
+
+
 class StreamingOutput(HeldOutput):
     """Writes the pieces of an answer as they come: clean on a terminal, elsewhere exactly as the model wrote them."""
 
@@ -63,10 +90,17 @@ class StreamingOutput(HeldOutput):
         super().__init__(notes, status)
         self._stream = stream
         self._is_terminal = stream.isatty()
+        self._thinking = Thinking()
         self._ends_line = True
 
     def show(self, event: Event) -> None:
         super().show(event)
+        if isinstance(event, Reasoning) and event.taken_back:
+            self.note(taken_back())
+        elif isinstance(event, Reasoning):
+            self._thinking.take(event)
+        elif isinstance(event, Text | Finished) and self._is_terminal and (folded := self._thinking.folded()):
+            self.note(folded)
         if isinstance(event, Text):
             piece = clean(event.piece) if self._is_terminal else event.piece
             if piece:

@@ -6,8 +6,8 @@ from typing import TextIO
 from rich.text import Text
 
 from qwen_tui import messages
-from qwen_tui.messages import Event, Finished
-from qwen_tui.terminal.output import HeldOutput, write
+from qwen_tui.messages import Event, Finished, Reasoning
+from qwen_tui.terminal.output import HeldOutput, Thinking, taken_back, write
 from qwen_tui.terminal.painter import Painter, static, terminal_size
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
@@ -25,6 +25,7 @@ class PaintedOutput(HeldOutput):
         super().__init__(notes, status)
         self._stream = stream
         self._ruler = ruler
+        self._thinking = Thinking()
         self._painter = Painter(
             lambda text: write(stream, text),
             lambda: terminal_size(stream),
@@ -36,6 +37,13 @@ class PaintedOutput(HeldOutput):
 
     def show(self, event: Event) -> None:
         super().show(event)
+        if isinstance(event, Reasoning) and event.taken_back:
+            self._painter.finish()
+            self.note(taken_back())
+        elif isinstance(event, Reasoning):
+            self._thinking.take(event)
+        elif isinstance(event, messages.Text | Finished) and (folded := self._thinking.folded()):
+            self._fold(folded)
         if isinstance(event, messages.Text):
             self._painter.feed(event.piece)
         elif isinstance(event, Finished):
@@ -48,6 +56,11 @@ class PaintedOutput(HeldOutput):
         columns = terminal_size(self._stream).columns - 1
         with self._painter.aside():
             super().note("\n".join(line.plain for line in self._ruler.wrap(Text(clean(sentence)), columns)))
+
+    def _fold(self, folded: str) -> None:
+        """Show a dim line in place of what the model thought."""
+        if self._notes is not None:
+            write(self._stream, f"\x1b[2m{folded}\x1b[0m\n")
 
     def resumed(self) -> None:
         self._painter.forget()

@@ -4,7 +4,7 @@ import time
 from typing import TextIO
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, Loading, Prefill
+from qwen_tui.messages import Event, Loading, Prefill, Reasoning
 from qwen_tui.terminal.erasable import ErasableLine
 
 # The line is redrawn at most this often, in seconds: what drawing burns, decoding lacks.
@@ -14,7 +14,7 @@ _PATIENCE = 0.3
 
 
 class StatusLine:
-    """Shows loading and prefill on `stream`; on anything but a terminal, nothing."""
+    """Shows loading, prefill and thinking on `stream`; on anything but a terminal, nothing."""
 
     def __init__(self, stream: TextIO, *, enabled: bool | None = None) -> None:
         self._line = ErasableLine(stream)
@@ -24,6 +24,8 @@ class StatusLine:
         self._begun = self._moved = self._drawn = 0.0
         # What was done already when the phase began, and what is now: tokens, or the fraction that is loaded.
         self._cached = self._done = 0.0
+        # How many characters the model has thought.
+        self._thought = 0
 
     def show(self, event: Event) -> None:
         """Take an event; anything but progress clears the line."""
@@ -33,7 +35,10 @@ class StatusLine:
         if type(event) is not self._phase:
             self._phase, self._begun, self._moved = type(event), now, now
             self._cached = self._done = _progress(event)[0]
-        if not isinstance(event, Loading | Prefill):
+            self._thought = 0
+        if isinstance(event, Reasoning):
+            self._thought += len(event.piece)
+        if not isinstance(event, Loading | Prefill | Reasoning):
             self.clear()
         elif now - self._begun >= _PATIENCE and now - self._drawn >= _EVERY:
             self._drawn = now
@@ -43,7 +48,9 @@ class StatusLine:
         """Remove the line."""
         self._line.erase()
 
-    def _sentence(self, event: Loading | Prefill, now: float) -> str:
+    def _sentence(self, event: Loading | Prefill | Reasoning, now: float) -> str:
+        if isinstance(event, Reasoning):
+            return _("Thinking … {n} characters").format(n=f"{self._thought:,}")
         done, total = _progress(event)
         if done > self._done:
             self._done, self._moved = done, now

@@ -51,7 +51,7 @@ def metadata(endpoint: str, asked: Wanted, patience: Patience) -> Metadata:
         # A page of a login portal has a size too.
         return Metadata(etag, found.size) if _SHA256.fullmatch(etag) else Metadata(None, None)
 
-    return _asked(ask, patience)
+    return _asked(endpoint, ask, patience)
 
 
 def near(endpoint: str, asked: Wanted, patience: Patience) -> list[str]:
@@ -64,7 +64,7 @@ def near(endpoint: str, asked: Wanted, patience: Patience) -> list[str]:
         return [sibling.rfilename for sibling in siblings if sibling.rfilename.endswith(".gguf")]
 
     try:
-        names = _asked(ask, patience)
+        names = _asked(endpoint, ask, patience)
     except SourceError:
         return []
     folded = {name.lower(): name for name in names}
@@ -82,7 +82,7 @@ def token(endpoint: str) -> str | None:
     return get_token()
 
 
-def _asked(ask: Callable[[], T], patience: Patience) -> T:
+def _asked(endpoint: str, ask: Callable[[], T], patience: Patience) -> T:
     """Ask within the time there is, and translate what goes wrong; what huggingface_hub says of it stays unsaid."""
     import httpx2
     from huggingface_hub import constants, set_client_factory
@@ -101,4 +101,4 @@ def _asked(ask: Callable[[], T], patience: Patience) -> T:
         head = Head(error.response.status_code, headers)
         raise refused(head, patience.longest_wait) or SourceError(type(error).__name__) from None
     except (SourceError, httpx2.HTTPError, httpx2.InvalidURL, OSError, HFValidationError, ValueError) as error:
-        raise translated(error) from None
+        raise translated(error, endpoint) from None

@@ -40,14 +40,14 @@ def _reach(address: str, ask: Callable[[str], None]) -> Place:
     try:
         within(_PATIENCE.answer, lambda: ask(address))
     except (SourceError, OSError) as error:
-        reason = _translated(error).reason
+        reason = _translated(error, address).reason
     return Place(address=address, reachable=not reason, seconds=round(time.monotonic() - begun, 2), reason=reason)
 
 
-def _translated(error: Exception) -> SourceError:
+def _translated(error: Exception, address: str) -> SourceError:
     from qwen_tui.models.stream import translated
 
-    return translated(error)
+    return translated(error, address)
 
 
 def _ask(address: str) -> None:
@@ -58,4 +58,4 @@ def _ask(address: str) -> None:
         with client(_PATIENCE) as session:
             session.head(address)
     except Exception as error:
-        raise _translated(error) from None
+        raise _translated(error, address) from None

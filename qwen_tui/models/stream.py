@@ -15,6 +15,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.models.answers import Head, SourceError
 from qwen_tui.models.channel import Channel
 from qwen_tui.models.patience import Patience
+from qwen_tui.models.proxies import proxy_for
 
 if TYPE_CHECKING:
     import httpx2
@@ -48,7 +49,7 @@ class Stream:
             self.head = self._channel.head(patience.answer)
         except Exception as error:
             self.close()
-            raise translated(error) from None
+            raise translated(error, self._url) from None
         except BaseException:
             self.close()
             raise
@@ -121,8 +122,8 @@ def client(patience: Patience) -> "httpx2.Client":
         ) from None
 
 
-def translated(error: Exception) -> SourceError:
-    """Return what went wrong on the way, in words that hold no address."""
+def translated(error: Exception, url: str = "") -> SourceError:
+    """Return what went wrong on the way, in words that hold no address; `url` was asked, if that is known."""
     import httpx2
 
     if isinstance(error, SourceError):
@@ -142,9 +143,22 @@ def translated(error: Exception) -> SourceError:
     if isinstance(error, httpx2.ConnectError):
         return SourceError(_("it cannot be reached"), again=True, answered=False)
     if isinstance(error, httpx2.ConnectTimeout | TimeoutError):
-        return SourceError(_("it does not answer"), again=True, answered=False)
+        return _silent(url)
     if isinstance(error, httpx2.TimeoutException):
         return SourceError(_("no more bytes come from it"), again=True)
     if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol | ValueError):
         return SourceError(_("its address is not valid"))
     return SourceError(_("the connection broke"), again=True)
+
+
+def _silent(url: str) -> SourceError:
+    """Say that nobody answers, and if a proxy is asked, that it may be the one who does not."""
+    proxy = proxy_for(url)
+    if proxy is None:
+        return SourceError(_("it does not answer"), again=True, answered=False)
+    return SourceError(
+        _("it does not answer through the proxy of {proxy}").format(proxy=proxy.shown),
+        _("Check {variable}; NO_PROXY names what needs no proxy.").format(variable=proxy.variable),
+        again=True,
+        answered=False,
+    )

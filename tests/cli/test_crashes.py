@@ -77,7 +77,7 @@ def test_a_plan_of_another_processor_is_left_for_one_that_works(
     said = ask(qwen, tiny)
     assert f"({signal}). The model is loaded in another way, and the answer goes on." in said
     assert not plan_of(tiny).repack
-    assert ask(qwen, tiny) == ask(qwen, tiny, "--ctx-size", "1024") == ""
+    assert "The engine" not in ask(qwen, tiny) + ask(qwen, tiny, "--ctx-size", "1024")
     assert "the engine crashes with it here: repacked weights" in qwen("tune", "-m", tiny, "--show").stdout.decode()
     assert qwen("tune", "-m", tiny, "--reset").stdout == b"Forgotten.\n"
     remember_tuned(tiny, repack=True)
@@ -92,7 +92,7 @@ def test_where_all_of_the_kind_crashes_the_rule_is_left_to(
     assert "SIGILL" in ask(qwen, tiny)
     assert crashes() == [{"flash_attention": True}]
     assert (plan_of(tiny).flash_attention, plan_of(tiny).repack) == (False, True)
-    assert ask(qwen, tiny) == ""
+    assert "The engine" not in ask(qwen, tiny)
 
 
 def test_an_accident_is_not_remembered(qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

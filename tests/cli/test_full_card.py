@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from contextlib import closing
@@ -14,9 +15,10 @@ from qwen_tui.engine import leaving
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, StoreOptions
 from qwen_tui.messages import Message
-from tests.conftest import Run
+from tests.conftest import COMMAND, Run
 from tests.faulty_llama import build_for, card, install
 from tests.scripted_nvml import Driver
+from tests.terminal_screen import ENTER, Terminal
 
 if not sys.platform.startswith("linux"):
     pytest.skip("names of libraries", allow_module_level=True)
@@ -167,3 +169,23 @@ def test_a_worker_that_leaves_says_what_it_holds_until_it_has_gone(
     while leaving.still_held(folder) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert leaving.still_held(folder) == 0
+
+
+def test_another_model_gets_what_the_one_in_use_holds(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, cards=[card("Card", 4 << 30)], layer=1e9)
+    build_for("cuda", tmp_path, monkeypatch)
+    driver = Driver(tmp_path, monkeypatch, free=3500 * MIB)
+    other = Path(shutil.copy(tiny, tmp_path / "other.gguf"))
+    terminal = Terminal(*COMMAND, "chat", "-m", str(tiny), "-o", "max_tokens=3")
+    terminal.wait_for("tiny.gguf · context")
+    terminal.type("one" + ENTER)
+    terminal.wait_for("tiny.gguf · GPU")
+    driver.has(300 * MIB)
+    terminal.type(f"/model {other}" + ENTER)
+    terminal.wait_for("From here on")
+    terminal.type("two" + ENTER)
+    terminal.wait_for("other.gguf · GPU")
+    assert "Another program" not in terminal.text
+    assert terminal.leave() == 0

@@ -12,7 +12,7 @@ from typing import Literal
 
 import pytest
 
-from qwen_tui.engine import installed
+from qwen_tui.engine.library import library_files
 
 _FRONT = '''
 import ctypes, importlib.util, json, os, signal, sys, time
@@ -197,7 +197,7 @@ def build_for(backend: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """Let llama.cpp look as if it had been built for these cards ("vulkan", "cuda"), by the names of its files."""
     built = folder / "built"
     built.mkdir(exist_ok=True)
-    for file in {file.parent for file in installed._libraries()}.pop().iterdir():
+    for file in {file.parent for file in library_files()}.pop().iterdir():
         if not (built / file.name).exists():
             (built / file.name).symlink_to(file)
     (built / f"libggml-{backend}.so").touch()

@@ -16,6 +16,7 @@ from qwen_tui.config import Config
 from qwen_tui.engine import installed, ladder, leaving
 from qwen_tui.engine.crashes import Crashes, differing
 from qwen_tui.engine.ladder import Worked
+from qwen_tui.engine.library import library_stamp
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
 from qwen_tui.errors import InvalidModelError
@@ -118,7 +119,7 @@ class Laboratory:
         driver = self.auto.circumstances if self.auto else ""
         asked = (settings.ctx_size, settings.gpu_layers)
         plan = (ladder.step_of(first), first.threads, first.batch_threads)
-        return msgspec.json.encode((about, driver, asked, plan, installed.library_stamp())).decode()
+        return msgspec.json.encode((about, driver, asked, plan, library_stamp())).decode()
 
     def _in_force_on_cpu(self, purpose: Purpose) -> InForce:
         return in_force(

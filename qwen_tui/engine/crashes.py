@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from qwen_tui.engine.installed import library_stamp
+from qwen_tui.engine.library import library_stamp
 from qwen_tui.files import write_private
 from qwen_tui.hardware.machine import Machine, this_machine
 from qwen_tui.hardware.plan import Plan

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import importlib.metadata
-import importlib.util
 import os
 import re
 import signal
@@ -15,6 +14,7 @@ import msgspec
 
 from qwen_tui.engine import wire
 from qwen_tui.engine.devices import RPC_VARIABLE
+from qwen_tui.engine.library import library_files
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.silence import TICK, Silence
@@ -99,7 +99,7 @@ def gpu_backends() -> tuple[str, ...] | None:
 
     None where that cannot be told so. An RPC server that the environment names counts as one.
     """
-    files = [file.name for file in _libraries()]
+    files = [file.name for file in library_files()]
     if not any("ggml-cpu" in name for name in files):
         return None
     found = (backend for backend in _GPU_BACKENDS if any(f"ggml-{backend}" in name for name in files))
@@ -285,7 +285,7 @@ def _read(memory: Path) -> dict[str, Known]:
 def _key(options: Sequence[LoadOptions], circumstances: str) -> str:
     server = os.environ.get(RPC_VARIABLE, "")
     digest = hashlib.sha256(f"{circumstances}{server}".encode("utf-8", "replace"))
-    for file in [*_libraries(), *(Path(os.fsdecode(path)) for path in {each.path for each in options})]:
+    for file in [*library_files(), *(Path(os.fsdecode(path)) for path in {each.path for each in options})]:
         try:
             facts = file.stat()
         except OSError:
@@ -294,25 +294,3 @@ def _key(options: Sequence[LoadOptions], circumstances: str) -> str:
     for each in options:
         digest.update(msgspec.json.encode(msgspec.structs.replace(each, path=b"", store=None)))
     return digest.hexdigest()
-
-
-def _libraries() -> list[Path]:
-    """Return the files of the native library."""
-    folders = [Path(folder) for folder in (os.environ.get("LLAMA_CPP_LIB_PATH"),) if folder]
-    if not folders:
-        spec = importlib.util.find_spec("llama_cpp")
-        folders = [Path(folder) / "lib" for folder in (spec.submodule_search_locations if spec else None) or ()]
-    try:
-        return sorted(file for folder in folders for file in folder.iterdir() if "ggml" in file.name)
-    except OSError:
-        return []
-
-
-def library_stamp() -> tuple[tuple[str, int, int], ...]:
-    """Return what changes with the installed llama.cpp: names, sizes and times of the files of the native library."""
-    stamps = []
-    for file in _libraries():
-        with contextlib.suppress(OSError):
-            facts = file.stat()
-            stamps.append((file.name, facts.st_size, facts.st_mtime_ns))
-    return tuple(stamps)

@@ -9,7 +9,7 @@ import pytest
 from qwen_tui import files
 from qwen_tui.cli.laboratory import laboratory
 from qwen_tui.config import Config
-from qwen_tui.engine import installed
+from qwen_tui.engine.library import library_files
 from qwen_tui.evaluation import tuned
 from qwen_tui.evaluation.trial import Found, Trial
 from qwen_tui.hardware.machine import this_machine
@@ -24,7 +24,7 @@ OF_TALKS = ("started again", "the answer goes on", "Nothing of the conversation 
 @pytest.fixture(autouse=True)
 def library(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has the same llama.cpp found in this process and in the program, which sees it behind the faults."""
-    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(installed._libraries()[0].parent))
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(library_files()[0].parent))
 
 
 def remember_tuned(model: Path, **changes: object) -> None:

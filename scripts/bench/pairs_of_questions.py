@@ -1,0 +1,112 @@
+"""Ask two questions about the same material, one right after the other: how much of it does the second compute again?
+
+    python scripts/bench/pairs_of_questions.py MODEL [--pairs 20] [--tokens 700] [--answer 8] [--pause 3]
+        [--beside quiet busy] [--option NAME=VALUE]
+
+Each question is a `qwen ask` of its own, as a person or a script would start it. Half of the pairs are asked at once,
+half with a random pause of up to `--pause` seconds in between; all of them first on a quiet machine, then beside a busy
+loop. Every pair has a material and a home folder of its own, so nobody knows the model's SHA-256 yet. Printed are the
+tokens of every second prompt that were not computed again. Exits 1 if any second question found nothing.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from qwen_tui.evaluation.measuring import words
+from scripts.measuring import QWEN, command_line, tell
+
+QUESTIONS = ("What is this about?", "Which word comes first?")
+
+
+class Pair(NamedTuple):
+    """What came of a pair: the seconds of either question, and the tokens of the second prompt, cached and all."""
+
+    first_s: float
+    second_s: float
+    cached: int
+    prompt: int
+
+
+def main() -> int:
+    """Ask all pairs and print what the second questions found; 1 if one found nothing."""
+    parser = command_line(__doc__)
+    parser.add_argument("model", type=Path, help="a GGUF file")
+    parser.add_argument("--pairs", type=int, default=20, help="of each kind (default: %(default)s)")
+    parser.add_argument("--tokens", type=int, default=700, help="of the material, about (default: %(default)s)")
+    parser.add_argument("--answer", type=int, default=8, help="tokens of each answer (default: %(default)s)")
+    parser.add_argument("--pause", type=float, default=3.0, help="the longest, in seconds (default: %(default)s)")
+    parser.add_argument("--beside", nargs="+", choices=("quiet", "busy"), default=["quiet", "busy"])
+    parser.add_argument("--option", action="append", default=[], help="as -o of qwen ask, for all questions")
+    arguments = parser.parse_args()
+    rng = random.Random(12)
+    missed = 0
+    for beside in arguments.beside:
+        with busy_loop() if beside == "busy" else contextlib.nullcontext():
+            for kind, pause in (("at once", 0.0), (f"after up to {arguments.pause:g} s", arguments.pause)):
+                pairs = []
+                for number in range(arguments.pairs):
+                    pairs.append(ask_pair(arguments, rng, rng.uniform(0, pause)))
+                    tell(f"{beside}, {kind}, pair {number + 1}: {pairs[-1]}")
+                missed += report(f"{beside}, {kind}", pairs)
+    return min(missed, 1)
+
+
+def ask_pair(arguments: argparse.Namespace, rng: random.Random, pause: float) -> Pair:
+    """Ask both questions in a home of their own, with a `pause` between them."""
+    material = words(arguments.tokens, rng)
+    with tempfile.TemporaryDirectory(prefix="qwen-pairs-", ignore_cleanup_errors=True) as folder:
+        first_s, _usage = ask(arguments, material, QUESTIONS[0], folder)
+        time.sleep(pause)
+        second_s, usage = ask(arguments, material, QUESTIONS[1], folder)
+        return Pair(round(first_s, 2), round(second_s, 2), usage["cached_tokens"], usage["prompt_tokens"])
+
+
+def ask(arguments: argparse.Namespace, material: str, question: str, home: str) -> tuple[float, dict[str, int]]:
+    """Return the seconds that `qwen ask` took, and its usage."""
+    command = [*QWEN, "ask", "-m", str(arguments.model.absolute()), question, "--json", "-q"]
+    for option in (f"max_tokens={arguments.answer}", *arguments.option):
+        command += ["-o", option]
+    begun = time.perf_counter()
+    environ = os.environ | {"QWEN_TUI_HOME": home}
+    done = subprocess.run(command, input=material, text=True, env=environ, capture_output=True)
+    seconds = time.perf_counter() - begun
+    # An answer that was cut off after its tokens is what is wanted.
+    if not done.stdout:
+        sys.exit(done.stderr)
+    return seconds, json.loads(done.stdout)["usage"]
+
+
+def report(kind: str, pairs: list[Pair]) -> int:
+    """Print one kind of pairs and return how many found nothing."""
+    missed = sum(pair.cached == 0 for pair in pairs)
+    first, second = (statistics.median(getattr(pair, name) for pair in pairs) for name in ("first_s", "second_s"))
+    print(f"{kind}: {len(pairs) - missed} of {len(pairs)} found it; ", end="")
+    print(f"first {first:.2f} s, second {second:.2f} s (median)")
+    print("  " + " ".join(f"{pair.cached}/{pair.prompt}" for pair in pairs), flush=True)
+    return missed
+
+
+@contextlib.contextmanager
+def busy_loop() -> Iterator[None]:
+    """Keep one processor busy in the block."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -58,11 +58,15 @@ class Loading(msgspec.Struct, frozen=True, tag=True):
 
 
 class Prefill(msgspec.Struct, frozen=True, tag=True):
-    """`done` of `total` prompt tokens are in the KV cache; `cached` of them were not computed now."""
+    """`done` of `total` prompt tokens are in the KV cache; `cached` of them were not computed now.
+
+    With `awaited` none is yet: another process is just writing what it computed of them.
+    """
 
     done: int
     total: int
     cached: int = 0
+    awaited: bool = False
 
 
 class Text(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):

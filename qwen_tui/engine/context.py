@@ -29,6 +29,9 @@ class Context:
     `tokens` is the truth about the KV cache: position i holds token i, and nothing lies behind its end. The memory
     grows with them, up to `size`: a gigabyte takes a second or two to make, and without flash attention the values of a
     large one lie further apart and are slower to read.
+
+    The first `whole` tokens were computed in whole steps counted from position 0. In steps of another size the last
+    digits are rounded otherwise, so these alone are what any other prompt that begins alike would compute.
     """
 
     def __init__(self, model: Model, options: LoadOptions, ctx_size: int, stop: StopFlag) -> None:
@@ -42,6 +45,7 @@ class Context:
         self.size = ctx_size
         self.batch_size = options.batch_size
         self.tokens: list[int] = []
+        self.whole = 0
         self.handle: Any = None
         self._memory: Any = None
         self._capacity = 0
@@ -57,11 +61,11 @@ class Context:
         """
         if min(count, self.size) <= self._capacity:
             return
-        tokens, state = self.tokens, self.save() if self.tokens else None
+        tokens, whole, state = self.tokens, self.whole, self.save() if self.tokens else None
         # First the old memory: both and the copy may be more than there is.
         self._free()
         self._make(min(self.size, -(-count // _STEP) * _STEP))
-        if tokens and (state is None or not self.restore(tokens, state)):
+        if tokens and (state is None or not self.restore(tokens, state, whole)):
             for start in range(0, len(tokens), self.batch_size):
                 if not self.decode(tokens[start : start + self.batch_size]):
                     break
@@ -92,14 +96,16 @@ class Context:
     def _free(self) -> None:
         if self.handle:
             self._llama.llama_free(self.handle)
-        self.handle, self._capacity, self.tokens = None, 0, []
+        self.handle, self._capacity, self.tokens, self.whole = None, 0, [], 0
 
-    def reuse(self, prompt: Sequence[int]) -> int:
+    def reuse(self, prompt: Sequence[int], *, in_whole_steps: bool = False) -> int:
         """Keep the longest common prefix with `prompt`, forget the rest, and return its length in tokens.
 
-        At least the last token of the prompt is left to be decoded: its logits are wanted.
+        At least the last token of the prompt is left to be decoded: its logits are wanted. With `in_whole_steps` only
+        those are kept that make the rest be computed as if nothing had been there.
         """
-        self._truncate(self.common(prompt))
+        common = self.common(prompt)
+        self._truncate(whole_steps(min(common, self.whole), self.batch_size) if in_whole_steps else common)
         # Where the memory cannot forget a part, it has forgotten all.
         return len(self.tokens)
 
@@ -134,6 +140,8 @@ class Context:
         status = self._llama.llama_decode(self.handle, batch)
         if status == 0:
             self.tokens.extend(tokens)
+            if start == self.whole and len(tokens) == self.batch_size and not drafted:
+                self.whole += len(tokens)
             return True
         self._truncate(start)
         if status == _ABORTED:
@@ -186,8 +194,11 @@ class Context:
         written = self._llama.llama_state_seq_get_data(self.handle, state, size, 0)
         return state if written == size else None
 
-    def restore(self, tokens: Sequence[int], state: Any) -> bool:
-        """Replace everything by a state that `save` returned when the context held `tokens`; False if it is none."""
+    def restore(self, tokens: Sequence[int], state: Any, whole: int = 0) -> bool:
+        """Replace everything by a state that `save` returned when the context held `tokens`; False if it is none.
+
+        `whole` of them were computed in whole steps.
+        """
         self._truncate(0)
         self.reserve(len(tokens))
         taken = self._llama.llama_state_seq_set_data(self.handle, state, len(state), 0)
@@ -196,7 +207,7 @@ class Context:
         if (taken, first, last) != (len(state), 0, len(tokens) - 1):
             self._llama.llama_memory_clear(self._memory, False)
             return False
-        self.tokens = list(tokens)
+        self.tokens, self.whole = list(tokens), whole
         return True
 
     def close(self) -> None:
@@ -209,3 +220,9 @@ class Context:
             self._llama.llama_memory_clear(self._memory, False)
             length = 0
         del self.tokens[length:]
+        self.whole = min(self.whole, whole_steps(length, self.batch_size))
+
+
+def whole_steps(count: int, size: int) -> int:
+    """Return how many of `count` tokens fill whole steps of this `size`."""
+    return count // size * size

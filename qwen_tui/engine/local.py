@@ -217,12 +217,14 @@ class LocalEngine:
                 if silent % HEARTBEAT == 0 and isinstance(last, Prefill):
                     yield last
                 continue
-            assert not isinstance(reply, wire.Loaded | wire.Counted | wire.Measured | wire.Described | wire.Failed)
+            assert not isinstance(
+                reply, wire.Loaded | wire.Counted | wire.Measured | wire.Described | wire.Failed | wire.Leaving
+            )
             if isinstance(reply, Text) or (isinstance(reply, Prefill) and reply.done > reply.cached):
                 self._worker.computes()
             if isinstance(reply, Text):
                 answer.add(reply)
-            elif isinstance(reply, Prefill):
+            elif isinstance(reply, Prefill) and not reply.awaited:
                 answer.prefill(reply)
             last, silent = reply, 0
             yield reply

@@ -9,13 +9,14 @@ import ctypes
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from qwen_tui.engine import sign
 from qwen_tui.engine.state_file import (
     CHUNK,
     Header,
@@ -34,14 +35,15 @@ from qwen_tui.files import private_folder
 _MOST_STATES = 256
 # A file that is being written grows all the time. One that has not for so long, in seconds, has lost its writer.
 _ABANDONED = 120.0
-_BEING_WRITTEN = 3.0
+# A sign is locked by its writer in less time than this, in seconds, or never.
+_PUTTING_UP = 5.0
 # How long a removed conversation is remembered, in seconds: longer than any process that may still hold its state.
 _FORGOTTEN_FOR = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A state in the store of which the first `common` tokens are those looked for."""
+    """A state, or the sign of one that is coming, of which the first `common` tokens are those looked for."""
 
     path: Path
     header: Header
@@ -70,20 +72,29 @@ class PrefixStore:
         self._limit = limit
         self._headers: dict[Path, tuple[tuple[int, int], Header]] = {}
 
-    def find(self, key: str, tokens: Sequence[int]) -> list[Found]:
-        """Return the states of `key` that share a beginning with `tokens`, the longest first."""
-        wanted = packed(tokens)
-        found = [
-            Found(path, header, common)
-            for path, header in self._known()
-            if header.key == key and (common := _common(header.tokens, wanted))
-        ]
-        return sorted(found, key=lambda state: (-state.common, state.header.size))
+    def find(self, keys: Collection[str], tokens: Sequence[int]) -> list[Found]:
+        """Return the states of `keys` that share a beginning with `tokens`, the longest first."""
+        return _alike(self._known(), keys, tokens)
 
-    def of_conversation(self, key: str, conversation: str) -> list[int]:
+    def coming(self, keys: Collection[str], tokens: Sequence[int]) -> list[Found]:
+        """Return the same of the states that other processes are writing."""
+        return _alike(self._signs(), keys, tokens)
+
+    def coming_of(self, conversation: str) -> Found | None:
+        """Return the sign of a conversation's state that another process is writing, if there is one."""
+        for path, header in self._signs():
+            if header.conversation == conversation:
+                return Found(path, header, len(header.tokens) // 4)
+        return None
+
+    def is_coming(self, found: Found) -> bool:
+        """Whether the state of this sign is still being written."""
+        return sign.seen(found.path) is not None and not self._mark(found.header.conversation).exists()
+
+    def of_conversation(self, keys: Collection[str], conversation: str) -> list[int]:
         """Return the tokens of the state kept of a conversation, none if there is none."""
         for _path, header in self._known():
-            if header.key == key and header.conversation == conversation:
+            if header.key in keys and header.conversation == conversation:
                 return unpacked(header.tokens)
         return []
 
@@ -108,6 +119,16 @@ class PrefixStore:
         """Note that a state was of use: the least recently used go first."""
         with contextlib.suppress(OSError):
             os.utime(found.path)
+
+    @contextlib.contextmanager
+    def announced(self, header: Header) -> Iterator[None]:
+        """Have it seen, in the block, that the state of this header is coming."""
+        with contextlib.ExitStack() as stack:
+            if self._path(header.conversation) and not self._mark(header.conversation).exists():
+                with contextlib.suppress(OSError):
+                    private_folder(self._folder)
+                stack.enter_context(sign.put_up(self._folder, header))
+            yield
 
     def save(self, header: Header, take: Callable[[], State | None], given_up: Callable[[], bool]) -> bool:
         """Keep the state that `take` returns, in place of another one of its conversation; whether that was done.
@@ -142,29 +163,17 @@ class PrefixStore:
             return False
         return True
 
-    def is_being_written(self, conversation: str) -> bool:
-        """Whether another process is just writing the state of this conversation."""
-        now = time.time()
-        return any(
-            abs(now - found.st_mtime) < _BEING_WRITTEN
-            for path, found in self._files(".draft")
-            if path.name.startswith(f"{conversation}.")
-        )
-
     def forget(self, conversation: str) -> None:
         """Remove what is kept of a conversation, and see to it that nobody writes it any more; raises `OSError`."""
         private_folder(self._folder)
         self._mark(conversation).touch(mode=0o600)
-        for path, _found in [*self._files(".state"), *self._files(".draft")]:
-            if path.name.startswith(f"{conversation}."):
-                path.unlink(missing_ok=True)
+        self._remove([path for path, _found in self._all() if path.name.startswith(f"{conversation}.")])
 
     def clear(self) -> int:
         """Remove every state and return how many there were; raises `OSError`."""
-        states = list(self._files(".state"))
-        for path, _found in [*states, *self._files(".draft")]:
-            path.unlink(missing_ok=True)
-        return len(states)
+        paths = [path for path, _found in self._all()]
+        self._remove(paths)
+        return sum(path.suffix == ".state" for path in paths)
 
     def entries(self) -> list[Entry]:
         """Return what is kept, the last used first."""
@@ -174,6 +183,26 @@ class PrefixStore:
             for path, header in self._known()
             if path in sizes
         ]
+
+    def _all(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """What is there of states: whole, half written, and coming."""
+        for suffix in (".state", ".draft", sign.SUFFIX):
+            yield from self._files(suffix)
+
+    def _remove(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            try:
+                path.unlink(missing_ok=True)
+            except PermissionError:
+                # Windows removes nothing that is open; who writes a draft removes it, and its sign, too.
+                if os.name != "nt" or path.suffix == ".state":
+                    raise
+
+    def _signs(self) -> Iterator[tuple[Path, Header]]:
+        for path, _found in self._files(sign.SUFFIX):
+            header = sign.seen(path)
+            if header is not None and not self._mark(header.conversation).exists():
+                yield path, header
 
     def _known(self) -> Iterator[tuple[Path, Header]]:
         """The states and what their files say of them, the last used first."""
@@ -204,6 +233,10 @@ class PrefixStore:
         for path, found in self._files(".forgotten"):
             if now - found.st_mtime > _FORGOTTEN_FOR:
                 path.unlink(missing_ok=True)
+        for path, found in self._files(sign.SUFFIX):
+            if now - found.st_mtime > _PUTTING_UP and sign.seen(path) is None:
+                with contextlib.suppress(PermissionError):
+                    path.unlink(missing_ok=True)
         total = 0
         for path, found in self._files(".draft"):
             if now - found.st_mtime > _ABANDONED:
@@ -239,6 +272,17 @@ class PrefixStore:
 
     def _mark(self, conversation: str) -> Path:
         return self._folder / f"{conversation}.forgotten"
+
+
+def _alike(states: Iterable[tuple[Path, Header]], keys: Collection[str], tokens: Sequence[int]) -> list[Found]:
+    """Return those of the `states` of `keys` that share a beginning with `tokens`, the longest first."""
+    wanted = packed(tokens)
+    found = [
+        Found(path, header, common)
+        for path, header in states
+        if header.key in keys and (common := _common(header.tokens, wanted))
+    ]
+    return sorted(found, key=lambda state: (-state.common, state.header.size))
 
 
 def _common(ours: bytes, theirs: bytes) -> int:

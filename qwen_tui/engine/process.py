@@ -8,6 +8,7 @@ import queue
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,8 @@ _KEPT_LINES = 200
 _ALMOST = 0.99
 # How long a worker may take to end by itself before it is killed, in seconds.
 _PATIENCE = 1.0
+# How long one that leaves may take to put up a sign of what it keeps, in seconds: a millisecond, on a busy PC some.
+_SIGN_PATIENCE = 1.0
 
 
 class WorkerProcess:
@@ -127,8 +130,16 @@ class WorkerProcess:
         return self._process.pid
 
     def leave(self, sign: Path | None = None) -> None:
-        """Let the worker save what is worth keeping and end by itself, and remove its `sign`; returns at once."""
+        """Let the worker save what is worth keeping and end by itself, and remove its `sign`.
+
+        Returns when others can see what is being saved.
+        """
         self.send(wire.Leave(os.fsencode(sign) if sign else b""))
+        deadline = time.monotonic() + _SIGN_PATIENCE
+        reply: wire.Reply | None = None
+        with contextlib.suppress(EOFError):
+            while not isinstance(reply, wire.Leaving) and (left := deadline - time.monotonic()) > 0:
+                reply = self.receive(left)
         # A program that goes on takes note of its end, so that nothing of it is left over.
         try:
             start_thread(self._clean_up)

@@ -48,6 +48,21 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     lookup: bool = True
     begun: tuple[int, ...] = ()
 
+    @property
+    def is_drawn_alike(self) -> bool:
+        """Whether the same logits bring the same tokens: there is a seed, or nothing is drawn at random."""
+        sampler = self.sampler
+        return isinstance(sampler, SamplingOptions) and (sampler.temperature == 0 or sampler.seed is not None)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the answer is to be the same whenever this is asked, for the price of computing a little more.
+
+        That is promised for the first turn of a conversation. A later one stands behind an answer: computing that again
+        as part of the prompt would take long, and its text may be cut into other tokens.
+        """
+        return self.is_drawn_alike and all(message.role != "assistant" for message in self.messages)
+
 
 class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Where computed prompt states are kept on disk.

@@ -29,13 +29,16 @@ _LARGEST_HEADER = 8 << 20
 class Header(msgspec.Struct, frozen=True, kw_only=True):
     """What a file says of its state.
 
-    `tokens` are 32-bit little-endian. `token_s` is what computing one of them took, in seconds. `sums` are the CRC-32
-    of each 4 MiB of the state, 32-bit little-endian.
+    `tokens` are 32-bit little-endian. The first `whole` of them were computed in whole steps, by this `arithmetic`.
+    `token_s` is what computing one of them took, in seconds. `sums` are the CRC-32 of each 4 MiB of the state, 32-bit
+    little-endian.
     """
 
     key: str
     conversation: str
     tokens: bytes
+    whole: int
+    arithmetic: str
     token_s: float
     size: int
     sums: bytes
@@ -61,6 +64,15 @@ def header_of(path: Path) -> Header | None:
 
 def read_header(file: Any) -> Header | None:
     """Read the header and leave the file where the state begins; None where anything about it is not as it must be."""
+    header = read_head(file)
+    if header is None:
+        return None
+    complete = file.tell() + header.size == os.fstat(file.fileno()).st_size
+    return header if complete and len(header.sums) == 4 * -(-header.size // CHUNK) else None
+
+
+def read_head(file: Any) -> Header | None:
+    """Read what `head` returned, whether or not a state follows; None where it is not whole."""
     prefix = file.read(_PREFIX.size)
     if len(prefix) < _PREFIX.size:
         return None
@@ -74,9 +86,8 @@ def read_header(file: Any) -> Header | None:
         header = msgspec.msgpack.decode(body, type=Header)
     except msgspec.MsgspecError:
         return None
-    whole = _PREFIX.size + length + header.size == os.fstat(file.fileno()).st_size
-    right = header.size > 0 and len(header.sums) == 4 * -(-header.size // CHUNK)
-    return header if whole and right and header.tokens and len(header.tokens) % 4 == 0 else None
+    right = header.size > 0 and header.tokens and len(header.tokens) % 4 == 0
+    return header if right and 0 <= header.whole <= len(header.tokens) // 4 else None
 
 
 def fill(state: State, file: Any, sums: bytes) -> bool:

@@ -59,7 +59,7 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 
 
 class Leave(msgspec.Struct, frozen=True, tag=True):
-    """End, after having kept what is worth keeping; the parent does not wait for it, and may end before.
+    """End, after having kept what is worth keeping; answered by `Leaving`, then the parent may end before.
 
     `sign` is a file, as `os.fsencode` gives it, that is to be removed when the memory of a GPU is free.
     """
@@ -93,6 +93,10 @@ class Described(msgspec.Struct, frozen=True, tag=True):
     build: Build
 
 
+class Leaving(msgspec.Struct, frozen=True, tag=True):
+    """Who asks next can see on the disk what is being kept."""
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """What was asked could not be done; the worker goes on. `detail` and the numbers are for the message."""
 
@@ -103,7 +107,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 Command = Load | Count | Generate | Measure | Describe | Cancel | Leave
-Reply = Loading | Loaded | Counted | Measured | Described | Prefill | Text | Reasoning | Note | Finished | Failed
+Happening = Prefill | Text | Reasoning | Note | Finished
+Reply = Loading | Loaded | Counted | Measured | Described | Leaving | Happening | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)

@@ -4,6 +4,7 @@ Started as `python -P -m qwen_tui.engine.worker`. Native output goes to stderr, 
 messages. One thread reads commands, so that a cancellation and the parent's death are noticed while llama.cpp works.
 """
 
+import contextlib
 import os
 import queue
 import sys
@@ -23,9 +24,9 @@ from qwen_tui.engine.grammar import GrammarError, Grammars
 from qwen_tui.engine.lookup import BatchCosts, Drafter, Lookup, NoDrafts
 from qwen_tui.engine.model import LoadError, Model
 from qwen_tui.engine.prompt import ChatML
-from qwen_tui.engine.protocol import ALL_LAYERS, EngineInfo, LoadOptions, ReplayOptions, Request, SamplingOptions
+from qwen_tui.engine.protocol import ALL_LAYERS, EngineInfo, LoadOptions, ReplayOptions, Request
 from qwen_tui.engine.sampling import ChainSampler, GrammarSampler, ReplaySampler, Sampler
-from qwen_tui.engine.states import States
+from qwen_tui.engine.states import PATIENCE, States
 from qwen_tui.engine.stop import StopFlag
 from qwen_tui.engine.threads import start_thread
 from qwen_tui.messages import Loading, Prefill
@@ -36,9 +37,8 @@ _LEAST_ROOM = 16
 _PROGRESS_EVERY = 0.05
 # Nobody is hurried by a state that is saved after so long a silence, in seconds.
 _IDLE = 2.0
-# A worker that was left ends after so long, in seconds, whether its state is saved or not.
-_LEAVE_WITHIN = 30.0
-_NICENESS = 10
+# A hash that nobody waits for takes next to nothing from those who compute.
+_NICENESS = 19
 # How long memory of a GPU is waited for that a worker holds who is leaving, in seconds.
 _LEAVING_FOR = 3.0
 
@@ -97,24 +97,40 @@ class Worker:
         """Save what was computed, until this worker is `wanted`."""
         if self._states and self._context:
             self._states.save(self._context, wanted)
+            self._states.find_out(wanted)
 
     def _leave(self, sign: bytes) -> None:
-        """Save what was computed, without anybody waiting, and end."""
-        ending = threading.Timer(_LEAVE_WITHIN, os._exit, (0,))
+        """Save what was computed, and end: within the time that others wait for it, whether it is saved or not.
+
+        The parent ends once it is told, and who asks next sees on the disk what is coming.
+        """
+        ending = threading.Timer(PATIENCE, os._exit, (0,))
         ending.daemon = True
         ending.start()
-        if hasattr(os, "nice"):
-            os.nice(_NICENESS)
+
+        def tell() -> None:
+            # A parent that has ended meanwhile need not be told.
+            with contextlib.suppress(OSError):
+                self._reply(wire.Leaving())
+
         if self._states and self._context and self._model:
-            model = self._model
-
-            def free() -> None:
-                model.close()
-                if sign:
-                    leaving.withdraw(Path(os.fsdecode(sign)))
-
-            self._states.leave(self._context, free)
+            self._states.leave(self._context, lambda: self._free(sign), tell)
+            tell()
+            self._free(sign)
+            if hasattr(os, "nice"):
+                os.nice(_NICENESS)
+            self._states.find_out(lambda: False)
         os._exit(0)
+
+    def _free(self, sign: bytes) -> None:
+        """Free context and model, if that is still to be done; `sign` tells others that memory of a GPU is held."""
+        context, model = self._context, self._model
+        self._context = self._model = None
+        if context and model:
+            context.close()
+            model.close()
+            if sign:
+                leaving.withdraw(Path(os.fsdecode(sign)))
 
     def _load(self, options: LoadOptions) -> None:
         begun = time.perf_counter()
@@ -183,7 +199,8 @@ class Worker:
         begun = time.perf_counter()
         self._stop.begin(number)
         if self._states:
-            self._chatml.learn(self._states.written_before(request.conversation, self._stop))
+            before = self._states.written_before(request.conversation, self._stop, self._waiting)
+            self._chatml.learn(before)
         prompt = self._chatml.tokens(request.messages)
         if len(prompt) + _LEAST_ROOM > self._ctx_size:
             self._reply(wire.Failed("too_long", tokens=len(prompt), ctx_size=self._ctx_size))
@@ -200,7 +217,9 @@ class Worker:
             drafter = self._drafter(request, whole)
             generation = Generation(self._context, self._model.vocabulary, sampler, drafter, self._stop, begun)
             if self._states:
-                self._states.restore(self._context, whole, request.conversation)
+                self._states.restore(self._context, whole, request, self._stop, self._waiting)
+            if request.repeats:
+                self._context.reuse(whole, in_whole_steps=True)
             for event in generation.events(prompt, request.max_tokens, request.begun):
                 if self._states:
                     self._states.watch(event)
@@ -210,6 +229,9 @@ class Worker:
                 self._states.answered(request.conversation)
         finally:
             sampler.close()
+
+    def _waiting(self, tokens: int) -> None:
+        self._reply(Prefill(0, tokens, awaited=True))
 
     def _sampler(self, request: Request) -> Sampler:
         assert self._model is not None
@@ -228,10 +250,8 @@ class Worker:
             return NoDrafts()
         # A batch of another size rounds differently: where an answer is to repeat itself, its drafts must not depend on
         # how fast the machine was.
-        sampler = request.sampler
-        repeats = isinstance(sampler, SamplingOptions) and (sampler.temperature == 0 or sampler.seed is not None)
-        costs = BatchCosts(self._options.batch_costs) if repeats else self._costs
-        return Lookup(prompt, costs, learn_costs=not repeats)
+        alike = request.is_drawn_alike
+        return Lookup(prompt, BatchCosts(self._options.batch_costs) if alike else self._costs, learn_costs=not alike)
 
 
 def _wait_for_the_leaving(folder: Path) -> None:

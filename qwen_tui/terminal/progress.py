@@ -19,7 +19,8 @@ class StatusLine:
     def __init__(self, stream: TextIO, *, enabled: bool | None = None) -> None:
         self._line = ErasableLine(stream)
         self._enabled = stream.isatty() if enabled is None else enabled
-        self._phase: type[Event] | None = None
+        # What kind of event came last, and whether it was of waiting for another process.
+        self._phase: tuple[type[Event], bool] | None = None
         # When the phase began, when it last got on, and when the line was last drawn, by the monotonic clock.
         self._begun = self._moved = self._drawn = 0.0
         # What was done already when the phase began, and what is now: tokens, or the fraction that is loaded.
@@ -32,8 +33,9 @@ class StatusLine:
         if not self._enabled:
             return
         now = time.monotonic()
-        if type(event) is not self._phase:
-            self._phase, self._begun, self._moved = type(event), now, now
+        phase = (type(event), isinstance(event, Prefill) and event.awaited)
+        if phase != self._phase:
+            self._phase, self._begun, self._moved = phase, now, now
             self._cached = self._done = _progress(event)[0]
             self._thought = 0
         if isinstance(event, Reasoning):
@@ -56,6 +58,8 @@ class StatusLine:
             self._done, self._moved = done, now
         if isinstance(event, Loading):
             sentence = _("Loading the model … {percent}%").format(percent=int(event.fraction * 100))
+        elif event.awaited:
+            sentence = _("Waiting for {n} tokens that were just read and are being kept …").format(n=event.total)
         else:
             sentence = _("Reading … {done} of {total} tokens").format(done=event.done, total=event.total)
         got_on = self._done - self._cached

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from qwen_tui.models import identity
+from qwen_tui.models.identity import Identity
 
 
 @pytest.fixture
@@ -43,6 +44,52 @@ def test_a_file_that_changed_is_not_the_one_that_was_hashed(file: Path, tmp_path
     os.utime(replacement, ns=(times.st_atime_ns, times.st_mtime_ns))
     replacement.replace(file)
     assert remembered(file, memory) is None, "same size and time, but another inode"
+
+
+def test_a_model_has_a_name_before_it_is_hashed_and_is_still_known_by_it_afterwards(file: Path, tmp_path: Path) -> None:
+    def known(path: Path) -> Identity:
+        return Identity(os.fsencode(path), tmp_path / "models.json")
+
+    (name,) = known(file).names()
+    assert known(file).names() == (name,), "in the next process, too"
+    assert not known(file).is_hashed
+    known(file).find_out(lambda: False)
+    sha256, *earlier = known(file).names()
+    assert sha256 == hashlib.sha256(b"weights" * 1000).hexdigest()
+    assert earlier == [name]
+    copy = tmp_path / "copy.gguf"
+    copy.write_bytes(file.read_bytes())
+    assert not {sha256, name} & set(known(copy).names()), "nobody knows that it is the same"
+    known(copy).find_out(lambda: False)
+    assert {sha256, name} < set(known(copy).names())
+    # Touched, it is hashed again, and found to be the same.
+    os.utime(file, (1, 1))
+    assert not {sha256, name} & set(known(file).names())
+    known(file).find_out(lambda: False)
+    assert {sha256, name} < set(known(file).names())
+
+
+@pytest.mark.parametrize("change", ["written", "replaced", "moved here", "written with its old time"])
+def test_a_file_that_changed_has_another_name(file: Path, tmp_path: Path, change: str) -> None:
+    before, times = identity.stamp(os.fsencode(file)), file.stat()
+    other = tmp_path / "other.gguf"
+    other.write_bytes(b"weighty" * 1000)
+    if change == "moved here":
+        other.replace(file)
+    else:
+        if change == "replaced":
+            file.unlink()
+        file.write_bytes(other.read_bytes())
+        if change == "written with its old time":
+            os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert identity.stamp(os.fsencode(file)) not in (before, None)
+
+
+def test_a_file_replaced_while_it_was_loaded_has_no_name(file: Path, tmp_path: Path) -> None:
+    loading = Identity(os.fsencode(file), tmp_path / "models.json")
+    file.write_bytes(b"another")
+    assert loading.names() == ()
+    assert Identity(b"/no/such\0file", tmp_path / "models.json").names() == ()
 
 
 def test_hashing_can_be_given_up_and_fails_silently(file: Path, tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ QwenError                  exit 1
 ├── InvalidModelError      a file that is no usable model
 ├── PromptTooLongError     what does not fit into the context
 └── EngineError            llama.cpp could not be started, or failed
-    ├── WorkerDiedError    the worker process ended while it was needed
-    └── CancelledError     exit 130: the person would not wait for a count or a description
+    └── WorkerDiedError    the worker process ended while it was needed
+
+Beside the tree, for it is no failure: CancelledError, exit 130, 143 or 129.
 """
 
 import errno
@@ -128,12 +129,6 @@ class EngineError(QwenError):
     """llama.cpp could not be started, or failed at what was asked of it."""
 
 
-class CancelledError(EngineError):
-    """The person would not wait for what is no stream: a count, or a description."""
-
-    exit_code = 130
-
-
 class WorkerDiedError(EngineError):
     """The worker process ended while it was needed.
 
@@ -141,3 +136,11 @@ class WorkerDiedError(EngineError):
     """
 
     crash: str = ""
+
+
+class CancelledError(KeyboardInterrupt):
+    """What was being done ends here, because the person or the system wants it to; see `cancellation`.
+
+    It is what Ctrl-C raises in any Python program, and no `QwenError`: whoever goes on after a failure does not go on
+    after this.
+    """

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
+from qwen_tui import cancellation
 from qwen_tui.engine.protocol import EngineInfo, Request
 from qwen_tui.errors import QwenError
 from qwen_tui.messages import Event, Finished, FinishReason, Loading, Message, Prefill, Text, Timings, Usage
@@ -27,7 +28,6 @@ class ScriptedEngine:
         self._answers = iter(answers)
         self._ctx_size = ctx_size
         self.requests: list[Request] = []
-        self.cancelled = False
         self.closed = False
 
     def start(self) -> None:
@@ -35,7 +35,7 @@ class ScriptedEngine:
 
     def load(self) -> Generator[Loading, None, bool]:
         yield Loading(0.5)
-        return not self.cancelled
+        return not cancellation.current().requested
 
     def info(self) -> EngineInfo:
         return EngineInfo(model="scripted", device="CPU", ctx_size=self._ctx_size, threads=1, gpu_layers=0)
@@ -57,9 +57,6 @@ class ScriptedEngine:
         if error is not None:
             raise error
         yield Finished(Usage(prompt_tokens=total, completion_tokens=cut.tokens), Timings(), cut.reason)
-
-    def cancel(self) -> None:
-        self.cancelled = True
 
     def loading(self) -> None:
         return None

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.errors import HistoryError
+from qwen_tui.errors import CancelledError, HistoryError
 from qwen_tui.history.store import History, Turn
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import FinishReason
@@ -67,6 +67,8 @@ class Keeper:
         if self._turn is not None:
             try:
                 self._turn.update(text, reason)
+            except CancelledError:
+                self._note(_("The end of this answer is not kept: another program is writing to the conversations."))
             except HistoryError as error:
                 self._give_up(error)
                 return

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from qwen_tui import cancellation
 from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
 
@@ -42,13 +43,15 @@ def from_file(path: Path, note: Callable[[str], None], name: str = "") -> Materi
             _("{path} is a folder, not a file.").format(path=path), _("Name the files in it, one after the other.")
         )
     try:
-        with path.open("rb") as stream:
-            return from_stream(stream, name or str(path), note)
+        # A named pipe that nobody writes to cannot even be opened.
+        with cancellation.current().interruptible(), path.open("rb") as stream:
+            data = read(stream, name or str(path))
     except OSError as error:
         raise InputError(
             _("{path} cannot be read: {reason}").format(path=path, reason=why(error)),
             _("Check the path; relative ones start in this folder."),
         ) from error
+    return from_bytes(data, name or str(path), note)
 
 
 def from_stream(stream: BinaryIO, name: str, note: Callable[[str], None]) -> Material:
@@ -58,7 +61,9 @@ def from_stream(stream: BinaryIO, name: str, note: Callable[[str], None]) -> Mat
 
 def from_bytes(data: bytes, name: str, note: Callable[[str], None]) -> Material:
     """Return `data` as a text of that name; raises `InputError`, and notes a guessed encoding."""
-    text, remark = decode(data, name)
+    # To guess an encoding takes seconds.
+    with cancellation.current().interruptible():
+        text, remark = decode(data, name)
     if remark:
         note(remark)
     return Material(name, text)

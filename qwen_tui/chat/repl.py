@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from qwen_tui import cancellation
 from qwen_tui.chat import commands
 from qwen_tui.chat.session import Session
-from qwen_tui.errors import OutputError, QwenError
+from qwen_tui.errors import CancelledError, OutputError, QwenError
+from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Draft
 
 
@@ -37,10 +39,11 @@ class Repl:
         self._reader = reader
         self._show_error = show_error
 
-    def run(self, leaving: Callable[[], bool] = lambda: False, first: Draft | None = None) -> None:
-        """Go on until the person leaves, or `leaving` says so after an answer. `first` is what the line begins with."""
+    def run(self, first: Draft | None = None) -> None:
+        """Go on until the person leaves, or the program is told to end. `first` is what the line begins with."""
         draft = self._draft(first, "")
-        while not leaving():
+        sitting = cancellation.current()
+        while not sitting.requested:
             try:
                 line = self._reader.read(draft)
                 if not line.strip():
@@ -48,12 +51,15 @@ class Repl:
                 draft = self._take(line) if line.strip() else ""
             except (EOFError, commands.Leave):
                 return
+            finally:
+                # A Ctrl-C between two lines means neither of them.
+                sitting.forgive()
 
     def _take(self, line: str) -> str | Draft:
         """Carry out or answer `line`; return what the next line should start with."""
         self._session.unsent = ""
         draft: str | Draft | None = None
-        with self._reader.answering() as mode:
+        with self._reader.answering() as mode, cancellation.operation():
             try:
                 # What a template began is a message, whatever was filled in first.
                 if line.startswith("/") and self._session.template is None:
@@ -63,6 +69,9 @@ class Repl:
             except OutputError:
                 # A terminal that cannot be written to cannot be told about it either.
                 raise
+            except CancelledError:
+                # Nothing was changed by what did not come to its end.
+                self._session.say(_("Stopped."))
             except QwenError as error:
                 self._show_error(error)
         return self._draft(draft, mode.typed)

@@ -98,7 +98,7 @@ class Turn:
                     reasoning=self._reasoning,
                 )
         except CancelledError:
-            # While tokens were counted; nothing had come.
+            # While tokens were counted, or the history was waited for; nothing had come.
             return NOTHING
         finally:
             if self.text:

@@ -1,12 +1,13 @@
 """`qwen ask`: one answer on stdout, everything else on stderr."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
+from qwen_tui import cancellation
 from qwen_tui.chat import endings, templates
 from qwen_tui.chat.composing import compose, parameters
 from qwen_tui.chat.conversation import Conversation
@@ -14,9 +15,8 @@ from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.material import labelled
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Turn
-from qwen_tui.cli import delivery, first_run, options, schemas, screen, sources, stdin, wiring
+from qwen_tui.cli import delivery, first_run, options, schemas, screen, signals, sources, stdin, wiring
 from qwen_tui.cli.chat import converse
-from qwen_tui.cli.signals import Signals
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
@@ -81,7 +81,9 @@ def ask(
         # The model loads while the material is read.
         engine.start()
         question = asked.question(conversation, output.note)
-        with Signals(lambda: engine, on_resumed=output.resumed).handled() as signals:
+        # Where the talk goes on afterwards, Ctrl-C ends the answer alone.
+        begun = cancellation.operation() if interactive else nullcontext(cancellation.current())
+        with begun as answering_it, signals.suspending(lambda: engine, output.resumed):
             answer = Turn(engine, output, answering, keeper).run(conversation, question, asked.prompt)
         whole = True
         if as_json:
@@ -91,11 +93,11 @@ def ask(
         if usage:
             delivery.print_usage(answer)
         ended = endings.of_command(answer, kept=keeper.history is not None)
-        failed = not signals.exit_code and (not whole or not answer.text)
+        failed = not answering_it.requested and (not whole or not answer.text)
         if not (failed or follows or (quiet and as_json)):
             delivery.tell(ended)
-        wrong = follows.complaint(answer) if follows and not signals.exit_code else None
-        if interactive and signals.ending is None:
+        wrong = follows.complaint(answer) if follows and not answering_it.requested else None
+        if interactive and not cancellation.current().requested:
             if wrong:
                 output.note(wrong.message)
             return converse(engine, settings, conversation, keeper, always_tty=True)
@@ -103,7 +105,7 @@ def ask(
             raise wrong
         if failed and (ended.what or not whole):
             raise endings.error(ended, inside_code=not whole)
-    return signals.exit_code
+    return answering_it.exit_code
 
 
 @dataclass(frozen=True, slots=True)

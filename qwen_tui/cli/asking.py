@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from qwen_tui import cancellation
 from qwen_tui.cli import stdin
 from qwen_tui.i18n import gettext as _
 from qwen_tui.terminal.sanitise import clean
@@ -44,7 +45,8 @@ def ask(question: str) -> str:
     sys.stderr.flush()
     try:
         # Bytes that are no text in the terminal's encoding are a typing error, or part of a file's name.
-        line = os.fsdecode(stdin.stream().readline())
+        with cancellation.current().interruptible():
+            line = os.fsdecode(stdin.stream().readline())
     except OSError:
         # The terminal is gone.
         line = ""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from qwen_tui import files
+from qwen_tui import cancellation, files
 from qwen_tui.chat import listing
 from qwen_tui.cli import wiring
 from qwen_tui.cli.delivery import print_text
@@ -32,6 +32,7 @@ def show() -> None:
     settings = usable_settings()
     entries = wiring.states(settings).entries()
     for entry in entries:
+        cancellation.check()
         size = _("{size} MB").format(size=f"{entry.size / 1e6:,.1f}")
         tokens = ngettext("{n} token", "{n} tokens", entry.tokens).format(n=entry.tokens)
         line = f"{entry.conversation}  {listing.moment(entry.used)}  {size}  {tokens}  {_title(entry.conversation)}"

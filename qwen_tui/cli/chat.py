@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from qwen_tui import __version__
+from qwen_tui import __version__, cancellation
 from qwen_tui.chat import commands, templates, transfer
 from qwen_tui.chat.composing import parameters
 from qwen_tui.chat.conversation import Conversation
@@ -15,10 +15,9 @@ from qwen_tui.chat.material import Material
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
-from qwen_tui.cli import first_run, options, screen, sources, wiring
+from qwen_tui.cli import first_run, options, screen, signals, sources, wiring
 from qwen_tui.cli.editor import edited
 from qwen_tui.cli.main import tell
-from qwen_tui.cli.signals import Signals
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import HistoryError, OutputError, QwenError, UsageError
@@ -120,16 +119,16 @@ def converse(
         output.note("\n" + commands.standing(session))
     for material in attached:
         transfer.attach(session, material)
-    with Signals(lambda: session.engine, on_resumed=output.resumed, on_ending=reader.leave).handled() as signals:
+    with signals.telling(reader.leave), signals.suspending(lambda: session.engine, output.resumed):
         try:
-            Repl(session, reader, show_error).run(lambda: signals.ending is not None, first)
+            Repl(session, reader, show_error).run(first)
         except OutputError:
             # A terminal that was closed under the answer cannot be written to: that is the ending already known.
-            if signals.ending is None:
+            if not cancellation.current().requested:
                 raise
         finally:
             session.engine.close()
-    return 0 if signals.ending is None else signals.exit_code
+    return cancellation.current().exit_code
 
 
 def _line_reader(session: Session, settings: Config, *, always_tty: bool) -> "PromptLineReader":

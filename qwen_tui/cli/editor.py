@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from qwen_tui import cancellation
 from qwen_tui.cli.main import tell
 from qwen_tui.errors import ConfigError, QwenError, WriteError, why
 from qwen_tui.i18n import gettext as _
@@ -17,7 +18,10 @@ def open_editor(file: Path) -> None:
     wanted = [os.environ.get(name, "").strip() for name in ("VISUAL", "EDITOR")]
     editor = next(filter(None, wanted), "notepad" if os.name == "nt" else "vi")
     try:
-        subprocess.run([*command(editor), str(file)], check=True)
+        running = subprocess.Popen([*command(editor), str(file)])
+        cancellation.current().communicate(running)
+        if running.returncode:
+            raise subprocess.CalledProcessError(running.returncode, editor)
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         raise ConfigError(
             _("The editor “{editor}” could not be used: {reason}").format(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from qwen_tui import files
+from qwen_tui import cancellation, files
 from qwen_tui.chat import listing
 from qwen_tui.cli import screen
 from qwen_tui.errors import DownloadError
@@ -148,6 +148,7 @@ class Fetch:
         with contextlib.closing(steps), contextlib.ExitStack() as stack:
             stack.callback(self._line.clear)
             for event in steps:
+                cancellation.check()
                 if isinstance(event, Remark):
                     self._line.note(event.text)
                 elif isinstance(event, Checking):

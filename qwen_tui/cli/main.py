@@ -7,7 +7,8 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from qwen_tui import i18n
+from qwen_tui import cancellation, i18n
+from qwen_tui.cli import signals
 from qwen_tui.errors import ConfigError, OutputClosedError, OutputError, QwenError, UsageError, why
 from qwen_tui.i18n import gettext as _
 
@@ -20,10 +21,18 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; every failure ends in one or two lines on stderr."""
     _prepare_streams()
-    arguments = sys.argv[1:] if arguments is None else arguments
+    with signals.heeded() as operation:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+        _give_up_stdout(lost=operation.requested)
+    # What ended the program counts for more than how far it came.
+    return operation.exit_code or code
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         code = program(list(arguments))
-        sys.stdout.flush()
+        if not cancellation.current().requested:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
     except OutputClosedError as closed:
@@ -38,26 +47,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _report(OutputError(reason, _("Free some space or choose another place.")))
     except Exception as error:
         code = _report(_unforeseen(error))
-    _give_up_stdout()
     return code
 
 
 def program(arguments: list[str]) -> int:
     """Run the command line and return its exit code; raises `QwenError` and `KeyboardInterrupt`."""
     language, others = _split(arguments)
-    i18n.use_language(language or _language())
-    # Only now: the help texts are translated when the commands are imported.
-    import typer
+    # A slow disk takes seconds for what is imported here, and there is nothing to lose yet.
+    with cancellation.current().interruptible():
+        i18n.use_language(language or _language())
+        # Only now: the help texts are translated when the commands are imported.
+        import typer
 
-    from qwen_tui.cli.app import build, knows_languages, path_of, see_help
+        from qwen_tui.cli.app import build, knows_languages, path_of, see_help
 
-    if others[:1] == ["help"]:
-        arguments = others = [*others[1:], "--help"]
-    wanted = next((argument for argument in others if not argument.startswith("-")), "")
-    if not knows_languages(wanted):
-        arguments = others
+        if others[:1] == ["help"]:
+            arguments = others = [*others[1:], "--help"]
+        wanted = next((argument for argument in others if not argument.startswith("-")), "")
+        if not knows_languages(wanted):
+            arguments = others
+        command = build(wanted)
     try:
-        code = build(wanted)(args=arguments, prog_name="qwen", standalone_mode=False)
+        code = command(args=arguments, prog_name="qwen", standalone_mode=False)
     except typer.TyperException as error:
         from qwen_tui.cli.usage import explained
 
@@ -146,11 +157,17 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="replace", encoding=None if stream.isatty() else "utf-8")
 
 
-def _give_up_stdout() -> None:
-    """Keep Python's own flush at exit from complaining about a stdout that is closed or full."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
+def _give_up_stdout(*, lost: bool) -> None:
+    """Keep Python's own flush at exit from complaining about a stdout that is closed or full.
+
+    What a cancelled command has not written yet is `lost`: its reader may not be reading.
+    """
+    if not lost:
+        try:
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            lost = True
+    if lost:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qwen_tui import cancellation
 from qwen_tui.chat.turn import Answer
 from qwen_tui.errors import QwenError, UsageError, why
 from qwen_tui.i18n import gettext as _
@@ -51,7 +52,9 @@ def _text(argument: str) -> str:
     if argument.lstrip().startswith("{") or argument.strip() in ("true", "false"):
         return argument
     try:
-        return Path(argument).read_text(encoding="utf-8-sig")
+        # Of a shell's <(…) it may be a named pipe.
+        with cancellation.current().interruptible():
+            return Path(argument).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise UsageError(
             _("The schema {path} cannot be read: {reason}").format(

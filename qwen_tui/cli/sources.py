@@ -4,7 +4,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
-from qwen_tui import files
+from qwen_tui import cancellation, files
 from qwen_tui.chat import material
 from qwen_tui.chat.material import Material
 from qwen_tui.cli import stdin
@@ -44,7 +44,8 @@ def read_stdin(note: Callable[[str], None]) -> Material:
 
     threading.Thread(target=remind, daemon=True).start()
     try:
-        data = material.read(stdin.stream(arrived.set), name)
+        with cancellation.current().interruptible():
+            data = material.read(stdin.stream(arrived.set), name)
     except OSError as error:
         raise InputError(
             _("{path} cannot be read: {reason}").format(path=name, reason=why(error)),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from qwen_tui import cancellation
 from qwen_tui.engine import wire
 from qwen_tui.engine.devices import RPC_VARIABLE
 from qwen_tui.engine.library import library_files
@@ -138,6 +139,7 @@ def _answer(worker: WorkerProcess, patience: float, show: Show) -> Build:
     computed = 0.0
     while idle * TICK < patience and ticks * TICK < max(patience, _LONGEST):
         ticks, idle = ticks + 1, idle + 1
+        cancellation.check()
         try:
             reply = worker.receive(TICK)
         except EOFError:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
+from qwen_tui import cancellation
 from qwen_tui.engine import failures, leaving, wire
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder
@@ -93,18 +94,18 @@ class LoadedWorker:
             return None
         return process.loaded
 
-    def load(self, is_cancelled: Callable[[], bool]) -> Generator[Loading | Note, None, bool]:
+    def load(self) -> Generator[Loading | Note, None, bool]:
         """Load in the ways there are until one works; raises what the last one failed at.
 
         A worker that dies without a word of memory may have had an accident: it is tried once more. If it was none,
         less is asked of the card a few times, then nothing; what comes of it is not remembered.
 
-        Yields progress, then what the person should know. False if it `is_cancelled`: the loading goes on.
+        Yields progress, then what the person should know. False if the operation is cancelled: the loading goes on.
         """
         again, crashes = self._again, 0
         while True:
             try:
-                if not (yield from self._step(is_cancelled)):
+                if not (yield from self._step()):
                     return False
                 notes, self._notes = self._notes, []
                 yield from map(Note, notes)
@@ -127,11 +128,11 @@ class LoadedWorker:
             return False
         return (crashes < _CRASHES and ladder.step_down(keep=False)) or ladder.leave_card()
 
-    def _step(self, is_cancelled: Callable[[], bool]) -> Generator[Loading | Note, None, bool]:
+    def _step(self) -> Generator[Loading | Note, None, bool]:
         self.start()
         self._silence.broken(Loading(0.0))
         while self.loaded is None:
-            if is_cancelled():
+            if cancellation.current().requested:
                 return False
             reply = self.receive()
             if reply is None:

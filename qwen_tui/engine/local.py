@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
+from qwen_tui import cancellation
 from qwen_tui.engine import wire
 from qwen_tui.engine.answer import Answer
 from qwen_tui.engine.failures import WorkerFailure
@@ -51,7 +52,6 @@ class LocalEngine:
         self._worker = LoadedWorker(ladder, start_worker, log, notes, crashed, leaving, again=again)
         self._again = again
         self._number = 0
-        self._cancelled = False
         # Whether the worker has computed something that may be kept, and is not about to compute.
         self._may_leave = False
         # When the person began to wait for the next answer.
@@ -62,10 +62,9 @@ class LocalEngine:
         self._worker.start()
 
     def load(self) -> Generator[Loading | Note, None, bool]:
-        """Yield progress until the model is loaded; False if `cancel` ended the wait (the loading goes on)."""
-        self._cancelled = False
+        """Yield progress until the model is loaded; False if the wait was cancelled (the loading goes on)."""
         self._asked = time.perf_counter()
-        return (yield from self._load())
+        return (yield from self._worker.load())
 
     def loading(self) -> float | None:
         """Return how much of the model is loaded, from 0 to 1, without waiting; None where nothing is being loaded."""
@@ -97,7 +96,7 @@ class LocalEngine:
         answer = Answer(request, asked)
         again = self._again
         while True:
-            if not (yield from self._load()):
+            if not (yield from self._worker.load()):
                 yield self._interrupted(answer)
                 return
             try:
@@ -136,23 +135,20 @@ class LocalEngine:
                 finished = True
                 yield self._interrupted(answer)
         except WorkerFailure:
-            if not self._cancelled:
+            if not cancellation.current().requested:
                 raise
             yield self._interrupted(answer)
         except GeneratorExit:
             # Nobody reads it to its end: the next stream must not begin with the rest of this one.
-            self._cancelled = True
             self._drain(finished, answer)
             raise
-        finally:
-            self._cancelled = False
 
     def _interrupted(self, answer: Answer) -> Finished:
         return answer.interrupted(self._worker.take_load_s())
 
     def _drain(self, finished: bool, answer: Answer) -> None:
         try:
-            for _event in () if finished else self._events(answer):
+            for _event in () if finished else self._events(answer, unwanted=True):
                 pass
         except WorkerFailure:
             # It died of being stopped: the next question starts another.
@@ -162,10 +158,6 @@ class LocalEngine:
     def held(self) -> int:
         """The bytes of a GPU that the worker holds, as far as is known."""
         return self._worker.loaded.held if self._worker.loaded else 0
-
-    def cancel(self) -> None:
-        """End the running `load` or `stream` soon."""
-        self._cancelled = True
 
     def close(self) -> None:
         """End the worker; one that has something to keep saves it in its own time."""
@@ -183,29 +175,27 @@ class LocalEngine:
         """Go on computing."""
         self._worker.resume()
 
-    def _load(self) -> Generator[Loading | Note, None, bool]:
-        loaded = yield from self._worker.load(lambda: self._cancelled)
-        if not loaded:
-            self._cancelled = False
-        return loaded
-
     def _wait_loaded(self) -> wire.Loaded:
         """Return what is loaded, waiting if need be; raises `CancelledError` if the wait was cancelled."""
-        for progress in self._load():
+        for progress in self._worker.load():
             # Nobody looks now, but when the answer comes.
             if isinstance(progress, Note):
                 self._worker.tell_later(progress.sentence)
         if self._worker.loaded is None:
-            raise CancelledError(_("Interrupted."))
+            raise CancelledError
         return self._worker.loaded
 
-    def _events(self, answer: Answer) -> Iterator[Event]:
-        """Pass the worker's events on; a cancelled worker that does not stop in time is ended, without `Finished`."""
+    def _events(self, answer: Answer, *, unwanted: bool = False) -> Iterator[Event]:
+        """Pass the worker's events on, until the answer is cancelled or, from the start, `unwanted`.
+
+        A worker that does not stop in time then is ended, without `Finished`.
+        """
+        operation = cancellation.current()
         deadline: float | None = None
         last: Event | None = None
         silent = 0
         while True:
-            if self._cancelled and deadline is None:
+            if (unwanted or operation.requested) and deadline is None:
                 deadline = time.monotonic() + _CANCEL_PATIENCE
                 self._worker.send(wire.Cancel(self._number))
             reply = self._worker.receive()
@@ -236,12 +226,11 @@ class LocalEngine:
         self._worker.send(command)
         deadline: float | None = None
         while (reply := self._receive_or_raise()) is None:
-            if self._cancelled:
+            if cancellation.current().requested:
                 deadline = deadline or time.monotonic() + _CANCEL_PATIENCE
                 if time.monotonic() > deadline:
-                    self._cancelled = False
                     self._worker.end()
-                    raise CancelledError(_("Interrupted."))
+                    raise CancelledError
         return reply
 
     def _receive_or_raise(self) -> wire.Reply | None:

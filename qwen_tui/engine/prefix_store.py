@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from qwen_tui import cancellation
 from qwen_tui.engine import sign
 from qwen_tui.engine.state_file import (
     CHUNK,
@@ -172,7 +173,9 @@ class PrefixStore:
     def clear(self) -> int:
         """Remove every state and return how many there were; raises `OSError`."""
         paths = [path for path, _found in self._all()]
-        self._remove(paths)
+        for path in paths:
+            cancellation.check()
+            self._remove([path])
         return sum(path.suffix == ".state" for path in paths)
 
     def entries(self) -> list[Entry]:
@@ -209,6 +212,7 @@ class PrefixStore:
         files = sorted(self._files(".state"), key=lambda pair: -pair[1].st_mtime)[:_MOST_STATES]
         known, self._headers = self._headers, {}
         for path, found in files:
+            cancellation.check()
             stamp = (found.st_size, found.st_mtime_ns)
             before = known.get(path)
             header = before[1] if before and before[0] == stamp else header_of(path)

@@ -123,13 +123,19 @@ class Engine(Protocol):
 
     Errors are `EngineError` and its kind, `InvalidModelError` and `PromptTooLongError`; after any of them the engine
     can be used again, a dead worker is replaced.
+
+    Each looks whether the operation that runs is cancelled (`cancellation`): `load` and `stream` then end soon, the
+    others raise `CancelledError`.
     """
 
     def start(self) -> None:
         """Begin loading in the background and return at once; nothing to do where it has begun."""
 
     def load(self) -> Generator[Loading | Note, None, bool]:
-        """Yield progress until the model is loaded; the value is False when `cancel` ended the wait."""
+        """Yield progress until the model is loaded; the value is False where the operation was cancelled.
+
+        The loading itself goes on.
+        """
 
     def loading(self) -> float | None:
         """Return how much of the model is loaded, from 0 to 1, without waiting; None where nothing is being loaded."""
@@ -154,9 +160,6 @@ class Engine(Protocol):
 
         While nothing new happens, the last progress is yielded again, several times a second.
         """
-
-    def cancel(self) -> None:
-        """End the running `load` or `stream` soon; callable from a signal handler, never raises into the stream."""
 
     def pause(self) -> None:
         """Stop computing until `resume`: the program is being suspended."""

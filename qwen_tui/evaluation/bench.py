@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from qwen_tui import cancellation
 from qwen_tui.engine.protocol import Engine, LoadOptions, ReplayOptions, StoreOptions
 from qwen_tui.evaluation.measuring import OpenEngine, ask, question, words
 from qwen_tui.evaluation.memory import peak_memory
@@ -239,7 +240,7 @@ def _settled(folder: Path) -> None:
     """Wait until what an engine that was left keeps in `folder` is written; not for long where it keeps nothing."""
     size, since = 0, time.monotonic()
     while time.monotonic() - since < (_SETTLED_S if size else _NOTHING_S):
-        time.sleep(0.05)
+        cancellation.current().sleep(0.05)
         try:
             now = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         except FileNotFoundError:

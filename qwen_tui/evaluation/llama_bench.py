@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from qwen_tui import cancellation
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.errors import EngineError, UsageError
 from qwen_tui.i18n import gettext as _
@@ -63,11 +64,12 @@ def llama_bench(
         settings |= _ours(options)
     command = [str(program), *(str(word) for pair in settings.items() for word in pair), *tests]
     try:
-        ended = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
-        if ended.returncode:
-            lines = ended.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise ValueError("\n".join(lines[-3:]) or str(ended.returncode))
-        results: list[dict[str, Any]] = json.loads(ended.stdout)
+        running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        said, complained = cancellation.current().communicate(running)
+        if running.returncode:
+            lines = complained.decode("utf-8", "replace").strip().splitlines()
+            raise ValueError("\n".join(lines[-3:]) or str(running.returncode))
+        results: list[dict[str, Any]] = json.loads(said)
     except (OSError, ValueError) as error:
         raise EngineError(
             _("llama-bench failed: {reason}").format(reason=error),

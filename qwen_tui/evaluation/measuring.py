@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from wcwidth import width
 
+from qwen_tui import cancellation
 from qwen_tui.engine.protocol import Engine, ReplayOptions, Request, SamplingOptions
 from qwen_tui.errors import EngineError
 from qwen_tui.i18n import gettext as _
@@ -69,6 +70,7 @@ def ask(
         elif isinstance(event, Finished):
             finished = event
     ended = time.perf_counter()
+    cancellation.check()
     if finished is None or not prefilled:
         raise EngineError(_("What was to be measured was cut short."), _("Try again."))
     usage = finished.usage

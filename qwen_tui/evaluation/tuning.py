@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from qwen_tui import cancellation
 from qwen_tui.engine.crashes import KERNELS, differing
 from qwen_tui.engine.protocol import Engine, ReplayOptions, Request
 from qwen_tui.errors import EngineError, WorkerDiedError
@@ -159,6 +160,7 @@ class Search:
             begun = self.clock()
             for loading in engine.load():
                 self.show(loading)
+            cancellation.check()
             load_s = self.clock() - begun
             if not self._prompt:
                 speed = self._reading(engine, _WARM_UP)
@@ -183,6 +185,7 @@ class Search:
             self.show(event)
             if isinstance(event, Finished):
                 reading = event.timings.prefill_tps
+        cancellation.check()
         return _whole(reading)
 
     def _writing(self, engine: Engine) -> float:

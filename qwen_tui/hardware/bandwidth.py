@@ -5,6 +5,8 @@ import threading
 import time
 from typing import Any
 
+from qwen_tui import cancellation
+
 # More than any cache of a PC holds for one core, and little enough to have.
 _BLOCK = 64 << 20
 _LONGEST_S = 0.4
@@ -51,7 +53,7 @@ def _together(find: Any, threads: int, start: threading.Barrier) -> float | None
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join()
+        cancellation.current().join(worker)
     return None if start.broken else sum(read) / _LONGEST_S
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from qwen_tui import cancellation
 from qwen_tui.files import write_private
 from qwen_tui.hardware.device import Device
 
@@ -92,7 +93,7 @@ def graphics(library: Callable[[], Any] | None = None, patience: float = _PATIEN
     answers: list[Graphics] = []
     asking = threading.Thread(target=lambda: answers.append(_ask(library or _library)), name=_ASKING, daemon=True)
     asking.start()
-    asking.join(patience)
+    cancellation.current().join(asking, patience)
     # Taken before it is tested: the thread may still answer.
     return [*answers, HUNG][0]
 

@@ -7,7 +7,8 @@ import sqlite3
 import time
 from pathlib import Path
 
-from qwen_tui.errors import HistoryError, why
+from qwen_tui import cancellation
+from qwen_tui.errors import CancelledError, HistoryError, why
 from qwen_tui.files import private_folder
 from qwen_tui.i18n import gettext as _
 
@@ -42,6 +43,10 @@ VERSION = len(MIGRATIONS)
 PATIENCE = 10.0
 # And how long it sleeps before it tries again.
 PAUSE = 0.003
+# A cancelled operation tries so long, in seconds, to write what it has.
+_LAST_TRY = 0.3
+# So many of SQLite's steps, some milliseconds, pass between two looks whether to go on.
+_LOOK_AFTER = 20_000
 # With less space than this left, in bytes, an I/O error is a full disk: SQLite does not always know.
 _NO_SPACE = 1_000_000
 
@@ -53,7 +58,10 @@ def connect(path: Path) -> sqlite3.Connection:
         # SQLite gives its side files the mode of the database, and makes that by the umask.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        # SQLite gives up a statement that takes long as soon as the operation is cancelled.
+        connection.set_progress_handler(lambda: cancellation.current().requested, _LOOK_AFTER)
+        # The first statement that reads may find the database locked, and no Ctrl-C ends how SQLite itself waits.
+        version = patiently(connection, "PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             connection.close()
             raise HistoryError(
@@ -72,23 +80,26 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def patiently(connection: sqlite3.Connection, statement: str, patience: float = PATIENCE) -> None:
+def patiently(connection: sqlite3.Connection, statement: str, patience: float = PATIENCE) -> sqlite3.Cursor:
     """Execute `statement`, which wants a lock, and try again for `patience` seconds while another process holds it.
 
     SQLite's own waiting sleeps longer each time, up to 0.1 s: among several that write, one may never have its turn.
+    A cancelled operation tries for a moment more, so that what came of an answer is kept, then raises
+    `CancelledError`.
     """
-    deadline = time.monotonic() + patience
+    begun = time.monotonic()
+    deadline = begun + patience
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         while True:
             try:
-                connection.execute(statement)
+                return connection.execute(statement)
             except sqlite3.OperationalError as error:
                 if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() >= deadline:
                     raise
+                if cancellation.current().requested and time.monotonic() - begun > _LAST_TRY:
+                    raise CancelledError from None
                 time.sleep(PAUSE)
-            else:
-                return
     finally:
         connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
 
@@ -96,6 +107,8 @@ def patiently(connection: sqlite3.Connection, statement: str, patience: float = 
 def unusable(path: Path, error: OSError | sqlite3.Error) -> HistoryError:
     """Return the error that says what is wrong with the database, which is left as it is."""
     name = getattr(error, "sqlite_errorname", "") or ""
+    if name == "SQLITE_INTERRUPT":
+        raise CancelledError from None
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return HistoryError(
             _("{path} is damaged, or no history of conversations.").format(path=path),
@@ -144,5 +157,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # SQLite takes back by itself what is given up on the way.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise

@@ -5,6 +5,7 @@ conversation with the same head, so it shares its past; taking a turn back moves
 Two programs that go on with one conversation end up in two: neither writes into the other's.
 """
 
+import contextlib
 import secrets
 import sqlite3
 import time
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from qwen_tui import cancellation
 from qwen_tui.errors import HistoryError
 from qwen_tui.history import finding, grams
 from qwen_tui.history.records import Record, Summary, rows, summary, title_of
@@ -147,7 +149,7 @@ class History:
 
         Return its id.
         """
-        with self._writing() as connection:
+        with self._writing(long=True) as connection:
             root: str = self._row(conversation)["id"]
             connection.execute("DELETE FROM conversations WHERE id = ?", (root,))
             kept = (
@@ -254,10 +256,10 @@ class History:
             raise unusable(self._path, error) from error
 
     @contextmanager
-    def _writing(self, patience: float = PATIENCE) -> Iterator[sqlite3.Connection]:
+    def _writing(self, patience: float = PATIENCE, *, long: bool = False) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it is on the disk at the end of the block, or nothing.
 
-        Another's write is waited for with `patience`, in seconds.
+        Another's write is waited for with `patience`, in seconds. One that takes `long` may be cancelled in the middle.
         """
         with self._guarded():
             # Who writes again at once lets the others have their turn; a talk never writes that often.
@@ -265,8 +267,9 @@ class History:
             # Immediate: two writers take turns, instead of both reading first and one failing.
             patiently(self._connection, "BEGIN IMMEDIATE", patience)
             try:
-                yield self._connection
-                self._connection.execute("COMMIT")
+                with contextlib.nullcontext() if long else cancellation.shielded():
+                    yield self._connection
+                    self._connection.execute("COMMIT")
                 self._written = time.monotonic()
             except BaseException:
                 if self._connection.in_transaction:

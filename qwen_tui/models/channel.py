@@ -4,10 +4,13 @@ import threading
 import time
 from collections.abc import Callable
 
+from qwen_tui import cancellation
 from qwen_tui.models.answers import Head
 
 # So many bytes may wait while as many are being written: what a kill loses stays well under a megabyte.
 _WAITING = 256 << 10
+# Whoever waits for bytes looks this often whether to go on, in seconds.
+_LOOK_EVERY = 0.05
 
 
 class Channel:
@@ -78,5 +81,5 @@ class Channel:
         while not (there() or self._ended):
             if time.monotonic() >= deadline:
                 raise TimeoutError
-            # In steps, because Windows does not interrupt a wait.
-            self._changed.wait(0.2)
+            cancellation.check()
+            self._changed.wait(_LOOK_EVERY)

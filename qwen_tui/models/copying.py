@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from qwen_tui import cancellation
 from qwen_tui.files import private_folder, sync_folder
 from qwen_tui.models.disk import write_error
 from qwen_tui.models.hashing import CHUNK, HashingReader
+from qwen_tui.models.locking import locked
 from qwen_tui.models.shelf import Shelf
 
 # What a file is called in the models folder until it is whole.
@@ -21,25 +23,16 @@ IMPORT_LOCK = "import.lock"
 @contextlib.contextmanager
 def one_at_a_time(shelf: Shelf, waiting: Callable[[], None]) -> Iterator[None]:
     """Import in the block alone, `waiting` being called if another does so now; what a killed one left is removed."""
-    from filelock import FileLock, Timeout
-
-    try:
-        private_folder(shelf.folder)
-        lock = FileLock(shelf.folder / IMPORT_LOCK, mode=0o600)
+    with contextlib.ExitStack() as stack:
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            waiting()
-            lock.acquire()
-    except OSError as error:
-        raise write_error(shelf.folder, error) from error
-    try:
+            private_folder(shelf.folder)
+            stack.enter_context(locked(shelf.folder / IMPORT_LOCK, waiting))
+        except OSError as error:
+            raise write_error(shelf.folder, error) from error
         for left in shelf.folder.glob(f"*{ARRIVING}"):
             with contextlib.suppress(OSError):
                 left.unlink()
         yield
-    finally:
-        lock.release()
 
 
 @contextlib.contextmanager
@@ -56,13 +49,18 @@ def received(reader: HashingReader, folder: Path) -> Iterator[Path]:
             with os.fdopen(handle, "wb", buffering=0) as file:
                 while data := reader.read(CHUNK):
                     write_all(file, data)
-                os.fsync(file.fileno())
+                sync(file)
         except OSError as error:
             raise write_error(folder, error) from error
         yield arriving
     finally:
         if arriving is not None:
             arriving.unlink(missing_ok=True)
+
+
+def sync(file: IO[bytes]) -> None:
+    """Wait until the disk has what was written; a slow stick takes minutes for what Linux has taken in seconds."""
+    cancellation.current().run(lambda: os.fsync(file.fileno()))
 
 
 def give_name(arrived: Path, final: Path) -> None:

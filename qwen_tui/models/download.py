@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from qwen_tui import cancellation
 from qwen_tui.errors import DownloadError, InvalidModelError
 from qwen_tui.files import private_folder
 from qwen_tui.i18n import gettext as _
@@ -24,6 +25,8 @@ from qwen_tui.models.turns import Candidate, Turns
 
 # Answers that bring a file, if perhaps another one.
 _BRINGING = (200, 206)
+# How often the lock of another download is tried, in seconds.
+_LOCK_EVERY = 0.05
 
 
 class Download:
@@ -114,9 +117,9 @@ class Download:
         except Timeout:
             yield Remark(_("Another qwen is fetching the same file; waiting for it …"))
             while not lock.is_locked:
+                cancellation.current().sleep(_LOCK_EVERY)
                 with contextlib.suppress(Timeout):
-                    # In steps, because Windows does not interrupt a wait.
-                    lock.acquire(timeout=0.5)
+                    lock.acquire(timeout=0)
         stack.callback(lock.release)
         stack.callback(part.remove_lock)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from qwen_tui import cancellation
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.models import catalogue
 from qwen_tui.models.catalogue import CATALOGUE, Entry
@@ -67,6 +68,7 @@ def find(
         if headers <= 0:
             break
         headers -= 1
+        cancellation.check()
         if _is_usable(one.path):
             found[real] = one
     return sorted(found.values(), key=lambda one: (one.entry is None, entries.index(one.entry) if one.entry else 0))
@@ -165,6 +167,7 @@ def _walk(folder: Path) -> Iterator[Path]:
     """Return the files below a folder, so many at the most; links to folders are not followed."""
     looked = 0
     for above, folders, names in os.walk(folder):
+        cancellation.check()
         if len(Path(above).relative_to(folder).parts) >= _DEPTH:
             folders.clear()
         for name in names:

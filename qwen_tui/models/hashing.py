@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from qwen_tui import cancellation
 from qwen_tui.errors import InvalidModelError, why
 from qwen_tui.i18n import gettext as _
 
 # How many bytes of how many are done.
 Show = Callable[[int, int], None]
 
-# A fraction of a second between two looks at whether to go on.
-CHUNK = 4 << 20
+# So much is read, hashed and written between two looks at whether to go on.
+CHUNK = 1 << 20
 
 
 class HashingReader:
@@ -44,7 +45,8 @@ class HashingReader:
     def read(self, count: int = -1) -> bytes:
         """Return at most `count` bytes, all that are left if it is negative."""
         try:
-            data = self._stream.read(count)
+            # In a thread: a stick that hangs answers no Ctrl-C.
+            data = cancellation.current().run(lambda: self._stream.read(count))
         except self._failures as error:
             raise _unreadable(self._name, error) from error
         self._digest.update(data)

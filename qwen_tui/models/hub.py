@@ -11,9 +11,10 @@ from typing import TypeVar
 
 import msgspec
 
+from qwen_tui import cancellation
 from qwen_tui.models import source
 from qwen_tui.models.answers import Head, SourceError, refused
-from qwen_tui.models.patience import Patience, within
+from qwen_tui.models.patience import Patience
 from qwen_tui.models.source import Wanted
 from qwen_tui.models.stream import AGENT, client, translated
 
@@ -95,7 +96,7 @@ def _asked(endpoint: str, ask: Callable[[], T], patience: Patience) -> T:
     # Not the client of an earlier question, which may hang, or know of another proxy.
     set_client_factory(lambda: client(patience))
     try:
-        return within(patience.answer, ask)
+        return cancellation.current().run(ask, patience.answer)
     except HfHubHTTPError as error:
         headers = {name.lower(): value for name, value in error.response.headers.items()}
         head = Head(error.response.status_code, headers)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from qwen_tui import cancellation
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, identity
@@ -213,6 +214,7 @@ def models_in(folder: Path) -> list[Path]:
     found: list[Path] = []
     looked = 0
     for above, folders, names in os.walk(folder):
+        cancellation.check()
         if len(Path(above).relative_to(folder).parts) >= _DEPTH:
             folders.clear()
         folders[:] = sorted(name for name in folders if not name.startswith("."))

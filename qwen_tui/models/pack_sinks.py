@@ -15,7 +15,7 @@ from qwen_tui.errors import UsageError
 from qwen_tui.files import keep_permissions, link_target, sync_folder
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.models.copying import write_all
+from qwen_tui.models.copying import sync, write_all
 from qwen_tui.models.hashing import CHUNK, HashingReader
 
 _UNFINISHED = ".packing"
@@ -50,7 +50,7 @@ def writing(out: Path, names: list[str], *, overwrite: bool) -> Iterator[Sink]:
                     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
                         yield _ZipSink(archive, out.stem)
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file)
             _give_name(Path(unfinished), target)
             sync_folder(target.parent)
         finally:
@@ -87,7 +87,7 @@ class _FolderSink:
         with self.unfinished(name).open("wb", buffering=0) as file:
             while data := reader.read(CHUNK):
                 write_all(file, data)
-            os.fsync(file.fileno())
+            sync(file)
 
 
 class _TarSink:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from qwen_tui import cancellation
 from qwen_tui.files import private_folder, sync_folder, write_private
 from qwen_tui.models.hashing import CHUNK
 
@@ -82,7 +83,7 @@ class PartialFile:
             self._cut_zeros()
             yield self
         finally:
-            self._wait_for_sync()
+            self._leave_sync()
             if self._handle >= 0:
                 empty = not os.fstat(self._handle).st_size
                 self._close()
@@ -136,7 +137,7 @@ class PartialFile:
     def finish(self, target: Path) -> None:
         """Give the file its name, in one step and for good; raises `OSError`."""
         self._wait_for_sync()
-        os.fsync(self._handle)
+        cancellation.current().run(lambda: os.fsync(self._handle))
         self._close()
         self.path.replace(target)
         _beside(self.path).unlink(missing_ok=True)
@@ -174,8 +175,13 @@ class PartialFile:
 
     def _wait_for_sync(self) -> None:
         if self._syncing:
-            self._syncing.join()
+            cancellation.current().join(self._syncing)
             self._syncing = None
+
+    def _leave_sync(self) -> None:
+        """Let the disk go on taking what was written by itself: whoever was cancelled does not wait for it."""
+        if not cancellation.current().requested:
+            self._wait_for_sync()
 
     def _close(self) -> None:
         os.close(self._handle)

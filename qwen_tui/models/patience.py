@@ -1,13 +1,6 @@
 """How long to wait for a source, and how often to try it again."""
 
-import threading
-import time
-from collections.abc import Callable
-from typing import TypeVar
-
 import msgspec
-
-T = TypeVar("T")
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,30 +17,3 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PATIENCE = Patience()
-
-
-def within(seconds: float, call: Callable[[], T]) -> T:
-    """Return what `call` returns, or raise what it raises; `TimeoutError` after `seconds`, whatever it is doing.
-
-    Looking up a name cannot be given a time limit, nor be interrupted: it is left behind in a thread of its own.
-    """
-    outcome: list[T] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(call())
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + seconds
-    while thread.is_alive() and time.monotonic() < deadline:
-        # In steps, because Windows does not interrupt a wait.
-        thread.join(0.2)
-    if failure:
-        raise failure[0]
-    if not outcome:
-        raise TimeoutError
-    return outcome[0]

@@ -1,14 +1,15 @@
 """Whether the places that models come from can be reached; asked only where a person wants to know."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from qwen_tui import cancellation
 from qwen_tui.models.answers import SourceError
-from qwen_tui.models.patience import Patience, within
+from qwen_tui.models.patience import Patience
 from qwen_tui.models.source import MODELSCOPE, endpoint
 
 _PATIENCE = Patience(answer=5.0, stall=5.0)
@@ -30,15 +31,25 @@ def places(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
 
 def reach(addresses: tuple[str, ...], ask: Callable[[str], None] | None = None) -> tuple[Place, ...]:
     """Ask all addresses at once and return what came of it; takes a few seconds at the most."""
-    with ThreadPoolExecutor(max_workers=len(addresses)) as pool:
-        return tuple(pool.map(lambda address: _reach(address, ask or _ask), addresses))
+    reached: dict[str, Place] = {}
+
+    def look(address: str) -> None:
+        reached[address] = _reach(address, ask or _ask)
+
+    threads = [threading.Thread(target=look, args=(address,), daemon=True) for address in addresses]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        cancellation.current().join(thread)
+    return tuple(reached[address] for address in addresses)
 
 
 def _reach(address: str, ask: Callable[[str], None]) -> Place:
     begun = time.monotonic()
     reason = ""
     try:
-        within(_PATIENCE.answer, lambda: ask(address))
+        # A name look-up takes as long as it likes: it is left behind.
+        cancellation.current().run(lambda: ask(address), _PATIENCE.answer)
     except (SourceError, OSError) as error:
         reason = _translated(error, address).reason
     return Place(address=address, reachable=not reason, seconds=round(time.monotonic() - begun, 2), reason=reason)

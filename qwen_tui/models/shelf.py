@@ -10,6 +10,7 @@ import msgspec
 
 from qwen_tui.files import private_folder, write_private
 from qwen_tui.models.identity import Facts
+from qwen_tui.models.locking import locked
 
 _LIST = "models.json"
 
@@ -84,10 +85,8 @@ class Shelf:
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, Record]]:
-        from filelock import FileLock
-
         private_folder(self.folder)
-        with FileLock(self.folder / f"{_LIST}.lock", mode=0o600):
+        with locked(self.folder / f"{_LIST}.lock"):
             self._put_damaged_aside()
             records = {record.path: record for record in self.records()}
             yield records

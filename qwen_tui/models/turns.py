@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
+from qwen_tui import cancellation
 from qwen_tui.errors import DownloadError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
@@ -48,9 +49,7 @@ class Turns:
         if candidate.not_before > now:
             wait = max(1, round(candidate.not_before - now))
             yield Remark(_("Trying {host} again in {n} s …").format(host=candidate.source.host, n=wait))
-            while (left := candidate.not_before - time.monotonic()) > 0:
-                # In steps, because Windows does not interrupt a wait.
-                time.sleep(min(left, 0.2))
+            cancellation.current().sleep(candidate.not_before - now)
         return candidate
 
     def after(self, candidate: Candidate, error: SourceError) -> Steps[None]:

@@ -6,11 +6,12 @@ Nothing here happens but on the person's own command: what a model writes never 
 import base64
 import os
 import signal
-import threading
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
+from qwen_tui import cancellation
 from qwen_tui.errors import ClipboardError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.terminal.output import write
@@ -36,11 +37,11 @@ class SystemClipboard:
         copy, paste = self._mechanism()
         if copy is None or paste is None:
             return self._send_to_terminal(text)
-        with _translated(), _sheltered():
-            copy(text)
+        run = cancellation.current().run
         with _translated():
+            run(lambda: _sheltered(copy, text))
             # xclip and its kind fail without a word that pyperclip would pass on.
-            arrived = paste() == text
+            arrived = run(paste) == text
         return "" if arrived else self._send_to_terminal(text)
 
     def paste(self) -> str:
@@ -55,7 +56,7 @@ class SystemClipboard:
                 ),
             )
         with _translated():
-            return paste()
+            return cancellation.current().run(paste)
 
     def _mechanism(self) -> tuple[Callable[[str], None] | None, Callable[[], str] | None]:
         has_display = self._environ.get("DISPLAY") or self._environ.get("WAYLAND_DISPLAY")
@@ -96,14 +97,16 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _sheltered() -> Iterator[None]:
-    """Start programs that Ctrl-C does not end: xclip holds the text as long as it runs, behind the program."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
+def _sheltered(copy: Callable[[str], None], text: str) -> None:
+    """Copy by programs that Ctrl-C does not end: xclip holds the text as long as it runs, behind the program.
+
+    They inherit that from the thread that starts them; while it works, the main thread goes on taking Ctrl-C.
+    """
+    if sys.platform == "win32":
+        copy(text)
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield
+        copy(text)
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

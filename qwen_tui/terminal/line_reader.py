@@ -11,10 +11,13 @@ from prompt_toolkit.completion import CompleteEvent, Completer, PathCompleter
 from prompt_toolkit.completion import Completion as Offer
 from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_input
+from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import SearchBufferControl
 from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.styles import Style
 
+from qwen_tui import cancellation
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Draft, as_text
 from qwen_tui.terminal.completion import Completion, Offers, candidates, path_start
@@ -91,7 +94,7 @@ class PromptLineReader:
             raise EOFError
         beginning = self._draft.begin(draft if isinstance(draft, Draft) else Draft(draft))
         try:
-            return as_text(self._session.prompt(default=beginning, pre_run=self._prepare))
+            line = as_text(self._session.prompt(default=beginning, pre_run=self._prepare))
         except KeyboardInterrupt:
             # It came before the terminal was in raw mode, where Ctrl-C is a key.
             self._draft.clear()
@@ -99,6 +102,17 @@ class PromptLineReader:
         except (OSError, io.UnsupportedOperation):
             # The terminal went away: its window was closed.
             raise EOFError from None
+        self._heed_ctrl_c()
+        return line
+
+    def _heed_ctrl_c(self) -> None:
+        """Let a Ctrl-C that followed Enter at once be for what was sent: until the terminal is not raw, it is a key."""
+        keys = get_typeahead(self._input)
+        pressed = [index for index, key in enumerate(keys) if key.key in (Keys.ControlC, Keys.SIGINT)]
+        if pressed:
+            cancellation.current().cancel()
+            del keys[: pressed[-1] + 1]
+        store_typeahead(self._input, keys)
 
     def leave(self) -> None:
         """Make a running `read` raise `EOFError`; callable from a signal handler."""

@@ -2,9 +2,12 @@
 
 import contextlib
 import errno
+import select
+import sys
 import time
 from typing import TextIO
 
+from qwen_tui import cancellation
 from qwen_tui.errors import OutputClosedError, OutputError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Note, Reasoning, Text
@@ -13,10 +16,19 @@ from qwen_tui.terminal.sanitise import clean
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Write `text` and flush; raises `OutputClosedError` when nobody reads any more, else `OutputError`."""
+    """Write `text` and flush; raises `OutputClosedError` when nobody reads any more, else `OutputError`.
+
+    Into a pipe that its reader leaves full, a cancelled operation writes nothing more; one that is cancelled while it
+    waits for the reader raises `CancelledError`. On a terminal Ctrl-C itself ends such a wait.
+    """
+    operation = cancellation.current()
+    may_block = not stream.isatty()
+    if may_block and operation.requested and _is_full(stream):
+        return
     try:
-        stream.write(text)
-        stream.flush()
+        with operation.interruptible() if may_block and not operation.requested else contextlib.nullcontext():
+            stream.write(text)
+            stream.flush()
     except BrokenPipeError:
         raise OutputClosedError from None
     except OSError as error:
@@ -27,6 +39,15 @@ def write(stream: TextIO, text: str) -> None:
             _("The answer could not be written: {reason}.").format(reason=why(error)),
             _("Free some space or choose another place, and ask again."),
         ) from error
+
+
+def _is_full(stream: TextIO) -> bool:
+    if sys.platform == "win32":
+        return False
+    try:
+        return not select.select([], [stream.fileno()], [], 0)[1]
+    except (OSError, ValueError):
+        return False
 
 
 class HeldOutput:

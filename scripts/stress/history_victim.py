@@ -114,9 +114,6 @@ class Engine:
             yield Text(word)
         yield Finished(Usage(), Timings(), "stop")
 
-    def cancel(self) -> None:
-        return None
-
     def close(self) -> None:
         return None
 

@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import psutil
 
+from qwen_tui import cancellation
+from qwen_tui.cancellation import Cancellation
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.evaluation.measuring import markdown_table
@@ -74,8 +76,12 @@ class Talk:
 
     def turn(self) -> float:
         """Ask and take in the answer; return the seconds that it took."""
+        with cancellation.operation() as operation:
+            return self._turn(operation)
+
+    def _turn(self, operation: Cancellation) -> float:
         question = Message("user", " ".join(self._rng.choices(PIECES, k=self._rng.randint(1, 6))))
-        timer = self._timer()
+        timer = self._timer(operation)
         begun = time.perf_counter()
         self._load()
         request = Request(
@@ -101,16 +107,16 @@ class Talk:
             self.restarted += 1
         return seconds
 
-    def _timer(self) -> threading.Timer | None:
+    def _timer(self, operation: Cancellation) -> threading.Timer | None:
         """Start what will interrupt this turn, if it is one of those."""
         if self._rng.randrange(INTERRUPT_ONE_IN):
             return None
-        timer = threading.Timer(self._rng.uniform(0, INTERRUPT_WITHIN_S), self._engine.cancel)
+        timer = threading.Timer(self._rng.uniform(0, INTERRUPT_WITHIN_S), operation.cancel)
         timer.start()
         return timer
 
     def _load(self) -> None:
-        """As every turn of the program begins; it also forgets an interrupt that came too late for the last one."""
+        """As every turn of the program begins."""
         for _progress in self._engine.load():
             pass
 

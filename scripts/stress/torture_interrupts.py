@@ -27,6 +27,8 @@ from typing import NamedTuple
 
 import psutil
 
+from qwen_tui import cancellation
+from qwen_tui.cancellation import Cancellation
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.evaluation.measuring import WORDS, ask, markdown_table, question
@@ -61,11 +63,11 @@ class Interrupt(NamedTuple):
     equal: bool
 
 
-class Cancellation:
-    """Cancels what an engine does at a moment, by a signal or from a thread; `at` is when it did, 0 before."""
+class Interruption:
+    """Cancels an operation at a moment, by a signal or from a thread; `at` is when it did, 0 before."""
 
-    def __init__(self, engine: LocalEngine, *, by_signal: bool) -> None:
-        self._engine = engine
+    def __init__(self, operation: Cancellation, *, by_signal: bool) -> None:
+        self._operation = operation
         self._by_signal = by_signal
         self._timer = threading.Timer(0, self._cancel)
         self.at = 0.0
@@ -91,7 +93,7 @@ class Cancellation:
 
     def _cancel(self) -> None:
         self.at = time.perf_counter()
-        self._engine.cancel()
+        self._operation.cancel()
 
 
 class Undisturbed:
@@ -166,11 +168,12 @@ class Torture:
             for _draw in range(DRAWS):
                 self._prepare(phase)
                 delay = self._rng.uniform(0, self._undisturbed.seconds[phase])
-                cancellation = Cancellation(self._engine, by_signal=by_signal)
-                if phase == "load":
-                    hit = self._interrupt_load(cancellation, delay, close=close)
-                else:
-                    hit = self._interrupt_answer(cancellation, delay, phase)
+                with cancellation.operation() as operation:
+                    interruption = Interruption(operation, by_signal=by_signal)
+                    if phase == "load":
+                        hit = self._interrupt_load(interruption, delay, close=close)
+                    else:
+                        hit = self._interrupt_answer(interruption, delay, phase)
                 if hit is not None:
                     break
             if hit is None:
@@ -187,42 +190,42 @@ class Torture:
             self._engine.close()
             self._engine = LocalEngine(self._options)
         if phase != "load":
-            # As every turn does; it also forgets a cancellation that came too late.
+            # As every turn does.
             drain(self._engine.load())
 
-    def _interrupt_load(self, cancellation: Cancellation, delay: float, *, close: bool) -> Hit | None:
+    def _interrupt_load(self, interruption: Interruption, delay: float, *, close: bool) -> Hit | None:
         """Return None where the loading was over before."""
-        cancellation.arm(delay)
+        interruption.arm(delay)
         loaded = drain(self._engine.load())
         returned = time.perf_counter()
-        cancellation.disarm()
+        interruption.disarm()
         if loaded:
             return None
         if not close:
-            return Hit(returned - cancellation.at)
+            return Hit(returned - interruption.at)
         self._engine.close()
-        return Hit(returned - cancellation.at, time.perf_counter() - cancellation.at)
+        return Hit(returned - interruption.at, time.perf_counter() - interruption.at)
 
-    def _interrupt_answer(self, cancellation: Cancellation, delay: float, phase: str) -> Hit | None:
+    def _interrupt_answer(self, interruption: Interruption, delay: float, phase: str) -> Hit | None:
         """Return None where the phase was over before."""
         request = self._questions[phase](self._engine)
         worker = worker_of_this()
         stage = "prefill"
         if phase != "decode":
-            cancellation.arm(delay)
+            interruption.arm(delay)
         for event in self._engine.stream(request):
             if stage == "prefill" and isinstance(event, Prefill) and event.done == event.total:
                 if phase == "decode":
-                    cancellation.arm(delay)
-                if not cancellation.at:
+                    interruption.arm(delay)
+                if not interruption.at:
                     stage = "decode"
             if isinstance(event, Finished):
                 reason = event.reason
         returned = time.perf_counter()
-        cancellation.disarm()
+        interruption.disarm()
         if reason != "interrupted" or phase not in (stage, "context"):
             return None
-        return Hit(returned - cancellation.at, replaced=worker_of_this() != worker)
+        return Hit(returned - interruption.at, replaced=worker_of_this() != worker)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from qwen_tui import cancellation
 from qwen_tui.chat.conversation import Conversation, ask_about
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.turn import AnswerOptions, Turn
@@ -32,8 +33,9 @@ def test_what_came_before_the_engine_died_is_kept() -> None:
 
 def test_a_question_without_any_answer_is_no_turn() -> None:
     engine, conversation = ScriptedEngine("never said"), Conversation()
-    engine.cancelled = True
-    answer = turn(engine).run(conversation, "And the sky?")
+    with cancellation.operation() as operation:
+        operation.cancel()
+        answer = turn(engine).run(conversation, "And the sky?")
     assert answer.reason == "interrupted"
     assert conversation.turns == []
     assert engine.requests == []

@@ -13,6 +13,7 @@ import msgspec
 import psutil
 import pytest
 
+from qwen_tui import cancellation
 from qwen_tui.engine import silence
 from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.local import LocalEngine
@@ -319,10 +320,11 @@ def test_a_loading_that_says_nothing_can_be_left_at_any_time(
     install(tmp_path, monkeypatch, fault("load", "long"))
     engine = engines(*layers(-1, 0))
     begun = time.monotonic()
-    events = engine.stream(request())
-    assert next(events) == Loading(0.0)
-    engine.cancel()
-    assert isinstance(list(events)[-1], Finished)
+    with cancellation.operation() as operation:
+        events = engine.stream(request())
+        assert next(events) == Loading(0.0)
+        operation.cancel()
+        assert isinstance(list(events)[-1], Finished)
     assert time.monotonic() - begun < 0.9
 
 
@@ -584,11 +586,12 @@ def test_an_answer_whose_engine_does_not_stop_tells_what_is_known(engines: Engin
     engine.info()
     events: list[Event] = []
     begun = time.perf_counter()
-    for event in engine.stream(request()):
-        events.append(event)
-        if isinstance(event, Text) and len(events) == 40:
-            worker().suspend()
-            engine.cancel()
+    with cancellation.operation() as operation:
+        for event in engine.stream(request()):
+            events.append(event)
+            if isinstance(event, Text) and len(events) == 40:
+                worker().suspend()
+                operation.cancel()
     lasted = time.perf_counter() - begun
     end = events[-1]
     assert isinstance(end, Finished)
@@ -614,12 +617,13 @@ def test_max_tokens_count_from_the_beginning(engines: Engines) -> None:
 def test_an_answer_cancelled_while_it_is_taken_up_again_keeps_what_came(engines: Engines) -> None:
     engine = engines({})
     events: list[Event] = []
-    for event in engine.stream(request()):
-        events.append(event)
-        if isinstance(event, Note):
-            engine.cancel()
-        elif isinstance(event, Text) and not event.piece.strip():
-            kill(worker())
+    with cancellation.operation() as operation:
+        for event in engine.stream(request()):
+            events.append(event)
+            if isinstance(event, Note):
+                operation.cancel()
+            elif isinstance(event, Text) and not event.piece.strip():
+                kill(worker())
     end = events[-1]
     assert isinstance(end, Finished)
     assert end.reason == "interrupted"
@@ -685,12 +689,13 @@ def test_who_stops_reading_at_the_end_of_an_answer_that_could_not_be_stopped_hea
     stream = engine.stream(request())
     assert isinstance(stream, Generator)
     signs = 0
-    for event in stream:
-        # The first comes before the decoding, which then hangs.
-        signs += isinstance(event, Prefill)
-        if signs == 3:
-            engine.cancel()
-        if isinstance(event, Finished):
-            break
-    assert event.reason == "interrupted"
-    stream.close()
+    with cancellation.operation() as operation:
+        for event in stream:
+            # The first comes before the decoding, which then hangs.
+            signs += isinstance(event, Prefill)
+            if signs == 3:
+                operation.cancel()
+            if isinstance(event, Finished):
+                break
+        assert event.reason == "interrupted"
+        stream.close()

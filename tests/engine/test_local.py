@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qwen_tui import cancellation
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.errors import CancelledError, InvalidModelError, PromptTooLongError, UsageError, WorkerDiedError
@@ -164,10 +165,11 @@ def test_a_schema_that_is_none_is_refused(engine: LocalEngine) -> None:
 def test_cancelling_the_decoding_keeps_what_came(wide: LocalEngine) -> None:
     whole = text_of(wide.stream(request("count", max_tokens=300)))
     events: list[Event] = []
-    for event in wide.stream(request("count", max_tokens=30_000)):
-        events.append(event)
-        if len(events) == 5:
-            wide.cancel()
+    with cancellation.operation() as operation:
+        for event in wide.stream(request("count", max_tokens=30_000)):
+            events.append(event)
+            if len(events) == 5:
+                operation.cancel()
     assert finished(events).reason == "interrupted"
     came = text_of(events)
     assert came
@@ -177,10 +179,11 @@ def test_cancelling_the_decoding_keeps_what_came(wide: LocalEngine) -> None:
 
 def test_cancelling_the_prefill_stops_between_two_tokens(wide: LocalEngine) -> None:
     events: list[Event] = []
-    for event in wide.stream(request("hello world " * 9000, max_tokens=5)):
-        events.append(event)
-        if isinstance(event, Prefill):
-            wide.cancel()
+    with cancellation.operation() as operation:
+        for event in wide.stream(request("hello world " * 9000, max_tokens=5)):
+            events.append(event)
+            if isinstance(event, Prefill):
+                operation.cancel()
     end = finished(events)
     assert end.reason == "interrupted"
     assert end.usage.completion_tokens == 0
@@ -191,11 +194,12 @@ def test_cancelling_the_loading_keeps_the_load(engine: LocalEngine) -> None:
     engine.start()
     worker = worker_of(os.getpid())
     worker.suspend()
-    loading = engine.load()
-    next(loading)
-    engine.cancel()
-    with pytest.raises(StopIteration) as stopped:
+    with cancellation.operation() as operation:
+        loading = engine.load()
         next(loading)
+        operation.cancel()
+        with pytest.raises(StopIteration) as stopped:
+            next(loading)
     assert stopped.value.value is False
     worker.resume()
     assert text_of(engine.stream(request("hi")))
@@ -205,9 +209,9 @@ def test_cancelling_the_loading_keeps_the_load(engine: LocalEngine) -> None:
 def test_cancelling_a_count_does_not_wait_for_it(engine: LocalEngine) -> None:
     engine.info()
     worker_of(os.getpid()).suspend()
-    threading.Timer(0.1, engine.cancel).start()
     begun = time.monotonic()
-    with pytest.raises(CancelledError):
+    with cancellation.operation() as operation, pytest.raises(CancelledError):
+        threading.Timer(0.1, operation.cancel).start()
         engine.count([Message("user", "hi")])
     assert time.monotonic() - begun < 5
     assert engine.count([Message("user", "hi")]) > 0, "with a new worker"

@@ -22,6 +22,26 @@ class Message(msgspec.Struct, frozen=True):
     content: str
 
 
+class Exchange(msgspec.Struct, frozen=True):
+    """A question and its answer, as a conversation holds them.
+
+    `reason` says how the answer ended, None where no program finished it; `limit` what one of the reason "length" ran
+    into, None where that is not known. `kept` is the answer's number in the history, None where it is not kept.
+    `instead_of` is the exchange whose place this one took, by /edit or /retry.
+    """
+
+    question: str
+    answer: str
+    reason: FinishReason | None = "stop"
+    limit: Limit | None = None
+    kept: int | None = None
+    instead_of: "Exchange | None" = None
+
+    def messages(self) -> tuple[Message, Message]:
+        """Return the two as the model is given them."""
+        return Message("user", self.question), Message("assistant", self.answer)
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What an answer took, in tokens.
 

@@ -49,6 +49,6 @@ def _holders(connection: sqlite3.Connection, message: int) -> list[sqlite3.Row]:
         connection,
         "WITH RECURSIVE below(id) AS (SELECT ? UNION ALL "
         "SELECT m.id FROM messages m JOIN below ON m.parent = below.id) "
-        "SELECT * FROM conversations WHERE head IN below ORDER BY written DESC",
+        "SELECT * FROM conversations WHERE head IN below ORDER BY sequence DESC",
         (message,),
     ).fetchall()

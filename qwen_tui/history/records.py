@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from qwen_tui.messages import Message
+from qwen_tui.messages import Exchange, Message
 
 _TITLE_LENGTH = 60
 
@@ -22,12 +22,21 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A conversation whole: its messages in order. `head` is the one that the next turn comes after."""
+    """A conversation whole, in order. `head` is the answer that the next turn comes after.
+
+    `undone` is what was taken back from its end and can be brought back: what /redo brings back last stands first.
+    """
 
     summary: Summary
     system: str | None
-    messages: tuple[Message, ...]
+    exchanges: tuple[Exchange, ...]
     head: int | None = None
+    undone: tuple[Exchange, ...] = ()
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What was said, as messages."""
+        return tuple(message for exchange in self.exchanges for message in exchange.messages())
 
 
 def title_of(question: str) -> str:

@@ -5,15 +5,17 @@ import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from qwen_tui import cancellation
 from qwen_tui.errors import CancelledError, HistoryError, why
 from qwen_tui.files import private_folder
+from qwen_tui.history import ownership
 from qwen_tui.i18n import gettext as _
 
 # Each step takes a database from the version of its index to the next; `PRAGMA user_version` says where one stands.
-MIGRATIONS = (
+MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     """
     CREATE TABLE conversations (
         id       TEXT PRIMARY KEY,
@@ -37,6 +39,23 @@ MIGRATIONS = (
     CREATE VIRTUAL TABLE grams USING fts5(body, tokenize = 'unicode61 remove_diacritics 2');
     """,
     "CREATE INDEX heads ON conversations(head)",
+    # A message has a conversation, and one answer may stand in the place of another. `cut_by` is the limit that an
+    # answer ran into. `undone` is the answer that /redo leads to in the end. `sequence` is the order of writing, which
+    # the clock does not know once it was wrong.
+    """
+    ALTER TABLE messages ADD COLUMN conversation TEXT REFERENCES conversations(id);
+    ALTER TABLE messages ADD COLUMN instead_of INTEGER REFERENCES messages(id);
+    ALTER TABLE messages ADD COLUMN cut_by TEXT;
+    ALTER TABLE conversations ADD COLUMN undone INTEGER REFERENCES messages(id);
+    ALTER TABLE conversations ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX recent;
+    CREATE INDEX in_order ON conversations(sequence);
+    CREATE INDEX owned ON messages(conversation);
+    CREATE INDEX replaced ON messages(instead_of);
+    CREATE INDEX taken_back ON conversations(undone)
+    """,
+    ownership.find_owners,
+    ownership.number_conversations,
 )
 VERSION = len(MIGRATIONS)
 # How long one process waits for another's write, in seconds.
@@ -152,6 +171,9 @@ def _migrate(connection: sqlite3.Connection) -> None:
         # What was read before the lock may be old by now.
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         for step in MIGRATIONS[version:]:
+            if callable(step):
+                step(connection)
+                continue
             for statement in step.split(";"):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")

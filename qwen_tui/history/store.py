@@ -1,53 +1,57 @@
 """The conversations of one user: written before they are needed, found again by words.
 
 Messages form a tree: a conversation is the path from its `head` up to the first message. A fork is another
-conversation with the same head, so it shares its past; taking a turn back moves the head up and deletes nothing.
-Two programs that go on with one conversation end up in two: neither writes into the other's.
+conversation with the same head, so it shares its past; taking a turn back moves the head up and deletes nothing. An
+answer that is to stand in the place of another gets the head with its first words, not before: until then, whatever
+happens, the conversation is as it was. Two programs that go on with one conversation end up in two: neither writes into
+the other's.
+
+Each message belongs to one conversation, and is deleted with it, unless others build upon it.
 """
 
 import contextlib
-import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_tui import cancellation
 from qwen_tui.errors import HistoryError
-from qwen_tui.history import finding, grams
+from qwen_tui.history import finding, ownership, tree, writing
 from qwen_tui.history.records import Record, Summary, rows, summary, title_of
 from qwen_tui.history.schema import PATIENCE, PAUSE, connect, patiently, unusable
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import FinishReason, Message, as_text
+from qwen_tui.messages import FinishReason, Limit, as_text
 
-# No vowels, no look-alikes: ids are read aloud and typed, and should not spell anything.
-_ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
-_ID_LENGTH = 6
 _LITTLE_PATIENCE = 0.2
 # A turn that begins after this message comes after whatever is last.
 LAST = -1
-_PATH = """
-    WITH RECURSIVE path(id, parent, role, content, depth) AS (
-        SELECT id, parent, role, content, 0 FROM messages WHERE id = ?
-        UNION ALL
-        SELECT m.id, m.parent, m.role, m.content, depth + 1 FROM messages m JOIN path ON m.id = path.parent
-    )
-"""
 
 
+@dataclass(slots=True, kw_only=True)
 class Turn:
-    """A question that is committed, and its answer as it grows: the message `answer` of `conversation`."""
+    """A question that is committed, and its answer as it grows: the message `answer` of `conversation`.
 
-    def __init__(self, history: "History", conversation: str, answer: int, asked: float) -> None:
-        self._history = history
-        self._asked = asked
-        self.answer = answer
-        self.conversation = conversation
+    `asked` is when it began. With the first words of the answer the conversation goes on with `model` and `system`; an
+    answer `instead` of another then takes its place, if the head is still `head`. Where another program has moved that
+    meanwhile, the turn becomes a branch: `conversation` is another one from then on.
+    """
 
-    def update(self, text: str, reason: FinishReason | None = None) -> None:
-        """Commit the answer as far as it came; `reason` says that this is all of it."""
-        self._history.write_answer(self.conversation, self.answer, self._asked, text, reason)
+    history: "History"
+    conversation: str
+    answer: int
+    asked: float
+    model: str
+    system: str | None
+    head: int | None
+    instead: bool
+    has_begun: bool = False
+
+    def update(self, text: str, reason: FinishReason | None = None, limit: Limit | None = None) -> None:
+        """Commit the answer as far as it came; `reason` says that this is all of it, `limit` what cut it."""
+        self.history.write_answer(self, text, reason, limit)
 
 
 class History:
@@ -71,6 +75,7 @@ class History:
         model: str,
         system: str | None,
         after: int | None = LAST,
+        instead_of: int | None = None,
         title: str = "",
     ) -> Turn:
         """Commit `question` as the next turn of a conversation, a new one if None, before it is answered.
@@ -78,89 +83,96 @@ class History:
         A new one is called by the first line of `title`, or of the question.
 
         It takes the place of a last question that ended without an answer: that one was given back to the person.
-        One that never ended, because the program was killed, stays.
-        Where another program went on with the conversation behind the message `after`, this is a branch of it.
+        One that never ended, because the program was killed, stays. The answer `instead_of`, the last one, stays until
+        the new one has begun. Where another program went on with the conversation behind the message `after`, this is a
+        branch of it.
         """
         with self._writing() as connection:
             now = time.time()
             if conversation is None:
-                conversation, after = self._new_id(), None
-                connection.execute(
-                    "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?, NULL)",
-                    (conversation, title_of(title) or title_of(question), model, system, now, now),
-                )
+                title = title_of(title) or title_of(question)
+                conversation = writing.begin(connection, title, model, system, now)
+                head = after = None
             else:
                 row = self._row(conversation)
-                last = self._answered(row["head"])
+                conversation, head, last = row["id"], row["head"], tree.not_given_back(connection, row["head"])
                 if after == LAST:
                     after = last
-                elif after not in (row["head"], last):
-                    conversation = self._branch(conversation, after, now)
-            asked = self._add(after, "user", question, now)
-            answer = self._add(asked, "assistant", "", now)
-            connection.execute(
-                "UPDATE conversations SET head = ?, written = ?, model = ?, system = ? WHERE id = ?",
-                (answer, now, model, system, conversation),
-            )
-        return Turn(self, conversation, answer, now)
+                elif after not in (head, last):
+                    conversation, head = writing.branch(connection, conversation, after, now), after
+            parent = after if instead_of is None else tree.before(connection, instead_of)
+            asked = writing.add(connection, conversation, parent, "user", question, now)
+            answer = writing.add(connection, conversation, asked, "assistant", "", now, instead_of=instead_of)
+            if instead_of is None:
+                head = answer
+                connection.execute("UPDATE conversations SET head = ? WHERE id = ?", (head, conversation))
+            writing.mark_written(connection, conversation, now)
+        return Turn(
+            history=self,
+            conversation=conversation,
+            answer=answer,
+            asked=now,
+            model=model,
+            system=system,
+            head=head,
+            instead=instead_of is not None,
+        )
 
     def write_answer(
-        self, conversation: str, answer: int, asked: float, text: str, reason: FinishReason | None
+        self, turn: Turn, text: str, reason: FinishReason | None = None, limit: Limit | None = None
     ) -> None:
-        """Replace an answer by its present text; `asked` is when it began."""
+        """Replace the answer of `turn` by its present text."""
         # A growing answer is not worth holding up: it is written again in a moment.
         with self._writing(PATIENCE if reason else _LITTLE_PATIENCE) as connection:
             # The id of a message that was removed may have been given to another one; the time was not.
             found = connection.execute(
-                "UPDATE messages SET content = ?, reason = ? WHERE id = ? AND created = ?",
-                (text, reason, answer, asked),
+                "UPDATE messages SET content = ?, reason = ?, cut_by = ? WHERE id = ? AND created = ?",
+                (text, reason, limit, turn.answer, turn.asked),
             )
             if not found.rowcount:
-                raise _not_one(_("There is no conversation “{id}”.").format(id=conversation))
-            connection.execute("DELETE FROM grams WHERE rowid = ?", (answer,))
-            connection.execute("INSERT INTO grams(rowid, body) VALUES (?, ?)", (answer, grams.grams(text)))
-            connection.execute("UPDATE conversations SET written = ? WHERE id = ?", (time.time(), conversation))
+                raise _not_one(_("There is no conversation “{id}”.").format(id=turn.conversation))
+            writing.index(connection, turn.answer, text)
+            begins = bool(text) and not turn.has_begun
+            conversation = _go_on_with(connection, turn) if begins else turn.conversation
+            if reason and not text and turn.instead:
+                # What looked like an answer was none.
+                connection.execute(
+                    "UPDATE conversations SET head = ? WHERE id = ? AND head = ?",
+                    (turn.head, conversation, turn.answer),
+                )
+            writing.mark_written(connection, conversation, time.time())
+        turn.conversation, turn.has_begun = conversation, turn.has_begun or begins
 
-    def take_back(self, conversation: str, answer: int | None = LAST) -> int | None:
-        """Leave the turn of `answer`, if it is the last, out of the conversation; it stays in the database.
+    def move(self, conversation: str, at: int | None, to: int | None, undone: int | None) -> None:
+        """Let the conversation stand at the answer `to`, if it still stands `at` that one; nothing is deleted.
 
-        Return the message before the turn.
+        `undone` is the answer that was taken back first, None where there is nothing to bring back.
         """
         with self._writing() as connection:
-            if answer == LAST:
-                answer = self._row(conversation)["head"]
-            before = connection.execute(
-                "SELECT q.parent FROM messages a JOIN messages q ON q.id = a.parent WHERE a.id = ?", (answer,)
-            ).fetchone()
-            new: int | None = before[0] if before else None
-            connection.execute(
-                "UPDATE conversations SET head = ? WHERE id = ? AND head = ?", (new, conversation, answer)
-            )
-        return new
+            row = self._row(conversation)
+            if at in (row["head"], tree.not_given_back(connection, row["head"])):
+                connection.execute(
+                    "UPDATE conversations SET head = ?, undone = ? WHERE id = ?", (to, undone, row["id"])
+                )
+                writing.mark_written(connection, row["id"], time.time())
 
     def fork(self, conversation: str) -> str:
         """Return a new conversation that shares the past of this one."""
-        with self._writing():
+        with self._writing() as connection:
             row = self._row(conversation)
-            return self._branch(row["id"], row["head"], time.time())
+            return writing.branch(connection, row["id"], row["head"], time.time())
 
     def remove(self, conversation: str) -> str:
-        """Delete a conversation, and of its messages those that no other one shares, from the files as well.
+        """Delete a conversation and its messages, from the files as well; return its id.
 
-        Return its id.
+        What another conversation builds upon is that one's from now on. The messages of others stay, whatever they are.
         """
         with self._writing(long=True) as connection:
             root: str = self._row(conversation)["id"]
+            ownership.find_owners(connection)
+            connection.execute("UPDATE conversations SET head = NULL, undone = NULL WHERE id = ?", (root,))
+            ownership.delete(connection, ownership.hand_over(connection, root))
             connection.execute("DELETE FROM conversations WHERE id = ?", (root,))
-            kept = (
-                "WITH RECURSIVE kept(id) AS (SELECT head FROM conversations WHERE head IS NOT NULL UNION "
-                "SELECT m.parent FROM messages m JOIN kept ON m.id = kept.id WHERE m.parent IS NOT NULL) "
-            )
-            # Turns taken back hang on no head; they go with the first conversation that is removed after them.
-            gone = [row[0] for row in connection.execute(kept + "SELECT id FROM messages WHERE id NOT IN kept")]
-            for message in sorted(gone, reverse=True):
-                connection.execute("DELETE FROM messages WHERE id = ?", (message,))
-                connection.execute("DELETE FROM grams WHERE rowid = ?", (message,))
             # The index only marks what is deleted, until its parts are merged; the log still holds all of it.
             connection.execute("INSERT INTO grams(grams) VALUES ('optimize')")
         with self._guarded():
@@ -171,11 +183,13 @@ class History:
         """Return the conversation of this id, or of the only one that begins so."""
         row = self._row(conversation)
         with self._guarded():
-            path = self._connection.execute(
-                _PATH + "SELECT role, content FROM path ORDER BY depth DESC", (row["head"],)
-            ).fetchall()
-            head = self._answered(row["head"])
-        return Record(summary(row), row["system"], tuple(Message(role, content) for role, content in path), head)
+            return Record(
+                summary(row),
+                row["system"],
+                tree.path(self._connection, row["head"]),
+                tree.not_given_back(self._connection, row["head"]),
+                tree.undone(self._connection, row["undone"], row["head"]),
+            )
 
     def last(self) -> str | None:
         """Return the id of the conversation last written, if there is any."""
@@ -183,11 +197,9 @@ class History:
         return recent[0].id if recent else None
 
     def recent(self, count: int = 20) -> list[Summary]:
-        """Return the conversations last written, newest first."""
+        """Return the conversations last written, newest first, whatever the clock said."""
         with self._guarded():
-            cursor = rows(
-                self._connection, "SELECT * FROM conversations ORDER BY written DESC, rowid DESC LIMIT ?", (count,)
-            )
+            cursor = rows(self._connection, "SELECT * FROM conversations ORDER BY sequence DESC LIMIT ?", (count,))
             return [summary(row) for row in cursor]
 
     def search(self, words: str, count: int = 20) -> list[Summary]:
@@ -199,35 +211,6 @@ class History:
         """Return what was asked last, newest first, each once; what is longer than anyone types is left out."""
         with self._guarded():
             return finding.questions(self._connection, count)
-
-    def _branch(self, conversation: str, head: int | None, now: float) -> str:
-        """Add a conversation that is like this one, but for where it stands."""
-        new = self._new_id()
-        self._connection.execute(
-            "INSERT INTO conversations SELECT ?, title, model, system, ?, ?, ? FROM conversations WHERE id = ?",
-            (new, now, now, head, conversation),
-        )
-        return new
-
-    def _answered(self, head: int | None) -> int | None:
-        """Return `head`, or what is before its turn if that ended without an answer."""
-        unanswered = rows(
-            self._connection,
-            "SELECT q.parent FROM messages a JOIN messages q ON q.id = a.parent WHERE a.id = ? "
-            "AND a.content = '' AND a.reason IS NOT NULL",
-            (head,),
-        ).fetchone()
-        return unanswered["parent"] if unanswered else head
-
-    def _add(self, parent: int | None, role: str, content: str, now: float) -> int:
-        cursor = self._connection.execute(
-            "INSERT INTO messages(parent, role, content, created) VALUES (?, ?, ?, ?)", (parent, role, content, now)
-        )
-        message = cursor.lastrowid
-        assert message is not None
-        if content:
-            self._connection.execute("INSERT INTO grams(rowid, body) VALUES (?, ?)", (message, grams.grams(content)))
-        return message
 
     def _row(self, conversation: str) -> sqlite3.Row:
         conversation = as_text(conversation)
@@ -241,12 +224,6 @@ class History:
         if len(found) > 1:
             raise _not_one(_("More than one conversation begins with “{id}”.").format(id=conversation))
         return found[0]  # type: ignore[no-any-return]
-
-    def _new_id(self) -> str:
-        while True:
-            new = "".join(secrets.choice(_ALPHABET) for _i in range(_ID_LENGTH))
-            if not rows(self._connection, "SELECT 1 FROM conversations WHERE id = ?", (new,)).fetchone():
-                return new
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -275,6 +252,26 @@ class History:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def _go_on_with(connection: sqlite3.Connection, turn: Turn) -> str:
+    """Let the conversation of `turn` go on with its answer, which has begun; return which one that is."""
+    conversation = turn.conversation
+    if turn.instead:
+        moved = connection.execute(
+            "UPDATE conversations SET head = ? WHERE id = ? AND head IS ?", (turn.answer, conversation, turn.head)
+        )
+        if not moved.rowcount:
+            conversation = writing.branch(connection, conversation, turn.answer, time.time())
+            connection.execute(
+                "UPDATE messages SET conversation = ? WHERE id IN (?, (SELECT parent FROM messages WHERE id = ?))",
+                (conversation, turn.answer, turn.answer),
+            )
+    connection.execute(
+        "UPDATE conversations SET model = ?, system = ?, undone = NULL WHERE id = ?",
+        (turn.model, turn.system, conversation),
+    )
+    return conversation
 
 
 def _not_one(message: str) -> HistoryError:

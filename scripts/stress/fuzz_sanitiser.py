@@ -40,7 +40,7 @@ from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import QwenError
 from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.history.records import Record, Summary
-from qwen_tui.messages import Finished, Message, Text, Timings, Usage
+from qwen_tui.messages import Exchange, Finished, Text, Timings, Usage
 from qwen_tui.models.locate import locate
 from qwen_tui.terminal import line_reader
 from qwen_tui.terminal.output import HeldOutput
@@ -115,6 +115,7 @@ class Screen:
             "/logs": lambda _text: self._command("/logs x"),
             "/resume": lambda _text: self._command("/resume x"),
             "/undo": lambda _text: self._command("/undo"),
+            "/redo": lambda _text: self._command("/redo"),
             "no such command": lambda text: self._command("/x" + text),
             "/file": lambda text: self._command("/file " + text),
             "/paste": lambda _text: self._command("/paste"),
@@ -153,9 +154,9 @@ class Screen:
         return self.recent()
 
     def read(self, _conversation: str) -> Record:
-        return Record(self.recent()[0], self._text, (Message("user", self._text), Message("assistant", self._text)))
+        return Record(self.recent()[0], self._text, (Exchange(self._text, self._text, None),))
 
-    def take_back(self, *_arguments: object) -> None:
+    def move(self, *_arguments: object) -> None:
         return None
 
     def _make_session(self) -> Session:
@@ -177,9 +178,9 @@ class Screen:
         raise QwenError(name, self._text)
 
     def _command(self, line: str) -> None:
-        session, turns = self._session, [Message("user", self._text), Message("assistant", self._text)]
+        session, turns = self._session, [Exchange(self._text, self._text, "interrupted")]
         session.attached.clear()
-        session.conversation = Conversation(self._text, turns, id="x")
+        session.conversation = Conversation(self._text, turns, list(turns), id="x")
         session.info = EngineInfo(model=self._text, device=self._text, ctx_size=1, threads=1, gpu_layers=0)
         with said():
             commands.run(session, whole(line))

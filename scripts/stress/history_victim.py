@@ -15,7 +15,8 @@ from qwen_tui.chat.keeping import Keeper, resume
 from qwen_tui.chat.turn import AnswerOptions, Turn
 from qwen_tui.engine.protocol import EngineInfo, Request
 from qwen_tui.history.store import History
-from qwen_tui.messages import Event, Finished, FinishReason, Loading, Message, Prefill, Text, Timings, Usage
+from qwen_tui.history.store import Turn as HistoryTurn
+from qwen_tui.messages import Event, Finished, FinishReason, Limit, Loading, Message, Prefill, Text, Timings, Usage
 
 # Seconds between two words, and words of an answer: from one to seven seconds.
 PACE_S = (0.03, 0.10)
@@ -23,6 +24,7 @@ WORDS = (15, 100)
 # How long after a write began its process is killed, in seconds: some before its end, some after it.
 WITHIN_S = 0.0015
 REMOVES_ONE_IN = 8
+RETRIES_ONE_IN = 3
 
 
 class Log:
@@ -49,14 +51,17 @@ class WatchedHistory(History):
             return super().begin(*arguments, **options)
 
     def write_answer(
-        self, conversation: str, answer: int, asked: float, text: str, reason: FinishReason | None
+        self, turn: HistoryTurn, text: str, reason: FinishReason | None = None, limit: Limit | None = None
     ) -> None:
-        with self._watched("growing answer" if reason is None else "finished answer"):
-            super().write_answer(conversation, answer, asked, text, reason)
+        what = "growing answer" if reason is None else "finished answer"
+        if turn.instead and not turn.has_begun:
+            what += " in another's place"
+        with self._watched(what):
+            super().write_answer(turn, text, reason, limit)
 
-    def remove(self, conversation: str) -> None:
+    def remove(self, conversation: str) -> str:
         with self._watched("removal", conversation=conversation):
-            super().remove(conversation)
+            return super().remove(conversation)
 
     def _watched(self, what: str, **fields: str) -> "Watched":
         self._left -= 1
@@ -86,8 +91,8 @@ class Watched:
 class Engine:
     """Streams words at the pace of a real one, and logs that the prefill begins, and each word."""
 
-    def __init__(self, log: Log, rng: random.Random, conversation: Conversation) -> None:
-        self._log, self._rng, self._conversation = log, rng, conversation
+    def __init__(self, log: Log, rng: random.Random, conversation: Conversation, instead_of: str = "") -> None:
+        self._log, self._rng, self._conversation, self.instead_of = log, rng, conversation, instead_of
 
     def start(self) -> None:
         return None
@@ -103,7 +108,12 @@ class Engine:
         return sum(len(message.content) for message in messages)
 
     def stream(self, request: Request) -> Iterator[Event]:
-        self._log("prefill", question=request.messages[-1].content, conversation=self._conversation.id)
+        self._log(
+            "prefill",
+            question=request.messages[-1].content,
+            conversation=self._conversation.id,
+            instead_of=self.instead_of,
+        )
         yield Prefill(1, 1)
         for _ in range(self._rng.randint(*WORDS)):
             time.sleep(self._rng.uniform(*PACE_S))
@@ -138,8 +148,11 @@ def chat(database: Path, log: Log, seed: int, kill_in_write: int) -> None:
     conversation = resume(history, last) if last else Conversation()
     keeper = Keeper(history, "scripted", Nowhere().note)
     for number in range(1000):
-        turn = Turn(Engine(log, rng, conversation), Nowhere(), AnswerOptions(), keeper)
-        turn.run(conversation, f"问题 {seed}.{number}: " + "what is the matter with it? " * rng.randint(1, 40))
+        instead = bool(conversation.exchanges) and rng.randrange(RETRIES_ONE_IN) == 0
+        before = conversation.exchanges[-1].question if instead else ""
+        turn = Turn(Engine(log, rng, conversation, before), Nowhere(), AnswerOptions(), keeper)
+        question = f"问题 {seed}.{number}: " + "what is the matter with it? " * rng.randint(1, 40)
+        turn.run(conversation, question, instead=instead)
         log("finished")
 
 

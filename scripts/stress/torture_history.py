@@ -10,7 +10,8 @@ whole program with the demonstration model, in a terminal and in a pipe.
 
 After each kill: every question whose prefill began is there; every answer holds what was written `--promise` seconds
 before, and nothing that was never said; what was on the disk after the kill before is unchanged; the conversation is
-in order; a removed one is there whole or gone; SQLite finds the file sound, and the index says what the texts say.
+in order, with an answer in the place of another only once it has begun; a removed one is there whole or gone; every
+message has a conversation; SQLite finds the file sound, and the index says what the texts say.
 """
 
 import argparse
@@ -52,6 +53,7 @@ class Lane:
         self._promise = promise
         self._answers: dict[str, str] = {}
         self._questions: dict[str, str] = {}
+        self._instead_of: dict[str, str] = {}
         self._removed: set[str] = set()
         self.kills = 0
         self.process = 0
@@ -111,7 +113,7 @@ class Lane:
                 finding.wrong.append(f"changed: {question}")
         for question, words in turns.items():
             finding.check_answer(kept.get(question), words, killed, self._promise)
-        finding.wrong += self._disorder(history)
+        finding.wrong += self._disorder(history, kept)
         self._answers = {question: kept.get(question, "") for question in self._questions}
         finding.questions = len(turns)
         history.close()
@@ -131,15 +133,22 @@ class Lane:
             elif event["event"] == "prefill":
                 words = turns[event["question"]] = []
                 self._questions[event["question"]] = event["conversation"]
+                self._instead_of[event["question"]] = event["instead_of"]
             elif event["event"] in ("word", "finished"):
                 words.append(event)
         return turns
 
-    def _disorder(self, history: History) -> Iterator[str]:
+    def _disorder(self, history: History, kept: dict[str, str]) -> Iterator[str]:
         """Yield what is wrong with the order of conversations: each holds its questions as they were asked."""
         for summary in history.recent(1000):
             asked = [message.content for message in history.read(summary.id).messages][::2]
-            expected = [q for q, conversation in self._questions.items() if conversation == summary.id]
+            expected = list[str]()
+            for question in [q for q, conversation in self._questions.items() if conversation == summary.id]:
+                if before := self._instead_of[question]:
+                    if not kept.get(question):
+                        continue
+                    del expected[expected.index(before) :]
+                expected.append(question)
             if [question for question in asked if question in self._questions] != expected:
                 yield f"in disorder: {summary.id}"
 
@@ -180,6 +189,8 @@ def unsound(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"integrity: {verdict}"
     if broken := connection.execute("PRAGMA foreign_key_check").fetchall():
         yield f"references: {broken}"
+    if nobodys := connection.execute("SELECT count(*) FROM messages WHERE conversation IS NULL").fetchone()[0]:
+        yield f"{nobodys} messages of no conversation"
     try:
         connection.execute("INSERT INTO grams(grams) VALUES ('integrity-check')")
     except sqlite3.Error as error:

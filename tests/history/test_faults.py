@@ -22,6 +22,7 @@ from tests.conftest import Run
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 SHORT = ("-o", "max_tokens=4", "-o", "temperature=0")
+CUT = "The answer was cut off at 4 tokens"
 PAGE = 4096
 SPACE = 33_000
 
@@ -72,7 +73,7 @@ def test_a_database_that_cannot_be_used_is_told_and_left_as_it_is(
     asked = qwen("ask", "-m", tiny, *SHORT, "x")
     assert asked.returncode == 0
     assert asked.stdout.strip()
-    told = asked.stderr.decode()
+    told = asked.stderr.decode().partition(CUT)[0]
     assert len(told.splitlines()) == 2
     assert said in told
     assert "in memory only" in told
@@ -129,7 +130,7 @@ def test_a_disk_that_fills_up_ends_the_keeping_not_the_answer(qwen: Run, tiny: P
     assert asked.returncode == 0, asked.stderr
     assert asked.stdout.strip()
     assert "in memory only" in asked.stderr.decode()
-    assert len(asked.stderr.decode().splitlines()) == 2
+    assert len(asked.stderr.decode().partition(CUT)[0].splitlines()) == 2
     # The next one, with space, finds everything that was there.
     assert len(qwen("logs", "list").stdout.splitlines()) == 20
 

@@ -26,6 +26,13 @@ def said(history: History, conversation: str | None, question: str, answer: str)
     return turn.conversation
 
 
+def take_back(history: History, conversation: str) -> None:
+    """Let the conversation stand before its last turn, as /undo does."""
+    record = history.read(conversation)
+    before = record.exchanges[-2].kept if len(record.exchanges) > 1 else None
+    history.move(conversation, record.head, before, record.undone[0].kept if record.undone else record.head)
+
+
 def contents(history: History, conversation: str) -> list[str]:
     return [message.content for message in history.read(conversation).messages]
 
@@ -75,9 +82,9 @@ def test_a_fork_shares_the_past_and_goes_its_own_way(history: History) -> None:
 
 def test_a_turn_taken_back_is_no_longer_part_of_it(history: History) -> None:
     conversation = said(history, said(history, None, "one", "1"), "two", "2")
-    history.take_back(conversation)
+    take_back(history, conversation)
     assert contents(history, conversation) == ["one", "1"]
-    history.take_back(conversation)
+    take_back(history, conversation)
     assert contents(history, conversation) == []
     said(history, conversation, "three", "3")
     assert contents(history, conversation) == ["three", "3"]
@@ -99,7 +106,7 @@ def test_of_a_removed_conversation_no_file_holds_a_word(history: History, tmp_pa
     # An answer grows, and is cut: every text that was ever there is to be gone.
     for text in ("It was Flint", "It was Flint and Silver" * 1000, "I"):
         turn.update(text)
-    history.take_back(conversation)
+    take_back(history, conversation)
     words = ["treasure", "Zanzibar", "zanzibar", "宝藏", "洞里", "hid it", "Flint", "flint", "Silver", "Blackbeard"]
     assert any(word.encode() in content for content in files_of(tmp_path) for word in words)
     history.remove(conversation)
@@ -229,6 +236,64 @@ def test_questions_come_newest_first_each_once_and_not_the_documents(history: Hi
     first = said(history, None, "one", "1")
     for question in ("two", "one", "x" * 20_001, "three"):
         said(history, first, question, "…")
-    history.take_back(first)
+    take_back(history, first)
     assert history.questions() == ["three", "one", "two"]
     assert history.questions(2) == ["three", "one"]
+
+
+def test_removing_deletes_no_message_of_another_conversation(history: History) -> None:
+    other = said(history, said(history, None, "keep one", "1"), "keep two", "2")
+    take_back(history, other)
+    conversation = said(history, None, "gone", "away")
+    history.remove(conversation)
+    assert contents(history, other) == ["keep one", "1"]
+    (undone,) = history.read(other).undone
+    assert (undone.question, undone.answer) == ("keep two", "2")
+
+
+def test_what_a_fork_builds_upon_is_handed_over_to_it(history: History, tmp_path: Path) -> None:
+    first = said(history, None, "shared", "past")
+    fork = history.fork(first)
+    said(history, first, "secret", "Zanzibar")
+    said(history, fork, "its own", "answer")
+    history.remove(first)
+    assert contents(history, fork) == ["shared", "past", "its own", "answer"]
+    assert [file for file in files_of(tmp_path) if b"anzibar" in file] == []
+    history.remove(fork)
+    assert [file for file in files_of(tmp_path) if b"shared" in file] == []
+
+
+def test_what_a_turn_taken_back_in_a_fork_builds_upon_stays_with_it(history: History) -> None:
+    first = said(history, said(history, None, "one", "1"), "two", "2")
+    fork = history.fork(first)
+    said(history, fork, "three", "3")
+    for _step in range(2):
+        take_back(history, fork)
+    history.remove(first)
+    assert contents(history, fork) == ["one", "1"]
+    assert [exchange.question for exchange in history.read(fork).undone] == ["three", "two"]
+    history.move(fork, history.read(fork).head, history.read(fork).undone[0].kept, None)
+    assert contents(history, fork) == ["one", "1", "two", "2", "three", "3"]
+
+
+def test_what_a_fork_has_taken_back_of_a_removed_conversation_is_gone(history: History, tmp_path: Path) -> None:
+    first = said(history, said(history, None, "one", "1"), "secret", "Zanzibar")
+    fork = history.fork(first)
+    take_back(history, fork)
+    history.remove(first)
+    assert contents(history, fork) == ["one", "1"]
+    assert history.read(fork).undone == ()
+    assert [file for file in files_of(tmp_path) if b"anzibar" in file] == []
+
+
+def test_the_order_is_that_of_writing_though_the_clock_goes_back(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qwen_tui.history.store.time.time", lambda: 4e9)
+    ahead = said(history, None, "in the future", "1")
+    monkeypatch.undo()
+    now = said(history, None, "now", "2")
+    assert history.last() == now
+    assert [summary.id for summary in history.recent()] == [now, ahead]
+    take_back(history, ahead)
+    assert history.last() == ahead

@@ -1,0 +1,75 @@
+"""What a write to the history is made of: messages added, conversations begun, branched and put in order."""
+
+import secrets
+import sqlite3
+
+from qwen_tui.history import grams
+
+# No vowels, no look-alikes: ids are read aloud and typed, and should not spell anything.
+_ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
+_ID_LENGTH = 6
+
+
+def begin(connection: sqlite3.Connection, title: str, model: str, system: str | None, now: float) -> str:
+    """Add a conversation without messages and return its id."""
+    new = _new_id(connection)
+    connection.execute(
+        "INSERT INTO conversations(id, title, model, system, created, written) VALUES (?, ?, ?, ?, ?, ?)",
+        (new, title, model, system, now, now),
+    )
+    return new
+
+
+def branch(connection: sqlite3.Connection, conversation: str, head: int | None, now: float) -> str:
+    """Add a conversation that is like this one, but for where it stands, and return its id."""
+    new = _new_id(connection)
+    connection.execute(
+        "INSERT INTO conversations(id, title, model, system, created, written, head, undone) "
+        "SELECT ?, title, model, system, ?, ?, ?, undone FROM conversations WHERE id = ?",
+        (new, now, now, head, conversation),
+    )
+    mark_written(connection, new, now)
+    return new
+
+
+def mark_written(connection: sqlite3.Connection, conversation: str, now: float) -> None:
+    """Make the conversation the one that was written last, whatever the clock says."""
+    connection.execute(
+        "UPDATE conversations SET written = ?, sequence = 1 + (SELECT max(sequence) FROM conversations) WHERE id = ?",
+        (now, conversation),
+    )
+
+
+def add(
+    connection: sqlite3.Connection,
+    conversation: str,
+    parent: int | None,
+    role: str,
+    content: str,
+    now: float,
+    *,
+    instead_of: int | None = None,
+) -> int:
+    """Add a message behind `parent` and return its number."""
+    cursor = connection.execute(
+        "INSERT INTO messages(conversation, parent, role, content, created, instead_of) VALUES (?, ?, ?, ?, ?, ?)",
+        (conversation, parent, role, content, now, instead_of),
+    )
+    message = cursor.lastrowid
+    assert message is not None
+    if content:
+        index(connection, message, content)
+    return message
+
+
+def index(connection: sqlite3.Connection, message: int, content: str) -> None:
+    """Let a message be found by the words in it."""
+    connection.execute("DELETE FROM grams WHERE rowid = ?", (message,))
+    connection.execute("INSERT INTO grams(rowid, body) VALUES (?, ?)", (message, grams.grams(content)))
+
+
+def _new_id(connection: sqlite3.Connection) -> str:
+    while True:
+        new = "".join(secrets.choice(_ALPHABET) for _i in range(_ID_LENGTH))
+        if not connection.execute("SELECT 1 FROM conversations WHERE id = ?", (new,)).fetchone():
+            return new

@@ -31,7 +31,8 @@ class Leave(Exception):  # noqa: N818 - not an error
 class Command:
     """One slash command. `run` gets what follows the name, and returns the draft of the next line, or None.
 
-    `takes` is how its argument is completed; `usage` shows it in the help.
+    `takes` is how its argument is completed; `usage` shows it in the help. One that is `in_row_before` is shown there
+    beside the command before it: all of them have to fit on a screen of 24 rows.
     """
 
     names: tuple[str, ...]
@@ -39,6 +40,7 @@ class Command:
     run: Callable[[Session, str], str | Draft | None]
     usage: str = ""
     takes: Literal["nothing", "text", "path", "option", "template", "conversation"] = "nothing"
+    in_row_before: bool = False
 
 
 def commands() -> list[Command]:
@@ -47,7 +49,8 @@ def commands() -> list[Command]:
         Command(("/help", "/?"), _("show the commands"), _help),
         Command(("/bye", "/exit", "/quit"), _("leave"), _bye),
         Command(("/clear",), _("begin a new conversation"), _clear),
-        Command(("/undo",), _("take back the last turn"), _undo),
+        Command(("/undo",), _("take back the last turn, edit or retry"), _undo),
+        Command(("/redo",), _("bring it back"), _redo, in_row_before=True),
         Command(("/retry",), _("answer the last message again"), _retry),
         Command(("/edit",), _("change the last message and send it again"), _edit),
         Command(
@@ -109,7 +112,14 @@ def run(session: Session, line: str) -> str | Draft | None:
 
 
 def _help(session: Session, _argument: str) -> None:
-    rows = [(" ".join(filter(None, (", ".join(c.names), c.usage))), c.description) for c in commands()]
+    rows: list[tuple[str, str]] = []
+    for command in commands():
+        name = " ".join(filter(None, (", ".join(command.names), command.usage)))
+        does = command.description
+        if command.in_row_before:
+            before, did = rows.pop()
+            name, does = f"{before}, {name}", _("{one}; {other}").format(one=did, other=does)
+        rows.append((name, does))
     session.say(listing.table(rows))
 
 
@@ -125,16 +135,24 @@ def _clear(session: Session, _argument: str) -> None:
 
 
 def _undo(session: Session, _argument: str) -> None:
-    question = session.take_back()
-    session.say(_("Taken back: {title}").format(title=title_of(question)))
+    undone = session.undo()
+    said = _("Taken back: {title}").format(title=title_of(undone.question))
+    if undone.instead_of is not None:
+        before = _("The turn is as it was before: {title}").format(title=title_of(undone.instead_of.question))
+        said = f"{said}\n{before}"
+    session.say(said)
+
+
+def _redo(session: Session, _argument: str) -> None:
+    session.say(_("Brought back: {title}").format(title=title_of(session.redo().question)))
 
 
 def _retry(session: Session, _argument: str) -> None:
-    session.answer(session.take_back())
+    session.answer(session.replace_last())
 
 
 def _edit(session: Session, _argument: str) -> str:
-    return session.take_back()
+    return session.replace_last()
 
 
 def _template(session: Session, argument: str) -> Draft | None:
@@ -159,17 +177,16 @@ def _logs(session: Session, argument: str) -> None:
 
 
 def _resume(session: Session, argument: str) -> None:
-    session.turn_to(resume(_history(session), argument))
-    session.say(standing(session))
+    said = session.go_on_with(resume(_history(session), argument))
+    session.say("\n\n".join(filter(None, (standing(session), said))))
 
 
 def standing(session: Session) -> str:
     """Return where the conversation stands, which is one of the history."""
     conversation = session.conversation
     assert conversation.id is not None, "what was resumed has an id"
-    question, answer = (message.content for message in conversation.turns[-2:]) if conversation.turns else ("", "")
     summary = _history(session).read(conversation.id).summary
-    return listing.standing(summary, len(conversation.turns) // 2, question, answer)
+    return listing.standing(summary, conversation.exchanges)
 
 
 def _fork(session: Session, _argument: str) -> None:

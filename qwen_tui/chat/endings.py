@@ -6,7 +6,7 @@ from qwen_tui.chat.turn import Answer
 from qwen_tui.errors import QwenError
 from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import FinishReason, Limit
+from qwen_tui.messages import Exchange, FinishReason, Limit
 
 
 class Ending(NamedTuple):
@@ -38,6 +38,11 @@ def mark(reason: FinishReason | None, limit: Limit | None = None) -> str:
             return _("The answer was stopped here.")
         case _any:
             return _("The answer broke off here.")
+
+
+def mark_of(exchange: Exchange) -> str:
+    """Return what stands below the answer of an exchange, wherever it is read later; nothing below a whole one."""
+    return mark(exchange.reason, exchange.limit) if exchange.answer else _("There is no answer.")
 
 
 def of_command(answer: Answer, *, kept: bool) -> Ending:

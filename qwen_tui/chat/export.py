@@ -2,19 +2,28 @@
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from qwen_tui.chat import endings
 from qwen_tui.errors import UsageError
 from qwen_tui.history.records import Record
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.messages import Message
+from qwen_tui.messages import Exchange, FinishReason, Role
 
 FORMATS = ("md", "html", "json")
+
+
+class ExportedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message in the JSON export. An answer has a `finish_reason`: null where its program ended before it did."""
+
+    role: Role
+    content: str
+    finish_reason: FinishReason | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class ExportedConversation(msgspec.Struct, frozen=True):
@@ -26,7 +35,7 @@ class ExportedConversation(msgspec.Struct, frozen=True):
     created: str
     written: str
     system: str | None
-    messages: tuple[Message, ...]
+    messages: tuple[ExportedMessage, ...]
 
 
 def export(record: Record, form: str) -> str:
@@ -57,18 +66,33 @@ def _json(record: Record) -> str:
         _when(summary.created),
         _when(summary.written),
         record.system,
-        record.messages,
+        tuple(message for exchange in record.exchanges for message in _messages(exchange)),
     )
     return msgspec.json.format(msgspec.json.encode(exported)).decode() + "\n"
 
 
+def _messages(exchange: Exchange) -> tuple[ExportedMessage, ExportedMessage]:
+    question, answer = exchange.messages()
+    return (
+        ExportedMessage(question.role, question.content),
+        ExportedMessage(answer.role, answer.content, exchange.reason),
+    )
+
+
 def _markdown(record: Record) -> str:
-    speakers = _speakers()
-    system = [("system", record.system)] if record.system else []
-    spoken = [*system, *((message.role, message.content) for message in record.messages if message.content)]
     parts = [f"# {record.summary.title}", f"*{record.summary.model}, {_when(record.summary.written)}*"]
-    parts += [f"## {speakers[role]}\n\n{content.strip()}" for role, content in spoken]
+    for _role, speaker, content, mark in _spoken(record):
+        parts += [f"## {speaker}", *filter(None, (content.strip(), f"*[{mark}]*" if mark else ""))]
     return "\n\n".join(parts) + "\n"
+
+
+def _spoken(record: Record) -> Iterator[tuple[Role, str, str, str]]:
+    """Yield each message: its role, what the speaker is called, the text, and how it ended if it is not whole."""
+    if record.system:
+        yield "system", _("System"), record.system, ""
+    for exchange in record.exchanges:
+        yield "user", _("You"), exchange.question, ""
+        yield "assistant", _("Assistant"), exchange.answer, endings.mark_of(exchange)
 
 
 def _page(record: Record) -> str:
@@ -83,24 +107,17 @@ def _page(record: Record) -> str:
     renderer.add_render_rule("math_block", _formula)
     # A page that is opened should not fetch anything: a picture becomes its description.
     renderer.disable("image")
-    speakers = _speakers()
-    system = [Message("system", record.system)] if record.system else []
-    sections = [
-        f'<section class="{message.role}"><h2>{html.escape(speakers[message.role])}</h2>'
-        f"{renderer.render(message.content)}</section>"
-        for message in (*system, *record.messages)
-        if message.content
-    ]
+    sections = []
+    for role, speaker, content, mark in _spoken(record):
+        ending = f'<p class="ending">{html.escape(mark)}</p>' if mark else ""
+        text = renderer.render(content)
+        sections.append(f'<section class="{role}"><h2>{html.escape(speaker)}</h2>{text}{ending}</section>')
     title = html.escape(record.summary.title)
     about = html.escape(f"{record.summary.model}, {_when(record.summary.written)}")
     return (
         f'<!doctype html>\n<html><head><meta charset="utf-8"><title>{title}</title>\n<style>{_style()}</style></head>\n'
         f"<body><h1>{title}</h1><p>{about}</p>\n" + "\n".join(sections) + "\n</body></html>\n"
     )
-
-
-def _speakers() -> dict[str, str]:
-    return {"system": _("System"), "user": _("You"), "assistant": _("Assistant")}
 
 
 def _formula(_renderer: Any, tokens: Sequence[Any], index: int, _options: Any, _env: Any) -> str:
@@ -136,7 +153,8 @@ def _style() -> str:
     return (
         ":root{color-scheme:light dark}body{max-width:46rem;margin:2rem auto;padding:0 1rem;"
         "font:1rem/1.6 system-ui,sans-serif}section{border-top:1px solid #8886;margin-top:1.5rem}"
-        "section h2{font-size:.9rem;opacity:.7}.user{white-space:normal}pre{overflow:auto;padding:.8rem;"
+        "section h2{font-size:.9rem;opacity:.7}.user{white-space:normal}.ending{font-style:italic;opacity:.7}"
+        "pre{overflow:auto;padding:.8rem;"
         "background:#8882;border-radius:6px}code{font-family:ui-monospace,monospace}table{border-collapse:collapse}"
         "td,th{border:1px solid #8886;padding:.2rem .6rem}blockquote{border-left:3px solid #8886;margin:0;"
         f"padding-left:1rem}}\n{light}\n@media(prefers-color-scheme:dark){{{dark}}}"

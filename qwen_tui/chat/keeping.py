@@ -8,7 +8,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.errors import CancelledError, HistoryError
 from qwen_tui.history.store import History, Turn
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import FinishReason
+from qwen_tui.messages import FinishReason, Limit
 
 # A growing answer is written this often, in seconds. With the wait for the next word, and the write itself, a crash
 # costs less than two.
@@ -27,8 +27,11 @@ class Keeper:
         self._conversation = Conversation()
         self._written = 0.0
 
-    def begin(self, conversation: Conversation, question: str, title: str = "") -> None:
-        """Commit a question before anything is computed for it; see `History.begin`."""
+    def begin(self, conversation: Conversation, question: str, title: str = "", *, instead: bool = False) -> None:
+        """Commit a question before anything is computed for it; see `History.begin`.
+
+        With `instead` its answer takes the place of the last one, once it has begun.
+        """
         self._turn = None
         if self.history is None:
             return
@@ -39,19 +42,14 @@ class Keeper:
                 model=self.model,
                 system=conversation.system,
                 after=conversation.head,
+                instead_of=conversation.exchanges[-1].kept if instead else None,
                 title=title,
             )
         except HistoryError as error:
             self._give_up(error)
             return
         self._conversation = conversation
-        if conversation.id not in (None, self._turn.conversation):
-            self._note(
-                _("This conversation was gone on with elsewhere; here it is now {id}.").format(
-                    id=self._turn.conversation
-                )
-            )
-        conversation.id = self._turn.conversation
+        self._follow(self._turn)
         self._written = time.monotonic()
 
     def update(self, text: str) -> None:
@@ -62,27 +60,43 @@ class Keeper:
                 self._turn.update(text)
             self._written = time.monotonic()
 
-    def finish(self, text: str, reason: FinishReason) -> None:
-        """Commit the answer as it stays."""
-        if self._turn is not None:
-            try:
-                self._turn.update(text, reason)
-            except CancelledError:
-                self._note(_("The end of this answer is not kept: another program is writing to the conversations."))
-            except HistoryError as error:
-                self._give_up(error)
-                return
-            if text:
-                self._conversation.head = self._turn.answer
-
-    def take_back(self, conversation: Conversation) -> None:
-        """Leave the last turn out of what is kept of `conversation`."""
-        if self.history is None or conversation.id is None:
-            return
+    def finish(self, text: str, reason: FinishReason, limit: Limit | None = None) -> int | None:
+        """Commit the answer as it stays; return its number in the history, None if it is not kept."""
+        if self._turn is None:
+            return None
         try:
-            conversation.head = self.history.take_back(conversation.id, conversation.head)
+            self._turn.update(text, reason, limit)
+        except CancelledError:
+            self._note(_("The end of this answer is not kept: another program is writing to the conversations."))
         except HistoryError as error:
             self._give_up(error)
+            return None
+        self._follow(self._turn)
+        # An answer in the place of another has that only once something of it is on the disk.
+        if text and (self._turn.has_begun or not self._turn.instead):
+            self._conversation.head, self._conversation.model = self._turn.answer, self.model
+        return self._turn.answer
+
+    def stand(self, conversation: Conversation) -> None:
+        """Commit where `conversation` stands, after a step back or forth."""
+        if self.history is None or conversation.id is None:
+            return
+        to = conversation.exchanges[-1].kept if conversation.exchanges else None
+        undone = conversation.undone[0].kept if conversation.undone else None
+        try:
+            self.history.move(conversation.id, conversation.head, to, undone)
+        except HistoryError as error:
+            self._give_up(error)
+            return
+        conversation.head = to
+
+    def _follow(self, turn: Turn) -> None:
+        """Go on in the conversation that `turn` is of: it is another one where two programs went on with one."""
+        if self._conversation.id not in (None, turn.conversation):
+            self._note(
+                _("This conversation was gone on with elsewhere; here it is now {id}.").format(id=turn.conversation)
+            )
+        self._conversation.id = turn.conversation
 
     def _give_up(self, error: HistoryError) -> None:
         self.history = self._turn = None
@@ -97,6 +111,11 @@ def in_memory_only(error: HistoryError) -> str:
 def resume(history: History, conversation: str) -> Conversation:
     """Return a conversation of the history, to go on with; questions without an answer are left out."""
     record = history.read(conversation)
-    pairs = zip(record.messages[::2], record.messages[1::2], strict=False)
-    turns = [message for question, answer in pairs if answer.content for message in (question, answer)]
-    return Conversation(record.system, turns, id=record.summary.id, head=record.head)
+    return Conversation(
+        record.system,
+        [exchange for exchange in record.exchanges if exchange.answer],
+        list(record.undone),
+        id=record.summary.id,
+        head=record.head,
+        model=record.summary.model,
+    )

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from wcwidth import width
 
+from qwen_tui.chat import endings
 from qwen_tui.history.records import Summary
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.messages import Timings, Usage
+from qwen_tui.messages import Exchange, Timings, Usage
 
 # What a line may take where nobody knows the screen.
 COLUMNS = 80
@@ -45,16 +46,20 @@ def conversations(summaries: Sequence[Summary], words: str = "", columns: int | 
     return "\n".join(lines)
 
 
-def standing(summary: Summary, turns: int, question: str, answer: str) -> str:
+def standing(summary: Summary, exchanges: Sequence[Exchange]) -> str:
     """Return where a conversation stands: what it is, and its last turn, of which long parts are shortened."""
-    said = ngettext("{n} turn", "{n} turns", turns).format(n=turns)
-    asked, answered = question.strip().splitlines(), answer.strip().splitlines()
+    said = ngettext("{n} turn", "{n} turns", len(exchanges)).format(n=len(exchanges))
+    head = f"{summary.id} · {cut(' '.join(summary.title.split()), COLUMNS - 40)} · {said} · {moment(summary.written)}"
+    if not exchanges:
+        return head
+    last = exchanges[-1]
+    asked, answered = last.question.strip().splitlines(), last.answer.strip().splitlines()
     if len(asked) > _QUESTION_LINES:
         asked = [*asked[:_QUESTION_LINES], "…"]
     if len(answered) > _ANSWER_LINES:
         answered = ["…", *answered[-_ANSWER_LINES:]]
-    head = f"{summary.id} · {cut(' '.join(summary.title.split()), COLUMNS - 40)} · {said} · {moment(summary.written)}"
-    return "\n".join([head, "", *(f"> {line}" for line in asked), "", *answered])
+    mark = endings.mark_of(last)
+    return "\n".join([head, "", *(f"> {line}" for line in asked), "", *answered, *(["", f"[{mark}]"] if mark else [])])
 
 
 def shares(parts: Sequence[tuple[int, str]], size: int) -> str:

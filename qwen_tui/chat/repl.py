@@ -47,7 +47,7 @@ class Repl:
             try:
                 line = self._reader.read(draft)
                 if not line.strip():
-                    self._session.drop_template()
+                    self._session.drop_draft()
                 draft = self._take(line) if line.strip() else ""
             except (EOFError, commands.Leave):
                 return
@@ -61,8 +61,9 @@ class Repl:
         draft: str | Draft | None = None
         with self._reader.answering() as mode, cancellation.operation():
             try:
-                # What a template began is a message, whatever was filled in first.
-                if line.startswith("/") and self._session.template is None:
+                if self._is_command(line):
+                    # It takes the place of what the line was begun with.
+                    self._session.drop_draft()
                     draft = commands.run(self._session, line)
                 else:
                     self._session.answer(line)
@@ -76,10 +77,17 @@ class Repl:
                 self._show_error(error)
         return self._draft(draft, mode.typed)
 
+    def _is_command(self, line: str) -> bool:
+        """Whether `line` is no message."""
+        if self._session.replacing and self._session.conversation.exchanges[-1].question.startswith("/"):
+            return False
+        # What a template began is a message, whatever was filled in first.
+        return line.startswith("/") and self._session.template is None
+
     def _draft(self, begun: str | Draft | None, typed: str) -> str | Draft:
         """Return what the next line starts with: what is `begun` or else unsent, then what was typed meanwhile."""
         text, slots = (begun.text, begun.slots) if isinstance(begun, Draft) else (begun or self._session.unsent, ())
         text = "\n".join(filter(None, (text, typed)))
-        if self._session.template is None:
+        if self._session.template is None and not self._session.replacing:
             return text
-        return Draft(text, slots, self._session.drop_template)
+        return Draft(text, slots, self._session.drop_draft)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from qwen_tui.chat import endings
+from qwen_tui.chat import endings, going_on
 from qwen_tui.chat.composing import with_system
 from qwen_tui.chat.conversation import Conversation, ask_about
 from qwen_tui.chat.keeping import Keeper
@@ -13,9 +13,10 @@ from qwen_tui.chat.material import Material, labelled
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
 from qwen_tui.engine.protocol import Engine, EngineInfo
-from qwen_tui.errors import UsageError
+from qwen_tui.errors import CancelledError, UsageError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Output
+from qwen_tui.messages import Exchange, Output
+from qwen_tui.models.locate import lasting
 
 
 class Clipboard(Protocol):
@@ -33,8 +34,9 @@ class Session:
     """One sitting. `say` shows text that is no answer; `last` and `info` are of the last answer, None before it.
 
     `open_engine` returns the engine of a model by its name, not yet started, or raises why it cannot. `template` is the
-    one that the next message was begun with; it applies to that message alone. `computing` says by a model's name with
-    which settings it is computed.
+    one that the next message was begun with; it applies to that message alone. With `replacing` the next message takes
+    the place of the last turn. `computing` says by a model's name with which settings it is computed, `file_of` where
+    its file is. The person has named the model of this sitting where it `is_named`: it goes on with every conversation.
     """
 
     engine: Engine
@@ -51,7 +53,10 @@ class Session:
     info: EngineInfo | None = None
     template_folders: Sequence[Path] = ()
     template: Template | None = None
+    replacing: bool = False
     computing: Callable[[str], str] | None = None
+    file_of: Callable[[str], Path] = Path
+    is_named: bool = False
 
     def answer(self, question: str) -> None:
         """Answer `question` with what is attached; raises what `Turn.run` raises.
@@ -65,36 +70,36 @@ class Session:
             message = ask_about(labelled(self.attached), question)
             if self.template is not None:
                 message = with_system(self.conversation, self.template, message)
-            self.last = turn.run(self.conversation, message, title=question)
+            answer = turn.run(self.conversation, message, title=question, instead=self.replacing)
             if turn.text:
+                self.last = answer
                 self.info = self.engine.info()
-            self._tell_ending()
+            self._tell_ending(answer)
         finally:
             if turn.text:
                 self.unsent = ""
                 self.attached.clear()
-                self.template = None
+                self.drop_draft()
             else:
                 # The template is still to be applied.
                 self.conversation.system, self.conversation.from_template = system, from_template
 
-    def _tell_ending(self) -> None:
+    def _tell_ending(self, answer: Answer) -> None:
         """Say below an answer that it is not whole, and how to go on."""
-        assert self.last is not None
-        held = self.last.usage.prompt_tokens + self.last.usage.completion_tokens
+        held = answer.usage.prompt_tokens + answer.usage.completion_tokens
         # Else the next question pushes this answer out of the prompt.
-        goes_on = self.last.limit == "max_tokens" or 2 * self.last.usage.completion_tokens < held
-        ended = endings.of_conversation(self.last, goes_on=goes_on, kept=self.keeper.history is not None)
+        goes_on = answer.limit == "max_tokens" or 2 * answer.usage.completion_tokens < held
+        ended = endings.of_conversation(answer, goes_on=goes_on, kept=self.keeper.history is not None)
         if ended.what:
             self.say(str(ended))
 
-    def drop_template(self) -> None:
-        """Forget the template: the person has cleared what it put into the line."""
-        self.template = None
+    def drop_draft(self) -> None:
+        """Forget what the line was begun with: it was sent, or the person has cleared it."""
+        self.template, self.replacing = None, False
 
     def use_model(self, name: str) -> None:
         """Go on with another model; raises what `open_engine` raises, and everything stays as it was."""
-        engine = self.open_engine(name)
+        engine, name = self.open_engine(name), lasting(name, self.file_of(name))
         # First the old one: two models may be more than the memory holds.
         self.engine.close()
         self.engine, self.keeper.model = engine, name
@@ -106,16 +111,58 @@ class Session:
         self.conversation = conversation
         self.last = None
 
-    def take_back(self) -> str:
-        """Take back the last turn and return its question; raises `UsageError` if there is none."""
-        if not self.conversation.turns:
+    def go_on_with(self, conversation: Conversation) -> str:
+        """Go on in a conversation of the history with its own model, and return what is to be said about the model.
+
+        Raises what `open_engine` raises, and everything stays as it was.
+        """
+        if self.is_named:
+            said = going_on.change_of_model(conversation, self.keeper.model, self.file_of)
+        else:
+            said, own = "", going_on.own_model(conversation, self.file_of)
+            if own and not going_on.is_same(own, self.keeper.model, self.file_of):
+                self.use_model(own)
+                said = _("From here on {name} answers.").format(name=own)
+        self.turn_to(conversation)
+        return said
+
+    def replace_last(self) -> str:
+        """Let the next message take the place of the last turn and return its question; raises `UsageError`.
+
+        The turn stays until there is something to put in its place.
+        """
+        if not self.conversation.exchanges:
             raise UsageError(_("There is no turn to take back."), _("Ask something first."))
-        question = self.conversation.take_back()
-        self.keeper.take_back(self.conversation)
-        return question
+        self.replacing = True
+        return self.conversation.exchanges[-1].question
+
+    def undo(self) -> Exchange:
+        """Go back by one step and return what it took back; raises `UsageError` if there is none."""
+        if not self.conversation.exchanges:
+            raise UsageError(_("There is no turn to take back."), _("Ask something first."))
+        undone = self.conversation.undo()
+        try:
+            self.keeper.stand(self.conversation)
+        except CancelledError:
+            # It is not on the disk.
+            self.conversation.redo()
+            raise
+        return undone
+
+    def redo(self) -> Exchange:
+        """Go forward by one step and return what it brought back; raises `UsageError` if there is none."""
+        if not self.conversation.undone:
+            raise UsageError(_("There is nothing to bring back."), _("/redo brings back what /undo has taken back."))
+        redone = self.conversation.redo()
+        try:
+            self.keeper.stand(self.conversation)
+        except CancelledError:
+            self.conversation.undo()
+            raise
+        return redone
 
     def last_answer(self) -> str:
         """Return the last answer; raises `UsageError` if there is none."""
-        if not self.conversation.turns:
+        if not self.conversation.exchanges:
             raise UsageError(_("There is no answer yet."), _("Ask something first."))
-        return self.conversation.turns[-1].content
+        return self.conversation.exchanges[-1].answer

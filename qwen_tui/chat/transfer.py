@@ -77,11 +77,14 @@ def attach(session: Session, attached: Material) -> None:
 
 
 def _record(session: Session) -> Record:
-    conversation, history = session.conversation, session.keeper.history
+    """Return the conversation as it stands here; another program may have gone on with it elsewhere."""
+    conversation, history, exchanges = session.conversation, session.keeper.history, session.conversation.exchanges
     if history is not None and conversation.id is not None:
-        return history.read(conversation.id)
-    title, now = title_of(conversation.turns[0].content), time.time()
-    return Record(Summary("", title, session.keeper.model, now, now), conversation.system, tuple(conversation.turns))
+        summary = history.read(conversation.id).summary
+    else:
+        now = time.time()
+        summary = Summary("", title_of(exchanges[0].question), session.keeper.model, now, now)
+    return Record(summary, conversation.system, tuple(exchanges))
 
 
 def _write(session: Session, argument: str, text: str) -> None:

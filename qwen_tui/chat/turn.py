@@ -11,7 +11,18 @@ from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
 from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.messages import Finished, FinishReason, Limit, Output, Reasoning, Text, Timings, Usage
+from qwen_tui.messages import (
+    Exchange,
+    Finished,
+    FinishReason,
+    Limit,
+    Message,
+    Output,
+    Reasoning,
+    Text,
+    Timings,
+    Usage,
+)
 
 
 class AnswerOptions(msgspec.Struct, frozen=True):
@@ -75,19 +86,21 @@ class Turn:
         # How many characters of reasoning came.
         self._reasoning = 0
 
-    def run(self, conversation: Conversation, question: str, title: str = "") -> Answer:
+    def run(self, conversation: Conversation, question: str, title: str = "", *, instead: bool = False) -> Answer:
         """Answer `question` and add the turn to `conversation`; nothing is added where nothing came.
 
-        `title` is what a new conversation is called, if not by the first line of its question.
+        `title` is what a new conversation is called, if not by the first line of its question. With `instead` the turn
+        takes the place of the last one, which stays where nothing came.
 
         Raises what the engine and the output raise.
         """
-        self._keeper.begin(conversation, question, title)
+        before = conversation.without_last() if instead else conversation
+        self._keeper.begin(conversation, question, title, instead=instead)
         answer = NOTHING
         try:
             if self._load():
-                self._make_room(conversation, question)
-                finished = self._stream(conversation, question)
+                self._make_room(before, question)
+                finished = self._stream(before.prompt(question), conversation.id)
                 most = self._options.max_tokens
                 answer = Answer(
                     self.text,
@@ -101,9 +114,13 @@ class Turn:
             # While tokens were counted, or the history was waited for; nothing had come.
             return NOTHING
         finally:
+            kept = self._keeper.finish(self.text, answer.reason, answer.limit)
             if self.text:
-                conversation.add(question, self.text)
-            self._keeper.finish(self.text, answer.reason)
+                replaced = conversation.exchanges[-1] if instead else None
+                conversation.add(
+                    Exchange(question, self.text, answer.reason, answer.limit, kept=kept, instead_of=replaced)
+                )
+                conversation.left_out = before.left_out
         return answer
 
     def _load(self) -> bool:
@@ -125,16 +142,16 @@ class Turn:
                 ).format(n=left_out)
             )
 
-    def _stream(self, conversation: Conversation, question: str) -> Finished:
+    def _stream(self, messages: tuple[Message, ...], conversation: str | None) -> Finished:
         options = self._options
         request = Request(
-            messages=conversation.prompt(question),
+            messages=messages,
             sampler=options.sampling,
             max_tokens=options.max_tokens,
             schema=options.schema,
             lookup=options.lookup,
             # What is computed is kept only where what is said is kept, and removed with it.
-            conversation=conversation.id if self._keeper.history is not None else None,
+            conversation=conversation if self._keeper.history is not None else None,
         )
         finished: Finished | None = None
         for event in apart(self._engine.stream(request)):

@@ -4,12 +4,11 @@ import pytest
 
 from qwen_tui.chat.export import export
 from qwen_tui.history.records import Record, Summary
-from qwen_tui.messages import Message
+from qwen_tui.messages import Exchange
 
 
 def page(answer: str) -> str:
-    talk = (Message("user", "?"), Message("assistant", answer))
-    return export(Record(Summary("bcdfgh", "Talk", "demo", 0.0, 0.0), None, talk), "html")
+    return export(Record(Summary("bcdfgh", "Talk", "demo", 0.0, 0.0), None, (Exchange("?", answer),)), "html")
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ def test_taking_back_leaves_alone_what_another_program_added(path: Path) -> None
     Turn(ScriptedEngine("one"), RecordingOutput(), AnswerOptions(), keeper).run(mine, "count")
     theirs, shared = resume(History(path), mine.id or ""), mine.id
     Turn(ScriptedEngine("two"), RecordingOutput(), AnswerOptions(), Keeper(History(path), "m", print)).run(theirs, "on")
-    mine.take_back()
-    keeper.take_back(mine)
+    mine.undo()
+    keeper.stand(mine)
     Turn(ScriptedEngine("1"), RecordingOutput(), AnswerOptions(), keeper).run(mine, "count again")
     assert kept(path, shared) == ["count", "one ", "on", "two "]
     assert kept(path, mine.id) == ["count again", "1 "]

@@ -12,7 +12,7 @@ from qwen_tui.chat.session import Session
 from qwen_tui.chat.turn import AnswerOptions
 from qwen_tui.errors import ModelNotFoundError, PromptTooLongError, QwenError, WorkerDiedError
 from qwen_tui.history.store import History
-from qwen_tui.messages import Message
+from qwen_tui.messages import Draft, Message
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 
@@ -22,9 +22,9 @@ class Person:
     def __init__(self, *lines: str, typed: str = "") -> None:
         self._lines = iter(lines)
         self.typed = typed
-        self.drafts: list[str] = []
+        self.drafts: list[str | Draft] = []
 
-    def read(self, draft: str = "") -> str:
+    def read(self, draft: str | Draft = "") -> str:
         self.drafts.append(draft)
         line = next(self._lines, None)
         if line is None:
@@ -151,10 +151,11 @@ def test_an_unknown_command_is_not_sent_to_the_model() -> None:
     assert talk.contents[0] == " /usr/bin is what?"
 
 
-def test_undo_retry_and_edit_take_back_the_last_turn() -> None:
-    person = Person("one", "two", "/undo", "/retry", "/edit", "/undo")
-    talk = Talk(ScriptedEngine("1", "2", "1 again"), person)
-    assert person.drafts == ["", "", "", "", "", "one", ""]
+def test_undo_retry_and_edit_change_the_last_turn() -> None:
+    person = Person("one", "two", "/undo", "/retry", "/edit", "uno", "/undo", "/undo", "/undo", "/undo")
+    talk = Talk(ScriptedEngine("1", "2", "1 again", "1 uno"), person)
+    assert [getattr(draft, "text", draft) for draft in person.drafts[:7]] == ["", "", "", "", "", "one", ""]
+    assert [request[-1] for request in talk.prompts] == ["one", "two", "one", "uno"]
     assert talk.contents == []
     assert "no turn" in talk.errors[0].message
 
@@ -162,7 +163,7 @@ def test_undo_retry_and_edit_take_back_the_last_turn() -> None:
 def test_a_retry_that_fails_gives_the_question_back() -> None:
     person = Person("one", "/retry")
     talk = Talk(ScriptedEngine("1", WorkerDiedError("gone")), person)
-    assert person.drafts[-1] == "one"
+    assert getattr(person.drafts[-1], "text", "") == "one"
     assert len(talk.errors) == 1
 
 

@@ -1,0 +1,237 @@
+"""Nothing that was kept goes because something else was begun: /edit, /retry, /undo, /redo, in memory and on disk."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qwen_tui.chat import keeping
+from qwen_tui.chat.keeping import Keeper, resume
+from qwen_tui.chat.session import Session
+from qwen_tui.chat.turn import AnswerOptions, Turn
+from qwen_tui.engine.protocol import Request
+from qwen_tui.errors import WorkerDiedError
+from qwen_tui.history.store import History
+from qwen_tui.messages import Draft, Event, Finished, Prefill, Text, Timings, Usage
+from tests.chat.test_repl import Person, Talk
+from tests.scripted_engine import RecordingOutput, ScriptedEngine
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "history.db"
+
+
+def on_disk(path: Path) -> list[str]:
+    """What another process reads of the conversation last written."""
+    history = History(path)
+    return [message.content for message in history.read(history.last() or "").messages]
+
+
+class Clearing(Person):
+    """Clears each line that begins with something, as Ctrl-C does, before the next is typed."""
+
+    def read(self, draft: str | Draft = "") -> str:
+        if isinstance(draft, Draft) and draft.on_clear:
+            draft.on_clear()
+        return super().read(draft)
+
+
+class Stopped(ScriptedEngine):
+    """Is stopped before the first word of its second answer."""
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        if not self.requests:
+            yield from super().stream(request)
+            return
+        self.requests.append(request)
+        yield Prefill(1, 2)
+        yield Finished(Usage(), Timings(), "interrupted")
+
+
+def test_an_edit_that_is_cleared_changes_nothing(path: Path) -> None:
+    talk = Talk(ScriptedEngine("1", "2"), Clearing("one", "/edit", "/edit", "/edit", "two"), History(path))
+    assert talk.contents == ["one", "1 ", "two", "2 "]
+    assert on_disk(path) == talk.contents
+    assert talk.prompts[1] == ["one", "1 ", "two"], "what is typed then is the next question"
+
+
+@pytest.mark.parametrize("leaving", ["/edit", "/retry"])
+@pytest.mark.parametrize("engine", [Stopped, ScriptedEngine])
+def test_what_ends_before_the_first_word_leaves_the_old_turn(
+    path: Path, leaving: str, engine: type[ScriptedEngine]
+) -> None:
+    lines = ["one", leaving, *(["uno"] if leaving == "/edit" else [])]
+    person = Person(*lines)
+    talk = Talk(engine("1", WorkerDiedError("gone")), person, History(path))
+    assert talk.contents == ["one", "1 "]
+    assert on_disk(path) == talk.contents
+    assert person.drafts[-1].text == lines[-1].replace("/retry", "one"), "the question is given back"  # type: ignore[union-attr]
+
+
+def test_a_question_given_back_still_takes_the_place_of_the_old_one(path: Path) -> None:
+    engine = ScriptedEngine("1", WorkerDiedError("gone"), WorkerDiedError("gone"), "eins")
+    talk = Talk(engine, Person("one", "/edit", "uno", "uno", "ein"), History(path))
+    assert talk.contents == ["ein", "eins "]
+    assert on_disk(path) == talk.contents
+    assert talk.prompts[3] == ["ein"]
+
+
+def test_a_command_instead_of_an_edited_message_drops_the_edit(path: Path) -> None:
+    talk = Talk(ScriptedEngine("1", "2"), Person("one", "/edit", "/show", "two"), History(path))
+    assert talk.contents == ["one", "1 ", "two", "2 "]
+
+
+def test_a_message_that_began_with_a_slash_may_be_edited(path: Path) -> None:
+    talk = Talk(ScriptedEngine("1", "2"), Person(" /usr is what?", "/edit", " /etc is what?"), History(path))
+    assert talk.contents == [" /etc is what?", "2 "]
+
+
+def test_until_the_new_answer_has_begun_a_kill_leaves_the_old_turn(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is on the disk at each moment is what a kill -9 in it leaves."""
+    monkeypatch.setattr(keeping, "_EVERY", 0.0)
+    seen: list[tuple[Event, list[str]]] = []
+
+    class Watching(RecordingOutput):
+        def show(self, event: Event) -> None:
+            seen.append((event, on_disk(path)))
+
+    talk = Talk(ScriptedEngine("1"), Person("one"), History(path))
+    conversation = talk.session.conversation
+    keeper = Keeper(History(path), "scripted", print)
+    Turn(ScriptedEngine("first second"), Watching(), AnswerOptions(), keeper).run(conversation, "uno", instead=True)
+    assert [kept for event, kept in seen if not isinstance(event, Text | Finished)] == [["one", "1 "]] * 2
+    assert [kept for event, kept in seen if isinstance(event, Text)] == [["uno", "first "], ["uno", "first second "]]
+
+
+def test_a_plain_question_is_on_the_disk_before_its_answer_though_one_was_replaced_before(path: Path) -> None:
+    talk = Talk(ScriptedEngine("1", "2", WorkerDiedError("gone")), Person("one", "/retry", "two"), History(path))
+    assert talk.contents == ["one", "2 "]
+    assert on_disk(path) == ["one", "2 ", "two", ""]
+
+
+def stepping(path: Path | None, *lines: str, answers: tuple[str, ...] = ("1", "2", "3", "4")) -> Talk:
+    return Talk(ScriptedEngine(*answers), Person(*lines), History(path) if path else None)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize(
+    ("lines", "left"),
+    [
+        (("one", "/undo"), []),
+        (("one", "/undo", "/redo"), ["one", "1 "]),
+        (("one", "two", "/undo", "/undo", "/redo"), ["one", "1 "]),
+        (("one", "two", "/undo", "/undo", "/redo", "/redo"), ["one", "1 ", "two", "2 "]),
+        (("one", "/retry"), ["one", "2 "]),
+        (("one", "/retry", "/undo"), ["one", "1 "]),
+        (("one", "/retry", "/undo", "/undo"), []),
+        (("one", "/retry", "/retry", "/undo", "/redo"), ["one", "3 "]),
+        (("one", "/edit", "uno", "/undo"), ["one", "1 "]),
+        (("one", "/edit", "uno", "/undo", "/redo"), ["uno", "2 "]),
+        (("one", "two", "/edit", "due", "/undo", "/undo"), ["one", "1 "]),
+        (("one", "/undo", "two"), ["two", "2 "]),
+        (("one", "two", "/undo", "/retry", "/undo", "/redo"), ["one", "3 "]),
+    ],
+)
+def test_steps_back_and_forth(path: Path, lines: tuple[str, ...], left: list[str], *, kept: bool) -> None:
+    talk = stepping(path if kept else None, *lines)
+    assert talk.errors == []
+    assert talk.contents == left
+    if kept:
+        assert on_disk(path) == left
+
+
+def test_a_new_answer_ends_what_can_be_brought_back(path: Path) -> None:
+    talk = stepping(path, "one", "/undo", "two", "/redo")
+    assert "nothing to bring back" in talk.errors[0].message
+    assert "/undo" in talk.errors[0].remedy
+    assert stepping(None, "/redo").errors[0].message == talk.errors[0].message
+
+
+def test_a_question_that_was_not_answered_ends_nothing(path: Path) -> None:
+    engine = ScriptedEngine("1", WorkerDiedError("gone"), "3")
+    talk = Talk(engine, Clearing("one", "/undo", "two", "/redo"), History(path))
+    assert talk.contents == ["one", "1 "]
+    assert on_disk(path) == talk.contents
+
+
+@pytest.mark.parametrize(
+    ("lines", "after"),
+    [
+        (("one", "two", "/undo", "/undo"), [["one", "1 "], ["one", "1 ", "two", "2 "]]),
+        (("one", "/retry", "/undo"), [["one", "2 "]]),
+        (("one", "/retry", "/undo", "/undo"), [["one", "1 "], ["one", "2 "]]),
+        (("one", "two", "/fork", "/undo"), [["one", "1 ", "two", "2 "]]),
+        (("one", "two", "/undo", "/fork"), [["one", "1 ", "two", "2 "]]),
+    ],
+)
+def test_what_was_taken_back_can_be_brought_back_by_the_next_program(
+    path: Path, lines: tuple[str, ...], after: list[list[str]]
+) -> None:
+    stepping(path, *lines)
+    for expected in after:
+        talk = stepping(path, f"/resume {History(path).last()}", "/redo")
+        assert talk.errors == []
+        assert talk.contents == expected
+        assert on_disk(path) == expected
+    assert stepping(path, f"/resume {History(path).last()}", "/redo").errors
+
+
+def test_the_next_program_goes_back_over_a_replaced_turn_too(path: Path) -> None:
+    stepping(path, "one", "/edit", "uno", "/retry")
+    for expected in (["uno", "2 "], ["one", "1 "], []):
+        assert stepping(path, f"/resume {History(path).last()}", "/undo").contents == expected
+        assert on_disk(path) == expected
+
+
+def test_a_question_whose_program_was_killed_does_not_hide_the_turn_before(path: Path) -> None:
+    stepping(path, "one", "two")
+    history = History(path)
+    history.begin(history.last(), "fatal", model="m", system=None)
+    assert stepping(path, f"/resume {history.last()}", "/undo").contents == ["one", "1 "]
+    assert on_disk(path) == ["one", "1 "]
+    assert stepping(path, f"/resume {history.last()}", "/redo").contents == ["one", "1 ", "two", "2 "]
+
+
+def test_an_interrupted_question_does_not_make_a_branch_of_what_follows_an_undo(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = ScriptedEngine("1", WorkerDiedError("gone"), "3")
+    talk = Talk(engine, Clearing("one", "two", "/undo", "three"), History(path))
+    assert talk.contents == ["three", "3 "]
+    assert capsys.readouterr().out == "", "nobody went on with it elsewhere"
+    assert len(History(path).recent()) == 1
+
+
+def test_a_retry_beside_another_program_becomes_a_branch(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = stepping(path, "one").session
+    shared = mine.conversation.id or ""
+
+    class Meanwhile(RecordingOutput):
+        """Another program goes on with the conversation before the first word of the retry."""
+
+        def show(self, event: Event) -> None:
+            if isinstance(event, Prefill):
+                theirs = resume(History(path), shared)
+                Turn(
+                    ScriptedEngine("theirs"), RecordingOutput(), AnswerOptions(), Keeper(History(path), "m", print)
+                ).run(theirs, "more")
+
+    again(mine, ScriptedEngine("mine"), Meanwhile())
+    assert mine.conversation.id != shared
+    assert str(mine.conversation.id) in capsys.readouterr().out
+    history = History(path)
+    assert [m.content for m in history.read(shared).messages] == ["one", "1 ", "more", "theirs "]
+    assert [m.content for m in history.read(mine.conversation.id or "").messages] == ["one", "mine "]
+    history.remove(shared)
+    assert [m.content for m in history.read(mine.conversation.id or "").messages] == ["one", "mine "]
+
+
+def again(session: Session, engine: ScriptedEngine, output: RecordingOutput) -> None:
+    Turn(engine, output, AnswerOptions(), session.keeper).run(session.conversation, "one", instead=True)
+
+
+def test_the_last_figures_stay_where_nothing_was_answered() -> None:
+    talk = Talk(ScriptedEngine("1", WorkerDiedError("gone")), Person("one", "/retry", "/stats"))
+    assert talk.session.last is not None
+    assert talk.session.last.text == "1 "

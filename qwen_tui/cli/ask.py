@@ -11,11 +11,10 @@ from qwen_tui import cancellation
 from qwen_tui.chat import endings, templates
 from qwen_tui.chat.composing import compose, parameters
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.material import labelled
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Turn
-from qwen_tui.cli import delivery, first_run, options, schemas, screen, signals, sources, stdin, wiring
+from qwen_tui.cli import beginning, delivery, options, schemas, screen, signals, sources, stdin, wiring
 from qwen_tui.cli.chat import converse
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
@@ -73,10 +72,10 @@ def ask(
         values=parameters([as_text(text) for text in param or ()]),
     )
     _refuse_what_cannot_be(asked, interactive=interactive)
-    settings = first_run.settled(settings, offline=offline, quiet=quiet)
-    history = wiring.history(settings, output.note, no_log=no_log, needed=continued or cid is not None)
-    conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
-    keeper = Keeper(history, as_text(settings.model), output.note)
+    wanted = beginning.Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
+    settings = beginning.settled(settings, wanted, offline=offline, quiet=quiet)
+    settings, conversation, keeper = beginning.begun(settings, wanted, output.note)
+    is_kept = keeper.history is not None
     with closing(output), closing(wiring.engine(settings, "ask", quiet=quiet)) as engine:
         # The model loads while the material is read.
         engine.start()
@@ -87,7 +86,7 @@ def ask(
             answer = Turn(engine, output, answering, keeper).run(conversation, question, asked.prompt)
         whole = True
         if as_json:
-            delivery.print_json(answer, keeper.model, conversation.id if history else None)
+            delivery.print_json(answer, as_text(settings.model), conversation.id if is_kept else None)
         elif extract and answer.text:
             whole = delivery.print_code(answer, output.note)
         if usage:
@@ -100,7 +99,7 @@ def ask(
         if interactive and not cancellation.current().requested:
             if wrong:
                 output.note(wrong.message)
-            return converse(engine, settings, conversation, keeper, always_tty=True)
+            return converse(engine, settings, conversation, keeper, is_named=model is not None, always_tty=True)
         if wrong:
             raise wrong
         if failed and (ended.what or not whole):

@@ -15,7 +15,7 @@ from qwen_tui.chat.material import Material
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
-from qwen_tui.cli import first_run, options, screen, signals, sources, wiring
+from qwen_tui.cli import beginning, options, screen, signals, sources, wiring
 from qwen_tui.cli.editor import edited
 from qwen_tui.cli.main import tell
 from qwen_tui.config import Config
@@ -52,7 +52,8 @@ def chat(
     """Converse until the person leaves, and return the exit code."""
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
-    settings = first_run.settled(settings, offline=offline)
+    wanted = beginning.Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
+    settings = beginning.settled(settings, wanted, offline=offline)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
     if sources.STDIN in (file or ()):
@@ -60,17 +61,22 @@ def chat(
     chosen = templates.find(template, wiring.template_folders()) if template else None
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
     notes = screen.output(settings, held=True, notes=sys.stdout)
-    history = wiring.history(settings, notes.note, no_log=no_log, needed=continued or cid is not None)
-    conversation = wiring.conversation(settings, history, continued=continued, cid=cid)
-    keeper = Keeper(history, as_text(settings.model), notes.note)
+    settings, conversation, keeper = beginning.begun(settings, wanted, notes.note)
     engine = wiring.engine(settings)
     try:
         # The model loads while the first message is typed.
         engine.start()
         attached = sources.gather(file or (), notes.note, piped=False)
-        going_on = history is not None and conversation.id is not None
         return converse(
-            engine, settings, conversation, keeper, attached, template=chosen, first=first, going_on=going_on
+            engine,
+            settings,
+            conversation,
+            keeper,
+            attached,
+            template=chosen,
+            first=first,
+            going_on=keeper.history is not None and wanted.goes_on,
+            is_named=model is not None,
         )
     finally:
         engine.close()
@@ -86,13 +92,14 @@ def converse(
     template: Template | None = None,
     first: Draft | None = None,
     going_on: bool = False,
+    is_named: bool = False,
     always_tty: bool = False,
 ) -> int:
     """Run the REPL on an engine and a conversation, and return the exit code.
 
     `attached` goes with the first message; `first` is what the first line begins with, and `template` what that was
-    made from. `going_on` shows where a conversation of the history stands. At the end it closes the engine that is in
-    use then, which may be another.
+    made from. `going_on` shows where a conversation of the history stands. The person has named the model where it
+    `is_named`. At the end it closes the engine that is in use then, which may be another.
     """
     output = screen.output(settings, apart=True, notes=sys.stdout)
 
@@ -112,6 +119,8 @@ def converse(
         template_folders=wiring.template_folders(),
         template=template,
         computing=wiring.describer(settings),
+        file_of=wiring.model_file,
+        is_named=is_named,
     )
     reader = _line_reader(session, settings, always_tty=always_tty)
     output.note(_banner(settings))

@@ -8,8 +8,7 @@ from pathlib import Path
 import msgspec
 
 from qwen_tui import files, i18n
-from qwen_tui.chat.conversation import Conversation
-from qwen_tui.chat.keeping import in_memory_only, resume
+from qwen_tui.chat.keeping import in_memory_only
 from qwen_tui.cli.laboratory import Laboratory, laboratory, log
 from qwen_tui.config import Config
 from qwen_tui.engine.local import LocalEngine
@@ -18,7 +17,7 @@ from qwen_tui.engine.protocol import Engine, StoreOptions
 from qwen_tui.errors import HistoryError
 from qwen_tui.evaluation.trial import Purpose
 from qwen_tui.history.store import History
-from qwen_tui.i18n import gettext as _
+from qwen_tui.models.locate import locate
 
 # What kept states take of the disk where nothing is set, in bytes, and what one of 7,000 tokens takes.
 _LARGEST_SHARE = 4 << 30
@@ -103,17 +102,9 @@ def history(
         return None
 
 
-def conversation(
-    settings: Config, kept: History | None, *, continued: bool = False, cid: str | None = None
-) -> Conversation:
-    """Return the conversation to go on with, a new one if neither is asked for; raises `HistoryError`."""
-    if not (continued or cid):
-        return Conversation(settings.system)
-    opened = kept or History(files.folders().history)
-    last = cid or opened.last()
-    if last is None:
-        raise HistoryError(_("There is no conversation to go on with."), _("Begin one with: qwen chat"))
-    return resume(opened, last)
+def model_file(name: str) -> Path:
+    """Return the file of the model `name`; raises `ModelNotFoundError`, `InvalidModelError`."""
+    return locate(name, files.folders().models)
 
 
 def template_folders(language: str | None = None) -> list[Path]:

@@ -50,6 +50,11 @@ def locate(name: str, models: Path, demo: Path = ASSETS / "demo.gguf") -> Path:
     return _published(held.name if held else name, models)
 
 
+def lasting(name: str, file: Path) -> str:
+    """Return the name by which the model in `file` is found from any folder: of a path, the absolute one."""
+    return str(file) if expand(name).absolute() == file else name
+
+
 def unknown(name: str) -> ModelNotFoundError:
     """Return what to tell whoever asked for a model that no catalogue has: the nearest names."""
     known = [DEMO, catalogue.DEFAULT_MODEL, *dict.fromkeys(entry.full_name for entry in catalogue.CATALOGUE)]

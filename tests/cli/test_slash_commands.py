@@ -1,6 +1,7 @@
 """Slash commands in the real program, where the screen, the clipboard or the engine is the point."""
 
 import base64
+import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import psutil
 import pytest
 from wcwidth import width
 
+from qwen_tui.history.store import History
 from tests.conftest import COMMAND
 
 if sys.platform == "win32":
@@ -168,3 +170,66 @@ def test_quit_leaves_too(chat: Terminal) -> None:
 def test_show_says_with_which_settings_the_model_is_computed(chat: Terminal) -> None:
     chat.type("/show" + ENTER)
     chat.wait_for("no flash attention", "(by rule", "temperature = 0")
+
+
+def test_an_edit_that_is_left_changes_nothing_and_an_undo_can_be_undone(chat: Terminal, home: Path) -> None:
+    chat.type("hello" + ENTER)
+    chat.wait_for("tokens/s")
+    before = on_disk(home)
+    for _time in range(2):
+        chat.type("/edit" + ENTER)
+        wait_for_line(chat, "> hello")
+        chat.type(CTRL_C)
+        wait_for_line(chat, ">")
+    assert chat.leave() == 0
+    assert on_disk(home) == before
+    assert before[0] == "hello"
+    for command, said, left in (("/undo", "Taken back: hello", []), ("/redo", "Brought back: hello", before)):
+        again = Terminal(*COMMAND, "chat", "-c")
+        again.wait_for("\n>", "Ctrl-D ")
+        again.type(command + ENTER)
+        again.wait_for(said)
+        assert again.leave() == 0
+        assert on_disk(home) == left
+
+
+@pytest.mark.parametrize("ending", ["stopped", "killed"])
+def test_a_retry_that_never_begins_leaves_the_old_turn(chat: Terminal, home: Path, ending: str) -> None:
+    chat.type("hello" + ENTER)
+    chat.wait_for("tokens/s")
+    before = on_disk(home)
+    (worker,) = psutil.Process(chat.process.pid).children()
+    # It will not say a word.
+    worker.suspend()
+    chat.type("/retry" + ENTER)
+    chat.wait_for("> /retry")
+    while len(messages(home)) == len(before):
+        assert chat.process.isalive()
+    if ending == "killed":
+        chat.process.kill(9)
+        chat.process.wait()
+        worker.kill()
+    else:
+        chat.type(CTRL_C)
+        wait_for_line(chat, "> hello")
+        chat.type(CTRL_C)
+        wait_for_line(chat, ">")
+        assert chat.leave() == 0
+    assert on_disk(home) == before
+
+
+def wait_for_line(terminal: Terminal, line: str) -> None:
+    """Wait until the line to type in, which is the last above the toolbar, is this one."""
+    terminal._wait_until(lambda text: [*filter(None, text.splitlines())][-2:-1] == [line])
+
+
+def on_disk(home: Path) -> list[str]:
+    """What the conversation last written holds."""
+    history = History(home / "history.db")
+    return [message.content for message in history.read(history.last() or "").messages]
+
+
+def messages(home: Path) -> list[str]:
+    """Every message on the disk, whatever it is of."""
+    with sqlite3.connect(home / "history.db") as connection:
+        return [row[0] for row in connection.execute("SELECT content FROM messages")]

@@ -88,7 +88,7 @@ def examine(patient: Patient) -> Report:
         network=reached,
         offline=offline,
         problems=tuple(sorted(problems, key=lambda problem: problem.severity)),
-        advice=findings.advice(computer, build, plan, speed, full=any(each.code == "card_full" for each in problems)),
+        advice=findings.advice(computer, build, plan, speed, problems),
     )
 
 

@@ -226,14 +226,22 @@ def of_network(places: Sequence[Place] | None) -> Iterator[Problem]:
             )
 
 
-def advice(computer: Computer, build: Build | None, plan: Placement | None, speed: Speed, *, full: bool = False) -> str:
+def advice(
+    computer: Computer, build: Build | None, plan: Placement | None, speed: Speed, problems: Sequence[Problem] = ()
+) -> str:
     """Return in a paragraph what this PC should compute with, for letters, summaries, translations and code."""
     if build is None and plan is None:
         return _("First mend what is wrong; then qwen doctor tells what this PC should compute with.")
+    codes = {problem.code for problem in problems}
+    if "trouble_remembered" in codes:
+        return _(
+            "The CPU computes as long as a failure of the graphics card is remembered. The card works now: have it "
+            "used at once with qwen tune --reset."
+        )
     if build is not None and build.gpus:
         return _with_gpu(plan)
     card = computer.graphics.card
-    if full:
+    if "card_full" in codes:
         return _(
             "The CPU computes until the other program leaves room on the graphics card. That is enough for letters, "
             "translations and questions; leave long documents until then."

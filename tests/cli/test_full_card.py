@@ -189,3 +189,17 @@ def test_another_model_gets_what_the_one_in_use_holds(
     terminal.wait_for("other.gguf · GPU")
     assert "Another program" not in terminal.text
     assert terminal.leave() == 0
+
+
+def test_a_failure_that_is_remembered_is_told_where_the_card_works_by_now(
+    qwen: Run, tiny: Path, home: Path, driver: Driver
+) -> None:
+    (home / "cache").mkdir(parents=True, mode=0o700)
+    (home / "cache" / "driver-hung").touch()
+    report = json.loads(qwen("doctor", "-m", tiny, "--json").stdout)
+    (problem,) = (each for each in report["problems"] if each["code"] == "trouble_remembered")
+    assert "qwen tune --reset" in problem["remedy"]
+    assert "qwen tune --reset" in report["advice"]
+    assert report["plan"]["gpu_layers"] == 0
+    assert qwen("tune", "-m", tiny, "--reset").stdout == b"Forgotten.\n"
+    assert json.loads(qwen("doctor", "-m", tiny, "--json").stdout)["plan"]["gpu_layers"] == 3

@@ -15,7 +15,7 @@ import pytest
 
 from qwen_tui import cancellation
 from qwen_tui.engine import silence
-from qwen_tui.engine.ladder import Worked
+from qwen_tui.engine.ladder import Worked, step_of
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
@@ -647,6 +647,13 @@ def test_what_worked_is_tried_first_the_next_time(
     elsewhere = engines(*layers(-1, 2, 1, 0), worked=Worked(path, lambda: "with another driver"))
     assert ask(elsewhere) == (TEXT, [])
     assert elsewhere.info().gpu_layers == 3
+
+
+def test_a_way_down_for_want_of_memory_is_believed_until_there_is_more(tmp_path: Path) -> None:
+    path, step = tmp_path / "worked.json", step_of(LoadOptions(path=b"model", gpu_layers=2))
+    Worked(path, lambda: "here", 3 << 30).keep(step)
+    for free, known in ((3 << 30, step), (2 << 30, step), (None, step), (4 << 30, None)):
+        assert Worked(path, lambda: "here", free).recall() == known
 
 
 def test_a_file_of_what_worked_that_cannot_be_read_or_written_is_done_without(

@@ -7,6 +7,7 @@ import msgspec
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.reasoning import apart
+from qwen_tui.chat.repetition import Repetition
 from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
 from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import gettext as _
@@ -83,6 +84,7 @@ class Turn:
         self._options = options
         self._keeper = keeper
         self.text = ""
+        self._repetition = Repetition()
         # How many characters of reasoning came.
         self._reasoning = 0
 
@@ -108,6 +110,7 @@ class Turn:
                     finished.usage,
                     finished.timings,
                     max_tokens=most,
+                    repeats=finished.reason == "length" and self._repetition.ended_so(),
                     reasoning=self._reasoning,
                 )
         except CancelledError:
@@ -164,5 +167,8 @@ class Turn:
             elif isinstance(event, Finished):
                 finished = event
             self._output.show(event)
+            # Without end in the thoughts is without end, too.
+            if isinstance(event, Text | Reasoning) and self._repetition.feed(event.piece):
+                self._output.note(_("The answer repeats itself. Ctrl-C stops it; what has come is kept."))
         assert finished is not None, "every stream ends with Finished"
         return finished

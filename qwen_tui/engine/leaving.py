@@ -1,11 +1,15 @@
 """Workers that are leaving and still hold memory of a graphics card: signs on disk, for whoever plans next."""
 
 import contextlib
+import time
 from pathlib import Path
 
 import msgspec
 
 from qwen_tui.files import write_private
+
+# How long memory is waited for that a worker holds who is leaving, in seconds: it frees it before it writes.
+_PATIENCE = 3.0
 
 
 class _Sign(msgspec.Struct, frozen=True):
@@ -40,6 +44,13 @@ def withdraw(sign: Path) -> None:
 def still_held(folder: Path) -> int:
     """Return how many bytes of the card are held by workers that are leaving; a sign without a process is none."""
     return sum(map(_held, folder.glob("*.json")))
+
+
+def wait(folder: Path) -> None:
+    """Wait a little for memory of a card that workers who are leaving still hold: the plan counts it as free."""
+    deadline = time.monotonic() + _PATIENCE
+    while still_held(folder) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _held(sign: Path) -> int:

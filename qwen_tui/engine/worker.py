@@ -39,8 +39,6 @@ _PROGRESS_EVERY = 0.05
 _IDLE = 2.0
 # A hash that nobody waits for takes next to nothing from those who compute.
 _NICENESS = 19
-# How long memory of a GPU is waited for that a worker holds who is leaving, in seconds.
-_LEAVING_FOR = 3.0
 
 
 class Worker:
@@ -60,7 +58,7 @@ class Worker:
             match command:
                 case wire.Load(options, folder):
                     if options.gpu_layers and folder:
-                        _wait_for_the_leaving(Path(os.fsdecode(folder)))
+                        leaving.wait(Path(os.fsdecode(folder)))
                     self._load(options)
                 case wire.Count(messages):
                     self._reply(wire.Counted(len(self._chatml.tokens(messages))))
@@ -252,13 +250,6 @@ class Worker:
         # how fast the machine was.
         alike = request.is_drawn_alike
         return Lookup(prompt, BatchCosts(self._options.batch_costs) if alike else self._costs, learn_costs=not alike)
-
-
-def _wait_for_the_leaving(folder: Path) -> None:
-    """Wait a little for memory of a GPU that other workers of ours still hold: the plan counts it as free."""
-    deadline = time.monotonic() + _LEAVING_FOR
-    while leaving.still_held(folder) and time.monotonic() < deadline:
-        time.sleep(0.02)
 
 
 def _library() -> Any:

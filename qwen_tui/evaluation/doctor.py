@@ -12,6 +12,7 @@ from qwen_tui import __version__
 from qwen_tui.engine.installed import AskError, is_short
 from qwen_tui.errors import EngineError, QwenError, why
 from qwen_tui.evaluation import findings
+from qwen_tui.evaluation.advice import advice
 from qwen_tui.evaluation.automatic import circumstances, filled_by_others, full
 from qwen_tui.evaluation.expectation import expected
 from qwen_tui.evaluation.in_force import InForce
@@ -88,7 +89,7 @@ def examine(patient: Patient) -> Report:
         network=reached,
         offline=offline,
         problems=tuple(sorted(problems, key=lambda problem: problem.severity)),
-        advice=findings.advice(computer, build, plan, speed, problems),
+        advice=advice(computer, build, plan, speed, problems),
     )
 
 

@@ -14,6 +14,7 @@ from qwen_tui.engine.installed import AskError
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.evaluation import doctor as examination
 from qwen_tui.evaluation import findings
+from qwen_tui.evaluation.advice import advice
 from qwen_tui.evaluation.doctor import Patient, examine
 from qwen_tui.evaluation.expectation import expected
 from qwen_tui.evaluation.in_force import InForce
@@ -85,7 +86,7 @@ def report(placed: Placement | None, seen: Graphics = SEEN, engine: Build | None
         folders=(Folder(name="data", path="/data", exists=True, writable=True, private=True, free=9 * GIB),),
         network=None,
         problems=problems,
-        advice=findings.advice(computer, engine, placed, speed),
+        advice=advice(computer, engine, placed, speed),
     )
 
 

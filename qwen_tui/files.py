@@ -134,6 +134,16 @@ def command_line(*words: str | Path) -> str:
     return " ".join(map(quoted, words))
 
 
+def setting(variable: str, value: str) -> str:
+    """Return the command that sets an environment variable in the shell that most people have here."""
+    return f"$env:{variable} = '{value}'" if os.name == "nt" else f"export {variable}={quoted(value)}"
+
+
+def unsetting(variable: str) -> str:
+    """Return the command that takes an environment variable back."""
+    return f"Remove-Item Env:{variable}" if os.name == "nt" else f"unset {variable}"
+
+
 def size_text(size: int) -> str:
     """Return a size in bytes as people say it, in decimal units as the shops and the hub use them."""
     for unit, name, digits in ((1e9, "GB", 2), (1e6, "MB", 1), (1e3, "kB", 0)):

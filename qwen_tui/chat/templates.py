@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_tui.errors import TemplateError, UsageError, why
+from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 
@@ -57,7 +58,7 @@ class Template:
         if self.names_input and not text.strip():
             raise UsageError(
                 _("The template “{name}” is about a text, and there is none.").format(name=self.name),
-                _("Pipe it in or write it: qwen ask -t {name} < FILE").format(name=self.name),
+                _("Pipe it in or write it: qwen ask -t {name} < FILE").format(name=quoted(self.name)),
             )
         filled = _SLOT.sub(lambda slot: {**complete, INPUT: text.strip("\n")}[slot[1]], self.body)
         if self.names_input or not text.strip():
@@ -216,5 +217,5 @@ def _line_of(front: str, key: object) -> int:
 def _wrong(path: Path, line: int, reason: str) -> TemplateError:
     return TemplateError(
         _("{path}, line {line}: {reason}.").format(path=path, line=line, reason=reason),
-        _("Mend it with: qwen templates edit {name}").format(name=path.stem),
+        _("Mend it with: qwen templates edit {name}").format(name=quoted(path.stem)),
     )

@@ -69,7 +69,11 @@ class Fetch:
         if self.offline:
             raise DownloadError(
                 _("{name} cannot be fetched: this is offline.").format(name=self.wanted.name),
-                _("Leave out --offline (or HF_HUB_OFFLINE), or bring the file with: qwen models import PATH"),
+                _("Allow the network with: {command}, or bring the file with: qwen models import PATH").format(
+                    command=files.unsetting("HF_HUB_OFFLINE")
+                )
+                if source.is_offline()
+                else _("Leave out --offline, or bring the file with: qwen models import PATH"),
             )
         self._follow(self._download.learn())
         self.wanted = self._download.wanted

@@ -9,7 +9,8 @@ from qwen_tui import files
 from qwen_tui.cli import asking, taking_over
 from qwen_tui.cli.fetching import Fetch, proof
 from qwen_tui.cli.main import tell
-from qwen_tui.errors import QwenError
+from qwen_tui.errors import ConfigError, QwenError
+from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, elsewhere
 from qwen_tui.models.elsewhere import Found
@@ -52,10 +53,14 @@ def chosen(model: str, reason: str, *, offline: bool) -> str:
 
 def _choices(model: str, *, offline: bool) -> list[Choice]:
     choices = []
-    if not offline:
-        fetch = Fetch(model)
-        if not fetch.offline:
-            choices.append(Choice(_("fetch it: {plan}").format(plan=fetch.plan()), lambda: _fetched(model)))
+    try:
+        fetch = None if offline else Fetch(model)
+    except ConfigError as error:
+        # The other ways need no address.
+        tell(error)
+        fetch = None
+    if fetch and not fetch.offline:
+        choices.append(Choice(_("fetch it: {plan}").format(plan=fetch.plan()), lambda: _fetched(model)))
     for found in elsewhere.find()[:_MOST_FOUND]:
         label = _("use {name}, which {program} has fetched: {path}")
         choices.append(Choice(label.format(name=found.called, program=found.program, path=found.path), _Taking(found)))
@@ -99,7 +104,7 @@ def _from_path() -> str:
 def _take(path: Path, *, link: bool, called: str = "", origin: str = "") -> str:
     name = taking_over.take(path, Shelf(files.folders().models), link=link, called=called, origin=origin).record.name
     if not catalogue.find(name):
-        _say(_("To use it from now on: {command}").format(command=f"qwen config set model '{name}'"))
+        _say(_("To use it from now on: {command}").format(command=command_line("qwen", "config", "set", "model", name)))
     return name
 
 

@@ -63,7 +63,7 @@ def _outcome(arrived: Arrived, name: str) -> str:
     """Say that the file is there, how far it is proven, and what to type next."""
     usual = config.read(files.folders().config_file).config.model
     is_usual = name in {usual, *(entry.full_name for entry in catalogue.find(usual))}
-    chat = "qwen chat" if is_usual else f"qwen chat -m {name}"
+    chat = files.command_line("qwen", "chat", *([] if is_usual else ["-m", name]))
     return "\n".join([proof(arrived), _("Talk to it with: {command}").format(command=chat)])
 
 

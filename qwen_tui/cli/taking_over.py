@@ -214,9 +214,9 @@ def _offer_config(pack: Pack, *, yes: bool) -> None:
 def _tell(done: Imported) -> None:
     record = done.record
     if done.already:
-        _say(_("It is here already; use it with: -m {name}").format(name=record.name))
+        _say(_("It is here already; use it with: -m {name}").format(name=quoted(record.name)))
         return
-    _say(_("Imported; use it with: -m {name}").format(name=record.name))
+    _say(_("Imported; use it with: -m {name}").format(name=quoted(record.name)))
     if is_outside(record):
         _say(_("It is used where it is: {path} must stay there.").format(path=record.path), err=True)
     if not record.pinned:

@@ -53,7 +53,7 @@ def new(name: Name) -> None:
     if file.exists():
         raise UsageError(
             _("You have a template “{name}” already.").format(name=name),
-            _("Edit it with: qwen templates edit {name}").format(name=name),
+            _("Edit it with: qwen templates edit {name}").format(name=files.quoted(name)),
         )
     files.save_new(file, _FIRST.format(description=_("What it does"), body=_("What to do with the text above.")))
     edit(name)

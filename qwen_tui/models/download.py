@@ -8,7 +8,7 @@ import msgspec
 
 from qwen_tui import cancellation
 from qwen_tui.errors import DownloadError, InvalidModelError
-from qwen_tui.files import private_folder
+from qwen_tui.files import private_folder, quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import hub
@@ -265,7 +265,7 @@ class Download:
         if not self._remembered:
             return ""
         return _("If its publisher replaced it: qwen models rm {name}, then qwen pull {model}").format(
-            name=self.wanted.name, model=self.wanted.pullable
+            name=quoted(self.wanted.name), model=self.wanted.pullable
         )
 
     def _failure(self, part: PartialFile | None = None) -> DownloadError:

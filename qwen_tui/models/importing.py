@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from qwen_tui import cancellation
 from qwen_tui.errors import InvalidModelError
+from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.catalogue import CATALOGUE, Entry
@@ -177,7 +178,7 @@ class Importer:
                             path=called, name=entry.full_name
                         ),
                         _("Copy it again from where it came, or fetch it with: qwen pull {name}").format(
-                            name=entry.full_name
+                            name=quoted(entry.full_name)
                         ),
                     )
                 return _Identity(entry.full_name, entry.file, pinned=False)

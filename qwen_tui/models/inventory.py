@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from qwen_tui.errors import ModelNotFoundError
+from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue, identity
@@ -154,7 +155,7 @@ def get(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Held
     names = list(dict.fromkeys(one.name for one in held(shelf, entries)))
     near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.4) or names[:3]
     if catalogue.find(name, entries):
-        remedy = _("Fetch it with: qwen pull {name}").format(name=name)
+        remedy = _("Fetch it with: qwen pull {name}").format(name=quoted(name))
     elif near:
         remedy = _("Did you mean: {names}? All of them: qwen models list").format(names=listed(near))
     else:

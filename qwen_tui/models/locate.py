@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError, why
-from qwen_tui.files import ASSETS, expand
+from qwen_tui.files import ASSETS, command_line, expand
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue, inventory
@@ -81,7 +81,7 @@ def _published(name: str, models: Path) -> Path:
             return held.file
     if not (entries or elsewhere):
         raise unknown(name)
-    pull = "qwen pull" if name == catalogue.DEFAULT_MODEL else f"qwen pull {name}"
+    pull = command_line("qwen", "pull", *([] if name == catalogue.DEFAULT_MODEL else [name]))
     raise NotFetchedError(
         _("{name} is not on this computer yet.").format(name=name),
         _(

@@ -9,7 +9,7 @@ import msgspec
 
 from qwen_tui import __version__
 from qwen_tui.errors import InvalidModelError, UsageError
-from qwen_tui.files import APPLICATION, ASSETS
+from qwen_tui.files import APPLICATION, ASSETS, quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue
 from qwen_tui.models.disk import check_room, write_error
@@ -109,7 +109,7 @@ def _add_model(sink: Sink, item: Item, show: Show) -> PackedModel:
     if not held.record and held.entry and held.entry.sha256 and not entry:
         raise InvalidModelError(
             _("{path} has the name of {name}, but not its content.").format(path=held.file, name=held.name),
-            _("Fetch what is wrong again with: qwen pull --repair {name}").format(name=held.name),
+            _("Fetch what is wrong again with: qwen pull --repair {name}").format(name=quoted(held.name)),
         )
     return PackedModel(
         file=item.file,

@@ -10,7 +10,7 @@ import msgspec
 from qwen_tui import cancellation
 from qwen_tui.models.answers import SourceError
 from qwen_tui.models.patience import Patience
-from qwen_tui.models.source import MODELSCOPE, endpoint
+from qwen_tui.models.source import MODELSCOPE, named_endpoint
 
 _PATIENCE = Patience(answer=5.0, stall=5.0)
 
@@ -26,7 +26,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 def places(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return the addresses: the hub, or the mirror that `HF_ENDPOINT` names, and ModelScope."""
-    return tuple(dict.fromkeys((endpoint(environ), MODELSCOPE)))
+    return tuple(dict.fromkeys((named_endpoint(environ), MODELSCOPE)))
 
 
 def reach(addresses: tuple[str, ...], ask: Callable[[str], None] | None = None) -> tuple[Place, ...]:

@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
-from qwen_tui.errors import UsageError
+from qwen_tui.errors import ConfigError, UsageError
+from qwen_tui.files import expand, quoted, setting, unsetting
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 from qwen_tui.models import catalogue
@@ -51,8 +53,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def pullable(self) -> str:
-        """The name to pull it by, as it may be shown: an address may be signed."""
-        return _("ADDRESS") if self.url else self.name
+        """What stands behind `qwen pull` to fetch it, as it may be shown: an address may be signed."""
+        return _("ADDRESS") if self.url else quoted(self.name)
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +83,7 @@ def wanted(name: str) -> Wanted:
     # What is asked of servers is text.
     name = as_text(name)
     if is_address(name):
+        _require_usable(name)
         file = unquote(urlsplit(name).path).replace("\\", "/").rpartition("/")[2]
         if not file.endswith(".gguf"):
             raise UsageError(
@@ -101,7 +104,7 @@ def wanted(name: str) -> Wanted:
     if name.endswith(".gguf"):
         raise UsageError(
             _("{name} is a file, nothing to fetch.").format(name=name),
-            _("To keep it with the models: qwen models import {path}").format(path=name),
+            _("To keep it with the models: qwen models import {path}").format(path=quoted(expand(name))),
         )
     raise unknown(name)
 
@@ -117,8 +120,30 @@ def sources(asked: Wanted, given: Sequence[str] = (), environ: Mapping[str, str]
 
 
 def endpoint(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the address of the hub, or of the mirror that stands for it."""
-    return (environ.get("HF_ENDPOINT") or HUB).rstrip("/")
+    """Return the address of the hub, or of the mirror that stands for it; raises `ConfigError` for what is none."""
+    address = named_endpoint(environ)
+    if is_usable(address):
+        return address
+    message = _("HF_ENDPOINT is “{value}”, which is no address.").format(value=environ["HF_ENDPOINT"])
+    if is_usable(whole := f"https://{address}") and not re.match(r"[a-z]+:|https?/", address, re.IGNORECASE):
+        command = setting("HF_ENDPOINT", whole)
+        raise ConfigError(message, _("It begins with https://: {command}").format(command=command))
+    raise ConfigError(message, _("Do without it: {command}").format(command=unsetting("HF_ENDPOINT")))
+
+
+def named_endpoint(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the same as it stands there, whatever it is."""
+    return (environ.get("HF_ENDPOINT", "").strip() or HUB).rstrip("/")
+
+
+def is_usable(address: str) -> bool:
+    """Whether `address` is one of the web: with a scheme, a host, and a port that there can be."""
+    try:
+        parts = urlsplit(address)
+        usable_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return is_address(address) and bool(parts.hostname) and usable_port and not re.search(r"\s", parts.netloc)
 
 
 def is_offline(environ: Mapping[str, str] = os.environ) -> bool:
@@ -171,6 +196,7 @@ def _abridged(text: str) -> str:
 
 def _source(asked: Wanted, text: str, environ: Mapping[str, str]) -> Source:
     if is_address(text):
+        _require_usable(text)
         parts = urlsplit(text)
         if parts.path.strip("/"):
             return Source(url=text)
@@ -184,6 +210,15 @@ def _source(asked: Wanted, text: str, environ: Mapping[str, str]) -> Source:
         _("--source {text} is not understood.").format(text=text),
         _("Write hub, modelscope, or an address that begins with https://."),
     )
+
+
+def _require_usable(address: str) -> None:
+    if not is_usable(address):
+        # It may be signed, so it is not shown.
+        raise UsageError(
+            _("The address cannot be used: its host or its port is none."),
+            _("Write it as the browser shows it: https://HOST/PATH"),
+        )
 
 
 def _on_hub(asked: Wanted, address: str) -> Source:

@@ -4,9 +4,11 @@ The thread reads while what it read is hashed and written, and a wait for the ne
 """
 
 import contextlib
+import errno
+import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from qwen_tui import __version__
@@ -141,7 +143,7 @@ def translated(error: Exception, url: str = "") -> SourceError:
     if isinstance(error, httpx2.TooManyRedirects):
         return SourceError(_("it leads from one address to the next, without an end"))
     if isinstance(error, httpx2.ConnectError):
-        return SourceError(_("it cannot be reached"), again=True, answered=False)
+        return SourceError(_unreachable(causes), again=True, answered=False)
     if isinstance(error, httpx2.ConnectTimeout | TimeoutError):
         return _silent(url)
     if isinstance(error, httpx2.TimeoutException):
@@ -162,3 +164,15 @@ def _silent(url: str) -> SourceError:
         again=True,
         answered=False,
     )
+
+
+def _unreachable(causes: Sequence[BaseException]) -> str:
+    """Say that no connection came about, and why where the system says it."""
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return _("it cannot be reached: there is no network, or no such host")
+        if isinstance(cause, ConnectionRefusedError):
+            return _("it cannot be reached: nobody listens there")
+        if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+            return _("it cannot be reached: no network leads there")
+    return _("it cannot be reached")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from qwen_tui import cancellation
 from qwen_tui.errors import DownloadError
+from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models.answers import NoRangesError, SourceError
@@ -37,6 +38,8 @@ class Turns:
         self.all = [Candidate(source) for source in sources]
         self.live = list(self.all)
         self.failed: dict[Source, SourceError] = {}
+        # What the person has been told of which host: nothing is told twice.
+        self._told: set[tuple[str, str]] = set()
         self._patience = patience
 
     def next(self, suitable: Callable[[Candidate], bool] = lambda _candidate: True) -> Steps[Candidate | None]:
@@ -61,8 +64,9 @@ class Turns:
         if not begins_again and (not error.again or candidate.failures >= self._tries(candidate, error)):
             self.live.remove(candidate)
             self.failed[candidate.source] = error
-        if self.live:
+        if self.live and (host, error.reason) not in self._told:
             # The failure of the last one is the error that ends it all.
+            self._told.add((host, error.reason))
             yield Remark(_("{host}: {reason}").format(host=host, reason=error.reason))
         if begins_again:
             candidate.from_start, candidate.failures = True, 0
@@ -85,18 +89,29 @@ class Turns:
 
     def failure(self, name: str, kept: int, near: Sequence[str]) -> DownloadError:
         """Return what to tell when no source is left; `kept` bytes are there, and `near` are names that would do."""
-        reasons = (_("{host}: {reason}").format(host=at.host, reason=error.reason) for at, error in self.failed.items())
+        message = _("{name} could not be fetched.").format(name=name)
+        untold = dict.fromkeys((at.host, error.reason) for at, error in self.failed.items())
+        reasons = [
+            _("{host}: {reason}").format(host=at, reason=why) for at, why in untold if (at, why) not in self._told
+        ]
+        if reasons:
+            message = _("{name} could not be fetched. {reasons}").format(name=name, reasons=_("; ").join(reasons))
         remedies = [error.remedy for error in self.failed.values() if error.remedy]
         if near:
-            remedies.append(_("Did you mean: {names}?").format(names=listed(near)))
+            remedies.append(_("Did you mean: {names}?").format(names=listed(map(quoted, near))))
         if kept:
             remedies.append(
                 _("{n:.1f} MB are kept: repeat the command to go on, or add --source.").format(n=kept / 1e6)
             )
-        return DownloadError(
-            _("{name} could not be fetched. {reasons}").format(name=name, reasons=_("; ").join(dict.fromkeys(reasons))),
-            " ".join(dict.fromkeys(remedies)) or _("Check the connection, or name another source with --source."),
-        )
+        return DownloadError(message, " ".join(dict.fromkeys(remedies)) or self._what_may_help())
+
+    def _what_may_help(self) -> str:
+        """Say what to do where no failure has a remedy of its own."""
+        if not all(error.answered for error in self.failed.values()):
+            return _("Check the connection, or name another source with --source.")
+        if any(error.absent for error in self.failed.values()):
+            return _("Check the name, or name another source with --source.")
+        return _("Try again later, or name another source with --source.")
 
     def _tries(self, candidate: Candidate, error: SourceError) -> int:
         """How often to try: a server in trouble as often as one that has given something, a silent one once."""

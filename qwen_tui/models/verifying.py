@@ -89,9 +89,9 @@ def missing(held: Held) -> ModelNotFoundError:
     """Say that the file of a record is gone."""
     return ModelNotFoundError(
         _("{path} is gone.").format(path=held.file),
-        _("Fetch it with qwen pull {name}, or forget it with qwen models rm {name}.").format(name=held.name)
+        _("Fetch it with qwen pull {name}, or forget it with qwen models rm {name}.").format(name=quoted(held.name))
         if held.record and is_fetchable(held.name, pinned=held.record.pinned)
-        else _("Bring it back, or forget it with: qwen models rm {name}").format(name=held.name),
+        else _("Bring it back, or forget it with: qwen models rm {name}").format(name=quoted(held.name)),
     )
 
 
@@ -103,7 +103,7 @@ def is_fetchable(name: str, *, pinned: bool) -> bool:
 def mending(name: str, path: Path, *, fetchable: bool) -> str:
     """Return the command that brings a damaged file back."""
     if fetchable:
-        return _("Fetch what is wrong again with: qwen pull --repair {name}").format(name=name)
+        return _("Fetch what is wrong again with: qwen pull --repair {name}").format(name=quoted(name))
     return _("Take a sound copy over with qwen models import PATH; if it was you who replaced it: {command}").format(
         command=f"qwen models import {quoted(path)}"
     )

@@ -328,8 +328,71 @@ def test_two_sources_of_one_host_both_say_what_was_wrong(qwen: Run, hub: FaultyH
     sources = [word for path in ("a", "b") for word in ("--source", f"{hub.bytes_url}/{path}.gguf")]
     done = qwen("pull", f"{hub.bytes_url}/x.gguf", *sources)
     assert done.returncode == 1
-    [told] = [line for line in done.stderr.decode().splitlines() if "could not be fetched" in line]
-    assert told.count(hub.bytes_url.removeprefix("http://")) == 2, told
+    told = done.stderr.decode()
+    host = hub.bytes_url.removeprefix("http://")
+    assert [told.count(f"{host}: {reason}") for reason in ("it has no such file", "it gives the file only")] == [1, 1]
+
+
+def test_the_cause_is_said_once_also_after_several_tries(qwen: Run, hub: FaultyHub) -> None:
+    hub.always = Answering(status=503)
+    told = qwen("pull", NAME).stderr.decode()
+    assert "Trying" in told
+    assert told.count("it answers with HTTP 503") == 1
+    assert "could not be fetched" in told
+    assert "Check the connection" not in told, "it answered"
+
+
+def test_why_nobody_can_be_reached_is_said(qwen: Run) -> None:
+    silent = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "NO_PROXY": "*"}
+    assert b"127.0.0.1:9: it cannot be reached: nobody listens there" in qwen("pull", NAME, env=silent).stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="as POSIX shells take it")
+@pytest.mark.parametrize(
+    ("value", "remedy"),
+    [
+        ("hf-mirror.com", "export HF_ENDPOINT=https://hf-mirror.com"),
+        ("hf-mirror.com:8080", "export HF_ENDPOINT=https://hf-mirror.com:8080"),
+        ("https://", "unset HF_ENDPOINT"),
+        ("https://host:99999", "unset HF_ENDPOINT"),
+        ("https://[bad", "unset HF_ENDPOINT"),
+        ("ftp://host", "unset HF_ENDPOINT"),
+        ("no address", "unset HF_ENDPOINT"),
+    ],
+)
+def test_an_endpoint_that_is_no_address_is_named_and_how_to_mend_it(value: str, remedy: str, qwen: Run) -> None:
+    done = qwen("pull", env={**os.environ, "HF_ENDPOINT": value})
+    assert done.returncode == 1
+    told = done.stderr.decode()
+    assert f"HF_ENDPOINT is “{value}”" in told
+    assert told.endswith(f"{remedy}\n")
+
+
+@pytest.mark.parametrize("arguments", [["https://[bad/x.gguf"], ["--source", "https://host:99999", NAME]])
+def test_an_address_that_is_none_is_wrong_usage(arguments: list[str], qwen: Run) -> None:
+    done = qwen("pull", *arguments)
+    assert (done.returncode, b"The address cannot be used" in done.stderr) == (2, True)
+
+
+def test_what_forbids_the_network_is_named(qwen: Run) -> None:
+    assert b"Leave out --offline" in qwen("pull", NAME, "--offline").stderr
+    told = qwen("pull", NAME, env={**os.environ, "HF_HUB_OFFLINE": "1"}).stderr
+    assert b"HF_HUB_OFFLINE" in told
+    assert b"--offline" not in told
+
+
+@pytest.mark.skipif(os.name == "nt", reason="quoted as POSIX shells take it")
+def test_the_commands_that_are_shown_run_when_they_are_pasted(qwen: Run, hub: FaultyHub, home: Path) -> None:
+    name = "tiny model (1).gguf"
+    fetched = qwen("pull", f"{hub.bytes_url}/{name}")
+    assert fetched.returncode == 0, fetched.stderr
+    talk = fetched.stdout.decode().splitlines()[-1].partition(": ")[2]
+    assert shlex.split(talk) == ["qwen", "chat", "-m", name]
+    (home / "models" / name).unlink()
+    told = qwen("ask", "-m", name, "Hello").stderr.decode()
+    program, *words = shlex.split(told.rpartition(": ")[2])
+    assert (program, words) == ("qwen", ["models", "rm", name])
+    assert qwen(*words, "--yes").returncode == 0
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def llama_model_load_from_file(path, parameters):
         for at in loaded["on"]:
             os.write(2, f"using device {plan['cards'][at - 1]['name']}\\n".encode())
         parameters.devices = None
-    if fails("load", layers=loaded["layers"]):
+    if fails("load", layers=loaded["layers"], repack=loaded["repack"]):
         return None
     return real.llama_model_load_from_file(path, parameters)
 

@@ -121,7 +121,11 @@ class LoadedWorker:
     def _goes_on(self, failure: WorkerFailure, crashes: int) -> bool:
         ladder = self._ladder
         if failure.crash and ladder.options.repack and not ladder.options.gpu_layers:
-            return self._step_aside(failure)
+            aside = self._step_aside(failure)
+            if aside:
+                what = failure.error.message.splitlines()[0]
+                self.tell_later(_("{what} It is loaded in another way.").format(what=what))
+            return aside
         if failure.lighter:
             return ladder.step_down(memory=failure.memory, keep=failure.memory or not failure.again)
         if not (failure.again and ladder.options.gpu_layers):

@@ -84,6 +84,16 @@ def test_a_plan_of_another_processor_is_left_for_one_that_works(
     assert plan_of(tiny).repack
 
 
+def test_weights_that_crash_while_they_are_repacked_are_mapped(
+    qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember_tuned(tiny, repack=True)
+    install(tmp_path, monkeypatch, fault("load", "SIGILL", repack=0), cards=())
+    assert "It is loaded in another way." in ask(qwen, tiny)
+    assert crashes() == [{"repack": True}]
+    assert "The engine" not in ask(qwen, tiny)
+
+
 def test_where_all_of_the_kind_crashes_the_rule_is_left_to(
     qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,9 +93,9 @@ def ask(
             delivery.print_usage(answer)
         ended = endings.of_command(answer, kept=keeper.history is not None)
         failed = not answering_it.requested and (not whole or not answer.text)
-        if not (failed or follows or (quiet and as_json)):
-            delivery.tell(ended)
         wrong = follows.complaint(answer) if follows and not answering_it.requested else None
+        if not (failed or wrong or (quiet and as_json)):
+            delivery.tell(ended)
         if interactive and not cancellation.current().requested:
             if wrong:
                 output.note(wrong.message)

@@ -92,8 +92,8 @@ class Grammars:
         # Without slices, which would make masks no quicker here and this twice as slow.
         if not self._ends:
             raise GrammarError("the model has no token that ends an answer")
-        wrapped = llguidance.TokenizerWrapper(_Tokens(self._vocabulary, self._pieces, self._special, min(self._ends)))
-        return llguidance.LLTokenizer(wrapped, eos_token=sorted(self._ends), slices=[])
+        tokens: Any = _Tokens(self._pieces, self._special, min(self._ends))
+        return llguidance.LLTokenizer(tokens, eos_token=sorted(self._ends), slices=[])
 
     def _begin(self) -> None:
         self._make()
@@ -144,15 +144,16 @@ class Grammar:
 class _Tokens:
     """A vocabulary as llguidance takes it."""
 
-    def __init__(self, vocabulary: Vocabulary, tokens: Sequence[bytes], special: Sequence[int], end: int) -> None:
-        self._vocabulary = vocabulary
+    is_tokenizer_wrapper = True
+    bos_token_id = None
+
+    def __init__(self, tokens: Sequence[bytes], special: Sequence[int], end: int) -> None:
         self.tokens = tokens
         self.special_token_ids = special
         self.eos_token_id = end
-        self.bos_token_id = None
 
-    def __call__(self, text: bytes) -> list[int]:
-        return self._vocabulary.tokenize(text.decode())
+    def __call__(self, _text: str) -> list[int]:
+        raise AssertionError("text is cut into tokens only to force it upon the model, which is never done")
 
 
 def as_lark(schema: str) -> str:

@@ -1,14 +1,16 @@
 """`qwen ask --schema`: what is printed follows the schema, or the exit code says that it does not."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pexpect
 import pytest
 
 from qwen_tui.cli.main import main
-from tests.conftest import Run
+from tests.conftest import COMMAND, Run
 
 # Random weights write what no model would: every schema is followed all the same, whatever the model.
 FOLLOWED: dict[str, Any] = {
@@ -80,6 +82,22 @@ def test_what_is_printed_follows_the_schema(qwen: Run, tiny: Path, name: str) ->
     jsonschema.validate(json.loads(done.stdout), schema)
 
 
+def test_numbers_are_held_against_each_other_as_they_are_written(qwen: Run, tiny: Path) -> None:
+    # 4.35 / 0.01 is 434.99999999999994 in floating-point numbers.
+    schema = '{"type": "number", "multipleOf": 0.01, "minimum": 4.35, "maximum": 4.35}'
+    done = qwen("ask", "-n", "-m", tiny, "--schema", schema, "-o", "seed=1", "x")
+    assert done.returncode == 0, done.stderr.decode()
+    assert json.loads(done.stdout) == 4.35
+
+
+def test_a_terminal_shows_the_json_as_it_is(tiny: Path) -> None:
+    schema = json.dumps({"const": "C:\\new_dir\\*a*_b_"})
+    shown = pexpect.run(
+        shlex.join([*COMMAND, "ask", "-n", "-m", str(tiny), "--schema", schema, "x"]), timeout=60, encoding="utf-8"
+    )
+    assert json.dumps("C:\\new_dir\\*a*_b_") in shown
+
+
 def test_a_schema_comes_from_a_file_of_any_editor(qwen: Run, tiny: Path, tmp_path: Path) -> None:
     file = tmp_path / "模式.json"
     file.write_bytes(b"\xef\xbb\xbf" + '{\r\n  "enum": ["甲", "乙"]\r\n}\r\n'.encode())
@@ -136,6 +154,7 @@ def test_what_cannot_be_followed_is_named_before_a_model_is_looked_for(
         ('{"properties": {"a/b": {"minLength": -1}}}', "#/properties/a~1b/minLength"),
         ('{"type": "string", "enum": [1]}', "Nothing can follow"),
         ("false", "Nothing can follow"),
+        ('{"items": [{"type": "null"}]}', "draft-07"),
         ('{"maximum": NaN}', "not valid JSON"),
         ('{"const": "\\ud800"}', "not valid JSON"),
         ('{"$schema": "http://json-schema.org/draft-03/schema#"}', "draft-03"),

@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from qwen_tui.chat.schema.reading import Schema, brief, pointer
+from qwen_tui.chat.schema.reading import Schema, joined, pointer, quoted
 from qwen_tui.errors import QwenError
 from qwen_tui.i18n import gettext as _
 
@@ -28,14 +28,21 @@ def check(schema: Schema, answer: str) -> None:
     except ValueError as error:
         raise _does_not_follow(_("It is no JSON: {reason}.").format(reason=error)) from error
     if wrong:
-        place, reason = wrong
-        raise _does_not_follow(_("At {place}: {reason}.").format(place=pointer(place), reason=brief(reason)))
+        where = _("At {place}, {value} does not satisfy “{keyword}”: {asked}.")
+        raise _does_not_follow(
+            where.format(
+                place=pointer(wrong.place),
+                value=quoted(wrong.value),
+                keyword=wrong.keyword,
+                asked=quoted(wrong.asked),
+            )
+        )
 
 
 def _does_not_follow(why: str) -> QwenError:
-    sentence = _("The answer does not follow the schema.")
     return QwenError(
-        f"{sentence} {why}", _("Ask again, or in other words; another seed gives another answer: -o seed=N")
+        joined(_("The answer does not follow the schema."), why),
+        _("Ask again, or in other words; another seed gives another answer: -o seed=N"),
     )
 
 

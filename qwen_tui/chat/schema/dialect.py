@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jsonschema
 import referencing.jsonschema
@@ -37,6 +37,15 @@ _ALONE = (jsonschema.Draft4Validator, jsonschema.Draft6Validator, jsonschema.Dra
 KEYWORDS = frozenset(keyword for draft in _DRAFTS for keyword in draft.VALIDATORS)
 
 
+class Mismatch(NamedTuple):
+    """Where a value does not follow a schema: its part at `place`, and the keyword that it does not satisfy."""
+
+    place: Sequence[str | int]
+    value: Any
+    keyword: str
+    asked: Any
+
+
 @dataclass(frozen=True)
 class Dialect:
     """One draft, as the class that jsonschema has for it."""
@@ -58,11 +67,10 @@ class Dialect:
         """Whether what stands beside a “$ref” is ignored."""
         return self.draft in _ALONE
 
-    def fault(self, document: Document) -> tuple[Sequence[str | int], str] | None:
-        """Return where `document` is no schema of this draft, and why not; None where it is one."""
+    def fault(self, document: Document) -> Mismatch | None:
+        """Return where `document` is no schema of this draft; None where it is one."""
         # Without formats: a pattern that Python does not know may be a pattern all the same.
-        error = best_match(self.draft(self.draft.META_SCHEMA).iter_errors(document))
-        return (list(error.absolute_path), error.message) if error else None
+        return _mismatch(self.draft(self.draft.META_SCHEMA), document)
 
     def resource(self, document: Document) -> SchemaResource:
         """Return `document` or a part of it as what references are resolved in."""
@@ -72,14 +80,13 @@ class Dialect:
         """Return what finds the references in `document`: in itself, and nowhere else."""
         return EMPTY_REGISTRY.resolver_with_root(self.resource(document))
 
-    def mismatch(self, document: Document, value: Any) -> tuple[Sequence[str | int], str] | None:
-        """Return where `value` does not follow the schema `document`, and why not; None where it does.
+    def mismatch(self, document: Document, value: Any) -> Mismatch | None:
+        """Return where `value` does not follow the schema `document`; None where it does.
 
         Numbers are `int` and `Decimal` in both.
         """
         validator = self._exact(document, registry=EMPTY_REGISTRY, format_checker=_LATEST.FORMAT_CHECKER)
-        error = best_match(validator.iter_errors(value))
-        return (list(error.absolute_path), error.message) if error else None
+        return _mismatch(validator, value)
 
     @cached_property
     def _exact(self) -> Any:
@@ -101,6 +108,14 @@ def dialect_of(document: Document) -> Dialect:
         _("The schema's “$schema” is {name}, which is not known here.").format(name=named),
         _("Write it for one of the drafts 4 to 2020-12, such as {name}.").format(name=_name(_LATEST)),
     )
+
+
+def _mismatch(validator: Any, value: Any) -> Mismatch | None:
+    error = best_match(validator.iter_errors(value))
+    if error is None:
+        return None
+    # The schema False has no keyword.
+    return Mismatch(list(error.absolute_path), error.instance, error.validator or "false", error.validator_value)
 
 
 def _name(draft: Any) -> str:

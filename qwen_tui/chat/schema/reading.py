@@ -11,7 +11,7 @@ from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 
 # What is quoted of another's words, in characters.
-_QUOTED = 200
+_QUOTED = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,10 @@ def read(text: str) -> Schema:
     except RecursionError as error:
         raise UsageError(_("The schema is nested too deeply."), _("Give what repeats a name under “$defs”.")) from error
     if wrong:
-        place, reason = wrong
+        sentence = _("The schema is not valid at {place}, where it says {value}.")
+        older = wrong.place and wrong.place[-1] == "items" and isinstance(wrong.value, list)
         raise UsageError(
-            _("The schema is not valid at {place}: {reason}").format(place=pointer(place), reason=brief(reason)), _how()
+            sentence.format(place=pointer(wrong.place), value=quoted(wrong.value)), another_draft() if older else _how()
         )
     if isinstance(document, dict):
         # Said once; the parts that refer to the whole need not hear it again.
@@ -51,6 +52,21 @@ def read(text: str) -> Schema:
 def pointer(path: Iterable[str | int], root: str = "#") -> str:
     """Return a place in a JSON document as its JSON pointer (RFC 6901), as in `#/properties/name`."""
     return root + "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in path)
+
+
+def quoted(value: Any) -> str:
+    """Return a value as JSON text on one line, cut where that is long."""
+    return brief(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def joined(sentence: str, more: str) -> str:
+    """Return two sentences as one text; `more` may be empty."""
+    return _("{sentence} {more}").format(sentence=sentence, more=more) if more else sentence
+
+
+def another_draft() -> str:
+    """Return what to do about words that belong to another draft."""
+    return _("Name the draft that is meant with “$schema”, such as http://json-schema.org/draft-07/schema#.")
 
 
 def brief(reason: str) -> str:

@@ -14,7 +14,7 @@ from referencing.exceptions import Unresolvable
 from qwen_tui.chat.schema.dialect import KEYWORDS, SchemaResolver
 from qwen_tui.chat.schema.numbers import bound, exact
 from qwen_tui.chat.schema.patterns import spelled_out
-from qwen_tui.chat.schema.reading import Schema, pointer
+from qwen_tui.chat.schema.reading import Schema, another_draft, joined, pointer
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 
@@ -74,7 +74,7 @@ def refused(keyword: str, place: Place, reason: str = "") -> UsageError:
 def nothing_matches(place: Place, reason: str = "") -> UsageError:
     """Return the error about a schema that no value follows."""
     sentence = _("Nothing can follow the schema at {place}.").format(place=place)
-    return UsageError(f"{sentence} {reason}".rstrip(), _("Look for what contradicts itself there."))
+    return UsageError(joined(sentence, reason), _("Look for what contradicts itself there."))
 
 
 @dataclass
@@ -126,7 +126,7 @@ class _Simplifier:
                     _("“{keyword}” at {place} belongs to another draft of JSON Schema.").format(
                         keyword=keyword, place=place
                     ),
-                    _("Name the draft that is meant with “$schema”, such as http://json-schema.org/draft-07/schema#."),
+                    another_draft(),
                 )
         return simple
 

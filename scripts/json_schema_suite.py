@@ -48,7 +48,7 @@ _BYTES = llguidance.LLTokenizer("byte", slices=[])
 
 def main() -> int:
     """Print the counts of each draft and what is wrong; the exit code is 1 where something is."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", type=Path, help="the folder that holds draft7 and draft2020-12")
     parser.add_argument("--draft", action="append", help="a folder of it; by default draft7 and draft2020-12")
     parser.add_argument("--verbose", action="store_true", help="name every case")

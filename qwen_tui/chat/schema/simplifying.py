@@ -12,7 +12,7 @@ from typing import Any
 from referencing.exceptions import Unresolvable
 
 from qwen_tui.chat.schema.dialect import KEYWORDS, SchemaResolver
-from qwen_tui.chat.schema.numbers import bound, exact
+from qwen_tui.chat.schema.numbers import bound, exact, few_multiples
 from qwen_tui.chat.schema.patterns import spelled_out
 from qwen_tui.chat.schema.reading import Schema, another_draft, joined, pointer
 from qwen_tui.errors import UsageError
@@ -128,6 +128,8 @@ class _Simplifier:
                     ),
                     another_draft(),
                 )
+        if "enum" not in simple and "const" not in simple and (numbers := few_multiples(schema)):
+            return {"type": "number", "enum": numbers} | {key: simple[key] for key in simple if key in _IN_PLACE}
         return simple
 
     def _keyword(

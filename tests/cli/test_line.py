@@ -151,6 +151,19 @@ def test_text_with_no_slots_goes_through_the_editor_too(
     assert sent(chat) == ["第一行\n第二行"]
 
 
+@pytest.mark.parametrize("editor", ["it's", "no-such-editor", "false"])
+def test_an_editor_that_cannot_be_used_is_told_and_the_line_stays(
+    start: Start, monkeypatch: pytest.MonkeyPatch, editor: str
+) -> None:
+    monkeypatch.setenv("EDITOR", editor)
+    monkeypatch.delenv("VISUAL", raising=False)
+    chat = start()
+    chat.type("hello" + EDITOR)
+    chat.wait_for(f"The editor “{editor}” could not be used", "export EDITOR=", "\n> hello")
+    chat.type(" you" + ENTER)
+    assert sent(chat) == ["hello you"]
+
+
 def test_questions_of_earlier_sittings_are_found_and_the_arrow_goes_to_them(start: Start) -> None:
     history = History(files.folders().history)
     for question in ("请写一封邮件", "what is HTTP?", "请写一封邮件"):

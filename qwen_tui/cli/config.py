@@ -14,6 +14,7 @@ from qwen_tui.cli.editor import open_editor
 from qwen_tui.cli.looking import tell_problems
 from qwen_tui.errors import ConfigError, why
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import as_text
 
 
 def build() -> typer.Typer:
@@ -35,7 +36,7 @@ def show() -> None:
         source = settings.sources.get(name, _("default"))
         if source == "environment":
             source = config.environment_name(name)
-        shown = _("(the program decides)") if value is None else msgspec.json.encode(value).decode()
+        shown = _("(the program decides)") if value is None else _toml(value)
         print_text(f"{name} = {shown}  # {sources.get(source, source)}\n")
 
 
@@ -64,6 +65,12 @@ def edit() -> None:
 def path() -> None:
     """Print the path of the file."""
     print_text(f"{files.folders().config_file}\n")
+
+
+def _toml(value: object) -> str:
+    """Return a value as TOML writes it, which is how JSON does."""
+    # A path in a variable need not be text.
+    return msgspec.json.encode(as_text(value) if isinstance(value, str) else value).decode()
 
 
 @contextmanager

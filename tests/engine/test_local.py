@@ -209,11 +209,10 @@ def test_cancelling_the_loading_keeps_the_load(engine: LocalEngine) -> None:
 def test_cancelling_a_count_does_not_wait_for_it(engine: LocalEngine) -> None:
     engine.info()
     worker_of(os.getpid()).suspend()
-    begun = time.monotonic()
+    # The worker is stopped: whoever waited for it would wait for good.
     with cancellation.operation() as operation, pytest.raises(CancelledError):
         threading.Timer(0.1, operation.cancel).start()
         engine.count([Message("user", "hi")])
-    assert time.monotonic() - begun < 5
     assert engine.count([Message("user", "hi")]) > 0, "with a new worker"
 
 

@@ -166,6 +166,8 @@ class Cancellation:
         try:
             self.check()
             yield
+            # Python swallows what is raised in a destructor, or in a callback of its garbage collector.
+            self.check()
         finally:
             self._raises = False
 

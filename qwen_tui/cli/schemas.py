@@ -38,23 +38,23 @@ class Given:
 
 def given(argument: str) -> Given:
     """Return the schema that `argument` is, or that is in the file it names; raises `UsageError`."""
-    # Only now: without a schema nobody waits for the libraries that read it.
-    from qwen_tui.chat.schema.reading import read
-    from qwen_tui.chat.schema.refusing import grammar_of
-    from qwen_tui.chat.schema.simplifying import simplify
-    from qwen_tui.engine.grammar import problem
+    # Of a shell's <(…) the file may be a named pipe.
+    with cancellation.current().interruptible():
+        # Only now: without a schema nobody waits for the libraries that read it.
+        from qwen_tui.chat.schema.reading import read
+        from qwen_tui.chat.schema.refusing import grammar_of
+        from qwen_tui.chat.schema.simplifying import simplify
+        from qwen_tui.engine.grammar import problem
 
-    schema = read(_text(argument))
-    return Given(schema, grammar_of(simplify(schema), problem))
+        schema = read(_text(argument))
+        return Given(schema, grammar_of(simplify(schema), problem))
 
 
 def _text(argument: str) -> str:
     if argument.lstrip().startswith("{") or argument.strip() in ("true", "false"):
         return argument
     try:
-        # Of a shell's <(…) it may be a named pipe.
-        with cancellation.current().interruptible():
-            return Path(argument).read_text(encoding="utf-8-sig")
+        return Path(argument).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise UsageError(
             _("The schema {path} cannot be read: {reason}").format(

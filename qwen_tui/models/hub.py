@@ -4,6 +4,7 @@ The bytes are fetched elsewhere, so neither its cache nor Xet, which bypasses mi
 """
 
 import difflib
+import importlib
 import logging
 import re
 from collections.abc import Callable
@@ -34,6 +35,7 @@ class Metadata(msgspec.Struct, frozen=True):
 
 def metadata(endpoint: str, asked: Wanted, patience: Patience) -> Metadata:
     """Ask the hub at `endpoint` about a file; raises `SourceError`."""
+    _import()
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -57,6 +59,7 @@ def metadata(endpoint: str, asked: Wanted, patience: Patience) -> Metadata:
 
 def near(endpoint: str, asked: Wanted, patience: Patience) -> list[str]:
     """Return the names of model files in the repository of `asked` that are most like the one that is not there."""
+    _import()
     from huggingface_hub import HfApi
 
     def ask() -> list[str]:
@@ -81,6 +84,11 @@ def token(endpoint: str) -> str | None:
     from huggingface_hub import get_token
 
     return get_token()
+
+
+def _import() -> None:
+    """Import the library, which takes a second on a slow PC, so that Ctrl-C ends even that."""
+    cancellation.current().run(lambda: importlib.import_module("huggingface_hub.hf_api"))
 
 
 def _asked(endpoint: str, ask: Callable[[], T], patience: Patience) -> T:

@@ -8,8 +8,11 @@ import contextlib
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock
@@ -22,6 +25,28 @@ from tests.tiny_model import make_tiny_model
 
 # Hashing a sparse file of this size takes seconds on any PC; what is copied or packed of one is written, and smaller.
 LARGE, COPIED = 24 << 30, 6 << 30
+# What an installation has compiled: what the program imports here and there.
+COMPILED = (
+    "qwen_tui",
+    "typer",
+    "msgspec",
+    "platformdirs",
+    "psutil",
+    "filelock",
+    "tomlkit",
+    "yaml",
+    "huggingface_hub",
+    "httpx2",
+    "jsonschema",
+    "llguidance",
+    "referencing",
+    "prompt_toolkit",
+    "rich",
+    "markdown_it",
+    "pygments",
+    "pyperclip",
+    "wcwidth",
+)
 
 
 def nothing() -> None:
@@ -34,7 +59,7 @@ class Scene:
 
     `moments` are the earliest and the latest second of the signal. `stdin`: a pipe that says nothing. `full`: stdout is
     a pipe that takes nothing. `changes`: the operation may have changed the home folder before. A line of Enter alone
-    means a prompt that is left; `stopped` that the REPL says so.
+    means a prompt that is left; `stopped` what the REPL says.
     """
 
     name: str
@@ -47,7 +72,7 @@ class Scene:
     prepare: Callable[[], None] = nothing
     line: str = ""
     sign: str = ""
-    stopped: bool = True
+    stopped: str = "Stopped."
 
     @property
     def model(self) -> str:
@@ -83,9 +108,19 @@ class Stage:
         self.hub = self.locks.enter_context(FaultyHub(self.copied))
         # Nobody asks a file of some GB for its hash.
         self.hub.linked_etag = None
+        # Whoever has installed the program has it compiled.
+        left_out = ("_PROXY", "PYTHONDONTWRITEBYTECODE")
         self.environment = {
-            name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")
-        } | {"QWEN_TUI_HOME": str(self.home), "QWEN_TUI_LANG": "en", "HF_ENDPOINT": self.hub.url}
+            name: value for name, value in os.environ.items() if not name.upper().endswith(left_out)
+        } | {
+            "PYTHONPYCACHEPREFIX": str(folder / "pycache"),
+            "QWEN_TUI_HOME": str(self.home),
+            "QWEN_TUI_LANG": "en",
+            "HF_ENDPOINT": self.hub.url,
+        }
+        places = [find_spec(name) for name in COMPILED]
+        folders = [str(Path(place.origin).parent) for place in places if place and place.origin]
+        subprocess.run([sys.executable, "-m", "compileall", "-q", *folders], env=self.environment, check=False)
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -204,7 +239,7 @@ def repl_scenes(stage: Stage) -> Iterator[Scene]:
     yield Scene("/file, a named pipe", chat, line=f"/file {stage.fifo}", sign=ready)
     hanging = stage.program("xclip")
     yield Scene("/paste, xclip hangs", chat, line="/paste", sign=ready, environment=hanging)
-    yield Scene("an answer in the REPL", long, (0.3, 2.0), line="hello", sign=ready, stopped=False)
+    yield Scene("an answer in the REPL", long, (1.5, 3.0), line="hello", sign=ready, stopped="was stopped.")
     two = ("models", "import", str(stage.folder / "two"))
     yield Scene("a choice", two, (0.0, 0.5), line=ENTER, sign="Which?")
     yield Scene("a question of yes or no", ("models", "rm", "large.gguf"), (0.0, 0.5), line=ENTER, sign="Remove")

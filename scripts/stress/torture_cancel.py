@@ -132,11 +132,11 @@ def in_repl(scene: Scene, stage: Stage, rng: random.Random) -> Hit:
                 time.sleep(0.01)
             seconds = time.perf_counter() - begun
             return Hit(seconds, "" if terminal.ended() == 130 else f"exit code {terminal.process.exitstatus}")
-        terminal.wait_for("Stopped.") if scene.stopped else terminal.wait_for("\n>")
+        terminal.wait_for(scene.stopped)
         seconds = time.perf_counter() - begun
         terminal.type("/show" + ENTER)
         # It names the model in use.
-        terminal.wait_for(f"\n{scene.model}", "temperature")
+        terminal.wait_for(f"{Path(scene.model).name} ·", "temperature")
         return Hit(seconds, "" if terminal.leave() == 0 else "it did not leave well")
     except AssertionError as error:
         return Hit(GIVEN_UP_S, f"the prompt did not come back: {str(error)[-400:]}")

@@ -6,6 +6,7 @@ CONTRIBUTING.md tells how to get it. What it says is its own affair; that it mak
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,3 +67,24 @@ def test_special_tokens_in_a_text_end_nothing(qwen: Run, smol: Path) -> None:
     # As text, the marks are some tokens each; as control tokens they would be one each, and would cut the message.
     assert told["usage"]["prompt_tokens"] > json.loads(plain.stdout)["usage"]["prompt_tokens"] + 20
     assert told["answer"].strip()
+
+
+def test_a_seed_says_the_same_of_a_text_that_was_read_before(
+    qwen: Run, smol: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QWEN_TUI_CACHE_SECONDS", "0")
+    text = (Path(__file__).parent.parent / "README.md").read_bytes()[:1500]
+    drawn = ("-o", "temperature=0.9", "-o", "seed=3")
+
+    def told(question: str, *options: str) -> dict[str, Any]:
+        done = qwen("ask", "-m", smol, "-o", "max_tokens=40", "--json", *options, question, stdin=text)
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    cold = told("What is this about?", *drawn)
+    told("Name three words of it.")
+    warm = told("What is this about?", *drawn)
+    assert warm["answer"] == cold["answer"]
+    # Of the last step and the rest of the prompt nothing is used.
+    assert warm["usage"]["cached_tokens"] % 128 == 0
+    assert warm["usage"]["cached_tokens"] > 0

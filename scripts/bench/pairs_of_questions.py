@@ -45,7 +45,9 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=20, help="of each kind (default: %(default)s)")
     parser.add_argument("--tokens", type=int, default=700, help="of the material, about (default: %(default)s)")
     parser.add_argument("--answer", type=int, default=8, help="tokens of each answer (default: %(default)s)")
-    parser.add_argument("--pause", type=float, default=3.0, help="the longest, in seconds (default: %(default)s)")
+    parser.add_argument(
+        "--pause", type=float, default=3.0, help="the longest, in seconds; 0: none but at once (default: %(default)s)"
+    )
     parser.add_argument("--beside", nargs="+", choices=("quiet", "busy"), default=["quiet", "busy"])
     parser.add_argument("--option", action="append", default=[], help="as -o of qwen ask, for all questions")
     arguments = parser.parse_args()
@@ -53,7 +55,8 @@ def main() -> int:
     missed = 0
     for beside in arguments.beside:
         with busy_loop() if beside == "busy" else contextlib.nullcontext():
-            for kind, pause in (("at once", 0.0), (f"after up to {arguments.pause:g} s", arguments.pause)):
+            kinds = {"at once": 0.0, f"after up to {arguments.pause:g} s": arguments.pause}
+            for kind, pause in list(kinds.items())[: 2 if arguments.pause else 1]:
                 pairs = []
                 for number in range(arguments.pairs):
                     pairs.append(ask_pair(arguments, rng, rng.uniform(0, pause)))

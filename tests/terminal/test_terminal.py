@@ -132,6 +132,17 @@ def test_progress_says_how_far_and_how_long_and_leaves_nothing(clock: list[float
     assert screen.getvalue().endswith("\r")
 
 
+def test_waiting_for_what_another_program_keeps_is_told_and_counts_for_no_speed(clock: list[float]) -> None:
+    screen = Terminal()
+    status = StatusLine(screen)
+    events = (Prefill(0, 700, awaited=True),) * 2 + (Prefill(690, 710, 690),) * 2
+    for event in events:
+        clock[0] += 1
+        status.show(event)
+    assert "Waiting for 700 tokens" in screen.getvalue()
+    assert screen.getvalue().endswith("690 of 710 tokens")
+
+
 def test_loading_says_how_long_as_soon_as_it_is_known(clock: list[float]) -> None:
     screen = Terminal()
     status = StatusLine(screen)

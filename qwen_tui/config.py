@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from qwen_tui.errors import ConfigError, why
-from qwen_tui.files import quoted, write_private
+from qwen_tui.files import quoted, unsetting, write_private
 from qwen_tui.i18n import LANGUAGES, listed
 from qwen_tui.i18n import gettext as _
 
@@ -100,7 +100,10 @@ def read(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
 
 def _mending(name: str, source: str) -> str:
     if source == "environment":
-        return _("Set {variable} to another value, or remove it.").format(variable=environment_name(name))
+        variable = environment_name(name)
+        return _("Set {variable} to another value, or do without it: {command}").format(
+            variable=variable, command=unsetting(variable)
+        )
     if name in FIELDS:
         return _("Set another with: qwen config set {name} VALUE").format(name=name)
     return _("Remove it with: qwen config set {name}").format(name=quoted(name))

@@ -43,6 +43,33 @@ def why(error: OSError) -> str:
     return known.get(error.errno or 0) or error.strerror or str(error)
 
 
+def how_to_write(error: OSError, *, chosen: bool = False) -> str:
+    """Return what helps where the operating system does not let a file be written.
+
+    `chosen` says that the person has named the place, and can name another; else it is below the program's folders.
+    """
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return more_room(chosen=chosen)
+    if error.errno == errno.EFBIG:
+        return _("A disk in the format FAT32 holds no file of 4 GB or more: format it as exFAT, or take another.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if chosen:
+            return _("Check the permissions, or choose another place.")
+        return _("Check its permissions, or set QWEN_TUI_HOME to another folder.")
+    if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+        if chosen:
+            return _("Choose another name.")
+        return _("Move away what is in its place, or set QWEN_TUI_HOME to another folder.")
+    return _("Check the disk.")
+
+
+def more_room(*, chosen: bool = False) -> str:
+    """Return what helps where a disk is full; `chosen` as for `how_to_write`."""
+    if chosen:
+        return _("Free some space, or choose another place.")
+    return _("Free some space, or set QWEN_TUI_HOME to a folder on another disk.")
+
+
 class QwenError(Exception):
     """A foreseen failure.
 

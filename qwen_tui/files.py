@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from qwen_tui.errors import ConfigError, UsageError, WriteError, why
+from qwen_tui.errors import ConfigError, UsageError, WriteError, how_to_write, why
 from qwen_tui.i18n import gettext as _
 
 APPLICATION = "qwen-tui"
@@ -254,7 +254,7 @@ def save_new(path: Path, text: str) -> None:
     except OSError as error:
         raise WriteError(
             _("{path} could not be written: {reason}").format(path=path, reason=why(error)),
-            _("Choose another place."),
+            how_to_write(error, chosen=True),
         ) from error
 
 

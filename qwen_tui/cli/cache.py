@@ -13,7 +13,7 @@ from qwen_tui.chat import listing
 from qwen_tui.cli import wiring
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.looking import usable_settings
-from qwen_tui.errors import HistoryError, WriteError
+from qwen_tui.errors import HistoryError, WriteError, why
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
@@ -60,9 +60,7 @@ def removing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise WriteError(
-            _("What was computed could not be removed from {path}: {reason}").format(
-                path=folder, reason=error.strerror or error
-            ),
+            _("What was computed could not be removed from {path}: {reason}").format(path=folder, reason=why(error)),
             _("Delete the folder by hand."),
         ) from error
 

@@ -12,7 +12,7 @@ from qwen_tui import config, files
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.editor import open_editor
 from qwen_tui.cli.looking import tell_problems
-from qwen_tui.errors import ConfigError, why
+from qwen_tui.errors import WriteError, how_to_write, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 
@@ -78,7 +78,6 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigError(
-            _("The settings could not be written: {reason}").format(reason=why(error)),
-            _("Check the folder's permissions, or set QWEN_TUI_HOME to another."),
+        raise WriteError(
+            _("The settings could not be written: {reason}").format(reason=why(error)), how_to_write(error)
         ) from error

@@ -58,6 +58,10 @@ Offline = Annotated[bool, typer.Option("--offline", help=_("Never use the networ
 Language = Annotated[str | None, typer.Option("--lang", metavar="zh|en", help=_("The language of the program."))]
 
 
+# Options that are called otherwise than the setting they change.
+_OPTIONS = {"language": "--lang"}
+
+
 def settings(flags: dict[str, Any]) -> Config:
     """Return the settings in force under `flags`, of which None means not given; raises `UsageError`, `ConfigError`."""
     return settings_of(config.load(files.folders().config_file).config, flags)
@@ -91,7 +95,9 @@ def answer_options(settings: Config, schema: str | None = None) -> AnswerOptions
 
 
 def _flag(name: str, value: object) -> Any:
+    option = f"-o {name}" if name in SETTABLE else _OPTIONS.get(name, "--" + name.replace("_", "-"))
     try:
-        return config.check(name, value, where="--" + name.replace("_", "-") if name not in SETTABLE else f"-o {name}")
+        return config.check(name, value, where=option)
     except ConfigError as error:
-        raise UsageError(error.message, _("See: qwen ask --help")) from error
+        # The help of the command that was used says what it takes.
+        raise UsageError(error.message) from error

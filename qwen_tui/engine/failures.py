@@ -7,6 +7,7 @@ import signal
 from qwen_tui.engine import wire
 from qwen_tui.engine.installed import build_command, for_people, how_to_mend
 from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.engine.unfit import unfit
 from qwen_tui.errors import EngineError, InvalidModelError, PromptTooLongError, QwenError, UsageError, WorkerDiedError
 from qwen_tui.files import folders, quoted
 from qwen_tui.i18n import gettext as _
@@ -65,6 +66,8 @@ def of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> WorkerFa
     lighter = failure.kind in ("context", "decode") or (
         failure.kind == "model" and options.gpu_layers != 0 and not damaged
     )
+    if failure.kind == "model" and (error := unfit(os.fsdecode(options.path), f"{failure.detail}\n{lines}")):
+        return WorkerFailure(error)
     return WorkerFailure(_error_of(failure, options, _last(lines)), lighter=lighter)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from qwen_tui.engine.devices import device_for_layers
 from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
+from qwen_tui.engine.unfit import NO_MARK
 
 # Layers of the largest models llama.cpp knows, well exceeded: "all" for a library that has no such word.
 _ALL = 1_000_000
@@ -96,7 +97,7 @@ class Vocabulary:
         """Return the token of a special one's name, such as `<|im_end|>`; raises `LoadError` if there is none."""
         tokens = self._tokenize(text, special=True)
         if len(tokens) != 1:
-            raise LoadError(f"the vocabulary has no token {text}")
+            raise LoadError(f"{NO_MARK}{text}")
         return tokens[0]
 
     def is_end(self, token: int) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from qwen_tui import files
-from qwen_tui.errors import WriteError
+from qwen_tui.errors import WriteError, how_to_write, why
 from qwen_tui.evaluation.trial import Found, Purpose, Trial
 from qwen_tui.hardware.machine import Machine, this_machine
 from qwen_tui.i18n import gettext as _
@@ -159,8 +159,6 @@ def _write(path: Path, entries: Sequence[Tuned]) -> None:
         files.write_private(path, content + b"\n")
     except OSError as error:
         raise WriteError(
-            _("What was measured could not be kept in {path}: {reason}").format(
-                path=path, reason=error.strerror or error
-            ),
-            _("Check the folder's permissions, or set QWEN_TUI_HOME to another."),
+            _("What was measured could not be kept in {path}: {reason}").format(path=path, reason=why(error)),
+            how_to_write(error),
         ) from error

@@ -1,0 +1,82 @@
+"""What an error advises: what helps against its cause, under the names that the person used."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from qwen_tui.cli.main import main
+from tests.conftest import Run
+
+UNKNOWN = "which the llama.cpp installed here does not know"
+
+
+@pytest.mark.parametrize(
+    ("there", "instead", "words"),
+    [
+        # As many bytes each: the rest of the file stays what it is.
+        (b"qwen3", b"qwex9", ["architecture “qwex9”", UNKNOWN, "may well be whole", "-m"]),
+        (b"qwen2", b"qwex9", ["tokenizer “qwex9”", UNKNOWN, "may well be whole", "-m"]),
+        (b"<|im_start|>", b"<|xx_start|>", ["does not know ChatML", "may well be whole", "-m"]),
+    ],
+)
+def test_a_whole_model_of_another_kind_is_not_to_be_fetched_again(
+    there: bytes, instead: bytes, words: list[str], qwen: Run, tiny: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes(tiny.read_bytes().replace(there, instead))
+    done = qwen("ask", "-m", other, "Hello")
+    told = done.stderr.decode()
+    assert done.returncode == 1
+    assert all(word in told for word in words), told
+    assert "ownload" not in told
+    assert len(told.splitlines()) == 2
+
+
+@pytest.mark.parametrize("command", ["ask", "pull", "doctor", "tune", "bench"])
+def test_a_wrong_option_is_named_as_it_was_typed_with_the_help_of_its_command(command: str, qwen: Run) -> None:
+    done = qwen(command, "--lang", "fr")
+    assert done.returncode == 2
+    told = done.stderr.decode()
+    assert "--lang: “fr”" in told
+    assert "--language" not in told
+    assert told.endswith(f"See: qwen {command} --help\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="as POSIX shells take it")
+def test_a_bad_variable_is_named_with_how_to_do_without_it(qwen: Run) -> None:
+    for name, value in (("TEMPERATURE", "warm"), ("CTX_SIZE", "3"), ("LANG", "fr"), ("GPU_LAYERS", "x")):
+        told = qwen("ask", "-m", "demo", "Hello", env={**os.environ, f"QWEN_TUI_{name}": value}).stderr.decode()
+        assert told.startswith(f"qwen: QWEN_TUI_{name}: “{value}”")
+        assert told.endswith(f"unset QWEN_TUI_{name}\n")
+        assert "config set" not in told
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "Free some space"),
+        (errno.EACCES, "Check its permissions"),
+        (errno.EROFS, "Check its permissions"),
+        (errno.EIO, "Check the disk"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [["config", "set", "theme", "dark"], ["config", "edit"]])
+def test_settings_that_cannot_be_written_say_what_helps(
+    arguments: list[str],
+    number: int,
+    remedy: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    assert main(arguments) == 74
+    told = capsys.readouterr().err
+    assert told.startswith("qwen: The settings could not be written: ")
+    assert remedy in told
+    if number == errno.ENOSPC:
+        assert "permissions" not in told

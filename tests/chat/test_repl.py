@@ -68,6 +68,7 @@ class Talk:
         others: dict[str, ScriptedEngine] | None = None,
         templates: Path | None = None,
         attached: str = "",
+        is_named: bool = False,
     ) -> None:
         self.errors: list[QwenError] = []
         self.shown: list[str] = []
@@ -83,6 +84,8 @@ class Talk:
             open_engine=self._open,
             clipboard=board or Board(),
             template_folders=[templates] if templates else [],
+            file_of=self._file,
+            is_named=is_named,
         )
         if attached:
             self.session.attached.append(Material("attached", attached))
@@ -92,6 +95,11 @@ class Talk:
         if model not in self._others:
             raise ModelNotFoundError(f"no {model}")
         return self._others[model]
+
+    def _file(self, model: str) -> Path:
+        if model not in ("scripted", *self._others):
+            raise ModelNotFoundError(f"no {model}")
+        return Path(model)
 
     @property
     def contents(self) -> list[str]:
@@ -218,3 +226,45 @@ def test_clear_begins_a_new_conversation(tmp_path: Path) -> None:
 
 def test_without_history_there_are_no_logs() -> None:
     assert "not kept" in Talk(ScriptedEngine(), Person("/logs")).errors[0].message
+
+
+def with_other_model(tmp_path: Path) -> tuple[History, str]:
+    """A history with a conversation that the model `other` has answered in, and its id."""
+    history = History(tmp_path / "history.db")
+    turn = history.begin(None, "one", model="other", system=None)
+    turn.update("1", "stop")
+    return history, turn.conversation
+
+
+def test_a_resumed_conversation_goes_on_with_its_own_model(tmp_path: Path) -> None:
+    history, kept = with_other_model(tmp_path)
+    other = ScriptedEngine("from the other")
+    talk = Talk(ScriptedEngine(), Person(f"/resume {kept}", "two"), history, others={"other": other})
+    assert talk.errors == []
+    assert "From here on other answers." in talk.shown[0]
+    assert talk.contents == ["one", "1", "two", "from the other "]
+    assert history.read(kept).summary.model == "other"
+
+
+def test_a_model_named_for_the_sitting_goes_on_with_what_is_resumed_and_says_so(tmp_path: Path) -> None:
+    history, kept = with_other_model(tmp_path)
+    talk = Talk(
+        ScriptedEngine("mine"),
+        Person(f"/resume {kept}", "two"),
+        history,
+        others={"other": ScriptedEngine()},
+        is_named=True,
+    )
+    assert "This conversation was with other; from here on scripted answers." in talk.shown[0]
+    assert talk.contents == ["one", "1", "two", "mine "]
+    assert history.read(kept).summary.model == "scripted"
+
+
+def test_a_conversation_whose_model_is_gone_is_not_gone_on_with(tmp_path: Path) -> None:
+    history, kept = with_other_model(tmp_path)
+    talk = Talk(ScriptedEngine("mine", "more"), Person("hello", f"/resume {kept}", "and?"), history)
+    (error,) = talk.errors
+    assert error.message == f"Conversation {kept} is with the model other, which is not on this computer."
+    assert error.remedy == f"Go on with another model: qwen chat --cid {kept} -m MODEL"
+    assert talk.contents == ["hello", "mine ", "and?", "more "]
+    assert len(history.read(kept).messages) == 2

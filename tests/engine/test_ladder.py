@@ -531,7 +531,8 @@ def test_a_learned_answer_is_the_same_when_it_is_continued(engines: Engines) -> 
 
 @pytest.mark.usefixtures("slowly")
 def test_a_schema_is_still_followed_when_the_answer_is_continued(engines: Engines) -> None:
-    schema = '{"type":"object","properties":{"ok":{"type":"string","minLength":30,"maxLength":60}},"required":["ok"]}'
+    ok = '{"ok":{"type":"string","minLength":30,"maxLength":60}}'
+    schema = f'{{"type":"object","properties":{ok},"required":["ok"],"additionalProperties":false}}'
     for after in (1, 8, 20):
         asked = Request(
             messages=(Message("user", "ok?"),), sampler=SamplingOptions(presence_penalty=1, seed=1), schema=schema

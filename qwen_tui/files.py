@@ -234,10 +234,11 @@ def keep_permissions(path: Path, before: os.stat_result) -> None:
     path.chmod(stat.S_IMODE(before.st_mode))
 
 
-def save_new(path: Path, text: str) -> None:
+def save_new(path: Path, text: str, *, chosen: bool = True) -> None:
     """Write `text` where a person wants it, readable by them alone, in place of nothing that is there.
 
-    Raises `UsageError` for what is there already, `WriteError` for what the disk refuses.
+    `chosen` says that the person has named the place, and not this program. Raises `UsageError` for what is there
+    already, `WriteError` for what the disk refuses.
     """
     if path.is_dir():
         raise UsageError(
@@ -254,7 +255,7 @@ def save_new(path: Path, text: str) -> None:
     except OSError as error:
         raise WriteError(
             _("{path} could not be written: {reason}").format(path=path, reason=why(error)),
-            how_to_write(error, chosen=True),
+            how_to_write(error, chosen=chosen),
         ) from error
 
 

@@ -79,5 +79,6 @@ def _writing() -> Iterator[None]:
         yield
     except OSError as error:
         raise WriteError(
-            _("The settings could not be written: {reason}").format(reason=why(error)), how_to_write(error)
+            _("{path} could not be written: {reason}").format(path=files.folders().config_file, reason=why(error)),
+            how_to_write(error),
         ) from error

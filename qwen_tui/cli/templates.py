@@ -55,7 +55,9 @@ def new(name: Name) -> None:
             _("You have a template “{name}” already.").format(name=name),
             _("Edit it with: qwen templates edit {name}").format(name=files.quoted(name)),
         )
-    files.save_new(file, _FIRST.format(description=_("What it does"), body=_("What to do with the text above.")))
+    files.save_new(
+        file, _FIRST.format(description=_("What it does"), body=_("What to do with the text above.")), chosen=False
+    )
     edit(name)
 
 
@@ -63,7 +65,9 @@ def edit(name: Name) -> None:
     """Open a template in the editor and check it afterwards."""
     file = _own(name)
     if not file.exists():
-        files.save_new(file, templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"))
+        files.save_new(
+            file, templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"), chosen=False
+        )
     open_editor(file)
     templates.read(file)
 

@@ -76,7 +76,18 @@ def test_settings_that_cannot_be_written_say_what_helps(
     monkeypatch.setattr(os, "fsync", fail)
     assert main(arguments) == 74
     told = capsys.readouterr().err
-    assert told.startswith("qwen: The settings could not be written: ")
+    assert "config.toml could not be written: " in told
     assert remedy in told
     if number == errno.ENOSPC:
         assert "permissions" not in told
+
+
+def test_a_template_that_finds_no_room_is_not_sent_to_another_place(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    assert main(["templates", "new", "mine"]) == 74
+    assert "Free some space, or set QWEN_TUI_HOME" in capsys.readouterr().err

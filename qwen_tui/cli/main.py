@@ -24,6 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with signals.heeded() as operation:
         code = _run(sys.argv[1:] if arguments is None else arguments)
         _give_up_stdout(lost=operation.requested)
+    if operation.requested and arguments is None:
+        # Everything is closed. What Python does at its end takes time, and threads that were left behind may not live
+        # through it.
+        sys.stderr.flush()
+        os._exit(operation.exit_code)
     # What ended the program counts for more than how far it came.
     return operation.exit_code or code
 

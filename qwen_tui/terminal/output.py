@@ -14,20 +14,32 @@ from qwen_tui.messages import Event, Finished, Note, Reasoning, Text
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
 
+# In characters, of four bytes at the most; POSIX promises 512 bytes, and every system of today 4,096.
+_PIECE = 1024
+# How often a full pipe is looked at, in seconds.
+_LOOK_EVERY = 0.05
+
 
 def write(stream: TextIO, text: str) -> None:
     """Write `text` and flush; raises `OutputClosedError` when nobody reads any more, else `OutputError`.
 
     Into a pipe that its reader leaves full, a cancelled operation writes nothing more; one that is cancelled while it
-    waits for the reader raises `CancelledError`. On a terminal Ctrl-C itself ends such a wait.
+    waits for the reader raises `CancelledError`. On a terminal Ctrl-C itself ends such a wait. Windows does
+    not tell that a pipe is full.
     """
     operation = cancellation.current()
-    may_block = not stream.isatty()
-    if may_block and operation.requested and _is_full(stream):
-        return
     try:
-        with operation.interruptible() if may_block and not operation.requested else contextlib.nullcontext():
+        if stream.isatty():
             stream.write(text)
+            stream.flush()
+            return
+        # A pipe that is not full takes as many bytes as such a piece has at the most.
+        for start in range(0, len(text), _PIECE):
+            while _is_full(stream):
+                if operation.requested:
+                    return
+                operation.sleep(_LOOK_EVERY)
+            stream.write(text[start : start + _PIECE])
             stream.flush()
     except BrokenPipeError:
         raise OutputClosedError from None

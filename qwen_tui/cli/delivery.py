@@ -9,7 +9,7 @@ import msgspec
 from qwen_tui.chat.endings import Ending
 from qwen_tui.chat.extract import first_code_block
 from qwen_tui.chat.turn import Answer
-from qwen_tui.errors import OutputError
+from qwen_tui.errors import OutputError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Timings, Usage
 from qwen_tui.terminal.output import write
@@ -29,13 +29,24 @@ class JsonAnswer(msgspec.Struct, frozen=True):
 
 def print_text(text: str) -> None:
     """Print on stdout what may hold anything: clean on a terminal, as it is elsewhere."""
+    try:
+        _print_answer(text)
+    except OutputError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        # It is no answer, so nothing is to be asked again.
+        reason = _("The output could not be written: {reason}.").format(reason=why(error.__cause__))
+        raise OutputError(reason, _("Free some space or choose another place.")) from error.__cause__
+
+
+def _print_answer(text: str) -> None:
     write(sys.stdout, clean(text) if sys.stdout.isatty() else text)
 
 
 def print_json(answer: Answer, model: str, conversation: str | None) -> None:
     """Print one JSON object on stdout; `conversation` is the id under which it is kept, None if it is not."""
     printed = JsonAnswer(answer.text, model, answer.reason, conversation, answer.usage, answer.timings)
-    print_text(msgspec.json.encode(printed).decode() + "\n")
+    _print_answer(msgspec.json.encode(printed).decode() + "\n")
 
 
 def print_code(answer: Answer, note: Callable[[str], None]) -> bool:
@@ -47,7 +58,7 @@ def print_code(answer: Answer, note: Callable[[str], None]) -> bool:
     if block is None:
         note(_("The answer has no code block; here is all of it."))
     code = answer.text if block is None else block.code
-    print_text(code if code.endswith("\n") else code + "\n")
+    _print_answer(code if code.endswith("\n") else code + "\n")
     return block is None or block.closed
 
 

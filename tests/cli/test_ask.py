@@ -233,6 +233,10 @@ def test_a_full_disk_is_one_error(qwen: Run, tiny: Path) -> None:
         done = qwen("ask", "-m", tiny, *SHORT, "hello", stdout=full, capture_output=False, stderr=subprocess.PIPE)
     assert done.returncode == 74
     assert done.stderr.startswith(b"qwen: The answer could not be written")
+    with Path("/dev/full").open("wb") as full:
+        done = qwen("config", "show", stdout=full, capture_output=False, stderr=subprocess.PIPE)
+    assert done.returncode == 74
+    assert b"ask again" not in done.stderr, "it was no answer"
 
 
 def test_a_module_of_the_users_does_not_get_in_the_way(qwen: Run, tiny: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def given(argument: str) -> Given:
         from qwen_tui.chat.schema.reading import read
         from qwen_tui.chat.schema.refusing import grammar_of
         from qwen_tui.chat.schema.simplifying import simplify
-        from qwen_tui.engine.grammar import problem
+        from qwen_tui.engine.schema import problem
 
         schema = read(_text(argument))
         return Given(schema, grammar_of(simplify(schema), problem))

@@ -6,11 +6,9 @@ import os
 from typing import Any
 
 from qwen_tui.engine.binding import LibraryError
+from qwen_tui.engine.library import RPC_VARIABLE
 from qwen_tui.hardware.device import Device, Kind, for_layers
 
-# HOST:PORT of llama.cpp's RPC server, which then is a device like a graphics card. For development: it makes partial
-# offload and its failures real on a computer without one.
-RPC_VARIABLE = "QWEN_TUI_RPC"
 # Whoever can talk to such a server can take it over, and it sees every prompt: on this computer only.
 _LOOPBACK = ("127.0.0.1", "localhost")
 _PATIENCE = 2.0

@@ -1,10 +1,8 @@
 """JSON schemas as grammars over a model's own vocabulary: which tokens an answer may go on with.
 
-llguidance does it. It is imported only where there is a schema: by the parent, to know before a model is loaded what
-cannot be followed, and by the worker, to follow it.
+llguidance does it. It is imported only where there is a schema.
 """
 
-import json
 import struct
 import threading
 from collections.abc import Iterable, Sequence
@@ -12,35 +10,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from qwen_tui.engine.model import Vocabulary
+from qwen_tui.engine.schema import GrammarError, as_lark, reason
 from qwen_tui.engine.threads import start_thread
 
 if TYPE_CHECKING:
     import llguidance
 
-_OPTIONS: Any = {
-    # Exactly one of several is more than a grammar can ask for: who has asked checks the answer.
-    "coerce_one_of": True,
-    # A model that likes blanks must not write them for ever. Deep indentation has its place.
-    "whitespace_pattern": r"(?:\n[ \t]{0,48}|[ \t]{1,4})",
-}
 # What a refused token's logit is lowered by, as it lies in memory.
 _NEVER = struct.pack("=f", float("-inf"))
-
-
-class GrammarError(Exception):
-    """A schema that cannot be followed, or not any further; the text says why, in llguidance's words."""
-
-
-def problem(schema: str) -> str:
-    """Return why no answer could be made to follow `schema`, in llguidance's words; an empty string if one could."""
-    import llguidance
-
-    grammar = llguidance.LLMatcher.grammar_from_json_schema(schema, overrides=_OPTIONS)
-    matcher = llguidance.LLMatcher(llguidance.LLTokenizer("byte", slices=[]), grammar, log_level=0)
-    if not matcher.is_error():
-        # What is too complex shows where it is used.
-        matcher.compute_bitmask()
-    return _reason(matcher)
 
 
 class Grammars:
@@ -64,7 +41,7 @@ class Grammars:
 
         matcher = llguidance.LLMatcher(self._make(), as_lark(schema), log_level=0)
         if matcher.is_error():
-            raise GrammarError(_reason(matcher))
+            raise GrammarError(reason(matcher))
         return Grammar(matcher, self._ends, self._no_biases)
 
     @cached_property
@@ -118,13 +95,13 @@ class Grammar:
             return self._matcher.is_accepting()
         taken = self._matcher.try_consume_tokens([token]) == 1
         if self._matcher.is_error():
-            raise GrammarError(_reason(self._matcher))
+            raise GrammarError(reason(self._matcher))
         return taken
 
     def follow(self, tokens: Iterable[int]) -> None:
         """Go on by `tokens`, which were taken before; raises `GrammarError`."""
         if not self._matcher.consume_tokens(list(tokens)):
-            raise GrammarError(_reason(self._matcher))
+            raise GrammarError(reason(self._matcher))
 
     def biases(self) -> bytearray:
         """Return a `llama_logit_bias` for every token: 0 where it may follow, else minus infinity.
@@ -133,7 +110,7 @@ class Grammar:
         """
         allowed = self._matcher.compute_logit_bias()
         if self._matcher.is_error():
-            raise GrammarError(_reason(self._matcher))
+            raise GrammarError(reason(self._matcher))
         # In slices, 150,000 tokens take a millisecond.
         biases = bytearray(self._no_biases)
         for at, byte in enumerate(_NEVER):
@@ -154,16 +131,3 @@ class _Tokens:
 
     def __call__(self, _text: str) -> list[int]:
         raise AssertionError("text is cut into tokens only to force it upon the model, which is never done")
-
-
-def as_lark(schema: str) -> str:
-    """Return a JSON schema, given as JSON text, as the grammar that llguidance is given for it."""
-    document = json.loads(schema)
-    options = {**(document if isinstance(document, dict) else {}), "x-guidance": _OPTIONS}
-    # A key or a text that has no choice left is not forced upon the model as tokens: it writes it in those of its own.
-    return f'%llguidance {{"no_forcing": true}}\nstart: %json {json.dumps(options)}'
-
-
-def _reason(matcher: "llguidance.LLMatcher") -> str:
-    # What follows is a dump of the parser's state.
-    return matcher.get_error().partition("\n<state>")[0].strip()

@@ -14,8 +14,7 @@ import msgspec
 
 from qwen_tui import cancellation
 from qwen_tui.engine import wire
-from qwen_tui.engine.devices import RPC_VARIABLE
-from qwen_tui.engine.library import library_files
+from qwen_tui.engine.library import RPC_VARIABLE, library_files
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.silence import TICK, Silence

@@ -5,6 +5,10 @@ import importlib.util
 import os
 from pathlib import Path
 
+# HOST:PORT of llama.cpp's RPC server, which then is a device like a graphics card. For development: it makes partial
+# offload and its failures real on a computer without one.
+RPC_VARIABLE = "QWEN_TUI_RPC"
+
 
 def library_files() -> list[Path]:
     """Return the files of the native library."""

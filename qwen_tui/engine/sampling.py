@@ -6,9 +6,10 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from qwen_tui.engine.context import Context
-from qwen_tui.engine.grammar import Grammar, GrammarError
+from qwen_tui.engine.grammar import Grammar
 from qwen_tui.engine.model import Vocabulary
 from qwen_tui.engine.protocol import SamplingOptions
+from qwen_tui.engine.schema import GrammarError
 
 # How far back a repeated token is penalised, in tokens: llama.cpp's own default.
 _PENALTY_WINDOW = 64

@@ -20,12 +20,13 @@ from qwen_tui.engine.context import Context, ContextError, NoRoomError
 from qwen_tui.engine.costs import batch_seconds
 from qwen_tui.engine.devices import add_rpc_device, device_for_layers
 from qwen_tui.engine.generation import ROOM, Generation
-from qwen_tui.engine.grammar import GrammarError, Grammars
+from qwen_tui.engine.grammar import Grammars
 from qwen_tui.engine.lookup import BatchCosts, Drafter, Lookup, NoDrafts
 from qwen_tui.engine.model import LoadError, Model
 from qwen_tui.engine.prompt import ChatML
 from qwen_tui.engine.protocol import ALL_LAYERS, EngineInfo, LoadOptions, ReplayOptions, Request
 from qwen_tui.engine.sampling import ChainSampler, GrammarSampler, ReplaySampler, Sampler
+from qwen_tui.engine.schema import GrammarError
 from qwen_tui.engine.states import PATIENCE, States
 from qwen_tui.engine.stop import StopFlag
 from qwen_tui.engine.threads import start_thread

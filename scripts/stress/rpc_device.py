@@ -33,7 +33,7 @@ import msgspec
 import psutil
 
 from qwen_tui.engine.buffers import logged_buffers
-from qwen_tui.engine.devices import RPC_VARIABLE
+from qwen_tui.engine.library import RPC_VARIABLE
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request
 from qwen_tui.evaluation.measuring import markdown_table

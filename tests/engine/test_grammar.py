@@ -9,8 +9,9 @@ import gguf
 import pytest
 
 from qwen_tui.engine.binding import load_library
-from qwen_tui.engine.grammar import Grammar, GrammarError, Grammars
+from qwen_tui.engine.grammar import Grammar, Grammars
 from qwen_tui.engine.model import Vocabulary
+from qwen_tui.engine.schema import GrammarError
 from tests.tiny_model import END_OF_TEXT, TURN_END, TURN_START
 
 

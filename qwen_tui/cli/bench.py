@@ -14,9 +14,9 @@ from qwen_tui.cli.laboratory import Laboratory, laboratory
 from qwen_tui.engine.crashes import differing
 from qwen_tui.errors import UsageError, WorkerDiedError
 from qwen_tui.evaluation.bench import QUICK, Bench, Report, Shape
-from qwen_tui.evaluation.in_force import InForce
 from qwen_tui.hardware.processor import busy
 from qwen_tui.i18n import gettext as _
+from qwen_tui.planning.in_force import InForce
 
 _MOST = 100_000
 
@@ -121,7 +121,7 @@ def _measured(
 
 def _conditions(subject: Laboratory) -> dict[str, Any]:
     """Return what the figures hold for; names of files, not their folders: the table is to be shown around."""
-    from qwen_tui.evaluation import tuned
+    from qwen_tui.planning import tuned
 
     about = tuned.subject(subject.path, subject.gpu_layers)
     return {

@@ -13,14 +13,15 @@ from qwen_tui.cli import screen
 from qwen_tui.errors import DownloadError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.models import catalogue, identity, source
+from qwen_tui.models import catalogue, identity
 from qwen_tui.models.catalogue import Entry
 from qwen_tui.models.disk import write_error
-from qwen_tui.models.download import Download
-from qwen_tui.models.events import Arrived, Checking, Fetching, Remark, Steps
-from qwen_tui.models.patience import PATIENCE
+from qwen_tui.models.fetching import source
+from qwen_tui.models.fetching.download import Download
+from qwen_tui.models.fetching.events import Arrived, Checking, Fetching, Remark, Steps
+from qwen_tui.models.fetching.patience import PATIENCE
+from qwen_tui.models.fetching.source import Wanted
 from qwen_tui.models.shelf import Record, Shelf, is_outside
-from qwen_tui.models.source import Wanted
 
 
 class Fetch:

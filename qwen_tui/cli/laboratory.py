@@ -20,10 +20,6 @@ from qwen_tui.engine.library import library_stamp
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
 from qwen_tui.errors import InvalidModelError
-from qwen_tui.evaluation import tuned
-from qwen_tui.evaluation.automatic import Ask, Automatic, Found, automatic, ram_room
-from qwen_tui.evaluation.in_force import InForce, in_force, with_threads
-from qwen_tui.evaluation.trial import Purpose
 from qwen_tui.hardware.device import Setup
 from qwen_tui.hardware.gpu import Graphics, remembering
 from qwen_tui.hardware.machine import this_machine
@@ -34,6 +30,10 @@ from qwen_tui.models.gguf import Header, read_header
 from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import check_unchanged
+from qwen_tui.planning import tuned
+from qwen_tui.planning.automatic import Ask, Automatic, Found, automatic, ram_room
+from qwen_tui.planning.in_force import InForce, in_force, with_threads
+from qwen_tui.planning.trial import Purpose
 from qwen_tui.terminal.sanitise import clean
 
 

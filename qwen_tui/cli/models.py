@@ -20,10 +20,11 @@ from qwen_tui.files import size_text
 from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.models import elsewhere, inventory, listing
+from qwen_tui.models import inventory, listing
 from qwen_tui.models.catalogue import WORKING_BYTES
 from qwen_tui.models.describing import describe
 from qwen_tui.models.gguf import read_header
+from qwen_tui.models.importing import elsewhere
 from qwen_tui.models.inventory import Held
 from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf

@@ -12,8 +12,9 @@ from qwen_tui.cli.main import tell
 from qwen_tui.errors import ConfigError, QwenError
 from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models import catalogue, elsewhere
-from qwen_tui.models.elsewhere import Found
+from qwen_tui.models import catalogue
+from qwen_tui.models.importing import elsewhere
+from qwen_tui.models.importing.elsewhere import Found
 from qwen_tui.models.locate import DEMO
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.terminal.sanitise import clean

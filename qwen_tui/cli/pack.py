@@ -12,7 +12,8 @@ from qwen_tui.cli.looking import usable_settings
 from qwen_tui.errors import ConfigError, UsageError, why
 from qwen_tui.files import expand, quoted, size_text
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models import inventory, packing
+from qwen_tui.models import inventory
+from qwen_tui.models.importing import packing
 from qwen_tui.models.inventory import Held
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import missing

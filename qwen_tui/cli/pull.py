@@ -13,8 +13,9 @@ from qwen_tui.cli.looking import usable_settings
 from qwen_tui.cli.main import tell
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models import catalogue, elsewhere
-from qwen_tui.models.events import Arrived
+from qwen_tui.models import catalogue
+from qwen_tui.models.fetching.events import Arrived
+from qwen_tui.models.importing import elsewhere
 from qwen_tui.models.locate import DEMO
 from qwen_tui.models.shelf import Shelf
 

@@ -14,12 +14,13 @@ from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, 
 from qwen_tui.files import expand, quoted, size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.models import elsewhere, importing, inventory, listing, unpacking
-from qwen_tui.models.elsewhere import Found
-from qwen_tui.models.importing import Imported, Importer
-from qwen_tui.models.pack_format import PackedModel
+from qwen_tui.models import inventory, listing
+from qwen_tui.models.importing import elsewhere, importing, unpacking
+from qwen_tui.models.importing.elsewhere import Found
+from qwen_tui.models.importing.importing import Imported, Importer
+from qwen_tui.models.importing.pack_format import PackedModel
+from qwen_tui.models.importing.unpacking import Pack
 from qwen_tui.models.shelf import Shelf, is_outside
-from qwen_tui.models.unpacking import Pack
 from qwen_tui.terminal.sanitise import clean
 
 Source = Annotated[

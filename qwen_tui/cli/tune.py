@@ -13,13 +13,13 @@ from qwen_tui.cli.laboratory import Laboratory, laboratory
 from qwen_tui.config import Config
 from qwen_tui.engine import installed
 from qwen_tui.errors import QwenError
-from qwen_tui.evaluation import tuned
-from qwen_tui.evaluation.in_force import difference, memory_missing
-from qwen_tui.evaluation.trial import Found, Trial
 from qwen_tui.hardware.machine import this_machine
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import busy
 from qwen_tui.i18n import gettext as _
+from qwen_tui.planning import tuned
+from qwen_tui.planning.in_force import difference, memory_missing
+from qwen_tui.planning.trial import Found, Trial
 
 # From this share of the processor on, other programs are mentioned.
 _BUSY = 0.2

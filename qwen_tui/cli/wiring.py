@@ -15,9 +15,9 @@ from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.prefix_store import PrefixStore
 from qwen_tui.engine.protocol import Engine, StoreOptions
 from qwen_tui.errors import HistoryError
-from qwen_tui.evaluation.trial import Purpose
 from qwen_tui.history.store import History
 from qwen_tui.models.locate import locate
+from qwen_tui.planning.trial import Purpose
 
 # What kept states take of the disk where nothing is set, in bytes, and what one of 7,000 tokens takes.
 _LARGEST_SHARE = 4 << 30

@@ -13,9 +13,7 @@ from qwen_tui.engine.installed import AskError, is_short
 from qwen_tui.errors import EngineError, QwenError, why
 from qwen_tui.evaluation import findings
 from qwen_tui.evaluation.advice import advice
-from qwen_tui.evaluation.automatic import circumstances, filled_by_others, full
 from qwen_tui.evaluation.expectation import expected
-from qwen_tui.evaluation.in_force import InForce
 from qwen_tui.evaluation.report import Folder, ModelState, Problem, Report, Speed
 from qwen_tui.files import Folders
 from qwen_tui.hardware.bandwidth import memory_bandwidth
@@ -23,11 +21,13 @@ from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.machine import Computer, this_computer
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import inventory
+from qwen_tui.models.fetching.reach import places, reach
+from qwen_tui.models.fetching.source import is_offline
 from qwen_tui.models.gguf import Header, read_header
 from qwen_tui.models.inventory import State
-from qwen_tui.models.reach import places, reach
 from qwen_tui.models.shelf import Shelf
-from qwen_tui.models.source import is_offline
+from qwen_tui.planning.automatic import circumstances, filled_by_others, full
+from qwen_tui.planning.in_force import InForce
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """How fast answers will come: as `qwen tune` measured it, else by what memory can be read in a second."""
 
 from qwen_tui.evaluation.report import Speed
-from qwen_tui.evaluation.tuned import Tuned
 from qwen_tui.hardware.gpu import Card
 from qwen_tui.hardware.placement import Placement
+from qwen_tui.planning.tuned import Tuned
 
 # Every token reads all weights once: on a processor, so much of what it reads of its memory was reached.
 _CPU_SHARE = 0.8

@@ -10,7 +10,7 @@ from qwen_tui.hardware.placement import Placement
 from qwen_tui.hardware.processor import Processor
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.models.reach import Place
+from qwen_tui.models.fetching.reach import Place
 
 # What a build may be compiled for and an older processor lack; without these it ends at the first computation.
 _RISKY = (

@@ -7,7 +7,7 @@ import msgspec
 from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.machine import Computer
 from qwen_tui.hardware.placement import Placement
-from qwen_tui.models.reach import Place
+from qwen_tui.models.fetching.reach import Place
 
 Source = Literal["measured", "estimated", "unknown"]
 

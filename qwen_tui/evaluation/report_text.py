@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from wcwidth import width
 
-from qwen_tui.evaluation.in_force import describe
 from qwen_tui.evaluation.report import Folder, Report, Speed
 from qwen_tui.files import size_text
 from qwen_tui.hardware.gpu import Graphics
@@ -13,6 +12,7 @@ from qwen_tui.hardware.placement import Placement, Share
 from qwen_tui.hardware.processor import Processor
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
+from qwen_tui.planning.in_force import describe
 
 # Of no width that a terminal could see otherwise: block characters are one column wide here and two there.
 _MARKS = {

@@ -21,13 +21,13 @@ from qwen_tui import cancellation
 from qwen_tui.engine.crashes import KERNELS, differing
 from qwen_tui.engine.protocol import Engine, ReplayOptions, Request
 from qwen_tui.errors import EngineError, WorkerDiedError
-from qwen_tui.evaluation.in_force import difference
 from qwen_tui.evaluation.measuring import OpenEngine, words
-from qwen_tui.evaluation.trial import Found, Purpose, Trial
 from qwen_tui.hardware.machine import Machine
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Message
+from qwen_tui.planning.in_force import difference
+from qwen_tui.planning.trial import Found, Purpose, Trial
 
 # So many tokens are written one by one, on a processor behind so many others: what a conversation of some turns comes
 # to, where flash attention and the KV type begin to count. Each is timed twice.

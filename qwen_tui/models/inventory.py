@@ -13,8 +13,8 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.catalogue import CATALOGUE, Entry
-from qwen_tui.models.copying import ARRIVING, IMPORT_LOCK
-from qwen_tui.models.partial import SUFFIX, Notes, read_notes
+from qwen_tui.models.fetching.partial import SUFFIX, Notes, read_notes
+from qwen_tui.models.importing.copying import ARRIVING, IMPORT_LOCK
 from qwen_tui.models.shelf import Record, Shelf, is_outside
 
 # `verified`: as it was when it was last hashed; `changed` since then; `unverified`: never hashed; `missing`: gone.

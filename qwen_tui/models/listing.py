@@ -11,9 +11,9 @@ from qwen_tui.files import quoted, size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
 from qwen_tui.models.describing import timestamp
-from qwen_tui.models.elsewhere import Found
+from qwen_tui.models.fetching.source import ABRIDGED
+from qwen_tui.models.importing.elsewhere import Found
 from qwen_tui.models.inventory import Held, Leftover, State
-from qwen_tui.models.source import ABRIDGED
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import httpx2
 from socksio import SOCKSError
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models.answers import SourceError, proxy_password
+from qwen_tui.models.fetching.answers import SourceError, proxy_password
 from qwen_tui.models.proxies import Proxy, proxy_for
 
 _WANTS_PASSWORD = 407

@@ -16,9 +16,9 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from qwen_tui.models.download import Download
-from qwen_tui.models.events import Fetching
-from qwen_tui.models.source import sources, wanted
+from qwen_tui.models.fetching.download import Download
+from qwen_tui.models.fetching.events import Fetching
+from qwen_tui.models.fetching.source import sources, wanted
 from scripts.measuring import QWEN, command_line
 from tests.models.hub_server import NAME, FaultyHub
 

@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 import psutil
 
-from qwen_tui.engine.buffers import logged_buffers
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, SamplingOptions
+from qwen_tui.engine.worker.buffers import logged_buffers
 from qwen_tui.evaluation.measuring import ask, markdown_table, question
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.hardware.tensors import kv_bytes

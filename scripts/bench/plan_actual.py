@@ -20,14 +20,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from qwen_tui.engine.binding import load_library
-from qwen_tui.engine.buffers import logged_buffers
-from qwen_tui.engine.context import Context, ContextError
-from qwen_tui.engine.devices import add_rpc_device
-from qwen_tui.engine.dry_run import describe
-from qwen_tui.engine.model import LoadError, Model
 from qwen_tui.engine.protocol import LoadOptions
-from qwen_tui.engine.stop import StopFlag
+from qwen_tui.engine.worker.binding import load_library
+from qwen_tui.engine.worker.buffers import logged_buffers
+from qwen_tui.engine.worker.context import Context, ContextError
+from qwen_tui.engine.worker.devices import add_rpc_device
+from qwen_tui.engine.worker.dry_run import describe
+from qwen_tui.engine.worker.model import LoadError, Model
+from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.hardware.device import in_ram
 from qwen_tui.hardware.memory import available_memory

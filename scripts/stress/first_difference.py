@@ -18,15 +18,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qwen_tui.engine.binding import load_library
-from qwen_tui.engine.context import Context
-from qwen_tui.engine.generation import Generation
-from qwen_tui.engine.lookup import MOST_DRAFTED, BatchCosts, Drafter, Lookup, NoDrafts
-from qwen_tui.engine.model import Model
-from qwen_tui.engine.prompt import ChatML
 from qwen_tui.engine.protocol import LoadOptions, SamplingOptions
-from qwen_tui.engine.sampling import ChainSampler
-from qwen_tui.engine.stop import StopFlag
+from qwen_tui.engine.worker.binding import load_library
+from qwen_tui.engine.worker.context import Context
+from qwen_tui.engine.worker.generation import Generation
+from qwen_tui.engine.worker.lookup import MOST_DRAFTED, BatchCosts, Drafter, Lookup, NoDrafts
+from qwen_tui.engine.worker.model import Model
+from qwen_tui.engine.worker.prompt import ChatML
+from qwen_tui.engine.worker.sampling import ChainSampler
+from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.evaluation.samples import samples
 from qwen_tui.hardware.machine import physical_cores

@@ -10,10 +10,10 @@ from qwen_tui import files
 from qwen_tui.cli.laboratory import laboratory
 from qwen_tui.config import Config
 from qwen_tui.engine.library import library_files
-from qwen_tui.evaluation import tuned
-from qwen_tui.evaluation.trial import Found, Trial
 from qwen_tui.hardware.machine import this_machine
 from qwen_tui.hardware.plan import Plan, default_plan
+from qwen_tui.planning import tuned
+from qwen_tui.planning.trial import Found, Trial
 from tests.conftest import Run
 from tests.faulty_llama import fault, install
 

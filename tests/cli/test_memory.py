@@ -14,9 +14,9 @@ from qwen_tui.cli.laboratory import laboratory
 from qwen_tui.config import Config
 from qwen_tui.engine.ladder import Worked, step_of
 from qwen_tui.engine.protocol import LoadOptions
-from qwen_tui.evaluation import tuned
-from qwen_tui.evaluation.trial import Found, Trial
 from qwen_tui.hardware.plan import Plan
+from qwen_tui.planning import tuned
+from qwen_tui.planning.trial import Found, Trial
 from tests.conftest import Run
 
 if sys.platform == "win32":

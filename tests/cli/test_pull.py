@@ -19,8 +19,8 @@ from qwen_tui.cli.main import main
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.files import size_text
 from qwen_tui.models import catalogue, identity
-from qwen_tui.models.elsewhere import Found
-from qwen_tui.models.importing import Imported
+from qwen_tui.models.importing.elsewhere import Found
+from qwen_tui.models.importing.importing import Imported
 from qwen_tui.models.shelf import Record, Shelf
 from tests.conftest import COMMAND, Run
 from tests.models import faulty_cases

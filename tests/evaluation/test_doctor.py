@@ -17,7 +17,6 @@ from qwen_tui.evaluation import findings
 from qwen_tui.evaluation.advice import advice
 from qwen_tui.evaluation.doctor import Patient, examine
 from qwen_tui.evaluation.expectation import expected
-from qwen_tui.evaluation.in_force import InForce
 from qwen_tui.evaluation.report import Folder, ModelState, Report
 from qwen_tui.evaluation.report_text import text
 from qwen_tui.files import Folders
@@ -29,7 +28,8 @@ from qwen_tui.hardware.memory import Memory
 from qwen_tui.hardware.placement import Placement, Room, place
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import Processor
-from qwen_tui.models.reach import Place, places, reach
+from qwen_tui.models.fetching.reach import Place, places, reach
+from qwen_tui.planning.in_force import InForce
 from tests.hardware.real_shape import real_header
 
 GIB = 1 << 30

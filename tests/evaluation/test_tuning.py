@@ -15,16 +15,16 @@ import pytest
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import LoadOptions, Request
 from qwen_tui.errors import EngineError
-from qwen_tui.evaluation import in_force as planning
-from qwen_tui.evaluation import tuned
-from qwen_tui.evaluation.in_force import in_force
-from qwen_tui.evaluation.trial import Found, Trial
 from qwen_tui.evaluation.tuning import Search, relative
 from qwen_tui.hardware.machine import Machine
 from qwen_tui.hardware.plan import Plan, default_plan, repack_bytes
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.messages import Event, Finished, Loading, Prefill, Timings, Usage
 from qwen_tui.models.gguf import read_header
+from qwen_tui.planning import in_force as planning
+from qwen_tui.planning import tuned
+from qwen_tui.planning.in_force import in_force
+from qwen_tui.planning.trial import Found, Trial
 from tests.conftest import COMMAND, Run
 from tests.scripted_engine import ScriptedEngine
 

@@ -20,10 +20,11 @@ from unittest import mock
 
 from qwen_tui.cli import fetching
 from qwen_tui.cli.main import main
-from qwen_tui.models import catalogue, disk, source
-from qwen_tui.models import partial as partial_file
+from qwen_tui.models import catalogue, disk
 from qwen_tui.models.catalogue import Entry
-from qwen_tui.models.patience import Patience
+from qwen_tui.models.fetching import partial as partial_file
+from qwen_tui.models.fetching import source
+from qwen_tui.models.fetching.patience import Patience
 from tests.models.hub_server import FILE, NAME, REPOSITORY, SIGNATURE, Answering, FaultyHub, Handler
 
 # As the program is patient with people's networks, so tests are not.

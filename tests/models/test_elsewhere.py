@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qwen_tui.models.catalogue import Entry
-from qwen_tui.models.elsewhere import Found, find
+from qwen_tui.models.importing.elsewhere import Found, find
 
 Look = Callable[..., list[Found]]
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from qwen_tui.errors import InvalidModelError
-from qwen_tui.models import packing, unpacking
-from qwen_tui.models.importing import Importer
+from qwen_tui.models.importing import packing, unpacking
+from qwen_tui.models.importing.importing import Importer
 from qwen_tui.models.inventory import Held
 from qwen_tui.models.shelf import Shelf
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qwen_tui.models.answers import SourceError
+from qwen_tui.models.fetching.answers import SourceError
 from qwen_tui.models.proxies import proxy_for
 
 HUB = "https://huggingface.co/x"

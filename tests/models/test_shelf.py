@@ -11,7 +11,7 @@ import pytest
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError, QwenError, WriteError
 from qwen_tui.models import disk, inventory
 from qwen_tui.models.catalogue import Entry
-from qwen_tui.models.importing import Importer, safe_name
+from qwen_tui.models.importing.importing import Importer, safe_name
 from qwen_tui.models.inventory import Held
 from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf

@@ -1,0 +1,96 @@
+"""What the library in this worker is: how it was compiled, its devices, and the buffers that it would make."""
+
+import ctypes
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.engine.worker.binding import library_version
+from qwen_tui.engine.worker.buffers import logged_buffers
+from qwen_tui.engine.worker.context import Context, ContextError
+from qwen_tui.engine.worker.devices import devices, ggml, text
+from qwen_tui.engine.worker.model import LoadError, Model
+from qwen_tui.engine.worker.stop import StopFlag
+from qwen_tui.hardware.device import Build, DryRun, Setup, parse_features
+
+# Lines of the log that say why a device is missing.
+_TELLING = re.compile(r"fail|error|insufficient|not supported|no .*devices|unable", re.IGNORECASE)
+_MOST_NOTES = 5
+
+
+def describe(llama: Any, options: Sequence[LoadOptions]) -> Build:
+    """Describe the library, with a dry run of each of `options` that can be made with it.
+
+    A model loaded without allocating says exactly how large the buffers to compute in would be, in its log.
+    """
+    lines: list[str] = []
+
+    @llama.llama_log_callback  # type: ignore[untyped-decorator]
+    def keep(_level: int, text: bytes, _data: Any) -> None:
+        lines.append(text.decode("utf-8", "replace"))
+
+    llama.llama_log_set(keep, None)
+    try:
+        found = devices(llama)
+        notes = tuple(line.strip() for line in lines if _TELLING.search(line))[:_MOST_NOTES]
+        runs: list[DryRun] = []
+        for group in _by_layers(options):
+            runs += _dry_runs(llama, group, lines)
+    finally:
+        # Back to stderr: the callback ends with this function.
+        llama.llama_log_set(llama.llama_log_callback(), None)
+    return Build(
+        version=library_version(),
+        library=text(ggml(llama, "ggml_version", ctypes.c_char_p)),
+        features=parse_features(llama.llama_print_system_info().decode("utf-8", "replace")),
+        gpu_offload=bool(llama.llama_supports_gpu_offload()),
+        devices=found,
+        dry_runs=tuple(runs),
+        notes=notes,
+    )
+
+
+def _by_layers(options: Sequence[LoadOptions]) -> list[list[LoadOptions]]:
+    """Return the options by what is loaded: contexts of one model need no second load."""
+    groups: dict[tuple[bytes, int], list[LoadOptions]] = {}
+    for each in options:
+        groups.setdefault((each.path, each.gpu_layers), []).append(each)
+    return list(groups.values())
+
+
+def _dry_runs(llama: Any, options: Sequence[LoadOptions], lines: list[str]) -> list[DryRun]:
+    try:
+        model = Model(llama, options[0], lambda _fraction: None, dry=True)
+    except LoadError:
+        return []
+    runs = []
+    try:
+        for each in options:
+            size = min(each.ctx_size, model.trained_ctx_size)
+            lines.clear()
+            context = Context(model, each, size, StopFlag())
+            try:
+                context.reserve(size)
+            except ContextError:
+                continue
+            finally:
+                context.close()
+            compute: dict[str, int] = {}
+            for buffer in logged_buffers("".join(lines)):
+                if buffer.kind == "compute":
+                    compute[buffer.device] = compute.get(buffer.device, 0) + buffer.nbytes
+            runs.append(DryRun(setup=_setup(each), compute=compute))
+    finally:
+        model.close()
+    return runs
+
+
+def _setup(options: LoadOptions) -> Setup:
+    return Setup(
+        gpu_layers=options.gpu_layers,
+        ctx_size=options.ctx_size,
+        batch_size=options.batch_size,
+        kv_type=options.kv_type,
+        flash_attention=options.flash_attention,
+    )

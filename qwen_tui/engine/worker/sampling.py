@@ -1,0 +1,170 @@
+"""Choosing the next token: the sampler chain, the same under a grammar, and following a given text."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+from qwen_tui.engine.protocol import SamplingOptions
+from qwen_tui.engine.schema import GrammarError
+from qwen_tui.engine.worker.context import Context
+from qwen_tui.engine.worker.grammar import Grammar
+from qwen_tui.engine.worker.model import Vocabulary
+
+# How far back a repeated token is penalised, in tokens: llama.cpp's own default.
+_PENALTY_WINDOW = 64
+
+
+class Sampler(Protocol):
+    """Chooses the next token from the logits of one decoded."""
+
+    def sample(self, context: Context, index: int = -1) -> int:
+        """Return the next token, and take it as chosen; `index` says whose logits, from the last one back."""
+
+    def follow(self, tokens: Sequence[int]) -> None:
+        """Take `tokens` as chosen before: the beginning of an answer that is continued."""
+
+    def close(self) -> None:
+        """Free what llama.cpp holds for it."""
+
+
+class ChainSampler:
+    """Draws tokens as `SamplingOptions` say: penalties, top-k first (it leaves little for the rest to sort), …"""
+
+    def __init__(self, llama: Any, vocabulary: Vocabulary, options: SamplingOptions) -> None:
+        self._llama = llama
+        self._chain = _chain(llama, [*_penalties(llama, vocabulary, options), _draw(llama, options)])
+
+    def sample(self, context: Context, index: int = -1) -> int:
+        return int(self._llama.llama_sampler_sample(self._chain, context.handle, index))
+
+    def follow(self, tokens: Sequence[int]) -> None:
+        for token in tokens:
+            self._llama.llama_sampler_accept(self._chain, token)
+
+    def close(self) -> None:
+        self._llama.llama_sampler_free(self._chain)
+
+
+class GrammarSampler:
+    """Draws tokens that a grammar allows.
+
+    To ask which of all tokens are allowed takes longer than to test one. So a token is drawn as if there were no
+    grammar, and tested; only after a refusal is another drawn, from those allowed.
+    """
+
+    def __init__(
+        self, llama: Any, vocabulary: Vocabulary, options: SamplingOptions, make_grammar: Callable[[], Grammar]
+    ) -> None:
+        """`make_grammar` is called when the first token is drawn or followed; what it raises comes then."""
+        self._llama = llama
+        self._vocabulary = vocabulary
+        self._make_grammar = make_grammar
+        self._penalties = _penalties(llama, vocabulary, options)
+        self._draw = _draw(llama, options)
+
+    @cached_property
+    def _grammar(self) -> Grammar:
+        return self._make_grammar()
+
+    def sample(self, context: Context, index: int = -1) -> int:
+        """Return the next token; raises `GrammarError` where there can be none."""
+        # Sampling also accepts the token: a refused one must leave no trace in the penalties. The drawing keeps its
+        # place in the random numbers; a second draw with the same one would favour the tokens next to the refused.
+        before = [self._llama.llama_sampler_clone(penalty) for penalty in self._penalties]
+        token = self._sample_through([*self._penalties, self._draw], context, index)
+        if self._grammar.take(token):
+            self._free(before)
+            return token
+        self._free(self._penalties)
+        self._penalties = before
+        return self._sample_allowed(context, index)
+
+    def follow(self, tokens: Sequence[int]) -> None:
+        if tokens:
+            self._grammar.follow(tokens)
+        for token in tokens:
+            for sampler in self._penalties:
+                self._llama.llama_sampler_accept(sampler, token)
+
+    def close(self) -> None:
+        self._free([*self._penalties, self._draw])
+
+    def _sample_allowed(self, context: Context, index: int) -> int:
+        size = self._vocabulary.size
+        biases = (self._llama.llama_logit_bias * size).from_buffer(self._grammar.biases())
+        mask = self._llama.llama_sampler_init_logit_bias(size, size, biases)
+        try:
+            # Of all random numbers, exactly 0 gives the first token, though it be impossible: then once more.
+            for _draw in range(2):
+                token = self._sample_through([mask, *self._penalties, self._draw], context, index)
+                if self._grammar.take(token):
+                    return token
+        finally:
+            self._free([mask])
+        raise GrammarError(f"token {token} was drawn, which is not allowed")
+
+    def _sample_through(self, samplers: list[Any], context: Context, index: int) -> int:
+        chain = _chain(self._llama, samplers)
+        token = int(self._llama.llama_sampler_sample(chain, context.handle, index))
+        # Taken out again, or freeing the chain would free them too.
+        for i in reversed(range(len(samplers))):
+            self._llama.llama_sampler_chain_remove(chain, i)
+        self._llama.llama_sampler_free(chain)
+        return token
+
+    def _free(self, samplers: list[Any]) -> None:
+        for sampler in samplers:
+            self._llama.llama_sampler_free(sampler)
+
+
+class ReplaySampler:
+    """Follows given tokens and then ends the answer."""
+
+    def __init__(self, tokens: list[int], end: int) -> None:
+        self._tokens = iter(tokens)
+        self._end = end
+
+    def sample(self, context: Context, index: int = -1) -> int:  # noqa: ARG002 - the protocol's
+        # Who draws a token waits for its logits. What is measured with this sampler must wait for them, too.
+        context.synchronize()
+        return next(self._tokens, self._end)
+
+    def follow(self, tokens: Sequence[int]) -> None:
+        for _token in tokens:
+            next(self._tokens, None)
+
+    def close(self) -> None:
+        return None
+
+
+def _chain(llama: Any, samplers: list[Any]) -> Any:
+    chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+    for sampler in samplers:
+        llama.llama_sampler_chain_add(chain, sampler)
+    return chain
+
+
+def _penalties(llama: Any, vocabulary: Vocabulary, options: SamplingOptions) -> list[Any]:
+    """The sampler that penalises what was said lately, or none where nothing is to be penalised."""
+    if not options.presence_penalty:
+        return []
+    return [llama.llama_sampler_init_penalties(vocabulary.size, _PENALTY_WINDOW, 1.0, 0.0, options.presence_penalty)]
+
+
+def _draw(llama: Any, options: SamplingOptions) -> Any:
+    """The sampler that chooses among what the penalties and the grammar left."""
+    if options.temperature == 0:
+        return llama.llama_sampler_init_greedy()
+    # 2**32 - 1 would mean "any" to llama.cpp.
+    seed = secrets.randbelow(2**32 - 1) if options.seed is None else options.seed
+    return _chain(
+        llama,
+        [
+            llama.llama_sampler_init_top_k(options.top_k),
+            llama.llama_sampler_init_top_p(options.top_p, 1),
+            llama.llama_sampler_init_min_p(options.min_p, 1),
+            llama.llama_sampler_init_temp(options.temperature),
+            llama.llama_sampler_init_dist(seed),
+        ],
+    )

@@ -1,0 +1,300 @@
+"""Fetching one model file: several sources in turn, one partial file, and no name before the hash is right."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from qwen_tui import cancellation
+from qwen_tui.errors import DownloadError, InvalidModelError
+from qwen_tui.files import private_folder, quoted
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
+from qwen_tui.models.disk import check_room, write_error
+from qwen_tui.models.fetching import hub
+from qwen_tui.models.fetching.answers import NoRangesError, SourceError, accept, check_beginning
+from qwen_tui.models.fetching.events import Arrived, Checking, Fetching, Remark, Steps
+from qwen_tui.models.fetching.partial import Notes, PartialFile, adopt
+from qwen_tui.models.fetching.patience import PATIENCE, Patience
+from qwen_tui.models.fetching.source import Source, Wanted
+from qwen_tui.models.fetching.stream import Stream
+from qwen_tui.models.fetching.turns import Candidate, Turns
+from qwen_tui.models.gguf import read_header
+from qwen_tui.models.hashing import reading
+
+# Answers that bring a file, if perhaps another one.
+_BRINGING = (200, 206)
+# How often the lock of another download is tried, in seconds.
+_LOCK_EVERY = 0.05
+
+
+class Download:
+    """Fetches `wanted` from `sources` into the file `target`. First `learn`, then `run`; both raise `DownloadError`.
+
+    What is here already that cannot be read raises `InvalidModelError`, what cannot be written `WriteError`.
+    """
+
+    def __init__(
+        self, wanted: Wanted, sources: Sequence[Source], target: Path, *, patience: Patience = PATIENCE
+    ) -> None:
+        self.wanted = wanted
+        self.target = target
+        self._patience = patience
+        self._turns = Turns(sources, patience)
+        self._fetched = 0
+        self._last: Candidate | None = None
+        self._asked: tuple[str, ...] = ()
+        # Known from an earlier fetch, not from the catalogue.
+        self._remembered = bool(wanted.sha256) and not wanted.pinned
+
+    @property
+    def kept(self) -> int:
+        """The bytes of it that an earlier attempt left."""
+        return self._partial().kept
+
+    def learn(self) -> Steps[None]:
+        """Ask the hubs for hash and size where the hash is not known; if none of them tells it, it stays so."""
+        while not self.wanted.sha256:
+            candidate = yield from self._turns.next(lambda c: bool(c.source.endpoint) and not c.asked)
+            if candidate is None:
+                break
+            try:
+                self._ask_hub(candidate)
+            except SourceError as error:
+                yield from self._turns.after(candidate, error)
+        if not self._turns.live:
+            raise self._failure()
+
+    def run(self, *, replace: bool = False, asked: Sequence[str] = ()) -> Steps[None]:
+        """Fetch what is missing; the last event is `Arrived`.
+
+        A file that is there already stays if it is the right one; another is in the way unless it is to be replaced.
+        `asked` are the words behind `qwen pull` that go on with what is left if it stops, as they may be shown.
+        """
+        folder = self.target.parent
+        self._asked = tuple(asked)
+        try:
+            private_folder(folder)
+            with contextlib.ExitStack() as stack:
+                yield from self._locked(stack)
+                if not (yield from self.check()):
+                    if self.target.exists() and not replace:
+                        raise self._in_the_way()
+                    part = self._partial()
+                    if self.wanted.sha256:
+                        # What was begun before the hash was known can be proven now.
+                        adopt(part, PartialFile(folder, self._unproven()))
+                    stack.enter_context(part.opened())
+                    yield from self._complete(part, replace=replace)
+        except OSError as error:
+            raise write_error(folder, error, then=_repeat()) from error
+
+    def check(self, file: Path | None = None) -> Steps[bool]:
+        """Return whether `file`, or else the target, is right by its hash; then the last event is `Arrived`."""
+        file, wanted = file or self.target, self.wanted
+        if not (wanted.sha256 and file.is_file()):
+            return False
+        with reading(file) as reader:
+            if wanted.size not in (None, reader.size):
+                return False
+            for done in reader.steps():
+                yield Checking(done, reader.size)
+            sha256 = reader.finish()
+        if sha256 != wanted.sha256:
+            return False
+        yield self._arrived(file, sha256, reader.size)
+        return True
+
+    def _locked(self, stack: contextlib.ExitStack) -> Steps[None]:
+        """Be the only one who fetches this file; whoever comes second waits for the first."""
+        from filelock import FileLock, Timeout
+
+        part = self._partial()
+        lock = FileLock(part.lock, mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield Remark(_("Another qwen is fetching the same file; waiting for it …"))
+            while not lock.is_locked:
+                cancellation.current().sleep(_LOCK_EVERY)
+                with contextlib.suppress(Timeout):
+                    lock.acquire(timeout=0)
+        stack.callback(lock.release)
+        stack.callback(part.remove_lock)
+
+    def _complete(self, part: PartialFile, *, replace: bool) -> Steps[None]:
+        """Fill the partial file, prove it, and give it its name."""
+        kept = part.kept
+        for done in part.hashed(self.wanted.size):
+            yield Checking(done, kept)
+        mismatches = 0
+        while True:
+            yield from self._fill(part)
+            if self.wanted.sha256 in (None, part.sha256):
+                break
+            mismatches += 1
+            part.restart()
+            if mismatches >= max(2, len(self._turns.all)) or not self._turns.live:
+                part.remove()
+                raise self._wrong()
+            yield Remark(_("What came is not the right file; it is fetched once more."))
+            self._turns.afresh(self._last)
+        if self.wanted.sha256 is None:
+            # Nobody vouches for it, but it should be a model at least, and whole.
+            try:
+                read_header(part.path)
+            except InvalidModelError as error:
+                part.remove()
+                # The partial file's own name says nothing to anybody, and is gone.
+                message = error.message.replace(str(part.path), self.target.name)
+                raise InvalidModelError(message, _("It was deleted. Try another source with --source.")) from error
+        sha256, size = part.sha256, part.size
+        if self.target.exists() and not replace:
+            # It came while this one was fetched.
+            raise self._in_the_way()
+        part.finish(self.target)
+        yield self._arrived(self.target, sha256, size)
+
+    def _fill(self, part: PartialFile) -> Steps[None]:
+        """Fetch until the file is complete, from one source after the other."""
+        self._check_room(part, self.wanted.size)
+        complete = part.size == self.wanted.size
+        while not complete:
+            candidate = yield from self._turns.next()
+            if candidate is None:
+                raise self._failure(part)
+            before = part.size
+            try:
+                complete = yield from self._attempt(candidate, part)
+                if not complete:
+                    raise SourceError(_("the file ends too early"), again=True)
+            except SourceError as error:
+                if part.size > before:
+                    candidate.failures = 0
+                yield from self._turns.after(candidate, error)
+
+    def _attempt(self, candidate: Candidate, part: PartialFile) -> Steps[bool]:
+        """Take what the source gives, and return whether that completes the file; raises `SourceError`."""
+        source = candidate.source
+        if source.endpoint and not candidate.asked:
+            self._ask_hub(candidate)
+        if candidate.from_start and part.size:
+            yield Remark(_("{host} cannot go on in the middle of a file: from the start.").format(host=source.host))
+            part.restart()
+        if part.size and not self.wanted.sha256 and part.notes.begun != source.key:
+            yield Remark(_("Nobody knows the SHA-256: what other sources sent is not gone on with."))
+            part.restart()
+        mark, token = part.notes.marks.get(source.key), hub.token(source.endpoint) if source.endpoint else None
+        with contextlib.closing(Stream(source.url, self._patience, offset=part.size, mark=mark, token=token)) as stream:
+            candidate.answered = True
+            try:
+                accepted = accept(stream.head, part.size, self.wanted.size, longest_wait=self._patience.longest_wait)
+            except SourceError as error:
+                if stream.head.status in _BRINGING and not error.again:
+                    error.remedy = error.remedy or self._if_replaced()
+                raise
+            if accepted.start != part.size:
+                if self._turns.others(candidate):
+                    raise NoRangesError
+                part.restart()
+            if self.wanted.sha256 is None:
+                # The other sources have to agree: there is nothing else to tell by that they have the same file.
+                self.wanted = msgspec.structs.replace(self.wanted, size=accepted.total)
+            self._check_room(part, accepted.total)
+            marks = part.notes.marks | ({source.key: stream.mark} if stream.mark else {})
+            begun = part.notes.begun if part.size else source.key
+            name, asked = self.wanted.name, self._asked
+            part.note(Notes(name=name, asked=asked, total=accepted.total, begun=begun, marks=marks))
+            self._last = candidate
+            # After a 416 there is nothing to take.
+            pieces = stream.pieces() if part.size != accepted.total else ()
+            for piece in pieces:
+                if not part.size:
+                    check_beginning(piece)
+                candidate.delivered = True
+                room = len(piece) if accepted.total is None else accepted.total - part.size
+                part.append(piece[:room])
+                self._fetched += len(piece)
+                yield Fetching(part.size, accepted.total)
+                if part.size == accepted.total:
+                    break
+        return accepted.total in (None, part.size)
+
+    def _ask_hub(self, candidate: Candidate) -> None:
+        """Learn from a hub what it has, and make sure that it is what is wanted; raises `SourceError`."""
+        assert candidate.source.endpoint is not None
+        found = hub.metadata(candidate.source.endpoint, self.wanted, self._patience)
+        candidate.asked = candidate.answered = True
+        known = self.wanted.sha256
+        if known and found.sha256 and known != found.sha256:
+            raise SourceError(
+                _("it has another file under this name (SHA-256 {found}…, not {known}…)").format(
+                    found=found.sha256[:12], known=known[:12]
+                ),
+                self._if_replaced(),
+            )
+        if found.sha256:
+            size = found.size or self.wanted.size
+            self.wanted = msgspec.structs.replace(self.wanted, sha256=found.sha256, size=size)
+
+    def _check_room(self, part: PartialFile, size: int | None) -> None:
+        """Refuse to begin what cannot be finished; raises `WriteError`."""
+        if size is not None:
+            check_room(self.target.parent, size - part.size, then=_repeat())
+
+    def _in_the_way(self) -> DownloadError:
+        return DownloadError(
+            _("{path} is there already, and is not the file that was asked for.").format(path=self.target),
+            _("Move it away, or have it replaced: {command}").format(
+                command=f"qwen pull --repair {self.wanted.pullable}"
+            ),
+        )
+
+    def _wrong(self) -> DownloadError:
+        hosts = dict.fromkeys(candidate.source.host for candidate in self._turns.all)
+        return DownloadError(
+            _("What came from {hosts} is not the file that was asked for: its SHA-256 differs.").format(
+                hosts=listed(hosts)
+            ),
+            " ".join(filter(None, [_("It was deleted. Try another source with --source."), self._if_replaced()])),
+        )
+
+    def _if_replaced(self) -> str:
+        """Say how to get what its publisher has put in the place of what was fetched once; "" where that cannot be."""
+        if not self._remembered:
+            return ""
+        return _("If its publisher replaced it: qwen models rm {name}, then qwen pull {model}").format(
+            name=quoted(self.wanted.name), model=self.wanted.pullable
+        )
+
+    def _failure(self, part: PartialFile | None = None) -> DownloadError:
+        """Return what to tell when no source is left; where one has other files, with their names."""
+        near: list[str] = []
+        for candidate in self._turns.all:
+            endpoint, error = candidate.source.endpoint, self._turns.failed.get(candidate.source)
+            if endpoint and error and error.absent and not near:
+                names = hub.near(endpoint, self.wanted, self._patience)
+                near = [f"{self.wanted.repository}:{name}" for name in names]
+        return self._turns.failure(self.wanted.name, part.size if part else 0, near)
+
+    def _partial(self) -> PartialFile:
+        return PartialFile(self.target.parent, self.wanted.sha256 or self._unproven())
+
+    def _unproven(self) -> str:
+        """Return the key of the partial file while nobody knows the hash."""
+        return f"unknown-{self._turns.all[0].source.key}"
+
+    def _arrived(self, file: Path, sha256: str, size: int) -> Arrived:
+        return Arrived(
+            path=file,
+            size=size,
+            sha256=sha256,
+            fetched=self._fetched,
+            source=self._last.source.host if self._last else "",
+            expected=self.wanted.sha256 is not None,
+        )
+
+
+def _repeat() -> str:
+    return _("Then repeat the command: what came so far is kept.")

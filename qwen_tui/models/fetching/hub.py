@@ -1,0 +1,113 @@
+"""What the hub, or a mirror of it, knows of a file: the only place that knows huggingface_hub.
+
+The bytes are fetched elsewhere, so neither its cache nor Xet, which bypasses mirrors, comes into play.
+"""
+
+import difflib
+import importlib
+import logging
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from qwen_tui import cancellation
+from qwen_tui.models.fetching import source
+from qwen_tui.models.fetching.answers import Head, SourceError, refused
+from qwen_tui.models.fetching.patience import Patience
+from qwen_tui.models.fetching.source import Wanted
+from qwen_tui.models.fetching.stream import AGENT, client, translated
+
+T = TypeVar("T")
+
+# What a mirror says that has only the bytes.
+_NO_HEAD = (405, 501)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Metadata(msgspec.Struct, frozen=True):
+    """What the hub says of a file, None for what it does not say."""
+
+    sha256: str | None
+    size: int | None
+
+
+def metadata(endpoint: str, asked: Wanted, patience: Patience) -> Metadata:
+    """Ask the hub at `endpoint` about a file; raises `SourceError`."""
+    _import()
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
+
+    url = hf_hub_url(asked.repository, asked.path, revision="main", endpoint=endpoint)
+
+    def ask() -> Metadata:
+        try:
+            found = get_hf_file_metadata(
+                url, token=token(endpoint) or False, timeout=patience.answer, library_name=AGENT, endpoint=endpoint
+            )
+        except HfHubHTTPError as error:
+            if error.response.status_code in _NO_HEAD:
+                return Metadata(None, None)
+            raise
+        etag = (found.etag or "").lower()
+        # A page of a login portal has a size too.
+        return Metadata(etag, found.size) if _SHA256.fullmatch(etag) else Metadata(None, None)
+
+    return _asked(endpoint, ask, patience)
+
+
+def near(endpoint: str, asked: Wanted, patience: Patience) -> list[str]:
+    """Return the names of model files in the repository of `asked` that are most like the one that is not there."""
+    _import()
+    from huggingface_hub import HfApi
+
+    def ask() -> list[str]:
+        api = HfApi(endpoint=endpoint, token=token(endpoint) or False, library_name=AGENT)
+        siblings = api.model_info(asked.repository, timeout=patience.answer).siblings or []
+        return [sibling.rfilename for sibling in siblings if sibling.rfilename.endswith(".gguf")]
+
+    try:
+        names = _asked(endpoint, ask, patience)
+    except SourceError:
+        return []
+    folded = {name.lower(): name for name in names}
+    wish = asked.path.lower()
+    holding = [name for key, name in folded.items() if wish in key]
+    return holding[:3] or [folded[key] for key in difflib.get_close_matches(wish, folded, n=3, cutoff=0.3)] or names[:3]
+
+
+def token(endpoint: str) -> str | None:
+    """Return the person's token where it may go to: to the hub itself, never to a mirror."""
+    if endpoint != source.HUB:
+        return None
+    from huggingface_hub import get_token
+
+    return get_token()
+
+
+def _import() -> None:
+    """Import the library, which takes a second on a slow PC, so that Ctrl-C ends even that."""
+    cancellation.current().run(lambda: importlib.import_module("huggingface_hub.hf_api"))
+
+
+def _asked(endpoint: str, ask: Callable[[], T], patience: Patience) -> T:
+    """Ask within the time there is, and translate what goes wrong; what huggingface_hub says of it stays unsaid."""
+    import httpx2
+    from huggingface_hub import constants, set_client_factory
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    # It would ask the hub for a list, to tell which programs it is used by.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    # Its warnings print signed addresses whole.
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL + 1)
+    # Not the client of an earlier question, which may hang, or know of another proxy.
+    set_client_factory(lambda: client(patience))
+    try:
+        return cancellation.current().run(ask, patience.answer)
+    except HfHubHTTPError as error:
+        headers = {name.lower(): value for name, value in error.response.headers.items()}
+        head = Head(error.response.status_code, headers)
+        raise refused(head, patience.longest_wait) or SourceError(type(error).__name__) from None
+    except (SourceError, httpx2.HTTPError, httpx2.InvalidURL, OSError, HFValidationError, ValueError) as error:
+        raise translated(error, endpoint) from None

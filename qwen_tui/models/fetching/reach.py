@@ -1,0 +1,72 @@
+"""Whether the places that models come from can be reached; asked only where a person wants to know."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from qwen_tui import cancellation
+from qwen_tui.models.fetching.answers import SourceError
+from qwen_tui.models.fetching.patience import Patience
+from qwen_tui.models.fetching.source import MODELSCOPE, named_endpoint
+
+_PATIENCE = Patience(answer=5.0, stall=5.0)
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """An address, whether it answered, in how many seconds, and if it did not, why."""
+
+    address: str
+    reachable: bool
+    seconds: float
+    reason: str = ""
+
+
+def places(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return the addresses: the hub, or the mirror that `HF_ENDPOINT` names, and ModelScope."""
+    return tuple(dict.fromkeys((named_endpoint(environ), MODELSCOPE)))
+
+
+def reach(addresses: tuple[str, ...], ask: Callable[[str], None] | None = None) -> tuple[Place, ...]:
+    """Ask all addresses at once and return what came of it; takes a few seconds at the most."""
+    reached: dict[str, Place] = {}
+
+    def look(address: str) -> None:
+        reached[address] = _reach(address, ask or _ask)
+
+    threads = [threading.Thread(target=look, args=(address,), daemon=True) for address in addresses]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        cancellation.current().join(thread)
+    return tuple(reached[address] for address in addresses)
+
+
+def _reach(address: str, ask: Callable[[str], None]) -> Place:
+    begun = time.monotonic()
+    reason = ""
+    try:
+        # A name look-up takes as long as it likes: it is left behind.
+        cancellation.current().run(lambda: ask(address), _PATIENCE.answer)
+    except (SourceError, OSError) as error:
+        reason = _translated(error, address).reason
+    return Place(address=address, reachable=not reason, seconds=round(time.monotonic() - begun, 2), reason=reason)
+
+
+def _translated(error: Exception, address: str) -> SourceError:
+    from qwen_tui.models.fetching.stream import translated
+
+    return translated(error, address)
+
+
+def _ask(address: str) -> None:
+    """Ask for anything: whoever answers is there."""
+    from qwen_tui.models.fetching.stream import client
+
+    try:
+        with client(_PATIENCE) as session:
+            session.head(address)
+    except Exception as error:
+        raise _translated(error, address) from None

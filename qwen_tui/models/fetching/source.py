@@ -1,0 +1,234 @@
+"""What a model's name asks for, and where its bytes can come from."""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, unquote, urlsplit
+
+import msgspec
+
+from qwen_tui.errors import ConfigError, UsageError
+from qwen_tui.files import expand, quoted, setting, unsetting
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import as_text
+from qwen_tui.models import catalogue
+from qwen_tui.models.catalogue import Entry
+from qwen_tui.models.importing.importing import safe_name
+from qwen_tui.models.locate import in_repository, unknown
+
+HUB = "https://huggingface.co"
+MODELSCOPE = "https://modelscope.cn"
+# Stands in an address for what is not kept of it.
+ABRIDGED = "…"
+
+# Repositories that ModelScope carries under the same names.
+ON_MODELSCOPE = frozenset({"unsloth/Qwen3-4B-Instruct-2507-GGUF"})
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A model to fetch.
+
+    `name` is what it is called by afterwards, `file` the name it gets, `path` the file in `repository`; of a bare
+    address, `url`, both are empty. `size` is in bytes; it and `sha256` are None where they are not known beforehand.
+    `pinned` says that this program's own catalogue vouches for the hash.
+    """
+
+    name: str
+    file: str
+    repository: str = ""
+    path: str = ""
+    url: str = ""
+    size: int | None = None
+    sha256: str | None = None
+    licence: str = ""
+    pinned: bool = False
+
+    @property
+    def key(self) -> str:
+        """What tells its origin from others, without saying anything about it."""
+        if self.url:
+            return Source(url=self.url).key
+        return hashlib.sha256(self.name.encode()).hexdigest()[:32]
+
+    @property
+    def pullable(self) -> str:
+        """What stands behind `qwen pull` to fetch it, as it may be shown: an address may be signed."""
+        return _("ADDRESS") if self.url else quoted(self.name)
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """One place that has the file at `url`; `endpoint` is that of a hub or a mirror of it, which knows its hash."""
+
+    url: str
+    endpoint: str | None = None
+
+    @property
+    def host(self) -> str:
+        """The source as it may be shown: never with what signs an address."""
+        return shown(self.url)
+
+    @property
+    def key(self) -> str:
+        """What tells this source from others, without saying anything about it."""
+        parts = urlsplit(self.url)
+        return hashlib.sha256(f"{parts.scheme}://{parts.netloc}{parts.path}".encode()).hexdigest()[:32]
+
+
+def wanted(name: str) -> Wanted:
+    """Return what `name` asks for: `NAME[:QUANT]`, `owner/repo:FILE`, or an address.
+
+    Raises `ModelNotFoundError` with the nearest names, `UsageError` for the path of a file.
+    """
+    # What is asked of servers is text.
+    name = as_text(name)
+    if is_address(name):
+        _require_usable(name)
+        file = unquote(urlsplit(name).path).replace("\\", "/").rpartition("/")[2]
+        if not file.endswith(".gguf"):
+            raise UsageError(
+                _("{address} does not end in the name of a .gguf file.").format(address=shown(name)),
+                _("Give the address of the file itself."),
+            )
+        file = safe_name(file)
+        return Wanted(name=file, file=file, url=name)
+    if entries := catalogue.find(name):
+        return of_entry(entries[0])
+    if parts := in_repository(name):
+        repository, path = parts
+        if entry := catalogue.of_file(repository, path):
+            return of_entry(entry)
+        # Whatever it is called there, here it is a model among others.
+        file = safe_name(path.rpartition("/")[2])
+        return Wanted(name=name, file=file, repository=repository, path=path)
+    if name.endswith(".gguf"):
+        raise UsageError(
+            _("{name} is a file, nothing to fetch.").format(name=name),
+            _("To keep it with the models: qwen models import {path}").format(path=quoted(expand(name))),
+        )
+    raise unknown(name)
+
+
+def sources(asked: Wanted, given: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> tuple[Source, ...]:
+    """Return where to fetch `asked` from, in order: what was `given`, else the hub (or `HF_ENDPOINT`), then ModelScope.
+
+    `given` are `hub`, `modelscope`, the address of a mirror of the hub, or that of the file. Raises `UsageError`.
+    """
+    known = ["hub", "modelscope"] if asked.repository in ON_MODELSCOPE else ["hub"]
+    chosen = list(given) or ([asked.url] if asked.url else known)
+    return tuple(dict.fromkeys(_source(asked, text, environ) for text in chosen))
+
+
+def endpoint(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the address of the hub, or of the mirror that stands for it; raises `ConfigError` for what is none."""
+    address = named_endpoint(environ)
+    if is_usable(address):
+        return address
+    message = _("HF_ENDPOINT is “{value}”, which is no address.").format(value=environ["HF_ENDPOINT"])
+    if is_usable(whole := f"https://{address}") and not re.match(r"[a-z]+:|https?/", address, re.IGNORECASE):
+        command = setting("HF_ENDPOINT", whole)
+        raise ConfigError(message, _("It begins with https://: {command}").format(command=command))
+    raise ConfigError(message, _("Do without it: {command}").format(command=unsetting("HF_ENDPOINT")))
+
+
+def named_endpoint(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the same as it stands there, whatever it is."""
+    return (environ.get("HF_ENDPOINT", "").strip() or HUB).rstrip("/")
+
+
+def is_usable(address: str) -> bool:
+    """Whether `address` is one of the web: with a scheme, a host, and a port that there can be."""
+    try:
+        parts = urlsplit(address)
+        usable_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return is_address(address) and bool(parts.hostname) and usable_port and not re.search(r"\s", parts.netloc)
+
+
+def is_offline(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the hub's own variable forbids the network."""
+    return environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` is an address rather than a name."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+def shown(url: str) -> str:
+    """Return the host of `url`, with its port if it has one: all of an address that is ever shown."""
+    parts = urlsplit(url)
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        port = ""
+    return f"{parts.hostname or '?'}{port}"
+
+
+def of_entry(entry: Entry) -> Wanted:
+    """Return what it is to want that published file."""
+    return Wanted(
+        name=entry.full_name,
+        file=entry.file,
+        repository=entry.repository,
+        path=entry.file,
+        size=entry.size,
+        sha256=entry.sha256,
+        licence=entry.licence,
+        pinned=entry.sha256 is not None,
+    )
+
+
+def again(name: str, given: Sequence[str], *, repair: bool) -> tuple[str, ...]:
+    """Return the words behind `qwen pull` that ask for the same again, as they may be kept and shown."""
+    before = ("--repair",) if repair else ()
+    return (*before, *(word for text in given for word in ("--source", _abridged(text))), _abridged(name))
+
+
+def _abridged(text: str) -> str:
+    """Return the host of an address, for the rest may be secret, and anything else as it is."""
+    if not is_address(text):
+        return text
+    host = f"{urlsplit(text).scheme}://{shown(text)}"
+    return host if text.rstrip("/").lower() == host else f"{host}/{ABRIDGED}"
+
+
+def _source(asked: Wanted, text: str, environ: Mapping[str, str]) -> Source:
+    if is_address(text):
+        _require_usable(text)
+        parts = urlsplit(text)
+        if parts.path.strip("/"):
+            return Source(url=text)
+        return _on_hub(asked, f"{parts.scheme}://{parts.netloc}")
+    if text == "hub":
+        return _on_hub(asked, endpoint(environ))
+    if text == "modelscope":
+        repository = _repository(asked)
+        return Source(url=f"{MODELSCOPE}/models/{repository}/resolve/master/{quote(asked.path)}")
+    raise UsageError(
+        _("--source {text} is not understood.").format(text=text),
+        _("Write hub, modelscope, or an address that begins with https://."),
+    )
+
+
+def _require_usable(address: str) -> None:
+    if not is_usable(address):
+        # It may be signed, so it is not shown.
+        raise UsageError(
+            _("The address cannot be used: its host or its port is none."),
+            _("Write it as the browser shows it: https://HOST/PATH"),
+        )
+
+
+def _on_hub(asked: Wanted, address: str) -> Source:
+    return Source(url=f"{address}/{_repository(asked)}/resolve/main/{quote(asked.path)}", endpoint=address)
+
+
+def _repository(asked: Wanted) -> str:
+    if not asked.repository:
+        raise UsageError(
+            _("{name} is known by its address only.").format(name=asked.name),
+            _("Leave out --source, or name the file as owner/repo:FILE."),
+        )
+    return asked.repository

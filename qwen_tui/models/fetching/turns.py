@@ -1,0 +1,120 @@
+"""Whose turn it is: which of several sources is asked next, and when one is given up."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from qwen_tui import cancellation
+from qwen_tui.errors import DownloadError
+from qwen_tui.files import quoted
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
+from qwen_tui.models.fetching.answers import NoRangesError, SourceError
+from qwen_tui.models.fetching.events import Remark, Steps
+from qwen_tui.models.fetching.patience import Patience
+from qwen_tui.models.fetching.source import Source
+
+# Tries of a source that answers, but has not given a byte yet.
+_DOUBTFUL = 2
+
+
+class Candidate:
+    """One source, and how it has behaved so far.
+
+    `asked`: its metadata are known. `answered`: it gave a sign of life. `delivered`: bytes came from it. `from_start`:
+    it cannot go on in the middle of a file.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.asked = self.answered = self.delivered = self.from_start = False
+        self.failures = 0
+        self.not_before = 0.0
+
+
+class Turns:
+    """The sources in the order of preference."""
+
+    def __init__(self, sources: Sequence[Source], patience: Patience) -> None:
+        self.all = [Candidate(source) for source in sources]
+        self.live = list(self.all)
+        self.failed: dict[Source, SourceError] = {}
+        # What the person has been told of which host: nothing is told twice.
+        self._told: set[tuple[str, str]] = set()
+        self._patience = patience
+
+    def next(self, suitable: Callable[[Candidate], bool] = lambda _candidate: True) -> Steps[Candidate | None]:
+        """Return the `suitable` source whose turn it is, when its waiting time is over; None if there is none left."""
+        choice = [candidate for candidate in self.live if suitable(candidate)]
+        if not choice:
+            return None
+        now = time.monotonic()
+        candidate = min(choice, key=lambda c: (c.not_before > now, c.from_start, c.not_before if c.failures else 0))
+        if candidate.not_before > now:
+            wait = max(1, round(candidate.not_before - now))
+            yield Remark(_("Trying {host} again in {n} s …").format(host=candidate.source.host, n=wait))
+            cancellation.current().sleep(candidate.not_before - now)
+        return candidate
+
+    def after(self, candidate: Candidate, error: SourceError) -> Steps[None]:
+        """Decide what becomes of a source that failed."""
+        host = candidate.source.host
+        candidate.answered |= error.answered
+        candidate.failures += 1
+        begins_again = isinstance(error, NoRangesError) and not candidate.from_start
+        if not begins_again and (not error.again or candidate.failures >= self._tries(candidate, error)):
+            self.live.remove(candidate)
+            self.failed[candidate.source] = error
+        if self.live and (host, error.reason) not in self._told:
+            # The failure of the last one is the error that ends it all.
+            self._told.add((host, error.reason))
+            yield Remark(_("{host}: {reason}").format(host=host, reason=error.reason))
+        if begins_again:
+            candidate.from_start, candidate.failures = True, 0
+            return
+        doubled = self._patience.first_wait * 2 ** (candidate.failures - 1)
+        wait = min(doubled, self._patience.longest_wait) if error.wait is None else error.wait
+        candidate.not_before = time.monotonic() + wait
+
+    def others(self, candidate: Candidate) -> bool:
+        """Whether another source can go on in the middle of the file."""
+        return any(not other.from_start for other in self.live if other is not candidate)
+
+    def afresh(self, blamed: Candidate | None) -> None:
+        """Begin again after a wrong file, with the one that is `blamed` for it last."""
+        if blamed in self.live:
+            self.live.remove(blamed)
+            self.live.append(blamed)
+        for candidate in self.live:
+            candidate.failures, candidate.not_before, candidate.from_start = 0, 0.0, False
+
+    def failure(self, name: str, kept: int, near: Sequence[str]) -> DownloadError:
+        """Return what to tell when no source is left; `kept` bytes are there, and `near` are names that would do."""
+        message = _("{name} could not be fetched.").format(name=name)
+        untold = dict.fromkeys((at.host, error.reason) for at, error in self.failed.items())
+        reasons = [
+            _("{host}: {reason}").format(host=at, reason=why) for at, why in untold if (at, why) not in self._told
+        ]
+        if reasons:
+            message = _("{name} could not be fetched. {reasons}").format(name=name, reasons=_("; ").join(reasons))
+        remedies = [error.remedy for error in self.failed.values() if error.remedy]
+        if near:
+            remedies.append(_("Did you mean: {names}?").format(names=listed(map(quoted, near))))
+        if kept:
+            remedies.append(
+                _("{n:.1f} MB are kept: repeat the command to go on, or add --source.").format(n=kept / 1e6)
+            )
+        return DownloadError(message, " ".join(dict.fromkeys(remedies)) or self._what_may_help())
+
+    def _what_may_help(self) -> str:
+        """Say what to do where no failure has a remedy of its own."""
+        if not all(error.answered for error in self.failed.values()):
+            return _("Check the connection, or name another source with --source.")
+        if any(error.absent for error in self.failed.values()):
+            return _("Check the name, or name another source with --source.")
+        return _("Try again later, or name another source with --source.")
+
+    def _tries(self, candidate: Candidate, error: SourceError) -> int:
+        """How often to try: a server in trouble as often as one that has given something, a silent one once."""
+        if error.answered or candidate.delivered:
+            return self._patience.tries
+        return _DOUBTFUL if candidate.answered else 1

@@ -1,0 +1,1 @@
+"""Model files that are on this computer or on a stick already: taken over, packed, and unpacked."""

@@ -1,0 +1,253 @@
+"""Model files taken over from elsewhere: copied or linked, recognised by their hash, and never altered."""
+
+import errno
+import os
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from qwen_tui import cancellation
+from qwen_tui.errors import InvalidModelError
+from qwen_tui.files import quoted
+from qwen_tui.i18n import gettext as _
+from qwen_tui.models import catalogue, identity
+from qwen_tui.models.catalogue import CATALOGUE, Entry
+from qwen_tui.models.disk import check_room, write_error
+from qwen_tui.models.gguf import read_header
+from qwen_tui.models.hashing import HashingReader, Show, hash_file, reading
+from qwen_tui.models.importing.copying import give_name, one_at_a_time, received
+from qwen_tui.models.shelf import Record, Shelf, is_outside
+
+# How deep a folder is searched, and how many of its files are looked at.
+_DEPTH = 4
+_FILES = 5000
+
+
+Opened = Callable[[], AbstractContextManager[HashingReader]]
+
+
+class Imported(NamedTuple):
+    """What became of a file: its record, and whether the same file had been there before."""
+
+    record: Record
+    already: bool = False
+
+
+class Promise(NamedTuple):
+    """What is said of a file before it is read: its SHA-256 if there is one, its source, its name if it has one."""
+
+    sha256: str
+    origin: str
+    name: str = ""
+
+
+class _Identity(NamedTuple):
+    """What a file is: its `name`, empty where only that of the `file` is known, and whether somebody vouches for it."""
+
+    name: str
+    file: str
+    pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """Brings files onto `shelf`; `show` is told of the progress, `waiting` that another process imports just now."""
+
+    shelf: Shelf
+    show: Show
+    waiting: Callable[[], None]
+    entries: tuple[Entry, ...] = CATALOGUE
+
+    def take(self, source: Path, *, link: bool = False, called: str = "", origin: str = "") -> Imported:
+        """Take over the GGUF file `source`, as `called` if its own name says nothing; `origin` says where it is from.
+
+        With `link` it stays where it is. Raises `InvalidModelError` if it is no model, damaged, or changes meanwhile,
+        and `WriteError`.
+        """
+        source = Path(os.path.abspath(source))  # noqa: PTH100 - links stay as they are
+        require_model(source)
+        called = called or source.name
+        origin = origin or _("imported from {path}").format(path=source)
+        with one_at_a_time(self.shelf, self.waiting):
+            inside = os.path.realpath(source.parent) == os.path.realpath(self.shelf.folder)
+            if inside or link:
+                return self._keep_in_place(source, called, origin, inside=inside)
+            size = source.stat().st_size
+            # Perhaps it is here already: reading it once is cheaper than a second copy.
+            perhaps = any(record.size == size and not is_outside(record) for record in self.shelf.records())
+            if perhaps and (found := self._same(hash_file(source, self.show), linked=False)):
+                return Imported(found, already=True)
+            return self._copy(source, called, origin)
+
+    def receive(self, opened: Opened, called: str, promised: Promise) -> Imported:
+        """Take over what the reader reads, which has to be as `promised`; for packs. Raises as `take`."""
+        with one_at_a_time(self.shelf, self.waiting):
+            if found := self._same(promised.sha256, linked=False):
+                return Imported(found, already=True)
+            with opened() as reader:
+                return self._arrive(reader, called, promised)
+
+    def _copy(self, source: Path, called: str, origin: str) -> Imported:
+        with reading(source, self.show) as reader:
+            return self._arrive(reader, called, Promise("", origin))
+
+    def _arrive(self, reader: HashingReader, called: str, promised: Promise) -> Imported:
+        check_room(self.shelf.folder, reader.size)
+        with received(reader, self.shelf.folder) as arrived:
+            sha256 = reader.finish()
+            if promised.sha256 not in ("", sha256):
+                raise InvalidModelError(
+                    _("{path} is damaged: its SHA-256 is not the one in its list.").format(path=called),
+                    _("Copy it again from where it came."),
+                )
+            require_model(arrived, called)
+            who = self._identify(sha256, reader.size, called)
+            again = next((one for one in self.shelf.records() if one.sha256 == sha256 and not is_outside(one)), None)
+            # A damaged file is replaced by the sound one.
+            path = again.path if again else self._free_name(who.file, sha256)
+            give_name(arrived, self.shelf.folder / path)
+        links = [one for one in self.shelf.records() if one.sha256 == sha256 and is_outside(one)]
+        # What was called so as a link stays called so as a copy.
+        name = who.name or next((one.name for one in links), "") or promised.name or path
+        record = self._record(path, name, sha256, promised.origin, who.pinned)
+        for link in links:
+            self._forget(link)
+        return Imported(record)
+
+    def _keep_in_place(self, source: Path, called: str, origin: str, *, inside: bool) -> Imported:
+        before = identity.facts(os.fsencode(source))
+        sha256 = hash_file(source, self.show)
+        if before is None or identity.facts(os.fsencode(source)) != before:
+            raise InvalidModelError(
+                _("{path} changed while it was read.").format(path=source), _("Wait until it is whole, and try again.")
+            )
+        path = source.name if inside else str(source)
+        if found := self._same(sha256, but=path):
+            return Imported(found, already=True)
+        who = self._identify(sha256, before.size, called)
+        if inside and not who.name and self._is_published(path):
+            raise InvalidModelError(
+                _("{path} has the name of a published model, and is another one.").format(path=source),
+                _("Give the file another name, and import it again."),
+            )
+        already = any((one.path, one.sha256, one.facts) == (path, sha256, before) for one in self.shelf.records())
+        name = who.name or (path if inside else who.file)
+        return Imported(self._record(path, name, sha256, origin, who.pinned), already)
+
+    def _record(self, path: str, name: str, sha256: str, origin: str, pinned: bool) -> Record:
+        file = self.shelf.folder / path
+        facts = identity.facts(os.fsencode(file))
+        if facts is None:
+            raise write_error(file, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+        record = Record(path=path, name=name, size=facts.size, sha256=sha256, facts=facts, source=origin, pinned=pinned)
+        try:
+            self.shelf.put(record)
+        except OSError as error:
+            raise write_error(self.shelf.folder, error) from error
+        return record
+
+    def _forget(self, link: Record) -> None:
+        try:
+            self.shelf.forget(link.path)
+        except OSError as error:
+            raise write_error(self.shelf.folder, error) from error
+
+    def _same(self, sha256: str, but: str = "", *, linked: bool = True) -> Record | None:
+        """Return the record of an unchanged file with this content, other than that of the path `but`.
+
+        Without `linked`, of one in the models folder.
+        """
+        for record in self.shelf.records():
+            is_other = record.sha256 == sha256 and record.path != but and (linked or not is_outside(record))
+            if is_other and identity.facts(os.fsencode(self.shelf.file(record))) == record.facts:
+                return record
+        return None
+
+    def _identify(self, sha256: str, size: int, called: str) -> _Identity:
+        """Return what a file is called here; raises `InvalidModelError` for a published one with other content."""
+        if entry := catalogue.of_hash(sha256, self.entries):
+            return _Identity(entry.full_name, entry.file, pinned=True)
+        for entry in self.entries:
+            if (entry.file, entry.size) == (called, size):
+                if entry.sha256:
+                    raise InvalidModelError(
+                        _("{path} has the name and the size of {name}, but not its content: it is damaged.").format(
+                            path=called, name=entry.full_name
+                        ),
+                        _("Copy it again from where it came, or fetch it with: qwen pull {name}").format(
+                            name=quoted(entry.full_name)
+                        ),
+                    )
+                return _Identity(entry.full_name, entry.file, pinned=False)
+        file = safe_name(called)
+        if self._is_published(file):
+            file = _with_hash(file, sha256)
+        if file in {record.name for record in self.shelf.records() if record.sha256 != sha256}:
+            file = _with_hash(file, sha256)
+        return _Identity("", file, pinned=False)
+
+    def _is_published(self, file: str) -> bool:
+        return any(entry.file.lower() == file.lower() for entry in self.entries)
+
+    def _free_name(self, file: str, sha256: str) -> str:
+        return file if not (self.shelf.folder / file).exists() else _with_hash(file, sha256)
+
+
+def require_model(path: Path, called: str = "") -> None:
+    """Raise `InvalidModelError` unless `path` is a GGUF file with a model in it; it is `called` so in the error."""
+    try:
+        header = read_header(path)
+    except InvalidModelError as error:
+        if not called:
+            raise
+        raise InvalidModelError(error.message.replace(str(path), called), error.remedy) from error
+    if not header.tensors:
+        raise InvalidModelError(
+            _("{path} is a vocabulary without a model.").format(path=called or path), _("Choose another file.")
+        )
+
+
+def models_in(folder: Path) -> list[Path]:
+    """Return the files that end in .gguf in a folder and those below it, as on a USB stick; hidden ones are left."""
+    found: list[Path] = []
+    looked = 0
+    for above, folders, names in os.walk(folder):
+        cancellation.check()
+        if len(Path(above).relative_to(folder).parts) >= _DEPTH:
+            folders.clear()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        likely = (Path(above, name) for name in sorted(names) if is_model_name(name))
+        # A link to nothing is no file.
+        found += [path for path in likely if os.path.isfile(path)]  # noqa: PTH113 - it never raises
+        looked += len(names)
+        if looked > _FILES:
+            break
+    return found
+
+
+def is_model_name(name: str) -> bool:
+    """Whether a file of this name is likely to be a model; macOS puts "._" files onto sticks that only look so."""
+    return name.lower().endswith(".gguf") and not name.startswith(".")
+
+
+def of_size(size: int, name: str = "", entries: tuple[Entry, ...] = CATALOGUE) -> Entry | None:
+    """Return the published file that one of this `size` may be; `name` decides between several."""
+    same = [entry for entry in entries if entry.size == size]
+    return next((entry for entry in same if entry.file == name), same[0] if same else None)
+
+
+def safe_name(called: str) -> str:
+    """Return a file name that every system takes, ending in .gguf."""
+    printable = "".join(character if character.isprintable() else "-" for character in called)
+    name = re.sub(r'[<>:"/\\|?*]', "-", printable).strip(" .-")[:120] or "model"
+    stem = name[:-5] if name.lower().endswith(".gguf") else name
+    if re.fullmatch(r"(?i)con|prn|aux|nul|com\d|lpt\d", stem):
+        stem += "-model"
+    return f"{stem}.gguf"
+
+
+def _with_hash(file: str, sha256: str) -> str:
+    return f"{file.removesuffix('.gguf')}-{sha256[:8]}.gguf"

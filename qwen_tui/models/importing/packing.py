@@ -1,0 +1,137 @@
+"""Models, their checksums and the settings written into a pack."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from qwen_tui import __version__
+from qwen_tui.errors import InvalidModelError, UsageError
+from qwen_tui.files import APPLICATION, ASSETS, quoted
+from qwen_tui.i18n import gettext as _
+from qwen_tui.models import catalogue
+from qwen_tui.models.disk import check_room, write_error
+from qwen_tui.models.hashing import HashingReader, Show, reading
+from qwen_tui.models.importing.importing import is_model_name, require_model, safe_name
+from qwen_tui.models.importing.pack_format import (
+    CONFIG,
+    FORMAT,
+    MANIFEST,
+    README,
+    SUMS,
+    Manifest,
+    PackedFile,
+    PackedModel,
+)
+from qwen_tui.models.importing.pack_sinks import Sink, writing
+from qwen_tui.models.inventory import Held
+from qwen_tui.models.verifying import damaged
+
+
+class Item(NamedTuple):
+    """A model to pack, under the name of a file."""
+
+    held: Held
+    file: str
+
+
+def items(models: Sequence[Held]) -> list[Item]:
+    """Return the models with a file name for each; raises `InvalidModelError` for what is none, `UsageError`."""
+    found: list[Item] = []
+    for held in models:
+        require_model(held.file)
+        own = held.file.name
+        file = held.entry.file if held.entry and held.entry.size == held.size else own if is_model_name(own) else ""
+        found.append(Item(held, safe_name(file or held.name)))
+    twice = {item.file for item in found if sum(item.file.lower() == other.file.lower() for other in found) > 1}
+    if twice:
+        raise UsageError(
+            _("Two of the models have a file of the same name: {file}").format(file=", ".join(sorted(twice))),
+            _("Make a pack of each."),
+        )
+    return found
+
+
+def portable_settings(content: bytes | None, item: Item) -> bytes | None:
+    """Return the settings with which the other computer uses the model `item`, whatever is used here.
+
+    None without `content`, if it is what is used there anyway.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse((content or b"").decode("utf-8-sig"))
+    except (UnicodeDecodeError, TOMLKitError):
+        return content
+    is_default = item.held.entry in catalogue.find(catalogue.DEFAULT_MODEL)
+    if is_default and "model" not in document:
+        return content
+    document["model"] = item.held.name if item.held.entry else item.file
+    return tomlkit.dumps(document).encode()
+
+
+def pack(out: Path, packed: Sequence[Item], config: bytes | None, show: Show, *, overwrite: bool) -> Manifest:
+    """Write a pack to `out` and return what is in it; `show` is told of the progress in all the models.
+
+    A model that is not what it was recorded to be is not packed. Raises `InvalidModelError`, `UsageError` and
+    `WriteError`, and leaves nothing half.
+    """
+    total = sum(item.held.size for item in packed)
+    check_room(out, total, chosen=True)
+    names = [item.file for item in packed] + ([CONFIG] if config is not None else []) + [README, SUMS, MANIFEST]
+    before = 0
+    listed: list[PackedModel] = []
+    try:
+        with writing(out, names, overwrite=overwrite) as sink:
+            for item in packed:
+                listed.append(_add_model(sink, item, _from(before, total, show)))
+                before += item.held.size
+            settings = _add(sink, CONFIG, config) if config is not None else None
+            readme = _add(sink, README, (ASSETS / "pack_readme.txt").read_bytes())
+            summed = [*listed, *([settings] if settings else []), readme]
+            _add(sink, SUMS, "".join(f"{one.sha256}  {one.file}\n" for one in summed).encode())
+            manifest = Manifest(
+                format=FORMAT, program=f"{APPLICATION} {__version__}", models=tuple(listed), config=settings
+            )
+            _add(sink, MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
+    except OSError as error:
+        raise write_error(out, error, chosen=True) from error
+    return manifest
+
+
+def _from(before: int, total: int, show: Show) -> Show:
+    """Return what shows the progress in one of several files, of which `before` bytes are done."""
+    return lambda done, _size: show(before + done, total)
+
+
+def _add_model(sink: Sink, item: Item, show: Show) -> PackedModel:
+    held = item.held
+    with reading(held.file, show, held.size) as reader:
+        sink.add(item.file, reader, held.size)
+        sha256 = reader.finish()
+    entry = catalogue.of_hash(sha256)
+    if held.record and held.record.sha256 != sha256:
+        raise damaged(held.record, held.file)
+    if not held.record and held.entry and held.entry.sha256 and not entry:
+        raise InvalidModelError(
+            _("{path} has the name of {name}, but not its content.").format(path=held.file, name=held.name),
+            _("Fetch what is wrong again with: qwen pull --repair {name}").format(name=quoted(held.name)),
+        )
+    return PackedModel(
+        file=item.file,
+        size=held.size,
+        sha256=sha256,
+        name=entry.full_name if entry else held.name,
+        source=entry.repository if entry else "",
+        pinned=entry is not None or bool(held.record and held.record.pinned),
+        licence=entry.licence if entry else "",
+    )
+
+
+def _add(sink: Sink, name: str, content: bytes) -> PackedFile:
+    reader = HashingReader(io.BytesIO(content), len(content), name)
+    sink.add(name, reader, len(content))
+    return PackedFile(file=name, size=len(content), sha256=reader.finish())

@@ -1,0 +1,138 @@
+"""Which plan is used: what was asked for, else what was measured, else the rules; and why."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from qwen_tui.config import Config
+from qwen_tui.hardware.machine import this_machine
+from qwen_tui.hardware.memory import available_memory
+from qwen_tui.hardware.placement import Placement, lay_out, nothing_measured
+from qwen_tui.hardware.plan import Plan, default_plan, repack_bytes
+from qwen_tui.i18n import gettext as _
+from qwen_tui.models.gguf import Header
+from qwen_tui.planning import tuned
+from qwen_tui.planning.automatic import Automatic, ram_room
+from qwen_tui.planning.trial import Purpose
+from qwen_tui.planning.tuned import Tuned
+
+
+class InForce(NamedTuple):
+    """A plan, the measured costs of batches, and in a sentence each where it comes from and what had to give.
+
+    `placement` is what the plan takes of which memory, `found` what was measured, if that is what it follows, `trouble`
+    what keeps a graphics card from use.
+    """
+
+    plan: Plan
+    batch_costs: tuple[float, ...]
+    origin: str
+    placement: Placement
+    note: str = ""
+    found: Tuned | None = None
+    trouble: str = ""
+
+    def changes(self) -> dict[str, Any]:
+        """Return what it sets in `LoadOptions`."""
+        return {**msgspec.structs.asdict(self.plan), "batch_costs": self.batch_costs}
+
+    def describe(self) -> str:
+        """Return the plan in words, one line or two."""
+        line = f"{describe(self.plan)} ({self.origin})"
+        return f"{line}\n{self.note}" if self.note else line
+
+
+def in_force(
+    settings: Config,
+    model: Path,
+    header: Header,
+    kept: Path,
+    *,
+    gpu_layers: int = 0,
+    auto: Automatic | None = None,
+    purpose: Purpose = "chat",
+    avoid: Callable[[Plan], Plan] = lambda plan: plan,
+) -> InForce:
+    """Return the plan for the model file under `settings`; `kept` is the file of what was measured.
+
+    A setting that the person made wins; `auto` is what was found for the `gpu_layers`, None without any.
+    Repacked weights, and what was measured on a GPU, are for who has the memory at this moment. `avoid` returns a plan
+    without what crashes on this machine.
+    """
+    room = auto.placement.room if auto else ram_room()
+    by_rule = auto.placement.plan if auto else default_plan(this_machine(), gpu=bool(gpu_layers))
+
+    def laid_out(plan: Plan) -> Placement:
+        measured = auto.measured if auto else nothing_measured
+        size = settings.ctx_size
+        return lay_out(header, plan, room, ctx_size=size, gpu_layers=gpu_layers, measured=measured)
+
+    costs: tuple[float, ...] = ()
+    plan, origin, note = by_rule, _("by rule; qwen tune measures"), (auto.trouble or auto.full) if auto else ""
+    if found := tuned.read(kept, model, gpu_layers):
+        choice = found.choice(purpose)
+        if not gpu_layers or room.gpu_free is None or laid_out(choice.trial.plan).fits:
+            plan, costs = choice.trial.plan, choice.batch_costs
+            origin = _("measured {date}").format(date=found.when[:10])
+        else:
+            found = None
+            note = _("The plan that was measured takes more of the graphics card than is free now.")
+    if (sound := avoid(plan)) != plan:
+        note = _("Not used, since the engine crashes with it here: {settings}").format(settings=difference(plan, sound))
+        plan, costs, found = sound, (), None
+    if plan.repack and (missing := memory_missing(header, plan, settings.ctx_size)):
+        plan, costs = msgspec.structs.replace(plan, repack=False), ()
+        note = missing
+    if settings.threads is not None:
+        plan, costs = with_threads(plan, settings), ()
+        origin = _("{origin}; the threads as set").format(origin=origin)
+    return InForce(plan, costs, origin, laid_out(plan), note, found, auto.trouble if auto else "")
+
+
+def with_threads(plan: Plan, settings: Config) -> Plan:
+    """Return `plan` with the threads that the person has set, if any."""
+    if settings.threads is None:
+        return plan
+    return msgspec.structs.replace(plan, threads=settings.threads, batch_threads=settings.threads)
+
+
+def memory_missing(header: Header, plan: Plan, ctx_size: int) -> str:
+    """Say why the weights cannot be repacked now; empty where they can."""
+    wanted, free = repack_bytes(header, plan, ctx_size), available_memory()
+    if wanted <= free:
+        return ""
+    return _("Not repacked: that takes {wanted:.1f} GB of free memory, and there are {free:.1f}.").format(
+        wanted=wanted / 1e9, free=free / 1e9
+    )
+
+
+def describe(plan: Plan) -> str:
+    """Return a plan in words, in one line."""
+    threads = _("{value} threads").format(value=plan.threads)
+    if plan.batch_threads != plan.threads:
+        threads = _("{value} threads, {batch} for reading").format(value=plan.threads, batch=plan.batch_threads)
+    return " · ".join(
+        (
+            threads,
+            _("steps of {value} tokens").format(value=plan.batch_size),
+            _("KV cache {value}").format(value=plan.kv_type),
+            _("flash attention") if plan.flash_attention else _("no flash attention"),
+            _("repacked weights") if plan.repack else _("mapped weights"),
+        )
+    )
+
+
+def difference(plan: Plan, start: Plan) -> str:
+    """Return in words how `plan` differs from `start`."""
+    names = {
+        "threads": _("{value} threads").format(value=plan.threads),
+        "batch_threads": _("{value} threads for reading").format(value=plan.batch_threads),
+        "batch_size": _("steps of {value} tokens").format(value=plan.batch_size),
+        "kv_type": _("KV cache {value}").format(value=plan.kv_type),
+        "flash_attention": _("flash attention") if plan.flash_attention else _("no flash attention"),
+        "repack": _("repacked weights") if plan.repack else _("mapped weights"),
+    }
+    other = [text for name, text in names.items() if getattr(plan, name) != getattr(start, name)]
+    return ", ".join(other) or _("the defaults")

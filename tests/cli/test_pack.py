@@ -104,6 +104,23 @@ def test_nothing_is_overwritten_unasked(qwen: Run, tmp_path: Path, kind: str) ->
     assert qwen("pack", "-m", "mine", kind, "--yes").returncode == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and links")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_overwritten_stays_a_link_and_keeps_its_permissions(qwen: Run, tmp_path: Path, kind: str) -> None:
+    link = tmp_path / (kind if "." in kind else f"{kind}/mine.gguf")
+    link.parent.mkdir(exist_ok=True)
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    (stick / "old").write_bytes(b"old")
+    (stick / "old").chmod(0o664)
+    link.symlink_to(stick / "old")
+    assert qwen("pack", "-m", "mine", kind, "--yes").returncode == 0
+    assert link.is_symlink()
+    assert (stick / "old").stat().st_size > 300_000
+    assert (stick / "old").stat().st_mode & 0o777 == 0o664
+    assert list(stick.iterdir()) == [stick / "old"]
+
+
 def test_what_else_is_on_a_stick_stays(qwen: Run, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     stick.mkdir()

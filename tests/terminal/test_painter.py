@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
@@ -207,6 +207,7 @@ def test_chinese_lines_do_not_begin_with_a_closing_mark() -> None:
     assert not [line for line in lines if line[0] in "，。）" or line[-1] == "（"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["word", "汉", "，", "（", "“", "”", " ", "longer" * 5, "1", "…"])), st.integers(3, 40))
 def test_a_line_that_grows_breaks_as_if_it_had_been_there(words: list[str], columns: int) -> None:
     text, growing = "".join(words), Ruler()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+import hypothesis
 import pytest
 
 from qwen_tui import i18n
@@ -24,6 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     # Threads of several engines that wait by spinning take the processors from each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # A deadline for each example is a test of the machine.
+    hypothesis.settings.register_profile("any machine", deadline=None)
+    hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

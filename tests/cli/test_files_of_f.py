@@ -23,7 +23,9 @@ def asked(qwen: Run, tiny: Path, tmp_path: Path) -> Asked:
         done = qwen("ask", "-m", tiny, *SHORT, "--json", *arguments, stdin=stdin)
         assert done.returncode == 0, done.stderr
         kept = qwen("logs", "export", json.loads(done.stdout)["conversation_id"], "--format", "json").stdout
-        return str(json.loads(kept)["messages"][0]["content"]), done.stderr.decode()
+        # That so short an answer was cut is told last, and no matter here.
+        notes = [line for line in done.stderr.decode().splitlines(keepends=True) if "max_tokens" not in line]
+        return str(json.loads(kept)["messages"][0]["content"]), "".join(notes)
 
     return ask
 

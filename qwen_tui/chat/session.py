@@ -1,5 +1,6 @@
 """What a REPL is about, all of which commands can change: an engine, a conversation, and how to answer."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +74,9 @@ class Session:
             answer = turn.run(self.conversation, message, title=question, instead=self.replacing)
             if turn.text:
                 self.last = answer
-                self.info = self.engine.info()
+                # An engine that did not stop in time was ended, and loads anew: nobody who has stopped waits for that.
+                with contextlib.suppress(CancelledError):
+                    self.info = self.engine.info()
             self._tell_ending(answer)
         finally:
             if turn.text:

@@ -88,7 +88,7 @@ def test_a_worker_that_dies_is_told_and_its_answer_goes_on(talker: Terminal) -> 
     assert "send the message again" not in talker.written.getvalue()
     talker.type(CTRL_C)
     # On a fast machine the question itself has scrolled off by now.
-    talker.wait_for("\n>", "of 32000")
+    talker.wait_for("\n>", "was stopped", "32000")
     talker.type("again" + ENTER)
     talker.wait_for_answer("> again")
     talker.type(CTRL_C)

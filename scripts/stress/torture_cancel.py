@@ -32,7 +32,7 @@ WORST_S = 1.0
 GIVEN_UP_S = 20.0
 SIGNALS = (signal.SIGINT, signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGINT, signal.SIGHUP)
 # What may be new in the home folder: locks, caches, what is known to be unfinished.
-UNFINISHED = (".lock", ".part", ".json", ".draft", ".state", "-wal", "-shm", ".db", ".idx")
+UNFINISHED = (".lock", ".part", ".json", ".draft", ".state", ".db-wal", ".db-shm", ".db", ".idx")
 
 
 class Hit(NamedTuple):

@@ -8,15 +8,15 @@ import msgspec
 import typer
 
 from qwen_tui import __version__, i18n
-from qwen_tui.cli import options, screen
+from qwen_tui.cli import options, screen, wiring
 from qwen_tui.cli.delivery import print_text
-from qwen_tui.cli.laboratory import Laboratory, laboratory
 from qwen_tui.engine.crashes import differing
 from qwen_tui.errors import UsageError, WorkerDiedError
 from qwen_tui.evaluation.bench import QUICK, Bench, Report, Shape
 from qwen_tui.hardware.processor import busy
 from qwen_tui.i18n import gettext as _
 from qwen_tui.planning.in_force import InForce
+from qwen_tui.planning.planner import Planner
 
 _MOST = 100_000
 
@@ -55,7 +55,7 @@ def bench(
     shape = QUICK if quick else Shape()
     shape = shape._replace(depths=_depths(depths) or shape.depths, rounds=rounds or shape.rounds)
     program = yardstick.find(llama_bench)
-    subject = laboratory(settings, learning=False)
+    subject = wiring.planner(settings, learning=False)
     chosen = [sample for sample in samples() if all_samples or sample.name == f"proofread-{i18n.language()}"]
     output = screen.output(settings, held=True)
 
@@ -97,7 +97,7 @@ def bench(
 
 
 def _measured(
-    subject: Laboratory, measure: Callable[[InForce], Report], note: Callable[[str], None]
+    subject: Planner, measure: Callable[[InForce], Report], note: Callable[[str], None]
 ) -> tuple[InForce, Report]:
     """Measure the plan in force, and one that is nearer to the rule where it crashes here, which is remembered."""
     crashed_once = False
@@ -119,7 +119,7 @@ def _measured(
             crashed_once = not crashed_once and error.crash != "SIGILL"
 
 
-def _conditions(subject: Laboratory) -> dict[str, Any]:
+def _conditions(subject: Planner) -> dict[str, Any]:
     """Return what the figures hold for; names of files, not their folders: the table is to be shown around."""
     from qwen_tui.planning import tuned
 

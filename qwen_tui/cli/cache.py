@@ -10,13 +10,13 @@ import typer
 
 from qwen_tui import cancellation, files
 from qwen_tui.chat import listing
-from qwen_tui.cli import wiring
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.looking import usable_settings
 from qwen_tui.errors import HistoryError, WriteError, why
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
+from qwen_tui.planning import states
 
 
 def build() -> typer.Typer:
@@ -30,7 +30,7 @@ def build() -> typer.Typer:
 def show() -> None:
     """Print what is kept, one line a conversation, the last used first."""
     settings = usable_settings()
-    entries = wiring.states(settings).entries()
+    entries = states.store(settings).entries()
     for entry in entries:
         cancellation.check()
         size = _("{size} MB").format(size=f"{entry.size / 1e6:,.1f}")
@@ -40,7 +40,7 @@ def show() -> None:
     total = _("{n} kept, {size} MB of {limit} MB").format(
         n=len(entries),
         size=f"{sum(entry.size for entry in entries) / 1e6:,.1f}",
-        limit=f"{wiring.cache_limit(settings) / 1e6:,.0f}",
+        limit=f"{states.limit(settings) / 1e6:,.0f}",
     )
     print_text(total + ("" if settings.cache else _(" (switched off: cache = false)")) + "\n")
 
@@ -49,7 +49,7 @@ def clear() -> None:
     """Remove every state."""
     settings = usable_settings()
     with removing(files.folders().states):
-        count = wiring.states(settings).clear()
+        count = states.store(settings).clear()
     print_text(ngettext("{n} state removed", "{n} states removed", count).format(n=count) + "\n")
 
 

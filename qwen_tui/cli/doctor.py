@@ -8,9 +8,8 @@ import msgspec
 import typer
 
 from qwen_tui import config, files
-from qwen_tui.cli import options
+from qwen_tui.cli import options, wiring
 from qwen_tui.cli.delivery import print_text
-from qwen_tui.cli.laboratory import laboratory, log
 from qwen_tui.engine import installed
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.locate import locate
@@ -50,10 +49,10 @@ def doctor(
             model=settings.model,
             folders=folders,
             locate=lambda name: locate(name, folders.models),
-            describe=lambda: installed.describe(log=log()),
+            describe=lambda: installed.describe(log=wiring.log()),
             backends=installed.gpu_backends,
             starting=lambda circumstances: installed.start_takes(folders.engine, circumstances),
-            in_force=lambda trouble: laboratory(settings, trouble, learning=False).next_time(),
+            in_force=lambda trouble: wiring.planner(settings, trouble, learning=False).next_time(),
             network=network,
             problems=problems,
         )

@@ -10,13 +10,14 @@ import typer
 from qwen_tui import files
 from qwen_tui.chat import listing
 from qwen_tui.chat.export import export
-from qwen_tui.cli import screen, wiring
+from qwen_tui.cli import screen
 from qwen_tui.cli.cache import removing
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.looking import usable_settings
 from qwen_tui.history.records import Summary
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
+from qwen_tui.planning import states
 
 Id = Annotated[str, typer.Argument(metavar="ID", help=_("A conversation's id, or its beginning."))]
 Count = Annotated[int, typer.Option("-n", "--count", metavar="N", help=_("At most so many."), min=1)]
@@ -71,10 +72,10 @@ def export_(
 def rm(conversations: Annotated[list[str], typer.Argument(metavar="ID")]) -> None:
     """Remove conversations, and what was computed for them."""
     history = _history()
-    states = wiring.states(usable_settings())
+    kept = states.store(usable_settings())
     for conversation in conversations:
         with removing(files.folders().states):
-            states.forget(history.remove(conversation))
+            kept.forget(history.remove(conversation))
 
 
 def path() -> None:

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from qwen_tui import files
-from qwen_tui.cli import options, screen
+from qwen_tui.cli import options, screen, wiring
 from qwen_tui.cli.delivery import print_text
-from qwen_tui.cli.laboratory import Laboratory, laboratory
 from qwen_tui.config import Config
 from qwen_tui.engine import installed
 from qwen_tui.errors import QwenError
@@ -19,6 +18,7 @@ from qwen_tui.hardware.processor import busy
 from qwen_tui.i18n import gettext as _
 from qwen_tui.planning import tuned
 from qwen_tui.planning.in_force import difference, memory_missing
+from qwen_tui.planning.planner import Planner
 from qwen_tui.planning.trial import Found, Trial
 
 # From this share of the processor on, other programs are mentioned.
@@ -46,7 +46,7 @@ def tune(
     if reset:
         print_text((_("Forgotten.") if _forget(settings) else _("Nothing was kept for this model.")) + "\n")
         return
-    subject = laboratory(settings, learning=not show)
+    subject = wiring.planner(settings, learning=not show)
     if not show:
         start = subject.start
         print_text(_table(_measure(subject, start, seconds), start) + "\n\n")
@@ -61,12 +61,12 @@ def _forget(settings: Config) -> bool:
         folders.driver_hung.unlink(missing_ok=True)
     troubles = installed.forget_troubles(folders.engine)
     # Only now: it would be told of these.
-    subject = laboratory(settings, learning=False)
+    subject = wiring.planner(settings, learning=False)
     measured = tuned.forget(folders.tuned, tuned.subject(subject.path, subject.gpu_layers))
     return any((hung, troubles, measured, subject.forget_worked(), subject.crashes.forget()))
 
 
-def _measure(subject: Laboratory, start: Plan, seconds: float) -> Found:
+def _measure(subject: Planner, start: Plan, seconds: float) -> Found:
     """Search with visible progress and keep what is found; interrupted, keep nothing."""
     from qwen_tui.evaluation.tuning import Search
 
@@ -130,7 +130,7 @@ def _table(found: Found, start: Plan) -> str:
     return markdown_table(head, rows)
 
 
-def _in_force(subject: Laboratory) -> str:
+def _in_force(subject: Planner) -> str:
     """Return what is used now, for chats and for single questions."""
     chats, questions = subject.next_time("chat"), subject.next_time("ask")
     lines = [_("Chats: {plan}").format(plan=chats.describe()), f"qwen ask: {questions.describe()}"]

@@ -1,87 +1,94 @@
-"""The one place where concrete engines are built, and where what is kept is found."""
+"""Where the rooms are joined: what `cli` asks planning for, and where conversations, models and templates lie."""
 
+import contextlib
 import os
-import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from qwen_tui import files, i18n
 from qwen_tui.chat.keeping import in_memory_only
-from qwen_tui.cli.laboratory import Laboratory, laboratory, log
+from qwen_tui.cli import screen
 from qwen_tui.config import Config
-from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.prefix_store import PrefixStore
-from qwen_tui.engine.protocol import Engine, StoreOptions
+from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import HistoryError
 from qwen_tui.history.store import History
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Event
 from qwen_tui.models.locate import locate
+from qwen_tui.planning import planner as planning
+from qwen_tui.planning.planner import Planner
 from qwen_tui.planning.trial import Purpose
-
-# What kept states take of the disk where nothing is set, in bytes, and what one of 7,000 tokens takes.
-_LARGEST_SHARE = 4 << 30
-_ONE_STATE = 1 << 30
+from qwen_tui.terminal.sanitise import clean
 
 
-def engine(settings: Config, purpose: Purpose = "chat", *, quiet: bool = False, freeing: int = 0) -> LocalEngine:
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Shows on stderr how far planning is, where that is a terminal and nobody wants it `quiet`."""
+
+    settings: Config
+    quiet: bool = False
+
+    @property
+    def log(self) -> Callable[[str], None] | None:
+        """What takes each line of llama.cpp's log, None where nobody wants them."""
+        return log()
+
+    @contextlib.contextmanager
+    def hashing(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        """Show how far the hashing of a large file is."""
+        with screen.transfer(_("Checking {name}").format(name=name), lines=False, quiet=self.quiet) as show:
+            yield show
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[Callable[[Event], None]]:
+        """Show that llama.cpp takes long to look at this PC."""
+        quiet = self.quiet or not sys.stderr.isatty()
+        with closing(screen.output(self.settings, held=True, quiet=quiet)) as shown:
+            yield shown.show
+
+
+def planner(settings: Config, trouble: str = "", *, quiet: bool = False, learning: bool = True) -> Planner:
+    """Return the planner of the model that `settings` name, which shows on a terminal how far it is; see `planner_of`.
+
+    It raises `ModelNotFoundError`, `InvalidModelError`.
+    """
+    return planning.planner_of(settings, Watcher(settings, quiet), trouble, learning=learning)
+
+
+def engine(settings: Config, purpose: Purpose = "chat", *, quiet: bool = False) -> Engine:
     """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`.
 
-    With `quiet` nothing is shown meanwhile. `freeing` bytes of a graphics card will be free before it is started.
+    With `quiet` nothing is shown meanwhile.
     """
-    subject = laboratory(settings, quiet=quiet, freeing=freeing)
-    store = _store(settings)
-    ways = [msgspec.structs.replace(way, store=store) for way in subject.ways(purpose)]
-    # What keeps a graphics card from use.
-    trouble = (subject.auto.trouble or subject.auto.full) if subject.auto else ""
-    notes = (trouble,) if trouble else ()
-    worked, leaving = subject.worked(ways[0]), files.folders().leaving
-    return LocalEngine(ways, log(), worked, notes, crashed=subject.crashed, leaving=leaving)
-
-
-def states(settings: Config) -> PrefixStore:
-    """Return the prompt states kept on disk, of every model."""
-    return PrefixStore(files.folders().states, cache_limit(settings))
-
-
-def cache_limit(settings: Config) -> int:
-    """Return how many bytes the states may take: as set, or else a modest share of the free disk."""
-    if settings.cache_limit != "auto":
-        return int(settings.cache_limit * 1e9)
-    folder = files.folders().states
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError:
-        return 0
-    # On a small disk a fourth of what is left, so that one state of a long prompt fits.
-    return min(_LARGEST_SHARE, max(free // 20, min(free // 4, _ONE_STATE)))
+    return planner(settings, quiet=quiet).engine(purpose)
 
 
 def opener(settings: Config, in_use: Engine) -> Callable[[str], Engine]:
-    """Return what builds the engine of another model by its name, in all else as `settings` say.
-
-    It takes the place of the one that is `in_use`, or that was built before, and gets what that holds of a card.
-    """
-    engines = [in_use]
-
-    def build(model: str) -> Engine:
-        held = sum(each.held for each in engines if isinstance(each, LocalEngine))
-        built = engine(msgspec.structs.replace(settings, model=model), freeing=held)
-        engines[:] = [built]
-        return built
-
-    return build
+    """Return what builds the engine of another model by its name, to take the place of the one `in_use`."""
+    return planning.opener(settings, Watcher(settings), in_use)
 
 
 def describer(settings: Config) -> Callable[[str], str]:
     """Return what says by a model's name how it is computed here."""
-    return lambda model: _looked_at(settings, model).next_time().describe()
+
+    def describe(model: str) -> str:
+        return planner(msgspec.structs.replace(settings, model=model), learning=False).next_time().describe()
+
+    return describe
 
 
-def _looked_at(settings: Config, model: str) -> Laboratory:
-    return laboratory(msgspec.structs.replace(settings, model=model), learning=False)
+def log() -> Callable[[str], None] | None:
+    """Return what takes each line of llama.cpp's log, None where nobody wants them."""
+    return _to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(clean(line) + "\n")
 
 
 def history(
@@ -111,11 +118,3 @@ def template_folders(language: str | None = None) -> list[Path]:
     """Return where templates are looked for: the user's own folder first, then those of the language in use."""
     own = files.folders().templates
     return [own, files.packaged("templates") / (language or i18n.language())]
-
-
-def _store(settings: Config) -> StoreOptions | None:
-    if not settings.cache:
-        return None
-    return StoreOptions(
-        folder=os.fsencode(files.folders().states), limit=cache_limit(settings), worth_s=settings.cache_seconds
-    )

@@ -11,7 +11,7 @@ import random
 from pathlib import Path
 
 from qwen_tui import config, files
-from qwen_tui.cli.laboratory import laboratory
+from qwen_tui.cli import wiring
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import ReplayOptions
 from qwen_tui.evaluation.llama_bench import llama_bench
@@ -31,7 +31,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     settings: Config = config.load(files.folders().config_file).config
-    subject = laboratory(Config(model=str(arguments.model), ctx_size=settings.ctx_size))
+    subject = wiring.planner(Config(model=str(arguments.model), ctx_size=settings.ctx_size))
     plan = subject.in_force()
     options = subject.load_options(**plan.changes())
     rng = random.Random(0)

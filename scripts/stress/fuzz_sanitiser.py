@@ -33,7 +33,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.turn import Answer, AnswerOptions
-from qwen_tui.cli import chat, config, delivery, laboratory, logs, screen, templates, wiring
+from qwen_tui.cli import chat, config, delivery, logs, screen, templates, wiring
 from qwen_tui.cli.main import tell
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine, EngineInfo
@@ -122,7 +122,7 @@ class Screen:
             "/copy": lambda _text: self._command("/copy"),
             "/model": lambda text: self._command("/model " + text),
             "/set": lambda text: self._command("/set temperature " + text),
-            "the log of llama.cpp": laboratory._to_stderr,
+            "the log of llama.cpp": wiring._to_stderr,
             "the draft and the toolbar": self._draft,
         }
 

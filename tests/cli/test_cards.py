@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from qwen_tui.cli.laboratory import Laboratory, laboratory
+from qwen_tui.cli import wiring
 from qwen_tui.config import Config
 from qwen_tui.engine import installed
+from qwen_tui.planning.planner import Planner
 from tests.conftest import Run
 from tests.faulty_llama import build_for, card, fault, install
 
@@ -46,8 +47,8 @@ def test_of_two_cards_the_larger_one_is_used_and_named(qwen: Run, tiny: Path, ca
 def test_layers_that_are_named_are_placed_in_the_same_way(tiny: Path, cards: Cards) -> None:
     cards(cards=[card("Card", 2 * GIB)])
 
-    def of(layers: str) -> Laboratory:
-        return laboratory(Config(model=str(tiny), gpu_layers=layers))
+    def of(layers: str) -> Planner:
+        return wiring.planner(Config(model=str(tiny), gpu_layers=layers))
 
     assert of("all").ways() == of("99").ways() == of("auto").ways()
     two = of("2")
@@ -55,7 +56,7 @@ def test_layers_that_are_named_are_placed_in_the_same_way(tiny: Path, cards: Car
     placement = two.in_force().placement
     assert (placement.room.gpu_free, placement.measured, placement.fits) == (2 * GIB, True, True)
     # Where there is no room for them the first try takes as little as it can, but as many layers as were asked for.
-    small = laboratory(Config(model=str(tiny), gpu_layers="2", ctx_size=100_000)).ways()[0]
+    small = wiring.planner(Config(model=str(tiny), gpu_layers="2", ctx_size=100_000)).ways()[0]
     assert small.gpu_layers == 2
 
 
@@ -76,6 +77,6 @@ def test_what_has_just_failed_to_look_at_the_card_is_not_asked_again(
         raise AssertionError("this waits for half a minute")
 
     monkeypatch.setattr(installed, "describe", ask_again)
-    subject = laboratory(Config(model=str(tiny)), "it does not answer")
+    subject = wiring.planner(Config(model=str(tiny)), "it does not answer")
     assert subject.gpu_layers == 0
     assert "it does not answer" in subject.in_force().note

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from qwen_tui import files
-from qwen_tui.cli.laboratory import laboratory
+from qwen_tui.cli import wiring
 from qwen_tui.config import Config
 from qwen_tui.engine.library import library_files
 from qwen_tui.hardware.machine import this_machine
@@ -36,7 +36,7 @@ def remember_tuned(model: Path, **changes: object) -> None:
 
 
 def plan_of(model: Path) -> Plan:
-    return laboratory(Config(model=str(model), gpu_layers="0")).in_force().plan
+    return wiring.planner(Config(model=str(model), gpu_layers="0")).in_force().plan
 
 
 def crashes() -> list[dict[str, object]]:

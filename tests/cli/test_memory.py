@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from qwen_tui import files
-from qwen_tui.cli.laboratory import laboratory
+from qwen_tui.cli import wiring
 from qwen_tui.config import Config
 from qwen_tui.engine.ladder import Worked, step_of
 from qwen_tui.engine.protocol import LoadOptions
@@ -68,7 +68,7 @@ def remember_tuned(model: Path, **changes: object) -> Plan:
 
 def test_without_the_card_the_processor_computes_as_it_was_tuned(tiny: Path) -> None:
     plan = remember_tuned(tiny)
-    ways = laboratory(Config(model=str(tiny), gpu_layers="all")).ways()
+    ways = wiring.planner(Config(model=str(tiny), gpu_layers="all")).ways()
     assert ways[0].gpu_layers
     on_cpu = next(way for way in ways if not way.gpu_layers)
     assert (on_cpu.threads, on_cpu.batch_threads, on_cpu.batch_size) == (3, 5, plan.batch_size)
@@ -77,7 +77,7 @@ def test_without_the_card_the_processor_computes_as_it_was_tuned(tiny: Path) -> 
 
 def test_smaller_steps_keep_the_measured_costs(tiny: Path) -> None:
     remember_tuned(tiny)
-    first, smaller, cache, *_rest = laboratory(Config(model=str(tiny), gpu_layers="0")).ways()
+    first, smaller, cache, *_rest = wiring.planner(Config(model=str(tiny), gpu_layers="0")).ways()
     assert (first.batch_size, smaller.batch_size) == (96, 64)
     assert smaller.batch_costs == first.batch_costs == (1.0, 1.3)
     assert cache.kv_type != first.kv_type
@@ -91,7 +91,7 @@ def test_what_worked_is_believed_only_with_the_same_plan_and_library(
     libraries.mkdir()
     (libraries / "libggml-cpu.so").write_bytes(b"one")
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(libraries))
-    subject = laboratory(Config(model=str(tiny), gpu_layers="0"))
+    subject = wiring.planner(Config(model=str(tiny), gpu_layers="0"))
 
     def worked() -> Worked:
         return Worked(files.folders().worked, lambda: subject.circumstances(subject.ways()[0]))
@@ -113,10 +113,10 @@ def test_tuning_has_the_best_way_tried_again_for_this_model_alone(
     other = Path(shutil.copy(tiny, tmp_path / "other.gguf"))
 
     def worked(model: Path) -> Worked:
-        return laboratory(Config(model=str(model), gpu_layers="0")).worked(ways(model)[0])
+        return wiring.planner(Config(model=str(model), gpu_layers="0")).worked(ways(model)[0])
 
     def ways(model: Path) -> list[LoadOptions]:
-        return laboratory(Config(model=str(model), gpu_layers="0")).ways()
+        return wiring.planner(Config(model=str(model), gpu_layers="0")).ways()
 
     for model in (tiny, other):
         worked(model).keep(step_of(ways(model)[1]))

@@ -1,24 +1,22 @@
-"""One model on this computer: what is known of it, how it is to be loaded, and engines on it."""
+"""One model on this computer: what is known of it, the ways to load it, the best first, and engines on it."""
 
-import contextlib
 import os
-import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from qwen_tui import files
-from qwen_tui.cli import screen
 from qwen_tui.config import Config
 from qwen_tui.engine import installed, ladder, leaving
 from qwen_tui.engine.crashes import Crashes, differing
 from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.library import library_stamp
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
+from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.hardware.device import Setup
 from qwen_tui.hardware.gpu import Graphics, remembering
@@ -30,18 +28,35 @@ from qwen_tui.models.gguf import Header, read_header
 from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import check_unchanged
-from qwen_tui.planning import tuned
+from qwen_tui.planning import states, tuned
 from qwen_tui.planning.automatic import Ask, Automatic, Found, automatic, ram_room
 from qwen_tui.planning.in_force import InForce, in_force, with_threads
 from qwen_tui.planning.trial import Purpose
-from qwen_tui.terminal.sanitise import clean
+
+
+class Watcher(Protocol):
+    """Shows a person who waits how far planning is, and takes what llama.cpp prints."""
+
+    @property
+    def log(self) -> Callable[[str], None] | None:
+        """What takes each line of llama.cpp's log, None where nobody wants them."""
+
+    def hashing(self, name: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        """Give what takes how many bytes of the file `name` are hashed, and how many it has."""
+
+    def asking(self) -> AbstractContextManager[installed.Show]:
+        """Give what takes the events while llama.cpp is asked about this PC.
+
+        That takes long where a graphics driver starts for the first time and compiles first.
+        """
 
 
 @dataclass(frozen=True, slots=True)
-class Laboratory:
-    """One model file, what is known of it, and how to open engines on it with settings of one's own.
+class Planner:
+    """One model file, the ways to load it on this computer, and engines on it.
 
-    `auto` is what goes where if layers may go to a graphics card.
+    `auto` is what goes where if layers may go to a graphics card, None where none may. `log` takes what llama.cpp
+    prints.
     """
 
     settings: Config
@@ -49,6 +64,7 @@ class Laboratory:
     header: Header
     gpu_layers: int
     auto: Automatic | None = None
+    log: Callable[[str], None] | None = None
 
     @property
     def start(self) -> Plan:
@@ -141,12 +157,22 @@ class Laboratory:
         costs = on_cpu.batch_costs if same else ()
         return self.load_options(**plan, gpu_layers=placement.gpu_layers, ctx_size=size, batch_costs=costs)
 
+    def engine(self, purpose: Purpose = "chat") -> LocalEngine:
+        """Return the engine that answers, not yet started: it loads the model in the best of the ways that works."""
+        store = states.options(self.settings)
+        ways = [msgspec.structs.replace(way, store=store) for way in self.ways(purpose)]
+        # What keeps a graphics card from use.
+        trouble = (self.auto.trouble or self.auto.full) if self.auto else ""
+        notes = (trouble,) if trouble else ()
+        worked, leaving = self.worked(ways[0]), files.folders().leaving
+        return LocalEngine(ways, self.log, worked, notes, crashed=self.crashed, leaving=leaving)
+
     def open_engine(self, **changes: Any) -> LocalEngine:
         """Return an engine to measure with, not yet started; `changes` are those of `LoadOptions`.
 
-        Nothing is tried a second time in it: what fails is to be known.
+        It tries nothing a second time: whoever measures wants to know what fails.
         """
-        return LocalEngine(self.load_options(**changes), log=log(), again=False)
+        return LocalEngine(self.load_options(**changes), log=self.log, again=False)
 
     def load_options(self, **changes: Any) -> LoadOptions:
         """Return how to load the model, but for `changes` as by default."""
@@ -184,21 +210,21 @@ class Laboratory:
         )
 
 
-def laboratory(
-    settings: Config, trouble: str = "", *, quiet: bool = False, learning: bool = True, freeing: int = 0
-) -> Laboratory:
-    """Return the model that `settings` ask for; raises `ModelNotFoundError`, `InvalidModelError`.
+def planner_of(
+    settings: Config, watcher: Watcher, trouble: str = "", *, learning: bool = True, freeing: int = 0
+) -> Planner:
+    """Return the planner of the model that `settings` name; raises `ModelNotFoundError`, `InvalidModelError`.
 
-    One that was verified and has changed since is hashed, and refused if it is another by now. With `trouble` llama.cpp
-    has just failed to look at the graphics card, for this reason, and is not asked again. How far these are is shown on
-    a terminal, unless `quiet`. Without `learning`, what is found out on the way is written nowhere: who only looks
-    leaves everything as it is. `freeing` bytes of a card are held by an engine that will be closed before.
+    A file that was verified and has changed since is hashed, and refused if its content is another by now. `watcher`
+    shows how far that is. With `trouble` llama.cpp has just failed to look at the graphics card, for this reason, and
+    is not asked again. Without `learning` nothing that is found out on the way is written: a command that only looks
+    leaves everything as it is. An engine that will be closed before holds `freeing` bytes of a card.
     """
     models = files.folders().models
     path = locate(settings.model, models)
-    with screen.transfer(_("Checking {name}").format(name=path.name), lines=False, quiet=quiet) as show:
+    with watcher.hashing(path.name) as show:
         check_unchanged(path, Shelf(models), show, noting=learning)
-    # Damage that the header shows is told at once and plainly, before llama.cpp sees the file.
+    # The header tells of damage at once and plainly, before llama.cpp sees the file.
     header = read_header(path)
     if not header.tensors:
         raise InvalidModelError(
@@ -208,7 +234,7 @@ def laboratory(
     named: dict[str, int | None] = {"auto": None, "all": ALL_LAYERS}
     layers = named[settings.gpu_layers] if settings.gpu_layers in named else int(settings.gpu_layers)
     if layers == 0:
-        return Laboratory(settings, path, header, 0)
+        return Planner(settings, path, header, 0, log=watcher.log)
     auto = automatic(
         header,
         settings.ctx_size,
@@ -216,35 +242,41 @@ def laboratory(
         lambda: remembering(files.folders().driver_hung, noting=learning),
         (lambda _setups, _circumstances, seen: Found(None, trouble, full=installed.is_short(seen)))
         if trouble
-        else _asker(settings, path, quiet=quiet, learning=learning),
+        else _asker(path, watcher, learning=learning),
         layers,
         starting=lambda circumstances: installed.start_takes(files.folders().engine, circumstances),
         freeing=freeing + leaving.still_held(files.folders().leaving),
     )
     placement = auto.placement
-    return Laboratory(settings, path, header, ALL_LAYERS if placement.whole else placement.gpu_layers, auto)
+    return Planner(settings, path, header, ALL_LAYERS if placement.whole else placement.gpu_layers, auto, watcher.log)
 
 
-def _asker(settings: Config, path: Path, *, quiet: bool, learning: bool) -> Ask:
-    """Return what asks the engine about the installed llama.cpp, and when `learning` remembers what it said.
-
-    On a terminal it is shown that this takes long: a graphics driver that starts for the first time compiles first.
-    """
+def _asker(path: Path, watcher: Watcher, *, learning: bool) -> Ask:
+    """Return what asks the engine about the installed llama.cpp, and when `learning` remembers what it said."""
 
     def ask(setups: Sequence[Setup], circumstances: str, seen: Graphics) -> Found:
         options = [LoadOptions(path=os.fsencode(path), **msgspec.structs.asdict(setup)) for setup in setups]
-        with contextlib.closing(screen.output(settings, held=True, quiet=quiet or not sys.stderr.isatty())) as shown:
+        with watcher.asking() as show:
             memory = files.folders().engine
-            found = installed.known(options, memory, circumstances, seen, shown.show, log=log(), noting=learning)
+            found = installed.known(options, memory, circumstances, seen, show, log=watcher.log, noting=learning)
         return Found(found.build, found.trouble, found.gpu_taken, found.free is not None)
 
     return ask
 
 
-def log() -> Callable[[str], None] | None:
-    """Return what takes each line of llama.cpp's log, None where nobody wants them."""
-    return _to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None
+def opener(settings: Config, watcher: Watcher, in_use: Engine) -> Callable[[str], Engine]:
+    """Return what builds the engine of another model by its name, in all else as `settings` say.
 
+    The new engine takes the place of the one that is `in_use`, or that was built before, and gets what that one holds
+    of a graphics card.
+    """
+    engines = [in_use]
 
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(clean(line) + "\n")
+    def build(model: str) -> Engine:
+        held = sum(each.held for each in engines if isinstance(each, LocalEngine))
+        other = msgspec.structs.replace(settings, model=model)
+        built = planner_of(other, watcher, freeing=held).engine()
+        engines[:] = [built]
+        return built
+
+    return build

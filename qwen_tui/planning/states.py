@@ -1,0 +1,42 @@
+"""Where computed prompt states are kept on this PC, and how much of the disk they may take."""
+
+import os
+import shutil
+
+from qwen_tui import files
+from qwen_tui.config import Config
+from qwen_tui.engine.prefix_store import PrefixStore
+from qwen_tui.engine.protocol import StoreOptions
+
+# Without a setting the states may take so many bytes at the most; and what one state of 7,000 tokens takes.
+_LARGEST_SHARE = 4 << 30
+_ONE_STATE = 1 << 30
+
+
+def store(settings: Config) -> PrefixStore:
+    """Return the prompt states kept on disk, of every model."""
+    return PrefixStore(files.folders().states, limit(settings))
+
+
+def options(settings: Config) -> StoreOptions | None:
+    """Return how the worker keeps states; None where it is to keep none."""
+    if not settings.cache:
+        return None
+    return StoreOptions(
+        folder=os.fsencode(files.folders().states), limit=limit(settings), worth_s=settings.cache_seconds
+    )
+
+
+def limit(settings: Config) -> int:
+    """Return how many bytes the states may take: as set, or else a modest share of the free disk."""
+    if settings.cache_limit != "auto":
+        return int(settings.cache_limit * 1e9)
+    folder = files.folders().states
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return 0
+    # On a small disk the states may take a fourth of what is left, so that one state of a long prompt fits.
+    return min(_LARGEST_SHARE, max(free // 20, min(free // 4, _ONE_STATE)))

@@ -219,7 +219,7 @@ class Worker:
             if self._states:
                 self._states.restore(self._context, whole, request, self._stop, self._waiting)
             if request.repeats:
-                self._context.reuse(whole, in_whole_steps=True)
+                self._context.reuse(whole, aligned_only=True)
             for event in generation.events(prompt, request.max_tokens, request.begun):
                 if self._states:
                     self._states.watch(event)

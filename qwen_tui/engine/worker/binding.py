@@ -1,7 +1,8 @@
-"""The door to llama.cpp: the low-level functions of llama-cpp-python, imported by the worker alone.
+"""The binding to llama.cpp: the C functions of llama-cpp-python. Only the worker imports it.
 
-The package's own `__init__` pulls in numpy, jinja2 and its high-level class, 0.2 to 0.3 s of every start for things
-that are not used here; so the package is entered through a bare module object, and only its `ctypes` layer is loaded.
+The package's own `__init__` imports numpy, jinja2 and a high-level class. That takes 0.2 to 0.3 s at every start, and
+this program uses none of it. So this module registers an empty package object under the name `llama_cpp` and imports
+only the package's `ctypes` layer.
 """
 
 import importlib
@@ -18,7 +19,7 @@ class LibraryError(Exception):
 
 
 def load_library() -> Any:
-    """Return the module of llama.cpp's C functions, ready for use; raises `LibraryError`."""
+    """Return the module with llama.cpp's C functions, with its backends initialised; raises `LibraryError`."""
     _enter_package()
     try:
         llama = importlib.import_module("llama_cpp.llama_cpp")
@@ -29,9 +30,9 @@ def load_library() -> Any:
 
 
 def library_version() -> str:
-    """Return the version of the library, to tell its states from those of another one; raises `LibraryError`."""
+    """Return the version of llama-cpp-python, which is part of the key of stored states; raises `LibraryError`."""
     _enter_package()
-    # Its text, for its import takes 0.3 s, and asking the package's metadata 0.04 s.
+    # The version is read from the source text: importing the package takes 0.3 s, asking its metadata 0.04 s.
     for folder in sys.modules["llama_cpp"].__path__:
         try:
             text = (Path(folder) / "__init__.py").read_text("utf-8")

@@ -1,16 +1,16 @@
-"""The buffers that llama.cpp names in its log, the one place where it says exactly what a load or a context takes."""
+"""The buffer sizes in llama.cpp's log: the only place where it reports exactly what a model or a context takes."""
 
 import re
 from typing import NamedTuple
 
-# Such as "sched_reserve:        CPU compute buffer size =   140.75 MiB".
+# For example "sched_reserve:        CPU compute buffer size =   140.75 MiB".
 _LINE = re.compile(r"(\S+)[ \t]+(model|KV|output|compute) buffer size =[ \t]*([\d.]+) MiB")
 
 
 class Buffer(NamedTuple):
-    """One buffer: the name of its device, what it is for (`model`, `KV`, `output`, `compute`), and its bytes.
+    """One buffer: the name of its device, its purpose (`model`, `KV`, `output`, `compute`), and its size in bytes.
 
-    The log has hundredths of a MiB, so `nbytes` is rounded to those.
+    The log gives hundredths of a MiB, so `nbytes` is rounded to those.
     """
 
     device: str
@@ -19,5 +19,5 @@ class Buffer(NamedTuple):
 
 
 def logged_buffers(log: str) -> list[Buffer]:
-    """Return the buffers that `log` names, in its order; one that was made anew is named once more."""
+    """Return the buffers in `log`, in its order; a buffer that llama.cpp allocated again appears twice."""
     return [Buffer(device, kind, round(float(mib) * (1 << 20))) for device, kind, mib in _LINE.findall(log)]

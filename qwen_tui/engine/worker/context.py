@@ -1,4 +1,4 @@
-"""The context: the KV cache of one conversation, and the tokens that it holds."""
+"""The context: the KV cache of one conversation, and the tokens in it."""
 
 import ctypes
 from collections.abc import Sequence
@@ -9,45 +9,48 @@ from qwen_tui.engine.worker.lookup import MOST_DRAFTED
 from qwen_tui.engine.worker.model import Model
 from qwen_tui.engine.worker.stop import StopFlag
 
+# What llama_decode returns when the abort callback stopped it.
 _ABORTED = 2
-# Memory is made for so many tokens at a time, at least.
-_STEP = 1024
+# The capacity is a multiple of this, in tokens.
+_CAPACITY_STEP = 1024
+# The numbers of ggml_type.
 _GGML_TYPES = {"f16": 1, "q8_0": 8}
 
 
 class ContextError(Exception):
-    """llama.cpp could not make the context, or could not decode."""
+    """llama.cpp could not create the context, or could not decode."""
 
 
 class NoRoomError(ContextError):
-    """There is no memory for a context of that size."""
+    """There is not enough memory for a context of that size."""
 
 
 class Context:
-    """One sequence of tokens whose keys and values are in memory.
+    """One sequence of tokens whose keys and values are in the KV cache.
 
-    `tokens` is the truth about the KV cache: position i holds token i, and nothing lies behind its end. The memory
-    grows with them, up to `size`: a gigabyte takes a second or two to make, and without flash attention the values of a
-    large one lie further apart and are slower to read.
+    `tokens` always matches the KV cache: position i holds token i, and there is nothing behind the last token. The KV
+    cache grows with them, up to `size` tokens, for two reasons: allocating a gigabyte takes a second or two, and
+    without flash attention the values of a large cache lie further apart and are slower to read.
 
-    The first `whole` tokens were computed in whole steps counted from position 0. In steps of another size the last
-    digits are rounded otherwise, so these alone are what any other prompt that begins alike would compute.
+    The first `aligned` tokens were computed in full batches, counted from position 0. A batch of another size rounds
+    the last digits differently. So only these tokens are exactly what another prompt with the same beginning would
+    compute.
     """
 
     def __init__(self, model: Model, options: LoadOptions, ctx_size: int, stop: StopFlag) -> None:
-        """Takes no memory yet; `ctx_size` is the most tokens it may hold."""
+        """Allocates no KV cache yet; `ctx_size` is the most tokens that it may hold."""
         self._llama = model.llama
         self._model = model
         self._options = options
         self._stop = stop
-        # How long a draft can be: each batch may be as large, and what was refused has to be forgotten again.
+        # The most tokens of a draft. The last token is in the same batch, and a rejected draft must be forgotten again.
         self.most_drafted = min(MOST_DRAFTED, options.batch_size - 1) if model.forgets_a_part else 0
         self.size = ctx_size
         self.batch_size = options.batch_size
         self.tokens: list[int] = []
-        self.whole = 0
+        self.aligned = 0
         self.handle: Any = None
-        self._memory: Any = None
+        self._kv_cache: Any = None
         self._capacity = 0
         self._batch = self._llama.llama_batch_init(options.batch_size, 0, 1)
         for i in range(options.batch_size):
@@ -55,17 +58,17 @@ class Context:
             self._batch.seq_id[i][0] = 0
 
     def reserve(self, count: int) -> None:
-        """Make room for `count` tokens in all, or as many as it may hold, and keep those that it holds.
+        """Make room for `count` tokens in all, at most `size`, and keep the tokens that are there.
 
-        Raises `NoRoomError` where there is no memory for them.
+        Raises `NoRoomError` where there is not enough memory.
         """
         if min(count, self.size) <= self._capacity:
             return
-        tokens, whole, state = self.tokens, self.whole, self.save() if self.tokens else None
-        # First the old memory: both and the copy may be more than there is.
+        tokens, aligned, state = self.tokens, self.aligned, self.save() if self.tokens else None
+        # The old KV cache is freed first: the old one, the new one and the copy may not fit into memory together.
         self._free()
-        self._make(min(self.size, -(-count // _STEP) * _STEP))
-        if tokens and (state is None or not self.restore(tokens, state, whole)):
+        self._make(min(self.size, -(-count // _CAPACITY_STEP) * _CAPACITY_STEP))
+        if tokens and (state is None or not self.restore(tokens, state, aligned)):
             for start in range(0, len(tokens), self.batch_size):
                 if not self.decode(tokens[start : start + self.batch_size]):
                     break
@@ -76,41 +79,41 @@ class Context:
         parameters.n_ctx = capacity
         parameters.n_batch = parameters.n_ubatch = options.batch_size
         parameters.n_seq_max = 1
-        # Logits are wanted for the last token and for drafts: at most 20 MB for this vocabulary, not 300. Asking for
-        # more than said here would end the process.
+        # Only the last token and the draft need logits: at most 20 MB for Qwen3's vocabulary instead of 300 MB.
+        # llama.cpp ends the process if a batch asks for more than this number.
         parameters.n_outputs_max = 1 + self.most_drafted
         parameters.n_threads = options.threads
         parameters.n_threads_batch = options.batch_threads or options.threads
         parameters.flash_attn_type = int(options.flash_attention)
         parameters.type_k = parameters.type_v = _GGML_TYPES[options.kv_type]
         parameters.no_perf = True
-        # Without layers on the GPU nothing is to be sent there, where it could not be stopped either.
+        # Without layers on the GPU, llama.cpp must send nothing there: the abort callback could not stop it.
         parameters.op_offload = bool(options.gpu_layers)
         self.handle = llama.llama_init_from_model(self._model.handle, parameters)
         if not self.handle:
             raise NoRoomError(f"no context of {capacity} tokens")
         self._capacity = capacity
-        self._memory = llama.llama_get_memory(self.handle)
+        self._kv_cache = llama.llama_get_memory(self.handle)
         self._stop.install(llama, self.handle)
 
     def _free(self) -> None:
         if self.handle:
             self._llama.llama_free(self.handle)
-        self.handle, self._capacity, self.tokens, self.whole = None, 0, [], 0
+        self.handle, self._capacity, self.tokens, self.aligned = None, 0, [], 0
 
-    def reuse(self, prompt: Sequence[int], *, in_whole_steps: bool = False) -> int:
-        """Keep the longest common prefix with `prompt`, forget the rest, and return its length in tokens.
+    def reuse(self, prompt: Sequence[int], *, aligned_only: bool = False) -> int:
+        """Keep the longest common prefix with `prompt`, forget the rest, and return the length of what is kept.
 
-        At least the last token of the prompt is left to be decoded: its logits are wanted. With `in_whole_steps` only
-        those are kept that make the rest be computed as if nothing had been there.
+        At least the last token of the prompt is left to be decoded, because its logits are needed. With `aligned_only`,
+        only full batches that were computed as such are kept: the rest is then computed exactly as in an empty context.
         """
         common = self.common(prompt)
-        self._truncate(whole_steps(min(common, self.whole), self.batch_size) if in_whole_steps else common)
-        # Where the memory cannot forget a part, it has forgotten all.
+        self._truncate(full_batches(min(common, self.aligned), self.batch_size) if aligned_only else common)
+        # A KV cache that cannot forget a part has forgotten everything.
         return len(self.tokens)
 
     def common(self, prompt: Sequence[int]) -> int:
-        """Return the length of the longest common prefix with `prompt` without its last token."""
+        """Return the length of the longest common prefix with `prompt` without the last token of `prompt`."""
         kept = 0
         for ours, theirs in zip(self.tokens, prompt[:-1], strict=False):
             if ours != theirs:
@@ -119,13 +122,11 @@ class Context:
         return kept
 
     def decode(self, tokens: Sequence[int], *, drafted: int = 0) -> bool:
-        """Append `tokens` (at most one batch), with logits for the last and so many before it as were `drafted`.
+        """Append `tokens`, at most one batch of them. Logits are kept for the last token and the `drafted` ones before.
 
-        False if it was stopped: then nothing was appended.
-
-        Raises `ContextError` when llama.cpp cannot decode.
+        Returns False if it was stopped; then nothing was appended. Raises `ContextError` when llama.cpp cannot decode.
         """
-        # An answer that outgrows its room gets half as much again: what is held has to be copied each time.
+        # A context that is full grows by half, because growing copies everything that it holds.
         batch, start = self._batch, len(self.tokens)
         if start + len(tokens) > self._capacity:
             self.reserve(len(tokens) + start * 3 // 2)
@@ -140,8 +141,8 @@ class Context:
         status = self._llama.llama_decode(self.handle, batch)
         if status == 0:
             self.tokens.extend(tokens)
-            if start == self.whole and len(tokens) == self.batch_size and not drafted:
-                self.whole += len(tokens)
+            if start == self.aligned and len(tokens) == self.batch_size and not drafted:
+                self.aligned += len(tokens)
             return True
         self._truncate(start)
         if status == _ABORTED:
@@ -149,37 +150,37 @@ class Context:
         raise ContextError(f"llama_decode returned {status} at token {start} of {self.size}")
 
     def synchronize(self) -> None:
-        """Return when what was decoded is computed: `decode` only tells a GPU what to do. A CPU is done already."""
+        """Wait until everything decoded is computed: with a GPU, `decode` returns before. A CPU has then finished."""
         self._llama.llama_synchronize(self.handle)
 
     def warm_up(self, token: int) -> None:
-        """Compute one full batch of `token` and forget it: what memory computing takes is then taken.
+        """Compute one full batch of `token` and forget it, so that llama.cpp allocates now what computing needs.
 
-        Raises `ContextError` where there is not enough.
+        Raises `ContextError` where there is not enough memory.
         """
         self.decode([token] * min(self.batch_size, self.size))
         self.synchronize()
         self._truncate(0)
 
     def repeat(self, times: int) -> None:
-        """Hold everything so many times in all, at the same positions: for measuring only.
+        """Copy everything in the context until it is there `times` times, at the same positions. Only for measuring.
 
-        What is decoded then costs as much as behind so long a text, which nobody had to wait for; what it says is of no
-        use. There has to be room: `reserve` it first.
+        A batch decoded then costs as much as behind a text of that length, without having to compute that text. Its
+        logits mean nothing. Call `reserve` first.
         """
         state = self.save()
         if state is None:
             raise ContextError("what the context holds could not be copied")
         for _copy in range(times - 1):
-            # Only a sequence of its own can be filled without what is there being lost.
+            # llama.cpp clears a sequence before filling it. So the copy goes into sequence 1, then joins sequence 0.
             taken = self._llama.llama_state_seq_set_data(self.handle, state, len(state), 1)
-            self._llama.llama_memory_seq_cp(self._memory, 1, 0, -1, -1)
-            self._llama.llama_memory_seq_rm(self._memory, 1, -1, -1)
+            self._llama.llama_memory_seq_cp(self._kv_cache, 1, 0, -1, -1)
+            self._llama.llama_memory_seq_rm(self._kv_cache, 1, -1, -1)
             if taken != len(state):
                 raise ContextError("what the context holds could not be repeated")
 
     def forget(self, count: int) -> None:
-        """Take the last `count` tokens back."""
+        """Remove the last `count` tokens."""
         if count:
             self._truncate(len(self.tokens) - count)
 
@@ -188,41 +189,42 @@ class Context:
         return int(self._llama.llama_state_seq_get_size(self.handle, 0))
 
     def save(self) -> Any:
-        """Return a copy of the keys and values as an array of bytes, None where llama.cpp cannot make one."""
+        """Return a copy of the keys and values as an array of bytes, or None where llama.cpp cannot make one."""
         size = self.state_size()
         state = (ctypes.c_uint8 * size)()
         written = self._llama.llama_state_seq_get_data(self.handle, state, size, 0)
         return state if written == size else None
 
-    def restore(self, tokens: Sequence[int], state: Any, whole: int = 0) -> bool:
-        """Replace everything by a state that `save` returned when the context held `tokens`; False if it is none.
+    def restore(self, tokens: Sequence[int], state: Any, aligned: int = 0) -> bool:
+        """Replace everything by a `state` that `save` returned when the context held `tokens`.
 
-        `whole` of them were computed in whole steps.
+        The first `aligned` tokens were computed in full batches. Returns False, and leaves the context empty, if the
+        state does not fit.
         """
         self._truncate(0)
         self.reserve(len(tokens))
         taken = self._llama.llama_state_seq_set_data(self.handle, state, len(state), 0)
-        first = self._llama.llama_memory_seq_pos_min(self._memory, 0)
-        last = self._llama.llama_memory_seq_pos_max(self._memory, 0)
+        first = self._llama.llama_memory_seq_pos_min(self._kv_cache, 0)
+        last = self._llama.llama_memory_seq_pos_max(self._kv_cache, 0)
         if (taken, first, last) != (len(state), 0, len(tokens) - 1):
-            self._llama.llama_memory_clear(self._memory, False)
+            self._llama.llama_memory_clear(self._kv_cache, False)
             return False
-        self.tokens, self.whole = list(tokens), whole
+        self.tokens, self.aligned = list(tokens), aligned
         return True
 
     def close(self) -> None:
-        """Free the memory; nothing else can be asked of it then."""
+        """Free everything; the context cannot be used afterwards."""
         self._llama.llama_batch_free(self._batch)
         self._free()
 
     def _truncate(self, length: int) -> None:
-        if self.handle and not self._llama.llama_memory_seq_rm(self._memory, 0, length, -1):
-            self._llama.llama_memory_clear(self._memory, False)
+        if self.handle and not self._llama.llama_memory_seq_rm(self._kv_cache, 0, length, -1):
+            self._llama.llama_memory_clear(self._kv_cache, False)
             length = 0
         del self.tokens[length:]
-        self.whole = min(self.whole, whole_steps(length, self.batch_size))
+        self.aligned = min(self.aligned, full_batches(length, self.batch_size))
 
 
-def whole_steps(count: int, size: int) -> int:
-    """Return how many of `count` tokens fill whole steps of this `size`."""
-    return count // size * size
+def full_batches(count: int, batch_size: int) -> int:
+    """Return how many of `count` tokens lie in full batches: `count` rounded down to a multiple of `batch_size`."""
+    return count // batch_size * batch_size

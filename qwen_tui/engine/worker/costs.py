@@ -1,4 +1,4 @@
-"""What batches of tokens cost on this machine: how fast it writes, and how many tokens drafting may risk."""
+"""Measures how long batches take on this machine: that is the decode speed, and it decides how long drafts may be."""
 
 import time
 from collections.abc import Sequence
@@ -8,22 +8,22 @@ from qwen_tui.engine.worker.context import Context
 from qwen_tui.engine.worker.model import Model
 from qwen_tui.engine.worker.stop import StopFlag
 
-# So many tokens are computed before the batches that are timed; what a deeper context holds are copies of them.
+# How many tokens are really computed before the timed batches; a deeper context is filled with copies of them.
 _COMPUTED = 32
-# The most tokens of a batch that is timed, with those before it.
+# Room for the computed tokens and the largest timed batch, in tokens.
 _ROOM = 256
-# All are timed in turn so often; the quickest of each counts, since whatever disturbs only slows. In turn, so that a
-# disturbance of a second does not fall on one of them alone.
+# How often all sizes are timed, one after the other. The fastest time of each size counts, because disturbances only
+# slow a batch down. Timing the sizes in turn keeps a disturbance of a second from falling on one size alone.
 _ROUNDS = 2
 
 
 def batch_seconds(
     model: Model, options: LoadOptions, stop: StopFlag, sizes: Sequence[int], depth: int
 ) -> tuple[float, ...]:
-    """Return the seconds that a batch of each of `sizes` takes behind `depth` tokens, with the logits of all in it.
+    """Return the seconds that a batch of each of `sizes` tokens takes behind `depth` tokens, with logits for all.
 
-    It works in a context of its own, so that what a conversation has computed stays. Fewer figures where a draft cannot
-    be so long, none when stopped; raises `ContextError`.
+    It works in a context of its own, so that the state of a conversation stays. Sizes that a draft cannot have are left
+    out; nothing is returned if it was stopped. Raises `ContextError`.
     """
     context = Context(model, options, depth + _ROOM, stop)
     try:
@@ -33,7 +33,7 @@ def batch_seconds(
         context.decode([token] * computed)
         if model.forgets_a_part:
             context.repeat(depth // computed)
-        # The first batch must not wait for these on its own clock.
+        # A GPU must finish these before the clock of the first batch starts.
         context.synchronize()
         possible = [size for size in sizes if size <= 1 + context.most_drafted]
         rounds: list[list[float]] = []

@@ -1,4 +1,4 @@
-"""The devices that compute, as ggml sees them: this processor, graphics cards, and RPC servers in experiments."""
+"""The devices that ggml can compute on: this processor, graphics cards, and RPC servers in experiments."""
 
 import ctypes
 import importlib
@@ -9,15 +9,16 @@ from qwen_tui.engine.library import RPC_VARIABLE
 from qwen_tui.engine.worker.binding import LibraryError
 from qwen_tui.hardware.device import Device, Kind, for_layers
 
-# Whoever can talk to such a server can take it over, and it sees every prompt: on this computer only.
+# An RPC server sees every prompt, and whoever can connect to it can take it over. So it must be on this computer.
 _LOOPBACK = ("127.0.0.1", "localhost")
+# How long the RPC server may take to accept a connection, in seconds.
 _PATIENCE = 2.0
-# ggml_backend_dev_type, by number.
+# The values of ggml_backend_dev_type, in their order.
 _KINDS: tuple[Kind, ...] = ("cpu", "gpu", "igpu", "accelerator")
 
 
 class _Properties(ctypes.Structure):
-    """ggml_backend_dev_props, with room for what a later ggml adds to it."""
+    """ggml_backend_dev_props, with room for fields that a later ggml adds."""
 
     _fields_ = (
         ("name", ctypes.c_char_p),
@@ -31,12 +32,12 @@ class _Properties(ctypes.Structure):
 
 
 def devices(llama: Any) -> tuple[Device, ...]:
-    """Return all devices; asking starts the drivers of graphics cards."""
+    """Return all devices; this starts the drivers of graphics cards."""
     return tuple(_device(llama, handle) for handle in _handles(llama))
 
 
 def device_for_layers(llama: Any) -> tuple[ctypes.c_void_p, Device] | None:
-    """Return the device that layers are given to, as llama.cpp takes it and in words; None where there is none."""
+    """Return the device that gets the layers, as ggml's handle and described; None where there is none."""
     handles = _handles(llama)
     found = [_device(llama, handle) for handle in handles]
     chosen = for_layers(found)
@@ -63,7 +64,7 @@ def _device(llama: Any, handle: ctypes.c_void_p) -> Device:
 
 
 def add_rpc_device(llama: Any) -> None:
-    """Add the devices of the RPC server that the environment names, if it names one; raises `LibraryError`."""
+    """Add the devices of the RPC server that `QWEN_TUI_RPC` names, if it is set; raises `LibraryError`."""
     endpoint = os.environ.get(RPC_VARIABLE)
     if not endpoint:
         return
@@ -77,10 +78,10 @@ def add_rpc_device(llama: Any) -> None:
     )
     if not address:
         raise LibraryError(f"{RPC_VARIABLE}: this llama.cpp was built without GGML_RPC")
-    # Only now: it takes time to import.
+    # Imported only here, because the import takes time.
     import socket
 
-    # One that does not answer is a device that is not there; ggml itself would end the process.
+    # A server that does not answer counts as no device. ggml itself would end the process.
     try:
         socket.create_connection((host, int(port)), _PATIENCE).close()
     except OSError:
@@ -90,10 +91,10 @@ def add_rpc_device(llama: Any) -> None:
 
 
 def ggml(llama: Any, name: str, result: Any, *arguments: Any) -> Any:
-    """Call a function of ggml, which the binding declares nowhere; it lies in one of two libraries under llama.cpp."""
+    """Call a function of ggml that llama-cpp-python does not declare; one of two libraries under llama.cpp has it."""
     function = getattr(llama._lib, name, None)
     if function is None:
-        # On Windows a library does not give what it depends on.
+        # On Windows, a library does not export the functions of the libraries that it depends on.
         load = importlib.import_module("llama_cpp._ctypes_extensions").load_shared_library
         libraries = (load(each, llama._base_path) for each in ("ggml", "ggml-base"))
         function = next(getattr(library, name) for library in libraries if hasattr(library, name))
@@ -102,5 +103,5 @@ def ggml(llama: Any, name: str, result: Any, *arguments: Any) -> Any:
 
 
 def text(value: bytes | None) -> str:
-    """Return what ggml says as text."""
+    """Return a C string of ggml as text."""
     return (value or b"").decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""What the library in this worker is: how it was compiled, its devices, and the buffers that it would make."""
+"""Describes the installed llama.cpp: how it was compiled, its devices, and the buffers that a model would need."""
 
 import ctypes
 import re
@@ -15,14 +15,15 @@ from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.hardware.device import Build, DryRun, Setup, parse_features
 
 # Lines of the log that say why a device is missing.
-_TELLING = re.compile(r"fail|error|insufficient|not supported|no .*devices|unable", re.IGNORECASE)
+_EXPLAINS = re.compile(r"fail|error|insufficient|not supported|no .*devices|unable", re.IGNORECASE)
+# How many of them are returned at most.
 _MOST_NOTES = 5
 
 
 def describe(llama: Any, options: Sequence[LoadOptions]) -> Build:
-    """Describe the library, with a dry run of each of `options` that can be made with it.
+    """Describe the library, with a dry run for each of the `options` that can be loaded.
 
-    A model loaded without allocating says exactly how large the buffers to compute in would be, in its log.
+    llama.cpp can load a model without allocating its buffers. Its log then gives the exact size of the compute buffers.
     """
     lines: list[str] = []
 
@@ -33,12 +34,12 @@ def describe(llama: Any, options: Sequence[LoadOptions]) -> Build:
     llama.llama_log_set(keep, None)
     try:
         found = devices(llama)
-        notes = tuple(line.strip() for line in lines if _TELLING.search(line))[:_MOST_NOTES]
+        notes = tuple(line.strip() for line in lines if _EXPLAINS.search(line))[:_MOST_NOTES]
         runs: list[DryRun] = []
         for group in _by_layers(options):
             runs += _dry_runs(llama, group, lines)
     finally:
-        # Back to stderr: the callback ends with this function.
+        # The log goes to stderr again, because the callback is freed when this function returns.
         llama.llama_log_set(llama.llama_log_callback(), None)
     return Build(
         version=library_version(),
@@ -52,7 +53,7 @@ def describe(llama: Any, options: Sequence[LoadOptions]) -> Build:
 
 
 def _by_layers(options: Sequence[LoadOptions]) -> list[list[LoadOptions]]:
-    """Return the options by what is loaded: contexts of one model need no second load."""
+    """Group the options by the model that they load: several contexts of one model need only one load."""
     groups: dict[tuple[bytes, int], list[LoadOptions]] = {}
     for each in options:
         groups.setdefault((each.path, each.gpu_layers), []).append(each)

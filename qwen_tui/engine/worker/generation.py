@@ -1,7 +1,7 @@
-"""The token loop: a prompt is prefilled in steps, then answered token by token, all of it as events.
+"""The token loop: prefills a prompt in batches, then decodes the answer, and yields both as events.
 
-Where it pays, the next few tokens are guessed and decoded together with the last one. Each token is drawn all the same,
-from the logits behind the one before it; what follows a wrong guess is forgotten.
+Where it pays, the drafter guesses the next few tokens, and they are decoded in one batch with the last token. The
+sampler still chooses each token, from the logits of the token before it. What follows a wrong guess is forgotten.
 """
 
 import codecs
@@ -16,12 +16,12 @@ from qwen_tui.engine.worker.sampling import Sampler
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.messages import Event, Finished, FinishReason, Prefill, Text, Timings, Usage
 
-# What most answers stay under, in tokens: room is made for them at once.
+# Most answers stay under this many tokens: the context makes room for them at the start.
 ROOM = 1024
 
 
 class Generation:
-    """One answer. After its events are through, `text` and `tokens` hold it, as far as it came."""
+    """One answer. `text` and `tokens` hold what has been generated so far, and all of it after the last event."""
 
     def __init__(
         self,
@@ -32,18 +32,19 @@ class Generation:
         stop: StopFlag,
         begun: float,
     ) -> None:
-        """`begun` is when the question came, by `time.perf_counter`."""
+        """`begun` is when the worker received the question, by `time.perf_counter`."""
         self._context = context
         self._vocabulary = vocabulary
         self._sampler = sampler
         self._drafter = drafter
         self._stop = stop
-        self._cached = self._done = self._drawn = self._drafted = self._accepted = 0
+        self._cached = self._done = self._sampled = self._drafted = self._accepted = 0
         self._begun = self._prefilled = self._first = self._sent = begun
         self._draft: Sequence[int] = ()
-        # How many tokens of the answer, drafted and accepted ones were told with a piece.
-        self._told = (0, 0, 0)
-        # Characters come in pieces; what is no character at all is shown as U+FFFD, unless the answer ends in it.
+        # How many tokens of the answer, drafted tokens and accepted tokens the `Text` events so far have reported.
+        self._reported = (0, 0, 0)
+        # A token may hold only a part of a character: the decoder waits for the rest. Bytes that are no character
+        # become U+FFFD, but not at the end of an answer.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.text = ""
         self.tokens: list[int] = []
@@ -51,10 +52,10 @@ class Generation:
     def events(self, prompt: Sequence[int], max_tokens: int | None, begun: Sequence[int] = ()) -> Iterator[Event]:
         """Answer `prompt`, which must leave room in the context, with at most `max_tokens` tokens.
 
-        An answer that has `begun` with these tokens is continued; only what follows them is told.
+        `begun` are the first tokens of an answer that is to be continued; only what follows them is reported.
         """
         self.tokens += begun
-        self._told = (len(begun), 0, 0)
+        self._reported = (len(begun), 0, 0)
         self.text = self._decoder.decode(b"".join(map(self._vocabulary.piece, begun)))
         self._sampler.follow(begun)
         if not (yield from self._prefill([*prompt, *begun])):
@@ -71,13 +72,14 @@ class Generation:
         self._done = self._cached = len(context.tokens)
         yield Prefill(self._done, len(prompt), self._cached)
         while self._done < len(prompt):
-            step = prompt[self._done : self._done + context.batch_size]
-            if self._stop or not context.decode(step):
+            batch = prompt[self._done : self._done + context.batch_size]
+            if self._stop or not context.decode(batch):
                 self._prefilled = self._first = time.perf_counter()
                 return False
-            self._done += len(step)
+            self._done += len(batch)
             if self._done == len(prompt):
-                # The clock stops when a GPU is done. Waiting costs nothing: the first token needs the logits anyway.
+                # The prefill has ended when the GPU has finished. This wait costs nothing: the first token needs the
+                # logits anyway.
                 context.synchronize()
             yield Prefill(self._done, len(prompt), self._cached)
         self._prefilled = self._first = time.perf_counter()
@@ -87,7 +89,7 @@ class Generation:
         reason: FinishReason | None = None if len(self.tokens) < limit else "length"
         while reason is None:
             for token in self._verify():
-                self._drawn += 1
+                self._sampled += 1
                 if self._vocabulary.is_end(token):
                     reason = "stop"
                     break
@@ -100,25 +102,25 @@ class Generation:
                     reason = "interrupted"
                     break
             if reason is None:
-                # The last token allowed is not decoded: nothing follows it.
+                # The last token allowed is not decoded, because nothing follows it.
                 if len(self.tokens) == limit:
                     reason = "length"
                 elif not self._advance(limit):
                     reason = "interrupted"
-        # What the decoder still holds is the beginning of a character that never came whole: it is left out.
+        # The decoder may still hold the first bytes of a character that was never completed: they are left out.
         return reason
 
     def _text(self, piece: str) -> Text:
-        """Return `piece` with what was drawn since the one before it: who takes the answer over must know it."""
-        tokens, drafted, accepted = self._told
-        self._told = (len(self.tokens), self._drafted, self._accepted)
+        """Return `piece` with the tokens and counts since the last one: the parent needs them to continue elsewhere."""
+        tokens, drafted, accepted = self._reported
+        self._reported = (len(self.tokens), self._drafted, self._accepted)
         return Text(piece, tuple(self.tokens[tokens:]), self._drafted - drafted, self._accepted - accepted)
 
     def _advance(self, limit: int) -> bool:
-        """Decode the last token, and with it a draft of what may follow; False if stopped."""
-        # A batch of n drafted tokens brings at most n + 1.
+        """Decode the last token, and in the same batch a draft of what may follow; False if stopped."""
+        # A draft of n tokens brings at most n + 1 tokens.
         most = min(limit - len(self.tokens) - 1, self._context.most_drafted)
-        # Behind the end of an answer nothing can be right.
+        # A draft ends where it guesses the end of the answer: what is behind that cannot be right.
         draft = list(takewhile(lambda token: not self._vocabulary.is_end(token), self._drafter.draft(most)))
         self._draft = draft
         self._drafted += len(draft)
@@ -126,23 +128,23 @@ class Generation:
         return self._context.decode((self.tokens[-1], *draft), drafted=len(draft))
 
     def _verify(self) -> Sequence[int]:
-        """Draw the tokens that follow: as long as each is the one drafted, the next one's logits are here already."""
+        """Sample the tokens that follow. While the sampled token equals the drafted one, the next logits are ready."""
         size = len(self._draft) + 1
-        drawn = [self._sampler.sample(self._context, -size)]
-        # Only now is a GPU sure to be done.
+        sampled = [self._sampler.sample(self._context, -size)]
+        # Sampling waits for the logits, so a GPU has finished the batch only now.
         now = time.perf_counter()
-        if self._drawn:
+        if self._sampled:
             self._drafter.measured(size, now - self._sent)
         else:
             self._first = now
         for index, guessed in enumerate(self._draft, start=1 - size):
-            if drawn[-1] != guessed:
+            if sampled[-1] != guessed:
                 break
-            drawn.append(self._sampler.sample(self._context, index))
-        self._accepted += len(drawn) - 1
-        self._context.forget(size - len(drawn))
-        self._drafter.follow(drawn)
-        return drawn
+            sampled.append(self._sampler.sample(self._context, index))
+        self._accepted += len(sampled) - 1
+        self._context.forget(size - len(sampled))
+        self._drafter.follow(sampled)
+        return sampled
 
     def _finished(self, prompt: Sequence[int], reason: FinishReason) -> Finished:
         end = time.perf_counter()
@@ -162,8 +164,8 @@ class Generation:
                 decode_s=decode_s,
                 ttft_s=self._first - self._begun,
                 prefill_tps=computed / prefill_s if prefill_s else 0.0,
-                # The first token, and no other, came from the prefill's logits.
-                decode_tps=max(self._drawn - 1, 0) / decode_s if decode_s else 0.0,
+                # The prefill computed the logits of the first token: only the others count for the decode speed.
+                decode_tps=max(self._sampled - 1, 0) / decode_s if decode_s else 0.0,
             ),
             reason=reason,
         )

@@ -14,7 +14,7 @@ from qwen_tui.engine.prefix_store import Found, PrefixStore
 from qwen_tui.engine.protocol import LoadOptions, Request, StoreOptions
 from qwen_tui.engine.state_file import Header, packed
 from qwen_tui.engine.worker.binding import LibraryError, library_version
-from qwen_tui.engine.worker.context import Context, whole_steps
+from qwen_tui.engine.worker.context import Context, full_batches
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.messages import Event, Prefill
 from qwen_tui.models.identity import Identity
@@ -203,7 +203,7 @@ class States:
             key=keys[0],
             conversation=conversation,
             tokens=packed(tokens),
-            whole=context.whole,
+            whole=context.aligned,
             arithmetic=self._arithmetic,
             token_s=token_s,
             size=size,
@@ -218,7 +218,7 @@ class States:
         found = self._store.find(keys, context.tokens)
         new = max(
             len(context.tokens) - max((state.common for state in found), default=0),
-            context.whole - max((self._usable(state, repeats=True) for state in found), default=0),
+            context.aligned - max((self._usable(state, repeats=True) for state in found), default=0),
         )
         price = size * (_WRITE_S if leaving else _WRITE_SOON_REPLACED_S)
         return new * self._token_s() >= max(price, self._worth_s, 1e-9)
@@ -233,11 +233,11 @@ class States:
     def _usable(self, found: Found, repeats: bool) -> int:
         """Return how many tokens of a state can be used; where the answer `repeats`, only those in whole steps."""
         whole = min(found.common, self._whole(found))
-        return whole_steps(whole, self._options.batch_size) if repeats else found.common
+        return full_batches(whole, self._options.batch_size) if repeats else found.common
 
     def _usable_here(self, context: Context, prompt: Sequence[int], repeats: bool) -> int:
         common = context.common(prompt)
-        return whole_steps(min(common, context.whole), context.batch_size) if repeats else common
+        return full_batches(min(common, context.aligned), context.batch_size) if repeats else common
 
     def _whole(self, found: Found) -> int:
         """Return how many tokens of a state were computed in whole steps, as they would be here."""

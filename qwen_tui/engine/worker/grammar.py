@@ -1,6 +1,6 @@
-"""JSON schemas as grammars over a model's own vocabulary: which tokens an answer may go on with.
+"""Turns a JSON schema into a grammar over the model's vocabulary: it says which tokens may come next in an answer.
 
-llguidance does it. It is imported only where there is a schema.
+llguidance does the work. It is imported only where there is a schema.
 """
 
 import struct
@@ -16,23 +16,23 @@ from qwen_tui.engine.worker.model import Vocabulary
 if TYPE_CHECKING:
     import llguidance
 
-# What a refused token's logit is lowered by, as it lies in memory.
+# The bias of a refused token, minus infinity, as the bytes of a C float.
 _NEVER = struct.pack("=f", float("-inf"))
 
 
 class Grammars:
-    """Makes grammars over one vocabulary. The first takes most of a second, so it can be prepared meanwhile."""
+    """Makes grammars over one vocabulary. The first one takes most of a second, so `prepare` can begin it early."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._making = threading.Lock()
 
     def prepare(self) -> None:
-        """Begin, on a thread, with what all grammars need: the prompt can be read at the same time."""
+        """Start to build, in a thread, what all grammars need: the prompt can be prefilled at the same time."""
         try:
             start_thread(self._begin)
         except RuntimeError:
-            # Memory is short. Then the grammar is waited for when the prompt has been read.
+            # Memory is short. `grammar` will build it, after the prefill.
             return
 
     def grammar(self, schema: str) -> "Grammar":
@@ -50,7 +50,7 @@ class Grammars:
 
     @cached_property
     def _special(self) -> list[int]:
-        """The tokens without a text: an answer that may hold any text may hold none of them."""
+        """The tokens without text. The grammar allows none of them, even where it allows any text."""
         return [token for token, piece in enumerate(self._pieces) if not piece]
 
     @cached_property
@@ -59,14 +59,14 @@ class Grammars:
 
     @cached_property
     def _no_biases(self) -> bytes:
-        """A `llama_logit_bias` of 0 for every token: four bytes for its number, and four for the bias."""
+        """A `llama_logit_bias` of 0 for every token: four bytes for the token, and four for the bias."""
         return struct.pack("=" + "i4x" * self._vocabulary.size, *range(self._vocabulary.size))
 
     @cached_property
     def _tokenizer(self) -> "llguidance.LLTokenizer":
         import llguidance
 
-        # Without slices, which would make masks no quicker here and this twice as slow.
+        # No slices: they would not make masks faster here, and this would take twice as long.
         if not self._ends:
             raise GrammarError("the model has no token that ends an answer")
         tokens: Any = _Tokens(self._pieces, self._special, min(self._ends))
@@ -81,16 +81,16 @@ class Grammars:
 
 
 class Grammar:
-    """Where one answer stands in its schema, after the tokens it has taken."""
+    """The position of one answer in its schema, after the tokens that it has taken."""
 
     def __init__(self, matcher: "llguidance.LLMatcher", ends: frozenset[int], no_biases: bytes) -> None:
-        """`ends` are the tokens that end an answer, `no_biases` what `biases` gives where every token may follow."""
+        """`ends` are the tokens that end an answer; `no_biases` is what `biases` returns where any token may follow."""
         self._matcher = matcher
         self._ends = ends
         self._no_biases = no_biases
 
     def take(self, token: int) -> bool:
-        """Go on by `token` and return True, or False where the schema does not allow it; raises `GrammarError`."""
+        """Take `token` and return True, or return False where the schema does not allow it; raises `GrammarError`."""
         if token in self._ends:
             return self._matcher.is_accepting()
         taken = self._matcher.try_consume_tokens([token]) == 1
@@ -99,19 +99,19 @@ class Grammar:
         return taken
 
     def follow(self, tokens: Iterable[int]) -> None:
-        """Go on by `tokens`, which were taken before; raises `GrammarError`."""
+        """Take `tokens`, which belong to the beginning of the answer; raises `GrammarError`."""
         if not self._matcher.consume_tokens(list(tokens)):
             raise GrammarError(reason(self._matcher))
 
     def biases(self) -> bytearray:
         """Return a `llama_logit_bias` for every token: 0 where it may follow, else minus infinity.
 
-        Raises `GrammarError`, also where the vocabulary has no token that may follow.
+        Raises `GrammarError`, also where no token of the vocabulary may follow.
         """
         allowed = self._matcher.compute_logit_bias()
         if self._matcher.is_error():
             raise GrammarError(reason(self._matcher))
-        # In slices, 150,000 tokens take a millisecond.
+        # Slices of the whole array take a millisecond for 150,000 tokens.
         biases = bytearray(self._no_biases)
         for at, byte in enumerate(_NEVER):
             biases[4 + at :: 8] = allowed.translate(bytes([byte]) + bytes(255))
@@ -119,7 +119,7 @@ class Grammar:
 
 
 class _Tokens:
-    """A vocabulary as llguidance takes it."""
+    """A vocabulary in the form that llguidance expects."""
 
     is_tokenizer_wrapper = True
     bos_token_id = None
@@ -130,4 +130,4 @@ class _Tokens:
         self.eos_token_id = end
 
     def __call__(self, _text: str) -> list[int]:
-        raise AssertionError("text is cut into tokens only to force it upon the model, which is never done")
+        raise AssertionError("llguidance tokenises text only to force tokens, and no_forcing is set")

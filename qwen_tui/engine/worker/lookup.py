@@ -1,77 +1,81 @@
-"""Prompt lookup: drafts of what comes next, taken from where the prompt or the answer said the same before.
+"""Prompt lookup: drafts the next tokens from a place where the prompt or the answer has said the same before.
 
-A draft changes when tokens are computed, never which: the model still draws each one. What follows here is how much to
-draft, so that it never costs more than it brings. With a probability p that a drafted token is right, a batch of the
-last token and k drafted ones brings 1 + p + … + p^k tokens, for the cost of a batch of k + 1; the best k is drafted,
-and none where plain decoding is as good.
+A draft changes only when tokens are computed, never which: the model still chooses each of them. This module decides
+how long a draft should be, so that drafting never costs more than it gains. With the probability p that a drafted token
+is right, a batch of the last token and k drafted ones yields 1 + p + … + p^k tokens for the cost of a batch of k + 1.
+`Lookup` drafts the best k, and nothing where plain decoding is as good.
 """
 
 from collections.abc import Sequence
 from typing import Protocol
 
-# The most tokens in a draft, for text that is copied: of 32 each costs the least. Logits are kept for each: 600 KB a
-# token with Qwen3's vocabulary.
+# The most tokens in a draft. In a batch of 32, each token costs the least, which pays where text is copied. The context
+# keeps logits for each of them: 600 KB a token with Qwen3's vocabulary.
 MOST_DRAFTED = 31
-# How many tokens must be the same before the place they were last seen at is continued: the longer the better.
+# How many of the last tokens must have occurred before, so that the draft continues that place. A longer match is
+# preferred.
 _MATCHES = (6, 3)
-# Behind a change, what is copied may go on where it was left, though nothing is the same yet.
+# The match length that stands for: no match yet after a change in a copied text, but the copy may go on.
 _BEHIND_A_CHANGE = 0
-# So many tokens of it may be left out in a change, and so many in a row be new, or else it is no copy any more.
+# How many tokens of the source a change may leave out, and how many new ones in a row it may add. Beyond that, the text
+# counts as no copy any more.
 _LEFT_OUT, _NEW = 3, 3
-# How often such a match is taken to go on the same before anything is known, and how many observations that weighs.
+# The assumed chance that a drafted token is right, for each match length, and how many observations that weighs.
 _EXPECTED = {6: 0.75, 3: 0.3, _BEHIND_A_CHANGE: 0.5}
 _EXPECTED_WEIGHT = 4.0
-# What an observation weighs after the next one: the last dozen decide, so that a new kind of text is soon noticed.
+# Each new observation multiplies the weight of the older ones by this. So about the last dozen decide, and a new kind
+# of text is soon noticed.
 _MEMORY = 0.92
-# A draft must promise this much more than plain decoding: costs and chances may be wrong, and corrections come when the
-# chance looks best, after a while without one.
+# A draft must promise this much more than plain decoding. Costs and chances may be wrong, and an estimate is tested
+# exactly when it looks best.
 _LEAST_GAIN = 1.15
-# What batches of 1, 2, 3, … tokens cost where nobody has measured: the 4B model in Q4_K_M on two cores with AVX-512 and
-# fast memory, not repacked. Slower memory makes batches cheaper.
+# The costs of batches of 1, 2, 3, … tokens where nobody has measured them: the 4B model in Q4_K_M, not repacked, on two
+# cores with AVX-512 and fast memory. With slower memory, larger batches cost less in comparison.
 _ASSUMED_COSTS = (
     *(1, 1.9, 2.4, 2.9, 3.5, 4.2, 5.2, 6.1, 6.3, 6.5, 6.5, 6.5, 6.6, 6.7, 6.8, 6.9),
     *(8.0, 8.5, 8.8, 8.8, 8.9, 8.9, 8.9, 8.9, 9.0, 9.0, 9.0, 9.1, 9.1, 9.2, 9.2, 9.2),
 )
-# What a batch costs at least: less would be a measurement gone wrong.
+# The least cost of a batch. A lower figure would be a wrong measurement.
 _LEAST_COST = 1.01
-# How much a measurement moves a cost: the first ones more, what is assumed weighing as one of them, later ones so much.
-# How far off it may be before it counts as a disturbance.
+# How far one measurement moves a cost, as a part of the difference. The first ones move it more: the assumed cost
+# weighs as much as one measurement.
 _LEARNING = 0.2
+# A measurement this many times above or below the known cost counts as a disturbance, and is cut to that.
 _DISTURBANCE = 2.0
 
 
 class Drafter(Protocol):
-    """Guesses what the model will say."""
+    """Guesses the next tokens."""
 
     def draft(self, most: int) -> Sequence[int]:
-        """Return what may come next, at most that many tokens; none where guessing does not pay."""
+        """Return a guess of the next tokens, at most `most`; none where guessing does not pay."""
 
     def follow(self, tokens: Sequence[int]) -> None:
-        """Take what did come: as much of the draft as was right, and the one token after it."""
+        """Learn the tokens that did come: the part of the draft that was right, and the one token after it."""
 
     def measured(self, size: int, seconds: float) -> None:
-        """Take how long a batch of `size` tokens took."""
+        """Learn how many `seconds` a batch of `size` tokens took."""
 
 
 class NoDrafts:
-    """Drafts nothing: one token after another."""
+    """Drafts nothing: the model decodes one token after another."""
 
     def draft(self, most: int) -> Sequence[int]:  # noqa: ARG002 - the protocol's
         return ()
 
     def follow(self, tokens: Sequence[int]) -> None:
-        """Nothing is learned from them."""
+        """Learn nothing."""
 
     def measured(self, size: int, seconds: float) -> None:
-        """Nothing is learned from it."""
+        """Learn nothing."""
 
 
 class TextIndex:
-    """Tokens, and where their last few were seen before; a token more takes a microsecond."""
+    """A text of tokens, and the places where its last few occurred before; adding a token takes a microsecond."""
 
     def __init__(self, tokens: Sequence[int]) -> None:
         self.tokens: list[int] = []
-        # For each length: what came, and the position behind its latest coming.
+        # For each match length: every sequence of that many tokens, and the position behind its latest occurrence.
         self._behind: dict[int, dict[tuple[int, ...], int]] = {length: {} for length in _MATCHES}
         self._found: dict[int, int | None] = dict.fromkeys(_MATCHES)
         self.extend(tokens)
@@ -89,23 +93,23 @@ class TextIndex:
                     behind[key] = end
 
     def find(self) -> tuple[int, int] | None:
-        """Return how many of the last tokens came before, and the position behind the latest such place."""
+        """Return the length of the longest match of the last tokens, and the position behind it, if there is one."""
         for length, position in self._found.items():
             if position is not None:
                 return length, position
         return None
 
     def continued(self, position: int, count: int) -> list[int]:
-        """Return `count` tokens as from `position` on; what repeats itself up to the end goes on repeating."""
+        """Return the `count` tokens from `position` on. Where the text ends, they begin again at `position`."""
         period = self.tokens[position : position + count]
         return (period * -(-count // len(period)))[:count]
 
 
 class Copy:
-    """Where the answer is copying from, kept over what it changes: a corrected word, one left out, one put in.
+    """The place that the answer copies from. It survives small changes: a word corrected, left out or added.
 
-    `position` is where the text should go on, None where nothing is being copied; `unchanged` says whether the last
-    token was as expected.
+    `position` is where the source goes on, None where nothing is being copied. `unchanged` says whether the last token
+    was the expected one.
     """
 
     def __init__(self, index: TextIndex) -> None:
@@ -118,27 +122,27 @@ class Copy:
         return self._changed == 0
 
     def follow(self, position: int, tokens: Sequence[int]) -> None:
-        """Take the `tokens` that came where the text from `position` on was expected."""
+        """Compare the `tokens` that came with the source from `position` on."""
         if position != self.position:
             self.position, self._changed = position, 0
         for token in tokens:
             near = self._index.tokens[position : position + _LEFT_OUT]
             self._changed = 0 if near[:1] == [token] else self._changed + 1
-            # One that is not there is taken to stand in for the one that is.
+            # A token that is not in the source nearby counts as a replacement of one token.
             position += 1 + (near.index(token) if token in near else 0)
         alive = self._changed <= _NEW and position < len(self._index.tokens)
         self.position = position if alive else None
 
 
 class Acceptance:
-    """How likely a guessed token is right, by the latest guesses."""
+    """The estimated chance that a guessed token is right, from the latest guesses."""
 
     def __init__(self, expected: float) -> None:
         self._expected = expected
         self._right = self._all = 0.0
 
     def learn(self, right: int, wrong: int) -> None:
-        """Take that so many guesses were right, and then so many wrong."""
+        """Add guesses: first the `right` ones, then the `wrong` ones."""
         for outcome in (1.0,) * right + (0.0,) * wrong:
             self._right = self._right * _MEMORY + outcome
             self._all = self._all * _MEMORY + 1
@@ -148,19 +152,19 @@ class Acceptance:
 
 
 class BatchCosts:
-    """What a batch of n tokens costs, in batches of one; `of[n]`, from 1 to `MOST_DRAFTED` + 1. Never falls with n."""
+    """The cost `of[n]` of a batch of n tokens, in batches of one token; n is 1 to `MOST_DRAFTED` + 1. Never falls."""
 
     def __init__(self, given: Sequence[float] = ()) -> None:
-        """`given` are costs for 1, 2, 3, … tokens; what is missing has the shape of those assumed, but their scale."""
+        """`given` are costs for 1, 2, 3, … tokens. The rest keep the shape of the assumed costs, scaled to these."""
         self.of = [0.0, *map(float, _ASSUMED_COSTS)]
-        # How often each was measured.
+        # How often each size was measured.
         self._measured: dict[int, int] = {1: 0}
         self._one: float | None = None
         for size, cost in enumerate(given[: MOST_DRAFTED + 1], start=1):
             self._set(size, cost)
 
     def measured(self, size: int, seconds: float) -> None:
-        """Learn from a batch: what it took is put in relation to the mean of those of one token."""
+        """Learn from one batch: its time is divided by the mean time of batches of one token."""
         if size == 1:
             one = self._one or seconds
             self._one = one + _LEARNING * (_near(seconds, one) - one)
@@ -186,10 +190,10 @@ class BatchCosts:
 
 
 class Lookup:
-    """A `Drafter` that looks up what followed the last few tokens when they came before."""
+    """A `Drafter` that drafts what followed the last few tokens when they occurred before."""
 
     def __init__(self, prompt: Sequence[int], costs: BatchCosts, *, learn_costs: bool) -> None:
-        """Without `learn_costs` the drafts follow from the tokens alone, and are the same every time."""
+        """Without `learn_costs` the drafts depend on the tokens alone, and are the same every time."""
         self._index = TextIndex(prompt)
         self._costs = costs
         self._learn_costs = learn_costs
@@ -205,7 +209,7 @@ class Lookup:
             return ()
         self._match, self._position = found
         count = best_count(float(self._acceptance[self._match]), self._costs.of, most)
-        # One token is guessed even where none is drafted: seeing whether it was right is free, and tells when to begin.
+        # Where no draft pays, one token is still guessed: comparing it is free, and shows when drafting begins to pay.
         self._guess = self._index.continued(self._position, max(count, 1))
         return self._guess[:count]
 
@@ -233,7 +237,7 @@ class Lookup:
 
 
 def best_count(chance: float, costs: Sequence[float], most: int) -> int:
-    """Return how many tokens to draft if each is right with that chance; `costs[n]` is that of a batch of n tokens."""
+    """Return how many tokens to draft if each is right with this `chance`; a batch of n tokens costs `costs[n]`."""
     best, best_gain = 0, _LEAST_GAIN
     expected, likely = 1.0, 1.0
     for count in range(1, min(most, len(costs) - 2) + 1):

@@ -8,43 +8,44 @@ from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
 from qwen_tui.engine.unfit import NO_MARK
 from qwen_tui.engine.worker.devices import device_for_layers
 
-# Layers of the largest models llama.cpp knows, well exceeded: "all" for a library that has no such word.
+# More layers than any model has: llama.cpp has no value for "all".
 _ALL = 1_000_000
-# A model trained for less than this many tokens is none, or its file is damaged.
+# A model trained for a shorter context than this, in tokens, is no language model, or its file is damaged.
 _LEAST_CTX = 64
-# Hardly a token has more bytes.
-_PIECE = 64
+# The first buffer for the bytes of a token. Hardly any token has more.
+_PIECE_SIZE = 64
 
 
 class LoadError(Exception):
-    """The file cannot be used; the text says why, or is empty where llama.cpp's own log does."""
+    """The file cannot be used. The text says why; it is empty where llama.cpp's log says why."""
 
 
 class Model:
-    """The weights, mapped and read-only, shared by every context made from them."""
+    """The weights: mapped read-only, and shared by all contexts of this model."""
 
     def __init__(
-        self, llama: Any, options: LoadOptions, progress: Callable[[float], None], *, dry: bool = False
+        self, llama: Any, options: LoadOptions, on_progress: Callable[[float], None], *, dry: bool = False
     ) -> None:
-        """Load the file; `progress` is called with a fraction from 0 to 1; raises `LoadError`.
+        """Load the file. `on_progress` is called with the loaded fraction from 0 to 1. Raises `LoadError`.
 
-        A `dry` one has a vocabulary and its tensors' sizes, but no weights: it tells what contexts would take.
+        A `dry` model has a vocabulary and the sizes of its tensors, but no weights: its contexts show what buffers they
+        would take.
         """
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = _ALL if options.gpu_layers == ALL_LAYERS else options.gpu_layers
         parameters.use_extra_bufts = options.repack
-        # One card, for which the plan was made, and no other. Without layers for it even that is left alone: its driver
-        # would take memory, and may be broken.
+        # llama.cpp gets the one card that the plan was made for. Without layers on a card it gets no card at all: the
+        # driver of a card would take memory, and may be broken.
         card = device_for_layers(llama) if options.gpu_layers else None
         devices = (ctypes.c_void_p * 2)(card[0] if card else None)
         parameters.devices = ctypes.cast(devices, ctypes.c_void_p)
 
         @llama.llama_progress_callback  # type: ignore[untyped-decorator]
-        def on_progress(fraction: float, _user_data: Any) -> bool:
-            progress(fraction)
+        def report(fraction: float, _user_data: Any) -> bool:
+            on_progress(fraction)
             return True
 
-        parameters.progress_callback = on_progress
+        parameters.progress_callback = report
         if dry:
             parameters.no_alloc = True
             parameters.load_mode = llama.LLAMA_LOAD_MODE_NONE
@@ -60,23 +61,23 @@ class Model:
 
     @property
     def name(self) -> str:
-        """The name written in the file, or an empty string."""
+        """The name in the file, or an empty string."""
         buffer = ctypes.create_string_buffer(256)
         length = self.llama.llama_model_meta_val_str(self.handle, b"general.name", buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace") if length > 0 else ""
 
     @property
     def layers(self) -> int:
-        """How many layers there are, with the output layer."""
+        """The number of layers, the output layer included."""
         return int(self.llama.llama_model_n_layer(self.handle)) + 1
 
     @property
     def forgets_a_part(self) -> bool:
-        """Whether a context can take back its last tokens; one with a recurrent state can only start anew."""
+        """Whether a context can forget its last tokens. A context with a recurrent state can only start anew."""
         return not (self.llama.llama_model_is_recurrent(self.handle) or self.llama.llama_model_is_hybrid(self.handle))
 
     def close(self) -> None:
-        """Free the weights; the contexts made from them must be closed before."""
+        """Free the weights; all contexts of this model must be closed before."""
         self.llama.llama_model_free(self.handle)
 
 
@@ -90,11 +91,11 @@ class Vocabulary:
         self._pieces: dict[int, bytes] = {}
 
     def tokenize(self, text: str) -> list[int]:
-        """Return the tokens of plain `text`; what looks like a special token in it is text like any other."""
+        """Return the tokens of plain `text`; in it, the name of a special token is ordinary text."""
         return self._tokenize(text, special=False)
 
     def special(self, text: str) -> int:
-        """Return the token of a special one's name, such as `<|im_end|>`; raises `LoadError` if there is none."""
+        """Return the special token with this name, such as `<|im_end|>`; raises `LoadError` if there is none."""
         tokens = self._tokenize(text, special=True)
         if len(tokens) != 1:
             raise LoadError(f"{NO_MARK}{text}")
@@ -105,32 +106,32 @@ class Vocabulary:
         return bool(self._llama.llama_vocab_is_eog(self.handle, token))
 
     def piece(self, token: int) -> bytes:
-        """Return the bytes of `token`; of a control token, none."""
+        """Return the bytes of `token`; a control token has none."""
         known = self._pieces.get(token)
         if known is None:
             known = self._pieces[token] = self._read_piece(token)
         return known
 
     def pieces(self) -> list[bytes]:
-        """Return the bytes of every token, in their order."""
-        buffer = ctypes.create_string_buffer(_PIECE)
+        """Return the bytes of every token, in the order of the tokens."""
+        buffer = ctypes.create_string_buffer(_PIECE_SIZE)
         read, handle, pieces = self._llama.llama_token_to_piece, self.handle, []
-        # Of 150,000 tokens: what is looked up or made in the loop costs tenths of a second.
+        # There are 150,000 tokens: every look-up of a name or allocation in this loop costs tenths of a second.
         for token in range(self.size):
-            length = read(handle, token, buffer, _PIECE, 0, False)
+            length = read(handle, token, buffer, _PIECE_SIZE, 0, False)
             pieces.append(buffer.raw[:length] if length >= 0 else self._read_piece(token))
         return pieces
 
     @property
     def named_ends(self) -> list[int]:
-        """The tokens that the file names as ends, of an answer or of a turn."""
+        """The tokens that the file names as the end of an answer or of a turn."""
         named = (self._llama.llama_vocab_eos(self.handle), self._llama.llama_vocab_eot(self.handle))
         return [token for token in named if token >= 0]
 
     def _tokenize(self, text: str, *, special: bool) -> list[int]:
-        # A lone surrogate, which UTF-8 cannot hold, becomes a question mark.
+        # UTF-8 cannot hold a lone surrogate: it becomes a question mark.
         data = text.encode("utf-8", "replace")
-        # No token is shorter than a byte, so this is always enough room.
+        # Every token has at least one byte, so this is always enough room.
         room = len(data) + 1
         tokens = (ctypes.c_int32 * room)()
         count = self._llama.llama_tokenize(self.handle, data, len(data), tokens, room, False, special)
@@ -139,7 +140,7 @@ class Vocabulary:
         return tokens[:count]
 
     def _read_piece(self, token: int) -> bytes:
-        size = _PIECE
+        size = _PIECE_SIZE
         while True:
             buffer = ctypes.create_string_buffer(size)
             length = self._llama.llama_token_to_piece(self.handle, token, buffer, size, 0, False)

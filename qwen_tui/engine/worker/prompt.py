@@ -1,8 +1,8 @@
-"""Messages to tokens: our own ChatML. The template inside a model file is never rendered.
+"""Turns messages into prompt tokens with our own ChatML. The template inside a model file is never rendered.
 
     <|im_start|>{role}⏎{content}<|im_end|>⏎ … <|im_start|>assistant⏎
 
-Only the marks written here become control tokens; `<|im_end|>` in a message is text.
+Only the marks that this module writes become control tokens; `<|im_end|>` inside a message is ordinary text.
 """
 
 import codecs
@@ -12,15 +12,15 @@ from collections.abc import Iterable, Sequence
 from qwen_tui.engine.worker.model import Vocabulary
 from qwen_tui.messages import Message
 
-# Answers whose own tokens are remembered; a conversation rarely has more turns within one context.
+# How many answers are remembered with their tokens. A conversation rarely has more turns within one context.
 _REMEMBERED = 256
 
 
 class ChatML:
-    """Builds prompts, and remembers how the answers given here were tokenised.
+    """Builds prompts, and remembers the tokens of the answers.
 
-    A model may write a text in other tokens than the tokenizer would; with the tokens as they were written, the next
-    turn's prompt continues exactly what the KV cache holds.
+    A model may write a text in other tokens than the tokenizer would choose. With the tokens that the model wrote, the
+    prompt of the next turn begins with exactly what the KV cache holds.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -31,27 +31,27 @@ class ChatML:
         self._newline = vocabulary.tokenize("\n")
         self._assistant = vocabulary.tokenize("assistant\n")
         self._answers: OrderedDict[str, Sequence[int]] = OrderedDict()
-        # The beginning of an answer, as text and tokens.
+        # The beginning of an unfinished answer, as text and as tokens.
         self._begun: tuple[str, Sequence[int]] = ("", [])
 
     def tokens(self, messages: Iterable[Message]) -> list[int]:
-        """Return the prompt for the answer to `messages`, its opening included."""
+        """Return the prompt tokens of `messages`, the opening of the answer included."""
         prompt: list[int] = []
         for message in messages:
             prompt += [self._start, *self._body(message), self._end, *self._newline]
         return [*prompt, self._start, *self._assistant]
 
     def remember(self, text: str, tokens: Sequence[int]) -> None:
-        """Note the tokens in which the answer `text` was written."""
+        """Remember the tokens in which the model wrote the answer `text`."""
         self._answers[text] = tokens
         self._answers.move_to_end(text)
         if len(self._answers) > _REMEMBERED:
             self._answers.popitem(last=False)
 
     def learn(self, prompt: Sequence[int]) -> None:
-        """Remember the answers that stand in `prompt`: the tokens of a conversation up to its last answer.
+        """Remember the answers in `prompt`, which holds the tokens of a conversation up to its last answer.
 
-        Of that one the end may be missing: a token that nothing followed was never computed.
+        The last answer may lack its end: the last sampled token was never decoded.
         """
         opening = [self._start, *self._assistant]
         starts = [at for at, token in enumerate(prompt) if token == self._start]
@@ -69,16 +69,16 @@ class ChatML:
             self._begun = self._begin_with(tokens) if text and end == len(prompt) else ("", [])
 
     def _text(self, tokens: Sequence[int]) -> tuple[str, bool]:
-        """Return the text of an answer as it is shown, and whether its last character is whole.
+        """Return the text of an answer as it is shown, and whether its last character is complete.
 
-        What its end lacks of a character is left out, as in the answer itself.
+        The bytes of an incomplete last character are left out, as in the answer itself.
         """
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = decoder.decode(b"".join(map(self._vocabulary.piece, tokens)))
         return text, not decoder.getstate()[0]
 
     def _begin_with(self, tokens: Sequence[int]) -> tuple[str, Sequence[int]]:
-        """Return the beginning of an answer without the tokens of a character that is not whole: more may follow it."""
+        """Return the text and tokens of a beginning, without the tokens of an incomplete last character."""
         while not (end := self._text(tokens))[1]:
             tokens = tokens[:-1]
         return end[0], tokens
@@ -90,5 +90,5 @@ class ChatML:
             text, tokens = self._begun
             if text and message.content.startswith(text):
                 return [*self._assistant, *tokens, *self._vocabulary.tokenize(message.content[len(text) :])]
-        # Role and content together, as one stretch of text between two marks: the tokenizer joins newlines.
+        # Role and content are tokenised together, because the tokenizer joins newlines.
         return self._vocabulary.tokenize(f"{message.role}\n{message.content}")

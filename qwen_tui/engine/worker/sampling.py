@@ -1,4 +1,4 @@
-"""Choosing the next token: the sampler chain, the same under a grammar, and following a given text."""
+"""Samples the next token: with llama.cpp's sampler chain, with the same under a grammar, or from a given text."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -11,29 +11,29 @@ from qwen_tui.engine.worker.context import Context
 from qwen_tui.engine.worker.grammar import Grammar
 from qwen_tui.engine.worker.model import Vocabulary
 
-# How far back a repeated token is penalised, in tokens: llama.cpp's own default.
+# A token is penalised if it is among this many last tokens: llama.cpp's own default.
 _PENALTY_WINDOW = 64
 
 
 class Sampler(Protocol):
-    """Chooses the next token from the logits of one decoded."""
+    """Chooses the next token from logits."""
 
     def sample(self, context: Context, index: int = -1) -> int:
-        """Return the next token, and take it as chosen; `index` says whose logits, from the last one back."""
+        """Return the next token, and accept it. `index` names the token whose logits decide, counted from the end."""
 
     def follow(self, tokens: Sequence[int]) -> None:
-        """Take `tokens` as chosen before: the beginning of an answer that is continued."""
+        """Accept `tokens`, the beginning of an answer that is continued."""
 
     def close(self) -> None:
-        """Free what llama.cpp holds for it."""
+        """Free llama.cpp's samplers."""
 
 
 class ChainSampler:
-    """Draws tokens as `SamplingOptions` say: penalties, top-k first (it leaves little for the rest to sort), …"""
+    """Samples as `SamplingOptions` say: penalties, then top-k (it leaves little for the rest to sort), …"""
 
     def __init__(self, llama: Any, vocabulary: Vocabulary, options: SamplingOptions) -> None:
         self._llama = llama
-        self._chain = _chain(llama, [*_penalties(llama, vocabulary, options), _draw(llama, options)])
+        self._chain = _chain(llama, [*_penalties(llama, vocabulary, options), _selection(llama, options)])
 
     def sample(self, context: Context, index: int = -1) -> int:
         return int(self._llama.llama_sampler_sample(self._chain, context.handle, index))
@@ -47,32 +47,32 @@ class ChainSampler:
 
 
 class GrammarSampler:
-    """Draws tokens that a grammar allows.
+    """Samples tokens that a grammar allows.
 
-    To ask which of all tokens are allowed takes longer than to test one. So a token is drawn as if there were no
-    grammar, and tested; only after a refusal is another drawn, from those allowed.
+    Asking the grammar for all allowed tokens takes longer than testing one. So a token is first sampled without the
+    grammar, and then tested. Only if the grammar refuses it is another one sampled, from the allowed tokens.
     """
 
     def __init__(
         self, llama: Any, vocabulary: Vocabulary, options: SamplingOptions, make_grammar: Callable[[], Grammar]
     ) -> None:
-        """`make_grammar` is called when the first token is drawn or followed; what it raises comes then."""
+        """`make_grammar` is called for the first token that is sampled or followed; what it raises comes then."""
         self._llama = llama
         self._vocabulary = vocabulary
         self._make_grammar = make_grammar
         self._penalties = _penalties(llama, vocabulary, options)
-        self._draw = _draw(llama, options)
+        self._selection = _selection(llama, options)
 
     @cached_property
     def _grammar(self) -> Grammar:
         return self._make_grammar()
 
     def sample(self, context: Context, index: int = -1) -> int:
-        """Return the next token; raises `GrammarError` where there can be none."""
-        # Sampling also accepts the token: a refused one must leave no trace in the penalties. The drawing keeps its
-        # place in the random numbers; a second draw with the same one would favour the tokens next to the refused.
+        """Return the next token; raises `GrammarError` where no token is allowed."""
+        # Sampling also accepts the token, but a refused one must leave no trace in the penalties: they are restored.
+        # The random numbers are not: using one a second time would favour the tokens next to the refused one.
         before = [self._llama.llama_sampler_clone(penalty) for penalty in self._penalties]
-        token = self._sample_through([*self._penalties, self._draw], context, index)
+        token = self._sample_through([*self._penalties, self._selection], context, index)
         if self._grammar.take(token):
             self._free(before)
             return token
@@ -88,16 +88,16 @@ class GrammarSampler:
                 self._llama.llama_sampler_accept(sampler, token)
 
     def close(self) -> None:
-        self._free([*self._penalties, self._draw])
+        self._free([*self._penalties, self._selection])
 
     def _sample_allowed(self, context: Context, index: int) -> int:
         size = self._vocabulary.size
         biases = (self._llama.llama_logit_bias * size).from_buffer(self._grammar.biases())
         mask = self._llama.llama_sampler_init_logit_bias(size, size, biases)
         try:
-            # Of all random numbers, exactly 0 gives the first token, though it be impossible: then once more.
-            for _draw in range(2):
-                token = self._sample_through([mask, *self._penalties, self._draw], context, index)
+            # A random number of exactly 0 selects the first token, even if it is not allowed. Then sample once more.
+            for _attempt in range(2):
+                token = self._sample_through([mask, *self._penalties, self._selection], context, index)
                 if self._grammar.take(token):
                     return token
         finally:
@@ -107,7 +107,7 @@ class GrammarSampler:
     def _sample_through(self, samplers: list[Any], context: Context, index: int) -> int:
         chain = _chain(self._llama, samplers)
         token = int(self._llama.llama_sampler_sample(chain, context.handle, index))
-        # Taken out again, or freeing the chain would free them too.
+        # Freeing a chain frees the samplers in it, so they are removed first.
         for i in reversed(range(len(samplers))):
             self._llama.llama_sampler_chain_remove(chain, i)
         self._llama.llama_sampler_free(chain)
@@ -119,14 +119,14 @@ class GrammarSampler:
 
 
 class ReplaySampler:
-    """Follows given tokens and then ends the answer."""
+    """Returns given tokens, then ends the answer."""
 
     def __init__(self, tokens: list[int], end: int) -> None:
         self._tokens = iter(tokens)
         self._end = end
 
     def sample(self, context: Context, index: int = -1) -> int:  # noqa: ARG002 - the protocol's
-        # Who draws a token waits for its logits. What is measured with this sampler must wait for them, too.
+        # Real sampling waits for the logits. What is measured with this sampler must include that wait.
         context.synchronize()
         return next(self._tokens, self._end)
 
@@ -146,17 +146,17 @@ def _chain(llama: Any, samplers: list[Any]) -> Any:
 
 
 def _penalties(llama: Any, vocabulary: Vocabulary, options: SamplingOptions) -> list[Any]:
-    """The sampler that penalises what was said lately, or none where nothing is to be penalised."""
+    """The sampler that penalises tokens used lately; none where nothing is penalised."""
     if not options.presence_penalty:
         return []
     return [llama.llama_sampler_init_penalties(vocabulary.size, _PENALTY_WINDOW, 1.0, 0.0, options.presence_penalty)]
 
 
-def _draw(llama: Any, options: SamplingOptions) -> Any:
-    """The sampler that chooses among what the penalties and the grammar left."""
+def _selection(llama: Any, options: SamplingOptions) -> Any:
+    """The sampler that selects one of the tokens that the penalties and the grammar have left."""
     if options.temperature == 0:
         return llama.llama_sampler_init_greedy()
-    # 2**32 - 1 would mean "any" to llama.cpp.
+    # llama.cpp takes 2**32 - 1 for "any seed".
     seed = secrets.randbelow(2**32 - 1) if options.seed is None else options.seed
     return _chain(
         llama,

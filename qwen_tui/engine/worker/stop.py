@@ -1,7 +1,7 @@
-"""Stopping native code from another thread, without a Python callback.
+"""Stops native code from another thread, without a Python callback.
 
-llama.cpp asks its abort callback at every graph node, hundreds of times a token. A Python function there would take
-the GIL each time; libc's `strlen` over a two-byte buffer costs nothing: its length is 0 until the first byte is set.
+llama.cpp calls its abort callback at every graph node, hundreds of times a token. A Python function would take the GIL
+each time. libc's `strlen` over a two-byte buffer costs nothing: it returns 0 until the first byte is set.
 """
 
 import ctypes

@@ -11,6 +11,7 @@ import msgspec
 import psutil
 import pytest
 
+from qwen_tui import cancellation
 from qwen_tui.engine import sign
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.prefix_store import PrefixStore
@@ -261,10 +262,11 @@ def test_waiting_can_be_ended(engines: Engines, coming: Callable[..., Coming]) -
     coming()
     engine = engines()
     events: list[Event] = []
-    for event in engine.stream(request(QUESTION, None, DRAWN)):
-        events.append(event)
-        if is_awaited(event):
-            engine.cancel()
+    with cancellation.operation() as operation:
+        for event in engine.stream(request(QUESTION, None, DRAWN)):
+            events.append(event)
+            if is_awaited(event):
+                operation.cancel()
     assert isinstance(events[-1], Finished)
     assert events[-1].reason == "interrupted"
 

@@ -1,18 +1,15 @@
-"""The prefix store: computed prompt states on disk, found again by the tokens they begin with.
+"""The prefix store: computed prompt states on disk, found again by the tokens that they begin with.
 
-A file holds one state, which is of one conversation; its name is the conversation's id. A file that is not exactly as
-it was written is removed, and nobody hears of it: what it held is computed again.
+A file holds the state of one conversation, and its name is the id of that conversation. A damaged file is removed
+without a message: the worker computes again what it held.
 """
 
 import contextlib
 import ctypes
 import os
-import tempfile
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -20,8 +17,8 @@ from qwen_tui import cancellation
 from qwen_tui.engine import sign
 from qwen_tui.engine.state_file import (
     CHUNK,
-    Header,
     State,
+    StateHeader,
     fill,
     head,
     header_of,
@@ -30,24 +27,18 @@ from qwen_tui.engine.state_file import (
     unpacked,
     write,
 )
-from qwen_tui.files import private_folder
-
-# More states than this are not looked through; so many large ones never fit under the limit anyway.
-_MOST_STATES = 256
-# A file that is being written grows all the time. One that has not for so long, in seconds, has lost its writer.
-_ABANDONED = 120.0
-# A sign is locked by its writer in less time than this, in seconds, or never.
-_PUTTING_UP = 5.0
-# How long a removed conversation is remembered, in seconds: longer than any process that may still hold its state.
-_FORGOTTEN_FOR = 30 * 86400.0
+from qwen_tui.engine.store_folder import MOST_STATES, StoreFolder
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A state, or the sign of one that is coming, of which the first `common` tokens are those looked for."""
+class StateMatch:
+    """A stored state, or the sign of one that is being written, whose first `common` tokens are the ones looked for.
+
+    `path` is the file of the state or of the sign.
+    """
 
     path: Path
-    header: Header
+    header: StateHeader
     common: int
 
     @property
@@ -56,8 +47,8 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A state as it is listed: whose it is, its size on disk in bytes, its length in tokens, when it was last used."""
+class StoredState:
+    """A state in a list: its conversation, its size on disk in bytes, its length in tokens, when it was last used."""
 
     conversation: str
     size: int
@@ -66,236 +57,168 @@ class Entry:
 
 
 class PrefixStore:
-    """The states in `folder`, which together take at most `limit` bytes. Reading never raises."""
+    """The states in `folder`, which together take at most `limit` bytes. Finding and reading never raise."""
 
     def __init__(self, folder: Path, limit: int) -> None:
-        self._folder = folder
-        self._limit = limit
-        self._headers: dict[Path, tuple[tuple[int, int], Header]] = {}
+        self._folder = StoreFolder(folder, limit)
+        # The headers that were read, with the size and time of their files.
+        self._headers: dict[Path, tuple[tuple[int, int], StateHeader]] = {}
 
-    def find(self, keys: Collection[str], tokens: Sequence[int]) -> list[Found]:
-        """Return the states of `keys` that share a beginning with `tokens`, the longest first."""
-        return _alike(self._known(), keys, tokens)
+    def find(self, keys: Collection[str], tokens: Sequence[int]) -> list[StateMatch]:
+        """Return the states of `keys` that share a beginning with `tokens`, the longest beginning first."""
+        return _matches(self._states(), keys, tokens)
 
-    def coming(self, keys: Collection[str], tokens: Sequence[int]) -> list[Found]:
-        """Return the same of the states that other processes are writing."""
-        return _alike(self._signs(), keys, tokens)
+    def coming(self, keys: Collection[str], tokens: Sequence[int]) -> list[StateMatch]:
+        """Return the same for the states that other processes are writing."""
+        return _matches(self._signs(), keys, tokens)
 
-    def coming_of(self, conversation: str) -> Found | None:
-        """Return the sign of a conversation's state that another process is writing, if there is one."""
+    def coming_of(self, conversation: str) -> StateMatch | None:
+        """Return the sign of the state that another process is writing for a conversation, if there is one."""
         for path, header in self._signs():
             if header.conversation == conversation:
-                return Found(path, header, len(header.tokens) // 4)
+                return StateMatch(path, header, len(header.tokens) // 4)
         return None
 
-    def is_coming(self, found: Found) -> bool:
+    def is_coming(self, match: StateMatch) -> bool:
         """Whether the state of this sign is still being written."""
-        return sign.seen(found.path) is not None and not self._mark(found.header.conversation).exists()
+        return sign.seen(match.path) is not None and not self._folder.is_forgotten(match.header.conversation)
 
     def of_conversation(self, keys: Collection[str], conversation: str) -> list[int]:
-        """Return the tokens of the state kept of a conversation, none if there is none."""
-        for _path, header in self._known():
+        """Return the tokens of the state of a conversation; an empty list if there is none."""
+        for _path, header in self._states():
             if header.key in keys and header.conversation == conversation:
                 return unpacked(header.tokens)
         return []
 
-    def read(self, found: Found) -> State | None:
-        """Return the state, every byte of it checked; None where it is damaged or gone, and then it is removed."""
-        header = found.header
-        try:
+    def read(self, match: StateMatch) -> State | None:
+        """Return the state, every byte of it checked. None where it is gone, or damaged: then its file is removed."""
+        header = match.header
+        with contextlib.suppress(OSError, MemoryError):
             state = (ctypes.c_uint8 * header.size)()
-            with found.path.open("rb", buffering=0) as file:
+            with match.path.open("rb", buffering=0) as file:
                 if read_header(file) != header:
-                    # It was replaced since it was found: the new one may be sound.
+                    # Another process has replaced the file since it was found; the new one may be sound.
                     return None
                 if fill(state, file, header.sums):
                     return state
-        except (OSError, MemoryError):
-            pass
         with contextlib.suppress(OSError):
-            found.path.unlink()
+            match.path.unlink()
         return None
 
-    def touch(self, found: Found) -> None:
-        """Note that a state was of use: the least recently used go first."""
+    def touch(self, match: StateMatch) -> None:
+        """Mark a state as used now: the least recently used states are removed first."""
         with contextlib.suppress(OSError):
-            os.utime(found.path)
+            os.utime(match.path)
 
     @contextlib.contextmanager
-    def announced(self, header: Header) -> Iterator[None]:
-        """Have it seen, in the block, that the state of this header is coming."""
+    def announced(self, header: StateHeader) -> Iterator[None]:
+        """Show other processes, during the block, that the state of this header is being written."""
         with contextlib.ExitStack() as stack:
-            if self._path(header.conversation) and not self._mark(header.conversation).exists():
+            if self._folder.state(header.conversation) and not self._folder.is_forgotten(header.conversation):
                 with contextlib.suppress(OSError):
-                    private_folder(self._folder)
-                stack.enter_context(sign.put_up(self._folder, header))
+                    self._folder.create()
+                stack.enter_context(sign.put_up(self._folder.path, header))
             yield
 
-    def save(self, header: Header, take: Callable[[], State | None], given_up: Callable[[], bool]) -> bool:
-        """Keep the state that `take` returns, in place of another one of its conversation; whether that was done.
+    def save(
+        self, header: StateHeader, copy_state: Callable[[], State | None], should_stop: Callable[[], bool]
+    ) -> bool:
+        """Store the state that `copy_state` returns, in place of an older one of its conversation; whether it was done.
 
-        `header.size` is its length, `header.sums` is filled in here. `given_up` is asked between two pieces.
+        `header.size` is the length of the state in bytes; `header.sums` is filled in here. `should_stop` is asked
+        before each chunk.
         """
         chunks = -(-header.size // CHUNK)
         opening = head(msgspec.structs.replace(header, sums=bytes(4 * chunks)))
-        path = self._path(header.conversation)
-        if path is None or self._mark(header.conversation).exists() or len(opening) + header.size > self._limit:
+        path, size = self._folder.state(header.conversation), len(opening) + header.size
+        if path is None or self._folder.is_forgotten(header.conversation) or size > self._folder.limit:
             return False
         try:
-            private_folder(self._folder)
-            with self._draft(header.conversation, len(opening) + header.size) as (file, draft):
-                # The draft counts already: two processes that write at once do not exceed the limit together.
-                if not self._make_room(path):
+            self._folder.create()
+            with self._folder.draft(header.conversation, size) as (file, draft):
+                # The draft already counts: two processes that write at once do not exceed the limit together.
+                if not self._folder.make_room(path):
                     return False
-                state = take()
-                if state is None or (sums := write(file, state, len(opening), given_up)) is None:
+                state = copy_state()
+                if state is None or (sums := write(file, state, len(opening), should_stop)) is None:
                     return False
                 file.seek(0)
                 file.write(head(msgspec.structs.replace(header, sums=sums)))
                 file.close()
-                if not self._mark(header.conversation).exists():
+                if not self._folder.is_forgotten(header.conversation):
                     draft.replace(path)
-                # A conversation that was removed in this moment has left its mark before it looked for files.
-                if self._mark(header.conversation).exists():
+                # Another process may be removing the conversation now. It leaves the tombstone before it looks for
+                # files, so either it finds this state, or this process finds the tombstone.
+                if self._folder.is_forgotten(header.conversation):
                     path.unlink(missing_ok=True)
                     return False
         except OSError:
-            # No space, no permission, or the draft was removed with its conversation.
+            # The disk is full, writing is not permitted, or the draft was removed with its conversation.
             return False
         return True
 
     def forget(self, conversation: str) -> None:
-        """Remove what is kept of a conversation, and see to it that nobody writes it any more; raises `OSError`."""
-        private_folder(self._folder)
-        self._mark(conversation).touch(mode=0o600)
-        self._remove([path for path, _found in self._all() if path.name.startswith(f"{conversation}.")])
+        """Remove the state of a conversation, and let no process write it again; raises `OSError`."""
+        self._folder.forget(conversation)
 
     def clear(self) -> int:
         """Remove every state and return how many there were; raises `OSError`."""
-        paths = [path for path, _found in self._all()]
+        paths = self._folder.all()
         for path in paths:
             cancellation.check()
-            self._remove([path])
+            self._folder.remove(path)
         return sum(path.suffix == ".state" for path in paths)
 
-    def entries(self) -> list[Entry]:
-        """Return what is kept, the last used first."""
-        sizes = dict(self._files(".state"))
+    def entries(self) -> list[StoredState]:
+        """Return the stored states, the last used first."""
+        stats = dict(self._folder.files(".state"))
         return [
-            Entry(header.conversation, sizes[path].st_size, len(header.tokens) // 4, sizes[path].st_mtime)
-            for path, header in self._known()
-            if path in sizes
+            StoredState(header.conversation, stats[path].st_size, len(header.tokens) // 4, stats[path].st_mtime)
+            for path, header in self._states()
+            if path in stats
         ]
 
-    def _all(self) -> Iterator[tuple[Path, os.stat_result]]:
-        """What is there of states: whole, half written, and coming."""
-        for suffix in (".state", ".draft", sign.SUFFIX):
-            yield from self._files(suffix)
-
-    def _remove(self, paths: Sequence[Path]) -> None:
-        for path in paths:
-            try:
-                path.unlink(missing_ok=True)
-            except PermissionError:
-                # Windows removes nothing that is open; who writes a draft removes it, and its sign, too.
-                if os.name != "nt" or path.suffix == ".state":
-                    raise
-
-    def _signs(self) -> Iterator[tuple[Path, Header]]:
-        for path, _found in self._files(sign.SUFFIX):
+    def _signs(self) -> Iterator[tuple[Path, StateHeader]]:
+        """Yield the signs of states that are being written, with the headers of the states."""
+        for path, _stat in self._folder.files(sign.SUFFIX):
             header = sign.seen(path)
-            if header is not None and not self._mark(header.conversation).exists():
+            if header is not None and not self._folder.is_forgotten(header.conversation):
                 yield path, header
 
-    def _known(self) -> Iterator[tuple[Path, Header]]:
-        """The states and what their files say of them, the last used first."""
-        files = sorted(self._files(".state"), key=lambda pair: -pair[1].st_mtime)[:_MOST_STATES]
+    def _states(self) -> Iterator[tuple[Path, StateHeader]]:
+        """Yield the states with their headers, the last used first."""
+        files = sorted(self._folder.files(".state"), key=lambda pair: -pair[1].st_mtime)[:MOST_STATES]
         known, self._headers = self._headers, {}
-        for path, found in files:
+        for path, stat in files:
             cancellation.check()
-            stamp = (found.st_size, found.st_mtime_ns)
+            stamp = (stat.st_size, stat.st_mtime_ns)
             before = known.get(path)
             header = before[1] if before and before[0] == stamp else header_of(path)
             if header is not None:
                 self._headers[path] = stamp, header
                 yield path, header
 
-    def _files(self, suffix: str) -> Iterator[tuple[Path, os.stat_result]]:
-        try:
-            with os.scandir(self._folder) as entries:
-                names = [entry for entry in entries if entry.name.endswith(suffix)]
-        except OSError:
-            return
-        for entry in names:
-            with contextlib.suppress(OSError):
-                if entry.is_file(follow_symlinks=False):
-                    yield Path(entry.path), os.stat(entry.path)  # noqa: PTH116 - on Windows only this knows the inode
 
-    def _make_room(self, replaced: Path) -> bool:
-        """Remove the least recently used states until the rest fits; first of all the one that is to be replaced."""
-        now = time.time()
-        for path, found in self._files(".forgotten"):
-            if now - found.st_mtime > _FORGOTTEN_FOR:
-                path.unlink(missing_ok=True)
-        for path, found in self._files(sign.SUFFIX):
-            if now - found.st_mtime > _PUTTING_UP and sign.seen(path) is None:
-                with contextlib.suppress(PermissionError):
-                    path.unlink(missing_ok=True)
-        total = 0
-        for path, found in self._files(".draft"):
-            if now - found.st_mtime > _ABANDONED:
-                path.unlink(missing_ok=True)
-            else:
-                total += found.st_size
-        states = sorted(self._files(".state"), key=lambda pair: (pair[0] != replaced, pair[1].st_mtime))
-        total += sum(found.st_size for _path, found in states)
-        count = len(states)
-        for path, found in states:
-            if total <= self._limit and count < _MOST_STATES:
-                break
-            path.unlink(missing_ok=True)
-            total -= found.st_size
-            count -= 1
-        return total <= self._limit
-
-    @contextlib.contextmanager
-    def _draft(self, conversation: str, size: int) -> Iterator[tuple[Any, Path]]:
-        # mkstemp creates with 0600 whatever the umask.
-        handle, name = tempfile.mkstemp(prefix=f"{conversation}.", suffix=".draft", dir=self._folder)
-        path = Path(name)
-        try:
-            with os.fdopen(handle, "wb", buffering=0) as file:
-                file.truncate(size)
-                yield file, path
-        finally:
-            path.unlink(missing_ok=True)
-
-    def _path(self, conversation: str) -> Path | None:
-        # An id of ours is letters and digits; anything else is no name for a file.
-        return self._folder / f"{conversation}.state" if conversation.isascii() and conversation.isalnum() else None
-
-    def _mark(self, conversation: str) -> Path:
-        return self._folder / f"{conversation}.forgotten"
-
-
-def _alike(states: Iterable[tuple[Path, Header]], keys: Collection[str], tokens: Sequence[int]) -> list[Found]:
-    """Return those of the `states` of `keys` that share a beginning with `tokens`, the longest first."""
+def _matches(
+    states: Iterable[tuple[Path, StateHeader]], keys: Collection[str], tokens: Sequence[int]
+) -> list[StateMatch]:
+    """Return those of the `states` that have one of `keys` and share a beginning with `tokens`, the longest first."""
     wanted = packed(tokens)
     found = [
-        Found(path, header, common)
+        StateMatch(path, header, common)
         for path, header in states
         if header.key in keys and (common := _common(header.tokens, wanted))
     ]
-    return sorted(found, key=lambda state: (-state.common, state.header.size))
+    return sorted(found, key=lambda match: (-match.common, match.header.size))
 
 
 def _common(ours: bytes, theirs: bytes) -> int:
-    """Return how many tokens the two begin with alike."""
+    """Return how many tokens the two have in common at their beginning."""
     length = min(len(ours), len(theirs))
     if ours[:length] == theirs[:length]:
         return length // 4
+    # A binary search: a few comparisons at the speed of memory instead of thousands in Python.
     low, high = 0, length
-    # Comparing bytes by halves: a few comparisons at memory speed instead of thousands in Python.
     while high - low > 1:
         middle = (low + high) // 2
         if ours[low:middle] == theirs[low:middle]:

@@ -1,7 +1,7 @@
-"""A sign on disk that a state is coming: put up by who writes it, seen by who would otherwise compute the same.
+"""Signs on disk: a process that writes a state puts one up, so that others wait instead of computing the same.
 
-A sign is a file with the header of the state to come, and its writer holds a lock on it. The system takes the lock away
-with the process, however that ended. So a sign without a lock means nothing, and no process id has to be believed.
+A sign is a file with the header of the state, and its writer holds a lock on it. The operating system releases the lock
+when the process ends, however it ends. So a sign without a lock means nothing, and no process id has to be trusted.
 """
 
 import contextlib
@@ -11,35 +11,35 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from qwen_tui.engine.state_file import Header, head, read_head
+from qwen_tui.engine.state_file import StateHeader, head, read_head
 
 SUFFIX = ".coming"
-# Windows lets nobody read what is locked: a byte far behind the text stands for all of it.
+# On Windows, nobody can read locked bytes. So the lock is on one byte far behind the text.
 _LOCKED_BYTE = 1 << 30
 
 
 @contextlib.contextmanager
-def put_up(folder: Path, header: Header) -> Iterator[None]:
-    """Have a sign for the state of this header in the block; none where the disk or the system refuses it."""
+def put_up(folder: Path, header: StateHeader) -> Iterator[None]:
+    """Put up a sign for the state of this header during the block; none where the disk or the system refuses it."""
     with contextlib.ExitStack() as stack:
-        # A state without a sign is as good for whoever comes later.
+        # Without a sign the state is written all the same: others only do not wait for it.
         with contextlib.suppress(OSError):
             handle, name = tempfile.mkstemp(prefix=f"{header.conversation}.", suffix=SUFFIX, dir=folder)
             stack.callback(_take_down, handle, Path(name))
-            # Who sees it before it is locked and written sees no sign.
+            # Another process that looks before the file is locked and written sees no sign.
             if _lock(handle, shared=False):
                 os.write(handle, head(header))
         yield
 
 
-def seen(path: Path) -> Header | None:
-    """Return the header of the state that is coming by this sign; None if its writer is gone or it is no sign."""
+def seen(path: Path) -> StateHeader | None:
+    """Return the header of the state that this sign announces; None if its writer has ended or it is no sign."""
     try:
         with path.open("rb", buffering=0) as file:
-            # What can be locked is locked by nobody.
+            # If this process can lock the file, no writer has locked it.
             return None if _lock(file.fileno(), shared=True) else read_head(file)
     except OSError:
-        # It was taken down, or locks mean nothing on this disk.
+        # The sign was taken down, or this disk knows no locks.
         return None
 
 

@@ -27,7 +27,7 @@ import msgspec
 
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, StoreOptions
-from qwen_tui.engine.state_file import CHUNK, Header, packed, unpacked
+from qwen_tui.engine.state_file import CHUNK, StateHeader, packed, unpacked
 from qwen_tui.errors import QwenError
 from qwen_tui.files import ASSETS
 from qwen_tui.messages import Finished, Message, Text
@@ -145,11 +145,11 @@ def kept(folder: Path, question: str) -> bytes:
     return file.read_bytes()
 
 
-def parts(whole: bytes) -> tuple[Header, bytes]:
+def parts(whole: bytes) -> tuple[StateHeader, bytes]:
     """Take a sound file apart."""
     _magic, length, _checksum = PREFIX.unpack_from(whole)
     start = PREFIX.size + length
-    return msgspec.msgpack.decode(whole[PREFIX.size : start], type=Header), whole[start:]
+    return msgspec.msgpack.decode(whole[PREFIX.size : start], type=StateHeader), whole[start:]
 
 
 def built(header: object, state: bytes) -> bytes:

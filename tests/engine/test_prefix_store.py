@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qwen_tui.engine.prefix_store import PrefixStore
-from qwen_tui.engine.state_file import Header, packed
+from qwen_tui.engine.state_file import StateHeader, packed
 
 KEY = "this model"
 SIZE = 100_000
@@ -24,12 +24,12 @@ def state_of(seed: int, size: int = SIZE) -> ctypes.Array[ctypes.c_uint8]:
     return (ctypes.c_uint8 * size).from_buffer_copy(random.Random(seed).randbytes(size))
 
 
-def header_of(conversation: str, tokens: range | list[int], *, key: str = KEY, size: int = SIZE) -> Header:
-    return Header(
+def header_of(conversation: str, tokens: range | list[int], *, key: str = KEY, size: int = SIZE) -> StateHeader:
+    return StateHeader(
         key=key,
         conversation=conversation,
         tokens=packed(tokens),
-        whole=0,
+        aligned=0,
         arithmetic="",
         token_s=0.05,
         size=size,

@@ -26,8 +26,8 @@ _EXPECTED_WEIGHT = 4.0
 # Each new observation multiplies the weight of the older ones by this. So about the last dozen decide, and a new kind
 # of text is soon noticed.
 _MEMORY = 0.92
-# A draft must promise this much more than plain decoding. Costs and chances may be wrong, and an estimate is tested
-# exactly when it looks best.
+# A draft must promise this much more than plain decoding. Costs and chances may be wrong, and an estimate is corrected
+# only when a draft looks best again, perhaps after a while without one.
 _LEAST_GAIN = 1.15
 # The costs of batches of 1, 2, 3, … tokens where nobody has measured them: the 4B model in Q4_K_M, not repacked, on two
 # cores with AVX-512 and fast memory. With slower memory, larger batches cost less in comparison.

@@ -1,4 +1,4 @@
-"""What of a context is worth keeping, and when what was kept is worth reading: how the worker uses the store."""
+"""Decides which computed states are worth storing, and when reading a stored one is faster than computing."""
 
 import hashlib
 import os
@@ -10,48 +10,50 @@ from typing import Any
 import msgspec
 
 from qwen_tui.engine.library import library_stamp
-from qwen_tui.engine.prefix_store import Found, PrefixStore
+from qwen_tui.engine.prefix_store import PrefixStore, StateMatch
 from qwen_tui.engine.protocol import LoadOptions, Request, StoreOptions
-from qwen_tui.engine.state_file import Header, packed
+from qwen_tui.engine.state_file import StateHeader, packed
 from qwen_tui.engine.worker.binding import LibraryError, library_version
 from qwen_tui.engine.worker.context import Context, full_batches
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.messages import Event, Prefill
 from qwen_tui.models.identity import Identity
 
-# Part of the key: to be raised when what is stored changes its meaning.
+# Part of the key. Raise it when the content of a state changes its meaning.
 _FORMAT = 2
+# A shorter state is not stored.
 _FEWEST_TOKENS = 64
-# What reading and checking a state takes, in seconds a byte: a slow disk's speed.
+# Reading and checking a state, in seconds a byte: the speed of a slow disk.
 _READ_S = 1 / 0.5e9
-# What writing costs nobody waits for, but disks wear and other programs use them: a price in seconds of computing
-# saved, a byte. A state that will soon be replaced by a longer one has to save more.
+# The price of writing a state, in seconds of computing that it must save, a byte. Nobody waits for the writing, but it
+# wears the disk, and other programs use the disk. A state that a longer one will soon replace has to save more.
 _WRITE_S = 1 / 200e6
 _WRITE_SOON_REPLACED_S = 4 * _WRITE_S
-# Memory that a copy of the state must leave free, in bytes; what is too small to matter is not asked for.
+# A copy of the state must leave so much memory free, in bytes. For a state smaller than `_SMALL` that is not checked.
 _FREE_MEMORY = 512 << 20
 _SMALL = 64 << 20
-# A state that another process is writing is waited for at most so long, in seconds; a writer that leaves ends after as
-# much. How often its sign is looked at, in seconds.
+# A worker waits at most so long for a state that another process is writing, in seconds. A worker that leaves ends
+# after the same time.
 PATIENCE = 30.0
+# How often the waiting worker looks at the sign, in seconds.
 _LOOK_EVERY = 0.01
 
-# Told of how many tokens the state is that is waited for.
-Waiting = Callable[[int], None]
+# Called before waiting for another process, with the length in tokens of the state that it is writing.
+OnWait = Callable[[int], None]
 
 
 class States:
-    """Restores what earlier prompts have in common with this one, and saves what was computed for this one."""
+    """Restores the stored state that shares the longest beginning with a prompt, and saves the states of answers."""
 
     def __init__(self, store: StoreOptions, options: LoadOptions) -> None:
-        """To be made before the model is loaded: a file that is replaced meanwhile is then noticed."""
+        """Create it before the model is loaded, so that it notices if the model's file is replaced meanwhile."""
         folder = Path(os.fsdecode(store.folder))
         self._store = PrefixStore(folder, store.limit)
         self._model = Identity(options.path, folder / "models.json")
         self._worth_s = store.worth_s
         self._options = options
-        # All of this changes the last digits of what is computed, as does what is in the key. Threads do not, but where
-        # flash attention divides long texts among them.
+        # Each of these options changes the last digits of what is computed, as do the parts of the key. The number of
+        # threads changes them only with flash attention, which divides long texts among the threads.
         threads = (options.threads, options.batch_threads) if options.flash_attention else None
         way = (options.batch_size, options.repack, options.gpu_layers, threads, library_stamp())
         self._arithmetic = hashlib.sha256(msgspec.json.encode(way)).hexdigest()
@@ -60,27 +62,30 @@ class States:
             self._version = library_version()
         except LibraryError:
             self._version = None
-        # Of the last answer: under which id its state may be kept, and whether that has been decided.
+        # The conversation of the last answer, None if its state may not be stored.
         self._conversation: str | None = None
+        # Whether it is still to be decided if that state is saved.
         self._pending = False
-        # Whether something is kept of a model whose hash is not known.
+        # Whether a state was saved under a model whose hash is not known yet.
         self._to_hash = False
+        # The conversations whose stored answers this process has already returned.
         self._known: set[str] = set()
-        # All prompt tokens computed by this process, and the seconds that took.
+        # The prompt tokens that this process has computed, and the seconds that took.
         self._computed = 0
         self._computing_s = 0.0
         self._restored_token_s = 0.0
+        # The last progress of the prefill: tokens done, and when.
         self._last: tuple[int, float] | None = None
 
     @property
     def pending(self) -> bool:
-        """Whether there is something to be done when nobody asks."""
+        """Whether there is work for the time when the worker is idle."""
         return self._pending or self._to_hash
 
-    def written_before(self, conversation: str | None, stop: StopFlag, waiting: Waiting) -> Sequence[int]:
-        """Return what is kept of a conversation that this process does not know: its answers as they were written.
+    def written_before(self, conversation: str | None, stop: StopFlag, on_wait: OnWait) -> Sequence[int]:
+        """Return the stored tokens of a conversation that another process has answered; an empty list otherwise.
 
-        If the program that was just left is still writing that, it is waited for, as `restore` does.
+        If that process is still writing the state, this one waits for it, as `restore` does.
         """
         keys = self._keys()
         if not keys or conversation is None or conversation in self._known:
@@ -88,16 +93,16 @@ class States:
         self._known.add(conversation)
         coming = self._store.coming_of(conversation)
         if coming and coming.header.key in keys:
-            self._wait(coming, coming.common, stop, waiting)
+            self._wait(coming, coming.common, stop, on_wait)
         return self._store.of_conversation(keys, conversation)
 
     def restore(
-        self, context: Context, prompt: Sequence[int], request: Request, stop: StopFlag, waiting: Waiting
+        self, context: Context, prompt: Sequence[int], request: Request, stop: StopFlag, on_wait: OnWait
     ) -> None:
-        """Fill the context with the longest beginning of `prompt` that was kept, where that saves time.
+        """Fill the context with the stored state that shares the longest beginning with `prompt`, if that saves time.
 
-        If another process is writing a longer one, that is waited for until `stop`, as long as computing the same would
-        take; who waits is told of it.
+        If another process is writing a longer one, this waits for it: at most as long as computing the same tokens
+        would take, and not after `stop`. `on_wait` is called before.
         """
         self._conversation = self._last = None
         self._pending = False
@@ -105,35 +110,35 @@ class States:
         coming = self._best(self._store.coming(keys, prompt[:-1]), context, repeats)
         if coming:
             kept = self._best(self._store.find(keys, prompt[:-1]), context, repeats)
-            there = max(self._usable_here(context, prompt, repeats), self._usable(kept, repeats) if kept else 0)
-            self._wait(coming, self._usable(coming, repeats) - there, stop, waiting)
-        for found in sorted(self._store.find(keys, prompt[:-1]), key=lambda found: -self._usable(found, repeats)):
+            here = max(self._usable_here(context, prompt, repeats), self._usable(kept, repeats) if kept else 0)
+            self._wait(coming, self._usable(coming, repeats) - here, stop, on_wait)
+        for found in sorted(self._store.find(keys, prompt[:-1]), key=lambda match: -self._usable(match, repeats)):
             if not self._pays(found, context, prompt, repeats):
                 continue
             state = self._store.read(found) if _fits(found.header.size) else None
-            if state is not None and context.restore(found.tokens, state, self._whole(found)):
+            if state is not None and context.restore(found.tokens, state, self._aligned(found)):
                 self._restored_token_s = found.header.token_s
                 if request.conversation:
                     self._store.touch(found)
                 break
 
-    def _best(self, found: Sequence[Found], context: Context, repeats: bool) -> Found | None:
-        fitting = [state for state in found if len(state.header.tokens) // 4 <= context.size]
-        return max(fitting, key=lambda state: self._usable(state, repeats), default=None)
+    def _best(self, matches: Sequence[StateMatch], context: Context, repeats: bool) -> StateMatch | None:
+        fitting = [match for match in matches if len(match.header.tokens) // 4 <= context.size]
+        return max(fitting, key=lambda match: self._usable(match, repeats), default=None)
 
-    def _wait(self, coming: Found, tokens: int, stop: StopFlag, waiting: Waiting) -> None:
-        """Wait for a state that another process is writing, if that is quicker than computing so many `tokens`."""
+    def _wait(self, coming: StateMatch, tokens: int, stop: StopFlag, on_wait: OnWait) -> None:
+        """Wait for a state that another process is writing, if that is faster than computing `tokens` tokens."""
         header = coming.header
         saved_s = tokens * (self._token_s() or header.token_s)
         if saved_s <= header.size * (_WRITE_S + _READ_S):
             return
-        waiting(len(header.tokens) // 4)
+        on_wait(len(header.tokens) // 4)
         deadline = time.monotonic() + min(saved_s, PATIENCE)
         while self._store.is_coming(coming) and not stop and time.monotonic() < deadline:
             time.sleep(_LOOK_EVERY)
 
     def watch(self, event: Event) -> None:
-        """Learn from the events of an answer how long computing a prompt token takes."""
+        """Learn from the events of an answer how long a prompt token takes to compute."""
         if isinstance(event, Prefill):
             now = time.perf_counter()
             if self._last:
@@ -142,68 +147,68 @@ class States:
             self._last = event.done, now
 
     def answered(self, conversation: str | None) -> None:
-        """Note that an answer is through, and under which id its state may be kept (None: not at all)."""
+        """Know that an answer has ended, and the id under which its state may be stored (None: not at all)."""
         self._conversation = conversation
         self._pending = conversation is not None
 
-    def save(self, context: Context, given_up: Callable[[], bool]) -> None:
-        """Save the state of the last answer if it is worth it; when given up on the way, it is still pending."""
-        self._save(context, context.save, given_up, lambda: None, leaving=False)
+    def save(self, context: Context, should_stop: Callable[[], bool]) -> None:
+        """Save the state of the last answer if that is worth it; if it was stopped, it is still pending."""
+        self._save(context, context.save, should_stop, lambda: None, leaving=False)
 
-    def leave(self, context: Context, free: Callable[[], None], announced: Callable[[], None]) -> None:
-        """Save, with more readiness, what is not saved yet: there will be no better moment.
+    def leave(self, context: Context, free: Callable[[], None], on_announced: Callable[[], None]) -> None:
+        """Save the state of the last answer before this worker ends, even where it saves less: no better moment comes.
 
-        Once the state is copied, `free` is called, which closes the context: the memory may be wanted elsewhere. When
-        it is decided, and can be seen on the disk, whether a state is coming, that is `announced`.
+        As soon as the state is copied, `free` is called. It closes the context, because others may want the memory.
+        `on_announced` is called when other processes can see on the disk that the state is being written.
         """
 
-        def take() -> Any:
+        def copy_and_free() -> Any:
             state = context.save()
             free()
             return state
 
         self._pending = self._conversation is not None
-        self._save(context, take, lambda: False, announced, leaving=True)
+        self._save(context, copy_and_free, lambda: False, on_announced, leaving=True)
 
-    def find_out(self, given_up: Callable[[], bool]) -> None:
-        """Hash the model if something was kept of it, so that it is found again when the file is moved or copied."""
+    def find_out(self, should_stop: Callable[[], bool]) -> None:
+        """Hash the model if a state of it was saved, so that the state is found when the file is moved or copied."""
         if self._to_hash and not self._pending:
-            self._model.find_out(given_up)
-            self._to_hash = given_up()
+            self._model.find_out(should_stop)
+            self._to_hash = should_stop()
 
     def _save(
         self,
         context: Context,
-        take: Callable[[], Any],
-        given_up: Callable[[], bool],
-        announced: Callable[[], None],
+        copy_state: Callable[[], Any],
+        should_stop: Callable[[], bool],
+        on_announced: Callable[[], None],
         *,
         leaving: bool,
     ) -> None:
         header = self._header(context, leaving=leaving) if self._pending else None
-        # What is not worth it now may be when leaving.
+        # A state that is not worth saving now may be worth it when the worker leaves.
         self._pending = False
         if header is None:
             return
         with self._store.announced(header):
-            announced()
-            saved = self._store.save(header, take, given_up)
-        self._pending = not saved and given_up()
+            on_announced()
+            saved = self._store.save(header, copy_state, should_stop)
+        self._pending = not saved and should_stop()
         self._to_hash |= saved and not self._model.is_hashed
 
-    def _header(self, context: Context, *, leaving: bool) -> Header | None:
-        """Return the header of what the context holds, None if that is not worth being kept."""
+    def _header(self, context: Context, *, leaving: bool) -> StateHeader | None:
+        """Return the header for what the context holds; None if that is not worth storing."""
         conversation, tokens, token_s = self._conversation, context.tokens, self._token_s()
         if conversation is None or len(tokens) < _FEWEST_TOKENS or token_s * len(tokens) < self._worth_s:
             return None
         keys, size = self._keys(), context.state_size()
         if not keys or not _fits(size) or not self._is_worth(keys, context, size, leaving=leaving):
             return None
-        return Header(
+        return StateHeader(
             key=keys[0],
             conversation=conversation,
             tokens=packed(tokens),
-            whole=context.aligned,
+            aligned=context.aligned,
             arithmetic=self._arithmetic,
             token_s=token_s,
             size=size,
@@ -211,55 +216,55 @@ class States:
         )
 
     def _is_worth(self, keys: Sequence[str], context: Context, size: int, *, leaving: bool) -> bool:
-        """Whether the state saves enough computing beyond what the states that there are would save.
+        """Whether the new state saves enough computing, compared with the states that are stored already.
 
-        That is either to those who use all that there is, or to those who use whole steps alone.
+        It may save it for prompts that use all of its tokens, or for those that use full batches alone.
         """
         found = self._store.find(keys, context.tokens)
         new = max(
-            len(context.tokens) - max((state.common for state in found), default=0),
-            context.aligned - max((self._usable(state, repeats=True) for state in found), default=0),
+            len(context.tokens) - max((match.common for match in found), default=0),
+            context.aligned - max((self._usable(match, repeats=True) for match in found), default=0),
         )
         price = size * (_WRITE_S if leaving else _WRITE_SOON_REPLACED_S)
         return new * self._token_s() >= max(price, self._worth_s, 1e-9)
 
-    def _pays(self, found: Found, context: Context, prompt: Sequence[int], repeats: bool) -> bool:
-        """Whether reading a state is quicker than computing what it has beyond what the context holds."""
+    def _pays(self, found: StateMatch, context: Context, prompt: Sequence[int], repeats: bool) -> bool:
+        """Whether reading the state is faster than computing the tokens that the context lacks."""
         new = self._usable(found, repeats) - self._usable_here(context, prompt, repeats)
         token_s = self._token_s() or found.header.token_s
         fits = len(found.header.tokens) // 4 <= context.size
         return fits and new * token_s > found.header.size * _READ_S
 
-    def _usable(self, found: Found, repeats: bool) -> int:
-        """Return how many tokens of a state can be used; where the answer `repeats`, only those in whole steps."""
-        whole = min(found.common, self._whole(found))
-        return full_batches(whole, self._options.batch_size) if repeats else found.common
+    def _usable(self, found: StateMatch, repeats: bool) -> int:
+        """Return how many tokens of a state can be used; where the answer `repeats`, only those in full batches."""
+        aligned = min(found.common, self._aligned(found))
+        return full_batches(aligned, self._options.batch_size) if repeats else found.common
 
     def _usable_here(self, context: Context, prompt: Sequence[int], repeats: bool) -> int:
         common = context.common(prompt)
         return full_batches(min(common, context.aligned), context.batch_size) if repeats else common
 
-    def _whole(self, found: Found) -> int:
-        """Return how many tokens of a state were computed in whole steps, as they would be here."""
-        return found.header.whole if found.header.arithmetic == self._arithmetic else 0
+    def _aligned(self, found: StateMatch) -> int:
+        """Return how many tokens of a state were computed exactly as this worker would compute them."""
+        return found.header.aligned if found.header.arithmetic == self._arithmetic else 0
 
     def _token_s(self) -> float:
-        """What computing a prompt token takes, in seconds; 0 if nothing is known about it."""
-        # A few tokens at the end of a restored prompt are no measure.
+        """Return how long a prompt token takes to compute, in seconds; 0 if that is not known."""
+        # The few tokens after a restored state are too few to measure.
         if self._computed >= _FEWEST_TOKENS or not self._restored_token_s:
             return self._computing_s / self._computed if self._computed else 0.0
         return self._restored_token_s
 
     def _keys(self) -> list[str]:
-        """Return what states of this model and library are known by, that for new ones first; none where nothing is."""
-        # Without flash attention the values lie transposed.
+        """Return the keys of states of this model and library, the one for new states first; none without a library."""
+        # Without flash attention, the values lie transposed in the KV cache.
         rest = (self._version, self._options.kv_type, self._options.flash_attention)
         names = self._model.names() if self._version else ()
         return [msgspec.json.encode((_FORMAT, name, *rest)).decode() for name in names]
 
 
 def _fits(size: int) -> bool:
-    """Whether there is memory for a copy of a state."""
+    """Whether there is enough memory for a copy of a state of `size` bytes."""
     if size < _SMALL:
         return True
     import psutil

@@ -148,7 +148,7 @@ def _redo(session: Session, _argument: str) -> None:
 
 
 def _retry(session: Session, _argument: str) -> None:
-    session.answer(session.replace_last())
+    session.answer_again()
 
 
 def _edit(session: Session, _argument: str) -> str:

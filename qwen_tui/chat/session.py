@@ -139,6 +139,15 @@ class Session:
         self.replacing = True
         return self.conversation.exchanges[-1].question
 
+    def answer_again(self) -> None:
+        """Answer the last message again, as it was: what is attached waits for the next one; raises as `answer`."""
+        question = self.replace_last()
+        waiting, self.attached = self.attached, []
+        try:
+            self.answer(question)
+        finally:
+            self.attached = waiting
+
     def undo(self) -> Exchange:
         """Go back by one step and return what it took back; raises `UsageError` if there is none."""
         if not self.conversation.exchanges:

@@ -196,6 +196,12 @@ def test_a_file_goes_with_the_next_message_only(tmp_path: Path) -> None:
     assert "/nowhere" in talk.errors[0].message
 
 
+def test_what_is_attached_waits_while_the_last_message_is_answered_again(tmp_path: Path) -> None:
+    (tmp_path / "cats.txt").write_text("Cats.")
+    talk = Talk(ScriptedEngine("1", "1 again", "2"), Person("one", f"/file {tmp_path / 'cats.txt'}", "/retry", "two"))
+    assert [request[-1] for request in talk.prompts] == ["one", "one", "Cats.\n\ntwo"]
+
+
 def test_answers_and_conversations_go_into_files(tmp_path: Path) -> None:
     talk = Talk(
         ScriptedEngine("the answer"), Person("hello", f"/save {tmp_path / 'a.txt'}", f"/export {tmp_path / 'c.json'}")

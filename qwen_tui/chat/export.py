@@ -80,9 +80,11 @@ def _messages(exchange: Exchange) -> tuple[ExportedMessage, ExportedMessage]:
 
 
 def _markdown(record: Record) -> str:
+    from qwen_tui.markdown.dialect import with_plain_fences
+
     parts = [f"# {record.summary.title}", f"*{record.summary.model}, {_when(record.summary.written)}*"]
     for _role, speaker, content, mark in _spoken(record):
-        parts += [f"## {speaker}", *filter(None, (content.strip(), f"*[{mark}]*" if mark else ""))]
+        parts += [f"## {speaker}", *filter(None, (with_plain_fences(content.strip()), f"*[{mark}]*" if mark else ""))]
     return "\n\n".join(parts) + "\n"
 
 

@@ -8,7 +8,7 @@ from markdown_it.rules_inline.emphasis import tokenize
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
-from qwen_tui.markdown.fences import add_fences
+from qwen_tui.markdown.fences import add_fences, begins_at, is_closed, text_behind
 from qwen_tui.markdown.mathematics import add_mathematics
 
 
@@ -31,6 +31,29 @@ def top_level(tokens: list[Token]) -> list[list[Token]]:
         blocks[-1].append(token)
         depth += token.nesting
     return blocks
+
+
+def with_plain_fences(text: str) -> str:
+    """Return `text` with every fence on a line of its own, and the last one closed.
+
+    So any program that reads Markdown finds the same code in it, and what is put behind `text` is no part of the code.
+    """
+    lines = text.split("\n")
+    tokens = parser().parse(text)
+    for fence in reversed([token for token in tokens if token.type == "fence" and token.level == 0 and token.map]):
+        assert fence.map is not None, "looked at above"
+        first, end = fence.map
+        _break_line(lines, end - 1, text_behind(fence))
+        _break_line(lines, first, begins_at(fence))
+    if tokens and tokens[-1].type == "fence" and not is_closed(tokens[-1]):
+        lines.append(tokens[-1].markup)
+    return "\n".join(lines)
+
+
+def _break_line(lines: list[str], number: int, column: int) -> None:
+    if column:
+        line = lines[number]
+        lines[number : number + 1] = [line[:column].rstrip(), line[column:]]
 
 
 def _emphasis(state: StateInline, silent: bool) -> bool:

@@ -1,6 +1,7 @@
 """Conversations as files: what a page holds, and that it is the same Markdown as on the screen."""
 
 import pytest
+from markdown_it import MarkdownIt
 
 from qwen_tui.chat.export import export
 from qwen_tui.history.records import Record, Summary
@@ -26,6 +27,27 @@ def page(answer: str) -> str:
 )
 def test_an_answer_on_a_page(answer: str, shown: str) -> None:
     assert shown in page(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "written"),
+    [
+        ("```python\nprint(1)", "```python\nprint(1)\n```"),
+        ("~~~~\nprint(1)\n~~~", "~~~~\nprint(1)\n~~~\n~~~~"),
+        ("```\nprint(1)\n```", "```\nprint(1)\n```"),
+        ("代码如下：```python\nprint(1)\n``` 它输出 1。", "代码如下：\n```python\nprint(1)\n```\n它输出 1。"),
+        ("如下：```\na\n``` 再看：```\nb", "如下：\n```\na\n```\n再看：\n```\nb\n```"),
+        ("No code, `one` word.", "No code, `one` word."),
+    ],
+)
+def test_code_in_markdown_ends_where_its_answer_does(answer: str, written: str) -> None:
+    """Else the mark below it, and all that was said afterwards, would be code to every program that reads it."""
+    exchanges = (Exchange("```\nmy code", answer, "length", "max_tokens"), Exchange("And now?", "Nothing."))
+    text = export(Record(Summary("bcdfgh", "Talk", "demo", 0.0, 0.0), None, exchanges), "md")
+    assert "\n\n```\nmy code\n```\n\n" in text
+    assert f"\n\n{written}\n\n*[The answer was cut off here" in text
+    headings = [token for token in MarkdownIt().parse(text) if token.type == "heading_open"]
+    assert [token.tag for token in headings] == ["h1", "h2", "h2", "h2", "h2"]
 
 
 def test_a_page_fetches_nothing() -> None:

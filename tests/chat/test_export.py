@@ -36,7 +36,7 @@ def test_an_answer_on_a_page(answer: str, shown: str) -> None:
         ("~~~~\nprint(1)\n~~~", "~~~~\nprint(1)\n~~~\n~~~~"),
         ("```\nprint(1)\n```", "```\nprint(1)\n```"),
         ("代码如下：```python\nprint(1)\n``` 它输出 1。", "代码如下：\n```python\nprint(1)\n```\n它输出 1。"),
-        ("如下：```\na\n``` 再看：```\nb", "如下：\n```\na\n```\n再看：\n```\nb\n```"),
+        ("如下：```\na\n``` 再看：```sh\nb", "如下：\n```\na\n```\n再看：\n```sh\nb\n```"),
         ("No code, `one` word.", "No code, `one` word."),
     ],
 )

@@ -1,4 +1,4 @@
-"""Workers that are leaving and still hold memory of a graphics card: signs on disk, for whoever plans next."""
+"""Notices on disk of workers that are leaving and still hold memory of a graphics card: the next plan reads them."""
 
 import contextlib
 import time
@@ -8,61 +8,61 @@ import msgspec
 
 from qwen_tui.files import write_private
 
-# How long memory is waited for that a worker holds who is leaving, in seconds: it frees it before it writes.
+# How long to wait for the memory of a leaving worker, in seconds. The worker frees it before it writes its state.
 _PATIENCE = 3.0
 
 
-class _Sign(msgspec.Struct, frozen=True):
-    """A worker that holds so many bytes of a card, and when its process began: numbers of processes are used again."""
+class _Notice(msgspec.Struct, frozen=True):
+    """A worker that holds `held` bytes of a card. `begun` is when its process began, because ids are used again."""
 
     held: int
     begun: float
 
 
 def announce(folder: Path, process: int, held: int) -> Path | None:
-    """Leave the sign that a `process` is leaving, which holds so many bytes of a card; None where it cannot be left."""
+    """Leave a notice that the process with this id is leaving and holds `held` bytes; None where that fails."""
     begun = _begun(process)
     if begun is None:
         return None
-    sign = folder / f"{process}.json"
+    notice = folder / f"{process}.json"
     try:
         for old in folder.glob("*.json"):
             if not _held(old):
                 old.unlink(missing_ok=True)
-        write_private(sign, msgspec.json.encode(_Sign(held, begun)))
+        write_private(notice, msgspec.json.encode(_Notice(held, begun)))
     except OSError:
         return None
-    return sign
+    return notice
 
 
-def withdraw(sign: Path) -> None:
-    """Remove a sign: the memory is free."""
+def withdraw(notice: Path) -> None:
+    """Remove a notice: the memory is free."""
     with contextlib.suppress(OSError):
-        sign.unlink(missing_ok=True)
+        notice.unlink(missing_ok=True)
 
 
 def still_held(folder: Path) -> int:
-    """Return how many bytes of the card are held by workers that are leaving; a sign without a process is none."""
+    """Return the bytes of the card that leaving workers hold; the notice of a process that has ended counts nothing."""
     return sum(map(_held, folder.glob("*.json")))
 
 
 def wait(folder: Path) -> None:
-    """Wait a little for memory of a card that workers who are leaving still hold: the plan counts it as free."""
+    """Wait until leaving workers have freed their memory, at most `_PATIENCE`: the plan counts that memory as free."""
     deadline = time.monotonic() + _PATIENCE
     while still_held(folder) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
-def _held(sign: Path) -> int:
+def _held(notice: Path) -> int:
     try:
-        left = msgspec.json.decode(sign.read_bytes(), type=_Sign)
+        content = msgspec.json.decode(notice.read_bytes(), type=_Notice)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return 0
-    return left.held if sign.stem.isdecimal() and _begun(int(sign.stem)) == left.begun else 0
+    return content.held if notice.stem.isdecimal() and _begun(int(notice.stem)) == content.begun else 0
 
 
 def _begun(process: int) -> float | None:
-    # Only where there is a sign: it takes time to import.
+    # Imported only where there is a notice, because the import takes time.
     import psutil
 
     try:

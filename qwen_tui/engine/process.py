@@ -1,4 +1,4 @@
-"""The worker as its parent sees it: a process with a queue of replies, a log, and an exit code."""
+"""The worker process as its parent sees it: replies in a queue, a log, and an exit code."""
 
 import collections
 import contextlib
@@ -17,46 +17,47 @@ from qwen_tui.engine.oom import kills_so_far
 from qwen_tui.engine.threads import start_thread
 from qwen_tui.messages import Loading
 
-# What is kept of the worker's own output for error messages, in lines.
+# How many lines of the worker's own output are kept for error messages.
 _KEPT_LINES = 200
-# What counts as loaded while the warm-up is to come.
+# The loaded fraction while the warm-up is still to come.
 _ALMOST = 0.99
-# How long a worker may take to end by itself before it is killed, in seconds.
+# How long the worker may take to end by itself before the parent kills it, in seconds.
 _PATIENCE = 1.0
-# How long one that leaves may take to put up a sign of what it keeps, in seconds: a millisecond, on a busy PC some.
+# How long a worker that leaves may take to put up the sign of its state, in seconds. It takes a millisecond, on a busy
+# PC some.
 _SIGN_PATIENCE = 1.0
 
 
 class WorkerProcess:
-    """One running worker. `log` is called with each line it prints (llama.cpp's log)."""
+    """One running worker. `log` is called with each line that it prints to stderr, which is llama.cpp's log."""
 
     def __init__(
         self, log: Callable[[str], None] | None = None, oom_kills: Callable[[], int | None] = kills_so_far
     ) -> None:
-        """Start it; raises `OSError` if that fails. `oom_kills` counts what is killed for lack of memory."""
+        """Start the worker; raises `OSError`. `oom_kills` counts the processes killed for lack of memory."""
         self._oom_kills = oom_kills
         self._kills_before = oom_kills()
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
-            # -P: a types.py in the user's folder must not be imported.
+            # -P keeps Python from importing a types.py in the user's folder.
             [sys.executable, "-P", "-m", "qwen_tui.engine.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # Without it, an abort inside llama.cpp forks a debugger.
+            # Without this variable, an abort inside llama.cpp starts a debugger.
             env={**os.environ, "GGML_NO_BACKTRACE": "1"},
-            # A group of its own: Ctrl-C in the terminal is for the parent to handle.
+            # A process group of its own: Ctrl-C in the terminal reaches only the parent.
             process_group=0,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         self._log = log
-        # How much of the model is loaded, for who would not wait for the replies: 1 when it is ready.
+        # The loaded fraction of the model, 1 when it is ready: known without receiving the replies.
         self.loaded = 0.0
         self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._replies: queue.SimpleQueue[wire.Reply | None] = queue.SimpleQueue()
         try:
             self._readers = [start_thread(read) for read in (self._read_replies, self._read_log)]
         except RuntimeError as error:
-            # What there is no thread for would never be read.
+            # Without both threads, nobody would read the worker's output.
             self.kill()
             self._process.wait()
             raise OSError(errno.EAGAIN, str(error)) from error
@@ -66,7 +67,7 @@ class WorkerProcess:
         return self._process.poll() is None
 
     def cpu_seconds(self) -> float:
-        """Return how long it has computed, 0 where that cannot be told."""
+        """Return the CPU time that the worker has used, in seconds; 0 where that is not known."""
         import psutil
 
         try:
@@ -76,14 +77,14 @@ class WorkerProcess:
         return float(times.user + times.system)
 
     def send(self, command: wire.Command) -> None:
-        """Send a command; a worker that is gone says so through `receive`, not here."""
+        """Send a command. If the worker has ended, `receive` raises the error, not this method."""
         assert self._process.stdin is not None
         if isinstance(command, wire.Generate):
             self._kills_before = self._oom_kills()
         try:
             wire.write(self._process.stdin, command)
         except OSError:
-            # receive() will find the end of the replies, and with it the reason.
+            # `receive` will find the end of the replies, and then the reason is asked for.
             return
 
     def receive(self, timeout: float) -> wire.Reply | None:
@@ -93,29 +94,29 @@ class WorkerProcess:
         except queue.Empty:
             return None
         if reply is None:
-            # Kept for whoever asks again.
+            # The next call must find the end, too.
             self._replies.put(None)
             raise EOFError
         return reply
 
     def last_lines(self, count: int = 3) -> str:
-        """Return the end of what the worker printed, for an error message."""
-        # A copy: the reader may be adding to it.
+        """Return the last `count` lines that the worker printed, for an error message."""
+        # The list is copied, because the reading thread may be appending.
         lines = [line for line in list(self._lines) if line.strip(" .")]
         return "\n".join(lines[-count:])
 
     def wait(self) -> int:
-        """Return the exit code of a worker whose replies have ended; negative is the signal that ended it."""
+        """Return the exit code of a worker whose replies have ended. A negative code is the signal that ended it."""
         try:
             code = self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             code = self._process.wait()
-        # Windows tells how a process crashed by its exit code (NTSTATUS).
+        # On Windows, the exit code of a crash is an NTSTATUS.
         return {0xC0000005: -signal.SIGSEGV, 0xC000001D: -signal.SIGILL, 0xC0000409: -signal.SIGABRT}.get(code, code)
 
     def memory_ran_out(self) -> bool:
-        """Whether the kernel has killed for lack of memory since this worker started, or got its last question."""
+        """Whether the kernel killed for lack of memory since this worker started, or got its last question."""
         before, now = self._kills_before, self._oom_kills()
         return before is not None and now is not None and now > before
 
@@ -126,28 +127,28 @@ class WorkerProcess:
 
     @property
     def number(self) -> int:
-        """The number of the process."""
+        """The process id."""
         return self._process.pid
 
-    def leave(self, sign: Path | None = None) -> None:
-        """Let the worker save what is worth keeping and end by itself, and remove its `sign`.
+    def leave(self, notice: Path | None = None) -> None:
+        """Let the worker save what is worth it, remove the `notice` that it holds GPU memory, and end by itself.
 
-        Returns when others can see what is being saved.
+        Returns when other processes can see which state it is writing.
         """
-        self.send(wire.Leave(os.fsencode(sign) if sign else b""))
+        self.send(wire.Leave(os.fsencode(notice) if notice else b""))
         deadline = time.monotonic() + _SIGN_PATIENCE
         reply: wire.Reply | None = None
         with contextlib.suppress(EOFError):
             while not isinstance(reply, wire.Leaving) and (left := deadline - time.monotonic()) > 0:
                 reply = self.receive(left)
-        # A program that goes on takes note of its end, so that nothing of it is left over.
+        # If this program goes on, a thread waits for the worker's end, so that no zombie and no open pipe is left.
         try:
             start_thread(self._clean_up)
         except RuntimeError:
             self.kill()
 
     def kill(self) -> None:
-        """Kill it; it holds nothing that is not in its parent too."""
+        """Kill the worker. Nothing is lost: the parent has everything that the worker holds."""
         self._process.kill()
 
     def pause(self) -> None:
@@ -161,13 +162,13 @@ class WorkerProcess:
             self._process.send_signal(signal.SIGCONT)
 
     def _clean_up(self) -> None:
-        """Wait for the end of the process, and free what was for talking to it."""
+        """Wait for the end of the process, then close its pipes."""
         self._process.wait()
         for reader in self._readers:
             reader.wait(_PATIENCE)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
-                # What was still to be written to a dead worker has no reader.
+                # Closing flushes what nobody will read, and fails if the worker has ended.
                 try:
                     stream.close()
                 except OSError:
@@ -189,6 +190,6 @@ class WorkerProcess:
             line = raw.decode("utf-8", "replace").rstrip()
             self._lines.append(line)
             if self._log is not None:
-                # A log that nobody takes must not stop the reading: the worker would block on a full pipe.
+                # If writing the log fails, the thread reads on: the worker would block on a full pipe.
                 with contextlib.suppress(OSError):
                     self._log(line)

@@ -1,4 +1,4 @@
-"""What the parent and its worker say to each other: length-prefixed msgspec frames over two pipes."""
+"""The protocol between the parent and its worker: length-prefixed msgspec frames over two pipes."""
 
 import struct
 from typing import IO, Literal
@@ -9,13 +9,14 @@ from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
 from qwen_tui.hardware.device import Build
 from qwen_tui.messages import Finished, Loading, Message, Note, Prefill, Reasoning, Text
 
+# The length of a frame in bytes.
 _LENGTH = struct.Struct("<I")
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
     """Load a model; answered by `Loading` frames and one `Loaded`.
 
-    `leaving` is the folder, as `os.fsencode` gives it, with the signs of workers that still hold memory of a GPU.
+    `leaving` is a folder, as `os.fsencode` gives it. In it are the notices of workers that still hold GPU memory.
     """
 
     options: LoadOptions
@@ -29,14 +30,14 @@ class Count(msgspec.Struct, frozen=True, tag=True):
 
 
 class Generate(msgspec.Struct, frozen=True, tag=True):
-    """Answer a question; answered by the events of the stream."""
+    """Answer a question; answered by the events of the answer."""
 
     number: int
     request: Request
 
 
 class Measure(msgspec.Struct, frozen=True, tag=True):
-    """Time batches of so many tokens behind `depth` of them; answered by `Measured`."""
+    """Time batches of `sizes` tokens behind `depth` tokens; answered by `Measured`."""
 
     number: int
     sizes: tuple[int, ...]
@@ -44,31 +45,31 @@ class Measure(msgspec.Struct, frozen=True, tag=True):
 
 
 class Describe(msgspec.Struct, frozen=True, tag=True):
-    """Describe the installed llama.cpp, with a dry run of each of `options`; no model is loaded.
+    """Describe the installed llama.cpp, with a dry run of each of `options`; answered by `Described`.
 
-    Answered by `Described`.
+    No weights are loaded.
     """
 
     options: tuple[LoadOptions, ...] = ()
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):
-    """Stop the question of that number, running or not yet begun; of another one, nothing."""
+    """Stop the question with this number, running or not yet begun; no other question."""
 
     number: int
 
 
 class Leave(msgspec.Struct, frozen=True, tag=True):
-    """End, after having kept what is worth keeping; answered by `Leaving`, then the parent may end before.
+    """Save what is worth it, then end; answered by `Leaving`, after which the parent may end first.
 
-    `sign` is a file, as `os.fsencode` gives it, that is to be removed when the memory of a GPU is free.
+    `notice` is a file, as `os.fsencode` gives it: the worker removes it when it has freed its GPU memory.
     """
 
-    sign: bytes = b""
+    notice: bytes = b""
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
-    """The model is ready; `load_s` is what that took, `held` the bytes that it holds of a GPU."""
+    """The model is ready. Loading took `load_s` seconds, and the worker holds `held` bytes of GPU memory."""
 
     info: EngineInfo
     load_s: float
@@ -82,23 +83,23 @@ class Counted(msgspec.Struct, frozen=True, tag=True):
 
 
 class Measured(msgspec.Struct, frozen=True, tag=True):
-    """The seconds that the batches took, in their order; fewer if it was stopped."""
+    """The seconds that the batches took, in the order of the sizes; fewer if it was stopped."""
 
     seconds: tuple[float, ...]
 
 
 class Described(msgspec.Struct, frozen=True, tag=True):
-    """What the installed llama.cpp is, and the buffers that it would make."""
+    """The installed llama.cpp, and the buffers that the dry runs would allocate."""
 
     build: Build
 
 
 class Leaving(msgspec.Struct, frozen=True, tag=True):
-    """Who asks next can see on the disk what is being kept."""
+    """Other processes can now see on the disk which state this worker is writing."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """What was asked could not be done; the worker goes on. `detail` and the numbers are for the message."""
+    """The command failed; the worker goes on. `detail` and the numbers are for the error message."""
 
     kind: Literal["library", "model", "context", "memory", "too_long", "schema", "decode"]
     detail: str = ""
@@ -107,8 +108,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 Command = Load | Count | Generate | Measure | Describe | Cancel | Leave
-Happening = Prefill | Text | Reasoning | Note | Finished
-Reply = Loading | Loaded | Counted | Measured | Described | Leaving | Happening | Failed
+AnswerEvent = Prefill | Text | Reasoning | Note | Finished
+Reply = Loading | Loaded | Counted | Measured | Described | Leaving | AnswerEvent | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
@@ -116,7 +117,7 @@ _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 
 def write(stream: IO[bytes], frame: Command | Reply) -> None:
-    """Write one frame and flush; raises `OSError` when the other side is gone."""
+    """Write one frame and flush; raises `OSError` when the other side has ended."""
     body = _encoder.encode(frame)
     stream.write(_LENGTH.pack(len(body)) + body)
     stream.flush()

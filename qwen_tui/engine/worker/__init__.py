@@ -1,1 +1,1 @@
-"""The worker: llama.cpp in a process of its own, the only place of llama_cpp; started as `python -m` this package."""
+"""The worker's side: llama.cpp in a process of its own. Only this package imports llama_cpp."""

@@ -1,7 +1,8 @@
-"""The worker: llama.cpp in a process of its own, spoken to in frames over stdin and stdout.
+"""The worker's main module: llama.cpp in a process of its own, connected to its parent by frames over two pipes.
 
-Started as `python -P -m qwen_tui.engine.worker`. Native output goes to stderr, which the parent keeps for its error
-messages. One thread reads commands, so that a cancellation and the parent's death are noticed while llama.cpp works.
+The parent starts it as `python -P -m qwen_tui.engine.worker`. Native output goes to stderr; the parent keeps it for its
+error messages. A thread reads the commands, so that the worker notices a cancellation or the parent's end while
+llama.cpp computes.
 """
 
 import os
@@ -14,7 +15,7 @@ from qwen_tui.engine.threads import start_thread
 from qwen_tui.engine.worker.commands import Worker
 from qwen_tui.engine.worker.stop import StopFlag
 
-# Nobody is hurried by a state that is saved after so long a silence, in seconds.
+# The worker saves a state only after so long without a command, in seconds: then it disturbs no question.
 _IDLE = 2.0
 
 
@@ -32,12 +33,12 @@ def main() -> None:
             except queue.Empty:
                 worker.idle(lambda: not pending.empty())
     except BrokenPipeError:
-        # The parent is gone: nobody is left to tell.
+        # The parent has ended, so nobody reads the replies.
         os._exit(0)
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Keep stdin and stdout for frames; whatever else writes to stdout reaches stderr, whoever reads stdin, nothing."""
+    """Take stdin and stdout for frames. Other code that writes to stdout then writes to stderr, and reads no input."""
     commands = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -56,8 +57,8 @@ def _read(commands: BinaryIO, pending: "queue.SimpleQueue[wire.Command]", stop: 
             else:
                 pending.put(command)
     finally:
-        # The parent has ended, in whatever way: a worker without one must not go on, not even in native code.
-        # Only one that was told to leave finishes what it does, within its time.
+        # The parent has ended. The worker must not go on without it, not even in native code. Only after the command
+        # `Leave` does it finish its work, within its time.
         if not isinstance(command, wire.Leave):
             os._exit(0)
 

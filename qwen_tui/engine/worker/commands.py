@@ -1,4 +1,4 @@
-"""What the worker does: it carries out the parent's commands with one model and one context."""
+"""Carries out the parent's commands, with one model and one context."""
 
 import contextlib
 import os
@@ -26,18 +26,19 @@ from qwen_tui.engine.worker.states import PATIENCE, States
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.messages import Loading, Prefill
 
-# An answer needs at least this much room, in tokens; a prompt that leaves less is refused.
+# A prompt must leave at least this much room for the answer, in tokens.
 _LEAST_ROOM = 16
-# Progress of the loading is reported at most this often, in seconds.
+# The worker reports the progress of loading at most this often, in seconds.
 _PROGRESS_EVERY = 0.05
-# A hash that nobody waits for takes next to nothing from those who compute.
+# A worker that has left runs at the lowest priority: nobody waits for its hash, and others may be computing.
 _NICENESS = 19
 
 
 class Worker:
-    """Holds one model, one context, and answers one command after another."""
+    """Holds one model and one context, and carries out one command after another."""
 
     def __init__(self, reply: Callable[[wire.Reply], None], stop: StopFlag) -> None:
+        """`reply` sends a reply to the parent; another thread sets `stop`."""
         self._reply = reply
         self._stop = stop
         self._llama: Any = None
@@ -46,7 +47,7 @@ class Worker:
         self._states: States | None = None
 
     def handle(self, command: wire.Command) -> None:
-        """Carry out one command; what cannot be done becomes a `Failed` reply."""
+        """Carry out one command; an error becomes a `Failed` reply."""
         try:
             match command:
                 case wire.Load(options, folder):
@@ -64,10 +65,10 @@ class Worker:
                     self._reply(wire.Measured(seconds))
                 case wire.Describe(options):
                     self._reply(wire.Described(dry_run.describe(_library(), options)))
-                case wire.Leave(sign):
-                    self._leave(sign)
+                case wire.Leave(notice):
+                    self._leave(notice)
                 case wire.Cancel():
-                    raise AssertionError("the reader takes it")
+                    raise AssertionError("the thread that reads the commands handles it")
         except LibraryError as error:
             self._reply(wire.Failed("library", str(error)))
         except LoadError as error:
@@ -81,54 +82,54 @@ class Worker:
 
     @property
     def has_more(self) -> bool:
-        """Whether there is something to do when nothing else is."""
+        """Whether there is work for the time when no command comes."""
         return self._states is not None and self._states.pending
 
-    def idle(self, wanted: Callable[[], bool]) -> None:
-        """Save what was computed, until this worker is `wanted`."""
+    def idle(self, should_stop: Callable[[], bool]) -> None:
+        """Save what was computed, and hash the model, until `should_stop`."""
         if self._states and self._context:
-            self._states.save(self._context, wanted)
-            self._states.find_out(wanted)
+            self._states.save(self._context, should_stop)
+            self._states.find_out(should_stop)
 
-    def _leave(self, sign: bytes) -> None:
-        """Save what was computed, and end: within the time that others wait for it, whether it is saved or not.
+    def _leave(self, notice: bytes) -> None:
+        """Save what was computed, then end the process; end it after `PATIENCE`, whether all is saved or not.
 
-        The parent ends once it is told, and who asks next sees on the disk what is coming.
+        The parent ends after the reply `Leaving`. By then, other processes can see on the disk which state is coming.
         """
         ending = threading.Timer(PATIENCE, os._exit, (0,))
         ending.daemon = True
         ending.start()
 
-        def tell() -> None:
-            # A parent that has ended meanwhile need not be told.
+        def report_leaving() -> None:
+            # The parent may have ended already.
             with contextlib.suppress(OSError):
                 self._reply(wire.Leaving())
 
         if self._states and self._context and self._model:
-            self._states.leave(self._context, lambda: self._free(sign), tell)
-            tell()
-            self._free(sign)
+            self._states.leave(self._context, lambda: self._free(notice), report_leaving)
+            report_leaving()
+            self._free(notice)
             if hasattr(os, "nice"):
                 os.nice(_NICENESS)
             self._states.find_out(lambda: False)
         os._exit(0)
 
-    def _free(self, sign: bytes) -> None:
-        """Free context and model, if that is still to be done; `sign` tells others that memory of a GPU is held."""
+    def _free(self, notice: bytes) -> None:
+        """Free context and model if they are there, then withdraw the `notice` that GPU memory is held."""
         context, model = self._context, self._model
         self._context = self._model = None
         if context and model:
             context.close()
             model.close()
-            if sign:
-                leaving.withdraw(Path(os.fsdecode(sign)))
+            if notice:
+                leaving.withdraw(Path(os.fsdecode(notice)))
 
     def _load(self, options: LoadOptions) -> None:
         begun = time.perf_counter()
         self._llama = _library()
-        before = self._free_on_gpu() if options.gpu_layers else 0
+        free_before = self._free_on_gpu() if options.gpu_layers else 0
         self._states = States(options.store, options) if options.store else None
-        self._model = Model(self._llama, options, self._progress())
+        self._model = Model(self._llama, options, self._progress_reporter())
         self._chatml = ChatML(self._model.vocabulary)
         self._grammars = Grammars(self._model.vocabulary)
         self._options = options
@@ -148,37 +149,38 @@ class Worker:
             gpu_layers=on_gpu,
             layers=layers,
         )
-        held = max(0, before - self._free_on_gpu()) if on_gpu else 0
+        held = max(0, free_before - self._free_on_gpu()) if on_gpu else 0
         self._reply(wire.Loaded(info, time.perf_counter() - begun, held))
 
     def _free_on_gpu(self) -> int:
+        """Return the free memory of the GPU in bytes; 0 without one."""
         found = device_for_layers(self._llama)
         return found[1].free if found else 0
 
     def _warm_up(self, model: Model, on_gpu: int) -> bool:
-        """Take now what memory an answer will take; False if that leaves too little on the GPU, which is told.
+        """Allocate now the memory that an answer will need: a GPU that runs out of it later may end the process.
 
-        A GPU that runs out of it later may end the process.
+        Return False, and reply `Failed`, if that leaves too little memory on the GPU.
         """
         context = Context(model, self._options, self._ctx_size, self._stop)
         if on_gpu:
             context.reserve(self._ctx_size)
         context.warm_up(model.vocabulary.special("<|im_start|>"))
         _handle, card = (device_for_layers(self._llama) if on_gpu else None) or (None, None)
-        # An integrated one shares the computer's memory, and some do not tell.
+        # An integrated GPU shares the computer's memory. Some drivers report no total.
         if card and card.kind == "gpu" and card.total and card.free < self._options.least_free:
             self._reply(wire.Failed("memory", f"{card.free} bytes left on {card.name}"))
             return False
         self._context = context
         return True
 
-    def _progress(self) -> Callable[[float], None]:
+    def _progress_reporter(self) -> Callable[[float], None]:
         last = 0.0
 
         def report(fraction: float) -> None:
             nonlocal last
             now = time.monotonic()
-            # After the last, the warm-up is what is waited for.
+            # A fraction of 1 is always reported: after it, the parent waits for the warm-up.
             if now - last >= _PROGRESS_EVERY or fraction >= 1:
                 last = now
                 self._reply(Loading(fraction))
@@ -190,7 +192,7 @@ class Worker:
         begun = time.perf_counter()
         self._stop.begin(number)
         if self._states:
-            before = self._states.written_before(request.conversation, self._stop, self._waiting)
+            before = self._states.written_before(request.conversation, self._stop, self._report_wait)
             self._chatml.learn(before)
         prompt = self._chatml.tokens(request.messages)
         if len(prompt) + _LEAST_ROOM > self._ctx_size:
@@ -200,7 +202,7 @@ class Worker:
         sampler = self._sampler(request)
         try:
             if self._context is None:
-                # Making it may clear a gigabyte: say what is ahead before, not after.
+                # Allocating a context may take long, because a gigabyte has to be cleared. So report first.
                 self._reply(Prefill(0, len(prompt)))
                 context = Context(self._model, self._options, self._ctx_size, self._stop)
                 context.reserve(len(whole) + ROOM)
@@ -208,7 +210,7 @@ class Worker:
             drafter = self._drafter(request, whole)
             generation = Generation(self._context, self._model.vocabulary, sampler, drafter, self._stop, begun)
             if self._states:
-                self._states.restore(self._context, whole, request, self._stop, self._waiting)
+                self._states.restore(self._context, whole, request, self._stop, self._report_wait)
             if request.repeats:
                 self._context.reuse(whole, aligned_only=True)
             for event in generation.events(prompt, request.max_tokens, request.begun):
@@ -221,7 +223,8 @@ class Worker:
         finally:
             sampler.close()
 
-    def _waiting(self, tokens: int) -> None:
+    def _report_wait(self, tokens: int) -> None:
+        """Report that the worker waits for another process, which is writing a state of so many `tokens`."""
         self._reply(Prefill(0, tokens, awaited=True))
 
     def _sampler(self, request: Request) -> Sampler:
@@ -232,15 +235,15 @@ class Worker:
         schema = request.schema
         if schema is None:
             return ChainSampler(self._llama, vocabulary, request.sampler)
-        # It goes on while the prompt is read.
+        # The grammar is built during the prefill.
         self._grammars.prepare()
         return GrammarSampler(self._llama, vocabulary, request.sampler, lambda: self._grammars.grammar(schema))
 
     def _drafter(self, request: Request, prompt: Sequence[int]) -> Drafter:
         if not request.lookup:
             return NoDrafts()
-        # A batch of another size rounds differently: where an answer is to repeat itself, its drafts must not depend on
-        # how fast the machine was.
+        # A batch of another size rounds differently. So where an answer is to repeat itself, its drafts must not depend
+        # on the speed of the machine.
         alike = request.is_drawn_alike
         return Lookup(prompt, BatchCosts(self._options.batch_costs) if alike else self._costs, learn_costs=not alike)
 

@@ -1,12 +1,12 @@
-"""The files of the installed llama.cpp, found without loading any of them."""
+"""Finds the files of the installed llama.cpp without loading any of them."""
 
 import contextlib
 import importlib.util
 import os
 from pathlib import Path
 
-# HOST:PORT of llama.cpp's RPC server, which then is a device like a graphics card. For development: it makes partial
-# offload and its failures real on a computer without one.
+# HOST:PORT of an RPC server of llama.cpp, which then is a device like a graphics card. For development: with it, a
+# computer without a card can really offload a part of the layers, and really fail at it.
 RPC_VARIABLE = "QWEN_TUI_RPC"
 
 
@@ -23,7 +23,7 @@ def library_files() -> list[Path]:
 
 
 def library_stamp() -> tuple[tuple[str, int, int], ...]:
-    """Return what changes with the installed llama.cpp: names, sizes and times of the files of the native library."""
+    """Return what changes when another llama.cpp is installed: names, sizes and times of its native library's files."""
     stamps = []
     for file in library_files():
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The engine on this computer: llama.cpp in a worker process that may die without taking the conversation along."""
+"""The engine on this computer: llama.cpp in a worker process, whose death does not end the conversation."""
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qwen_tui import cancellation
 from qwen_tui.engine import wire
-from qwen_tui.engine.answer import Answer
+from qwen_tui.engine.answer import PartialAnswer
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder, Worked
 from qwen_tui.engine.loading import Crashed, LoadedWorker, StartWorker
@@ -17,16 +17,16 @@ from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Loading, Message, Note, Prefill, Text
 
-# How long a cancelled worker may take to stop by itself before it is replaced, in seconds.
+# How long a cancelled worker may take to stop by itself before the parent replaces it, in seconds.
 _CANCEL_PATIENCE = 0.8
 
 
 class LocalEngine:
     """An `Engine` on llama.cpp.
 
-    What fails for lack of memory is tried again in a more modest way as long as there is one, in the middle of an
-    answer too. What dies without a word of memory is first tried once more as it was, and then in a more modest way: in
-    the loading, only as long as layers are on a GPU, and soon without it.
+    Where memory runs out, it loads the model again in a way that takes less, as long as there is one, also in the
+    middle of an answer. Where the worker dies without a word of memory, it first tries the same way once more, and then
+    ways that take less. While loading, it does the latter only as long as layers are on a GPU, and soon without a GPU.
     """
 
     def __init__(
@@ -41,37 +41,37 @@ class LocalEngine:
         *,
         again: bool = True,
     ) -> None:
-        """`options` are the ways to load the model in the order in which to try them; `worked` knows what did.
+        """`options` are the ways to load the model, in the order in which to try them; `worked` knows which one worked.
 
-        `log` gets each line of llama.cpp's log, which is shown nowhere else. `notes` are for the person, once the model
-        is loaded. `start_worker` starts each of the workers that it takes. `crashed` learns which way never works on
-        this processor. `leaving` is the folder with the signs of workers that still hold memory of a GPU. Without
-        `again` nothing is tried a second time: who measures wants to know what fails.
+        `log` is called with each line of llama.cpp's log, which is shown nowhere else. `notes` are shown to the person
+        when the model is loaded. `start_worker` starts each worker. `crashed` is called with a way that never works on
+        this processor. `leaving` is the folder with the notices of workers that still hold GPU memory. Without `again`,
+        nothing is tried a second time, because a measurement has to know what fails.
         """
         ladder = Ladder([options] if isinstance(options, LoadOptions) else options, worked)
         self._worker = LoadedWorker(ladder, start_worker, log, notes, crashed, leaving, again=again)
         self._again = again
         self._number = 0
-        # Whether the worker has computed something that may be kept, and is not about to compute.
+        # Whether the worker has computed a state that may be stored, and has not been asked another question.
         self._may_leave = False
-        # When the person began to wait for the next answer.
+        # When the person began to wait for the next answer, by `time.perf_counter`.
         self._asked: float | None = None
 
     def start(self) -> None:
-        """Start the worker and its loading; returns at once. One that died while idle is replaced."""
+        """Start the worker and the loading, and return at once; a worker that died while idle is replaced."""
         self._worker.start()
 
     def load(self) -> Generator[Loading | Note, None, bool]:
-        """Yield progress until the model is loaded; False if the wait was cancelled (the loading goes on)."""
+        """Yield progress until the model is loaded; False if the wait was cancelled, while the loading goes on."""
         self._asked = time.perf_counter()
         return (yield from self._worker.load())
 
     def loading(self) -> float | None:
-        """Return how much of the model is loaded, from 0 to 1, without waiting; None where nothing is being loaded."""
+        """Return the loaded fraction of the model, from 0 to 1, without waiting; None where nothing is being loaded."""
         return self._worker.fraction()
 
     def info(self) -> EngineInfo:
-        """Describe what is loaded; waits for the loading."""
+        """Describe what is loaded; wait for the loading first."""
         return self._wait_loaded().info
 
     def count(self, messages: Sequence[Message]) -> int:
@@ -93,7 +93,7 @@ class LocalEngine:
         """Answer `request`; see `Engine.stream`."""
         asked = self._asked or time.perf_counter()
         self._asked = None
-        answer = Answer(request, asked)
+        answer = PartialAnswer(request, asked)
         again = self._again
         while True:
             if not (yield from self._worker.load()):
@@ -104,7 +104,7 @@ class LocalEngine:
                 return
             except WorkerFailure as failure:
                 once_more = failure.again and again
-                # Without knowledge of the memory it may be an accident: the same once more, and only then less.
+                # A death without a word of memory may be an accident: try the same way once, and only then less.
                 accident = once_more and not failure.memory
                 note = "" if accident else self._worker.less(failure)
                 if not note and once_more:
@@ -115,8 +115,8 @@ class LocalEngine:
                     raise self._worker.hopeless(failure) from None
                 yield Note(note)
 
-    def _answer(self, answer: Answer) -> Iterator[Event]:
-        """Answer, or go on with an answer that has begun; raises `WorkerFailure`."""
+    def _answer(self, answer: PartialAnswer) -> Iterator[Event]:
+        """Begin or continue an answer; raises `WorkerFailure`."""
         waited = time.perf_counter() - answer.asked
         self._number += 1
         request = answer.remaining()
@@ -131,7 +131,7 @@ class LocalEngine:
                     event = answer.bill(event, self._worker.take_load_s(), waited)
                 yield event
             if not finished:
-                # Its worker was ended: there is nothing left to drain.
+                # The worker was ended, so no events are left to drain.
                 finished = True
                 yield self._interrupted(answer)
         except WorkerFailure:
@@ -139,29 +139,29 @@ class LocalEngine:
                 raise
             yield self._interrupted(answer)
         except GeneratorExit:
-            # Nobody reads it to its end: the next stream must not begin with the rest of this one.
+            # The caller stopped reading. The events that are left must not become part of the next stream.
             self._drain(finished, answer)
             raise
 
-    def _interrupted(self, answer: Answer) -> Finished:
+    def _interrupted(self, answer: PartialAnswer) -> Finished:
         return answer.interrupted(self._worker.take_load_s())
 
-    def _drain(self, finished: bool, answer: Answer) -> None:
+    def _drain(self, finished: bool, answer: PartialAnswer) -> None:
         try:
             for _event in () if finished else self._events(answer, unwanted=True):
                 pass
         except WorkerFailure:
-            # It died of being stopped: the next question starts another.
+            # The cancellation ended the worker: the next question starts another one.
             return
 
     @property
     def held(self) -> int:
-        """The bytes of a GPU that the worker holds, as far as is known."""
+        """The bytes of GPU memory that the worker holds; 0 where that is not known."""
         return self._worker.loaded.held if self._worker.loaded else 0
 
     def close(self) -> None:
-        """End the worker; one that has something to keep saves it in its own time."""
-        # One that was started since has nothing.
+        """End the worker. One that has a state to save ends by itself after saving it; this does not wait for that."""
+        # A worker that was started after the last answer has nothing to save.
         if self._may_leave and self._worker.loaded:
             self._worker.leave()
         self._may_leave = False
@@ -176,19 +176,19 @@ class LocalEngine:
         self._worker.resume()
 
     def _wait_loaded(self) -> wire.Loaded:
-        """Return what is loaded, waiting if need be; raises `CancelledError` if the wait was cancelled."""
+        """Return what is loaded; wait for it first. Raises `CancelledError` if the wait was cancelled."""
         for progress in self._worker.load():
-            # Nobody looks now, but when the answer comes.
+            # Nothing is shown now, so the note is shown with the next answer.
             if isinstance(progress, Note):
                 self._worker.tell_later(progress.sentence)
         if self._worker.loaded is None:
             raise CancelledError
         return self._worker.loaded
 
-    def _events(self, answer: Answer, *, unwanted: bool = False) -> Iterator[Event]:
-        """Pass the worker's events on, until the answer is cancelled or, from the start, `unwanted`.
+    def _events(self, answer: PartialAnswer, *, unwanted: bool = False) -> Iterator[Event]:
+        """Yield the worker's events, until the answer is cancelled; if `unwanted`, it is cancelled at once.
 
-        A worker that does not stop in time then is ended, without `Finished`.
+        A worker that does not stop in time is ended, and then no `Finished` comes.
         """
         operation = cancellation.current()
         deadline: float | None = None
@@ -222,7 +222,7 @@ class LocalEngine:
                 return
 
     def _ask(self, command: wire.Command) -> wire.Reply:
-        """Send what is answered by one reply; a worker that keeps a person waiting who has cancelled is replaced."""
+        """Send a command and return its one reply; a worker that does not stop in time when cancelled is ended."""
         self._worker.send(command)
         deadline: float | None = None
         while (reply := self._receive_or_raise()) is None:
@@ -234,7 +234,7 @@ class LocalEngine:
         return reply
 
     def _receive_or_raise(self) -> wire.Reply | None:
-        """The same where nothing is tried again; raises the error itself."""
+        """Return the next reply, or None after a tick; a failure is raised as the error that the person sees."""
         try:
             return self._worker.receive()
         except WorkerFailure as failure:

@@ -1,4 +1,4 @@
-"""Whether the kernel kills programs because the memory has run out (Linux; elsewhere nobody tells)."""
+"""Counts the programs that the kernel has killed because memory ran out (only Linux reports that)."""
 
 from pathlib import Path
 
@@ -7,16 +7,16 @@ _WHOLE_MACHINE = Path("/proc/vmstat")
 
 
 def kills_so_far() -> int | None:
-    """Return how many programs were killed for lack of memory, of this one's control group if that is counted.
+    """Return how many programs the kernel has killed for lack of memory; None where that is not known.
 
-    Else of the whole machine; None where neither is known. https://docs.kernel.org/admin-guide/cgroup-v2.html says of
-    `oom_kill` that any kind of the kernel's OOM killer counts.
+    The count is that of this program's control group where there is one, else that of the whole machine.
+    https://docs.kernel.org/admin-guide/cgroup-v2.html says of `oom_kill` that any kind of OOM killer counts.
     """
     return next((kills for file in [*_of_group(), _WHOLE_MACHINE] if (kills := _count(file)) is not None), None)
 
 
 def _of_group() -> list[Path]:
-    """Return where the kernel may count those of this program's control group: version 2, then version 1."""
+    """Return the files that may count the kills of this program's control group: version 2, then version 1."""
     try:
         lines = _CGROUP_OF_THIS.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -30,7 +30,7 @@ def _of_group() -> list[Path]:
             folder, name = _CGROUPS / "memory", "memory.oom_control"
         else:
             continue
-        # A container may have its own group where the whole machine has the root.
+        # A container may see its own group at the place of the root group.
         files += [folder / group.lstrip("/") / name, folder / name]
     return files
 

@@ -1,17 +1,18 @@
-"""Starting a thread where memory may be short."""
+"""Starts threads, also where memory may be short."""
 
 import _thread
 import threading
 from collections.abc import Callable
 
-# A thread that does not run after so long, in seconds, never will.
+# A thread that has not begun after so long, in seconds, never will.
 _PATIENCE = 10.0
 
 
 def start_thread(run: Callable[[], None]) -> threading.Event:
-    """Run `run` in a thread that does not outlive the process; the event returned is set at its end.
+    """Run `run` in a thread that ends with the process; the returned event is set when the thread ends.
 
-    Raises `RuntimeError` if that fails. `threading.Thread` waits for ever for a thread that found no memory to begin.
+    Raises `RuntimeError` if the thread does not start. `threading.Thread` would wait for ever for a thread that finds
+    no memory to begin.
     """
     begun, ended = threading.Event(), threading.Event()
 
@@ -20,7 +21,7 @@ def start_thread(run: Callable[[], None]) -> threading.Event:
             begun.set()
             run()
         except MemoryError:
-            # Whoever waits for its work finds it ended.
+            # The event says that the thread has ended.
             return
         finally:
             ended.set()

@@ -13,15 +13,16 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models.disk import check_room, write_error
 from qwen_tui.models.fetching import hub
-from qwen_tui.models.fetching.answers import NoRangesError, SourceError, accept, check_beginning
 from qwen_tui.models.fetching.events import Arrived, Checking, Fetching, Remark, Steps
 from qwen_tui.models.fetching.partial import Notes, PartialFile, adopt
 from qwen_tui.models.fetching.patience import PATIENCE, Patience
+from qwen_tui.models.fetching.responses import NoRangesError, accept, check_beginning
+from qwen_tui.models.fetching.rotation import Candidate, Turns
 from qwen_tui.models.fetching.source import Source, Wanted
-from qwen_tui.models.fetching.stream import Stream
-from qwen_tui.models.fetching.turns import Candidate, Turns
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.hashing import reading
+from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.stream import Stream
 
 # Answers that bring a file, if perhaps another one.
 _BRINGING = (200, 206)

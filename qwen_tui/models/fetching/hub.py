@@ -14,10 +14,12 @@ import msgspec
 
 from qwen_tui import cancellation
 from qwen_tui.models.fetching import source
-from qwen_tui.models.fetching.answers import Head, SourceError, refused
 from qwen_tui.models.fetching.patience import Patience
+from qwen_tui.models.fetching.responses import refused
 from qwen_tui.models.fetching.source import Wanted
-from qwen_tui.models.fetching.stream import AGENT, client, translated
+from qwen_tui.network.channel import Head
+from qwen_tui.network.client import AGENT, client, translated
+from qwen_tui.network.request_error import SourceError
 
 T = TypeVar("T")
 

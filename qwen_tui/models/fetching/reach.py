@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from qwen_tui import cancellation
-from qwen_tui.models.fetching.answers import SourceError
-from qwen_tui.models.fetching.patience import Patience
 from qwen_tui.models.fetching.source import MODELSCOPE, named_endpoint
+from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.timeouts import Timeouts
 
-_PATIENCE = Patience(answer=5.0, stall=5.0)
+_TIMEOUTS = Timeouts(answer=5.0, stall=5.0)
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,28 +45,24 @@ def reach(addresses: tuple[str, ...], ask: Callable[[str], None] | None = None) 
 
 
 def _reach(address: str, ask: Callable[[str], None]) -> Place:
+    from qwen_tui.network.client import translated
+
     begun = time.monotonic()
     reason = ""
     try:
         # A name look-up takes as long as it likes: it is left behind.
-        cancellation.current().run(lambda: ask(address), _PATIENCE.answer)
+        cancellation.current().run(lambda: ask(address), _TIMEOUTS.answer)
     except (SourceError, OSError) as error:
-        reason = _translated(error, address).reason
+        reason = translated(error, address).reason
     return Place(address=address, reachable=not reason, seconds=round(time.monotonic() - begun, 2), reason=reason)
-
-
-def _translated(error: Exception, address: str) -> SourceError:
-    from qwen_tui.models.fetching.stream import translated
-
-    return translated(error, address)
 
 
 def _ask(address: str) -> None:
     """Ask for anything: whoever answers is there."""
-    from qwen_tui.models.fetching.stream import client
+    from qwen_tui.network.client import client, translated
 
     try:
-        with client(_PATIENCE) as session:
+        with client(_TIMEOUTS) as session:
             session.head(address)
     except Exception as error:
-        raise _translated(error, address) from None
+        raise translated(error, address) from None

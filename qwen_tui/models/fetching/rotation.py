@@ -8,10 +8,11 @@ from qwen_tui.errors import DownloadError
 from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.models.fetching.answers import NoRangesError, SourceError
 from qwen_tui.models.fetching.events import Remark, Steps
 from qwen_tui.models.fetching.patience import Patience
+from qwen_tui.models.fetching.responses import NoRangesError
 from qwen_tui.models.fetching.source import Source
+from qwen_tui.network.request_error import SourceError
 
 # Tries of a source that answers, but has not given a byte yet.
 _DOUBTFUL = 2

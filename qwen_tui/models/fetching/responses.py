@@ -3,11 +3,12 @@
 import email.utils
 import re
 import time
-from collections.abc import Mapping
 
 import msgspec
 
 from qwen_tui.i18n import gettext as _
+from qwen_tui.network.channel import Head
+from qwen_tui.network.request_error import SourceError
 
 _MAGIC = b"GGUF"
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
@@ -17,44 +18,11 @@ _OK, _PARTIAL, _NO_RANGE = 200, 206, 416
 _MAY_CHANGE = (408, 425, 429)
 
 
-class SourceError(Exception):
-    """A source that did not give what was asked of it: `reason` is a clause that follows its name.
-
-    `again` says that trying it once more may help, after `wait` seconds if it said so itself. `answered` is false for
-    one that gave no sign of life, `absent` true for one that does not have the file. `remedy` is what a person can do.
-    """
-
-    def __init__(
-        self,
-        reason: str,
-        remedy: str = "",
-        *,
-        again: bool = False,
-        wait: float | None = None,
-        answered: bool = True,
-        absent: bool = False,
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
-        self.again = again
-        self.wait = wait
-        self.answered = answered
-        self.absent = absent
-
-
 class NoRangesError(SourceError):
     """A source that cannot go on where the file stands."""
 
     def __init__(self) -> None:
         super().__init__(_("it cannot go on in the middle of a file"), again=True)
-
-
-class Head(msgspec.Struct, frozen=True):
-    """How an answer begins; the names in `headers` are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -125,15 +93,6 @@ def refused(head: Head, longest_wait: float) -> SourceError | None:
         return SourceError(_("it is overloaded and asks to come back in {n} s").format(n=round(wait)))
     again = status in _MAY_CHANGE or status >= 500
     return SourceError(_("it answers with HTTP {status}").format(status=status), again=again, wait=wait)
-
-
-def proxy_password(variable: str) -> SourceError:
-    """Return what to say of the proxy that `variable` names where it wants to know who asks, or knows nobody so."""
-    return SourceError(
-        _("the proxy of {variable} wants a name and a password").format(variable=variable),
-        _("Write them into {variable}: {address}").format(variable=variable, address="http://NAME:PASSWORD@HOST:PORT"),
-        answered=False,
-    )
 
 
 def _page() -> SourceError:

@@ -8,8 +8,8 @@ import httpx2
 from socksio import SOCKSError
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models.fetching.answers import SourceError, proxy_password
-from qwen_tui.models.proxies import Proxy, proxy_for
+from qwen_tui.network.proxies import Proxy, proxy_for
+from qwen_tui.network.request_error import SourceError
 
 _WANTS_PASSWORD = 407
 
@@ -31,7 +31,7 @@ class Route(httpx2.BaseTransport):
             response = self._way(proxy).handle_request(request)
         if response.status_code == _WANTS_PASSWORD:
             response.close()
-            raise proxy_password(proxy.variable)
+            raise _wants_password(proxy.variable)
         return response
 
     def close(self) -> None:
@@ -70,8 +70,17 @@ def _blamed(proxy: Proxy) -> Iterator[None]:
 
 def _refused(proxy: Proxy, said: str) -> SourceError:
     if any(sign in said for sign in ("407", "username/password", "USERNAME/PASSWORD", "NO ACCEPTABLE")):
-        return proxy_password(proxy.variable)
+        return _wants_password(proxy.variable)
     return _fault(_("the proxy of {proxy} does not get through to it"), proxy)
+
+
+def _wants_password(variable: str) -> SourceError:
+    """Return what to say of the proxy that `variable` names where it wants to know who asks, or knows nobody so."""
+    return SourceError(
+        _("the proxy of {variable} wants a name and a password").format(variable=variable),
+        _("Write them into {variable}: {address}").format(variable=variable, address="http://NAME:PASSWORD@HOST:PORT"),
+        answered=False,
+    )
 
 
 def _fault(sentence: str, proxy: Proxy, *, again: bool = True) -> SourceError:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from qwen_tui.models.fetching.answers import SourceError
-from qwen_tui.models.proxies import proxy_for
+from qwen_tui.network.proxies import proxy_for
+from qwen_tui.network.request_error import SourceError
 
 HUB = "https://huggingface.co/x"
 # The lines that are usual in China.

@@ -2,15 +2,23 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+import msgspec
 
 from qwen_tui import cancellation
-from qwen_tui.models.fetching.answers import Head
 
 # So many bytes may wait while as many are being written: what a kill loses stays well under a megabyte.
 _WAITING = 256 << 10
 # Whoever waits for bytes looks this often whether to go on, in seconds.
 _LOOK_EVERY = 0.05
+
+
+class Head(msgspec.Struct, frozen=True):
+    """How an answer begins; the names in `headers` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
 
 
 class Channel:

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models.fetching.answers import SourceError
+from qwen_tui.network.request_error import SourceError
 
 _KINDS = ("http", "https", "socks5", "socks5h")
 _PORTS = {"http": 80, "https": 443}

@@ -1,0 +1,89 @@
+"""The client that asks servers, and what is said where a connection fails."""
+
+import errno
+import socket
+import ssl
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qwen_tui import __version__
+from qwen_tui.errors import why
+from qwen_tui.i18n import gettext as _
+from qwen_tui.network.proxies import proxy_for
+from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    import httpx2
+
+AGENT = f"qwen-tui/{__version__}"
+
+
+def client(timeouts: Timeouts) -> "httpx2.Client":
+    """Return a client that honours proxies, `SSL_CERT_FILE` and the system's certificates; raises `SourceError`."""
+    import httpx2
+
+    from qwen_tui.network.route import Route
+
+    try:
+        timeout = httpx2.Timeout(timeouts.stall, connect=timeouts.answer)
+        return httpx2.Client(transport=Route(), timeout=timeout, follow_redirects=False)
+    except OSError as error:
+        # The default context reads what SSL_CERT_FILE or SSL_CERT_DIR name.
+        raise SourceError(
+            _("the certificates of SSL_CERT_FILE cannot be read: {reason}").format(reason=why(error)), answered=False
+        ) from None
+
+
+def translated(error: Exception, url: str = "") -> SourceError:
+    """Return what went wrong on the way, in words that hold no address; `url` was asked, if that is known."""
+    import httpx2
+
+    if isinstance(error, SourceError):
+        return error
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
+        causes.append(cause)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return SourceError(
+                _("its certificate is not trusted here ({reason})").format(reason=cause.verify_message),
+                _("Behind a company's proxy, set SSL_CERT_FILE to the company's certificates."),
+                answered=False,
+            )
+    if isinstance(error, httpx2.TooManyRedirects):
+        return SourceError(_("it leads from one address to the next, without an end"))
+    if isinstance(error, httpx2.ConnectError):
+        return SourceError(_unreachable(causes), again=True, answered=False)
+    if isinstance(error, httpx2.ConnectTimeout | TimeoutError):
+        return _silent(url)
+    if isinstance(error, httpx2.TimeoutException):
+        return SourceError(_("no more bytes come from it"), again=True)
+    if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol | ValueError):
+        return SourceError(_("its address is not valid"))
+    return SourceError(_("the connection broke"), again=True)
+
+
+def _silent(url: str) -> SourceError:
+    """Say that nobody answers, and if a proxy is asked, that it may be the one who does not."""
+    proxy = proxy_for(url)
+    if proxy is None:
+        return SourceError(_("it does not answer"), again=True, answered=False)
+    return SourceError(
+        _("it does not answer through the proxy of {proxy}").format(proxy=proxy.shown),
+        _("Check {variable}; NO_PROXY names what needs no proxy.").format(variable=proxy.variable),
+        again=True,
+        answered=False,
+    )
+
+
+def _unreachable(causes: Sequence[BaseException]) -> str:
+    """Say that no connection came about, and why where the system says it."""
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return _("it cannot be reached: there is no network, or no such host")
+        if isinstance(cause, ConnectionRefusedError):
+            return _("it cannot be reached: nobody listens there")
+        if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+            return _("it cannot be reached: no network leads there")
+    return _("it cannot be reached")

@@ -1,0 +1,101 @@
+"""One answer of a server, as a stream of bytes: the only place that speaks HTTP, in a thread of its own.
+
+The thread reads while what it read is hashed and written, and a wait for the network can be interrupted at any moment.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from qwen_tui.i18n import gettext as _
+from qwen_tui.network.channel import Channel, Head
+from qwen_tui.network.client import AGENT, client, translated
+from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    import httpx2
+
+_REDIRECTS = 10
+
+
+class Stream:
+    """The answer to a GET of `url`, from its byte `offset` on where that is not 0."""
+
+    def __init__(
+        self, url: str, timeouts: Timeouts, *, offset: int = 0, mark: str | None = None, token: str | None = None
+    ) -> None:
+        """Ask, and wait for the answer to begin; raises `SourceError`.
+
+        `mark` is the ETag the file must still have to be continued. `token` goes to the origin of `url` alone.
+        """
+        self._url = url
+        self._timeouts = timeouts
+        self._token = token
+        self._headers = {"Accept-Encoding": "identity", "User-Agent": AGENT}
+        if offset:
+            self._headers["Range"] = f"bytes={offset}-"
+            if mark:
+                self._headers["If-Range"] = mark
+        self._channel = Channel()
+        threading.Thread(target=self._run, daemon=True).start()
+        try:
+            self.head = self._channel.head(timeouts.answer)
+        except Exception as error:
+            self.close()
+            raise translated(error, self._url) from None
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def mark(self) -> str | None:
+        """By what the server would know again this version of the file; None where that is not certain."""
+        etag = self.head.headers.get("etag", "")
+        return None if etag.startswith("W/") else etag or None
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes as they come; raises `SourceError` where they end too early or no more come."""
+        try:
+            # The thread notices a stall itself, and first hands over what came before it.
+            while piece := self._channel.take(self._timeouts.stall + 1):
+                yield piece
+        except TimeoutError:
+            raise SourceError(_("no more bytes come from it"), again=True) from None
+        except Exception as error:
+            raise translated(error) from None
+
+    def close(self) -> None:
+        """Want no more of it."""
+        self._channel.close()
+
+    def _run(self) -> None:
+        try:
+            with client(self._timeouts) as session, contextlib.closing(self._response(session)) as response:
+                self._channel.begin(Head(response.status_code, {k.lower(): v for k, v in response.headers.items()}))
+                for piece in response.iter_raw():
+                    if not self._channel.put(piece):
+                        break
+            self._channel.end(None)
+        except Exception as error:
+            self._channel.end(error)
+
+    def _response(self, session: "httpx2.Client") -> "httpx2.Response":
+        """Follow redirections; the token is lost for good at the first that leads to another origin."""
+        import httpx2
+
+        url = httpx2.URL(self._url)
+        headers = self._headers | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
+        for _step in range(_REDIRECTS):
+            response = session.send(session.build_request("GET", url, headers=headers), stream=True)
+            if not response.has_redirect_location:
+                return response
+            response.close()
+            target = url.join(response.headers["Location"])
+            if url.scheme == "https" and target.scheme != "https":
+                raise SourceError(_("it leads from https to an address that anyone on the way can change"))
+            if target.origin != url.origin:
+                headers.pop("Authorization", None)
+            url = target
+        raise SourceError(_("it leads from one address to the next, without an end"))

@@ -10,7 +10,7 @@ from qwen_tui import __version__
 from qwen_tui.errors import why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.network.proxies import proxy_for
-from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.request_error import RequestError
 from qwen_tui.network.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ AGENT = f"qwen-tui/{__version__}"
 
 
 def client(timeouts: Timeouts) -> "httpx2.Client":
-    """Return a client that honours proxies, `SSL_CERT_FILE` and the system's certificates; raises `SourceError`."""
+    """Return a client that honours proxies, `SSL_CERT_FILE` and the system's certificates; raises `RequestError`."""
     import httpx2
 
     from qwen_tui.network.route import Route
@@ -30,46 +30,46 @@ def client(timeouts: Timeouts) -> "httpx2.Client":
         return httpx2.Client(transport=Route(), timeout=timeout, follow_redirects=False)
     except OSError as error:
         # The default context reads what SSL_CERT_FILE or SSL_CERT_DIR name.
-        raise SourceError(
+        raise RequestError(
             _("the certificates of SSL_CERT_FILE cannot be read: {reason}").format(reason=why(error)), answered=False
         ) from None
 
 
-def translated(error: Exception, url: str = "") -> SourceError:
+def translated(error: Exception, url: str = "") -> RequestError:
     """Return what went wrong on the way, in words that hold no address; `url` was asked, if that is known."""
     import httpx2
 
-    if isinstance(error, SourceError):
+    if isinstance(error, RequestError):
         return error
     causes: list[BaseException] = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
         causes.append(cause)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return SourceError(
+            return RequestError(
                 _("its certificate is not trusted here ({reason})").format(reason=cause.verify_message),
                 _("Behind a company's proxy, set SSL_CERT_FILE to the company's certificates."),
                 answered=False,
             )
     if isinstance(error, httpx2.TooManyRedirects):
-        return SourceError(_("it leads from one address to the next, without an end"))
+        return RequestError(_("it leads from one address to the next, without an end"))
     if isinstance(error, httpx2.ConnectError):
-        return SourceError(_unreachable(causes), again=True, answered=False)
+        return RequestError(_unreachable(causes), again=True, answered=False)
     if isinstance(error, httpx2.ConnectTimeout | TimeoutError):
         return _silent(url)
     if isinstance(error, httpx2.TimeoutException):
-        return SourceError(_("no more bytes come from it"), again=True)
+        return RequestError(_("no more bytes come from it"), again=True)
     if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol | ValueError):
-        return SourceError(_("its address is not valid"))
-    return SourceError(_("the connection broke"), again=True)
+        return RequestError(_("its address is not valid"))
+    return RequestError(_("the connection broke"), again=True)
 
 
-def _silent(url: str) -> SourceError:
+def _silent(url: str) -> RequestError:
     """Say that nobody answers, and if a proxy is asked, that it may be the one who does not."""
     proxy = proxy_for(url)
     if proxy is None:
-        return SourceError(_("it does not answer"), again=True, answered=False)
-    return SourceError(
+        return RequestError(_("it does not answer"), again=True, answered=False)
+    return RequestError(
         _("it does not answer through the proxy of {proxy}").format(proxy=proxy.shown),
         _("Check {variable}; NO_PROXY names what needs no proxy.").format(variable=proxy.variable),
         again=True,

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.request_error import RequestError
 
 _KINDS = ("http", "https", "socks5", "socks5h")
 _PORTS = {"http": 80, "https": 443}
@@ -34,7 +34,7 @@ def proxy_for(url: str, environ: Mapping[str, str] = os.environ) -> Proxy | None
     """Return the proxy through which `url` is asked, None where it is asked directly.
 
     The variable of the address's own scheme wins over `ALL_PROXY`, lower case over upper case, and `NO_PROXY` over all.
-    Raises `SourceError` for one that cannot be used, naming the variable.
+    Raises `RequestError` for one that cannot be used, naming the variable.
     """
     asked = urlsplit(url)
     found = _named(asked.scheme, environ)
@@ -60,7 +60,7 @@ def _value(name: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _checked(found: Proxy) -> Proxy:
-    """Return the proxy with an address in full; raises `SourceError` where it is none."""
+    """Return the proxy with an address in full; raises `RequestError` where it is none."""
     address = found.address if "://" in found.address else f"http://{found.address}"
     scheme, _colon, rest = address.partition("://")
     # GNOME and others write socks:// for what is SOCKS 5.
@@ -69,7 +69,7 @@ def _checked(found: Proxy) -> Proxy:
         variable=found.variable
     )
     if scheme not in _KINDS:
-        raise SourceError(
+        raise RequestError(
             _("{variable} names a proxy of a kind that is not known: {scheme}://").format(
                 variable=found.variable, scheme=scheme
             ),
@@ -83,7 +83,7 @@ def _checked(found: Proxy) -> Proxy:
     except ValueError:
         usable = False
     if not usable:
-        raise SourceError(
+        raise RequestError(
             _("{variable} holds no address of a proxy").format(variable=found.variable), remedy, answered=False
         )
     return Proxy(found.variable, address)

@@ -1,8 +1,8 @@
 """Why a server did not give what was asked of it, in words for a person."""
 
 
-class SourceError(Exception):
-    """A source that did not give what was asked of it: `reason` is a clause that follows its name.
+class RequestError(Exception):
+    """A server did not give what was asked of it: `reason` is a clause that follows the name of the server.
 
     `again` says that trying it once more may help, after `wait` seconds if it said so itself. `answered` is false for
     one that gave no sign of life, `absent` true for one that does not have the file. `remedy` is what a person can do.

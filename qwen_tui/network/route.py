@@ -9,7 +9,7 @@ from socksio import SOCKSError
 
 from qwen_tui.i18n import gettext as _
 from qwen_tui.network.proxies import Proxy, proxy_for
-from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.request_error import RequestError
 
 _WANTS_PASSWORD = 407
 
@@ -23,7 +23,7 @@ class Route(httpx2.BaseTransport):
         self._ways: dict[Proxy | None, httpx2.BaseTransport] = {}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send it; raises `SourceError` where the proxy is at fault, and what httpx2 raises."""
+        """Send it; raises `RequestError` where the proxy is at fault, and what httpx2 raises."""
         proxy = proxy_for(str(request.url))
         if proxy is None:
             return self._way(None).handle_request(request)
@@ -68,23 +68,23 @@ def _blamed(proxy: Proxy) -> Iterator[None]:
         raise _fault(_("what {proxy} names is no SOCKS proxy"), proxy, again=False) from error
 
 
-def _refused(proxy: Proxy, said: str) -> SourceError:
+def _refused(proxy: Proxy, said: str) -> RequestError:
     if any(sign in said for sign in ("407", "username/password", "USERNAME/PASSWORD", "NO ACCEPTABLE")):
         return _wants_password(proxy.variable)
     return _fault(_("the proxy of {proxy} does not get through to it"), proxy)
 
 
-def _wants_password(variable: str) -> SourceError:
+def _wants_password(variable: str) -> RequestError:
     """Return what to say of the proxy that `variable` names where it wants to know who asks, or knows nobody so."""
-    return SourceError(
+    return RequestError(
         _("the proxy of {variable} wants a name and a password").format(variable=variable),
         _("Write them into {variable}: {address}").format(variable=variable, address="http://NAME:PASSWORD@HOST:PORT"),
         answered=False,
     )
 
 
-def _fault(sentence: str, proxy: Proxy, *, again: bool = True) -> SourceError:
-    return SourceError(
+def _fault(sentence: str, proxy: Proxy, *, again: bool = True) -> RequestError:
+    return RequestError(
         sentence.format(proxy=proxy.shown),
         _("Start the proxy, or correct or remove {variable}; NO_PROXY names what needs none.").format(
             variable=proxy.variable

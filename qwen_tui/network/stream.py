@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qwen_tui.i18n import gettext as _
 from qwen_tui.network.channel import Channel, Head
 from qwen_tui.network.client import AGENT, client, translated
-from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.request_error import RequestError
 from qwen_tui.network.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Stream:
     def __init__(
         self, url: str, timeouts: Timeouts, *, offset: int = 0, mark: str | None = None, token: str | None = None
     ) -> None:
-        """Ask, and wait for the answer to begin; raises `SourceError`.
+        """Ask, and wait for the answer to begin; raises `RequestError`.
 
         `mark` is the ETag the file must still have to be continued. `token` goes to the origin of `url` alone.
         """
@@ -56,13 +56,13 @@ class Stream:
         return None if etag.startswith("W/") else etag or None
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes as they come; raises `SourceError` where they end too early or no more come."""
+        """Yield the bytes as they come; raises `RequestError` where they end too early or no more come."""
         try:
             # The thread notices a stall itself, and first hands over what came before it.
             while piece := self._channel.take(self._timeouts.stall + 1):
                 yield piece
         except TimeoutError:
-            raise SourceError(_("no more bytes come from it"), again=True) from None
+            raise RequestError(_("no more bytes come from it"), again=True) from None
         except Exception as error:
             raise translated(error) from None
 
@@ -94,8 +94,8 @@ class Stream:
             response.close()
             target = url.join(response.headers["Location"])
             if url.scheme == "https" and target.scheme != "https":
-                raise SourceError(_("it leads from https to an address that anyone on the way can change"))
+                raise RequestError(_("it leads from https to an address that anyone on the way can change"))
             if target.origin != url.origin:
                 headers.pop("Authorization", None)
             url = target
-        raise SourceError(_("it leads from one address to the next, without an end"))
+        raise RequestError(_("it leads from one address to the next, without an end"))

@@ -3,7 +3,7 @@
 import pytest
 
 from qwen_tui.network.proxies import proxy_for
-from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.request_error import RequestError
 
 HUB = "https://huggingface.co/x"
 # The lines that are usual in China.
@@ -79,7 +79,7 @@ def test_without_a_proxy_for_it_an_address_is_asked_directly(environ: dict[str, 
 )
 @pytest.mark.parametrize("variable", ["https_proxy", "ALL_PROXY"])
 def test_what_is_no_proxy_is_told_by_its_variable(value: str, words: str, variable: str) -> None:
-    with pytest.raises(SourceError) as raised:
+    with pytest.raises(RequestError) as raised:
         proxy_for(HUB, {variable: value})
     assert variable in raised.value.reason
     assert words in raised.value.reason

@@ -17,11 +17,11 @@ from qwen_tui.models.fetching.events import Arrived, Checking, Fetching, Remark,
 from qwen_tui.models.fetching.partial import Notes, PartialFile, adopt
 from qwen_tui.models.fetching.patience import PATIENCE, Patience
 from qwen_tui.models.fetching.responses import NoRangesError, accept, check_beginning
-from qwen_tui.models.fetching.rotation import Candidate, Turns
+from qwen_tui.models.fetching.rotation import Candidate, Rotation
 from qwen_tui.models.fetching.source import Source, Wanted
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.hashing import reading
-from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.request_error import RequestError
 from qwen_tui.network.stream import Stream
 
 # Answers that bring a file, if perhaps another one.
@@ -42,7 +42,7 @@ class Download:
         self.wanted = wanted
         self.target = target
         self._patience = patience
-        self._turns = Turns(sources, patience)
+        self._rotation = Rotation(sources, patience)
         self._fetched = 0
         self._last: Candidate | None = None
         self._asked: tuple[str, ...] = ()
@@ -57,14 +57,14 @@ class Download:
     def learn(self) -> Steps[None]:
         """Ask the hubs for hash and size where the hash is not known; if none of them tells it, it stays so."""
         while not self.wanted.sha256:
-            candidate = yield from self._turns.next(lambda c: bool(c.source.endpoint) and not c.asked)
+            candidate = yield from self._rotation.next(lambda c: bool(c.source.endpoint) and not c.asked)
             if candidate is None:
                 break
             try:
                 self._ask_hub(candidate)
-            except SourceError as error:
-                yield from self._turns.after(candidate, error)
-        if not self._turns.live:
+            except RequestError as error:
+                yield from self._rotation.after(candidate, error)
+        if not self._rotation.live:
             raise self._failure()
 
     def run(self, *, replace: bool = False, asked: Sequence[str] = ()) -> Steps[None]:
@@ -136,11 +136,11 @@ class Download:
                 break
             mismatches += 1
             part.restart()
-            if mismatches >= max(2, len(self._turns.all)) or not self._turns.live:
+            if mismatches >= max(2, len(self._rotation.all)) or not self._rotation.live:
                 part.remove()
                 raise self._wrong()
             yield Remark(_("What came is not the right file; it is fetched once more."))
-            self._turns.afresh(self._last)
+            self._rotation.afresh(self._last)
         if self.wanted.sha256 is None:
             # Nobody vouches for it, but it should be a model at least, and whole.
             try:
@@ -162,21 +162,21 @@ class Download:
         self._check_room(part, self.wanted.size)
         complete = part.size == self.wanted.size
         while not complete:
-            candidate = yield from self._turns.next()
+            candidate = yield from self._rotation.next()
             if candidate is None:
                 raise self._failure(part)
             before = part.size
             try:
                 complete = yield from self._attempt(candidate, part)
                 if not complete:
-                    raise SourceError(_("the file ends too early"), again=True)
-            except SourceError as error:
+                    raise RequestError(_("the file ends too early"), again=True)
+            except RequestError as error:
                 if part.size > before:
                     candidate.failures = 0
-                yield from self._turns.after(candidate, error)
+                yield from self._rotation.after(candidate, error)
 
     def _attempt(self, candidate: Candidate, part: PartialFile) -> Steps[bool]:
-        """Take what the source gives, and return whether that completes the file; raises `SourceError`."""
+        """Take what the source gives, and return whether that completes the file; raises `RequestError`."""
         source = candidate.source
         if source.endpoint and not candidate.asked:
             self._ask_hub(candidate)
@@ -191,12 +191,12 @@ class Download:
             candidate.answered = True
             try:
                 accepted = accept(stream.head, part.size, self.wanted.size, longest_wait=self._patience.longest_wait)
-            except SourceError as error:
+            except RequestError as error:
                 if stream.head.status in _BRINGING and not error.again:
                     error.remedy = error.remedy or self._if_replaced()
                 raise
             if accepted.start != part.size:
-                if self._turns.others(candidate):
+                if self._rotation.others(candidate):
                     raise NoRangesError
                 part.restart()
             if self.wanted.sha256 is None:
@@ -223,13 +223,13 @@ class Download:
         return accepted.total in (None, part.size)
 
     def _ask_hub(self, candidate: Candidate) -> None:
-        """Learn from a hub what it has, and make sure that it is what is wanted; raises `SourceError`."""
+        """Learn from a hub what it has, and make sure that it is what is wanted; raises `RequestError`."""
         assert candidate.source.endpoint is not None
         found = hub.metadata(candidate.source.endpoint, self.wanted, self._patience)
         candidate.asked = candidate.answered = True
         known = self.wanted.sha256
         if known and found.sha256 and known != found.sha256:
-            raise SourceError(
+            raise RequestError(
                 _("it has another file under this name (SHA-256 {found}…, not {known}…)").format(
                     found=found.sha256[:12], known=known[:12]
                 ),
@@ -253,7 +253,7 @@ class Download:
         )
 
     def _wrong(self) -> DownloadError:
-        hosts = dict.fromkeys(candidate.source.host for candidate in self._turns.all)
+        hosts = dict.fromkeys(candidate.source.host for candidate in self._rotation.all)
         return DownloadError(
             _("What came from {hosts} is not the file that was asked for: its SHA-256 differs.").format(
                 hosts=listed(hosts)
@@ -272,19 +272,19 @@ class Download:
     def _failure(self, part: PartialFile | None = None) -> DownloadError:
         """Return what to tell when no source is left; where one has other files, with their names."""
         near: list[str] = []
-        for candidate in self._turns.all:
-            endpoint, error = candidate.source.endpoint, self._turns.failed.get(candidate.source)
+        for candidate in self._rotation.all:
+            endpoint, error = candidate.source.endpoint, self._rotation.failed.get(candidate.source)
             if endpoint and error and error.absent and not near:
                 names = hub.near(endpoint, self.wanted, self._patience)
                 near = [f"{self.wanted.repository}:{name}" for name in names]
-        return self._turns.failure(self.wanted.name, part.size if part else 0, near)
+        return self._rotation.failure(self.wanted.name, part.size if part else 0, near)
 
     def _partial(self) -> PartialFile:
         return PartialFile(self.target.parent, self.wanted.sha256 or self._unproven())
 
     def _unproven(self) -> str:
         """Return the key of the partial file while nobody knows the hash."""
-        return f"unknown-{self._turns.all[0].source.key}"
+        return f"unknown-{self._rotation.all[0].source.key}"
 
     def _arrived(self, file: Path, sha256: str, size: int) -> Arrived:
         return Arrived(

@@ -19,7 +19,7 @@ from qwen_tui.models.fetching.responses import refused
 from qwen_tui.models.fetching.source import Wanted
 from qwen_tui.network.channel import Head
 from qwen_tui.network.client import AGENT, client, translated
-from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.request_error import RequestError
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class Metadata(msgspec.Struct, frozen=True):
 
 
 def metadata(endpoint: str, asked: Wanted, patience: Patience) -> Metadata:
-    """Ask the hub at `endpoint` about a file; raises `SourceError`."""
+    """Ask the hub at `endpoint` about a file; raises `RequestError`."""
     _import()
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
@@ -71,7 +71,7 @@ def near(endpoint: str, asked: Wanted, patience: Patience) -> list[str]:
 
     try:
         names = _asked(endpoint, ask, patience)
-    except SourceError:
+    except RequestError:
         return []
     folded = {name.lower(): name for name in names}
     wish = asked.path.lower()
@@ -110,6 +110,6 @@ def _asked(endpoint: str, ask: Callable[[], T], patience: Patience) -> T:
     except HfHubHTTPError as error:
         headers = {name.lower(): value for name, value in error.response.headers.items()}
         head = Head(error.response.status_code, headers)
-        raise refused(head, patience.longest_wait) or SourceError(type(error).__name__) from None
-    except (SourceError, httpx2.HTTPError, httpx2.InvalidURL, OSError, HFValidationError, ValueError) as error:
+        raise refused(head, patience.longest_wait) or RequestError(type(error).__name__) from None
+    except (RequestError, httpx2.HTTPError, httpx2.InvalidURL, OSError, HFValidationError, ValueError) as error:
         raise translated(error, endpoint) from None

@@ -9,7 +9,7 @@ import msgspec
 
 from qwen_tui import cancellation
 from qwen_tui.models.fetching.source import MODELSCOPE, named_endpoint
-from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.request_error import RequestError
 from qwen_tui.network.timeouts import Timeouts
 
 _TIMEOUTS = Timeouts(answer=5.0, stall=5.0)
@@ -52,7 +52,7 @@ def _reach(address: str, ask: Callable[[str], None]) -> Place:
     try:
         # A name look-up takes as long as it likes: it is left behind.
         cancellation.current().run(lambda: ask(address), _TIMEOUTS.answer)
-    except (SourceError, OSError) as error:
+    except (RequestError, OSError) as error:
         reason = translated(error, address).reason
     return Place(address=address, reachable=not reason, seconds=round(time.monotonic() - begun, 2), reason=reason)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from qwen_tui.i18n import gettext as _
 from qwen_tui.network.channel import Head
-from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.request_error import RequestError
 
 _MAGIC = b"GGUF"
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
@@ -18,7 +18,7 @@ _OK, _PARTIAL, _NO_RANGE = 200, 206, 416
 _MAY_CHANGE = (408, 425, 429)
 
 
-class NoRangesError(SourceError):
+class NoRangesError(RequestError):
     """A source that cannot go on where the file stands."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Accepted(msgspec.Struct, frozen=True):
 def accept(head: Head, offset: int, size: int | None, *, longest_wait: float) -> Accepted:
     """Return what this answer to a request for everything from `offset` on brings; `size` is that of the file if known.
 
-    Raises `SourceError`, and `NoRangesError` where it goes on elsewhere. A start of 0 is whole in any case.
+    Raises `RequestError`, and `NoRangesError` where it goes on elsewhere. A start of 0 is whole in any case.
     """
     if error := refused(head, longest_wait):
         raise error
@@ -48,7 +48,7 @@ def accept(head: Head, offset: int, size: int | None, *, longest_wait: float) ->
     if head.headers.get("content-type", "").lower().startswith(_PAGES):
         raise _page()
     if head.headers.get("content-encoding", "identity") != "identity":
-        raise SourceError(_("it changes the file on the way"))
+        raise RequestError(_("it changes the file on the way"))
     start = 0
     if head.status == _PARTIAL:
         if not match or match[1] is None or int(match[1]) != offset:
@@ -58,45 +58,45 @@ def accept(head: Head, offset: int, size: int | None, *, longest_wait: float) ->
         length = head.headers.get("content-length", "")
         total = int(length) if length.isdecimal() else None
     if size is not None and total is not None and size != total:
-        raise SourceError(_("it has another file: {n:,} bytes, not {size:,}").format(n=total, size=size))
+        raise RequestError(_("it has another file: {n:,} bytes, not {size:,}").format(n=total, size=size))
     return Accepted(start, size if total is None else total)
 
 
 def check_beginning(piece: bytes) -> None:
-    """Look at the first bytes of the file, before a gigabyte of something else is fetched; raises `SourceError`."""
+    """Look at the first bytes of the file, before a gigabyte of something else is fetched; raises `RequestError`."""
     if piece[:4] == _MAGIC[: len(piece)]:
         return
     if piece.lstrip(b"\xef\xbb\xbf \t\r\n")[:9].lower().startswith((b"<!doctype", b"<html")):
         raise _page()
-    raise SourceError(_("what it sends is not a GGUF file"))
+    raise RequestError(_("what it sends is not a GGUF file"))
 
 
-def refused(head: Head, longest_wait: float) -> SourceError | None:
+def refused(head: Head, longest_wait: float) -> RequestError | None:
     """Return what an answer means that brings no file, None if it brings one."""
     status, code = head.status, head.headers.get("x-error-code", "")
     if status in (_OK, _PARTIAL, _NO_RANGE):
         return None
     if code == "RepoNotFound":
-        return SourceError(
+        return RequestError(
             _("it has no such repository, or a private one (HTTP {status})").format(status=status),
             _("Check the name; for a private repository, set HF_TOKEN to a token of yours."),
         )
     if code == "GatedRepo" or status in (401, 403):
-        return SourceError(
+        return RequestError(
             _("it gives the file only to those it knows (HTTP {status})").format(status=status),
             _("Accept the terms on the repository's page, and set HF_TOKEN to a token of yours."),
         )
     if code == "EntryNotFound" or status in (404, 410):
-        return SourceError(_("it has no such file (HTTP {status})").format(status=status), absent=True)
+        return RequestError(_("it has no such file (HTTP {status})").format(status=status), absent=True)
     wait = _retry_after(head.headers.get("retry-after", ""))
     if wait is not None and wait > longest_wait:
-        return SourceError(_("it is overloaded and asks to come back in {n} s").format(n=round(wait)))
+        return RequestError(_("it is overloaded and asks to come back in {n} s").format(n=round(wait)))
     again = status in _MAY_CHANGE or status >= 500
-    return SourceError(_("it answers with HTTP {status}").format(status=status), again=again, wait=wait)
+    return RequestError(_("it answers with HTTP {status}").format(status=status), again=again, wait=wait)
 
 
-def _page() -> SourceError:
-    return SourceError(
+def _page() -> RequestError:
+    return RequestError(
         _("it sends a web page in place of the file"),
         _("Does this network want a login? Open a web page in the browser first."),
     )

@@ -1,4 +1,4 @@
-"""Whose turn it is: which of several sources is asked next, and when one is given up."""
+"""The rotation of the sources: which of several is asked next, and when one is given up."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from qwen_tui.models.fetching.events import Remark, Steps
 from qwen_tui.models.fetching.patience import Patience
 from qwen_tui.models.fetching.responses import NoRangesError
 from qwen_tui.models.fetching.source import Source
-from qwen_tui.network.request_error import SourceError
+from qwen_tui.network.request_error import RequestError
 
 # Tries of a source that answers, but has not given a byte yet.
 _DOUBTFUL = 2
@@ -32,13 +32,13 @@ class Candidate:
         self.not_before = 0.0
 
 
-class Turns:
+class Rotation:
     """The sources in the order of preference."""
 
     def __init__(self, sources: Sequence[Source], patience: Patience) -> None:
         self.all = [Candidate(source) for source in sources]
         self.live = list(self.all)
-        self.failed: dict[Source, SourceError] = {}
+        self.failed: dict[Source, RequestError] = {}
         # What the person has been told of which host: nothing is told twice.
         self._told: set[tuple[str, str]] = set()
         self._patience = patience
@@ -56,7 +56,7 @@ class Turns:
             cancellation.current().sleep(candidate.not_before - now)
         return candidate
 
-    def after(self, candidate: Candidate, error: SourceError) -> Steps[None]:
+    def after(self, candidate: Candidate, error: RequestError) -> Steps[None]:
         """Decide what becomes of a source that failed."""
         host = candidate.source.host
         candidate.answered |= error.answered
@@ -114,7 +114,7 @@ class Turns:
             return _("Check the name, or name another source with --source.")
         return _("Try again later, or name another source with --source.")
 
-    def _tries(self, candidate: Candidate, error: SourceError) -> int:
+    def _tries(self, candidate: Candidate, error: RequestError) -> int:
         """How often to try: a server in trouble as often as one that has given something, a silent one once."""
         if error.answered or candidate.delivered:
             return self._patience.tries

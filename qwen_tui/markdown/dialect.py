@@ -1,4 +1,4 @@
-"""The Markdown that is understood: CommonMark, tables, strikethrough, mathematics, and what models get nearly right."""
+"""The Markdown that the program reads: CommonMark, tables, strikethrough, mathematics, and models' usual mistakes."""
 
 import unicodedata
 
@@ -13,7 +13,7 @@ from qwen_tui.markdown.mathematics import add_mathematics
 
 
 def parser() -> MarkdownIt:
-    """Return a parser. HTML is text to it: what a model writes as markup is shown, not obeyed."""
+    """Return a parser. It takes HTML for text: the program shows the tags that a model writes, and never obeys them."""
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     parser.inline.ruler.at("emphasis", _emphasis)
     add_mathematics(parser)
@@ -22,7 +22,7 @@ def parser() -> MarkdownIt:
 
 
 def top_level(tokens: list[Token]) -> list[list[Token]]:
-    """Return the tokens of each block that lies directly in the text, or in what `tokens` are the inside of."""
+    """Return the tokens of each outermost block among `tokens`, which are those of a whole text or of one container."""
     blocks: list[list[Token]] = []
     depth = 0
     for token in tokens:
@@ -57,10 +57,10 @@ def _break_line(lines: list[str], number: int, column: int) -> None:
 
 
 def _emphasis(state: StateInline, silent: bool) -> bool:
-    """Take asterisks as opening or closing where CommonMark does, and beside Chinese where it does not.
+    """Let asterisks open or close emphasis where CommonMark does, and beside wide characters also where it does not.
 
-    `**注意：**请` ends in a mark before a letter, which CommonMark takes for no end; between Chinese characters there
-    are no spaces to tell.
+    In `**注意：**请`, punctuation stands before the closing asterisks and a letter behind them. CommonMark then needs a
+    space to see that they close, and Chinese is written without spaces.
     """
     if silent or state.src[state.pos] != "*":
         return tokenize(state, silent)

@@ -1,7 +1,8 @@
-r"""Code between fences as models write them: CommonMark's, and two ways in which they get it nearly right.
+r"""Fenced code as models write it: CommonMark's fences, and two common mistakes.
 
-A fence may open behind text on its line (`代码如下：```python`), and text may follow the one that closes
-(`\`\`\` This prints one.`). In CommonMark neither is a fence, and text and code change places from there on.
+A fence may open behind text on the same line (`代码如下：```python`), and text may follow the closing fence
+(`\`\`\` This prints one.`). CommonMark takes neither for a fence: from there on it would show text as code, and code
+as text.
 """
 
 import re
@@ -10,31 +11,31 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
 
-# Behind text: backticks, and at most the name of a language. Tildes there are how people write a smile.
+# Behind text, only backticks open a fence, and at most the name of a language follows them. Tildes there are a smile.
 _BEHIND_TEXT = re.compile(r"(?P<text>.*?[^\s`])[ \t]*(?P<marks>`{3,})(?P<info>[ \t]*[\w+#.-]*)[ \t]*")
 _UNDERLINE = re.compile(r"=+[ \t]*|-+[ \t]*")
-# A sentence, where a fence that opens would have the name of a language.
+# A sentence. Behind the backticks of an opening fence, the name of a language would stand in its place.
 _SENTENCE = re.compile(r"[ \t]+(?:\S+[ \t]+\S.*|.*[.!?:,;])|[ \t]*[^\x00-\u2e7f].*")
 
 
 def add_fences(parser: MarkdownIt) -> None:
-    """Teach `parser` these fences; see `is_closed` and `text_behind` for what their tokens tell."""
+    """Teach `parser` these fences; `is_closed`, `begins_at` and `text_behind` read what their tokens carry."""
     parser.block.ruler.at("fence", _fence, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     parser.block.ruler.before("lheading", "fence_behind_text", _fence_behind_text)
 
 
 def is_closed(fence: Token) -> bool:
-    """Whether the block of a `fence` token has ended, or the text that it stands in goes on without it."""
+    """Whether the block of a `fence` token has ended: its closing fence is there, or other text follows the block."""
     return bool(fence.meta["closed"])
 
 
 def begins_at(fence: Token) -> int:
-    """Return where in its first line a top-level `fence` token begins that stands behind text, else 0."""
+    """Return the column in its first line where a top-level `fence` token begins; 0 unless it stands behind text."""
     return int(fence.meta["begins_at"])
 
 
 def text_behind(fence: Token) -> int:
-    """Return where in its last line the text begins that follows a top-level `fence` token, 0 where none does."""
+    """Return the column at which text begins behind the closing fence of a top-level `fence` token, 0 without text."""
     return int(fence.meta["text_behind"])
 
 
@@ -52,7 +53,7 @@ def _fence(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _fence_behind_text(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Take a paragraph up to a fence that opens in its last line, and the code behind that."""
+    """Parse a paragraph whose last line opens a fence, together with the code that follows."""
     if silent or "```" not in state.src[state.bMarks[start] :]:
         return False
     ends_paragraph = state.md.block.ruler.getRules("paragraph")
@@ -78,7 +79,7 @@ def _fence_behind_text(state: StateBlock, start: int, end: int, silent: bool) ->
 
 
 def _margin(state: StateBlock, line: int, end: int) -> int:
-    """Return how far code is indented with what it stands in: in a list, models write it at the margin as well."""
+    """Return the indentation to remove from code in a list: models indent it with the item, or not at all."""
     while line < end and state.isEmpty(line):
         line += 1
     return max(0, min(state.blkIndent, state.sCount[line])) if line < end else 0
@@ -88,7 +89,7 @@ def _opening(line: str) -> re.Match[str] | None:
     found = _BEHIND_TEXT.fullmatch(line)
     if found is None:
         return None
-    # What has been opened by as many backticks is closed by these.
+    # After an odd number of equal runs, inline code is open, and these backticks close it.
     runs = re.findall(r"`+", found["text"])
     return found if runs.count(found["marks"]) % 2 == 0 else None
 
@@ -111,11 +112,12 @@ def _push(
     indent: int,
     behind_text: int = 0,
 ) -> None:
-    """Add the block whose fence is in line `start`, and go on behind it: in the line that closes it if text follows.
+    """Add the code block whose fence opens in line `start`, and set the parser behind it.
 
-    `behind_text` is where in that line a fence begins that does not begin it.
+    Where text follows the closing fence, the parser goes on within that line. `behind_text` is the column of an opening
+    fence that stands behind text, else 0.
     """
-    # Behind text, the code need not be indented as the text is.
+    # After such a fence, models often write code in a list without the indentation of the item.
     lenient = bool(behind_text and state.blkIndent)
     least = 0 if lenient else state.blkIndent
     line, closing = start + 1, None
@@ -136,24 +138,24 @@ def _push(
     }
     state.line = line + 1 if closing and not rest else line
     if rest:
-        # The rest of the line is what the next block begins with.
+        # The next block begins with the rest of this line.
         state.bMarks[line] += state.tShift[line] + rest
         state.tShift[line], state.sCount[line] = 0, state.blkIndent
 
 
 def _column(state: StateBlock, line: int, within: int) -> int:
-    """Return where in its line of the source a place is that lies `within` what the block sees of the line."""
+    """Return the column in the source of an offset `within` the part of the line that the block sees."""
     place = state.bMarks[line] + state.tShift[line] + within
     return place - (state.src.rfind("\n", 0, place) + 1)
 
 
 def _closing(line: str, marks: str) -> re.Match[str] | None:
-    """Return what closes a block that `marks` opened, with the `text` behind it."""
+    """Match a line that closes a block opened by `marks`; the group `text` is what follows. None if it closes none."""
     mark = marks[0]
     found = re.fullmatch(rf"{mark}{{{len(marks)},}}(?P<rest>(?!{mark})[ \t]*(?P<text>.*?))[ \t]*", line)
     if found is None or not found["text"]:
         return found
-    # One that opens, or that is code, has no sentence behind it.
+    # Only a closing fence has a sentence behind it; a fence that opens, or a line of code, has none.
     sentence = found["rest"]
     if mark * 3 in sentence:
         opening = _opening(sentence)

@@ -1,7 +1,7 @@
-r"""Mathematics in Markdown: found between its marks, and shown as text that can be read in a line.
+r"""Mathematics in Markdown: the parser finds it between its marks, and `readable` turns LaTeX into plain text.
 
-Found are `\[ … \]` and `$$ … $$` as blocks, `\( … \)`, `$$ … $$` and `$ … $` inside a line. A formula that cannot be
-read stays as the model wrote it.
+Blocks stand between `\[ … \]` or `$$ … $$`; inside a line, `\( … \)`, `\[ … \]`, `$$ … $$` or `$ … $`. A formula that
+cannot be converted stays as the model wrote it.
 """
 
 import logging
@@ -15,16 +15,17 @@ from markdown_it.rules_inline import StateInline
 
 _BLOCK = {"$$": "$$", r"\[": r"\]"}
 _INLINE = {r"\(": r"\)", r"\[": r"\]", "$$": "$$"}
-# Money is no mathematics: $5 and $10.
+# The pattern leaves amounts of money alone: $5 and $10.
 _DOLLARS = re.compile(r"\$(?![\s$])((?:\\.|[^$\\\n])+?)(?<!\s)\$(?!\d)")
 _RAISED = str.maketrans("0123456789+-=()nixyabcdektm", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱˣʸᵃᵇᶜᵈᵉᵏᵗᵐ")
 _LOWERED = str.maketrans("0123456789+-=()aeijknmxt", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑᵢⱼₖₙₘₓₜ")
 _SCRIPT = re.compile(r"([\^_])(?:\{([^{}]*)\}|(\S))")
-# What needs no brackets: a product over a line, one number or one letter under it, and what has some already.
+# A numerator that is a product, and a denominator that is one number or letter, need no brackets; nor does text that is
+# already in brackets.
 _PRODUCT = re.compile(r"[\w.°√′%^{}]*(?:\([^()]*\))?")
 _SINGLE = re.compile(r"\d+(?:\.\d+)?|\w(?:[_^]\{?\w+\}?)?|\([^()]*\)|")
 _BETWEEN = re.compile(r"\s*([±∓×÷≤≥≠≈≡∈∉⊂⊆→⇒⇔←⟹⟺·])\s*")
-# Stand for characters that have a meaning while a formula is being read.
+# Placeholders for characters that would otherwise have a meaning during the conversion.
 _HELD = {r"\{": "\ue000", r"\}": "\ue001", "^": "\ue002", "_": "\ue003"}
 
 
@@ -36,7 +37,7 @@ def add_mathematics(parser: MarkdownIt) -> None:
 
 @lru_cache(256)
 def readable(formula: str) -> str:
-    """Return LaTeX as text: ½-like fractions as a/b with the brackets they need, powers raised, names as symbols."""
+    """Return LaTeX as text: fractions as a/b with the brackets they need, powers raised, command names as symbols."""
     formula = formula.strip()
     plain = re.sub(r"\\.", "", formula, flags=re.DOTALL)
     if plain.count("{") != plain.count("}"):
@@ -44,7 +45,7 @@ def readable(formula: str) -> str:
     try:
         text = _converter().latex_to_text(_spelled_out(formula))
     except Exception:
-        # Whatever the library makes of a strange formula, its source can be read.
+        # The library can raise anything on a strange formula. The person can still read the source.
         return formula
     while (scripted := _SCRIPT.sub(_script, text)) != text:
         text = scripted
@@ -56,11 +57,11 @@ def readable(formula: str) -> str:
 
 
 def _spelled_out(formula: str) -> str:
-    # The library takes these for macros without arguments or for layout.
+    # pylatexenc knows no arguments of these commands, or prints them as layout.
     formula = re.sub(r"\\[dtc]frac(?![a-zA-Z])", r"\\frac", formula)
     formula = re.sub(r"\\(?:left|right|displaystyle|limits|nolimits|quad|qquad)(?![a-zA-Z])\.?", " ", formula)
     formula = formula.replace(r"\{", _HELD[r"\{"]).replace(r"\}", _HELD[r"\}"])
-    # A sign of alignment is nothing in a line; \& is the character.
+    # & aligns rows and means nothing in one line; \& is the character itself.
     return re.sub(r"(?<!\\)&", " ", formula)
 
 
@@ -68,7 +69,7 @@ def _spelled_out(formula: str) -> str:
 def _converter() -> Any:
     from pylatexenc import latex2text
 
-    # Its complaints would land in the middle of the answer.
+    # pylatexenc would log its warnings into the middle of the answer.
     logging.getLogger("pylatexenc").addHandler(logging.NullHandler())
     logging.getLogger("pylatexenc").propagate = False
     context = latex2text.get_default_latex_context_db()
@@ -88,7 +89,7 @@ def _converter() -> Any:
 
 def _arguments(node: Any, converter: Any) -> list[str]:
     texts = [converter.nodelist_to_text([part]) if part is not None else "" for part in node.nodeargd.argnlist]
-    # The arguments come with the braces around them.
+    # pylatexenc returns the arguments with their braces.
     return [text[1:-1].strip() if text.startswith("{") and text.endswith("}") else text.strip() for text in texts]
 
 

@@ -1,6 +1,6 @@
-"""The clipboard of the person at the terminal: this computer's, or over SSH the one of the terminal itself.
+"""The clipboard of the person at the terminal: this computer's, or over SSH that of the computer they sit at.
 
-Nothing here happens but on the person's own command: what a model writes never reaches the clipboard by itself.
+Only the person's own command writes to the clipboard or reads it; the text of a model never reaches it by itself.
 """
 
 import base64
@@ -16,14 +16,14 @@ from qwen_tui.errors import ClipboardError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.terminal.output import write
 
-# Terminals drop longer sequences, the first of them at 74,994 bytes of base64.
+# Terminals drop longer sequences; the strictest allows 74,994 bytes of base64.
 _MOST_BYTES = 56_000
-# Terminals that are known to take no such sequence, and may print it instead.
-_DEAF = ("", "dumb", "linux")
+# Values of TERM whose terminals do not know OSC 52 and may print it instead.
+_WITHOUT_OSC_52 = ("", "dumb", "linux")
 
 
 class SystemClipboard:
-    """The clipboard as pyperclip reaches it; where it cannot, texts go out as OSC 52 to the terminal on `stream`."""
+    """The clipboard that pyperclip reaches; without one, `copy` sends OSC 52 to the terminal on `stream`."""
 
     def __init__(self, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
         self._stream = stream
@@ -39,8 +39,8 @@ class SystemClipboard:
             return self._send_to_terminal(text)
         run = cancellation.current().run
         with _translated():
-            run(lambda: _sheltered(copy, text))
-            # xclip and its kind fail without a word that pyperclip would pass on.
+            run(lambda: _without_interrupts(copy, text))
+            # xclip and similar programs can fail without an error that pyperclip reports, so this reads the text back.
             arrived = run(paste) == text
         return "" if arrived else self._send_to_terminal(text)
 
@@ -61,7 +61,7 @@ class SystemClipboard:
     def _mechanism(self) -> tuple[Callable[[str], None] | None, Callable[[], str] | None]:
         has_display = self._environ.get("DISPLAY") or self._environ.get("WAYLAND_DISPLAY")
         if not has_display and (self._environ.get("SSH_TTY") or self._environ.get("SSH_CONNECTION")):
-            # The clipboard of the computer at the other end is not the one of the person.
+            # Over SSH, pyperclip would reach the clipboard of the server, and the person sits at another computer.
             return None, None
         import pyperclip
 
@@ -70,7 +70,7 @@ class SystemClipboard:
 
     def _send_to_terminal(self, text: str) -> str:
         data = text.encode("utf-8", "replace")
-        if not self._stream.isatty() or self._environ.get("TERM", "") in _DEAF:
+        if not self._stream.isatty() or self._environ.get("TERM", "") in _WITHOUT_OSC_52:
             raise ClipboardError(
                 _("No clipboard can be reached from here."),
                 _("Install xclip or wl-clipboard, or write a file: /save FILE"),
@@ -80,7 +80,7 @@ class SystemClipboard:
                 _("The text is too long to reach the clipboard through the terminal: {n} bytes.").format(n=len(data)),
                 _("Install xclip or wl-clipboard, or write a file: /save FILE"),
             )
-        # tmux takes it as it is where its set-clipboard is on.
+        # tmux passes the sequence on if its option set-clipboard is on.
         write(self._stream, f"\x1b]52;c;{base64.b64encode(data).decode()}\a")
         return _("Sent through the terminal; if nothing arrived, install xclip or wl-clipboard.")
 
@@ -89,7 +89,7 @@ class SystemClipboard:
 def _translated() -> Iterator[None]:
     try:
         yield
-    # pyperclip passes on whatever its mechanisms raise, plain Exception among them.
+    # pyperclip lets every error of its mechanisms through, even a plain Exception.
     except Exception as error:
         raise ClipboardError(
             _("The clipboard could not be used: {reason}").format(reason=str(error).partition("\n")[0]),
@@ -97,10 +97,10 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-def _sheltered(copy: Callable[[str], None], text: str) -> None:
-    """Copy by programs that Ctrl-C does not end: xclip holds the text as long as it runs, behind the program.
+def _without_interrupts(copy: Callable[[str], None], text: str) -> None:
+    """Copy with SIGINT blocked, so that Ctrl-C does not end xclip, which runs on in the background to hold the text.
 
-    They inherit that from the thread that starts them; while it works, the main thread goes on taking Ctrl-C.
+    xclip inherits the blocked signal from the thread that starts it. The main thread still receives Ctrl-C.
     """
     if sys.platform == "win32":
         copy(text)

@@ -1,14 +1,14 @@
-"""What Tab offers in the input line: commands, and what they take."""
+"""What Tab offers in the input line: commands, and values for their arguments."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-# What there is of each thing that a command takes, with descriptions; asked for at every Tab.
+# For each kind of argument, a function that returns its possible values with descriptions. Every Tab calls it anew.
 Offers = Mapping[str, Callable[[], Iterable[tuple[str, str]]]]
 
 
 class Completion(NamedTuple):
-    """A command, its description, and what follows it: `path`, `text`, `nothing`, or one of the `Offers`."""
+    """A command, its description, and the kind of its argument: `path`, `text`, `nothing`, or a key of the `Offers`."""
 
     name: str
     description: str
@@ -16,9 +16,9 @@ class Completion(NamedTuple):
 
 
 def candidates(line: str, commands: Sequence[Completion], offers: Offers) -> Iterable[tuple[str, str]]:
-    """Return what may replace the last word of `line`, with descriptions; paths are left to `path_start`.
+    """Return what may replace the last word of `line`, with descriptions; `path_start` is for paths.
 
-    What begins with the word comes first; where nothing does, what has it in its description.
+    These are the values that begin with the word; if none does, those whose description contains it.
     """
     name, space, argument = line.partition(" ")
     if not name.startswith("/"):
@@ -34,7 +34,7 @@ def candidates(line: str, commands: Sequence[Completion], offers: Offers) -> Ite
 
 
 def path_start(line: str, commands: Sequence[Completion]) -> int | None:
-    """Return where in `line` a path begins that could be completed, None if there is none."""
+    """Return the index in `line` where a path begins, None if the command takes no path."""
     name, space, _argument = line.partition(" ")
     return len(name) + 1 if space and _takes(name, commands) == "path" else None
 

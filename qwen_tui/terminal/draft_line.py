@@ -1,4 +1,4 @@
-"""A draft in the input line: its slots are kept up with the buffer, marked, explained, and filled at the end."""
+"""A draft in the input line: follows its slots while the person edits, marks and explains them, and fills them."""
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
@@ -10,36 +10,36 @@ from qwen_tui.i18n import listed
 from qwen_tui.messages import Draft
 from qwen_tui.terminal import slots
 from qwen_tui.terminal.recall import Recall
-from qwen_tui.terminal.slots import Line, Place
+from qwen_tui.terminal.slots import InputLine, SlotPlace
 
 
 class DraftLine:
-    """The draft that a line was begun with, until it is sent or cleared."""
+    """The draft that the input line began with, until the person sends or clears it."""
 
     def __init__(self, buffer: Buffer, recall: Recall) -> None:
         self._buffer = buffer
         self._recall = recall
         self._draft = Draft("")
-        self._line: Line | None = None
-        # Lines by the hash of their text: what undo brings back, it brings back with its slots.
-        self._seen: dict[int, Line] = {}
+        self._line: InputLine | None = None
+        # Earlier states by the hash of their text. prompt_toolkit's undo restores the text, this the slots in it.
+        self._seen: dict[int, InputLine] = {}
         self._undoing = False
         self._notice = ""
         buffer.on_text_changed += self._follow
 
     def begin(self, draft: Draft) -> Document:
-        """Take a draft, and return what the buffer should begin with."""
-        # Nothing of the history is in a new line yet.
+        """Take a draft, and return the first content of the buffer."""
+        # prompt_toolkit loads the history into a new line only later.
         self._recall.offered = 0
         self._draft, self._notice = draft, ""
         line = slots.begin(draft)
-        # A text of the person's own needs no following.
+        # A plain text, without slots or a callback, needs no following.
         self._line = line if draft.slots or draft.on_clear else None
         self._seen = {hash(draft.text): line}
         return Document(line.text, line.cursor)
 
     def clear(self) -> None:
-        """Forget the draft: the person has."""
+        """Forget the draft, because the person has cleared the line."""
         if self._line is not None:
             self._line = None
             if self._draft.on_clear is not None:
@@ -47,37 +47,37 @@ class DraftLine:
 
     @property
     def is_shown(self) -> bool:
-        """Whether what the buffer shows is the draft."""
+        """Whether the buffer shows the draft, and not an earlier question."""
         return self._shown() is not None
 
     @property
     def has_slots(self) -> bool:
-        """Whether there are slots to go to in what the buffer shows."""
+        """Whether the buffer shows slots that Tab can go to."""
         line = self._shown()
         return line is not None and bool(line.places)
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> SlotPlace | None:
         """The slot that the cursor is in."""
         line = self._shown()
         return slots.current(line) if line else None
 
     @property
     def is_before_untouched(self) -> bool:
-        """Whether the cursor stands at the beginning of a slot that still shows what it wants."""
+        """Whether the cursor stands at the beginning of a slot that still shows its own text."""
         place = self.place
         return bool(place and not place.touched and not place.is_empty and place.start == self._buffer.cursor_position)
 
     @property
     def hint(self) -> str:
-        """What the person should know about the slot they are in, or about why nothing was sent."""
+        """The sentence for the person: why Enter sent nothing, or else what the slot at the cursor is for."""
         place = self.place
         if self._notice or place is None:
             return self._notice
         return place.slot.hint or place.slot.name
 
     def marks(self, text: str) -> list[tuple[int, int, str]]:
-        """Return from where to where `text` is to be shown in which style."""
+        """Return start, end and style of each slot, if the line still has this `text`."""
         line = self._shown()
         if line is None or line.text != text:
             return []
@@ -100,10 +100,10 @@ class DraftLine:
             self._undoing = False
 
     def finish(self) -> bool:
-        """Put what is to be sent into the buffer; if something is missing go there, say so, and return False."""
+        """Put the text to send into the buffer. If a slot is still to be filled, go there, say so, and return False."""
         line = self._shown()
         if line is None:
-            # What is sent is another text than the draft.
+            # The person sends an earlier question instead of the draft.
             self.clear()
             return True
         missing = slots.to_missing(line)
@@ -121,14 +121,14 @@ class DraftLine:
         self._buffer.document = Document(text)
         return True
 
-    def _shown(self) -> Line | None:
-        """Return the line as the buffer shows it, None while it shows something of the history."""
+    def _shown(self) -> InputLine | None:
+        """Return the line with the buffer's cursor, None while the buffer shows an earlier question."""
         if self._line is None or self._buffer.working_index != self._recall.offered:
             return None
         return self._line._replace(cursor=self._buffer.cursor_position)
 
-    def _show(self, line: Line) -> None:
-        # First the line, so that the change of the buffer is no news.
+    def _show(self, line: InputLine) -> None:
+        # This sets the line before the buffer: `_follow`, which the buffer then calls, finds nothing to do.
         self._line = line
         self._seen.setdefault(hash(line.text), line)
         self._buffer.document = Document(line.text, line.cursor)
@@ -150,7 +150,7 @@ class DraftLine:
 
 
 class SlotMarks(Processor):
-    """Shows slots unlike other text."""
+    """Gives slots their styles on the screen."""
 
     def __init__(self, draft: DraftLine) -> None:
         self._draft = draft
@@ -168,7 +168,7 @@ class SlotMarks(Processor):
         return Transformation(fragments)
 
 
-def _style(place: Place, here: Place | None) -> str:
+def _style(place: SlotPlace, here: SlotPlace | None) -> str:
     if place.touched:
         return ""
     if place == here:

@@ -1,4 +1,4 @@
-"""A line on a terminal that can be drawn again, and taken away."""
+"""A line on a terminal that can be redrawn and erased."""
 
 import contextlib
 import shutil
@@ -15,8 +15,8 @@ class ErasableLine:
         self._columns = 0
 
     def draw(self, sentence: str) -> None:
-        """Show `sentence` in place of what the line shows, as far as it fits."""
-        # Cut to the width: a line that wraps cannot be erased. Chinese characters are two columns wide.
+        """Show `sentence` in place of what the line showed, cut to the width of the terminal."""
+        # A line that wraps cannot be erased. Chinese characters are two columns wide.
         columns = room()
         while width(sentence) > columns:
             sentence = sentence[:-1]
@@ -29,10 +29,10 @@ class ErasableLine:
 
     def _show(self, sentence: str) -> None:
         columns = width(sentence)
-        # Spaces erase on every terminal, escape sequences do not on all.
+        # Spaces erase on every terminal, escape sequences only on some.
         blank = " " * max(0, self._columns - columns)
         self._columns = columns
-        # Who cannot see the progress can still get what it leads to.
+        # If the terminal takes no progress, the operation goes on without it.
         with contextlib.suppress(OSError):
             self._stream.write(f"\r{sentence}{blank}" + ("\r" + sentence if blank else ""))
             self._stream.flush()

@@ -1,8 +1,8 @@
-r"""A Markdown text that grows: which of its blocks can no longer change, and which still can.
+r"""A Markdown text that grows: which of its blocks are final, and which can still change.
 
-Only the last block of a Markdown text can still change, so everything before it is final, and so are the items of a
-list once the next one has begun and the complete lines of a code block. Whether a block has ended is decided on
-complete lines alone: `para\n#` looks like a heading until it becomes `#hashtag`.
+Only the last block can still change. Of a list, all items but the last are final; of a code block, its complete lines.
+This module decides on complete lines alone whether a block has ended: `para\n#` looks like a heading until it becomes
+`#hashtag`.
 """
 
 import re
@@ -14,17 +14,17 @@ from markdown_it.token import Token
 from qwen_tui.markdown.dialect import parser, top_level
 from qwen_tui.markdown.fences import begins_at, is_closed, text_behind
 
-# Code is coloured from this many lines back, so that a string or a comment that began there is known.
+# The highlighter starts this many lines earlier, so that it knows a string or a comment that began there.
 _CONTEXT = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A block, or the part of a list or of code that is new.
+    """A block, or the new part of a list or of a code block.
 
-    `continues`: it goes on with the block before, without a gap. `number`: that of the first item of an ordered list.
-    `known`: so many lines of the code are there for the colours alone and have been shown before. `settled`: it no
-    longer changes, and colours are worth the look back.
+    `continues`: it belongs to the block before it, without a gap between them. `number`: the number of its first item
+    in an ordered list. `known`: how many lines of its code were shown before, and are here only for the highlighter.
+    `settled`: it is final, so that the highlighter should use those lines.
     """
 
     tokens: Sequence[Token]
@@ -36,7 +36,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class _OpenList:
-    """A list whose last item may still grow; `stub` is a first item that makes the parser see a list."""
+    """A list whose last item may still grow; `stub` is an empty first item that lets the parser see a list."""
 
     stub: str
     number: int
@@ -44,19 +44,19 @@ class _OpenList:
 
 @dataclass(frozen=True, slots=True)
 class _OpenCode:
-    """A code block: the line that opened it, and the last lines shown."""
+    """An open code block: its fence line, and the last lines already shown."""
 
     fence: str
     lines: tuple[str, ...] = ()
 
 
 def pieces(text: str) -> list[Piece]:
-    """Return the blocks of a text that no longer grows."""
+    """Return the blocks of a complete text."""
     return [Piece(block) for block in top_level(parser().parse(text))]
 
 
 class GrowingText:
-    """Takes a text piece by piece, and gives each of its blocks away once."""
+    """Takes a text bit by bit, and returns each final block once."""
 
     def __init__(self) -> None:
         self._parser = parser()
@@ -66,11 +66,11 @@ class GrowingText:
         self._references: dict[str, object] = {}
 
     def feed(self, text: str) -> None:
-        """Take the next piece, of any length."""
+        """Add `text`, of any length, to the end."""
         self._source += text
 
     def final(self) -> list[Piece]:
-        """Return what has become final since the last call."""
+        """Return the blocks that have become final since the last call."""
         end = self._source.rfind("\n") + 1
         if end <= self._seen:
             return []
@@ -91,7 +91,7 @@ class GrowingText:
         return self._take(blocks[:-1], start, end, None) if len(blocks) > 1 else []
 
     def live(self) -> list[Piece]:
-        """Return what can still change, as it looks now: emphasis that has begun is taken to end here."""
+        """Return the blocks that can still change, as they look now; open emphasis counts as closed at the end."""
         blocks = self._parse(self._source, dict(self._references))
         guessed = _with_closed_marks(self._source)
         if guessed != self._source and blocks and _ends_in_text(blocks[-1]):
@@ -99,7 +99,7 @@ class GrowingText:
         return self._pieces(blocks)
 
     def rest(self) -> list[Piece]:
-        """Return what is left of a text that has ended."""
+        """Return the remaining blocks, once the text has ended."""
         return self._pieces(self._parse(self._source, self._references))
 
     def _pieces(self, blocks: Sequence[list[Token]]) -> list[Piece]:
@@ -114,7 +114,7 @@ class GrowingText:
         return self._open.stub if self._open else ""
 
     def _offset(self, line: int) -> int:
-        """Return where in the source a line begins that the parser counted with the prefix before it."""
+        """Return where in the source `line` begins; the parser counted the lines of the prefix too."""
         line -= self._prefix().count("\n")
         offset = 0
         for _i in range(line):
@@ -122,7 +122,7 @@ class GrowingText:
         return offset
 
     def _start(self, blocks: Sequence[list[Token]]) -> int:
-        """Return where in the source the last block begins: perhaps in the middle of a line, where a fence is."""
+        """Return where in the source the last block begins. Beside a fence this can be the middle of a line."""
         line = _lines(blocks[-1])[0]
         start = self._offset(line)
         if blocks[-1][0].type == "fence" and begins_at(blocks[-1][0]):
@@ -142,7 +142,7 @@ class GrowingText:
     def _take(
         self, blocks: Sequence[list[Token]], cut: int, seen: int, opened: _OpenList | _OpenCode | None
     ) -> list[Piece]:
-        """Give `blocks` away and keep the source from `cut` on, of which the lines up to `seen` are known."""
+        """Return `blocks` as pieces, and keep the source from `cut` on; `seen` is where its parsed lines end."""
         given = [self._piece(block, i == 0) for i, block in enumerate(blocks)]
         self._source, self._seen, self._open = self._source[cut:], seen - cut, opened
         return given
@@ -166,7 +166,7 @@ class GrowingText:
             return self._take(blocks[:-1], start, end, None) if len(blocks) > 1 else []
         cut = self._offset(_lines(items[-1])[0])
         numbered = block[0].type == "ordered_list_open"
-        # As far from its mark as may be: a next item that is indented must not seem to lie inside it.
+        # The stub's text stands as far from its mark as possible. Otherwise an indented next item would be nested.
         stub = f"{'1' if numbered else ''}{block[0].markup}    .\n"
         first = going_on.number if going_on else int(block[0].attrs.get("start", 1))
         opened = _OpenList(stub, first + len(ended) - (1 if going_on else 0))
@@ -183,7 +183,7 @@ class GrowingText:
             return bool(block[0].meta["closed"]) or behind < source.count("\n")
         if kind == "fence":
             return is_closed(block[0])
-        # These end with a blank line; other blocks may go on behind it.
+        # A blank line ends these blocks; other kinds can continue after one.
         return kind in ("paragraph_open", "table_open", "blockquote_open") and behind < source.count("\n")
 
 
@@ -193,11 +193,11 @@ def _ends_in_text(block: Sequence[Token]) -> bool:
 
 
 def _with_closed_marks(source: str) -> str:
-    """Return `source` with the marks of its last line closed, so that they do not show until they are."""
+    """Return `source` with open marks in its last line closed, so that the person does not see bare marks."""
     start = source.rfind("\n") + 1
     line = source[start:].rstrip("*`")
     mark = "`" if line.count("`") % 2 else "**" if line.count("**") % 2 else ""
-    # Emphasis cannot end behind a space.
+    # Markdown does not close emphasis after a space.
     return source[:start] + (line.rstrip() if mark else line) + mark
 
 
@@ -216,5 +216,5 @@ def _joined(parts: Sequence[Sequence[Token]]) -> list[Token]:
 
 
 def _split(source: str) -> list[str]:
-    """Split at newlines alone: others of Unicode's line ends are characters to Markdown."""
+    """Split at newlines alone: to Markdown, the other line ends of Unicode are ordinary characters."""
     return re.findall(r"[^\n]*\n|[^\n]+", source)

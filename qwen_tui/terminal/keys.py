@@ -1,4 +1,4 @@
-"""The keys of the input line, as far as they are not those of every line."""
+"""The keys of the input line that differ from prompt_toolkit's own."""
 
 from collections.abc import Callable
 
@@ -11,14 +11,14 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from qwen_tui.terminal.draft_line import DraftLine
 
-# Lets the person edit a text elsewhere; returns what came of it, None where that could not be done.
+# Opens a text in the person's editor; returns the edited text, or None if that failed.
 Edit = Callable[[str], str | None]
 
 
 def key_bindings(draft: DraftLine, edit: Edit) -> KeyBindings:
     """Return the keys of a line that may hold a draft; `edit` opens a text in the person's editor."""
     bindings = KeyBindings()
-    # In a search these keys are the search's own.
+    # During a search, prompt_toolkit's own search keys apply.
     typing = ~is_searching
 
     @bindings.add("enter", filter=typing)
@@ -28,7 +28,7 @@ def key_bindings(draft: DraftLine, edit: Edit) -> KeyBindings:
 
     @bindings.add("enter", filter=is_searching)
     def _take_found(event: KeyPressEvent) -> None:
-        # To go on with, not to send: the cursor goes where one would go on.
+        # This takes the found question into the line without sending it, and puts the cursor at its end.
         search.accept_search()
         event.app.current_buffer.cursor_position = len(event.app.current_buffer.text)
 
@@ -39,7 +39,7 @@ def key_bindings(draft: DraftLine, edit: Edit) -> KeyBindings:
 
     @bindings.add("c-x", "c-e", filter=typing)
     def _edit(event: KeyPressEvent) -> None:
-        # Closing an editor sends nothing: Enter does.
+        # Closing the editor does not send the text; only Enter sends.
         event.app.create_background_task(_edited(event.current_buffer, edit))
 
     @bindings.add("c-c", filter=typing)
@@ -77,7 +77,7 @@ def _add_slot_keys(bindings: KeyBindings, draft: DraftLine) -> None:
 
     @bindings.add("backspace", filter=in_draft & Condition(lambda: draft.is_before_untouched))
     def _empty(event: KeyPressEvent) -> None:
-        # The slot is shown as selected: it goes, not what stands before it.
+        # The slot looks selected, so Backspace deletes the slot and not the character before it.
         event.current_buffer.delete()
 
     is_draft = ~is_searching & Condition(lambda: draft.is_shown)

@@ -1,4 +1,4 @@
-"""The line people type into."""
+"""The line that the person types into."""
 
 import asyncio
 import io
@@ -25,10 +25,10 @@ from qwen_tui.terminal.draft_line import DraftLine, SlotMarks
 from qwen_tui.terminal.keys import Edit, key_bindings
 from qwen_tui.terminal.recall import Recall
 from qwen_tui.terminal.sanitise import clean
-from qwen_tui.terminal.typeahead import Answering
+from qwen_tui.terminal.typeahead import QuietTerminal
 from qwen_tui.terminal.visible import Visible
 
-# No colour but what is readable on dark and on light.
+# Only colours that are readable on dark and on light backgrounds.
 _STYLE = Style.from_dict(
     {
         "prompt": "bold",
@@ -39,17 +39,17 @@ _STYLE = Style.from_dict(
         "slot.current": "reverse",
     }
 )
-# How often the toolbar is drawn anew while the model loads, in seconds.
+# While the model loads, the toolbar is redrawn at this interval, in seconds.
 _WHILE_LOADING = 0.25
 
 
 class PromptLineReader:
     """Reads messages of one or more lines from the terminal.
 
-    `toolbar` returns what the line below shows, anew while `is_loading` says so. `commands` are what Tab offers, and
-    `offers` what it does behind those that take such a thing. `edit` opens the line in the person's editor. `questions`
-    returns those of earlier sittings, newest first, when the first line is shown. `always_tty` reads the terminal
-    itself although stdin is a pipe.
+    `toolbar` returns the text below the line; the reader asks again and again while `is_loading` returns True. Tab
+    offers the `commands`, and behind a command the `offers` for its kind of argument. `edit` opens the line in the
+    person's editor. `questions` returns the questions of earlier sittings, newest first; the reader calls it when it
+    shows the first line. With `always_tty` it reads the terminal itself, even if stdin is a pipe.
     """
 
     def __init__(
@@ -96,17 +96,20 @@ class PromptLineReader:
         try:
             line = as_text(self._session.prompt(default=beginning, pre_run=self._prepare))
         except KeyboardInterrupt:
-            # It came before the terminal was in raw mode, where Ctrl-C is a key.
+            # Ctrl-C came before prompt_toolkit put the terminal into raw mode. In raw mode it is an ordinary key.
             self._draft.clear()
             return ""
         except (OSError, io.UnsupportedOperation):
-            # The terminal went away: its window was closed.
+            # The person has closed the terminal's window.
             raise EOFError from None
         self._heed_ctrl_c()
         return line
 
     def _heed_ctrl_c(self) -> None:
-        """Let a Ctrl-C that followed Enter at once be for what was sent: until the terminal is not raw, it is a key."""
+        """Cancel the sent message if Ctrl-C followed Enter at once.
+
+        Until prompt_toolkit leaves raw mode, Ctrl-C is a key without a signal, and waits among the keys typed ahead.
+        """
         keys = get_typeahead(self._input)
         pressed = [index for index, key in enumerate(keys) if key.key in (Keys.ControlC, Keys.SIGINT)]
         if pressed:
@@ -117,7 +120,7 @@ class PromptLineReader:
     def leave(self) -> None:
         """Make a running `read` raise `EOFError`; callable from a signal handler."""
         self._left = True
-        # On a dumb terminal this is another application than the session's.
+        # On a dumb terminal prompt_toolkit runs another application than the session's.
         app = get_app_session().app
         if app is not None and app.loop is not None:
             app.loop.call_soon_threadsafe(self._leave_if_told)
@@ -138,9 +141,9 @@ class PromptLineReader:
             await asyncio.sleep(_WHILE_LOADING)
             app.invalidate()
 
-    def answering(self) -> Answering:
-        """Return the mode in which an answer is written: nothing typed is echoed, and nothing is lost."""
-        return Answering(self._input.fileno())
+    def answering(self) -> QuietTerminal:
+        """Return the terminal's mode during an answer: it echoes no keys, and keeps them for the next line."""
+        return QuietTerminal(self._input.fileno())
 
 
 class _Completer(Completer):

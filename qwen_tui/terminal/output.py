@@ -1,4 +1,4 @@
-"""Where an answer goes: straight to a terminal or a pipe, or kept for the end."""
+"""The outputs of an answer: piece by piece to a terminal or a pipe, or held back until it is whole."""
 
 import contextlib
 import errno
@@ -14,18 +14,18 @@ from qwen_tui.messages import Event, Finished, Note, Reasoning, Text
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
 
-# In characters, of four bytes at the most; POSIX promises 512 bytes, and every system of today 4,096.
+# In characters, each at most four bytes. A pipe that is not full takes 512 bytes by POSIX, 4,096 on today's systems.
 _PIECE = 1024
-# How often a full pipe is looked at, in seconds.
+# `write` looks at a full pipe at this interval, in seconds.
 _LOOK_EVERY = 0.05
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Write `text` and flush; raises `OutputClosedError` when nobody reads any more, else `OutputError`.
+    """Write `text` and flush; raises `OutputClosedError` when the reader is gone, `OutputError` for other failures.
 
-    Into a pipe that its reader leaves full, a cancelled operation writes nothing more; one that is cancelled while it
-    waits for the reader raises `CancelledError`. On a terminal Ctrl-C itself ends such a wait. Windows does
-    not tell that a pipe is full.
+    If the pipe is full and the operation is already cancelled, this writes nothing more. If the operation is cancelled
+    during the wait for the reader, it raises `CancelledError`. On a terminal, Ctrl-C itself ends such a wait. Windows
+    does not report that a pipe is full.
     """
     operation = cancellation.current()
     try:
@@ -33,7 +33,7 @@ def write(stream: TextIO, text: str) -> None:
             stream.write(text)
             stream.flush()
             return
-        # A pipe that is not full takes as many bytes as such a piece has at the most.
+        # A pipe that is not full always has room for one piece, so this write cannot block.
         for start in range(0, len(text), _PIECE):
             while _is_full(stream):
                 if operation.requested:
@@ -44,7 +44,7 @@ def write(stream: TextIO, text: str) -> None:
     except BrokenPipeError:
         raise OutputClosedError from None
     except OSError as error:
-        # Windows says EINVAL of a closed pipe.
+        # Windows reports a closed pipe as EINVAL.
         if error.errno == errno.EINVAL and not stream.isatty():
             raise OutputClosedError from None
         raise OutputError(
@@ -63,10 +63,10 @@ def _is_full(stream: TextIO) -> bool:
 
 
 class HeldOutput:
-    """Shows only progress and notes: the answer is wanted whole, as JSON or for its code."""
+    """Shows only progress and notes, because the caller prints the whole answer at the end, as JSON or as its code."""
 
     def __init__(self, notes: TextIO | None, status: StatusLine) -> None:
-        """`notes` None drops the notes."""
+        """Without `notes`, this drops the notes."""
         self._notes = notes
         self._status = status
 
@@ -78,32 +78,32 @@ class HeldOutput:
     def note(self, sentence: str) -> None:
         self._status.clear()
         if self._notes is not None:
-            # The answer matters more than what is said about it.
+            # A note that cannot be written must not end the answer.
             with contextlib.suppress(OutputError):
                 write(self._notes, clean(sentence) + "\n")
 
     def resumed(self) -> None:
-        """Know that the program was stopped and goes on, and that others may have written meanwhile."""
+        """Take note that the program was suspended and goes on: other programs may have written to the terminal."""
 
     def close(self) -> None:
-        """Leave everything tidy, whatever happened."""
+        """Remove progress and end the last line, also after a failure."""
         self._status.clear()
 
 
 class Thinking:
-    """How long a model thinks before it answers, and how much."""
+    """Counts how long a model thinks before it answers, and how many characters."""
 
     def __init__(self) -> None:
         self._begun: float | None = None
         self._characters = 0
 
     def take(self, piece: Reasoning) -> None:
-        """Take what it thinks."""
+        """Count one piece of the model's reasoning."""
         self._begun = time.monotonic() if self._begun is None else self._begun
         self._characters += len(piece.piece)
 
     def folded(self) -> str:
-        """Return what is shown in place of all that it thought, once; nothing where it did not think."""
+        """Return the sentence that stands for the reasoning, and start anew; empty if the model has not thought."""
         if self._begun is None:
             return ""
         seconds, characters = time.monotonic() - self._begun, self._characters
@@ -112,12 +112,12 @@ class Thinking:
 
 
 def taken_back() -> str:
-    """Return what is said where a text turned out to have been no answer."""
+    """Return the sentence for text that was shown as an answer and turned out to be reasoning."""
     return _("So far the model was thinking; the answer follows.")
 
 
 class StreamingOutput(HeldOutput):
-    """Writes the pieces of an answer as they come: clean on a terminal, elsewhere exactly as the model wrote them."""
+    """Writes each piece of an answer at once: cleaned on a terminal, elsewhere exactly as the model wrote it."""
 
     def __init__(self, stream: TextIO, notes: TextIO | None, status: StatusLine) -> None:
         super().__init__(notes, status)
@@ -143,7 +143,7 @@ class StreamingOutput(HeldOutput):
             self._end_line()
 
     def note(self, sentence: str) -> None:
-        # In a file the answer is one piece; on a terminal the two would run together.
+        # On a terminal, a note would continue the unfinished line of the answer. A file gets the answer alone.
         if self._is_terminal and self._notes is not None and self._notes.isatty():
             self._end_line()
         super().note(sentence)
@@ -153,7 +153,7 @@ class StreamingOutput(HeldOutput):
         self._end_line()
 
     def _end_line(self) -> None:
-        # An answer is a text: in a file or a terminal it ends its line, even where it broke off.
+        # In a file or on a terminal, the answer ends with a newline, even if it broke off.
         if not self._ends_line:
             self._ends_line = True
             write(self._stream, "\n")

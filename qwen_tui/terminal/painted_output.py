@@ -1,4 +1,4 @@
-"""Where an answer goes that is read by a person: Markdown, painted while it comes."""
+"""The output of an answer for a person at a terminal: Markdown, painted while the model writes it."""
 
 import os
 from typing import TextIO
@@ -16,7 +16,7 @@ from qwen_tui.terminal.width import Ruler
 
 
 class PaintedOutput(HeldOutput):
-    """Paints an answer on the terminal that `stream` is; progress and notes as the other outputs."""
+    """Paints an answer on the terminal `stream`; shows progress and notes as the other outputs do."""
 
     def __init__(
         self, stream: TextIO, notes: TextIO | None, status: StatusLine, *, theme: Theme, ruler: Ruler, apart: bool
@@ -58,7 +58,7 @@ class PaintedOutput(HeldOutput):
             super().note("\n".join(line.plain for line in self._ruler.wrap(Text(clean(sentence)), columns)))
 
     def _fold(self, folded: str) -> None:
-        """Show a dim line in place of what the model thought."""
+        """Show one dim line that stands for the model's reasoning."""
         if self._notes is not None:
             write(self._stream, f"\x1b[2m{folded}\x1b[0m\n")
 
@@ -71,12 +71,12 @@ class PaintedOutput(HeldOutput):
 
 
 def show(stream: TextIO, text: str, *, theme: Theme, ruler: Ruler) -> None:
-    """Show a Markdown text that is all there."""
+    """Show a complete Markdown text."""
     write(stream, static(text, terminal_size(stream).columns, theme, ruler, colour=not os.environ.get("NO_COLOR")))
 
 
 def can_paint(stream: TextIO) -> bool:
-    """Whether `stream` is a terminal on which the cursor can be moved."""
+    """Whether `stream` is a terminal that understands cursor movements."""
     if not stream.isatty() or os.environ.get("TERM") == "dumb":
         return False
     if os.name != "nt":

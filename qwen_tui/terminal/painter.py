@@ -1,7 +1,7 @@
-"""Paints Markdown into the normal screen while it grows.
+"""Paints growing Markdown into the normal screen.
 
-What is final is written once and never touched again, so that it scrolls away like any other text. Below it the live
-rows are rewritten from the first that changed, in one write a tick.
+The painter writes final rows once and never touches them again, so that they scroll away like any other text. Below
+them stand the live rows. On each tick the painter rewrites these from the first one that changed, in a single write.
 """
 
 import contextlib
@@ -21,23 +21,23 @@ from qwen_tui.terminal.sanitise import without_controls
 from qwen_tui.terminal.theme import Theme
 from qwen_tui.terminal.width import Ruler
 
-# The least time between two ticks, in seconds, and that between them as a multiple of what the last one took: the model
-# computes on the same cores.
+# Between two ticks pass at least _TICK seconds, and at least _PATIENCE times as long as the last tick took: the painter
+# shares the cores with the model.
 _TICK = 0.05
 _PATIENCE = 20
-# The terminal shows what is between the two at once; those that do not know them pass them over.
+# Between these two sequences (synchronised output), a terminal updates its screen only once. Others ignore them.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 
 
-class Line(NamedTuple):
-    """A row as it is written, and as it is measured."""
+class PaintedLine(NamedTuple):
+    """A row: with escape sequences, as the painter writes it, and `plain`, as it measures it."""
 
     written: str
     plain: str
 
 
 class Painter:
-    """Shows a growing text. `write` takes what goes to the terminal, `size` tells how large that is."""
+    """Shows a growing text. `write` sends text to the terminal, `size` returns the terminal's size."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Painter:
         apart: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """With `apart`, a blank row is left before each text."""
+        """With `apart`, the painter leaves a blank row before each text."""
         self._write = write
         self._size = size
         self._ruler = ruler
@@ -58,8 +58,8 @@ class Painter:
         self._encoder = Encoder(colour=colour)
         self._clock = clock
         self._text = GrowingText()
-        self._shown: list[Line] = []
-        # Whether the cursor stands at the beginning of the row below those that are shown, not behind them.
+        self._shown: list[PaintedLine] = []
+        # True if the cursor stands at the beginning of the row below the live rows; False if behind the last of them.
         self._below = False
         self._columns = 0
         self._apart = self._owed = apart
@@ -67,7 +67,7 @@ class Painter:
         self._due = 0.0
 
     def feed(self, piece: str) -> None:
-        """Take the next piece of the text, and show it if a tick is due."""
+        """Add the next piece of the text, and repaint if a tick is due."""
         self._text.feed(without_controls(piece))
         if self._clock() >= self._due:
             begun = self._clock()
@@ -76,7 +76,7 @@ class Painter:
             self._due = now + max(_TICK, _PATIENCE * (now - begun))
 
     def finish(self) -> None:
-        """Show all of the text; the cursor then stands at the beginning of a line."""
+        """Show the whole text; the cursor ends at the beginning of a line."""
         columns = self._size().columns
         rows = [*self._final(columns), *rows_of(self._text.rest(), self._renderer, columns - 1, owed=self._owed)]
         self._frame(list(map(self._encoder.line, rows)), [])
@@ -84,14 +84,15 @@ class Painter:
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
-        """Let someone else write whole lines: above what is live, which is taken away meanwhile and shown below them.
+        """Let the caller write whole lines in the block: the painter erases the live rows, and redraws them below.
 
-        Afterwards the row below belongs to the others, too, as long as they leave it empty in the end.
+        The next write, here or in the painter, begins at the row below the live rows; the caller must leave it empty.
         """
         shown, columns = ([], 0) if self._lost else (self._shown, self._size().columns)
         if shown:
             up = self._below + sum(self._ruler.height(line.plain, columns) for line in shown) - 1
-            # Not all at once: in the top left corner that would be a new screen to some terminals.
+            # Some terminals take "erase everything below" in the top left corner for a new screen. So this erases the
+            # first row alone, and then the rows below it.
             self._write("\r" + (f"\x1b[{up}A\x1b[K\x1b[1B\x1b[J\x1b[1A" if up else "\x1b[K"))
         yield
         if shown:
@@ -99,7 +100,7 @@ class Painter:
             self._below = True
 
     def forget(self) -> None:
-        """Take it that someone else has written below; callable from a signal handler."""
+        """Assume that another program has written below the live rows; callable from a signal handler."""
         self._lost = True
 
     def _paint(self) -> None:
@@ -114,9 +115,9 @@ class Painter:
         self._owed = self._owed or bool(rows)
         return rows
 
-    def _tail(self, lines: Sequence[Line], columns: int, height: int) -> list[Line]:
-        """Return the last of `lines` that fit into `height` rows; of one that alone does not, its end."""
-        tail: list[Line] = []
+    def _tail(self, lines: Sequence[PaintedLine], columns: int, height: int) -> list[PaintedLine]:
+        """Return the last of `lines` that fit into `height` rows; if not even the last one fits, its end."""
+        tail: list[PaintedLine] = []
         for line in reversed(lines):
             height -= self._ruler.height(line.plain, columns)
             if height < 0:
@@ -126,10 +127,10 @@ class Painter:
             end = lines[-1].plain
             while self._ruler.height(end, columns) > max(1, height + self._ruler.height(lines[-1].plain, columns)):
                 end = end[columns // 2 :]
-            return [Line(end, end)]
+            return [PaintedLine(end, end)]
         return tail
 
-    def _frame(self, final: list[Line], live: list[Line]) -> None:
+    def _frame(self, final: list[PaintedLine], live: list[PaintedLine]) -> None:
         """Replace the live rows by `final` and `live` in one write."""
         if self._lost:
             self._lost, self._below, self._shown = False, False, []
@@ -142,7 +143,7 @@ class Painter:
         self._columns = columns
         gone = self._shown[same:]
         if gone and same == len(lines) and same:
-            # The cursor has to end behind the last line, which is written again for that.
+            # Rows were only removed. The cursor must end behind the last line, so the painter writes that line again.
             same -= 1
             gone = self._shown[same:]
         out = ""
@@ -152,7 +153,8 @@ class Painter:
             out = "\r" + (f"\x1b[{up}A" if up else "")
             first = lines[same].plain if same < len(lines) else ""
             if first and "\t" not in first and self._ruler.cells(first) < columns:
-                # In the top left corner, some terminals take an erasing of all below for a new screen and keep the old.
+                # Erasing everything below from the top left corner makes some terminals keep the old screen. So the
+                # painter erases the first line alone, and the rest behind its text.
                 written[0] = f"\x1b[K{written[0]}\x1b[J"
             else:
                 out += "\x1b[J"
@@ -168,16 +170,16 @@ class Painter:
 
 
 class Encoder:
-    """Writes rows with the colours of the terminal, or without."""
+    """Turns rows into text with escape sequences, with or without colours."""
 
     def __init__(self, *, colour: bool) -> None:
         self._colour = colour
-        # Only looked at for the styles of a text, never written to.
+        # Rich needs a console to resolve the styles of a text; nothing is written to this one.
         self._console = Console(color_system=None, width=1000)
 
-    def line(self, row: Row) -> Line:
-        """Return a row as it is written and measured."""
-        return Line("".join(self._parts(row.text)), row.text.plain)
+    def line(self, row: Row) -> PaintedLine:
+        """Return `row` with its escape sequences and its plain text."""
+        return PaintedLine("".join(self._parts(row.text)), row.text.plain)
 
     def _parts(self, text: Text) -> list[str]:
         parts = []
@@ -193,17 +195,17 @@ class Encoder:
 
 
 def static(text: str, columns: int, theme: Theme, ruler: Ruler, *, colour: bool = True) -> str:
-    """Return a text that is all there, as `Painter` would have left it on a terminal of `columns`."""
+    """Return a complete text as `Painter` would leave it on a terminal of `columns`."""
     rows = rows_of(pieces(without_controls(text)), Renderer(ruler, theme), columns - 1)
     encoder = Encoder(colour=colour)
     return "".join(encoder.line(row).written + "\n" for row in rows)
 
 
 def terminal_size(stream: TextIO) -> os.terminal_size:
-    """Return the size of the terminal that `stream` writes to, 80 by 24 where it does not tell."""
+    """Return the size of the terminal that `stream` writes to; 80 by 24 if the system does not know it."""
     try:
         size = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
         size = shutil.get_terminal_size()
-    # Some pseudo-terminals say 0 by 0.
+    # Some pseudo-terminals report 0 by 0.
     return size if size.columns > 1 and size.lines > 1 else os.terminal_size((80, 24))

@@ -1,4 +1,4 @@
-"""One line of honest progress on a terminal, gone without a trace when there is something better to show."""
+"""One line of progress on a terminal. It disappears as soon as there is something else to show."""
 
 import time
 from typing import TextIO
@@ -7,29 +7,29 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Loading, Prefill, Reasoning
 from qwen_tui.terminal.erasable import ErasableLine
 
-# The line is redrawn at most this often, in seconds: what drawing burns, decoding lacks.
+# The least time between two drawings, in seconds: drawing takes processor time from decoding.
 _EVERY = 0.1
-# Nothing is shown for waits shorter than this, in seconds.
+# The line stays empty for the first 0.3 seconds of a phase, so that short waits show nothing.
 _PATIENCE = 0.3
 
 
 class StatusLine:
-    """Shows loading, prefill and thinking on `stream`; on anything but a terminal, nothing."""
+    """Shows loading, prefill and thinking on `stream` if that is a terminal, unless `enabled` decides otherwise."""
 
     def __init__(self, stream: TextIO, *, enabled: bool | None = None) -> None:
         self._line = ErasableLine(stream)
         self._enabled = stream.isatty() if enabled is None else enabled
-        # What kind of event came last, and whether it was of waiting for another process.
+        # The kind of the last event, and whether it was a wait for another process's prefill.
         self._phase: tuple[type[Event], bool] | None = None
-        # When the phase began, when it last got on, and when the line was last drawn, by the monotonic clock.
+        # On the monotonic clock: when the phase began, when it last advanced, and when the line was last drawn.
         self._begun = self._moved = self._drawn = 0.0
-        # What was done already when the phase began, and what is now: tokens, or the fraction that is loaded.
+        # What was done when the phase began, and what is done now: tokens, or the fraction loaded.
         self._cached = self._done = 0.0
-        # How many characters the model has thought.
+        # The number of characters of reasoning so far.
         self._thought = 0
 
     def show(self, event: Event) -> None:
-        """Take an event; anything but progress clears the line."""
+        """Show the progress that `event` reports; any other event clears the line."""
         if not self._enabled:
             return
         now = time.monotonic()
@@ -63,7 +63,7 @@ class StatusLine:
         else:
             sentence = _("Reading … {done} of {total} tokens").format(done=event.done, total=event.total)
         got_on = self._done - self._cached
-        # What follows the last of the loading has no measure.
+        # At 100% the last steps of loading still follow, and nothing measures them.
         if not got_on or done >= total:
             return sentence
         left = (self._moved - self._begun) / got_on * (total - self._done) - (now - self._moved)
@@ -71,7 +71,7 @@ class StatusLine:
 
 
 def _progress(event: Event) -> tuple[float, float]:
-    """Return how much is done of how much."""
+    """Return how much is done, and the total; (0, 0) for an event that measures nothing."""
     if isinstance(event, Prefill):
         return event.done, event.total
     return (event.fraction, 1.0) if isinstance(event, Loading) else (0.0, 0.0)

@@ -1,4 +1,4 @@
-"""What was asked before, for the arrow keys and Ctrl-R: earlier sittings, and this one."""
+"""Earlier questions, from this and earlier sittings, for the arrow keys and Ctrl-R."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 
@@ -6,13 +6,14 @@ from prompt_toolkit.history import History
 
 
 class Recall(History):
-    """Earlier questions, asked for once and only when a line is shown; what this sitting adds stays in memory.
+    """prompt_toolkit's history. It loads the earlier questions once, when the first line is shown.
 
-    `offered` is how many the line at hand was given: its own text comes behind them.
+    The questions of this sitting stay in memory alone. `offered` is how many questions the present line has been given;
+    the line's own text comes behind them.
     """
 
     def __init__(self, questions: Callable[[], Iterable[str]]) -> None:
-        """`questions` returns those of earlier sittings, newest first."""
+        """`questions` returns the questions of earlier sittings, newest first."""
         super().__init__()
         self._questions = questions
         self.offered = 0

@@ -1,7 +1,7 @@
-"""Blocks of Markdown as rows of a terminal.
+"""Renders blocks of Markdown as rows of a terminal.
 
-A row fits the width it was made for, except those of code: they have no margin, no padding and no break, so that what
-is copied from the screen is the code. `Row.verbatim` tells them apart.
+Rows fit the width that they were made for, except rows of code. These have no margin, no padding and no break, so that
+a person who copies them from the screen gets the code itself. `Row.verbatim` marks them.
 """
 
 import re
@@ -42,7 +42,7 @@ class Renderer:
         self._signs = ASCII_SIGNS if ruler.ambiguous == 2 else Signs()
 
     def rows(self, piece: Piece, columns: int) -> list[Row]:
-        """Return the rows of a piece, without a gap before or behind it."""
+        """Return the rows of a piece, without a blank row before or behind them."""
         if piece.known and not piece.settled:
             return self._code(piece.tokens[0], piece.known, look_back=False)
         return self._block(piece.tokens, columns, number=piece.number, known=piece.known)
@@ -76,7 +76,7 @@ class Renderer:
         return self._wrapped(Text(clean(first.content)), columns)
 
     def _inside(self, tokens: Sequence[Token], columns: int, depth: int) -> list[Row]:
-        """The blocks of a quote or an item. Nested lists follow directly, as people write them."""
+        """Return the rows of the blocks in a quote or an item; a blank row separates them, except before a list."""
         rows: list[Row] = []
         for block in top_level(list(tokens)):
             if rows and not block[0].type.endswith("list_open"):
@@ -105,8 +105,11 @@ class Renderer:
         return rows
 
     def _code(self, token: Token, known: int, *, look_back: bool = True) -> list[Row]:
-        """The lines of code from `known` on, coloured where the language is known."""
-        # Hidden characters in code can make it do what it does not seem to do.
+        """Return the lines of code from `known` on, coloured if the language is known.
+
+        Without `look_back`, the highlighter does not see the `known` lines.
+        """
+        # Hidden characters can make code do something else than it seems to, so `reveal` makes them visible.
         code = reveal(token.content).removesuffix("\n")
         language = token.info.split()[0].lower() if token.info.strip() else ""
         if not token.content:
@@ -136,7 +139,7 @@ class Renderer:
         return [Row(line) for line in self._ruler.wrap(text, max(columns, _NARROWEST))]
 
     def _inline(self, token: Token, style: Style | None = None) -> Text:
-        """Return the text of an `inline` token, newlines where the source has them."""
+        """Return the text of an `inline` token, with the newlines of the source."""
         text = Text()
         styles = [style or Style.null()]
         links: list[tuple[str, int]] = []
@@ -159,7 +162,7 @@ class Renderer:
                 case "link_close":
                     styles.pop()
                     href, start = links.pop()
-                    # Where a link leads is always to be seen: its words can claim anything.
+                    # The words of a link can claim anything, so its address is always shown.
                     if text.plain[start:] not in (href, href.removeprefix("mailto:")):
                         text.append(f" ({href})", self._theme.faint)
                 case opening if opening in _INLINE:
@@ -179,7 +182,7 @@ class Renderer:
         return self._drawn(cells, self._widths(cells, columns))
 
     def _widths(self, cells: Sequence[Sequence[tuple[Text, str]]], columns: int) -> list[int]:
-        """Return the width of each column: what it wants, or where that is too much, an equal limit for wide ones."""
+        """Return the width of each column: of its widest line, or of one common limit if all do not fit."""
         wanted = [
             max(self._ruler.cells(line) for text, _align in column for line in text.plain.split("\n"))
             for column in zip_longest(*cells, fillvalue=(Text(), ""))
@@ -207,7 +210,7 @@ class Renderer:
                 row.rstrip()
                 rows.append(Row(row))
             records.append(rows)
-        # Where a cell takes several lines, only a rule tells where the next record begins.
+        # If a cell takes several lines, only a rule shows where the next row of the table begins.
         tall = any(len(rows) > 1 for rows in records)
         drawn = list(records[0])
         for index, rows in enumerate(records[1:]):
@@ -223,7 +226,7 @@ class Renderer:
 
 
 def _styled(text: str, style: Style) -> Text:
-    """Return a text whose style spans it: a base style would spread to what is joined to it."""
+    """Return a text with a style on its own span; Rich would spread a base style to everything joined to it."""
     return Text().append(text, style)
 
 
@@ -235,7 +238,7 @@ def _joined(*parts: Text) -> Text:
 
 
 def _take_task(item: Sequence[Token]) -> str:
-    """Take `[ ]` or `[x]` from the beginning of an item and return its sign, or nothing if there is none."""
+    """Remove `[ ]` or `[x]` from the beginning of an item, and return " " or "x"; an empty string without one."""
     if len(item) < 3 or item[1].type != "paragraph_open" or not item[2].children:
         return ""
     first = item[2].children[0]
@@ -247,7 +250,7 @@ def _take_task(item: Sequence[Token]) -> str:
 
 
 def rows_of(pieces: Sequence[Piece], renderer: Renderer, columns: int, *, owed: bool = False) -> list[Row]:
-    """Return the rows of `pieces`, a blank one between two blocks; `owed` says that one is due before the first."""
+    """Return the rows of `pieces` with a blank row between two blocks, and with `owed` also before the first."""
     rows: list[Row] = []
     for piece in pieces:
         made = renderer.rows(piece, columns)

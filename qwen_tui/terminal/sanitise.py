@@ -1,7 +1,7 @@
-"""What may reach a terminal: text, and nothing that steers it.
+"""Removes from text everything that steers a terminal.
 
-A model, a file or an error message can hold escape sequences that move the cursor, write to the clipboard or retitle
-the window, and characters that reorder or hide what is read.
+A model, a file or an error message can hold escape sequences that move the cursor, write to the clipboard or rename
+the window, and characters that reorder or hide other text.
 """
 
 _ALLOWED_CONTROLS = {"\n", "\t"}
@@ -23,7 +23,7 @@ _HIDDEN = {
     0x200F,
     0xFEFF,
 }
-# What ends a line in Unicode and in no terminal, and halves of characters, which no terminal can be sent.
+# Line and paragraph separators, which terminals do not know, and lone surrogates, which UTF-8 cannot encode.
 _REPLACED = {0x2028: " ", 0x2029: " ", **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}
 _DROPPED = {code: None for code in (*range(0x20), *range(0x7F, 0xA0), *_HIDDEN) if chr(code) not in _ALLOWED_CONTROLS}
 _CONTROLS = {code: None for code in _DROPPED if code not in _HIDDEN}
@@ -35,21 +35,27 @@ _REVEALED = {**_CLEANED, **_MARKED}
 def clean(text: str) -> str:
     """Return `text` without control, bidirectional and invisible characters.
 
-    Character by character, so that pieces of a stream give the same as the whole.
+    It treats each character alone, so that cleaning the pieces of a stream gives the same as cleaning the whole.
     """
     return text.translate(_CLEANED)
 
 
 def without_controls(text: str) -> str:
-    """Return `text` without control characters alone: for what is going to be parsed, and cleaned then."""
+    """Return `text` without its control characters, for a parser; the parsed parts are cleaned afterwards."""
     return text.translate(_CONTROLS)
 
 
 def reveal(text: str) -> str:
-    """Return `text` as `clean` does, with a visible mark for each character that reorders or hides: for code."""
+    """Return `text` as `clean` does, but with a visible mark in place of each character that reorders or hides text.
+
+    This is for code.
+    """
     return text.translate(_REVEALED)
 
 
 def mark(text: str) -> str:
-    """Return `text` with a visible mark for what reorders or hides, and controls as they are: as long as before."""
+    """Return `text` with a visible mark in place of each character that reorders or hides text.
+
+    Control characters stay, and the result is as long as `text`.
+    """
     return text.translate(_MARKED)

@@ -1,6 +1,6 @@
-"""Where the slots of a draft are while it is edited: positions that follow the text, never a pattern in it.
+"""Follows the positions of a draft's slots while the person edits the text; never searches the text for them.
 
-All of it is pure: a line goes in, what became of it comes out.
+All functions are pure: they take a line and return the changed one.
 """
 
 from typing import NamedTuple
@@ -8,8 +8,8 @@ from typing import NamedTuple
 from qwen_tui.messages import Draft, Slot
 
 
-class Place(NamedTuple):
-    """Where a slot is now; `touched` once a person has changed what is in it."""
+class SlotPlace(NamedTuple):
+    """Where a slot is now; `touched` is True once the person has changed its text."""
 
     slot: Slot
     start: int
@@ -18,26 +18,26 @@ class Place(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is in it."""
+        """Whether the slot has no text."""
         return self.start == self.end
 
 
-class Line(NamedTuple):
-    """A text with its cursor, and the slots in it, in order and apart from each other.
+class InputLine(NamedTuple):
+    """The text of the input line with its cursor and its slots, which are in order and do not overlap.
 
-    `active` is the slot being filled in, where two of them touch. `lost` is what those slots showed that had to be
-    filled and can no longer be followed: the text may still hold it.
+    `active` is the slot that the person is filling in; it decides where two slots touch. `lost` are the shown texts of
+    required slots whose positions are no longer known: the text may still contain them.
     """
 
     text: str
     cursor: int
-    places: tuple[Place, ...] = ()
+    places: tuple[SlotPlace, ...] = ()
     active: Slot | None = None
     lost: frozenset[str] = frozenset()
 
 
 class _Change(NamedTuple):
-    """`old[start:end]` became `inserted`; `by_hand` if a key or a paste did that at the cursor."""
+    """`old[start:end]` became `inserted`; `by_hand` if a key or a paste at the cursor did it."""
 
     start: int
     end: int
@@ -45,18 +45,18 @@ class _Change(NamedTuple):
     by_hand: bool
 
 
-def begin(draft: Draft) -> Line:
-    """Return the line that a draft begins with: the cursor at the first slot, if there is one."""
-    places = tuple(Place(slot, slot.start, slot.start + len(slot.shown)) for slot in draft.slots)
-    line = Line(draft.text, len(draft.text), places)
+def begin(draft: Draft) -> InputLine:
+    """Return the line of a new draft, with the cursor at its first slot if it has one, else at the end."""
+    places = tuple(SlotPlace(slot, slot.start, slot.start + len(slot.shown)) for slot in draft.slots)
+    line = InputLine(draft.text, len(draft.text), places)
     return _at(line, places[0]) if places else line
 
 
-def follow(line: Line, text: str, cursor: int) -> Line:
-    """Return what `line` is after its text became `text`, with the cursor at `cursor`.
+def follow(line: InputLine, text: str, cursor: int) -> InputLine:
+    """Return `line` after its text became `text`, with the cursor at `cursor`.
 
-    Typing into an untouched slot replaces what it shows, and deleting in it empties it, so the text returned may
-    differ from the one given. A slot that was deleted together with text around it is gone.
+    Typing into an untouched slot replaces the text it shows, and deleting in it empties it. So the returned text may
+    differ from the given one. A slot that was deleted together with text around it is removed.
     """
     change = _change(line.text, text, cursor)
     owner = _owner(line, change)
@@ -65,10 +65,10 @@ def follow(line: Line, text: str, cursor: int) -> Line:
     elif change.by_hand and not line.places[owner].touched:
         change = change._replace(start=line.places[owner].start, end=line.places[owner].end)
     delta = len(change.inserted) - (change.end - change.start)
-    kept: list[Place] = []
+    kept: list[SlotPlace] = []
     gone: list[Slot] = []
     for i, place in enumerate(line.places):
-        # Before the change nothing moves, behind it everything; in it, the slot's end alone.
+        # A place before the change stays, one behind it moves; of the changed place, only the end moves.
         side = _side(place, change) if owner is None else (i > owner) - (i < owner)
         if side is None:
             gone.append(place.slot)
@@ -77,7 +77,7 @@ def follow(line: Line, text: str, cursor: int) -> Line:
         end = place.end + delta * (side >= 0)
         kept.append(place._replace(start=start, end=end, touched=place.touched or side == 0))
     active = line.active if owner is None else line.places[owner].slot
-    return Line(
+    return InputLine(
         line.text[: change.start] + change.inserted + line.text[change.end :],
         change.start + len(change.inserted) if change.by_hand else cursor,
         tuple(kept),
@@ -86,7 +86,7 @@ def follow(line: Line, text: str, cursor: int) -> Line:
     )
 
 
-def current(line: Line) -> Place | None:
+def current(line: InputLine) -> SlotPlace | None:
     """Return the place that the cursor is in."""
     inside = [
         place
@@ -97,8 +97,8 @@ def current(line: Line) -> Place | None:
     return next((place for place in inside if place.slot == line.active), inside[-1] if inside else None)
 
 
-def step(line: Line, by: int) -> Line:
-    """Return the line with the cursor in the next slot (`by` 1) or the previous one (-1), round and round."""
+def step(line: InputLine, by: int) -> InputLine:
+    """Return the line with the cursor in the next slot (`by` 1) or the previous one (-1); the ends are joined."""
     if not line.places:
         return line
     here = current(line)
@@ -111,8 +111,8 @@ def step(line: Line, by: int) -> Line:
     return _at(line, line.places[index % len(line.places)])
 
 
-def to_missing(line: Line) -> Line | None:
-    """Return the line with the cursor in the first slot that has to be filled and is not; None if there is none."""
+def to_missing(line: InputLine) -> InputLine | None:
+    """Return the line with the cursor in the first required slot that is unfilled; None if all are filled."""
     values = _values(line)
     for i, place in enumerate(line.places):
         if place.slot.default is not None or place.slot.name in values:
@@ -123,10 +123,10 @@ def to_missing(line: Line) -> Line | None:
     return None
 
 
-def sendable(line: Line) -> str:
-    """Return the text of a line where `to_missing` finds nothing.
+def sendable(line: InputLine) -> str:
+    """Return the text to send; `to_missing` must have returned None for the line.
 
-    A slot that nothing was written into takes what is in another of the same name, or else its default.
+    An unfilled slot takes the text of another slot with the same name, or else its default.
     """
     values = _values(line)
     for i, place in enumerate(line.places):
@@ -137,21 +137,21 @@ def sendable(line: Line) -> str:
     return line.text
 
 
-def still_lost(line: Line, text: str) -> list[str]:
-    """Return what `text` still holds of slots that could not be followed."""
+def still_lost(line: InputLine, text: str) -> list[str]:
+    """Return the shown texts of lost slots that `text` still contains."""
     return [shown for shown in sorted(line.lost) if shown in text]
 
 
-def _values(line: Line) -> dict[str, str]:
+def _values(line: InputLine) -> dict[str, str]:
     filled = (place for place in reversed(line.places) if place.touched and not place.is_empty)
     return {place.slot.name: line.text[place.start : place.end] for place in filled}
 
 
-def _at(line: Line, place: Place) -> Line:
+def _at(line: InputLine, place: SlotPlace) -> InputLine:
     return line._replace(cursor=place.end if place.touched else place.start, active=place.slot)
 
 
-def _refilled(line: Line, index: int, value: str, *, touched: bool) -> Line:
+def _refilled(line: InputLine, index: int, value: str, *, touched: bool) -> InputLine:
     place = line.places[index]
     delta = len(value) - (place.end - place.start)
     later = (p._replace(start=p.start + delta, end=p.end + delta) for p in line.places[index + 1 :])
@@ -162,7 +162,7 @@ def _refilled(line: Line, index: int, value: str, *, touched: bool) -> Line:
 
 
 def _change(old: str, new: str, cursor: int) -> _Change:
-    """Find what was changed. The cursor tells which of several equal letters was typed or deleted."""
+    """Return the change from `old` to `new`. The cursor decides which of several equal letters the person changed."""
     tail = len(new) - cursor
     if tail <= len(old) and old.endswith(new[cursor:]):
         before = old[: len(old) - tail]
@@ -178,14 +178,14 @@ def _common(a: str, b: str) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def _owner(line: Line, change: _Change) -> int | None:
-    """Return which place the change happened in; one where slots touch belongs to the active one, else the last."""
+def _owner(line: InputLine, change: _Change) -> int | None:
+    """Return the index of the place that was changed; where two slots touch, that of the active one, else the last."""
     found = [i for i, place in enumerate(line.places) if _takes(place, change, is_active=place.slot == line.active)]
     active = (i for i in found if line.places[i].slot == line.active)
     return next(active, found[-1] if found else None)
 
 
-def _takes(place: Place, change: _Change, *, is_active: bool) -> bool:
+def _takes(place: SlotPlace, change: _Change, *, is_active: bool) -> bool:
     if not place.start <= change.start <= change.end <= place.end:
         return False
     if change.start < change.end or place.is_empty:
@@ -195,8 +195,8 @@ def _takes(place: Place, change: _Change, *, is_active: bool) -> bool:
     return change.start < place.end
 
 
-def _widened(line: Line, change: _Change) -> _Change:
-    """What is left of an untouched slot goes with the part of it that was deleted from outside."""
+def _widened(line: InputLine, change: _Change) -> _Change:
+    """Return `change` widened to every untouched slot that it deletes a part of, so that the whole slot goes."""
     if not change.by_hand or change.start == change.end:
         return change
     deleted = change
@@ -207,9 +207,9 @@ def _widened(line: Line, change: _Change) -> _Change:
     return change
 
 
-def _side(place: Place, change: _Change) -> int | None:
-    """Return -1 for a place before a change that is in none, 1 for one behind it, None for one that goes with it."""
+def _side(place: SlotPlace, change: _Change) -> int | None:
+    """For a change outside all places: return -1 for a place before it, 1 for one behind it, None for a deleted one."""
     if place.is_empty and change.start < change.end:
-        # Whoever deletes up to an empty slot or beyond wants it gone.
+        # A person who deletes text up to an empty slot, or across it, also deletes the slot.
         return -1 if place.end < change.start else 1 if place.start > change.end else None
     return -1 if place.end <= change.start else 1 if place.start >= change.end else None

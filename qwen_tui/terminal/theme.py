@@ -1,4 +1,4 @@
-"""The colours and the signs of rendered Markdown: the terminal's own sixteen colours, never a fixed background."""
+"""The colours and the signs of rendered Markdown. They use the terminal's own sixteen colours and set no background."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from rich.style import Style
 
 
 class Signs(NamedTuple):
-    """What lists, quotes, tables and rules are drawn with."""
+    """The characters for lists, quotes, tables and rules."""
 
     bullets: tuple[str, ...] = ("•", "◦", "▪")
     done: str = "☑"
@@ -20,7 +20,7 @@ class Signs(NamedTuple):
     crossing: str = "─┼─"
 
 
-# Where the line-drawing characters may be two columns wide, no table would hold together.
+# For terminals whose line-drawing characters may be two columns wide: tables made of those would not line up.
 ASCII_SIGNS = Signs(("*", "-", "+"), "[x]", "[ ]", "| ", "-", " | ", "-+-")
 
 
@@ -42,7 +42,7 @@ _CODE_ON_DARK = {
     "Generic.Subheading": "bold",
 }
 _CODE_ON_LIGHT = {kind: colour.removeprefix("bright_") for kind, colour in _CODE_ON_DARK.items()} | {
-    # Yellow on white cannot be read.
+    # Yellow on white is unreadable.
     "Literal.Number": "red",
 }
 
@@ -60,7 +60,7 @@ class Theme(NamedTuple):
 
 
 def theme(name: str = "auto") -> Theme:
-    """Return the colours for a `dark` or a `light` terminal; `auto` for what the terminal says it is."""
+    """Return the colours for a `dark` or a `light` terminal; `auto` takes what the terminal reports."""
     dark = (background() if name == "auto" else name) == "dark"
     accent, second = ("bright_cyan", "bright_yellow") if dark else ("blue", "magenta")
     return Theme(
@@ -79,7 +79,7 @@ def _code_styles(colours: Mapping[str, str]) -> Callable[[Any], Style]:
 
     @lru_cache(512)
     def style(kind: Any) -> Style:
-        # A token's name is a path; the longest known beginning decides.
+        # Names of Pygments tokens are paths, as Literal.String.Doc; the longest known prefix gives the style.
         path = str(kind).removeprefix("Token.")
         while path and path not in styles:
             path = path.rpartition(".")[0]
@@ -89,6 +89,6 @@ def _code_styles(colours: Mapping[str, str]) -> Callable[[Any], Style]:
 
 
 def background(environ: Mapping[str, str] = os.environ) -> str:
-    """Return what the terminal says of its background in COLORFGBG, dark where it says nothing."""
+    """Return `light` or `dark`, as the terminal reports in COLORFGBG; `dark` if it reports nothing."""
     last = environ.get("COLORFGBG", "").rpartition(";")[2]
     return "light" if last in ("7", "15") else "dark"

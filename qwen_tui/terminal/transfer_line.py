@@ -1,4 +1,4 @@
-"""How far a long transfer of bytes has come: a line that is redrawn on a terminal, and elsewhere one now and then."""
+"""The progress of a long transfer of bytes: one redrawn line on a terminal, elsewhere a new line now and then."""
 
 import contextlib
 import time
@@ -11,23 +11,24 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.terminal.erasable import ErasableLine, room
 from qwen_tui.terminal.sanitise import clean
 
-# On a terminal the line is redrawn so often, in seconds.
+# On a terminal, the least time between two drawings, in seconds.
 _EVERY = 0.2
-# Elsewhere there is a line at most every 10 s, after a twentieth of the whole or after a minute.
+# Elsewhere a new line comes after at least 10 s and a twentieth of the whole, or after a minute.
 _PATIENCE, _LONG = 10.0, 60.0
 _SHARE = 0.05
-# The speed is that of the last seconds.
+# The speed is the mean over the last 10 seconds.
 _WINDOW = 10.0
 _BAR = 20
 _NARROW = 40
-# From here on the speed needs no decimals, in bytes a second.
+# In bytes per second; faster speeds are shown without decimals.
 _FAST = 10e6
 
 
 class TransferLine:
     """Shows a transfer on `stream`.
 
-    `live` says that it is a terminal that can redraw a line; where it is none, `lines` says whether to write some.
+    `live` says that the stream is a terminal that can redraw a line. If it is not, `lines` decides whether to write
+    lines now and then.
     """
 
     def __init__(self, stream: TextIO, *, live: bool, lines: bool = True) -> None:
@@ -39,9 +40,9 @@ class TransferLine:
         self._drawn = self._drawn_done = 0.0
 
     def show(self, label: str, done: int, total: int | None) -> None:
-        """Show that `done` bytes of `total` are through with what `label` names."""
+        """Show that `done` bytes of `total` are transferred (None: the total is unknown); `label` names the file."""
         now = time.monotonic()
-        # File names can hold anything, line ends too.
+        # File names can contain anything, even newlines.
         label = " ".join(clean(label).split())
         if label != self._label or not self._points or done < self._points[-1][1]:
             self._label = label
@@ -64,7 +65,7 @@ class TransferLine:
         self._write(clean(sentence))
 
     def clear(self) -> None:
-        """Remove the line that is redrawn."""
+        """Erase the redrawn line."""
         if self._line:
             self._line.erase()
         self._drawn = 0.0 if self._line else self._drawn
@@ -75,10 +76,10 @@ class TransferLine:
         return (waited >= _PATIENCE and gained) or waited >= _LONG
 
     def _sentence(self, done: int, total: int | None, columns: int | None) -> str:
-        """Return what is most worth knowing in that many columns; everything where they are not limited."""
+        """Return the most important parts that fit into `columns`, or all parts if that is None."""
         speed = self._speed()
         size = f"{done / 1e6:,.0f} MB" if total is None else f"{done / 1e6:,.0f}/{total / 1e6:,.0f} MB"
-        # What is left out first in a narrow place comes last here; the place in the line is the number.
+        # The parts are in order of importance. The number of each is its place in the line.
         parts = [(3, f"{speed / 1e6:.{0 if speed >= _FAST else 1}f} MB/s")] if speed else []
         if total:
             parts = [(1, f"{100 * done // total}%"), *parts]
@@ -98,12 +99,12 @@ class TransferLine:
         return "  ".join(text for _place, text in sorted(kept, key=lambda p: p[0]))
 
     def _speed(self) -> float:
-        """Return the bytes a second of late, 0 where it is too early to say."""
+        """Return the recent speed in bytes per second, 0 while it is too early to say."""
         (begun, first), (now, last) = self._points[0], self._points[-1]
         return (last - first) / (now - begun) if now - begun > 0.5 else 0.0
 
     def _write(self, sentence: str) -> None:
-        # Who cannot see the progress can still get what it leads to.
+        # If the progress cannot be written, the transfer goes on without it.
         with contextlib.suppress(OSError):
             self._stream.write(sentence + "\n")
             self._stream.flush()

@@ -1,4 +1,4 @@
-"""What is typed while an answer streams: not echoed into it, not sent, but there in the next line."""
+"""Collects what the person types while an answer streams: not echoed, and kept for the next line."""
 
 import os
 import select
@@ -9,15 +9,15 @@ from typing import Any
 
 from qwen_tui.terminal.sanitise import clean
 
-# How often the end of an answer is looked for while nothing is typed, in seconds.
+# While no key comes, the reading thread looks at this interval for the end of the answer, in seconds.
 _TICK = 0.05
 
 
-class Answering:
-    """The terminal while an answer is written. Afterwards, `typed` holds what was typed meanwhile, unsent."""
+class QuietTerminal:
+    """The terminal's mode during an answer: it echoes no keys. Afterwards, `typed` holds what the person typed."""
 
     def __init__(self, terminal: int) -> None:
-        """`terminal` is the file descriptor of the terminal that is typed into."""
+        """`terminal` is the file descriptor of the terminal that the person types into."""
         self._terminal = terminal
         self._saved: list[Any] | None = None
         self._on_continue: Any = None
@@ -26,13 +26,13 @@ class Answering:
         self._drain = threading.Thread(target=self._read, daemon=True)
         self.typed = ""
 
-    def __enter__(self) -> "Answering":
+    def __enter__(self) -> "QuietTerminal":
         if sys.platform != "win32" and os.isatty(self._terminal):
             import termios
 
             self._saved = termios.tcgetattr(self._terminal)
             self._quieten()
-            # Whoever suspended the program has set the terminal to rights for themselves.
+            # While the program was suspended, the shell has restored its own settings of the terminal.
             self._on_continue = signal.signal(signal.SIGCONT, lambda _number, _frame: self._quieten())
             self._drain.start()
         return self
@@ -50,12 +50,12 @@ class Answering:
                 self._keys += keys
             termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._saved)
         except (OSError, termios.error):
-            # The terminal is gone: the next read says so, and nobody is left to see the text.
+            # The terminal is gone. The next read reports that, and nobody needs the typed text any more.
             self._keys.clear()
         self.typed = typed_text(bytes(self._keys))
 
     def _read(self) -> None:
-        """Take the keys out of the terminal's queue: at 4 KB it is full, and Ctrl-C no longer gets in."""
+        """Read the keys out of the terminal's queue. At 4 KB the queue is full, and no longer accepts Ctrl-C."""
         while not self._done.is_set():
             try:
                 if select.select([self._terminal], [], [], _TICK)[0]:
@@ -72,10 +72,11 @@ class Answering:
         try:
             quiet = termios.tcgetattr(self._terminal)
         except termios.error:
-            # It has gone away; SIGCONT comes with SIGHUP then.
+            # The terminal is gone. The kernel then sends SIGCONT together with SIGHUP.
             return
-        # No echo into the answer; every key at once, so that it can be read back; Enter stays a carriage return,
-        # apart from a newline in a paste. Signals stay on, for Ctrl-C to stop the answer, and flush nothing typed.
+        # No echo into the answer (ECHO), and every key readable at once (ICANON). Enter stays a carriage return
+        # (ICRNL), so that it differs from a newline in a paste. Signals stay on: Ctrl-C stops the answer, and does not
+        # flush what the person has typed (NOFLSH).
         quiet[0] &= ~termios.ICRNL
         quiet[3] &= ~(termios.ECHO | termios.ICANON)
         quiet[3] |= termios.NOFLSH
@@ -85,7 +86,7 @@ class Answering:
 
 
 def typed_text(keys: bytes) -> str:
-    """Return the text among `keys` as a terminal sends them, without escape sequences and without the last Enter."""
+    """Return the text in `keys`, which a terminal sent, without escape sequences and without the last Enter."""
     kept = bytearray()
     i = 0
     while i < len(keys):
@@ -93,7 +94,7 @@ def typed_text(keys: bytes) -> str:
             i = _after_escape(keys, i)
             continue
         if keys[i] in (0x7F, 0x08):
-            # Backspace takes back the last character, however many bytes it has.
+            # Backspace deletes the last character, which may have several bytes.
             text = kept.decode("utf-8", "ignore")
             kept = bytearray(text[:-1].encode())
         else:

@@ -1,7 +1,7 @@
-"""How many columns text takes on a terminal, and where its lines may break.
+"""Measures how many columns text takes on a terminal, and breaks lines.
 
-Chinese has no spaces to break at: a line may end behind any character, but not before a closing mark and not behind an
-opening one.
+Chinese has no spaces to break at. A line may end behind any character, but not before a closing mark such as ， and not
+behind an opening one such as （.
 """
 
 import re
@@ -18,7 +18,7 @@ _WIDE = (
     r"\u2e80-\u2fdf\u3005-\u3007\u3021-\u30ff\u3105-\u9fff\uac00-\ud7af\uf900-\ufaff"
     r"\uff10-\uff19\uff21-\uff3a\U00020000-\U0003ffff"
 )
-# What stays together: spaces, or one wide character or word with the marks that cling to it.
+# A unit without a break inside: spaces, or one wide character or word together with its opening and closing marks.
 _ATOM = re.compile(
     rf"\s+|[{_OPENING}]*(?:[{_WIDE}]|[^\s{_WIDE}{_OPENING}{_CLOSING}]+)[{_CLOSING}]*"
     rf"|[{_OPENING}]+[{_CLOSING}]*|[{_CLOSING}]+"
@@ -26,21 +26,21 @@ _ATOM = re.compile(
 
 
 class Ruler:
-    """Measures text. `ambiguous` is the width, 1 or 2, of characters such as “ and … that terminals disagree about."""
+    """Measures text. `ambiguous` is the width, 1 or 2, of characters such as “ and …, which differs among terminals."""
 
     def __init__(self, ambiguous: int = 1) -> None:
         self.ambiguous = ambiguous
-        # The line broken last, for how many columns, and where: the next one is likely to be that and a little more.
+        # The last broken line, its columns and its breaks. The next line is probably the same one, a little longer.
         self._broken: tuple[str, int, list[int]] = ("", 0, [])
 
     def cells(self, text: str) -> int:
-        """Return the columns that `text`, a part of one line without tabs, takes."""
+        """Return how many columns `text` takes; it must be within one line and have no tabs."""
         if self.ambiguous == 1 or text.isascii():
             return cell_len(text)
         return cell_len(text) + sum(map(_is_ambiguous, text))
 
     def height(self, line: str, columns: int) -> int:
-        """Return how many rows a terminal of `columns` makes of `line` when it wraps it, at least 1."""
+        """Return how many rows `line` takes on a terminal of `columns` that wraps it, at least 1."""
         if "\t" not in line and self.cells(line) <= columns:
             return 1
         rows, column = 1, 0
@@ -55,10 +55,10 @@ class Ruler:
         return rows
 
     def wrap(self, text: Text, columns: int) -> list[Text]:
-        """Return `text` as lines of at most `columns`; what is longer than a line and has no break is cut."""
+        """Return `text` as lines of at most `columns`; a word that is longer than a line is cut."""
         lines: list[Text] = []
         for line in text.split("\n", allow_blank=True):
-            # Measuring costs, and what is much longer does not fit.
+            # Measuring is slow, and a line of so many more characters than columns never fits.
             if len(line) <= 4 * columns and self.cells(line.plain) <= columns:
                 lines.append(line)
                 continue
@@ -69,9 +69,9 @@ class Ruler:
         return lines
 
     def _breaks(self, line: str, columns: int) -> list[int]:
-        """Return where `line` breaks, greedily: each break depends on what is before it and a word behind."""
+        """Return the breaks of `line`, chosen greedily: each depends on the text before it and on the next unit."""
         before, for_columns, known = self._broken
-        # The last break but one is behind words that can no longer grow.
+        # The units before the last break but one can no longer grow, so the breaks up to there still hold.
         start = known[-2] if len(known) > 1 and for_columns == columns and line.startswith(before[: known[-1]]) else 0
         breaks = known[:-1] if start else []
         column = 0

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from qwen_tui.messages import Draft, Slot
 from qwen_tui.terminal import slots
-from qwen_tui.terminal.slots import Line
+from qwen_tui.terminal.slots import InputLine
 
 
-def draft(*parts: str | tuple[str, str | None]) -> Line:
+def draft(*parts: str | tuple[str, str | None]) -> InputLine:
     """A line of texts and, as (name, default), slots."""
     text = ""
     found = []
@@ -23,21 +23,21 @@ def draft(*parts: str | tuple[str, str | None]) -> Line:
     return slots.begin(Draft(text, tuple(found)))
 
 
-def typed(line: Line, text: str) -> Line:
+def typed(line: InputLine, text: str) -> InputLine:
     """What typing or pasting `text` at the cursor makes of the line."""
     return slots.follow(line, line.text[: line.cursor] + text + line.text[line.cursor :], line.cursor + len(text))
 
 
-def backspaced(line: Line) -> Line:
+def backspaced(line: InputLine) -> InputLine:
     before = line.text[: line.cursor - 1]
     return slots.follow(line, before + line.text[line.cursor :], len(before))
 
 
-def deleted(line: Line, start: int, end: int) -> Line:
+def deleted(line: InputLine, start: int, end: int) -> InputLine:
     return slots.follow(line, line.text[:start] + line.text[end:], start)
 
 
-def shown(line: Line) -> list[str]:
+def shown(line: InputLine) -> list[str]:
     return [line.text[place.start : place.end] for place in line.places]
 
 

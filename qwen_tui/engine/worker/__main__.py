@@ -29,7 +29,7 @@ def main() -> None:
     try:
         while True:
             try:
-                worker.handle(pending.get(timeout=_IDLE if worker.has_more else None))
+                worker.handle(pending.get(timeout=_IDLE if worker.has_idle_work else None))
             except queue.Empty:
                 worker.idle(lambda: not pending.empty())
     except BrokenPipeError:

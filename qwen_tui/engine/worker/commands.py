@@ -81,18 +81,18 @@ class Worker:
             self._reply(wire.Failed("memory"))
 
     @property
-    def has_more(self) -> bool:
+    def has_idle_work(self) -> bool:
         """Whether there is work for the time when no command comes."""
         return self._states is not None and self._states.pending
 
     def idle(self, should_stop: Callable[[], bool]) -> None:
-        """Save what was computed, and hash the model, until `should_stop`."""
+        """Do that work: save what was computed, then hash the model, until `should_stop`."""
         if self._states and self._context:
             self._states.save(self._context, should_stop)
-            self._states.find_out(should_stop)
+            self._states.hash_model(should_stop)
 
     def _leave(self, notice: bytes) -> None:
-        """Save what was computed, then end the process; end it after `PATIENCE`, whether all is saved or not.
+        """Save what was computed, then end the process: after `PATIENCE` at the latest, even if not all is saved.
 
         The parent ends after the reply `Leaving`. By then, other processes can see on the disk which state is coming.
         """
@@ -111,7 +111,7 @@ class Worker:
             self._free(notice)
             if hasattr(os, "nice"):
                 os.nice(_NICENESS)
-            self._states.find_out(lambda: False)
+            self._states.hash_model(lambda: False)
         os._exit(0)
 
     def _free(self, notice: bytes) -> None:

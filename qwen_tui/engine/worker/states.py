@@ -102,7 +102,7 @@ class States:
         """Fill the context with the stored state that shares the longest beginning with `prompt`, if that saves time.
 
         If another process is writing a longer one, this waits for it: at most as long as computing the same tokens
-        would take, and not after `stop`. `on_wait` is called before.
+        would take, and not after `stop`. `on_wait` is called before the wait.
         """
         self._conversation = self._last = None
         self._pending = False
@@ -170,7 +170,7 @@ class States:
         self._pending = self._conversation is not None
         self._save(context, copy_and_free, lambda: False, on_announced, leaving=True)
 
-    def find_out(self, should_stop: Callable[[], bool]) -> None:
+    def hash_model(self, should_stop: Callable[[], bool]) -> None:
         """Hash the model if a state of it was saved, so that the state is found when the file is moved or copied."""
         if self._to_hash and not self._pending:
             self._model.find_out(should_stop)
@@ -250,7 +250,7 @@ class States:
 
     def _token_s(self) -> float:
         """Return how long a prompt token takes to compute, in seconds; 0 if that is not known."""
-        # The few tokens after a restored state are too few to measure.
+        # The few tokens computed after a restored state are too few to measure: the figure in the state counts.
         if self._computed >= _FEWEST_TOKENS or not self._restored_token_s:
             return self._computing_s / self._computed if self._computed else 0.0
         return self._restored_token_s

@@ -1,4 +1,4 @@
-"""Settings with which the engine crashes on this computer: found out once, and not chosen again."""
+"""Remembers settings with which the engine crashed on this computer, so that they are not chosen again."""
 
 import contextlib
 import time
@@ -13,16 +13,19 @@ from qwen_tui.files import write_private
 from qwen_tui.hardware.machine import Machine, this_machine
 from qwen_tui.hardware.plan import Plan
 
-# What decides which code computes. How many threads do it is of no account.
+# The settings that decide which code computes. The number of threads does not matter for that.
 KERNELS = ("batch_size", "kv_type", "flash_attention", "repack")
-# So many are remembered, the latest first.
+# How many crashes are remembered, the latest first.
 _MOST = 50
 _VERSION = 1
 Settings = Mapping[str, Any]
 
 
 class _Crash(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine ended by the signal `by` with these `settings`, on the GPU or not, here and with this llama.cpp."""
+    """The signal `by` ended the engine with these `settings`, with layers on the `gpu` or without, on this machine.
+
+    `library` is the stamp of llama.cpp, `when` is in seconds since 1970.
+    """
 
     machine: Machine
     library: str
@@ -38,23 +41,24 @@ class _File(msgspec.Struct, frozen=True):
 
 
 class Crashes:
-    """The crashes in the file at `path` that count here: on this machine, with the llama.cpp that is installed."""
+    """The crashes in the file at `path`. Those on this machine count, with the llama.cpp that is installed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def note(self, settings: Settings, by: str, *, gpu: bool = False) -> None:
-        """Remember that the engine ended by the signal `by` with `settings`; if that cannot be written, it recurs."""
+        """Remember that the signal `by` ended the engine with `settings`; nothing happens if that cannot be written."""
         machine, library = _here()
         new = _Crash(machine=machine, library=library, gpu=gpu, settings=dict(settings), by=by, when=time.time())
         self._write((new, *(one for one in self._read() if msgspec.structs.replace(one, by=by, when=new.when) != new)))
 
     def around(self, plan: Plan, instead: Plan, *, gpu: bool = False) -> Plan:
-        """Return `plan` without what crashes: as in `instead`, or in another way where that crashes too."""
-        # Only where something is known: looking at the library takes time.
+        """Return `plan` without the settings that crash: as in `instead`, or another way where those crash too."""
+        # Only with a crash in the file, because looking at the library takes time.
         here = _here() if (known := self._read()) else None
         crashes = [one for one in known if one.gpu == gpu and (one.machine, one.library) == here]
-        # Each mends one setting at least; what goes round in a circle works in no way.
+        # Each round changes at least one setting. A plan that still crashes after as many rounds as there are crashes
+        # goes in a circle: no way works.
         for _time in range(len(crashes)):
             found = next((one for one in crashes if has(plan, one.settings)), None)
             if found is None:
@@ -66,7 +70,7 @@ class Crashes:
         return plan
 
     def forget(self) -> bool:
-        """Have everything tried again on this machine; whether anything was known."""
+        """Forget the crashes on this machine, so that everything is tried again; whether there were any."""
         crashes = self._read()
         others = tuple(one for one in crashes if one.machine != this_machine())
         if len(others) == len(crashes):
@@ -87,14 +91,14 @@ class Crashes:
 
 
 def has(plan: Any, settings: Settings) -> bool:
-    """Whether all of `settings` are those of a plan, or of anything else that has their names."""
+    """Whether `plan`, or any other object with these attributes, has all of `settings`."""
     return all(getattr(plan, name, None) == value for name, value in settings.items())
 
 
 def differing(plans: Sequence[Any], other: Any) -> dict[str, Any]:
-    """Return what all `plans` have in common of what decides which code computes, and `other` has otherwise.
+    """Return the settings of `KERNELS` in which all `plans` agree, and `other` differs.
 
-    Where they have nothing in common, it is what the last of them has.
+    If they agree in none of those, return all in which the last plan differs.
     """
     last = plans[-1]
     names = [name for name in KERNELS if getattr(last, name) != getattr(other, name)]
@@ -112,7 +116,7 @@ def _other(settings: Settings, instead: Plan) -> dict[str, Any]:
     ruled = {name: getattr(instead, name) for name in settings}
     if ruled != settings:
         return ruled
-    # The rule itself crashes: one thing after another is changed, what matters most first.
+    # The settings of `instead` crash, too. So one setting after the other is changed, the most important first.
     return next(({name: others[name]} for name in others if settings.get(name, others[name]) != others[name]), {})
 
 

@@ -1,11 +1,11 @@
-"""Why a model file that may well be whole is none for this program, from what llama.cpp says of it."""
+"""Explains, from llama.cpp's log, why this program cannot use a model file that may well be undamaged."""
 
 import re
 
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.i18n import gettext as _
 
-# What the worker says of a vocabulary without one of the marks of a prompt.
+# What the worker reports of a vocabulary that lacks a special token of the prompt.
 NO_MARK = "the vocabulary has no token "
 _ARCHITECTURE = re.compile(r"unknown model architecture: '([^']*)'")
 _TOKENIZER = re.compile(r"unknown (?:pre-)?tokenizer(?: type)?: '([^']*)'")
@@ -14,7 +14,7 @@ _PICTURES = "cannot be used as main model"
 
 
 def unfit(path: str, said: str) -> InvalidModelError | None:
-    """Return what to tell of a file of which this was `said`; None where it is damaged, or nobody knows."""
+    """Return the error for the file `path` of which llama.cpp `said` this; None where it is damaged or unknown."""
     if found := _ARCHITECTURE.search(said):
         return InvalidModelError(
             _("{path} is of the architecture “{name}”, which the llama.cpp installed here does not know.").format(

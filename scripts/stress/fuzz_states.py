@@ -88,7 +88,7 @@ class Asker:
     def __init__(self, store: Path | None) -> None:
         folder = StoreOptions(folder=os.fsencode(store), limit=1 << 30, worth_s=0) if store else None
         self._engine = LocalEngine(
-            # What is greedy uses whole steps of a state, so these are small.
+            # A greedy answer uses only the full batches of a state, so these are small.
             LoadOptions(path=os.fsencode(ASSETS / "demo.gguf"), ctx_size=2048, threads=2, batch_size=16, store=folder)
         )
 

@@ -17,7 +17,7 @@ from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
 from qwen_tui.cli import beginning, options, screen, signals, sources, wiring
 from qwen_tui.cli.editor import edited
-from qwen_tui.cli.main import tell
+from qwen_tui.cli.failure import tell
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import HistoryError, OutputError, QwenError, UsageError

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from qwen_tui import cancellation
-from qwen_tui.cli.main import tell
+from qwen_tui.cli.failure import tell
 from qwen_tui.errors import ConfigError, QwenError, WriteError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text

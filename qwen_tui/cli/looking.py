@@ -1,7 +1,7 @@
 """The settings for commands that only look: one that cannot be used stops none of them."""
 
 from qwen_tui import config, files
-from qwen_tui.cli.main import tell
+from qwen_tui.cli.failure import tell
 from qwen_tui.config import Config
 from qwen_tui.errors import ConfigError
 from qwen_tui.i18n import gettext as _

@@ -3,17 +3,14 @@
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from qwen_tui import cancellation, i18n
 from qwen_tui.cli import signals
+from qwen_tui.cli.failure import report, unforeseen
 from qwen_tui.errors import ConfigError, OutputClosedError, OutputError, QwenError, UsageError, why
 from qwen_tui.i18n import gettext as _
-
-# With everything that a message needs: once memory is short, nothing more can be imported.
-from qwen_tui.terminal.sanitise import clean
 
 INTERRUPTED = 130
 
@@ -43,15 +40,15 @@ def _run(arguments: Sequence[str]) -> int:
     except OutputClosedError as closed:
         code = closed.exit_code
     except QwenError as error:
-        code = _report(error)
+        code = report(error)
     except BrokenPipeError:
         code = 0
     except OSError as error:
         # Only printing is left unguarded below: help, settings, paths.
         reason = _("The output could not be written: {reason}.").format(reason=why(error))
-        code = _report(OutputError(reason, _("Free some space or choose another place.")))
+        code = report(OutputError(reason, _("Free some space or choose another place.")))
     except Exception as error:
-        code = _report(_unforeseen(error))
+        code = report(unforeseen(error))
     return code
 
 
@@ -89,40 +86,6 @@ def program(arguments: list[str]) -> int:
             raise left.__context__ from None
         raise
     return code if isinstance(code, int) else 0
-
-
-def _unforeseen(error: Exception) -> QwenError:
-    """Return what to say of what nobody has foreseen: that memory is short, or that the program has a fault."""
-    if _is_out_of_memory(error):
-        return QwenError(_("There is too little memory to run the program."), _("Close other programs and try again."))
-    what = " ".join(f"{type(error).__name__}: {error}".split())
-    return QwenError(
-        _("The program has a fault: {what}").format(what=what),
-        _("To see where, and to report it: set QWEN_TUI_DEBUG=1 and repeat the command."),
-    )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether it is what Python raises where a module finds no memory to be loaded into, or a thread none to run in."""
-    signs = ("failed to map segment", "annot allocate memory", "can't start new thread")
-    return isinstance(error, MemoryError) or any(sign in str(error) for sign in signs)
-
-
-def _report(error: QwenError) -> int:
-    if os.environ.get("QWEN_TUI_DEBUG"):
-        sys.stderr.write(clean(traceback.format_exc()))
-    tell(error)
-    return error.exit_code
-
-
-def tell(error: QwenError) -> None:
-    """Say on stderr what is wrong and what to do next."""
-    lines = [f"qwen: {error.message}", error.remedy]
-    try:
-        print(clean("\n".join(line for line in lines if line)), file=sys.stderr)  # noqa: T201
-    except OSError:
-        # stderr is gone as well: the exit code is all that is left to say.
-        return
 
 
 def _split(arguments: list[str]) -> tuple[str | None, list[str]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from qwen_tui import files
 from qwen_tui.cli import asking, taking_over
+from qwen_tui.cli.failure import tell
 from qwen_tui.cli.fetching import Fetch, proof
-from qwen_tui.cli.main import tell
 from qwen_tui.errors import ConfigError, QwenError
 from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _

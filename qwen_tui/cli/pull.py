@@ -8,9 +8,9 @@ import typer
 from qwen_tui import config, files
 from qwen_tui.cli import asking, options, taking_over
 from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.failure import tell
 from qwen_tui.cli.fetching import Fetch, proof
 from qwen_tui.cli.looking import usable_settings
-from qwen_tui.cli.main import tell
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue

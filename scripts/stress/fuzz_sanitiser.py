@@ -34,7 +34,7 @@ from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.turn import Answer, AnswerOptions
 from qwen_tui.cli import chat, config, delivery, logs, screen, templates, wiring
-from qwen_tui.cli.main import tell
+from qwen_tui.cli.failure import tell
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import QwenError

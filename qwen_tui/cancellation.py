@@ -1,25 +1,26 @@
 """How an operation ends when the person presses Ctrl-C, or when the system tells the program to end.
 
-One rule holds everywhere: **a signal is noted, and whoever takes long looks.** The signal handler notes it in the
-`Cancellation` of the operation that runs, and raises nothing: a write to the database, a rename, a call from C and
-prompt_toolkit are never torn apart. Whatever may take longer than 0.2 s looks at least every 50 ms, and then raises
-`CancelledError`, at a place where that is safe:
+One rule holds everywhere: **the signal handler notes the signal, and long operations look for it.** The handler notes
+it in the `Cancellation` of the running operation, and raises nothing. So no signal interrupts a write to the database,
+a rename, a callback from C or prompt_toolkit half-way. Code that may take longer than 0.2 s looks at least every 50 ms,
+and then raises `CancelledError`, at a place where that is safe:
 
-- a loop calls `check`, between two pieces of work;
+- a loop calls `check` between two pieces of work;
 - a pause is a `sleep`;
-- a call that blocks in C, where no handler ends it (a name look-up, a driver, a slow disk), goes through `run`: a
-  thread makes the call, this one waits for it and looks, and leaves it behind when it is cancelled;
-- another program is waited for by `communicate`, which ends it;
+- a call that blocks in C, where a handler cannot end it (a name look-up, a driver, a slow disk), goes through `run`: a
+  thread makes the call, the calling thread waits and looks, and leaves that thread behind when it is cancelled;
+- `communicate` waits for another program, and ends that program when it is cancelled;
 - one blocking read of a terminal, a pipe or a file may stand in `interruptible`: there, and nowhere else, the handler
-  raises, because the read holds nothing that could be lost.
+  raises, because such a read holds nothing that could be lost.
 
-What must be finished once it has begun, because half of it would be worse than a wait, stands in `shielded`.
+Work that must be finished once it has begun, because half of it would be worse than a wait, stands in `shielded`.
 
-A command is one operation, and in the REPL so is each line: `operation` begins one within the one that runs. Ctrl-C
-ends the innermost, SIGTERM and SIGHUP end all. A thread has no operation unless it begins one: it never looks.
+A command is one operation, and in the REPL so is each line: `operation` begins one within the running one. Ctrl-C ends
+the innermost operation, SIGTERM and SIGHUP end all of them. A thread has no operation unless it begins one, and without
+one it never looks.
 
-An operation that does not look for `_HANGS` seconds has a fault. So that it can be ended all the same, the next signal
-raises `KeyboardInterrupt` in the middle of it, as Python does.
+An operation that does not look for `_HANGS` seconds has a fault. To end it all the same, the next signal raises
+`KeyboardInterrupt` in the middle of it, as Python does.
 """
 
 import contextlib
@@ -37,19 +38,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Whoever waits looks this often, in seconds.
+# Every wait looks for a signal at this interval, in seconds.
 _LOOK_EVERY = 0.05
-# An operation that was cancelled so long ago, in seconds, and still runs, does not look.
+# An operation that still runs this many seconds after it was cancelled does not look.
 _HANGS = 3.0
-# A program that was told to end has so long to do it, in seconds.
+# A program has this many seconds to end after SIGTERM; then it is killed.
 _PATIENCE = 0.5
 
 
 class Cancellation:
-    """Whether an operation is to end, and for which signal."""
+    """Holds whether an operation is to end, and which signal asked for it."""
 
     def __init__(self, within: "Cancellation | None" = None) -> None:
-        """`within` is the operation of which this one is a part: what ends that ends this too."""
+        """`within` is the operation that this one is a part of: if that is cancelled, so is this one."""
         self._within = within
         self._cause: int | None = None
         self._since = 0.0
@@ -57,30 +58,31 @@ class Cancellation:
 
     @property
     def cause(self) -> int | None:
-        """The signal that cancelled it, None as long as nothing has."""
+        """The number of the signal that cancelled the operation; None if it is not cancelled."""
         outer = self._within.cause if self._within else None
         return self._cause if outer is None else outer
 
     @property
     def requested(self) -> bool:
-        """Whether it is to end."""
+        """Whether the operation is to end."""
         return self.cause is not None
 
     @property
     def exit_code(self) -> int:
-        """The exit code that the signal calls for, 0 without one."""
+        """The exit code for the signal, 128 plus its number; 0 without a signal."""
         return 0 if self.cause is None else 128 + self.cause
 
     def cancel(self, number: int = signal.SIGINT) -> None:
-        """Have it end soon; any thread may call this, and calling it again changes nothing but a lesser signal."""
+        """Ask the operation to end; any thread may call this. A later signal replaces only an earlier Ctrl-C."""
         if self._cause in (None, signal.SIGINT):
             self._cause = number
         self._since = self._since or time.monotonic()
 
     def heed(self, number: int) -> None:
-        """Take a signal, as the handler of the main thread: Ctrl-C ends this operation, any other signal all of them.
+        """Handle a signal in the main thread: Ctrl-C cancels this operation, any other signal also those around it.
 
-        Raises `CancelledError` within `interruptible`, and `KeyboardInterrupt` where nobody has looked for long.
+        Raises `CancelledError` within `interruptible`, and `KeyboardInterrupt` if the operation has not looked for
+        `_HANGS` seconds.
         """
         hangs = self._since and time.monotonic() - self._since > _HANGS
         outermost = self
@@ -94,17 +96,17 @@ class Cancellation:
             raise KeyboardInterrupt
 
     def forgive(self) -> None:
-        """Forget a Ctrl-C that came while nothing was done; a signal that ends the program stays."""
+        """Forget a Ctrl-C that came while the program was idle; a signal that ends the program stays."""
         if self._cause == signal.SIGINT:
             self._cause, self._since = None, 0.0
 
     def check(self) -> None:
-        """Raise `CancelledError` if it is to end."""
+        """Raise `CancelledError` if the operation is to end."""
         if self.requested:
             raise CancelledError
 
     def sleep(self, seconds: float) -> None:
-        """Wait; raises `CancelledError`."""
+        """Wait so many `seconds`; raises `CancelledError`."""
         until = time.monotonic() + seconds
         self.check()
         while (left := until - time.monotonic()) > 0:
@@ -112,17 +114,17 @@ class Cancellation:
             self.check()
 
     def join(self, thread: threading.Thread, seconds: float | None = None) -> None:
-        """Wait for the end of a thread, at most so many seconds; raises `CancelledError`."""
+        """Wait for a thread to end, at most so many `seconds`; raises `CancelledError`."""
         until = None if seconds is None else time.monotonic() + seconds
-        # In steps, also because Windows interrupts no wait.
+        # It waits in steps. On Windows, no signal interrupts a wait.
         while thread.is_alive() and (until is None or time.monotonic() < until):
             self.check()
             thread.join(_LOOK_EVERY)
 
     def run(self, call: Callable[[], T], seconds: float | None = None) -> T:
-        """Return what `call` returns, or raise what it raises, in a thread that is left behind if it takes too long.
+        """Make `call` in a thread, and return what it returns or raise what it raises.
 
-        Raises `TimeoutError` after so many `seconds`, and `CancelledError`.
+        Raises `TimeoutError` after so many `seconds`, and `CancelledError`. In both cases the thread is left behind.
         """
         outcome: list[T] = []
         failure: list[BaseException] = []
@@ -139,7 +141,7 @@ class Cancellation:
         thread = threading.Thread(target=make, daemon=True)
         thread.start()
         self.join(thread, seconds)
-        # Another program that was waited for may have died of the same Ctrl-C: what it left is no result.
+        # If `call` waited for another program, the same Ctrl-C may have killed that program. Its output is no result.
         self.check()
         if failure:
             raise failure[0]
@@ -148,7 +150,10 @@ class Cancellation:
         return outcome[0]
 
     def communicate(self, process: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
-        """Return what another program writes until it has ended; ends it, and raises `CancelledError`."""
+        """Wait for another program, and return its stdout and stderr.
+
+        If the operation is cancelled, end the program and raise `CancelledError`.
+        """
         try:
             return self.run(process.communicate)
         except CancelledError:
@@ -161,19 +166,19 @@ class Cancellation:
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Let a signal raise `CancelledError` at any moment in the block, which must hold nothing that can be lost."""
+        """Let a signal raise `CancelledError` anywhere in the block; the block must hold nothing that could be lost."""
         self._raises = True
         try:
             self.check()
             yield
-            # Python swallows what is raised in a destructor, or in a callback of its garbage collector.
+            # Python drops an exception that the handler raises in a destructor or a garbage collector's callback.
             self.check()
         finally:
             self._raises = False
 
 
 class _Shield(Cancellation):
-    """Never cancelled itself: what comes is for the operation around it."""
+    """Is never cancelled itself; it passes every signal to the operation around it."""
 
     def __init__(self, around: Cancellation) -> None:
         super().__init__()
@@ -188,7 +193,7 @@ _running: contextvars.ContextVar[Cancellation] = contextvars.ContextVar("operati
 
 
 def current() -> Cancellation:
-    """Return the cancellation of the operation that runs in this thread; nobody cancels one that was never begun."""
+    """Return the cancellation of this thread's operation; without an operation, one that is never cancelled."""
     return _running.get()
 
 
@@ -199,14 +204,14 @@ def is_running() -> bool:
 
 @contextlib.contextmanager
 def operation() -> Iterator[Cancellation]:
-    """Run the block as an operation, within the one that runs."""
+    """Run the block as an operation within the running one."""
     with _instead(Cancellation(current() if is_running() else None)) as begun:
         yield begun
 
 
 @contextlib.contextmanager
 def shielded() -> Iterator[None]:
-    """Run the block as if nobody had cancelled anything; a signal that comes meanwhile counts after it."""
+    """Run the block as if nothing were cancelled; a signal that comes meanwhile takes effect after it."""
     with _instead(_Shield(current())):
         yield
 
@@ -221,5 +226,5 @@ def _instead(begun: Cancellation) -> Iterator[Cancellation]:
 
 
 def check() -> None:
-    """Raise `CancelledError` if the operation that runs is to end."""
+    """Raise `CancelledError` if the running operation is to end."""
     current().check()

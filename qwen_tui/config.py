@@ -1,4 +1,4 @@
-"""The settings: defaults, under the file, under the environment, under the flags."""
+"""The settings. The flags win over the environment, the environment over the file, and the file over the defaults."""
 
 import codecs
 import os
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 PREFIX = "QWEN_TUI_"
-# The two names that people are told about; every other setting follows the rule QWEN_TUI_<NAME>.
+# Settings with a variable of another name; every other setting follows the rule QWEN_TUI_<NAME>.
 ENVIRONMENT_NAMES = {"language": "LANG"}
 THEMES = ("auto", "dark", "light")
 
@@ -43,9 +43,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     seed: int | None = None
     max_tokens: int | None = None
     history: bool = True
-    # Answers are drafted from the text at hand.
+    # Whether the worker drafts tokens by prompt lookup: it proposes text that already stands in the context.
     lookup: bool = True
-    # What was computed for prompts is kept on disk: up to so many GB, and what took at least so many seconds.
+    # Whether the program keeps computed prompts (KV cache states) on disk, the most GB of them, and the least seconds
+    # that the prefill of one must have taken.
     cache: bool = True
     cache_limit: Literal["auto"] | float = "auto"
     cache_seconds: float = 0.5
@@ -58,9 +59,9 @@ FIELDS = {field.name: field for field in msgspec.structs.fields(Config)}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings in force, and where each one that is not a default comes from (`file` or `environment`).
+    """The settings in force; `sources` says where each non-default one comes from (`file` or `environment`).
 
-    `problems` tell of each one that could not be used; it is at its default.
+    `problems` has an error for each setting that could not be used; such a setting has its default.
     """
 
     config: Config
@@ -69,7 +70,7 @@ class Settings:
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings in force, flags aside; raises `ConfigError` for the first that cannot be used."""
+    """Return the settings without the flags; raises `ConfigError` for the first that cannot be used."""
     settings = read(path, environ)
     if settings.problems:
         raise settings.problems[0]
@@ -77,7 +78,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def read(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return those settings that can be used, flags aside, and what is wrong with the others."""
+    """Return the usable settings without the flags, and the problems of the others."""
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     problems: list[ConfigError] = []
@@ -115,7 +116,7 @@ def environment_name(name: str) -> str:
 
 
 def check(name: str, value: object, where: str) -> Any:
-    """Return `value` as the setting `name` wants it (strings are converted); raises `ConfigError` naming `where`."""
+    """Return `value` with the type of the setting `name`, strings converted; raises `ConfigError` naming `where`."""
     field = FIELDS.get(name)
     if field is None:
         raise ConfigError(
@@ -123,7 +124,7 @@ def check(name: str, value: object, where: str) -> Any:
             _("The settings are: {names}.").format(names=listed(FIELDS)),
         )
     if name == "gpu_layers" and type(value) is int:
-        # A number of layers is written as a number.
+        # In TOML, people write a number of layers as a number.
         value = str(value)
     try:
         converted = msgspec.convert(value, field.type, strict=not isinstance(value, str))
@@ -141,13 +142,13 @@ def check(name: str, value: object, where: str) -> Any:
 
 
 def set_value(path: Path, name: str, text: str | None) -> None:
-    """Write the setting `name` into the file, keeping the rest as it is; `None` removes it.
+    """Write the setting `name` into the file, and keep the rest as it is; `None` removes the setting.
 
-    Raises `ConfigError` for what is no setting, and for a file that is not TOML: that is told, not overwritten.
+    Raises `ConfigError` for an unknown setting, and for a file that is not TOML, which stays as it is.
     """
     before, there = _parsed(path)
     document = _document(path, before)
-    # What is no setting can be removed, for nothing else mends it.
+    # A name in the file that is no setting may be removed: this is how the person mends such a file.
     value = None if text is None and name in {*FIELDS, *there} else check(name, text, where="qwen config set")
     if value is None:
         document.pop(name, None)
@@ -155,7 +156,7 @@ def set_value(path: Path, name: str, text: str | None) -> None:
         document[name] = value
     after = document.as_string()
     if "\r\n" in before:
-        # What tomlkit adds ends otherwise.
+        # tomlkit ends the lines that it adds with \n alone.
         after = re.sub("\r?\n", "\r\n", after)
     try:
         content = after.encode("utf-8-sig" if _begins_with_mark(path) else "utf-8")
@@ -168,7 +169,7 @@ def set_value(path: Path, name: str, text: str | None) -> None:
 
 
 def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the text of the file, and what it says; both are empty where there is none. Raises `ConfigError`."""
+    """Return the text of the file, and its values; both are empty if there is no file. Raises `ConfigError`."""
     content = b""
     try:
         content = path.read_bytes()
@@ -183,7 +184,7 @@ def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
             _("{path}, line {line}: it is not UTF-8.").format(path=path, line=line),
             _("Save it as UTF-8 with: qwen config edit"),
         ) from error
-    # Too many brackets and too many digits are none of tomllib's own errors.
+    # For too many digits tomllib raises a plain ValueError, for too many brackets a RecursionError.
     except (ValueError, RecursionError) as error:
         raise _not_toml(path, error) from error
     except OSError as error:
@@ -214,7 +215,7 @@ def _begins_with_mark(path: Path) -> bool:
 
 
 def _place(path: Path, text: str, name: str) -> str:
-    """Return the file, and the line in it where `name` is set, if that can be found."""
+    """Return the file as text, with the line that sets `name` if that can be found."""
     begins = re.compile(rf"""\s*\[*\s*["']?{re.escape(name)}["']?\s*[=.\]]""")
     lines = text.replace("\r\n", "\n").split("\n")
     for number, line in enumerate(lines):
@@ -224,7 +225,7 @@ def _place(path: Path, text: str, name: str) -> str:
 
 
 def _is_whole(text: str) -> bool:
-    """Whether nothing goes on behind `text`, as a text of several lines would."""
+    """Whether `text` is TOML on its own, and does not end inside a string of several lines."""
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -233,7 +234,7 @@ def _is_whole(text: str) -> bool:
 
 
 def _kind(wanted: Any) -> str:
-    """Say which values the type of a setting allows."""
+    """Return the clause that says which values the type of a setting allows."""
     kinds = typing.get_args(wanted) or (wanted,)
     if bool in kinds:
         return _("it is true or false")
@@ -243,7 +244,7 @@ def _kind(wanted: Any) -> str:
 
 
 def _problem(name: str, value: Any) -> str:
-    """Say what is wrong with a value of the right type, or return an empty string."""
+    """Return the clause that says what is wrong with a value of the right type; empty if nothing is."""
     if value is None:
         return ""
     lowest_highest = {

@@ -1,11 +1,11 @@
-"""Every failure the program foresees, as one tree; each says what is wrong and what to do next.
+"""Every failure that the program foresees, as one tree; each says what is wrong and what to do next.
 
 QwenError                  exit 1
 ├── UsageError             exit 2: options or arguments that make no sense
 ├── ConfigError            a configuration file or variable that cannot be used
 ├── InputError             material that cannot be read as text, or is too large
 ├── OutputError            exit 74: the answer could not be written
-│   └── OutputClosedError  exit 0: nobody reads the answer any more
+│   └── OutputClosedError  exit 0: the reader of the answer is gone
 ├── WriteError             exit 74: a file could not be written
 ├── ClipboardError         a clipboard that cannot be reached, or holds no text
 ├── TemplateError          a template that is missing or cannot be read
@@ -14,11 +14,11 @@ QwenError                  exit 1
 │   └── NotFetchedError    one that is known by name, and can be fetched
 ├── DownloadError          a model that could not be fetched
 ├── InvalidModelError      a file that is no usable model
-├── PromptTooLongError     what does not fit into the context
+├── PromptTooLongError     a prompt that does not fit into the context
 └── EngineError            llama.cpp could not be started, or failed
     └── WorkerDiedError    the worker process ended while it was needed
 
-Beside the tree, for it is no failure: CancelledError, exit 130, 143 or 129.
+CancelledError stands beside the tree, because it is no failure: exit 130, 143 or 129.
 """
 
 import errno
@@ -27,7 +27,7 @@ from qwen_tui.i18n import gettext as _
 
 
 def why(error: OSError) -> str:
-    """Return what the operating system says is wrong, in the language in use if it is common."""
+    """Return the operating system's reason; common ones in the language in use."""
     known = {
         errno.ENOENT: _("No such file or directory"),
         errno.EACCES: _("Permission denied"),
@@ -44,9 +44,10 @@ def why(error: OSError) -> str:
 
 
 def how_to_write(error: OSError, *, chosen: bool = False) -> str:
-    """Return what helps where the operating system does not let a file be written.
+    """Return the remedy if the operating system refuses to write a file.
 
-    `chosen` says that the person has named the place, and can name another; else it is below the program's folders.
+    `chosen` says that the person has named the place, and can name another. Otherwise the file is in one of the
+    program's folders.
     """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return more_room(chosen=chosen)
@@ -64,7 +65,7 @@ def how_to_write(error: OSError, *, chosen: bool = False) -> str:
 
 
 def more_room(*, chosen: bool = False) -> str:
-    """Return what helps where a disk is full; `chosen` as for `how_to_write`."""
+    """Return the remedy for a full disk; `chosen` as for `how_to_write`."""
     if chosen:
         return _("Free some space, or choose another place.")
     return _("Free some space, or set QWEN_TUI_HOME to a folder on another disk.")
@@ -73,8 +74,8 @@ def more_room(*, chosen: bool = False) -> str:
 class QwenError(Exception):
     """A foreseen failure.
 
-    `message` says what is wrong in one sentence, `remedy` what to do next (a command where there is one).
-    Both are shown to the user as they are, so they are already translated.
+    `message` says what is wrong in one sentence, `remedy` what to do next, with a command if there is one. The program
+    shows both unchanged, so they are already translated.
     """
 
     exit_code = 1
@@ -106,7 +107,7 @@ class OutputError(QwenError):
 
 
 class OutputClosedError(OutputError):
-    """Nobody reads the answer any more, as after `| head -1`: the end, but no failure, and nothing to say."""
+    """The reader of the answer is gone, as after `| head -1`: the program ends without a message."""
 
     exit_code = 0
 
@@ -141,7 +142,7 @@ class NotFetchedError(ModelNotFoundError):
 
 
 class DownloadError(QwenError):
-    """A model that could not be fetched; what came of it is kept for the next time."""
+    """A model that could not be fetched; the part that has arrived stays for the next attempt."""
 
 
 class InvalidModelError(QwenError):
@@ -159,15 +160,15 @@ class EngineError(QwenError):
 class WorkerDiedError(EngineError):
     """The worker process ended while it was needed.
 
-    `crash` is the signal of a fault in what it computed, as "SIGILL"; empty where it ended otherwise.
+    `crash` is the signal of a fault in its code, as "SIGILL"; empty if it ended in another way.
     """
 
     crash: str = ""
 
 
 class CancelledError(KeyboardInterrupt):
-    """What was being done ends here, because the person or the system wants it to; see `cancellation`.
+    """The operation ends here, because the person or the system has cancelled it; see `cancellation`.
 
-    It is what Ctrl-C raises in any Python program, and no `QwenError`: whoever goes on after a failure does not go on
-    after this.
+    It is a `KeyboardInterrupt`, as Ctrl-C raises in any Python program, and not a `QwenError`: code that catches a
+    failure and goes on does not catch this.
     """

@@ -1,4 +1,4 @@
-"""Where things live on disk, and how they are written: the folders, atomic writes, permissions, packaged data."""
+"""The program's folders, atomic writes, permissions, packaged data, and how paths and commands are shown."""
 
 import contextlib
 import errno
@@ -18,16 +18,16 @@ from qwen_tui.i18n import gettext as _
 APPLICATION = "qwen-tui"
 PACKAGE = Path(__file__).parent
 ASSETS = PACKAGE / "assets"
-# Words that no shell of Windows takes apart.
+# Words that no shell on Windows splits or interprets, so that they need no quotes.
 _PLAIN = re.compile(r"[\w@+=:./\\-]+")
 
-# What the system says of a folder that takes no new file, and of a file that something is mounted on.
+# The system's errors for a folder that accepts no new file, and (EBUSY) for a file that is a mount point.
 _NO_REPLACING = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The program's folders on this computer; none is created before something is written into it."""
+    """The program's folders on this computer. The program creates each only when it first writes into it."""
 
     config: Path
     data: Path
@@ -79,9 +79,9 @@ class Folders:
 
 
 def folders(environ: Mapping[str, str] = os.environ) -> Folders:
-    """Return the folders: under `QWEN_TUI_HOME` if that is set, else where the platform wants them.
+    """Return the folders: under `QWEN_TUI_HOME` if that is set, else where the platform puts such folders.
 
-    Raises `ConfigError` for a user who has no home folder that those could lie in.
+    Raises `ConfigError` if the user has no home folder.
     """
     home = environ.get("QWEN_TUI_HOME")
     if home:
@@ -108,9 +108,10 @@ def _homeless(problem: str) -> ConfigError:
 
 
 def expand(path: str) -> Path:
-    """Return `path` with `~` as the user's home; one that names no known user stays as it is.
+    """Return `path` with `~` replaced by the user's home; `~name` of an unknown user stays as it is.
 
-    A NUL is in no name that can be opened, and Python fails on it otherwise than on a name that is not there.
+    This also replaces NUL by U+FFFD. No file name contains NUL, and Python would raise `ValueError` for it, instead of
+    the `OSError` for a missing file.
     """
     path = path.replace("\0", "\ufffd")
     try:
@@ -120,7 +121,7 @@ def expand(path: str) -> Path:
 
 
 def quoted(word: str | Path) -> str:
-    """Return `word` as a command line of this system takes it; a path that begins with a dash is no option."""
+    """Return `word` quoted for this system's shell; a path that begins with a dash gets `./`, to be no option."""
     text = str(word)
     if isinstance(word, Path) and text.startswith("-"):
         text = os.path.join(os.curdir, text)  # noqa: PTH118 - a path drops it
@@ -130,22 +131,22 @@ def quoted(word: str | Path) -> str:
 
 
 def command_line(*words: str | Path) -> str:
-    """Return a command that does what it says when it is pasted, whatever blanks and brackets its words hold."""
+    """Return a command that the person can paste into a shell; this quotes spaces and brackets in its words."""
     return " ".join(map(quoted, words))
 
 
 def setting(variable: str, value: str) -> str:
-    """Return the command that sets an environment variable in the shell that most people have here."""
+    """Return the command that sets an environment variable in this system's usual shell."""
     return f"$env:{variable} = '{value}'" if os.name == "nt" else f"export {variable}={quoted(value)}"
 
 
 def unsetting(variable: str) -> str:
-    """Return the command that takes an environment variable back."""
+    """Return the command that removes an environment variable."""
     return f"Remove-Item Env:{variable}" if os.name == "nt" else f"unset {variable}"
 
 
 def size_text(size: int) -> str:
-    """Return a size in bytes as people say it, in decimal units as the shops and the hub use them."""
+    """Return a size in bytes as people write it, in decimal units (1 GB = 10⁹ bytes) as shops and the hub do."""
     for unit, name, digits in ((1e9, "GB", 2), (1e6, "MB", 1), (1e3, "kB", 0)):
         if size >= unit:
             return f"{size / unit:.{digits}f} {name}"
@@ -153,24 +154,24 @@ def size_text(size: int) -> str:
 
 
 def sync_folder(path: Path) -> None:
-    """Make what was renamed in the folder last through a power cut, where the system lets folders be opened."""
+    """Make renames in the folder survive a power cut. Windows cannot open folders, so there this does nothing."""
     if os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     except OSError:
-        # Some network drives refuse it; nothing more can be done there.
+        # Some network drives refuse to sync a folder; the program can do nothing more there.
         return
     finally:
         os.close(handle)
 
 
 def private_folder(path: Path) -> Path:
-    """Create `path` and what is missing above it, readable by the user alone (0700), and return it."""
+    """Create `path` and its missing parents, readable by the user alone (0700), and return `path`."""
     if path.is_dir():
         return path
-    # mkdir's own `parents` would leave those open to others.
+    # mkdir(parents=True) would create the parents readable by others.
     for folder in (*reversed(path.parents), path):
         if not folder.is_dir():
             try:
@@ -183,10 +184,10 @@ def private_folder(path: Path) -> Path:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace the content of `path` in one step: old or new, never half of it.
+    """Replace the content of `path` in one step: a reader sees the old or the new content, never a part.
 
-    A new file is readable by the user alone (0600). One that is there keeps its permissions and its owner. A symbolic
-    link stays one: what it leads to is replaced.
+    A new file is readable by the user alone (0600). An existing file keeps its permissions and its owner. A symbolic
+    link stays a link, and the file that it leads to is replaced.
     """
     private_folder(path.parent)
     target = link_target(path)
@@ -196,7 +197,7 @@ def write_private(path: Path, content: bytes) -> None:
     except OSError as error:
         if before is None or not stat.S_ISREG(before.st_mode) or error.errno not in _NO_REPLACING:
             raise
-        # The folder takes no second file, or a container has mounted this one: it can only be overwritten.
+        # The folder accepts no second file, or a container has mounted this file. Then only overwriting works.
         with target.open("r+b") as file:
             file.write(content)
             file.truncate()
@@ -205,7 +206,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def _replace(target: Path, content: bytes, before: os.stat_result | None) -> None:
-    # mkstemp creates with 0600 whatever the umask.
+    # mkstemp creates the file with 0600, whatever the umask is.
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -221,24 +222,24 @@ def _replace(target: Path, content: bytes, before: os.stat_result | None) -> Non
 
 
 def link_target(path: Path) -> Path:
-    """Return what is to be replaced so that a symbolic link stays one: what it leads to."""
+    """Return the file that a symbolic link leads to, else `path`: replacing that file keeps the link."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def keep_permissions(path: Path, before: os.stat_result) -> None:
-    """Give `path`, which is about to replace a file, that file's permissions, and where it may be its owner."""
+    """Give `path`, which will replace a file, that file's permissions, and its owner if the system allows."""
     if hasattr(os, "chown"):
-        # Only root gives files away: for anybody else the new one is their own.
+        # Only root may give a file to another owner. Otherwise the new file belongs to the user who runs the program.
         with contextlib.suppress(PermissionError):
             os.chown(path, before.st_uid, before.st_gid)
     path.chmod(stat.S_IMODE(before.st_mode))
 
 
 def save_new(path: Path, text: str, *, chosen: bool = True) -> None:
-    """Write `text` where a person wants it, readable by them alone, in place of nothing that is there.
+    """Write `text` into a new file, readable by the user alone.
 
-    `chosen` says that the person has named the place, and not this program. Raises `UsageError` for what is there
-    already, `WriteError` for what the disk refuses.
+    `chosen` says that the person has named the place, and not this program. Raises `UsageError` if there is a file or a
+    folder of that name already, `WriteError` if the system refuses to write.
     """
     if path.is_dir():
         raise UsageError(
@@ -260,15 +261,15 @@ def save_new(path: Path, text: str, *, chosen: bool = True) -> None:
 
 
 def _free(path: Path) -> Path:
-    """The same name with the first number that makes it a new one."""
+    """Return the same name with the first number, from 2, that no file there has."""
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
     return next(candidate for candidate in numbered if not candidate.exists())
 
 
 def packaged(name: str, package: Path = PACKAGE) -> Path:
-    """Return a data folder that the wheel carries inside the package and a checkout keeps beside it.
+    """Return the data folder `name`, as `templates`: inside the package in a wheel, beside it in a checkout.
 
-    `name` is the folder's, e.g. `templates`. An editable install does not see force-included folders, hence both.
+    An editable install does not see the folders that the wheel's build adds (force-include), so this looks in both.
     """
     inside = package / name
     return inside if inside.is_dir() else package.parent / name

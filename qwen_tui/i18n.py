@@ -1,7 +1,7 @@
-"""The language of what people read: gettext over the catalogues in `assets/locale`.
+"""The language of the sentences that people read: gettext over the catalogues in `assets/locale`.
 
-English is the source language; `zh` is a catalogue. Write `_("…")` around a whole sentence, with named `%(…)s` or
-`{…}` fields outside the call, and run `scripts/translations.py` after changing one.
+English is the source language; `zh` is a catalogue. Write `_("…")` around a whole sentence, fill in its named `{…}` or
+`%(…)s` fields outside the call, and run `scripts/translations.py update` after changing one.
 """
 
 import gettext as _gettext
@@ -14,7 +14,7 @@ LANGUAGES = ("zh", "en")
 DOMAIN = "qwen_tui"
 LOCALE_FOLDER = Path(__file__).parent / "assets" / "locale"
 
-# gettext needs one current catalogue for a process; `use_language` is the only place that sets it.
+# The process has one current catalogue; only `use_language` sets it.
 _current: _gettext.NullTranslations = _gettext.NullTranslations()
 _language = "en"
 
@@ -25,17 +25,17 @@ def gettext(sentence: str) -> str:
 
 
 def ngettext(singular: str, plural: str, n: int) -> str:
-    """Return the form of a sentence that suits the number `n`."""
+    """Return the singular or plural form of a sentence for the number `n`, in the language in use."""
     return _current.ngettext(singular, plural, n)
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return `names` one after the other, with what separates them in the language in use."""
+    """Return `names` joined by the separator of the language in use."""
     return gettext(", ").join(names)
 
 
 def use_language(language: str) -> None:
-    """Show everything from now on in `language`, one of `LANGUAGES`."""
+    """Set the language of all sentences from now on; `language` is one of `LANGUAGES`."""
     global _current, _language
     _language = language
     _current = _gettext.translation(DOMAIN, LOCALE_FOLDER, [language], fallback=True)
@@ -47,7 +47,7 @@ def language() -> str:
 
 
 def language_from_locale(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the language of the user's locale: `zh` for any Chinese one, else `en`."""
+    """Return the language of the user's locale: `zh` for every Chinese locale, else `en`."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if environ.get(name):
             return "zh" if environ[name].lower().startswith("zh") else "en"

@@ -1,4 +1,4 @@
-"""How fast this PC reads its memory: the limit of writing on a CPU, where every token reads all weights."""
+"""Measures how fast this PC reads its memory. That limits decoding on a CPU: every token reads all weights."""
 
 import ctypes
 import threading
@@ -7,18 +7,18 @@ from typing import Any
 
 from qwen_tui import cancellation
 
-# More than any cache of a PC holds for one core, and little enough to have.
+# In bytes for each thread: more than any cache holds for one core, and small enough to allocate.
 _BLOCK = 64 << 20
 _LONGEST_S = 0.4
-# A thread that could not be started leaves the others waiting; after so many seconds they give up.
+# If a thread cannot be started, the others wait for it in vain; they give up after this many seconds.
 _PATIENCE_S = 5.0
 
 
 def memory_bandwidth(threads: int, free: int) -> float | None:
-    """Return bytes per second that `threads` threads read together, looking for half a second.
+    """Return the bytes per second that `threads` threads read together; this takes half a second.
 
-    None where it cannot be measured: without a C library that searches memory, with little memory `free` (bytes), or
-    where the system gives no more memory or threads.
+    None if it cannot be measured: without a C library that has `memchr`, if the blocks would take more than a quarter
+    of the memory `free` (bytes), or if the system gives no memory or threads.
     """
     find = _search()
     if find is None or threads * _BLOCK > free // 4:
@@ -27,7 +27,7 @@ def memory_bandwidth(threads: int, free: int) -> float | None:
     try:
         return _together(find, threads, start)
     except (MemoryError, RuntimeError):
-        # What has been started already waits for nobody any more.
+        # The threads that have started must not wait for the missing ones.
         start.abort()
         return None
 
@@ -38,7 +38,7 @@ def _together(find: Any, threads: int, start: threading.Barrier) -> float | None
 
     def run(index: int) -> None:
         address = ctypes.addressof(blocks[index])
-        # The first look has the system lay the pages out.
+        # On the first pass, the system allocates the pages, so the measurement begins after it.
         find(address, 1, _BLOCK)
         try:
             start.wait()
@@ -58,7 +58,7 @@ def _together(find: Any, threads: int, start: threading.Barrier) -> float | None
 
 
 def _search() -> Any:
-    """Return the C library's `memchr`, which reads at the speed of memory and leaves other threads to run."""
+    """Return the C library's `memchr`: it reads at the speed of memory, and ctypes releases the GIL during the call."""
     try:
         library = ctypes.CDLL("msvcrt" if hasattr(ctypes, "windll") else None)
         find = library.memchr

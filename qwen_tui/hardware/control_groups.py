@@ -1,4 +1,4 @@
-"""The control groups that this process is in: what Linux lets a container or a service have."""
+"""The control groups (cgroups) of this process: Linux's limits for a container or a service."""
 
 import re
 from collections.abc import Iterator
@@ -9,16 +9,17 @@ _MOUNTED_AT = "/sys/fs/cgroup"
 
 
 class _Mount(NamedTuple):
-    """Where groups can be looked at: the group `group` and those below it lie in the folder `point`."""
+    """A mounted hierarchy: the folder `point` shows the group `group` and the groups below it."""
 
     group: str
     point: str
 
 
 def folders(controller: str, root: Path) -> Iterator[tuple[int, Path]]:
-    """Yield the groups that limit this process in what `controller` gives out: its own, and those above it.
+    """Yield the control groups of `controller` (as "memory") that limit this process: its own, and those above it.
 
-    Each is the version of the control groups (1 or 2) and a folder. `root` is where `proc` and `sys` are.
+    Each is a pair: the version of control groups (1 or 2), and the group's folder. `root` is the folder of `proc` and
+    `sys`.
     """
     for line in _lines(root / "proc/self/cgroup"):
         _hierarchy, _colon, rest = line.partition(":")
@@ -33,29 +34,29 @@ def folders(controller: str, root: Path) -> Iterator[tuple[int, Path]]:
 
 
 def number(file: Path) -> int | None:
-    """Return the number in a file of a group; None where there is none, as "max" is none."""
+    """Return the number in a file of a group; None if the file is missing or holds no number, as "max"."""
     return numbers(file)[0]
 
 
 def numbers(file: Path) -> list[int | None]:
-    """Return the words of a file of a group as numbers, None for each that is none; at least one."""
+    """Return the words of a file of a group as numbers, None for each word that is no number; at least one element."""
     words = " ".join(_lines(file)).split() or [""]
     return [int(word) if word.isdecimal() else None for word in words]
 
 
 def _below(group: PurePosixPath, mounted: PurePosixPath) -> PurePosixPath:
-    """Return where the folder of `group` is below that of the group `mounted`."""
+    """Return the path of `group` relative to the group `mounted`."""
     if ".." in group.parts or not group.is_relative_to(mounted):
-        # A container sees its own group, and what `proc` says is the host's name of it.
+        # In a container only its own group is mounted, while `proc` names it by the host's path.
         return PurePosixPath()
     return group.relative_to(mounted)
 
 
 def _mounts(version: int, controller: str, root: Path) -> list[_Mount]:
-    """Return where the groups are mounted; where the system does not say, the place that is usual."""
+    """Return where the groups are mounted; the usual place if the system does not say."""
     found = []
     for line in _lines(root / "proc/self/mountinfo"):
-        # number parent device group point options … - kind source options
+        # The fields are: number parent device group point options … - kind source options
         before, _dash, after = line.partition(" - ")
         place, kind = before.split(" "), after.split(" ")
         if len(place) < 5 or len(kind) < 3:
@@ -66,7 +67,7 @@ def _mounts(version: int, controller: str, root: Path) -> list[_Mount]:
 
 
 def _unescaped(path: str) -> str:
-    """Return a path of `mountinfo`, in which a blank is written in octal digits behind a backslash."""
+    r"""Return a path of `mountinfo` without its escapes: a space stands there as \040, in octal."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
 
 

@@ -1,4 +1,4 @@
-"""The NVIDIA cards and their driver, as far as they can be known; nothing in here ever fails."""
+"""Asks NVIDIA's driver about itself and the cards. Nothing here raises for a missing or broken driver."""
 
 import contextlib
 import sys
@@ -14,9 +14,9 @@ from qwen_tui import cancellation
 from qwen_tui.files import write_private
 from qwen_tui.hardware.device import Device
 
-# A broken driver can leave a call without an answer; after so many seconds it is not waited for.
+# A broken driver may never answer a call; the program waits for it this many seconds.
 _PATIENCE = 3.0
-# One that has hung is not asked again for so long, in seconds, unless the PC was started again.
+# The program does not ask a driver that has hung again for this many seconds, unless the PC has been restarted.
 _HUNG_LASTS = 3600.0
 _ASKING = "asking NVIDIA's driver"
 
@@ -25,10 +25,10 @@ _Value = TypeVar("_Value")
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """A graphics card; sizes in bytes, `bandwidth` in bytes per second, None what it does not tell.
+    """A graphics card; sizes in bytes, `bandwidth` in bytes per second; None for values that the driver does not tell.
 
-    `display` says whether it shows something on a screen. `capability` is the compute capability, as (7, 5). `id` is
-    its place on the PCI bus, as "0000:01:00.0"; empty where that is not told.
+    `display` says whether the card drives a screen. `capability` is the compute capability, as (7, 5). `id` is its
+    address on the PCI bus, as "0000:01:00.0"; empty if unknown.
     """
 
     name: str
@@ -41,10 +41,10 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Graphics(msgspec.Struct, frozen=True, kw_only=True):
-    """What NVIDIA's driver says. `cuda` is the newest CUDA version that it supports, as "12.4".
+    """The answer of NVIDIA's driver. `cuda` is the newest CUDA version that it supports, as "12.4".
 
-    `trouble` says why there is nothing to say: `no_library` (nvidia-ml-py is not installed), `no_driver`, or `broken`
-    with the driver's own words in `detail`.
+    `trouble` says why there is no answer: `no_library` (nvidia-ml-py is not installed), `no_driver`, or `broken`, with
+    the driver's own words in `detail`.
     """
 
     driver: str | None = None
@@ -60,15 +60,16 @@ class Graphics(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fullest(self) -> Card | None:
-        """The card with least free, of those that tell; llama.cpp starts the driver on all of them."""
+        """The card with the least free memory, of those that tell it; llama.cpp starts the driver on all of them."""
         return min(
             (card for card in self.cards if card.free is not None), key=lambda card: card.free or 0, default=None
         )
 
     def of(self, device: Device) -> Card | None:
-        """Return the card that a device of ggml's is, None for one of another maker.
+        """Return the card that is ggml's `device`; None for a device of another maker.
 
-        Where one of them does not tell its place on the bus the name decides, and of several the one with least free.
+        The address on the PCI bus decides. If the card or the device has none, the name decides, and among several
+        cards of that name the least free memory.
         """
         here = [card for card in self.cards if card.id and card.id == device.id]
         alike = (card for card in self.cards if card.name.lower() in device.description.lower())
@@ -79,14 +80,14 @@ class Graphics(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-# What is said of a driver that hangs.
+# The result for a driver that hangs.
 HUNG = Graphics(trouble="broken", detail="the driver does not answer")
 
 
 def graphics(library: Callable[[], Any] | None = None, patience: float = _PATIENCE) -> Graphics:
-    """Ask the driver, for at most `patience` seconds; `library` imports what asks it.
+    """Ask the driver, and wait at most `patience` seconds; `library` imports the module that asks (pynvml).
 
-    While it has not answered an earlier question of this process, it is not asked another.
+    While the driver still owes this process an answer, this returns `HUNG` without asking again.
     """
     if any(thread.name == _ASKING for thread in threading.enumerate()):
         return HUNG
@@ -94,47 +95,47 @@ def graphics(library: Callable[[], Any] | None = None, patience: float = _PATIEN
     asking = threading.Thread(target=lambda: answers.append(_ask(library or _library)), name=_ASKING, daemon=True)
     asking.start()
     cancellation.current().join(asking, patience)
-    # Taken before it is tested: the thread may still answer.
+    # The list is copied once, because the thread may still add its answer.
     return [*answers, HUNG][0]
 
 
-def remembering(memory: Path, ask: Callable[[], Graphics] = graphics, *, noting: bool = True) -> Graphics:
-    """Ask the driver, unless it hung less than an hour ago: the file `memory` tells, by when it was written.
+def remembering(hung_file: Path, ask: Callable[[], Graphics] = graphics, *, noting: bool = True) -> Graphics:
+    """Ask the driver, unless it hung less than an hour ago: the time of the file `hung_file` tells when.
 
-    Without `noting`, nothing is written.
+    Without `noting`, this writes nothing.
     """
-    if _hung(memory):
+    if _hung(hung_file):
         return HUNG
     found = ask()
     if found == HUNG and noting:
-        # Where it cannot be written, the next process waits as well.
+        # If the file cannot be written, the next process waits for the driver too.
         with contextlib.suppress(OSError):
-            write_private(memory, b"")
+            write_private(hung_file, b"")
         for asking in threading.enumerate():
             if asking.name == _ASKING:
-                threading.Thread(target=_forget_once_over, args=(asking, memory), daemon=True).start()
+                threading.Thread(target=_forget_once_over, args=(asking, hung_file), daemon=True).start()
     return found
 
 
-def _forget_once_over(asking: threading.Thread, memory: Path) -> None:
-    """A driver that answers after all was slow, as at its first start: the next question may ask it."""
+def _forget_once_over(asking: threading.Thread, hung_file: Path) -> None:
+    """Remove the file if the driver answers after all: it was only slow, as at its first start."""
     asking.join()
     with contextlib.suppress(OSError):
-        memory.unlink()
+        hung_file.unlink()
 
 
-def _hung(memory: Path) -> bool:
+def _hung(hung_file: Path) -> bool:
     import psutil
 
     try:
-        when = memory.stat().st_mtime
+        when = hung_file.stat().st_mtime
     except OSError:
         return False
     return psutil.boot_time() < when and 0 <= time.time() - when < _HUNG_LASTS
 
 
 def may_have_card(root: Path = Path("/")) -> bool:
-    """Whether there can be an NVIDIA card that its management library does not show, as in a container or WSL."""
+    """Whether there may be an NVIDIA card that NVML does not show, as in a container or WSL."""
     if not sys.platform.startswith("linux"):
         return True
     return any((root / "dev" / name).exists() for name in ("nvidia0", "dxg"))
@@ -149,7 +150,7 @@ def _library() -> Any:
 def _ask(library: Callable[[], Any]) -> Graphics:
     try:
         nvml = library()
-    # Whatever an import can raise, for there is no GPU without it anyway.
+    # An import can raise anything, and without the library the program knows no card anyway.
     except Exception as error:
         return Graphics(trouble="no_library", detail=str(error))
     try:
@@ -166,7 +167,7 @@ def _ask(library: Callable[[], Any]) -> Graphics:
     else:
         return Graphics(driver=_text(_known(lambda: nvml.nvmlSystemGetDriverVersion())), cuda=_cuda(nvml), cards=cards)
     finally:
-        # What it says at the end is of no interest.
+        # A failure of the shutdown does not matter.
         _known(lambda: nvml.nvmlShutdown())
 
 
@@ -178,7 +179,7 @@ def _is_absence(nvml: Any, error: Exception) -> bool:
 def _card(nvml: Any, index: int) -> Card:
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
     memory = _known(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
-    # Its display mode is of no use: cards of servers, which have no connector, say that a screen may be attached.
+    # NVML's display mode does not help: server cards without a connector report that a screen may be attached.
     active = _known(lambda: nvml.nvmlDeviceGetDisplayActive(handle))
     capability = _known(lambda: nvml.nvmlDeviceGetCudaComputeCapability(handle))
     return Card(
@@ -193,7 +194,7 @@ def _card(nvml: Any, index: int) -> Card:
 
 
 def _bandwidth(nvml: Any, handle: Any) -> int:
-    """Return bytes per second: two transfers a clock over the width of the bus, as NVML counts clocks."""
+    """Return bytes per second: 2 × memory clock (Hz) × bus width (bits) / 8, for two transfers in each NVML clock."""
     clock = int(nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_MEM))
     return 2 * clock * 1_000_000 * int(nvml.nvmlDeviceGetMemoryBusWidth(handle)) // 8
 
@@ -204,12 +205,12 @@ def _cuda(nvml: Any) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    """Return text: older releases give bytes."""
+    """Return `value` as text: older releases of pynvml return bytes."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _known(ask: Callable[[], _Value]) -> _Value | None:
-    """Return what `ask` returns, None where it fails in any way: old drivers and small cards know less."""
+    """Return what `ask` returns, or None if it raises anything: old drivers and small cards tell less."""
     with contextlib.suppress(Exception):
         return ask()
     return None

@@ -1,4 +1,4 @@
-"""What this PC has that decides how to compute: what tells it from another, and the fuller description."""
+"""Describes this PC: briefly, to tell it from other PCs (`Machine`), and in full at one moment (`Computer`)."""
 
 import platform
 from pathlib import Path
@@ -13,9 +13,9 @@ _GIB = 1 << 30
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """What tells one PC from another where speed is concerned; `memory` is in whole GiB, which kernels agree about.
+    """The properties of a PC that decide its speed. `memory` is in whole GiB: kernels disagree only below that.
 
-    Figures are kept under it, so nothing that changes from day to day belongs in here.
+    The program stores measurements under this value, so it must hold nothing that changes from day to day.
     """
 
     cpu: str
@@ -26,7 +26,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Computer(msgspec.Struct, frozen=True, kw_only=True):
-    """A PC at one moment, with what is free of it."""
+    """A PC at one moment, with its free memory."""
 
     system: str
     processor: Processor
@@ -35,7 +35,7 @@ class Computer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def this_machine() -> Machine:
-    """Describe what this PC is; the cores are those that this process may use."""
+    """Describe this PC; the cores are those that this process may use."""
     import psutil
 
     return Machine(
@@ -47,7 +47,7 @@ def this_machine() -> Machine:
 
 
 def this_computer(root: Path = Path("/")) -> Computer:
-    """Describe this PC as it is now; asks the graphics driver, which can take a while."""
+    """Describe this PC as it is now; this asks the graphics driver, which can take seconds."""
     return Computer(
         system=f"{platform.system()} {platform.release()}",
         processor=processor(root),

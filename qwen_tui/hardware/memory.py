@@ -1,4 +1,4 @@
-"""The memory of this PC: what there is, and what can still be taken, within what a container or service may have."""
+"""The memory of this PC: the total and what is free, within the limits of a container or service."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,10 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def memory(root: Path = Path("/")) -> Memory:
-    """Return the memory for programs; what only caches files counts as free. `root` is where `proc` and `sys` are."""
+    """Return the memory for programs; memory that only caches files counts as free.
+
+    `root` is the folder of `proc` and `sys`.
+    """
     import psutil
 
     system = psutil.virtual_memory()
@@ -30,12 +33,12 @@ def memory(root: Path = Path("/")) -> Memory:
 
 
 def available_memory() -> int:
-    """Return the bytes that this program can still take without swapping."""
+    """Return how many bytes this program can still allocate without swapping."""
     return memory().free
 
 
 def _limits(root: Path) -> Iterator[tuple[int, int]]:
-    """Yield limit and use, in bytes, of each control group with a limit that this process is in."""
+    """Yield limit and use, in bytes, of each limited control group of this process; use excludes cached files."""
     for version, folder in control_groups.folders("memory", root):
         most, used, cache = _V2 if version == 2 else _V1
         limit = number(folder / most)
@@ -43,7 +46,7 @@ def _limits(root: Path) -> Iterator[tuple[int, int]]:
             yield limit, max(0, (number(folder / used) or 0) - _cached(folder / "memory.stat", cache))
 
 
-# The names of the files: the limit, what is used, and in memory.stat what of it caches files.
+# The files of the limit and of the use, and the keys in memory.stat for the part of the use that caches files.
 _Names = tuple[str, str, tuple[str, ...]]
 _V2: _Names = ("memory.max", "memory.current", ("inactive_file", "active_file"))
 _V1: _Names = (

@@ -11,7 +11,7 @@ import msgspec
 from qwen_tui.hardware import control_groups
 from qwen_tui.hardware.control_groups import number
 
-# The instruction sets that llama.cpp can be compiled for on x86, under the names of its own report, with Linux's.
+# The x86 instruction sets that llama.cpp can be compiled for: llama.cpp's name, and Linux's flag in /proc/cpuinfo.
 _FLAGS = {
     "SSE3": "pni",
     "SSSE3": "ssse3",
@@ -27,9 +27,9 @@ _FLAGS = {
     "AVX512_BF16": "avx512_bf16",
     "AMX_INT8": "amx_int8",
 }
-# What Windows tells of them: PF_…_INSTRUCTIONS_AVAILABLE of IsProcessorFeaturePresent.
+# Those that Windows reports: the numbers of PF_…_INSTRUCTIONS_AVAILABLE for IsProcessorFeaturePresent.
 _WINDOWS = {"SSE3": 13, "SSSE3": 36, "AVX": 39, "AVX2": 40, "AVX512": 41}
-# What keeps a program from cores that are there: it is bound to others, or a container may compute only so long.
+# Why this process may not use all cores: it is bound to some of them, or a control group limits its computing time.
 Limit = Literal["affinity", "quota"]
 X86 = ("x86_64", "amd64", "i386", "i686")
 
@@ -37,9 +37,9 @@ X86 = ("x86_64", "amd64", "i386", "i686")
 class Processor(msgspec.Struct, frozen=True, kw_only=True):
     """A processor; `cores` and `logical_cores` are those that this process may use.
 
-    `instructions` are those of `AVX2`, `AVX512` and the like that it has, by llama.cpp's names; None where the system
-    does not say. `architecture` is Python's word for it, as `x86_64`. Where there are more, `all_cores`, `limit` says
-    what keeps this process from them.
+    `instructions` are its instruction sets by llama.cpp's names, as `AVX2`; None if the system does not tell.
+    `architecture` is Python's name for it, as `x86_64`. `all_cores` are all physical cores; if this process may use
+    only some of them, `limit` says why.
     """
 
     name: str
@@ -51,14 +51,14 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
     limit: Limit | None = None
 
     def has(self, instruction: str) -> bool | None:
-        """Whether it has an instruction set; None where that is not known."""
+        """Whether the processor has an instruction set; None if unknown."""
         if self.instructions is None or (sys.platform == "win32" and instruction not in _WINDOWS):
             return None
         return instruction in self.instructions
 
 
 def processor(root: Path = Path("/")) -> Processor:
-    """Describe this processor; `root` is where Linux's `proc` and `sys` are."""
+    """Describe this processor; `root` is the folder of Linux's `proc` and `sys`."""
     return Processor(
         name=processor_name(root),
         architecture=platform.machine(),
@@ -71,17 +71,17 @@ def processor(root: Path = Path("/")) -> Processor:
 
 
 def physical_cores(root: Path = Path("/")) -> int:
-    """Return the number of cores decoding should use: physical ones, within what this process may use.
+    """Return how many cores decoding should use: the physical ones, but no more than this process may use.
 
-    Two threads on one core wait for the same memory; more threads than allowed cores wait for each other.
+    Two threads on one core would wait for the same memory; more threads than allowed cores would wait for each other.
     """
     return min(_all_cores(), logical_cores(root))
 
 
 def logical_cores(root: Path = Path("/")) -> int:
-    """Return how many threads of this process may compute all the time.
+    """Return how many threads of this process can compute all the time.
 
-    Threads beyond a quota would use it up early, and then all of them would wait for the next period.
+    With more threads, a control group's quota would be used up early, and all threads would wait for the next period.
     """
     bound = _bound()
     quota = _quota(root)
@@ -107,9 +107,9 @@ def _limit(root: Path) -> Limit | None:
 
 
 def _quota(root: Path) -> int | None:
-    """Return how many cores the control groups of this process may keep busy, rounded up; None without such a limit.
+    """Return how many cores the control groups let this process keep busy, rounded up; None without a limit.
 
-    In each period (µs) they may compute for so long (µs), on all cores together.
+    The limit is a time of computing (µs) for each period (µs), on all cores together; cores = time / period.
     """
     quotas = []
     for version, folder in control_groups.folders("cpu", root):
@@ -120,25 +120,25 @@ def _quota(root: Path) -> int | None:
 
 
 def _version_1(folder: Path) -> tuple[int | None, int | None]:
-    # Without a limit the first says -1.
+    # Without a limit, cpu.cfs_quota_us holds -1.
     return number(folder / "cpu.cfs_quota_us"), number(folder / "cpu.cfs_period_us")
 
 
 def _version_2(folder: Path) -> tuple[int | None, int | None]:
-    # "max 100000" is no limit.
+    # Without a limit, the file holds "max 100000".
     time, period = (*control_groups.numbers(folder / "cpu.max"), None, None)[:2]
     return time, period
 
 
 def busy() -> float:
-    """Return which share of the processor other programs use, from 0 to 1; looks for a third of a second."""
+    """Return the share of the processor in use, from 0 to 1, measured over 0.3 seconds."""
     import psutil
 
     return float(psutil.cpu_percent(interval=0.3)) / 100
 
 
 def processor_name(root: Path = Path("/")) -> str:
-    """Return what the maker calls it, or at least its kind."""
+    """Return the maker's name of the processor, or at least its architecture."""
     return _linux(root, "model name") or platform.processor() or platform.machine()
 
 
@@ -153,7 +153,7 @@ def _instructions(root: Path) -> tuple[str, ...] | None:
 def _windows_instructions() -> tuple[str, ...] | None:
     import ctypes
 
-    # Reached by name: elsewhere than on Windows there is no such thing, for type checkers either.
+    # getattr, because ctypes.windll exists on Windows alone, also for type checkers.
     kernel = getattr(getattr(ctypes, "windll", None), "kernel32", None)
     if kernel is None:
         return None
@@ -161,7 +161,7 @@ def _windows_instructions() -> tuple[str, ...] | None:
 
 
 def _linux(root: Path, key: str) -> str:
-    """Return the first value of `key` in Linux's description of the processor, or an empty string."""
+    """Return the first value of `key` in /proc/cpuinfo, or an empty string."""
     try:
         lines = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

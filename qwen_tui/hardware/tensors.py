@@ -1,25 +1,25 @@
-"""How many bytes of a model lie where: its weights, its KV cache and its buffers, from the header of its file."""
+"""Computes from a model's header how many bytes its weights, KV cache and buffers take in RAM and on the GPU."""
 
 from typing import NamedTuple
 
 from qwen_tui.hardware.device import Buffers, Setup
 from qwen_tui.models.gguf import Header, Tensor
 
-# Bytes that one number takes in the KV cache; q8_0 stores 32 of them in 34 bytes.
+# Bytes for each number in the KV cache; q8_0 stores 32 numbers in 34 bytes.
 _KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}
-# llama.cpp makes contexts in steps of so many tokens.
+# llama.cpp rounds the size of a context up to a multiple of this many tokens.
 _CTX_STEP = 256
-# What llama.cpp repacks on x86 with AVX2 (ggml-cpu/repack.cpp), in rows by eight.
+# The tensor types that llama.cpp repacks on x86 with AVX2 (ggml-cpu/repack.cpp), if the rows are a multiple of eight.
 _REPACKED, _REPACKED_ROWS = ("Q4_0", "Q4_K", "IQ4_NL", "MXFP4"), 8
-# Tensors begin at multiples of so many bytes on a GPU.
+# On a GPU, tensors begin at multiples of this many bytes.
 _ALIGNMENT = 128
-# Of so many tokens of a batch the worker wants to know what may follow: a draft, and the one before it.
+# The worker asks for the logits of at most this many tokens of a batch: those of a draft, and the token before it.
 _OUTPUTS = 32
 _EMBEDDING, _OUTPUT, _OUTPUT_NORM = "token_embd.weight", "output.weight", "output_norm"
 
 
-class Shape(NamedTuple):
-    """What the header says of the network; 0 what it does not say."""
+class Dimensions(NamedTuple):
+    """The network's dimensions from the header; 0 for those that the header lacks."""
 
     layers: int
     embedding: int
@@ -33,14 +33,14 @@ class Shape(NamedTuple):
 
     @property
     def kv_row(self) -> int:
-        """Numbers that a token adds to the KV cache in one layer."""
+        """How many numbers each token adds to the KV cache in one layer: n_kv × (d_key + d_value)."""
         return self.kv_heads * (self.key + self.value)
 
 
 class Weights(NamedTuple):
-    """Bytes of the weights: what the GPU gets, what is mapped into RAM, and what repacking would copy of that.
+    """Bytes of the weights: on the GPU, mapped into RAM, and how much of the mapped part repacking would copy.
 
-    `head` is what of the first is a copy: the embedding as output head, of which the file has only one.
+    `head` is the part of `gpu` that is a copy: the output head, if it is the embedding matrix (tied).
     """
 
     gpu: int
@@ -49,7 +49,7 @@ class Weights(NamedTuple):
     repacked: int
 
 
-def shape(header: Header) -> Shape:
+def shape(header: Header) -> Dimensions:
     """Return the shape of the network."""
     architecture = header.metadata.get("general.architecture")
 
@@ -60,7 +60,7 @@ def shape(header: Header) -> Shape:
     embedding, heads = number("embedding_length"), number("attention.head_count")
     each = embedding // heads if heads else 0
     rows = next((tensor.shape[-1] for tensor in header.tensors if tensor.name == _EMBEDDING), 0)
-    return Shape(
+    return Dimensions(
         layers=number("block_count"),
         embedding=embedding,
         feed_forward=number("feed_forward_length"),
@@ -74,20 +74,20 @@ def shape(header: Header) -> Shape:
 
 
 def all_layers(header: Header) -> int:
-    """Return the number of layers that a GPU can be given: the network's and the output."""
+    """Return the largest number of layers for a GPU: the network's layers and the output."""
     return shape(header).layers + 1
 
 
 def first_on_gpu(layers: int, gpu_layers: int) -> int:
-    """Return the first of the network's `layers` that is on the GPU; `layers` where none is, but perhaps the output."""
+    """Return the index of the first layer on the GPU; `layers` if only the output is there, or nothing."""
     return max(0, layers + 1 - gpu_layers) if gpu_layers else layers
 
 
 def weights(header: Header, gpu_layers: int) -> Weights:
     """Return where the weights go if the GPU gets `gpu_layers`, counted from the output backwards.
 
-    The embedding always stays in RAM. Where it is the output head as well (tied), the GPU gets a copy. What is mapped
-    is one piece of the file, from the first tensor that stays to the last.
+    The embedding matrix always stays in RAM. If it is also the output head (tied), the GPU gets a copy. llama.cpp maps
+    one range of the file, from the first tensor that stays in RAM to the last.
     """
     layers = shape(header).layers
     first = first_on_gpu(layers, gpu_layers)
@@ -111,9 +111,9 @@ def weights(header: Header, gpu_layers: int) -> Weights:
 
 
 def kv_bytes(header: Header, kv_type: str, ctx_size: int, layers: int | None = None) -> int:
-    """Return the size of the KV cache: keys and values of `layers` (all) for every token of the context.
+    """Return the bytes of the KV cache: keys and values of `layers` layers (None: all) for every token of the context.
 
-    0 for a model whose header does not say.
+    0 if the header lacks the dimensions.
     """
     found = shape(header)
     cells = -(-ctx_size // _CTX_STEP) * _CTX_STEP
@@ -122,22 +122,24 @@ def kv_bytes(header: Header, kv_type: str, ctx_size: int, layers: int | None = N
 
 
 def estimated_buffers(header: Header, setup: Setup) -> Buffers:
-    """Return about what llama.cpp needs to compute in, where no dry run has told it.
+    """Estimate the bytes of llama.cpp's compute buffers, for when no dry run has measured them.
 
-    For each token of a batch (b = `batch_size`), in numbers of four bytes: through the feed-forward part
-    3·n_ff + 3·n_embd + n_head·d, through attention n_embd + 3·n_head·d + 3·n_kv·d. With flash attention the former and
-    a mask of b·2 bytes for each token of the context; without it whichever is more, the former with a mask of b·4 bytes
-    or the latter with mask and scores, b·4·(n_head + 1). At the least the words to choose from, for up to 32 tokens.
-    Fitted to dry runs of llama-cpp-python 0.3.36 over two shapes, 2k to 64k tokens, 64 to 1,024 tokens a batch and both
-    types of the cache.
+    For each token of a batch (b = `batch_size`), in numbers of four bytes, the feed-forward part takes
+    3·n_ff + 3·n_embd + n_head·d, and attention takes n_embd + 3·n_head·d + 3·n_kv·d. With flash attention, the buffer
+    holds the feed-forward part, and a mask of b·2 bytes for each token of the context. Without it, the buffer holds the
+    larger of two: the feed-forward part with a mask of b·4 bytes for each token of the context, or attention with mask
+    and scores, b·4·(n_head + 1). It is never smaller than the logits and embeddings of up to 32 tokens. These formulas
+    were fitted to dry runs of llama-cpp-python 0.3.36 over two shapes, 2k to 64k tokens, 64 to 1,024 tokens a batch and
+    both types of the cache.
 
-    A GPU that gets the whole network takes a little less (4·b·n_embd) and leaves RAM the batch on its way in and out,
-    and a mask; without flash attention also where each value goes, in 8 bytes. For Qwen3-4B that is within 0.1 MiB
-    from 256 tokens a batch, and within 7% below.
+    If the GPU gets the whole network, it takes a little less (4·b·n_embd). RAM then holds the batch on its way in and
+    out, and a mask; without flash attention also the place of each value, in 8 bytes. For Qwen3-4B, this is within
+    0.1 MiB from 256 tokens a batch, and within 7% below that.
 
-    With a part of the network both need all of it, and a GPU room for the largest matrix that it is lent for a batch.
-    This errs on the high side on purpose: what a card takes that is lent matrices has not been seen. A device that is
-    lent none, over RPC, took 33 MiB less for Qwen3-4B in steps of 512 tokens (up to 47%), 74 less for a single layer.
+    If the GPU gets a part of the network, GPU and RAM both need the whole buffer. The GPU also needs room for the
+    largest matrix that llama.cpp copies to it for a batch. This estimate is too high on purpose, because nobody has
+    measured a card to which matrices are copied. A device over RPC, to which none are copied, took 33 MiB less for
+    Qwen3-4B with batches of 512 tokens (up to 47%), and 74 MiB less for a single layer.
     """
     found, batch = shape(header), setup.batch_size
     cells = -(-setup.ctx_size // _CTX_STEP) * _CTX_STEP
@@ -148,24 +150,26 @@ def estimated_buffers(header: Header, setup: Setup) -> Buffers:
         through = found.embedding + 3 * query + 3 * found.kv_heads * found.key
         whole = max(whole, 4 * batch * through + mask * (1 + found.heads))
     outputs = min(batch, _OUTPUTS)
-    words, once = 4 * outputs * (found.vocabulary + found.embedding), 4 * batch * found.embedding
+    logits, activations = 4 * outputs * (found.vocabulary + found.embedding), 4 * batch * found.embedding
     if not setup.gpu_layers:
-        return Buffers(gpu=0, ram=max(whole, words + once))
+        return Buffers(gpu=0, ram=max(whole, logits + activations))
     if setup.gpu_layers >= all_layers(header):
         places = 0 if setup.flash_attention else 8 * batch * found.kv_heads * found.value
-        return Buffers(gpu=max(whole - once, words + 2 * once), ram=2 * once + places + mask)
+        return Buffers(gpu=max(whole - activations, logits + 2 * activations), ram=2 * activations + places + mask)
     first = first_on_gpu(found.layers, setup.gpu_layers)
-    lent = (tensor.nbytes for tensor in header.tensors if (layer := _layer(tensor.name)) is not None and layer < first)
-    return Buffers(gpu=whole + max(lent, default=0), ram=whole)
+    copied = (
+        tensor.nbytes for tensor in header.tensors if (layer := _layer(tensor.name)) is not None and layer < first
+    )
+    return Buffers(gpu=whole + max(copied, default=0), ram=whole)
 
 
 def workspace_bytes(header: Header, kv_type: str, ctx_size: int) -> int:
-    """Return what CUDA takes beside all buffers to read a prompt: the q8_0 keys and values of one layer as f16."""
+    """Return the bytes that CUDA takes for prefill beside all buffers: one layer's q8_0 keys and values as f16."""
     return 0 if kv_type == "f16" else kv_bytes(header, "f16", ctx_size, 1)
 
 
 def _layer(name: str) -> int | None:
-    """Return the number of the layer that a tensor belongs to, as 7 for `blk.7.attn_q.weight`."""
+    """Return the index of a tensor's layer, as 7 for `blk.7.attn_q.weight`; None if it belongs to no layer."""
     head, dot, rest = name.partition(".")
     number = rest.partition(".")[0]
     return int(number) if head == "blk" and dot and number.isdecimal() else None

@@ -1,15 +1,14 @@
 """Remembers settings with which the engine crashed on this computer, so that they are not chosen again."""
 
-import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from qwen_tui import learned
 from qwen_tui.engine.library import library_stamp
-from qwen_tui.files import write_private
 from qwen_tui.hardware.machine import Machine, this_machine
 from qwen_tui.hardware.plan import Plan
 
@@ -17,7 +16,6 @@ from qwen_tui.hardware.plan import Plan
 KERNELS = ("batch_size", "kv_type", "flash_attention", "repack")
 # How many crashes are remembered, the latest first.
 _MOST = 50
-_VERSION = 1
 Settings = Mapping[str, Any]
 
 
@@ -36,7 +34,7 @@ class _Crash(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _File(msgspec.Struct, frozen=True):
-    version: int
+    version: Literal[1]
     crashes: tuple[_Crash, ...] = ()
 
 
@@ -79,15 +77,10 @@ class Crashes:
         return True
 
     def _read(self) -> tuple[_Crash, ...]:
-        try:
-            file = msgspec.json.decode(self._path.read_bytes(), type=_File)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-            return ()
-        return file.crashes if file.version == _VERSION else ()
+        return learned.read(self._path, _File, _File(1)).crashes
 
     def _write(self, crashes: tuple[_Crash, ...]) -> None:
-        with contextlib.suppress(OSError):
-            write_private(self._path, msgspec.json.encode(_File(_VERSION, crashes[:_MOST])))
+        learned.write(self._path, _File(1, crashes[:_MOST]))
 
 
 def has(plan: Any, settings: Settings) -> bool:

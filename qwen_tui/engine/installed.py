@@ -1,6 +1,5 @@
 """The installed llama.cpp, asked from outside: in a worker of its own, so that a broken driver breaks nothing here."""
 
-import contextlib
 import hashlib
 import importlib.metadata
 import os
@@ -12,14 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from qwen_tui import cancellation
+from qwen_tui import cancellation, learned
 from qwen_tui.engine import wire
 from qwen_tui.engine.library import RPC_VARIABLE, library_files
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.silence import TICK, Silence
 from qwen_tui.errors import EngineError, why
-from qwen_tui.files import write_private
 from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.gpu import Graphics
 from qwen_tui.i18n import gettext as _
@@ -245,7 +243,7 @@ def known(
         if (device and device.kind == "gpu" and before is None) or os.environ.get(RPC_VARIABLE):
             return found
     if noting:
-        _write(memory, dict(list(entries.items())[1 - _REMEMBERED :]) | {key: found})
+        learned.write(memory, learned.latest(entries, key, found, _REMEMBERED))
     return found
 
 
@@ -266,21 +264,12 @@ def forget_troubles(memory: Path) -> bool:
     sound = {key: found for key, found in entries.items() if found.build is not None}
     if len(sound) == len(entries):
         return False
-    _write(memory, sound)
+    learned.write(memory, sound)
     return True
 
 
-def _write(memory: Path, entries: dict[str, Known]) -> None:
-    # Where it cannot be written, it is asked again the next time.
-    with contextlib.suppress(OSError):
-        write_private(memory, msgspec.json.encode(entries))
-
-
 def _read(memory: Path) -> dict[str, Known]:
-    try:
-        return msgspec.json.decode(memory.read_bytes(), type=dict[str, Known])
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return {}
+    return learned.read(memory, dict[str, Known], {})
 
 
 def _key(options: Sequence[LoadOptions], circumstances: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from qwen_tui import learned
 from qwen_tui.files import write_private
 
 # How long to wait for the memory of a leaving worker, in seconds. The worker frees it before it writes its state.
@@ -17,6 +18,9 @@ class _Notice(msgspec.Struct, frozen=True):
 
     held: int
     begun: float
+
+
+_NO_NOTICE = _Notice(0, 0.0)
 
 
 def announce(folder: Path, process: int, held: int) -> Path | None:
@@ -54,10 +58,7 @@ def wait(folder: Path) -> None:
 
 
 def _held(notice: Path) -> int:
-    try:
-        content = msgspec.json.decode(notice.read_bytes(), type=_Notice)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return 0
+    content = learned.read(notice, _Notice, _NO_NOTICE)
     return content.held if notice.stem.isdecimal() and _begun(int(notice.stem)) == content.begun else 0
 
 

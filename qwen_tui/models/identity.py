@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from qwen_tui import learned
 from qwen_tui.errors import InvalidModelError
-from qwen_tui.files import write_private
 from qwen_tui.models.hashing import reading
 
 # Files that are no longer used fall out of the list at some point.
@@ -126,24 +126,16 @@ def find_out(
 
 def _note(path: bytes, entry: _Hashed, memory: Path) -> None:
     entries = _read(memory)
-    before = entries.pop(_name(path), None)
+    before = entries.get(_name(path))
     if before and before.sha256 == entry.sha256:
         # Only its times changed.
         stamps = tuple(dict.fromkeys((*before.stamps, *entry.stamps)))[-_STAMPS:]
         entry = msgspec.structs.replace(entry, stamps=stamps)
-    entries = dict(list(entries.items())[1 - _REMEMBERED :]) | {_name(path): entry}
-    try:
-        write_private(memory, msgspec.json.format(msgspec.json.encode(entries)))
-    except OSError:
-        # Then it is found out again another time.
-        return
+    learned.write(memory, learned.latest(entries, _name(path), entry, _REMEMBERED), indented=True)
 
 
 def _read(memory: Path) -> dict[str, _Hashed]:
-    try:
-        return msgspec.json.decode(memory.read_bytes(), type=dict[str, _Hashed])
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return {}
+    return learned.read(memory, dict[str, _Hashed], {})
 
 
 def _stat(path: bytes) -> os.stat_result | None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from qwen_tui import cancellation
-from qwen_tui.files import private_folder, sync_folder, write_private
+from qwen_tui import cancellation, learned
+from qwen_tui.files import private_folder, sync_folder
 from qwen_tui.models.hashing import CHUNK
 
 SUFFIX = ".part"
@@ -38,10 +38,7 @@ class Notes(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_notes(part: Path) -> Notes:
     """Return what is kept beside the partial file `part`; where that cannot be read, nothing is known."""
-    try:
-        return msgspec.json.decode(_beside(part).read_bytes(), type=Notes)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return Notes()
+    return learned.read(_beside(part), Notes, Notes())
 
 
 class PartialFile:
@@ -149,8 +146,7 @@ class PartialFile:
             return
         self.notes = notes
         # They save bytes at the best: the file is proven without them.
-        with contextlib.suppress(OSError):
-            write_private(_beside(self.path), msgspec.json.encode(notes))
+        learned.write(_beside(self.path), notes)
 
     def _cut_zeros(self) -> None:
         """Cut off the zeros at the end: after a power failure they stand for bytes that never reached the disk."""

@@ -60,10 +60,10 @@ def ask(
     """Answer once and return the exit code."""
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
-    follows = schemas.given(schema) if schema is not None else None
-    answering = options.answer_options(settings, follows.grammar if follows else None)
     # JSON is no Markdown: a terminal must show its backslashes and underscores, too.
-    output = screen.output(settings, held=as_json or extract, raw=raw or follows is not None, quiet=quiet)
+    output = screen.output(settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
+    follows = schemas.given(schema, output.note) if schema is not None else None
+    answering = options.answer_options(settings, follows.grammar if follows else None)
     asked = Asked(
         prompt=as_text(" ".join(prompt or ())),
         files=tuple(file or ()),

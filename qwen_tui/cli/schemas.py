@@ -1,10 +1,11 @@
 """`--schema`: the schema from a file or the command line, and the answer held against it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qwen_tui import cancellation
+from qwen_tui import cancellation, files
+from qwen_tui.chat import material
 from qwen_tui.chat.turn import Answer
 from qwen_tui.errors import QwenError, UsageError, why
 from qwen_tui.i18n import gettext as _
@@ -36,8 +37,11 @@ class Given:
         return None
 
 
-def given(argument: str) -> Given:
-    """Return the schema that `argument` is, or that is in the file it names; raises `UsageError`."""
+def given(argument: str, note: Callable[[str], None]) -> Given:
+    """Return the schema that `argument` is, or that is in the file it names; raises `UsageError`.
+
+    `note` is told of an encoding that had to be guessed.
+    """
     # Of a shell's <(…) the file may be a named pipe.
     with cancellation.current().interruptible():
         # Only now: without a schema nobody waits for the libraries that read it.
@@ -46,19 +50,28 @@ def given(argument: str) -> Given:
         from qwen_tui.chat.schema.simplifying import simplify
         from qwen_tui.engine.schema import problem
 
-        schema = read(_text(argument))
+        schema = read(_text(argument, note))
         return Given(schema, grammar_of(simplify(schema), problem))
 
 
-def _text(argument: str) -> str:
-    if argument.lstrip().startswith("{") or argument.strip() in ("true", "false"):
+def _text(argument: str, note: Callable[[str], None]) -> str:
+    begins = argument.lstrip()[:1]
+    if begins == "{" or argument.strip() in ("true", "false"):
         return argument
+    how = _("Give a JSON schema, as a file or as JSON text.")
+    if not begins:
+        raise UsageError(_("The schema is empty."), how)
     try:
-        return Path(argument).read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
+        with files.expand(argument).open("rb") as file:
+            data = material.read(file, argument)
+    except OSError as error:
+        if begins in '["':
+            # No schema, but JSON: what is wrong with it is told by who reads it.
+            return argument
         raise UsageError(
-            _("The schema {path} cannot be read: {reason}").format(
-                path=argument, reason=why(error) if isinstance(error, OSError) else error
-            ),
-            _("Give a JSON schema, as a file or as JSON text."),
+            _("The schema {path} cannot be read: {reason}").format(path=argument, reason=why(error)), how
         ) from error
+    text: str = material.from_bytes(data, argument, note).text
+    if not text.strip():
+        raise UsageError(_("The schema is empty."), how)
+    return text

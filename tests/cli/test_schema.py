@@ -98,9 +98,11 @@ def test_a_terminal_shows_the_json_as_it_is(tiny: Path) -> None:
     assert json.dumps("C:\\new_dir\\*a*_b_") in shown
 
 
-def test_a_schema_comes_from_a_file_of_any_editor(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+# What editors, Windows' own shell and older Chinese systems write.
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030"])
+def test_a_schema_comes_from_a_file_of_any_editor(qwen: Run, tiny: Path, tmp_path: Path, encoding: str) -> None:
     file = tmp_path / "模式.json"
-    file.write_bytes(b"\xef\xbb\xbf" + '{\r\n  "enum": ["甲", "乙"]\r\n}\r\n'.encode())
+    file.write_bytes('{\r\n  "enum": ["甲", "乙"]\r\n}\r\n'.encode(encoding))
     done = qwen("ask", "-n", "-m", tiny, "--schema", file, "x", "--json", "-o", "seed=2")
     assert json.loads(json.loads(done.stdout)["answer"]) in ("甲", "乙")
 
@@ -161,8 +163,8 @@ def test_what_cannot_be_followed_is_named_before_a_model_is_looked_for(
         ('{"$schema": 7}', "$schema"),
         ('{"items":' * 400 + "true" + "}" * 400, "nested too deeply"),
         ('{"items":' * 100000 + "true" + "}" * 100000, ""),
-        ("", ""),
-        ("[1]", ""),
+        ("", "The schema is empty"),
+        ("[1]", "no JSON object"),
     ],
 )
 def test_a_schema_that_is_none_is_wrong_usage_and_says_where(
@@ -174,6 +176,23 @@ def test_a_schema_that_is_none_is_wrong_usage_and_says_where(
     error = capsys.readouterr().err
     assert said in error
     assert "none.gguf" not in error
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ("", "The schema is empty"),
+        ("[1, 2]", "no JSON object"),
+        ('"a text"', "no JSON object"),
+        ('[{"type": "null"}', "not valid JSON"),
+        ("no-such-file.json", "no-such-file.json cannot be read"),
+    ],
+)
+def test_what_was_meant_for_a_schema_is_told_what_it_is(
+    capsys: pytest.CaptureFixture[str], schema: str, said: str
+) -> None:
+    assert main(["ask", "-m", "none.gguf", "--schema", schema, "x"]) == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

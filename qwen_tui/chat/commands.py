@@ -14,6 +14,7 @@ from qwen_tui.chat.drafting import begins_with_input, draft
 from qwen_tui.chat.keeping import resume
 from qwen_tui.chat.material import labelled
 from qwen_tui.chat.session import Session
+from qwen_tui.columns import table
 from qwen_tui.errors import ConfigError, HistoryError, UsageError
 from qwen_tui.history.records import title_of
 from qwen_tui.history.store import History
@@ -120,7 +121,7 @@ def _help(session: Session, _argument: str) -> None:
             before, did = rows.pop()
             name, does = f"{before}, {name}", _("{one}; {other}").format(one=did, other=does)
         rows.append((name, does))
-    session.say(listing.table(rows))
+    session.say(table(rows))
 
 
 def _bye(_session: Session, _argument: str) -> None:
@@ -158,7 +159,7 @@ def _edit(session: Session, _argument: str) -> str:
 def _template(session: Session, argument: str) -> Draft | None:
     name, text = (*argument.split(maxsplit=1), "", "")[:2]
     if not name:
-        session.say(listing.table(templates.described(session.template_folders)))
+        session.say(table(templates.described(session.template_folders)))
         return None
     template = templates.find(name, session.template_folders)
     if not text.strip() and session.attached and template.names_input and not begins_with_input(template):

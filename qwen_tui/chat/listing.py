@@ -1,4 +1,4 @@
-"""Lists for a screen: conversations, commands and sizes in columns that stay straight under Chinese characters."""
+"""Lists for a screen: conversations, commands and sizes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,6 +6,7 @@ from datetime import datetime
 from wcwidth import width
 
 from qwen_tui.chat import endings
+from qwen_tui.columns import cut, table
 from qwen_tui.history.records import Summary
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
@@ -19,31 +20,16 @@ _BEFORE_TITLE = 26
 _QUESTION_LINES, _ANSWER_LINES = 3, 12
 
 
-def cut(text: str, columns: int) -> str:
-    """Return `text`, shortened with … if it takes more than `columns`."""
-    if width(text) <= columns:
-        return text
-    while text and width(text) >= columns:
-        text = text[:-1]
-    return text + "…"
-
-
-def table(rows: Sequence[tuple[str, str]]) -> str:
-    """Return two columns, the second starting behind the widest of the first."""
-    first = max((width(left) for left, _right in rows), default=0)
-    return "\n".join(f"{left}{' ' * (first - width(left))}  {right}" for left, right in rows)
-
-
 def conversations(summaries: Sequence[Summary], words: str = "", columns: int | None = COLUMNS) -> str:
     """Return a line a conversation, and below it the line in which `words` were found; `columns` None cuts nothing."""
     room = None if columns is None else max(20, columns - _BEFORE_TITLE)
-    lines: list[str] = []
+    found: list[str] = []
     for summary in summaries:
         title = " ".join(summary.title.split())
-        lines.append(f"{summary.id}  {moment(summary.written)}  {title if room is None else cut(title, room)}")
+        found.append(f"{summary.id}  {moment(summary.written)}  {title if room is None else cut(title, room)}")
         if summary.line and summary.line != summary.title:
-            lines.append(" " * _BEFORE_TITLE + (summary.line if room is None else _around(summary.line, words, room)))
-    return "\n".join(lines)
+            found.append(" " * _BEFORE_TITLE + (summary.line if room is None else _around(summary.line, words, room)))
+    return "\n".join(found)
 
 
 def standing(summary: Summary, exchanges: Sequence[Exchange]) -> str:

@@ -12,6 +12,7 @@ from qwen_tui import cancellation, files
 from qwen_tui.chat import listing
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.looking import usable_settings
+from qwen_tui.columns import cut
 from qwen_tui.errors import HistoryError, WriteError, why
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
@@ -36,7 +37,7 @@ def show() -> None:
         size = _("{size} MB").format(size=f"{entry.size / 1e6:,.1f}")
         tokens = ngettext("{n} token", "{n} tokens", entry.tokens).format(n=entry.tokens)
         line = f"{entry.conversation}  {listing.moment(entry.used)}  {size}  {tokens}  {_title(entry.conversation)}"
-        print_text((listing.cut(line, shutil.get_terminal_size().columns) if sys.stdout.isatty() else line) + "\n")
+        print_text((cut(line, shutil.get_terminal_size().columns) if sys.stdout.isatty() else line) + "\n")
     total = _("{n} kept, {size} MB of {limit} MB").format(
         n=len(entries),
         size=f"{sum(entry.size for entry in entries) / 1e6:,.1f}",

@@ -11,10 +11,10 @@ import msgspec
 import typer
 
 from qwen_tui import files
-from qwen_tui.chat.listing import cut, table
 from qwen_tui.cli import asking, screen, taking_over
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.looking import usable_settings
+from qwen_tui.columns import cut, table
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError, WriteError, why
 from qwen_tui.files import size_text
 from qwen_tui.hardware.tensors import kv_bytes

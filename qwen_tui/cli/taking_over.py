@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from qwen_tui import config, files
+from qwen_tui import columns, config, files
 from qwen_tui.cli import asking, screen
 from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, QwenError, UsageError, why
 from qwen_tui.files import expand, quoted, size_text
@@ -97,7 +97,7 @@ def _from_folder(folder: Path, shelf: Shelf, *, link: bool, yes: bool) -> int:
                 _("There are several models in {path}.").format(path=folder),
                 "\n".join([_("Import one of them:"), *(f"  qwen models import {quoted(path)}" for path in found[:10])]),
             )
-        rows = listing.columns([(str(path.relative_to(folder)), size_text(path.stat().st_size)) for path in found])
+        rows = columns.lines([(str(path.relative_to(folder)), size_text(path.stat().st_size)) for path in found])
         chosen = [found[index] for index in asking.choose(rows, _("Which? (numbers, all, or Enter for none)"))]
     _each([(str(path), partial(take, path, shelf, link=link)) for path in chosen])
     return 0 if chosen else 1
@@ -113,7 +113,7 @@ def _from_elsewhere(shelf: Shelf, *, link: bool, yes: bool) -> int:
     if yes:
         chosen = found[:1]
     elif asking.can_ask():
-        rows = listing.columns([(one.called, size_text(one.size), one.program) for one in found])
+        rows = columns.lines([(one.called, size_text(one.size), one.program) for one in found])
         chosen = [found[index] for index in asking.choose(rows, _("Which? (numbers, all, or Enter for none)"))]
         link = link or (bool(chosen) and wants_link(chosen))
     else:

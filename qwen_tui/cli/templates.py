@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from qwen_tui import files
+from qwen_tui import columns, files
 from qwen_tui.chat import templates
 from qwen_tui.cli import wiring
 from qwen_tui.cli.delivery import print_text
@@ -30,16 +30,16 @@ def build() -> typer.Typer:
 def list_() -> None:
     """Print a line a template: its name, what it does, and what it wants."""
     folders = wiring.template_folders()
-    found = templates.names(folders)
-    width = max((len(name) for name in found), default=0)
-    for name in found:
+    rows = []
+    for name in templates.names(folders):
         try:
             template = templates.find(name, folders)
         except TemplateError as error:
-            print_text(f"{name:{width}}  ! {error.message}\n")
+            rows.append((name, f"! {error.message}"))
             continue
-        wanted = [f"{v.name}*" if v.default is None else v.name for v in template.variables]
-        print_text(f"{name:{width}}  {template.description}" + (f"  [{' '.join(wanted)}]" if wanted else "") + "\n")
+        wanted = " ".join(f"{v.name}*" if v.default is None else v.name for v in template.variables)
+        rows.append((name, template.description + (f"  [{wanted}]" if wanted else "")))
+    print_text("".join(f"{line}\n" for line in columns.lines(rows)))
 
 
 def show(name: Name) -> None:

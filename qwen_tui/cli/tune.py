@@ -119,7 +119,7 @@ def _measure(subject: Planner, start: Plan, seconds: float) -> Found:
 
 def _table(found: Found, start: Plan) -> str:
     """Return what was tried, a line each, and what it is used for."""
-    from qwen_tui.evaluation.measuring import markdown_table
+    from qwen_tui.columns import markdown_table
 
     head = [_("tried"), _("reading, tokens/s"), _("writing, tokens/s"), _("loading, s"), _("used for")]
     rows = []

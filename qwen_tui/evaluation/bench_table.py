@@ -3,8 +3,9 @@
 import statistics
 from collections.abc import Iterable, Sequence
 
+from qwen_tui.columns import markdown_table
 from qwen_tui.evaluation.bench import Report, Speed
-from qwen_tui.evaluation.measuring import markdown_table, spread
+from qwen_tui.evaluation.measuring import spread
 from qwen_tui.i18n import gettext as _
 
 

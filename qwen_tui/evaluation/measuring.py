@@ -1,12 +1,10 @@
-"""What everything that measures shares: questions of an exact length, the times of an answer, tables."""
+"""What everything that measures shares: questions of an exact length, the times of an answer."""
 
 import random
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
-
-from wcwidth import width
 
 from qwen_tui import cancellation
 from qwen_tui.engine.protocol import Engine, ReplayOptions, Request, SamplingOptions
@@ -119,18 +117,3 @@ def spread(values: Sequence[float | None], layout: str = ".2f") -> str:
     if len(known) == 1:
         return f"{known[0]:{layout}}"
     return f"{statistics.median(known):{layout}} ({min(known):{layout}}–{max(known):{layout}})"
-
-
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table that reads as one on a terminal, too; all columns but the first are aligned right."""
-    table = [list(map(str, row)) for row in (head, *rows)]
-    widths = [max(3, *map(width, column)) for column in zip(*table, strict=True)]
-    table = [
-        [
-            cell + " " * (wide - width(cell)) if first else " " * (wide - width(cell)) + cell
-            for first, cell, wide in zip((True, *[False] * (len(row) - 1)), row, widths, strict=True)
-        ]
-        for row in table
-    ]
-    marks = ["-" * widths[0], *("-" * (wide - 1) + ":" for wide in widths[1:])]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (table[0], marks, *table[1:]))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from wcwidth import width
 
+from qwen_tui.columns import padded
 from qwen_tui.evaluation.report import Folder, Report, Speed
 from qwen_tui.files import size_text
 from qwen_tui.hardware.gpu import Graphics
@@ -259,7 +260,7 @@ def _section(title: str, rows: Iterable[tuple[str, str]], columns: int) -> str:
     wide = max(width(name) for name, _said in listing)
     lines = [title]
     for name, said in listing:
-        head = f"  {name}{' ' * (wide - width(name))}  " if wide else "  "
+        head = f"  {padded(name, wide)}  " if wide else "  "
         lines.append(_indented(head, said, columns))
     return "\n".join(lines)
 

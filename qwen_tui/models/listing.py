@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from wcwidth import width
 
+from qwen_tui import columns
 from qwen_tui.files import quoted, size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
@@ -72,7 +72,7 @@ def lines(models: Sequence[Held], leftovers: Sequence[Leftover], default: Held |
         for one in models
     ]
     rows += [(one.name, "", _amount(one), _("incomplete"), _remedy(one)) for one in leftovers]
-    return columns(rows)
+    return columns.lines(rows)
 
 
 def elsewhere(found: Sequence[Found]) -> str:
@@ -83,15 +83,6 @@ def elsewhere(found: Sequence[Found]) -> str:
         len(found),
     )
     return sentence.format(n=len(found), programs=listed(dict.fromkeys(one.program for one in found)))
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines whose columns stay straight under Chinese characters."""
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
 
 
 def without(found: Sequence[Found], models: Sequence[Held]) -> list[Found]:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from qwen_tui import config, files
 from qwen_tui.cli import wiring
+from qwen_tui.columns import markdown_table
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import ReplayOptions
 from qwen_tui.evaluation.llama_bench import llama_bench
-from qwen_tui.evaluation.measuring import ask, markdown_table, spread, words
+from qwen_tui.evaluation.measuring import ask, spread, words
 from qwen_tui.messages import Message
 from scripts.measuring import command_line, tell
 

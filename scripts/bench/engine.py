@@ -23,10 +23,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from qwen_tui.columns import markdown_table
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, SamplingOptions
 from qwen_tui.evaluation.llama_bench import llama_bench
-from qwen_tui.evaluation.measuring import WORDS, ask, markdown_table, median, question, spread
+from qwen_tui.evaluation.measuring import WORDS, ask, median, question, spread
 from qwen_tui.hardware.processor import physical_cores
 from scripts.measuring import command_line, tell
 

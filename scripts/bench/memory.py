@@ -20,10 +20,11 @@ from typing import NamedTuple
 
 import psutil
 
+from qwen_tui.columns import markdown_table
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, SamplingOptions
 from qwen_tui.engine.worker.buffers import logged_buffers
-from qwen_tui.evaluation.measuring import ask, markdown_table, question
+from qwen_tui.evaluation.measuring import ask, question
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.models.gguf import Header, read_header

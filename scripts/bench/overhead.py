@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from qwen_tui.columns import markdown_table
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.engine.worker.binding import load_library
@@ -30,7 +31,7 @@ from qwen_tui.engine.worker.model import Model
 from qwen_tui.engine.worker.prompt import ChatML
 from qwen_tui.engine.worker.sampling import ChainSampler
 from qwen_tui.engine.worker.stop import StopFlag
-from qwen_tui.evaluation.measuring import markdown_table, spread
+from qwen_tui.evaluation.measuring import spread
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.messages import Finished, Message, Prefill, Text
 from scripts.measuring import command_line, tell

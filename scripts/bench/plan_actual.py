@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from qwen_tui.columns import markdown_table
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.worker.binding import load_library
 from qwen_tui.engine.worker.buffers import logged_buffers
@@ -28,7 +29,6 @@ from qwen_tui.engine.worker.devices import add_rpc_device
 from qwen_tui.engine.worker.dry_run import describe
 from qwen_tui.engine.worker.model import LoadError, Model
 from qwen_tui.engine.worker.stop import StopFlag
-from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.hardware.device import in_ram
 from qwen_tui.hardware.memory import available_memory
 from qwen_tui.hardware.placement import Placement, Room, lay_out, measured_by

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from qwen_tui.evaluation.measuring import markdown_table
+from qwen_tui.columns import markdown_table
 from qwen_tui.hardware.placement import Placement, Room, lay_out, place, steps_down
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.tensors import all_layers

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from qwen_tui.evaluation.measuring import markdown_table
+from qwen_tui.columns import markdown_table
 from qwen_tui.history import grams
 from qwen_tui.history.records import title_of
 from qwen_tui.history.schema import connect

@@ -21,7 +21,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from qwen_tui.evaluation.measuring import markdown_table, words
+from qwen_tui.columns import markdown_table
+from qwen_tui.evaluation.measuring import words
 from qwen_tui.hardware.processor import physical_cores
 from scripts.measuring import QWEN, command_line, tell
 

@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from qwen_tui.columns import markdown_table
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, StoreOptions
-from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.files import packaged
 from qwen_tui.messages import Finished, Message, Text, Usage
 from scripts.measuring import command_line, tell

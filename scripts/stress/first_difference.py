@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from qwen_tui.columns import markdown_table
 from qwen_tui.engine.protocol import LoadOptions, SamplingOptions
 from qwen_tui.engine.worker.binding import load_library
 from qwen_tui.engine.worker.context import Context
@@ -27,7 +28,6 @@ from qwen_tui.engine.worker.model import Model
 from qwen_tui.engine.worker.prompt import ChatML
 from qwen_tui.engine.worker.sampling import ChainSampler
 from qwen_tui.engine.worker.stop import StopFlag
-from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.evaluation.samples import samples
 from qwen_tui.hardware.machine import physical_cores
 from qwen_tui.messages import Message

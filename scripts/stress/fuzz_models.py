@@ -30,10 +30,10 @@ from typing import Any, NamedTuple
 
 import psutil
 
+from qwen_tui.columns import markdown_table
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.errors import InvalidModelError, QwenError, WorkerDiedError
-from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.messages import Finished, Message
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.tensor_types import TENSOR_TYPES

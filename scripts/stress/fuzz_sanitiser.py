@@ -35,10 +35,10 @@ from qwen_tui.chat.session import Session
 from qwen_tui.chat.turn import Answer, AnswerOptions
 from qwen_tui.cli import chat, config, delivery, logs, screen, templates, wiring
 from qwen_tui.cli.failure import tell
+from qwen_tui.columns import markdown_table
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import QwenError
-from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.history.records import Record, Summary
 from qwen_tui.messages import Exchange, Finished, Text, Timings, Usage
 from qwen_tui.models.locate import locate

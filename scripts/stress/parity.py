@@ -23,9 +23,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from qwen_tui.columns import markdown_table
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.worker.lookup import NoDrafts
-from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.hardware.machine import physical_cores
 from scripts.measuring import command_line, tell
 from scripts.stress.first_difference import Answers, Difference, describe

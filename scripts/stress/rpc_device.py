@@ -32,11 +32,11 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from qwen_tui.columns import markdown_table
 from qwen_tui.engine.library import RPC_VARIABLE
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request
 from qwen_tui.engine.worker.buffers import logged_buffers
-from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.hardware.tensors import all_layers, first_on_gpu, kv_bytes, weights
 from qwen_tui.messages import Event, Message, Note, Text

@@ -21,9 +21,9 @@ import psutil
 
 from qwen_tui import cancellation
 from qwen_tui.cancellation import Cancellation
+from qwen_tui.columns import markdown_table
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
-from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.messages import Finished, Message, Text
 from scripts.measuring import command_line, tell
 

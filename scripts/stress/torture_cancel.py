@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from qwen_tui.evaluation.measuring import markdown_table
+from qwen_tui.columns import markdown_table
 from scripts.measuring import QWEN, command_line, tell
 from scripts.stress.cancel_scenes import Scene, Stage, command_scenes, repl_scenes
 from tests.terminal_screen import CTRL_C, ENTER, Terminal

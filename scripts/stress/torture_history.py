@@ -30,7 +30,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from qwen_tui.evaluation.measuring import markdown_table
+from qwen_tui.columns import markdown_table
 from qwen_tui.history import grams
 from qwen_tui.history.store import History
 from scripts.measuring import command_line, tell

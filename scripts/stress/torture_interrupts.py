@@ -29,9 +29,10 @@ import psutil
 
 from qwen_tui import cancellation
 from qwen_tui.cancellation import Cancellation
+from qwen_tui.columns import markdown_table
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
-from qwen_tui.evaluation.measuring import WORDS, ask, markdown_table, question
+from qwen_tui.evaluation.measuring import WORDS, ask, question
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.messages import Finished, Loading, Message, Prefill, Text
 from scripts.measuring import command_line, tell

@@ -31,11 +31,11 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import psutil
 
+from qwen_tui.columns import markdown_table
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.errors import QwenError
-from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.hardware.tensors import all_layers
 from qwen_tui.messages import Finished, Message, Note, Text
 from qwen_tui.models.gguf import read_header

@@ -35,6 +35,14 @@ def test_templates_are_listed_in_the_language_in_use(qwen: Run) -> None:
     assert qwen("templates", "show", "email").stdout.startswith(b"---\ndescription:")
 
 
+def test_templates_with_chinese_names_are_listed_in_straight_columns(qwen: Run, home: Path) -> None:
+    qwen("templates", "new", "周报", env={**os.environ, "EDITOR": "true", "VISUAL": ""})
+    lines = qwen("templates", "list").stdout.decode().splitlines()
+    mine, email = (next(line for line in lines if line.startswith(name)) for name in ("周报", "email"))
+    # The two characters of the name take four columns.
+    assert mine.index("What it does") + 2 == email.index("Draft an email")
+
+
 def test_a_template_of_ones_own_wins(qwen: Run, home: Path) -> None:
     environment = {**os.environ, "EDITOR": "true", "VISUAL": ""}
     assert qwen("templates", "new", "mine", env=environment).returncode == 0

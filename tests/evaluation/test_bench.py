@@ -11,7 +11,6 @@ from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.errors import UsageError
 from qwen_tui.evaluation import llama_bench
-from qwen_tui.evaluation.measuring import markdown_table
 from qwen_tui.evaluation.samples import samples
 from tests.conftest import Run
 
@@ -106,11 +105,3 @@ def test_there_are_samples_of_six_kinds_in_both_languages() -> None:
     kinds = {name.rpartition("-")[0] for name in names}
     assert {f"{kind}-{language}" for kind in kinds for language in ("en", "zh")} == set(names)
     assert all(sample.prompt.strip() and sample.answer.strip() for sample in samples())
-
-
-def test_a_table_lines_up_in_chinese_too() -> None:
-    def width(text: str) -> int:
-        return sum(2 if ord(char) > 0x2E7F else 1 for char in text)
-
-    lines = markdown_table(["读取", "x"], [["a", 1.5], ["写作速度", 22.25]]).splitlines()
-    assert len({width(line) for line in lines}) == 1

@@ -1,0 +1,41 @@
+"""Text in columns of a terminal, straight under Chinese characters, which take two of them."""
+
+from collections.abc import Iterable, Sequence
+
+from wcwidth import width
+
+
+def cut(text: str, columns: int) -> str:
+    """Return `text`, shortened with … if it takes more than `columns`."""
+    if width(text) <= columns:
+        return text
+    while text and width(text) >= columns:
+        text = text[:-1]
+    return text + "…"
+
+
+def padded(text: str, columns: int, *, right: bool = False) -> str:
+    """Return `text` with blanks up to `columns`, before it if it is to stand at the right."""
+    blanks = " " * (columns - width(text))
+    return blanks + text if right else text + blanks
+
+
+def lines(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return a line for each row, with two blanks between the columns and none at the end."""
+    listed = list(rows)
+    widths = [max(map(width, column)) for column in zip(*listed, strict=True)]
+    return ["  ".join(map(padded, row, widths)).rstrip() for row in listed]
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Return the `lines` of `rows` as one text."""
+    return "\n".join(lines(rows))
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table that reads as one on a terminal, too; all columns but the first are aligned right."""
+    cells = [list(map(str, row)) for row in (head, *rows)]
+    widths = [max(3, *map(width, column)) for column in zip(*cells, strict=True)]
+    cells = [[padded(cell, widths[i], right=i > 0) for i, cell in enumerate(row)] for row in cells]
+    marks = ["-" * widths[0], *("-" * (wide - 1) + ":" for wide in widths[1:])]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (cells[0], marks, *cells[1:]))

@@ -216,7 +216,9 @@ def _notes(files: Files) -> Iterator[str]:
         yield _("Read as files too, since they follow -f: {names}").format(names=listed(named))
     if files.folders:
         yield _("Left out, since they are folders: {names}").format(names=listed(files.folders))
-    if files.kept:
+    if files.kept and not _is_file(files.kept):
+        yield _("“{name}” is the question, since there is no other.").format(name=files.kept)
+    elif files.kept:
         yield _("“{name}” is the question, not a file, since there is no other. To have it read: -f {name}").format(
             name=files.kept
         )

@@ -9,7 +9,16 @@ import typer
 from typer.core import TyperArgument, TyperGroup
 
 from qwen_tui.cli.app import build, names, path_of, see_help
-from qwen_tui.cli.arguments import Token, begins_with_dash, options_of, short, tokens, with_words
+from qwen_tui.cli.arguments import (
+    FilesCommand,
+    Token,
+    begins_with_dash,
+    options_of,
+    short,
+    tokens,
+    with_files,
+    with_words,
+)
 from qwen_tui.errors import UsageError
 from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
@@ -32,8 +41,11 @@ def explained(error: typer.TyperException, arguments: Sequence[str]) -> UsageErr
     given = list(arguments)[len(path.split()) - 1 :]
     if isinstance(command, TyperGroup):
         return _of_group(command, path, given)
-    line = list(tokens(options_of(command, context.help_option_names), given))
+    options = options_of(command, context.help_option_names)
     takes = [parameter for parameter in command.params if isinstance(parameter, TyperArgument)]
+    if isinstance(command, FilesCommand):
+        given = with_files(options, given, takes_question=bool(takes)).arguments
+    line = list(tokens(options, given))
     unknown = next((token.value for token in line if not token.known), None)
     if unknown is not None:
         return _no_option(unknown, path, line, getattr(error, "possibilities", None) or (), takes)

@@ -65,6 +65,25 @@ def test_the_question_is_never_taken_for_a_file(asked: Asked) -> None:
     assert said == TAKEN
 
 
+def test_a_folder_that_is_the_question_is_not_said_to_be_readable(asked: Asked) -> None:
+    assert asked("-f", "a.md", "b.md", "d")[1] == (
+        "Read as files too, since they follow -f: b.md\n“d” is the question, since there is no other.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        (["-f", "a.md", "b.md", "-5 of what?"], "qwen ask -f a.md -f b.md -- '-5 of what?'"),
+        (["--why", "-f", "a.md", "b.md", "c.md", "x"], "qwen ask -f a.md -f b.md -f c.md -- '--why x'"),
+    ],
+)
+def test_files_are_none_of_the_words_of_a_hint(qwen: Run, asked: Asked, typed: list[str], hint: str) -> None:
+    done = qwen("ask", *typed)
+    assert done.returncode == 2
+    assert hint in done.stderr.decode()
+
+
 def test_words_elsewhere_that_are_files_by_chance_stay_words(asked: Asked) -> None:
     assert asked("-f", "a.md", "Is", "b.md", "better?") == ("<a>\n\nIs b.md better?", "")
     assert asked("-f", "a.md", "--raw", "b.md", "or", "not?") == ("<a>\n\nb.md or not?", "")

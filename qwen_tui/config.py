@@ -130,7 +130,7 @@ def check(name: str, value: object, where: str) -> Any:
         converted = msgspec.convert(value, field.type, strict=not isinstance(value, str))
         problem = _problem(name, converted)
     except msgspec.ValidationError:
-        problem = _kind(field.type)
+        problem = _kind(name, field.type)
     if problem:
         raise ConfigError(
             _("{where}: “{value}” is no value for {name}: {reason}").format(
@@ -233,8 +233,10 @@ def _is_whole(text: str) -> bool:
     return True
 
 
-def _kind(wanted: Any) -> str:
-    """Return the clause that says which values the type of a setting allows."""
+def _kind(name: str, wanted: Any) -> str:
+    """Return the clause that says which values a setting allows that was given one of another type."""
+    if name in ("gpu_layers", "cache_limit"):
+        return _number_or_word(name)
     kinds = typing.get_args(wanted) or (wanted,)
     if bool in kinds:
         return _("it is true or false")
@@ -270,5 +272,9 @@ def _problem(name: str, value: Any) -> str:
     if name == "theme" and value not in THEMES:
         return _("it is one of {choices}").format(choices=listed(THEMES))
     if name == "gpu_layers" and value not in ("auto", "all") and not value.isdecimal():
-        return _("it is auto, all, or a number")
+        return _number_or_word(name)
     return ""
+
+
+def _number_or_word(name: str) -> str:
+    return _("it is auto, all, or a number") if name == "gpu_layers" else _("it is auto or a number")

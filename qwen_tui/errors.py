@@ -64,6 +64,13 @@ def how_to_write(error: OSError, *, chosen: bool = False) -> str:
     return _("Check the disk.")
 
 
+def refused(error: OSError) -> "QwenError":
+    """Return what to tell of a file or a folder of the program's own that the operating system does not let it use."""
+    return QwenError(
+        _("{path} cannot be used: {reason}").format(path=error.filename, reason=why(error)), how_to_write(error)
+    )
+
+
 def more_room(*, chosen: bool = False) -> str:
     """Return the remedy for a full disk; `chosen` as for `how_to_write`."""
     if chosen:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import glob
 import itertools
 import os
 import re
@@ -118,6 +119,17 @@ def expand(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+def matching(pattern: str) -> list[str]:
+    """Return the files that `pattern` stands for; none where it is the name of a file, or matches none.
+
+    A shell replaces patterns; that of Windows, and the line of a conversation, do not.
+    """
+    if os.path.exists(pattern) or not glob.has_magic(pattern):  # noqa: PTH110 - it never raises
+        return []
+    found = glob.glob(str(expand(pattern)))  # noqa: PTH207 - the pattern may begin anywhere
+    return sorted(path for path in found if os.path.isfile(path))  # noqa: PTH113 - it never raises
 
 
 def quoted(word: str | Path) -> str:

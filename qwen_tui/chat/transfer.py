@@ -17,8 +17,9 @@ from qwen_tui.i18n import ngettext
 
 
 def attach_file(session: Session, argument: str) -> None:
-    """Carry out /file: the text of a file goes with the next message."""
-    attach(session, material.from_file(files.expand(argument), session.say, argument))
+    """Carry out /file: the text of a file, or of all that a pattern stands for, goes with the next message."""
+    for name in files.matching(argument) or [argument]:
+        attach(session, material.from_file(files.expand(name), session.say, name))
 
 
 def attach_clipboard(session: Session, _argument: str) -> None:

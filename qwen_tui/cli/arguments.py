@@ -1,7 +1,6 @@
 """A command's arguments before they are parsed: options with their values, words, and the files behind `-f`."""
 
 import contextlib
-import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from qwen_tui.errors import UsageError
-from qwen_tui.files import command_line, expand
+from qwen_tui.files import command_line, matching
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.terminal.sanitise import clean
@@ -142,7 +141,7 @@ def with_files(options: Mapping[str, bool], arguments: Sequence[str], *, takes_q
     for at, token in enumerate(line):
         if at in following and not _is_file(token.value):
             changed.folders.append(token.value)
-        elif found := [token.value] if at in following else _matching(token):
+        elif found := [token.value] if at in following else _matched_files(token):
             changed.taken.extend(found)
             changed.arguments.extend(word for path in found for word in ("-f", path))
         else:
@@ -165,11 +164,9 @@ def _following(line: Sequence[Token]) -> set[int]:
     return following
 
 
-def _matching(token: Token) -> list[str]:
-    """Return the files that the pattern of a `-f` stands for; none where it is the name of a file, or matches none."""
-    if token.option not in _FILE or _is_there(token.value) or not glob.has_magic(token.value):
-        return []
-    return sorted(filter(_is_file, glob.glob(str(expand(token.value)))))  # noqa: PTH207 - the pattern may begin anywhere
+def _matched_files(token: Token) -> list[str]:
+    """Return the files that the pattern of a `-f` stands for."""
+    return matching(token.value) if token.option in _FILE else []
 
 
 def _is_file(path: str) -> bool:

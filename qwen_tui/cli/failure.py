@@ -4,11 +4,23 @@ import os
 import sys
 import traceback
 
-from qwen_tui.errors import QwenError
+from qwen_tui.errors import OutputError, QwenError, refused, why
 from qwen_tui.i18n import gettext as _
 
 # Imported with everything that a message needs: once memory is short, nothing more can be imported.
 from qwen_tui.terminal.sanitise import clean
+
+
+def refused_by_system(error: OSError) -> QwenError:
+    """Return what to say of what the operating system refuses and nothing below has caught.
+
+    An error that names a file is about that file, such as one that `sudo qwen` has left to root. Only printing names
+    none: help, settings, paths.
+    """
+    if error.filename is not None:
+        return refused(error)
+    reason = _("The output could not be written: {reason}.").format(reason=why(error))
+    return OutputError(reason, _("Free some space or choose another place."))
 
 
 def unforeseen(error: Exception) -> QwenError:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from qwen_tui import cancellation, i18n
 from qwen_tui.cli import signals
-from qwen_tui.cli.failure import report, unforeseen
-from qwen_tui.errors import ConfigError, OutputClosedError, OutputError, QwenError, UsageError, why
-from qwen_tui.i18n import gettext as _
+from qwen_tui.cli.failure import refused_by_system, report, unforeseen
+from qwen_tui.errors import ConfigError, OutputClosedError, QwenError, UsageError
 
 INTERRUPTED = 130
 
@@ -44,9 +43,7 @@ def _run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         code = 0
     except OSError as error:
-        # Only printing is left unguarded below: help, settings, paths.
-        reason = _("The output could not be written: {reason}.").format(reason=why(error))
-        code = report(OutputError(reason, _("Free some space or choose another place.")))
+        code = report(refused_by_system(error))
     except Exception as error:
         code = report(unforeseen(error))
     return code

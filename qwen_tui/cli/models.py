@@ -62,6 +62,7 @@ def build() -> typer.Typer:
 def list_(as_json: AsJson = False) -> None:
     """Print one line a model."""
     shelf = Shelf(files.folders().models)
+    shelf.look()
     models, leftovers = inventory.held(shelf), inventory.leftovers(shelf)
     chosen = inventory.find(usable_settings().model, shelf)
     default = next((one for one in models if chosen and one.file == chosen.file), None)

@@ -26,8 +26,12 @@ from qwen_tui.i18n import listed
 
 # What can only be an option, if a wrong one.
 _OPTION = re.compile(r"--?[a-z][\w-]*(=.*)?", re.IGNORECASE | re.ASCII | re.DOTALL)
+_HELP = "--help"
 # How Typer says that an argument takes any number of words.
 _ANY_NUMBER = -1
+# What other programs call a command of a group. By its letters, `get` would be taken for `set`, which changes what was
+# only to be seen.
+_CALLED_ELSEWHERE = {"get": "show", "remove": "rm", "delete": "rm", "add": "import"}
 # An option is meant that is so much like the one that was typed.
 _ALIKE = 0.75
 
@@ -103,9 +107,9 @@ def _of_group(group: TyperGroup, path: str, given: Sequence[str]) -> UsageError:
         return _of_program(given)
     word = next((argument for argument in given if not argument.startswith("-")), "")
     if word:
-        near = difflib.get_close_matches(word.lower(), group.commands, n=1)
-        rest = list(given)[list(given).index(word) + 1 :]
-        remedy = _meant(f"{path} {near[0]}", rest) if near else see_help(path)
+        near = _near_in(group, word)
+        rest = list(given)[list(given).index(word) + 1 :] if near and _takes_words(group, near) else []
+        remedy = _meant(f"{path} {near}", rest) if near else see_help(path)
         return UsageError(_("“{group}” has no command “{name}”.").format(group=path, name=short(word)), remedy)
     if given:
         return UsageError(_("There is no option {option}.").format(option=short(given[0])), see_help(path))
@@ -113,6 +117,18 @@ def _of_group(group: TyperGroup, path: str, given: Sequence[str]) -> UsageError:
     return UsageError(
         _("What is “{command}” to do? It has: {names}.").format(command=path, names=commands), see_help(path)
     )
+
+
+def _near_in(group: TyperGroup, word: str) -> str:
+    """Return the command of `group` that `word` means, by another program's name for it or by a slip."""
+    elsewhere = _CALLED_ELSEWHERE.get(word.lower(), "")
+    if elsewhere in group.commands:
+        return elsewhere
+    return "".join(difflib.get_close_matches(word.lower(), group.commands, n=1))
+
+
+def _takes_words(group: TyperGroup, name: str) -> bool:
+    return any(isinstance(parameter, TyperArgument) for parameter in group.commands[name].params)
 
 
 def _of_program(given: Sequence[str]) -> UsageError:
@@ -133,6 +149,9 @@ def _of_program(given: Sequence[str]) -> UsageError:
         return UsageError(_("“{word}” is no command.").format(word=short(first)), ask)
     message = _("There is no command “{name}”.").format(name=short(first))
     near = _near(first)
+    if _HELP in given[given.index(first) + 1 :]:
+        # Its help was asked for: it is no question.
+        return UsageError(message, _meant(f"qwen {near}", [_HELP]) if near else see_help("qwen"))
     if not near:
         is_word = len(given) == 1 and first.isascii() and first.isalpha()
         return UsageError(message, f"{ask}\n{see_help('qwen')}" if is_word else ask)

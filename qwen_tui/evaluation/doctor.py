@@ -10,7 +10,7 @@ import msgspec
 
 from qwen_tui import __version__
 from qwen_tui.engine.installed import AskError, is_short
-from qwen_tui.errors import EngineError, QwenError, why
+from qwen_tui.errors import EngineError, QwenError, refused
 from qwen_tui.evaluation import findings
 from qwen_tui.evaluation.advice import advice
 from qwen_tui.evaluation.expectation import expected
@@ -131,7 +131,8 @@ def _model(patient: Patient) -> tuple[ModelState, Header | None, str]:
         state = ModelState(name=name, path=None if path is None else _text(path), problem=_text(error.message))
         return state, None, error.remedy
     except OSError as error:
-        return ModelState(name=name, path=_text(path), problem=why(error)), None, ""
+        told = refused(error)
+        return ModelState(name=name, path=_text(path), problem=_text(told.message)), None, told.remedy
     if not header.tensors:
         problem = _("{path} is a vocabulary without a model.").format(path=_text(path))
         state = ModelState(name=name, path=_text(path), size=size, problem=problem)
@@ -150,7 +151,7 @@ def _forced(patient: Patient, model: ModelState, trouble: str) -> tuple[InForce 
     except QwenError as error:
         problem, remedy = _text(error.message), error.remedy
     except OSError as error:
-        problem, remedy = why(error), ""
+        problem, remedy = _text(refused(error).message), refused(error).remedy
     return None, msgspec.structs.replace(model, usable=False, problem=problem), remedy
 
 

@@ -47,6 +47,11 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def look(self) -> None:
+        """Raise `OSError` where the folder is there and cannot be looked into: that is not the same as an empty one."""
+        with contextlib.suppress(FileNotFoundError):
+            os.scandir(self.folder).close()
+
     def records(self) -> tuple[Record, ...]:
         """Return what is known, in the order in which the models came; a list that cannot be read is empty."""
         try:

@@ -69,6 +69,17 @@ def test_several_files_are_told_apart(tmp_path: Path) -> None:
     assert "attached to the next message" in talk.shown[2]
 
 
+def test_a_pattern_attaches_every_file_that_it_stands_for(tmp_path: Path) -> None:
+    for name in ("b.md", "a.md", "c.txt"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "folder.md").mkdir()
+    talk = Talk(ScriptedEngine("a"), Person(f"/file {tmp_path / '*.md'}", f"/file {tmp_path / '*.none'}", "Compare"))
+    a, b = tmp_path / "a.md", tmp_path / "b.md"
+    assert talk.contents[0] == f"--- {a} ---\na.md\n\n--- {b} ---\nb.md\n\nCompare"
+    (error,) = talk.errors
+    assert "*.none cannot be read" in error.message
+
+
 def test_what_is_no_text_is_not_attached(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4 all of it ASCII")
     (tmp_path / "b.docx").write_bytes(b"PK\x03\x04 no zero byte")

@@ -1,6 +1,7 @@
 """Where the program runs: without a home, with settings that cannot be used, with any editor, locale or terminal."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,8 +77,45 @@ def test_a_home_of_nobody_is_not_made_here(qwen: Run, tmp_path: Path, home: str)
 def test_a_home_that_is_a_file_is_called_that(qwen: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = qwen("config", "set", "top_k", "5", env={**os.environ, "QWEN_TUI_HOME": str(tmp_path / "file")})
-    assert done.returncode == 1
+    # What could not be written exits 74.
+    assert done.returncode == 74
     assert "Not a directory" in done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [
+        ("templates list", "templates"),
+        ("templates new mine", "templates"),
+        ("cache show", "states"),
+        ("models list", "models"),
+        ("doctor -m demo", "cache"),
+    ],
+)
+def test_a_folder_that_the_system_refuses_is_named(qwen: Run, tmp_path: Path, command: str, folder: str) -> None:
+    # Root may look into every folder, but nobody into one of such a name.
+    done = qwen(*command.split(), env={**os.environ, "QWEN_TUI_HOME": str(tmp_path / ("x" * 300)), "EDITOR": "true"})
+    shown = (done.stdout + done.stderr).decode()
+    assert done.returncode == 1
+    assert "output could not" not in shown
+    assert re.search(rf"/{folder}\S*\s+cannot be used: File name too long", shown)
+    assert "QWEN_TUI_HOME" in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("gpu_layers = true", "it is auto, all, or a number"),
+        ("gpu_layers = 1.5", "it is auto, all, or a number"),
+        ("cache_limit = 'lots'", "it is auto or a number"),
+        ("threads = 'many'", "it is a whole number"),
+    ],
+)
+def test_of_a_setting_of_the_wrong_type_it_is_said_what_it_takes(qwen: Run, home: Path, line: str, reason: str) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text(line)
+    said = qwen("ask", "-m", "demo", "hi").stderr.decode()
+    assert f"no value for {line.split()[0]}: {reason}\n" in said
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,11 @@ def refused(done: "subprocess.CompletedProcess[bytes]") -> str:
         # Slips.
         (["modls"], "qwen models"),
         (["modls", "list"], "qwen models list"),
+        (["help", "pul"], "qwen pull --help"),
+        (["help", "nosuch"], "qwen --help"),
+        # What other programs call it. “get” is like “set”, and “config set NAME” takes a value away.
+        (["config", "get", "temperature"], "qwen config show"),
+        (["models", "remove", "a b"], "qwen models rm 'a b'"),
         (["models", "improt", "my model.gguf"], "qwen models import 'my model.gguf'"),
         (["-m", "demo", "ask", "hi there"], "qwen ask -m demo 'hi there'"),
         (["-m", "demo"], "qwen chat -m demo"),

@@ -4,8 +4,10 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from qwen_tui import child
+
 # `qwen`, of this checkout or this installation, whatever lies in the current folder.
-QWEN = (sys.executable, "-P", "-m", "qwen_tui.cli.main")
+QWEN = child.command(child.PROGRAM)
 
 
 def command_line(doc: str | None) -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import pexpect
 import pyte
-from measuring import command_line
+from measuring import QWEN, command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTER, TAB = "\r", "\t"
@@ -116,8 +116,8 @@ class Terminal:
         self.screen = Screen(picture.columns, picture.rows)
         self._stream = pyte.Stream(self.screen)
         self.process = pexpect.spawn(
-            sys.executable,
-            ["-m", "qwen_tui.cli.main", "chat", "-m", "demo", "-n", "-o", "temperature=0"],
+            QWEN[0],
+            [*QWEN[1:], "chat", "-m", "demo", "-n", "-o", "temperature=0"],
             dimensions=(picture.rows, picture.columns),
             encoding="utf-8",
             env={**kept, **settings, "PYTHONPATH": path, "TERM": "xterm-256color"},

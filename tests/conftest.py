@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -10,7 +9,7 @@ from typing import IO
 import hypothesis
 import pytest
 
-from qwen_tui import i18n
+from qwen_tui import child, i18n
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions
 from tests.tiny_model import make_tiny_model
@@ -65,7 +64,7 @@ def qwen(tmp_path: Path) -> Run:
     return run
 
 
-COMMAND = [sys.executable, "-P", "-m", "qwen_tui.cli.main"]
+COMMAND = child.command(child.PROGRAM)
 
 
 @pytest.fixture

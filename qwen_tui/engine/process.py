@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from qwen_tui import child
 from qwen_tui.engine import wire
 from qwen_tui.engine.oom import kills_so_far
 from qwen_tui.engine.threads import start_thread
@@ -38,8 +39,7 @@ class WorkerProcess:
         self._oom_kills = oom_kills
         self._kills_before = oom_kills()
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
-            # -P keeps Python from importing a types.py in the user's folder.
-            [sys.executable, "-P", "-m", "qwen_tui.engine.worker"],
+            child.command(child.WORKER),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from qwen_tui import child
+
 
 def peak_memory() -> int | None:
     """Return the most bytes that a worker of this process has held, mapped weights included; None without a worker.
@@ -12,10 +14,10 @@ def peak_memory() -> int | None:
     import psutil
 
     peaks = []
-    for child in psutil.Process().children():
+    for process in psutil.Process().children():
         try:
-            if "qwen_tui.engine.worker" in child.cmdline():
-                peaks.append(_peak(child.pid) or _windows_peak(child.memory_info()))
+            if child.is_running(process.cmdline(), child.WORKER):
+                peaks.append(_peak(process.pid) or _windows_peak(process.memory_info()))
         except psutil.Error:
             # It has ended in between.
             continue

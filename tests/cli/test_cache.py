@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from qwen_tui.child import WORKER, is_running
 from tests.conftest import COMMAND, Run
 
 GREEDY = ("-m", "demo", "-o", "temperature=0", "-o", "max_tokens=60")
@@ -44,7 +45,7 @@ def settle(home: Path) -> None:
 def is_worker(process: psutil.Process, home: Path) -> bool:
     try:
         ours = process.environ().get("QWEN_TUI_HOME") == str(home)
-        return ours and "qwen_tui.engine.worker" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+        return ours and is_running(process.cmdline(), WORKER) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from qwen_tui import cancellation
+from qwen_tui.child import WORKER, is_running
 from qwen_tui.engine import silence
 from qwen_tui.engine.ladder import Worked, step_of
 from qwen_tui.engine.local import LocalEngine
@@ -98,7 +99,7 @@ def worker() -> psutil.Process:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         for child in psutil.Process().children():
-            if child.status() != psutil.STATUS_ZOMBIE and "qwen_tui.engine.worker" in child.cmdline():
+            if child.status() != psutil.STATUS_ZOMBIE and is_running(child.cmdline(), WORKER):
                 return child
     raise AssertionError("there is no worker")
 

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qwen_tui import cancellation
+from qwen_tui.child import WORKER, is_running
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.errors import CancelledError, InvalidModelError, PromptTooLongError, UsageError, WorkerDiedError
@@ -365,7 +366,7 @@ def worker_of(pid: int) -> psutil.Process:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         for child in psutil.Process(pid).children():
-            if "qwen_tui.engine.worker" in child.cmdline():
+            if is_running(child.cmdline(), WORKER):
                 return child
     raise AssertionError("there is no worker")
 

@@ -14,14 +14,14 @@ from qwen_tui.errors import DownloadError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue, identity
-from qwen_tui.models.catalogue import Entry
+from qwen_tui.models.catalogue import CatalogueEntry
 from qwen_tui.models.disk import write_error
 from qwen_tui.models.fetching import source
 from qwen_tui.models.fetching.download import Download
 from qwen_tui.models.fetching.events import Arrived, Checking, Fetching, Remark, Steps
 from qwen_tui.models.fetching.patience import PATIENCE
 from qwen_tui.models.fetching.source import Wanted
-from qwen_tui.models.shelf import Record, Shelf, is_outside
+from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
 
 
 class Fetch:
@@ -128,7 +128,7 @@ class Fetch:
             return None
         known = self._record
         path, folder = arrived.path, self._shelf.folder
-        record = Record(
+        record = ModelRecord(
             # One that was only linked lies elsewhere.
             path=path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path),
             name=self.wanted.name,
@@ -172,7 +172,7 @@ def proof(arrived: Arrived) -> str:
     return _("Nobody has published what its SHA-256 should be; it is {sha256}").format(sha256=arrived.sha256)
 
 
-def _published(name: str, sha256: str) -> Entry | None:
+def _published(name: str, sha256: str) -> CatalogueEntry | None:
     """Return the published file of that name that has this hash."""
     return next((entry for entry in catalogue.find(name) if entry.sha256 == sha256), None)
 

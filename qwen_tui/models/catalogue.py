@@ -1,7 +1,7 @@
-"""The models that this program knows by name: who publishes them, how large they are, and how to tell them apart.
+"""The models that the program knows by name: their publishers, sizes and SHA-256 hashes.
 
-Sizes and SHA-256 are those of the publishers' own manifests. Where the hash is None it is taken from the hub at the
-first fetch and kept from then on.
+Sizes and hashes are those of the publishers' own manifests. Where the hash is None, the program takes it from the hub
+at the first fetch and keeps it.
 """
 
 import msgspec
@@ -9,15 +9,15 @@ import msgspec
 DEFAULT_MODEL = "qwen3-4b-instruct"
 DEFAULT_QUANT = "Q4_K_M"
 
-# 36 layers × 8 KV heads × (128 + 128) numbers of two bytes.
+# Bytes of the KV cache for each token: 36 layers × 8 KV heads × (128 + 128) numbers of two bytes.
 _KV_BYTES = 147_456
 _CONTEXT = 8192
-# What a context takes beside its KV cache, with the program itself.
+# Bytes that a context takes beside its KV cache, together with the program itself.
 WORKING_BYTES = 400 << 20
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One published file; `size` in bytes, `sha256` in hexadecimal, None where nobody has published it."""
+class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One published file; `size` in bytes, `sha256` in hexadecimal, None if the publisher names none."""
 
     name: str
     quant: str
@@ -29,22 +29,22 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def full_name(self) -> str:
-        """The name that means this quantisation, whoever published it."""
+        """The name of this quantisation, `NAME:QUANT`; all publishers' files share it."""
         return f"{self.name}:{self.quant}"
 
     @property
     def publisher(self) -> str:
-        """Who published it: the owner of the repository."""
+        """The publisher: the owner of the repository."""
         return self.repository.partition("/")[0]
 
     @property
     def memory(self) -> int:
-        """The bytes of memory it takes with a context of 8,192 tokens."""
+        """The bytes of memory that the model takes with a context of 8,192 tokens."""
         return self.size + _KV_BYTES * _CONTEXT + WORKING_BYTES
 
 
-def _unsloth(quant: str, size: int, sha256: str | None = None) -> Entry:
-    return Entry(
+def _unsloth(quant: str, size: int, sha256: str | None = None) -> CatalogueEntry:
+    return CatalogueEntry(
         name=DEFAULT_MODEL,
         quant=quant,
         repository="unsloth/Qwen3-4B-Instruct-2507-GGUF",
@@ -54,10 +54,10 @@ def _unsloth(quant: str, size: int, sha256: str | None = None) -> Entry:
     )
 
 
-# The first entry of a quantisation is the one that is fetched; all of them are recognised.
+# `qwen pull` fetches the first entry of a quantisation; the program recognises all of them.
 CATALOGUE = (
     _unsloth("Q4_K_M", 2_497_281_120, "3605803b982cb64aead44f6c1b2ae36e3acdb41d8e46c8a94c6533bc4c67e597"),
-    Entry(
+    CatalogueEntry(
         name=DEFAULT_MODEL,
         quant="Q4_K_M",
         repository="bartowski/Qwen_Qwen3-4B-Instruct-2507-GGUF",
@@ -65,7 +65,7 @@ CATALOGUE = (
         size=2_497_280_736,
         sha256="2fde00ce69dd4899c70d020845e2638353015bba0fdf161b3eb965f2bca4464e",
     ),
-    Entry(
+    CatalogueEntry(
         name=DEFAULT_MODEL,
         quant="Q4_K_M",
         repository="lmstudio-community/Qwen3-4B-Instruct-2507-GGUF",
@@ -80,18 +80,18 @@ CATALOGUE = (
 )
 
 
-def find(name: str, catalogue: tuple[Entry, ...] = CATALOGUE) -> tuple[Entry, ...]:
-    """Return the entries that `NAME` or `NAME:QUANT` may stand for, the one to fetch first; none if it is unknown."""
+def find(name: str, catalogue: tuple[CatalogueEntry, ...] = CATALOGUE) -> tuple[CatalogueEntry, ...]:
+    """Return the entries of `NAME` or `NAME:QUANT`, the one to fetch first; none for an unknown name."""
     model, _colon, quant = name.partition(":")
     wanted = (model.lower(), quant.upper() or DEFAULT_QUANT)
     return tuple(entry for entry in catalogue if (entry.name, entry.quant.upper()) == wanted)
 
 
-def of_hash(sha256: str, catalogue: tuple[Entry, ...] = CATALOGUE) -> Entry | None:
-    """Return the entry whose file has this SHA-256."""
+def of_hash(sha256: str, catalogue: tuple[CatalogueEntry, ...] = CATALOGUE) -> CatalogueEntry | None:
+    """Return the entry whose file has this SHA-256, if there is one."""
     return next((entry for entry in catalogue if entry.sha256 == sha256), None)
 
 
-def of_file(repository: str, file: str, catalogue: tuple[Entry, ...] = CATALOGUE) -> Entry | None:
-    """Return the entry of this file of this repository."""
+def of_file(repository: str, file: str, catalogue: tuple[CatalogueEntry, ...] = CATALOGUE) -> CatalogueEntry | None:
+    """Return the entry of this file in this repository, if there is one."""
     return next((entry for entry in catalogue if (entry.repository, entry.file) == (repository, file)), None)

@@ -1,4 +1,4 @@
-"""What a model file is made of, by its header and what is known of it: no weights are read."""
+"""Describes a model file from its header and its record, without reading its weights."""
 
 import math
 import time
@@ -9,13 +9,16 @@ import msgspec
 
 from qwen_tui.files import size_text
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models.catalogue import Entry
+from qwen_tui.models.catalogue import CatalogueEntry
 from qwen_tui.models.gguf import Header
 from qwen_tui.models.inventory import Held
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
-    """Sizes in bytes; `tensors` are the bytes of each tensor type; `memory` is what a context of 8,192 tokens needs."""
+    """A described model file. Sizes are in bytes.
+
+    `tensors` has the bytes of each tensor type, `memory` is the need with a context of 8,192 tokens.
+    """
 
     name: str
     file: str
@@ -34,7 +37,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     linked: bool
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return what people read, a name and a value a row."""
+        """Return rows for people, each a name and a value."""
         weights = sum(self.tensors.values())
         mix = ", ".join(f"{kind} {size / weights:.0%}" for kind, size in self.tensors.items())
         unknown = _("not known")
@@ -63,14 +66,17 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
 def describe(
     name: str, file: Path, header: Header, *, kv_bytes: int, working_bytes: int, held: Held | None = None
 ) -> Description:
-    """Describe a file by its header; `kv_bytes` is the size of its KV cache at 8,192 tokens."""
+    """Describe a file by its header.
+
+    `kv_bytes` is the size of its KV cache at 8,192 tokens, `working_bytes` what it takes beside weights and KV cache.
+    """
     sizes: Counter[str] = Counter()
     for tensor in header.tensors:
         sizes[tensor.type] += tensor.nbytes
     size = file.stat().st_size
     architecture = str(header.metadata.get("general.architecture", ""))
     record = held.record if held and held.state == "verified" else None
-    entry: Entry | None = held.entry if held else None
+    entry: CatalogueEntry | None = held.entry if held else None
     licence = header.metadata.get("general.license")
     return Description(
         name=name,
@@ -92,7 +98,7 @@ def describe(
 
 
 def timestamp(seconds: float) -> str:
-    """Return a time in seconds since 1970 with its zone, as scripts and people can read it."""
+    """Return a time, given in seconds since 1970, in ISO 8601 with its zone."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(seconds))
 
 

@@ -1,4 +1,4 @@
-"""The disk that models are written to: whether there is room on it, and what to do when it refuses."""
+"""The disk that models are written to: checks for room, and explains errors of writing."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from qwen_tui.errors import WriteError, how_to_write, more_room, why
 from qwen_tui.files import size_text
 from qwen_tui.i18n import gettext as _
 
-# What else may be written meanwhile, in bytes.
+# Bytes to keep free, because other programs write to the disk too.
 SPARE = 64 << 20
 
 
@@ -24,7 +24,7 @@ def check_room(folder: Path, size: int, *, chosen: bool = False, then: str = "")
     try:
         free = shutil.disk_usage(there).free
     except OSError:
-        # Then writing will tell.
+        # If the system does not tell the free space, a full disk shows when the file is written.
         return
     if free < size + SPARE:
         raise WriteError(
@@ -36,12 +36,12 @@ def check_room(folder: Path, size: int, *, chosen: bool = False, then: str = "")
 
 
 def write_error(path: Path, error: OSError, *, chosen: bool = False, then: str = "") -> WriteError:
-    """Say why something could not be written to `path`, and what to do about it; `then` is what to do after that.
+    """Return the error for a failed write to `path`, with a remedy; `then` is what the person should do after that.
 
-    `chosen` says that the person has named the place, and can name another; else it is below the models folder.
+    `chosen` says that the person has named the place, and can name another. Otherwise it is in the models folder.
     """
     if error.errno == errno.EFBIG:
-        # What came so far does not survive that, whatever was to be done then.
+        # On such a disk the part that has arrived is lost, so the person cannot go on from there.
         then = ""
     return WriteError(
         _("{path} could not be written: {reason}").format(path=path, reason=why(error)),

@@ -1,8 +1,8 @@
-"""What a GGUF file says about itself, read in a moment and safely however damaged the file is.
+"""Reads the header of a GGUF file: quickly, and safely even if the file is damaged.
 
 Layout and limits are those of llama.cpp's reader, ggml/src/gguf.cpp: magic, version, two counts, key-value pairs,
-tensor descriptions, padding, tensor data. A file that passes can still be refused by llama.cpp, which looks at what the
-metadata means; a file that fails here never loads.
+tensor descriptions, padding, tensor data. llama.cpp never loads a file that fails here. It can still refuse a file that
+passes, because it also checks the meaning of the metadata.
 """
 
 import errno
@@ -37,7 +37,7 @@ _MAX_ELEMENTS = (1 << 63) - 1
 _DEFAULT_ALIGNMENT = 32
 _ALIGNMENT_KEY = "general.alignment"
 
-# GGUF's value types by id; the numbers with their layout.
+# GGUF's value types by id; those of numbers with their layout for `struct`.
 _UINT32, _STRING, _ARRAY = 4, 8, 9
 _NUMBERS = {
     0: "<B",
@@ -67,10 +67,10 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The header of a GGUF file; `tensors` are in file order, and there are none in a file of vocabulary only.
+    """The header of a GGUF file. `tensors` are in file order; a file with a vocabulary alone has none.
 
-    `metadata` holds every scalar, strings up to their first 64 KiB; of an array only its length is kept, in
-    `array_lengths`. `data_offset` is where the tensor data starts, in bytes from the start of the file.
+    `metadata` holds every scalar, and of strings the first 64 KiB. `array_lengths` holds the lengths of arrays; their
+    elements are not kept. `data_offset` is where the tensor data begins, in bytes from the start of the file.
     """
 
     version: int
@@ -81,17 +81,17 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Read the header of the GGUF file at `path` (version 2 or 3, little-endian), and nothing of its tensor data.
+    """Read the header of the GGUF file at `path` (version 2 or 3, little-endian), but no tensor data.
 
-    Everything is checked against the size of the file, the last tensor's end too. Raises InvalidModelError for a file
-    that cannot be opened, is not GGUF, is cut off, or contradicts itself.
+    This checks every length against the size of the file, also the end of the last tensor. Raises `InvalidModelError`
+    for a file that cannot be opened, is not GGUF, is cut off, or contradicts itself.
     """
     try:
         if path.is_dir():
-            # Windows would say "permission denied".
+            # Opening a folder on Windows would give "permission denied" instead.
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if path.exists() and not path.is_file():
-            # Opening a named pipe would wait for its writer.
+            # Opening a named pipe would wait for a writer.
             raise _MalformedError(_("it is not a regular file"))
         with path.open("rb") as file:
             return _read(file)
@@ -104,11 +104,11 @@ def read_header(path: Path) -> Header:
 
 
 class _MalformedError(Exception):
-    """What is wrong with the file, as the clause that follows "is not a valid model"."""
+    """A malformed file; the message is the clause that follows "is not a valid model"."""
 
 
 class _NeedsMoreError(Exception):
-    """The bytes at hand end before `end`, counted from the start of the file."""
+    """The header needs the bytes up to `end`, counted from the start of the file, and fewer have been read."""
 
     def __init__(self, end: int) -> None:
         super().__init__(end)
@@ -116,7 +116,7 @@ class _NeedsMoreError(Exception):
 
 
 class _Cursor:
-    """A position in the first bytes of the file; whatever would pass their end raises _NeedsMoreError."""
+    """A position in the first bytes of the file; a method that would pass their end raises `_NeedsMoreError`."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -131,20 +131,20 @@ class _Cursor:
         return start
 
     def number(self, layout: str) -> bool | int | float:
-        """Take one number in this layout of `struct`."""
+        """Read one number in this layout of `struct`."""
         value: bool | int | float = struct.unpack_from(layout, self.data, self.skip(struct.calcsize(layout)))[0]
         return value
 
     def u32(self) -> int:
-        """Take an unsigned 32-bit integer."""
+        """Read an unsigned 32-bit integer."""
         return int(self.number("<I"))
 
     def u64(self) -> int:
-        """Take an unsigned 64-bit integer."""
+        """Read an unsigned 64-bit integer."""
         return int(self.number("<Q"))
 
     def string(self, longest: int, kept: int) -> str:
-        """Take a string of at most `longest` bytes and return its first `kept`."""
+        """Read a string of at most `longest` bytes, and return its first `kept` bytes as text."""
         length = self.u64()
         if length > longest:
             raise _MalformedError(_("it has a name or text of {length:,} bytes in its header").format(length=length))
@@ -152,14 +152,14 @@ class _Cursor:
         return self.data[start : start + min(length, kept)].decode("utf-8", "replace")
 
     def name(self, longest: int) -> str:
-        """Take the name of a key or a tensor, of 1 to `longest` bytes."""
+        """Read the name of a key or a tensor, of 1 to `longest` bytes."""
         name = self.string(longest, longest)
         if not name:
             raise _MalformedError(_("it has an empty name in its header"))
         return name
 
     def count(self) -> int:
-        """Take the number of keys or tensors."""
+        """Read the number of keys or tensors."""
         count = self.u64()
         if count > _MAX_COUNT:
             raise _MalformedError(_("its header claims {count:,} entries").format(count=count))
@@ -167,10 +167,10 @@ class _Cursor:
 
     def skip_strings(self, count: int) -> None:
         """Move past `count` strings."""
-        # Each has at least a length: an absurd count ends here.
+        # Each string has at least a length of 8 bytes, so this rejects an absurd count at once.
         if self.position + 8 * count > len(self.data):
             raise _NeedsMoreError(self.position + 8 * count)
-        # A vocabulary has 300,000 strings: this loop is most of the time that reading a header takes.
+        # A vocabulary can have 300,000 strings. Reading a header spends most of its time in this loop.
         data, position, unpack = self.data, self.position, struct.Struct("<Q").unpack_from
         try:
             for _index in range(count):
@@ -224,7 +224,7 @@ def _parse(cursor: _Cursor) -> Header:
     cursor.skip(len(_MAGIC))
     version = cursor.u32()
     if version not in _VERSIONS:
-        # A small number written big-endian has its value in the upper half.
+        # A small number written big-endian appears with its value in the upper half.
         if version and not version & 0xFFFF:
             raise _MalformedError(_("it is a big-endian GGUF file"))
         raise _MalformedError(_("it is of GGUF version {version}, which is not supported").format(version=version))
@@ -260,7 +260,7 @@ def _skip_array(cursor: _Cursor, key: str) -> int:
     if type_id == _STRING:
         cursor.skip_strings(length)
     else:
-        # Arrays of arrays have no layout: refused here, as llama.cpp does.
+        # Arrays of arrays have no layout. This refuses them, as llama.cpp does.
         cursor.skip(length * struct.calcsize(_number_layout(type_id, key)))
     return length
 
@@ -280,7 +280,7 @@ def _alignment(metadata: dict[str, Scalar]) -> int:
 
 def _tensors(cursor: _Cursor, count: int, alignment: int) -> tuple[Tensor, ...]:
     tensors: dict[str, Tensor] = {}
-    # Tensors follow each other in the order of their descriptions, each padded to the alignment.
+    # The tensors lie in the order of their descriptions, each padded to the alignment.
     end = 0
     for _index in range(count):
         tensor = _tensor(cursor)

@@ -1,4 +1,4 @@
-"""The SHA-256 of large files: found out while they are read, so that it can be shown, stopped, and had with a copy."""
+"""The SHA-256 of large files, computed while they are read: with progress, cancellable, and also during a copy."""
 
 import contextlib
 import errno
@@ -12,18 +12,18 @@ from qwen_tui import cancellation
 from qwen_tui.errors import InvalidModelError, why
 from qwen_tui.i18n import gettext as _
 
-# How many bytes of how many are done.
-Show = Callable[[int, int], None]
+# Shows progress: how many bytes are done, and how many there are.
+OnProgress = Callable[[int, int], None]
 
-# So much is read, hashed and written between two looks at whether to go on.
+# The bytes that are read, hashed and written between two checks for a cancellation.
 CHUNK = 1 << 20
 
 
 class HashingReader:
-    """Hands on the bytes of `stream`, and hashes them on the way; raises `InvalidModelError` where they cannot be read.
+    """Reads `stream` and hashes the bytes on the way; raises `InvalidModelError` if they cannot be read.
 
-    `name` is what they are called in an error, `size` how many there have to be, `failures` what the stream raises
-    beside `OSError` if it is damaged.
+    `name` names the stream in errors, `size` is how many bytes it must have, and `failures` are the exceptions that a
+    damaged stream raises beside `OSError`.
     """
 
     def __init__(
@@ -31,21 +31,21 @@ class HashingReader:
         stream: IO[bytes],
         size: int,
         name: str | Path,
-        show: Show | None = None,
+        on_progress: OnProgress | None = None,
         failures: tuple[type[Exception], ...] = (),
     ) -> None:
         self.size = size
         self._stream = stream
         self._name = name
-        self._show = show
+        self._on_progress = on_progress
         self._failures: tuple[type[Exception], ...] = (OSError, *failures)
         self._digest = hashlib.sha256()
         self._done = 0
 
     def read(self, count: int = -1) -> bytes:
-        """Return at most `count` bytes, all that are left if it is negative."""
+        """Return at most `count` bytes, or all remaining ones if `count` is negative."""
         try:
-            # In a thread: a stick that hangs answers no Ctrl-C.
+            # `run` reads in a thread, because Ctrl-C cannot interrupt a read from a USB stick that hangs.
             data = cancellation.current().run(lambda: self._stream.read(count))
         except self._failures as error:
             raise _unreadable(self._name, error) from error
@@ -53,17 +53,17 @@ class HashingReader:
         self._done += len(data)
         if self._done > self.size:
             raise self._wrong_size()
-        if self._show:
-            self._show(self._done, self.size)
+        if self._on_progress:
+            self._on_progress(self._done, self.size)
         return data
 
     def steps(self) -> Iterator[int]:
-        """Read what is left for its hash alone, and yield how many bytes are done."""
+        """Read the remaining bytes only to hash them, and yield after each chunk how many bytes are done."""
         while self.read(CHUNK):
             yield self._done
 
     def finish(self) -> str:
-        """Return the SHA-256 (hexadecimal) of what was read; raises `InvalidModelError` if that is not all or more."""
+        """Return the SHA-256 (hexadecimal); raises `InvalidModelError` unless exactly `size` bytes were there."""
         if self._done != self.size or self.read(1):
             raise self._wrong_size()
         return self._digest.hexdigest()
@@ -76,22 +76,23 @@ class HashingReader:
 
 
 @contextlib.contextmanager
-def reading(path: Path, show: Show | None = None, size: int | None = None) -> Iterator[HashingReader]:
-    """Open a file to be hashed while it is read in the block; `size` is what it should have, if not what it has.
+def reading(path: Path, on_progress: OnProgress | None = None, size: int | None = None) -> Iterator[HashingReader]:
+    """Open a file for the block, which hashes it by reading it.
 
-    Raises `InvalidModelError` if it cannot be opened.
+    `size` is how many bytes the file must have; without it, its present size. Raises `InvalidModelError` if the file
+    cannot be opened.
     """
     try:
         file = path.open("rb", buffering=0)
     except OSError as error:
         raise _unreadable(path, error) from error
     with file:
-        yield HashingReader(file, os.fstat(file.fileno()).st_size if size is None else size, path, show)
+        yield HashingReader(file, os.fstat(file.fileno()).st_size if size is None else size, path, on_progress)
 
 
-def hash_file(path: Path, show: Show) -> str:
+def hash_file(path: Path, on_progress: OnProgress) -> str:
     """Return the SHA-256 (hexadecimal) of a file; raises `InvalidModelError` if it cannot be read."""
-    with reading(path, show) as reader:
+    with reading(path, on_progress) as reader:
         for _done in reader.steps():
             pass
         return reader.finish()

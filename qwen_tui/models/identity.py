@@ -1,7 +1,8 @@
-"""Which model a file is: its SHA-256, remembered for as long as the file stays as it was, and a name until it is known.
+"""Identifies a model file: by its SHA-256, and until that is known by a stamp.
 
-Hashing gigabytes takes seconds. What the file system says of a file (place, device, inode, size, times) names what is
-in it as safely as a remembered hash does, for that is believed on the same grounds.
+Hashing gigabytes takes seconds. So the program remembers the hash for as long as the file system reports the same facts
+about the file. The stamp is made of such facts too (path, device, inode, size, times), and so it is as safe as a
+remembered hash.
 """
 
 import hashlib
@@ -15,13 +16,13 @@ from qwen_tui import learned
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.models.hashing import reading
 
-# Files that are no longer used fall out of the list at some point.
+# The list keeps this many files, so that files that are no longer used drop out; and of each, this many stamps.
 _REMEMBERED = 50
 _STAMPS = 8
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What tells that a file is still the one that was hashed."""
+    """The facts by which the program decides that a file is still the one that it hashed."""
 
     size: int
     mtime_ns: int
@@ -29,7 +30,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class _Hashed(msgspec.Struct, frozen=True):
-    """`stamps` are the names that the file had before its hash was known, the last one last."""
+    """A remembered hash; `stamps` are the names that the file had before its hash was known, the latest last."""
 
     facts: Facts
     sha256: str
@@ -37,33 +38,33 @@ class _Hashed(msgspec.Struct, frozen=True):
 
 
 class Identity:
-    """The names of a model: its SHA-256 once that is known, and those that its files had before."""
+    """The names of a model: its SHA-256 once it is known, and the stamps of its files."""
 
-    def __init__(self, path: bytes, memory: Path) -> None:
-        """To be made before the model is loaded: a file that is replaced meanwhile is then noticed.
+    def __init__(self, path: bytes, hashes: Path) -> None:
+        """Create this before the model is loaded, so that it notices if the file is replaced meanwhile.
 
-        `memory` is the file in which hashes are remembered.
+        `hashes` is the JSON file of remembered hashes.
         """
         self._path = path
-        self._memory = memory
+        self._hashes = hashes
         self._facts, self._stamp = facts(path), stamp(path)
         self._is_sure = False
         self._known: tuple[str, ...] = ()
 
     def names(self) -> tuple[str, ...]:
-        """Return every name of the model, that for new things first; none if its file cannot be told from others."""
+        """Return every name of the model, first the one for new things; none if its file is gone or was replaced."""
         if self._known or self._facts is None or self._stamp is None:
             return self._known
-        # A file that was replaced while it was loaded is not the one that was loaded.
+        # If the file was replaced during loading, its stamp does not name the loaded model.
         if not self._is_sure and stamp(self._path) != self._stamp:
             self._facts = None
             return ()
         self._is_sure = True
-        sha256 = remembered(self._path, self._facts, self._memory)
+        sha256 = remembered(self._path, self._facts, self._hashes)
         if sha256 is None:
             return (self._stamp,)
-        # Other files with this hash are copies, or this one at an earlier place.
-        stamps = (stamp for entry in _read(self._memory).values() if entry.sha256 == sha256 for stamp in entry.stamps)
+        # Other files with this hash are copies, or this file at an earlier path.
+        stamps = (stamp for entry in _read(self._hashes).values() if entry.sha256 == sha256 for stamp in entry.stamps)
         self._known = tuple(dict.fromkeys((sha256, self._stamp, *stamps)))
         return self._known
 
@@ -73,42 +74,42 @@ class Identity:
         return len(self.names()) != 1
 
     def find_out(self, given_up: Callable[[], bool]) -> None:
-        """Hash the file, so that it is known at another place, too, unless `given_up` says to stop."""
+        """Hash the file, so that the program recognises it at another path; stop if `given_up` returns True."""
         if self.names() and self._facts is not None and self._stamp is not None:
-            find_out(self._path, self._facts, self._memory, given_up, self._stamp)
+            find_out(self._path, self._facts, self._hashes, given_up, self._stamp)
 
 
 def facts(path: bytes) -> Facts | None:
-    """Return what the file system says of the file at `path`, None where it says nothing."""
+    """Return the file system's facts about the file at `path`, None if it cannot be reached."""
     found = _stat(path)
     return Facts(found.st_size, found.st_mtime_ns, found.st_ino) if found else None
 
 
 def stamp(path: bytes) -> str | None:
-    """Return a name for the file at `path` as it is now, None where the file system says nothing of it.
+    """Return a name for the file at `path` in its present state, None if the file cannot be reached.
 
-    Of a file that was written, moved, copied or replaced it is another one; it tells more than `Facts`, and so changes
-    more easily.
+    The name changes when the file is written, moved, copied or replaced. It covers more than `Facts`, so it changes
+    more often.
     """
     found = _stat(path)
     if found is None:
         return None
-    told = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    return "file:" + hashlib.sha256(f"{_name(path)} {told}".encode()).hexdigest()
+    state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return "file:" + hashlib.sha256(f"{_name(path)} {state}".encode()).hexdigest()
 
 
-def remembered(path: bytes, seen: Facts, memory: Path) -> str | None:
-    """Return the SHA-256 (hexadecimal) that `memory` holds of the file at `path`, None if it is not known."""
-    entry = _read(memory).get(_name(path))
+def remembered(path: bytes, seen: Facts, hashes: Path) -> str | None:
+    """Return the SHA-256 (hexadecimal) in `hashes` for the file at `path`, if its facts are still those `seen`."""
+    entry = _read(hashes).get(_name(path))
     return entry.sha256 if entry and entry.facts == seen else None
 
 
 def find_out(
-    path: bytes, seen: Facts, memory: Path, given_up: Callable[[], bool], stamp: str | None = None
+    path: bytes, seen: Facts, hashes: Path, given_up: Callable[[], bool], stamp: str | None = None
 ) -> str | None:
-    """Hash the file at `path` and note the result in `memory`, with the `stamp` that named it until now.
+    """Hash the file at `path`, store the result in `hashes` with the `stamp` that named it so far, and return it.
 
-    None if `given_up` says so on the way, the file cannot be read, or it is not, or no longer, the one that was `seen`.
+    None if `given_up` returns True meanwhile, if the file cannot be read, or if its facts are not those `seen`.
     """
     try:
         with reading(Path(os.fsdecode(path))) as reader:
@@ -120,7 +121,7 @@ def find_out(
         return None
     if facts(path) != seen:
         return None
-    _note(path, _Hashed(seen, sha256, (stamp,) if stamp else ()), memory)
+    _note(path, _Hashed(seen, sha256, (stamp,) if stamp else ()), hashes)
     return sha256
 
 

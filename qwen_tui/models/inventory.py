@@ -1,4 +1,4 @@
-"""The models on this computer as people see them: what each is called, and whether it is still what it was."""
+"""The models on this computer as people see them: their names, and whether their files are unchanged."""
 
 import difflib
 import os
@@ -12,15 +12,16 @@ from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue, identity
-from qwen_tui.models.catalogue import CATALOGUE, Entry
+from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
 from qwen_tui.models.fetching.partial import SUFFIX, Notes, read_notes
 from qwen_tui.models.importing.copying import ARRIVING, IMPORT_LOCK
-from qwen_tui.models.shelf import Record, Shelf, is_outside
+from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
 
-# `verified`: as it was when it was last hashed; `changed` since then; `unverified`: never hashed; `missing`: gone.
+# `verified`: unchanged since the program last hashed the file; `changed`: changed since then; `unverified`: never
+# hashed; `missing`: the file is gone.
 State = Literal["verified", "changed", "unverified", "missing"]
 
-# The model that the program carries.
+# The name of the model that comes with the program.
 DEMO = "demo"
 _QUANT = re.compile(r"(?<![A-Z0-9])(?:I?Q\d_[A-Z0-9]+(?:_[A-Z]+)?|BF16|F16|F32)(?![A-Z0-9])", re.IGNORECASE)
 _SHORTEST_HASH = 6
@@ -28,14 +29,14 @@ _SHORTEST_HASH = 6
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One model of this computer: `name` is what `-m` takes, `file` where it lies, `size` what it has there now."""
+    """One model on this computer: `name` for `-m`, `file` its path, `size` its present bytes, 0 if it is missing."""
 
     name: str
     file: Path
     size: int
     state: State
-    record: Record | None = None
-    entry: Entry | None = None
+    record: ModelRecord | None = None
+    entry: CatalogueEntry | None = None
 
     @property
     def linked(self) -> bool:
@@ -44,7 +45,7 @@ class Held:
 
     @property
     def quant(self) -> str:
-        """The quantisation by the names; empty if they do not say it."""
+        """The quantisation, by the catalogue or the name; empty if unknown."""
         if self.entry:
             return self.entry.quant
         found = _QUANT.search(self.name) or _QUANT.search(self.file.name)
@@ -53,9 +54,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A file that has not arrived whole: `name` of what it is to be, `size` what is there of `total` bytes.
+    """An incomplete file: `name` of the model that it will become, `size` bytes of `total` are there.
 
-    `asked` are the words behind `qwen pull` that go on with it; where nobody knows them, there are none.
+    `asked` are the arguments of `qwen pull` that continue the download; empty if unknown.
     """
 
     name: str
@@ -65,8 +66,8 @@ class Leftover:
     asked: tuple[str, ...] = ()
 
 
-def held(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Held]:
-    """Return the models that are recorded, in the order in which they came, and behind them files put there by hand."""
+def held(shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGUE) -> list[Held]:
+    """Return the recorded models in the order in which they came, and then the files that people put there by hand."""
     found = [_recorded(shelf, record, entries) for record in shelf.records()]
     known = {one.file for one in found}
     for file in sorted(_files(shelf.folder)):
@@ -77,13 +78,13 @@ def held(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Held]:
     return found
 
 
-def catalogue_entry(file: str, size: int, entries: tuple[Entry, ...] = CATALOGUE) -> Entry | None:
-    """Return the entry whose file has this name and this size: one of them alone says nothing."""
+def catalogue_entry(file: str, size: int, entries: tuple[CatalogueEntry, ...] = CATALOGUE) -> CatalogueEntry | None:
+    """Return the entry whose file has this name and this size; neither alone is enough to recognise a file."""
     return next((entry for entry in entries if (entry.file, entry.size) == (file, size)), None)
 
 
-def leftovers(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Leftover]:
-    """Return what downloads and interrupted copies left."""
+def leftovers(shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGUE) -> list[Leftover]:
+    """Return the files that interrupted downloads and copies have left."""
     found = []
     for file in sorted(_files(shelf.folder)):
         seen = identity.facts(os.fsencode(file))
@@ -98,7 +99,7 @@ def leftovers(shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> list[Left
 
 
 def remove_leftover(left: Leftover) -> bool:
-    """Remove what a download left, with all that it noted; False if it goes on just now. Raises `OSError`."""
+    """Remove an incomplete file and its notes; return False if another process is writing it. Raises `OSError`."""
     from filelock import FileLock, Timeout
 
     importing = left.file.suffix == ARRIVING
@@ -112,16 +113,17 @@ def remove_leftover(left: Leftover) -> bool:
     except Timeout:
         return False
     if not importing:
-        # That of the imports is of all of them.
+        # All imports share one lock file, so it stays.
         Path(lock.lock_file).unlink(missing_ok=True)
     return True
 
 
-def find(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Held | None:
-    """Return the model that `name` stands for.
+def find(name: str, shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGUE) -> Held | None:
+    """Return the model that `name` stands for, None if there is none.
 
-    That is `NAME[:QUANT]`, the name it was imported or fetched under, the name of its file with or without .gguf, or
-    the beginning of its SHA-256 if that is the beginning of no other. Of several the one that came last.
+    `name` is `NAME[:QUANT]`, the name under which the model was imported or fetched, the name of its file with or
+    without .gguf, or the beginning of its SHA-256 if no other model's begins so. Among several models the last one that
+    came wins.
     """
     there = held(shelf, entries)
     published = {entry.full_name for entry in catalogue.find(name, entries)}
@@ -134,7 +136,7 @@ def find(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Hel
     ):
         found = [one for one in there if matches(one)]
         if found:
-            # A file that is gone, or that nobody has looked at, only if there is no better one.
+            # A missing or unverified file is returned only if there is no better one.
             return max(enumerate(found), key=lambda pair: (_RANK[pair[1].state], pair[0]))[1]
     if len(lower) >= _SHORTEST_HASH and re.fullmatch("[0-9a-f]+", lower):
         found = [one for one in there if one.record and one.record.sha256.startswith(lower)]
@@ -143,8 +145,8 @@ def find(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Hel
     return None
 
 
-def get(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Held:
-    """Return the model that `name` stands for; raises `ModelNotFoundError` naming the nearest."""
+def get(name: str, shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGUE) -> Held:
+    """Return the model that `name` stands for; raises `ModelNotFoundError`, which suggests similar names."""
     if found := find(name, shelf, entries):
         return found
     if name == DEMO:
@@ -166,7 +168,7 @@ def get(name: str, shelf: Shelf, entries: tuple[Entry, ...] = CATALOGUE) -> Held
 _RANK: dict[State, int] = {"missing": 0, "unverified": 1, "changed": 2, "verified": 3}
 
 
-def _recorded(shelf: Shelf, record: Record, entries: tuple[Entry, ...]) -> Held:
+def _recorded(shelf: Shelf, record: ModelRecord, entries: tuple[CatalogueEntry, ...]) -> Held:
     file = shelf.file(record)
     seen = identity.facts(os.fsencode(file))
     state: State = "missing" if seen is None else "verified" if seen == record.facts else "changed"
@@ -176,8 +178,8 @@ def _recorded(shelf: Shelf, record: Record, entries: tuple[Entry, ...]) -> Held:
     return Held(record.name, file, seen.size if seen else 0, state, record, entry)
 
 
-def _pulled(entry: Entry, entries: tuple[Entry, ...]) -> str:
-    """Return the name by which `qwen pull` fetches this very file."""
+def _pulled(entry: CatalogueEntry, entries: tuple[CatalogueEntry, ...]) -> str:
+    """Return the name by which `qwen pull` fetches exactly this file."""
     first = catalogue.find(entry.full_name, entries)[0]
     return entry.full_name if first == entry else f"{entry.repository}:{entry.file}"
 

@@ -17,7 +17,7 @@ from qwen_tui.models.inventory import Held, Leftover, State
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A model as `--json` prints it; `size` in bytes, `pinned` says whether a published hash was found equal."""
+    """A model as `--json` prints it; `size` in bytes, `pinned` says whether its hash equals a published one."""
 
     name: str
     quant: str
@@ -43,7 +43,7 @@ class ListedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """What `qwen models list --json` prints: names that scripts rely on."""
+    """What `qwen models list --json` prints. Scripts rely on the names of the fields."""
 
     folder: str
     models: list[ListedModel]
@@ -54,7 +54,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 def listing(
     folder: Path, models: Sequence[Held], leftovers: Sequence[Leftover], found: Sequence[Found], default: Held | None
 ) -> Listing:
-    """Return all there is to list; `default` is the model that is used where none is named."""
+    """Return the listing for `--json`; `default` is the model in use when the person names none."""
     return Listing(
         folder=str(folder),
         models=[_model(one, is_default=default is not None and one.file == default.file) for one in models],
@@ -66,7 +66,7 @@ def listing(
 
 
 def lines(models: Sequence[Held], leftovers: Sequence[Leftover], default: Held | None) -> list[str]:
-    """Return a line a model and a line a partial download."""
+    """Return one line for each model and each partial download."""
     rows = [
         (one.name, one.quant, size_text(one.size), _state(one), _remarks(one, is_default=one is default))
         for one in models
@@ -76,7 +76,7 @@ def lines(models: Sequence[Held], leftovers: Sequence[Leftover], default: Held |
 
 
 def elsewhere(found: Sequence[Found]) -> str:
-    """Return the line that says what else there is to take over."""
+    """Return the line about models in the folders of other programs, which the person can import."""
     sentence = ngettext(
         "{n} more model is in the folders of {programs}; take it over with: qwen models import",
         "{n} more models are in the folders of {programs}; take them over with: qwen models import",
@@ -86,7 +86,7 @@ def elsewhere(found: Sequence[Found]) -> str:
 
 
 def without(found: Sequence[Found], models: Sequence[Held]) -> list[Found]:
-    """Return what is `found` elsewhere and not among the models here already, by path or by what it seems to be."""
+    """Return the models `found` elsewhere that are not among `models`, by path or by catalogue entry and size."""
     paths = {one.file.resolve() for one in models}
     files = {(one.entry, one.size) for one in models if one.entry}
     return [one for one in found if one.path.resolve() not in paths and (one.entry, one.size) not in files]

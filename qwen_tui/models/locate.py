@@ -1,4 +1,4 @@
-"""Which file a model's name stands for."""
+"""Finds the file that a model's name stands for."""
 
 import difflib
 import re
@@ -51,12 +51,12 @@ def locate(name: str, models: Path, demo: Path = ASSETS / "demo.gguf") -> Path:
 
 
 def lasting(name: str, file: Path) -> str:
-    """Return the name by which the model in `file` is found from any folder: of a path, the absolute one."""
+    """Return a name that finds the model in `file` from any folder: for a path, the absolute path."""
     return str(file) if expand(name).absolute() == file else name
 
 
 def unknown(name: str) -> ModelNotFoundError:
-    """Return what to tell whoever asked for a model that no catalogue has: the nearest names."""
+    """Return the error for a name that is not in the catalogue; it suggests similar names."""
     known = [DEMO, catalogue.DEFAULT_MODEL, *dict.fromkeys(entry.full_name for entry in catalogue.CATALOGUE)]
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4) or known[:2]
     return ModelNotFoundError(
@@ -66,13 +66,13 @@ def unknown(name: str) -> ModelNotFoundError:
 
 
 def in_repository(name: str) -> tuple[str, str] | None:
-    """Return repository and file if `name` is `owner/repo:FILE`, else None."""
+    """Return the repository and the file if `name` is `owner/repo:FILE`, else None."""
     match = _IN_REPOSITORY.fullmatch(name)
     return (match[1], match[2]) if match and ".." not in match[2].split("/") else None
 
 
 def _published(name: str, models: Path) -> Path:
-    """Return the file of a published name, whoever published it; raises `ModelNotFoundError` where there is none."""
+    """Return the local file of a published name, of any publisher; raises `ModelNotFoundError` if there is none."""
     entries = catalogue.find(name)
     elsewhere = in_repository(name)
     if elsewhere and (entry := catalogue.of_file(*elsewhere)):

@@ -1,4 +1,4 @@
-"""Locks between the program's processes, waited for so that Ctrl-C ends the wait."""
+"""Locks between the program's processes; Ctrl-C ends the wait for a lock."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -6,15 +6,15 @@ from pathlib import Path
 
 from qwen_tui import cancellation
 
-# How often a lock is tried, in seconds.
+# The time between two attempts to get a lock, in seconds.
 _EVERY = 0.05
 
 
 @contextlib.contextmanager
-def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock on the file `path` in the block; `waiting` is called if another process has it.
+def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the lock on the file `path` in the block; call `on_wait` once if another process has the lock.
 
-    Raises `OSError`, and `CancelledError` from the wait.
+    Raises `OSError`, and `CancelledError` during the wait.
     """
     from filelock import FileLock, Timeout
 
@@ -26,7 +26,7 @@ def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[N
         except Timeout:
             if not told:
                 told = True
-                waiting()
+                on_wait()
             cancellation.current().sleep(_EVERY)
     try:
         yield

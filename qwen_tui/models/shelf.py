@@ -1,4 +1,4 @@
-"""The models on this computer: the files in the models folder, and what is known of each of them."""
+"""The models folder, and the list in it that records each model."""
 
 import contextlib
 import os
@@ -15,14 +15,14 @@ from qwen_tui.models.locking import locked
 _LIST = "models.json"
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one model file.
+class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The record of one model file.
 
-    `path` is its name in the folder, or where it lies if it was only linked. `name` is what it is called by
-    (`NAME:QUANT`, or `owner/repo:FILE`, or the name of the file). `source` says in words where it came from, `key`
-    which address that was, if it was one, without giving it away. `sha256` was found equal to what was expected, or,
-    where `pinned` is false, was what arrived. `facts` are those of the file when it was hashed, `verified` when that
-    was, in seconds since 1970.
+    `path` is the file's name in the folder, or its absolute path if it is only linked. `name` is the model's name:
+    `NAME:QUANT`, or `owner/repo:FILE`, or the name of the file. `source` says in words where the file came from; `key`
+    identifies its address, if it had one, without revealing it. `sha256` is the hash of the file; `pinned` says that
+    it equals a hash that was expected beforehand. `facts` are the file's facts when the program hashed it, `verified`
+    is that time, in seconds since 1970.
     """
 
     path: str
@@ -36,60 +36,60 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
-def is_outside(record: Record) -> bool:
-    """Whether the file was only linked: it lies outside the models folder."""
+def is_outside(record: ModelRecord) -> bool:
+    """Whether the file is only linked, and lies outside the models folder."""
     return os.path.isabs(record.path)  # noqa: PTH117 - the name alone decides
 
 
 class Shelf:
-    """The models folder `folder`, which need not exist."""
+    """The models folder `folder`; it need not exist yet."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def look(self) -> None:
-        """Raise `OSError` where the folder is there and cannot be looked into: that is not the same as an empty one."""
+        """Raise `OSError` if the folder exists and cannot be read; such a folder is not an empty one."""
         with contextlib.suppress(FileNotFoundError):
             os.scandir(self.folder).close()
 
-    def records(self) -> tuple[Record, ...]:
-        """Return what is known, in the order in which the models came; a list that cannot be read is empty."""
+    def records(self) -> tuple[ModelRecord, ...]:
+        """Return the records in the order in which the models came; none if the list cannot be read."""
         try:
-            return msgspec.json.decode((self.folder / _LIST).read_bytes(), type=tuple[Record, ...])
+            return msgspec.json.decode((self.folder / _LIST).read_bytes(), type=tuple[ModelRecord, ...])
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return ()
 
-    def put(self, record: Record) -> None:
-        """Note `record` in place of what was known of that path; raises `OSError`."""
+    def put(self, record: ModelRecord) -> None:
+        """Store `record` in place of an earlier record of its path; raises `OSError`."""
         with self._changing() as records:
             records[record.path] = record
 
     def forget(self, path: str) -> None:
-        """Remove the record of that path; the file stays. Raises `OSError`."""
+        """Remove the record of `path`; the file stays. Raises `OSError`."""
         with self._changing() as records:
             records.pop(path, None)
 
-    def file(self, record: Record) -> Path:
+    def file(self, record: ModelRecord) -> Path:
         """Return where the file of `record` lies."""
         return self.folder / record.path
 
-    def named(self, name: str) -> Record | None:
-        """Return the record of that name whose file is there, the latest if there are several."""
+    def named(self, name: str) -> ModelRecord | None:
+        """Return the latest record with this name whose file exists, None if there is none."""
         found = (record for record in reversed(self.records()) if record.name == name and self.file(record).is_file())
         return next(found, None)
 
     def _put_damaged_aside(self) -> None:
-        """Rename a list that cannot be read, so that writing a new one does not lose what is in it."""
+        """Rename a list that cannot be read, so that the new list does not overwrite its content."""
         file = self.folder / _LIST
         try:
-            msgspec.json.decode(file.read_bytes(), type=tuple[Record, ...])
+            msgspec.json.decode(file.read_bytes(), type=tuple[ModelRecord, ...])
         except FileNotFoundError:
             return
         except (msgspec.MsgspecError, UnicodeDecodeError):
             file.replace(self.folder / f"{_LIST}.damaged")
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[dict[str, Record]]:
+    def _changing(self) -> Iterator[dict[str, ModelRecord]]:
         private_folder(self.folder)
         with locked(self.folder / f"{_LIST}.lock"):
             self._put_damaged_aside()

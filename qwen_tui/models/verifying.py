@@ -1,4 +1,4 @@
-"""Whether a model file is still the one that it was: looked at before it is loaded, hashed when it is asked for."""
+"""Checks that a model file is unchanged: by its facts before loading, by its hash when the person asks."""
 
 import os
 import time
@@ -11,15 +11,15 @@ from qwen_tui.errors import InvalidModelError, ModelNotFoundError
 from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, identity
-from qwen_tui.models.catalogue import CATALOGUE, Entry
-from qwen_tui.models.hashing import Show, hash_file
+from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
+from qwen_tui.models.hashing import OnProgress, hash_file
 from qwen_tui.models.inventory import Held, catalogue_entry
-from qwen_tui.models.shelf import Record, Shelf
+from qwen_tui.models.shelf import ModelRecord, Shelf
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What hashing a file has shown: whether it is `whole`, and what it was expected to be, None if nothing was."""
+    """The result of hashing a file: `whole` if it is as expected; `expected` is the hash for that, None if unknown."""
 
     whole: bool
     sha256: str
@@ -27,46 +27,56 @@ class Verdict:
 
 
 def check_unchanged(
-    path: Path, shelf: Shelf, show: Show, entries: tuple[Entry, ...] = CATALOGUE, *, noting: bool = True
+    path: Path,
+    shelf: Shelf,
+    on_progress: OnProgress,
+    entries: tuple[CatalogueEntry, ...] = CATALOGUE,
+    *,
+    noting: bool = True,
 ) -> None:
-    """Raise `InvalidModelError` if the file at `path` is recorded and not the one that was hashed.
+    """Raise `InvalidModelError` if the file at `path` has a record, and its content is another than then.
 
-    Nothing is read while size, time and inode are those of then. If they are not, it is hashed, and either recorded
-    anew or refused; so is one that lies in the models folder as a published one, and of which nothing is known yet.
-    Without `noting`, what was found is written nowhere.
+    If size, time and inode are as in the record, this reads nothing. Otherwise it hashes the file, and either renews
+    the record or refuses the file. It also hashes a file in the models folder that has no record yet, but the name and
+    size of a published model. Without `noting`, this writes no record.
     """
     real = os.path.realpath(path)
     record = next((one for one in shelf.records() if os.path.realpath(shelf.file(one)) == real), None)
     if record is None:
-        _check_unrecorded(path, shelf, show, entries, noting=noting)
+        _check_unrecorded(path, shelf, on_progress, entries, noting=noting)
         return
     seen = identity.facts(os.fsencode(path))
     if seen is None or seen == record.facts:
         return
-    if seen.size != record.size or hash_file(path, show) != record.sha256:
+    if seen.size != record.size or hash_file(path, on_progress) != record.sha256:
         raise damaged(record, path)
     if noting:
         _note(shelf, msgspec.structs.replace(record, facts=seen, verified=time.time()), path)
 
 
 def verify(
-    held: Held, shelf: Shelf, show: Show, entries: tuple[Entry, ...] = CATALOGUE, *, noting: bool = True
+    held: Held,
+    shelf: Shelf,
+    on_progress: OnProgress,
+    entries: tuple[CatalogueEntry, ...] = CATALOGUE,
+    *,
+    noting: bool = True,
 ) -> Verdict:
-    """Hash a file, compare it with its record or the catalogue, and note when that was, unless it is without `noting`.
+    """Hash a file, compare it with its record or the catalogue, and with `noting` record the time.
 
-    A file of which nothing is known is recorded as it is. Raises `ModelNotFoundError` for one that is gone,
-    `InvalidModelError` for one that cannot be read.
+    A file without a record gets one, with the hash that it has now. Raises `ModelNotFoundError` if the file is gone,
+    `InvalidModelError` if it cannot be read.
     """
     seen = identity.facts(os.fsencode(held.file))
     if seen is None:
         raise missing(held)
-    sha256 = hash_file(held.file, show)
+    sha256 = hash_file(held.file, on_progress)
     if held.record:
         expected: str | None = held.record.sha256
     else:
         expected = held.entry.sha256 if held.entry else None
         if catalogue.of_hash(sha256, entries):
-            # What another publisher made of it is as good.
+            # A file of another publisher in the catalogue is as good.
             expected = sha256
     if expected not in (None, sha256):
         return Verdict(False, sha256, expected)
@@ -77,8 +87,8 @@ def verify(
     return Verdict(True, sha256, expected)
 
 
-def damaged(record: Record, path: Path) -> InvalidModelError:
-    """Say that a file is not the one that was recorded, and how to get that again."""
+def damaged(record: ModelRecord, path: Path) -> InvalidModelError:
+    """Return the error for a file whose content is not the recorded one, with the command that fetches that again."""
     return InvalidModelError(
         _("{path} is damaged or was replaced: its content is no longer what was verified.").format(path=path),
         mending(record.name, path, fetchable=is_fetchable(record.name, pinned=record.pinned)),
@@ -86,7 +96,7 @@ def damaged(record: Record, path: Path) -> InvalidModelError:
 
 
 def missing(held: Held) -> ModelNotFoundError:
-    """Say that the file of a record is gone."""
+    """Return the error for a record whose file is gone."""
     return ModelNotFoundError(
         _("{path} is gone.").format(path=held.file),
         _("Fetch it with qwen pull {name}, or forget it with qwen models rm {name}.").format(name=quoted(held.name))
@@ -96,7 +106,7 @@ def missing(held: Held) -> ModelNotFoundError:
 
 
 def is_fetchable(name: str, *, pinned: bool) -> bool:
-    """Whether `qwen pull` knows where to fetch the model of that name."""
+    """Whether `qwen pull` knows where to fetch the model `name`."""
     return pinned or bool(catalogue.find(name)) or (":" in name and "/" in name)
 
 
@@ -109,7 +119,9 @@ def mending(name: str, path: Path, *, fetchable: bool) -> str:
     )
 
 
-def _check_unrecorded(path: Path, shelf: Shelf, show: Show, entries: tuple[Entry, ...], *, noting: bool) -> None:
+def _check_unrecorded(
+    path: Path, shelf: Shelf, on_progress: OnProgress, entries: tuple[CatalogueEntry, ...], *, noting: bool
+) -> None:
     seen = identity.facts(os.fsencode(path))
     if seen is None or os.path.realpath(path.parent) != os.path.realpath(shelf.folder):
         return
@@ -117,7 +129,7 @@ def _check_unrecorded(path: Path, shelf: Shelf, show: Show, entries: tuple[Entry
     if entry is None or not entry.sha256:
         return
     held = Held(entry.full_name, path, seen.size, "unverified", entry=entry)
-    if not verify(held, shelf, show, entries, noting=noting).whole:
+    if not verify(held, shelf, on_progress, entries, noting=noting).whole:
         raise InvalidModelError(
             _("{path} has the name and the size of {name}, but not its content: it is damaged.").format(
                 path=path, name=entry.full_name
@@ -126,9 +138,9 @@ def _check_unrecorded(path: Path, shelf: Shelf, show: Show, entries: tuple[Entry
         )
 
 
-def _first_record(held: Held, sha256: str, seen: identity.Facts, entries: tuple[Entry, ...]) -> Record:
+def _first_record(held: Held, sha256: str, seen: identity.Facts, entries: tuple[CatalogueEntry, ...]) -> ModelRecord:
     entry = catalogue.of_hash(sha256, entries)
-    return Record(
+    return ModelRecord(
         path=held.file.name,
         name=entry.full_name if entry else held.name,
         size=seen.size,
@@ -139,12 +151,12 @@ def _first_record(held: Held, sha256: str, seen: identity.Facts, entries: tuple[
     )
 
 
-def _note(shelf: Shelf, record: Record, path: Path) -> None:
+def _note(shelf: Shelf, record: ModelRecord, path: Path) -> None:
     if identity.facts(os.fsencode(path)) != record.facts:
-        # It changed while it was read: the next look will tell.
+        # The file changed while the program read it. The next check will hash it again.
         return
     try:
         shelf.put(record)
     except OSError:
-        # A folder that cannot be written to: then it is hashed again the next time.
+        # If the list cannot be written, the next check hashes the file again.
         return

@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from qwen_tui.models import identity
-from qwen_tui.models.shelf import Record, Shelf
+from qwen_tui.models.shelf import ModelRecord, Shelf
 from tests.models.hub_server import NAME, Answering, FaultyHub
 from tests.terminal_screen import ENTER
 from tests.tiny_model import make_tiny_model
@@ -96,7 +96,7 @@ class Stage:
         self.copied = sparse(self.tiny, folder / "copied.gguf", COPIED)
         # Recorded with other facts than it has, as if it had been touched: it is hashed before it is loaded.
         seen = identity.Facts(LARGE, 1, 1)
-        record = Record(path="large.gguf", name="large.gguf", size=LARGE, sha256="0" * 64, facts=seen)
+        record = ModelRecord(path="large.gguf", name="large.gguf", size=LARGE, sha256="0" * 64, facts=seen)
         Shelf(models).put(record)
         self.fifo = folder / "fifo"
         os.mkfifo(self.fifo)

@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from qwen_tui.models.identity import Facts
-from qwen_tui.models.shelf import Record, Shelf
+from qwen_tui.models.shelf import ModelRecord, Shelf
 from tests.conftest import COMMAND
 
 if sys.platform == "win32":
@@ -47,7 +47,7 @@ def large(tiny: Path, tmp_path: Path) -> Path:
 def changed(large: Path, home: Path) -> str:
     """The name of a model that was verified and has changed since: it is hashed before it is loaded."""
     shelf = Shelf(home / "models")
-    record = Record(path=str(large), name="changed", size=LARGE, sha256="0" * 64, facts=Facts(LARGE, 1, 1))
+    record = ModelRecord(path=str(large), name="changed", size=LARGE, sha256="0" * 64, facts=Facts(LARGE, 1, 1))
     shelf.put(record)
     return "changed"
 

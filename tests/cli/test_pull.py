@@ -21,7 +21,7 @@ from qwen_tui.files import size_text
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.importing.elsewhere import Found
 from qwen_tui.models.importing.importing import Imported
-from qwen_tui.models.shelf import Record, Shelf
+from qwen_tui.models.shelf import ModelRecord, Shelf
 from tests.conftest import COMMAND, Run
 from tests.models import faulty_cases
 from tests.models.faulty_cases import CASES, Case, Outcome
@@ -287,7 +287,7 @@ def test_files_of_one_name_from_repositories_of_one_owner_stay_apart(home: Path)
         fetch.target.write_bytes(b"")
         facts = identity.facts(os.fsencode(fetch.target))
         assert facts
-        shelf.put(Record(path=fetch.target.name, name=fetch.wanted.name, size=0, sha256="0" * 64, facts=facts))
+        shelf.put(ModelRecord(path=fetch.target.name, name=fetch.wanted.name, size=0, sha256="0" * 64, facts=facts))
     files = list(names(home).values())
     assert files[:2] == ["model.gguf", "acme-model.gguf"]
     assert len(set(files)) == 4
@@ -302,7 +302,7 @@ def test_another_publishers_file_is_as_good(home: Path) -> None:
     facts = identity.facts(os.fsencode(file))
     assert bartowski.sha256
     assert facts
-    record = Record(path=file.name, name=unsloth.full_name, size=0, sha256=bartowski.sha256, facts=facts)
+    record = ModelRecord(path=file.name, name=unsloth.full_name, size=0, sha256=bartowski.sha256, facts=facts)
     shelf.put(record)
     fetch = Fetch(unsloth.full_name)
     assert (fetch.wanted.sha256, fetch.wanted.repository) == (bartowski.sha256, bartowski.repository)
@@ -411,7 +411,7 @@ def refuse(*_file: object, **_how: object) -> Imported:
 
 def take_another(*_file: object, **_how: object) -> Imported:
     facts = identity.Facts(0, 0, 0)
-    return Imported(Record(path="model.gguf", name="model.gguf", size=0, sha256="0" * 64, facts=facts))
+    return Imported(ModelRecord(path="model.gguf", name="model.gguf", size=0, sha256="0" * 64, facts=facts))
 
 
 @pytest.mark.usefixtures("somebody")

@@ -21,7 +21,7 @@ from unittest import mock
 from qwen_tui.cli import fetching
 from qwen_tui.cli.main import main
 from qwen_tui.models import catalogue, disk
-from qwen_tui.models.catalogue import Entry
+from qwen_tui.models.catalogue import CatalogueEntry
 from qwen_tui.models.fetching import partial as partial_file
 from qwen_tui.models.fetching import source
 from qwen_tui.models.fetching.patience import Patience
@@ -61,7 +61,9 @@ class Scene:
 
     def pin(self, sha256: str | None) -> None:
         """Have the program's own catalogue know the file, by this hash."""
-        entry = Entry(name="tiny", quant="Q4_K_M", repository=REPOSITORY, file=FILE, size=self.hub.size, sha256=sha256)
+        entry = CatalogueEntry(
+            name="tiny", quant="Q4_K_M", repository=REPOSITORY, file=FILE, size=self.hub.size, sha256=sha256
+        )
         for name in ("find", "of_file"):
             self.replace(catalogue, name, partial(getattr(catalogue, name), catalogue=(entry,)))
         self.arguments = ["tiny"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen_tui.models.catalogue import Entry
+from qwen_tui.models.catalogue import CatalogueEntry
 from qwen_tui.models.importing.elsewhere import Found, find
 
 Look = Callable[..., list[Found]]
@@ -21,14 +21,18 @@ def person(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def entries(tiny: Path) -> tuple[Entry, ...]:
+def entries(tiny: Path) -> tuple[CatalogueEntry, ...]:
     size = tiny.stat().st_size
-    return (Entry(name="tiny", quant="F16", repository="somebody/Tiny", file="Tiny.gguf", size=size, sha256="a" * 64),)
+    return (
+        CatalogueEntry(
+            name="tiny", quant="F16", repository="somebody/Tiny", file="Tiny.gguf", size=size, sha256="a" * 64
+        ),
+    )
 
 
 @pytest.fixture
 def look(person: Path) -> Look:
-    def run(entries: tuple[Entry, ...] = (), **environ: str) -> list[Found]:
+    def run(entries: tuple[CatalogueEntry, ...] = (), **environ: str) -> list[Found]:
         return find(environ, person, entries)
 
     return run
@@ -88,7 +92,7 @@ def test_the_hubs_cache_holds_links_and_blobs(look: Look, person: Path, tiny: Pa
 
 
 def test_a_published_file_is_known_by_its_size_and_comes_first(
-    look: Look, person: Path, tiny: Path, entries: tuple[Entry, ...]
+    look: Look, person: Path, tiny: Path, entries: tuple[CatalogueEntry, ...]
 ) -> None:
     put(tiny, person / ".cache/llama.cpp/anything.gguf")
     larger = put(tiny, person / ".lmstudio/models/a/b/Qwen3-4B.gguf")

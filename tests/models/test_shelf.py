@@ -10,7 +10,7 @@ import pytest
 
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError, QwenError, WriteError
 from qwen_tui.models import disk, inventory
-from qwen_tui.models.catalogue import Entry
+from qwen_tui.models.catalogue import CatalogueEntry
 from qwen_tui.models.importing.importing import Importer, safe_name
 from qwen_tui.models.inventory import Held
 from qwen_tui.models.locate import locate
@@ -34,10 +34,10 @@ def source(tiny: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def published(source: Path) -> tuple[Entry, ...]:
+def published(source: Path) -> tuple[CatalogueEntry, ...]:
     """A catalogue in which the tiny model is published, and a second one of which no hash is known."""
     return (
-        Entry(
+        CatalogueEntry(
             name="tiny",
             quant="Q4_K_M",
             repository="somebody/Tiny-GGUF",
@@ -45,7 +45,7 @@ def published(source: Path) -> tuple[Entry, ...]:
             size=source.stat().st_size,
             sha256=sha256(source),
         ),
-        Entry(name="tiny", quant="Q8_0", repository="somebody/Tiny-GGUF", file="Tiny-Q8_0.gguf", size=5),
+        CatalogueEntry(name="tiny", quant="Q8_0", repository="somebody/Tiny-GGUF", file="Tiny-Q8_0.gguf", size=5),
     )
 
 
@@ -57,11 +57,11 @@ def quiet(_done: int, _total: int) -> None:
     pass
 
 
-def importer(shelf: Shelf, entries: tuple[Entry, ...] = ()) -> Importer:
+def importer(shelf: Shelf, entries: tuple[CatalogueEntry, ...] = ()) -> Importer:
     return Importer(shelf, quiet, lambda: None, entries)
 
 
-def only(shelf: Shelf, entries: tuple[Entry, ...] = ()) -> Held:
+def only(shelf: Shelf, entries: tuple[CatalogueEntry, ...] = ()) -> Held:
     (one,) = inventory.held(shelf, entries)
     return one
 
@@ -73,7 +73,7 @@ def flip(file: Path, rng: random.Random) -> None:
 
 
 def test_a_published_file_is_recognised_by_its_hash_whatever_it_is_called(
-    shelf: Shelf, source: Path, published: tuple[Entry, ...]
+    shelf: Shelf, source: Path, published: tuple[CatalogueEntry, ...]
 ) -> None:
     renamed = source.rename(source.with_name("download (1).gguf"))
     record, already = importer(shelf, published).take(renamed)
@@ -103,7 +103,7 @@ def test_the_same_file_twice_is_one_file(shelf: Shelf, source: Path) -> None:
 
 
 def test_other_content_under_a_known_name_gets_another(
-    shelf: Shelf, source: Path, published: tuple[Entry, ...], tmp_path: Path
+    shelf: Shelf, source: Path, published: tuple[CatalogueEntry, ...], tmp_path: Path
 ) -> None:
     importer(shelf, published).take(source)
     other = make_tiny_model(tmp_path / source.name, seed=1, layers=1)
@@ -116,7 +116,7 @@ def test_other_content_under_a_known_name_gets_another(
 
 
 def test_a_published_file_that_was_damaged_on_the_way_is_refused(
-    shelf: Shelf, source: Path, published: tuple[Entry, ...]
+    shelf: Shelf, source: Path, published: tuple[CatalogueEntry, ...]
 ) -> None:
     data = source.read_bytes()
     source.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
@@ -208,7 +208,7 @@ def test_a_file_that_changed_is_hashed_before_it_is_loaded(shelf: Shelf, source:
 
 
 def test_a_damaged_published_file_is_mended_by_a_pull_or_by_another_import(
-    shelf: Shelf, source: Path, published: tuple[Entry, ...]
+    shelf: Shelf, source: Path, published: tuple[CatalogueEntry, ...]
 ) -> None:
     record, _already = importer(shelf, published).take(source)
     flip(shelf.file(record), random.Random(2))
@@ -237,7 +237,7 @@ def test_every_flipped_bit_is_found(shelf: Shelf, source: Path) -> None:
 
 
 def test_a_file_put_there_by_hand_is_compared_with_the_published_hash(
-    shelf: Shelf, source: Path, published: tuple[Entry, ...]
+    shelf: Shelf, source: Path, published: tuple[CatalogueEntry, ...]
 ) -> None:
     shelf.folder.mkdir(parents=True)
     file = source.rename(shelf.folder / source.name)
@@ -253,7 +253,7 @@ def test_a_file_put_there_by_hand_is_compared_with_the_published_hash(
 
 
 def test_a_file_with_a_published_name_alone_is_not_taken_for_that_model(
-    shelf: Shelf, published: tuple[Entry, ...]
+    shelf: Shelf, published: tuple[CatalogueEntry, ...]
 ) -> None:
     shelf.folder.mkdir(parents=True)
     other = make_tiny_model(shelf.folder / published[0].file)
@@ -263,7 +263,7 @@ def test_a_file_with_a_published_name_alone_is_not_taken_for_that_model(
 
 
 def test_a_published_file_put_there_by_hand_is_hashed_once_before_it_is_loaded(
-    shelf: Shelf, source: Path, published: tuple[Entry, ...]
+    shelf: Shelf, source: Path, published: tuple[CatalogueEntry, ...]
 ) -> None:
     shelf.folder.mkdir(parents=True)
     file = source.rename(shelf.folder / source.name)

@@ -13,7 +13,7 @@ from qwen_tui.files import expand, quoted, setting, unsetting
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 from qwen_tui.models import catalogue
-from qwen_tui.models.catalogue import Entry
+from qwen_tui.models.catalogue import CatalogueEntry
 from qwen_tui.models.importing.importing import safe_name
 from qwen_tui.models.locate import in_repository, unknown
 
@@ -166,7 +166,7 @@ def shown(url: str) -> str:
     return f"{parts.hostname or '?'}{port}"
 
 
-def of_entry(entry: Entry) -> Wanted:
+def of_entry(entry: CatalogueEntry) -> Wanted:
     """Return what it is to want that published file."""
     return Wanted(
         name=entry.full_name,

@@ -11,7 +11,7 @@ import msgspec
 from qwen_tui import cancellation
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.models import catalogue
-from qwen_tui.models.catalogue import CATALOGUE, Entry
+from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.importing.importing import is_model_name, of_size, safe_name
 
@@ -34,7 +34,7 @@ class Found(NamedTuple):
     called: str
     size: int
     program: str
-    entry: Entry | None = None
+    entry: CatalogueEntry | None = None
 
 
 class _Layer(msgspec.Struct):
@@ -47,7 +47,7 @@ class _Manifest(msgspec.Struct):
 
 
 def find(
-    environ: Mapping[str, str] = os.environ, home: Path | None = None, entries: tuple[Entry, ...] = CATALOGUE
+    environ: Mapping[str, str] = os.environ, home: Path | None = None, entries: tuple[CatalogueEntry, ...] = CATALOGUE
 ) -> list[Found]:
     """Return the models in the folders of the hub's client, llama.cpp, ollama and LM Studio that can be used here.
 
@@ -74,7 +74,7 @@ def find(
     return sorted(found.values(), key=lambda one: (one.entry is None, entries.index(one.entry) if one.entry else 0))
 
 
-def _candidates(environ: Mapping[str, str], home: Path, entries: tuple[Entry, ...]) -> Iterator[Found]:
+def _candidates(environ: Mapping[str, str], home: Path, entries: tuple[CatalogueEntry, ...]) -> Iterator[Found]:
     """Return what may be a model, those first that have the size of a published file."""
     everything: list[Found] = []
     for program, folders, look in _places(environ, home):

@@ -14,12 +14,12 @@ from qwen_tui.errors import InvalidModelError
 from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, identity
-from qwen_tui.models.catalogue import CATALOGUE, Entry
+from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
 from qwen_tui.models.disk import check_room, write_error
 from qwen_tui.models.gguf import read_header
-from qwen_tui.models.hashing import HashingReader, Show, hash_file, reading
+from qwen_tui.models.hashing import HashingReader, OnProgress, hash_file, reading
 from qwen_tui.models.importing.copying import give_name, one_at_a_time, received
-from qwen_tui.models.shelf import Record, Shelf, is_outside
+from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
 
 # How deep a folder is searched, and how many of its files are looked at.
 _DEPTH = 4
@@ -32,7 +32,7 @@ Opened = Callable[[], AbstractContextManager[HashingReader]]
 class Imported(NamedTuple):
     """What became of a file: its record, and whether the same file had been there before."""
 
-    record: Record
+    record: ModelRecord
     already: bool = False
 
 
@@ -57,9 +57,9 @@ class Importer:
     """Brings files onto `shelf`; `show` is told of the progress, `waiting` that another process imports just now."""
 
     shelf: Shelf
-    show: Show
+    show: OnProgress
     waiting: Callable[[], None]
-    entries: tuple[Entry, ...] = CATALOGUE
+    entries: tuple[CatalogueEntry, ...] = CATALOGUE
 
     def take(self, source: Path, *, link: bool = False, called: str = "", origin: str = "") -> Imported:
         """Take over the GGUF file `source`, as `called` if its own name says nothing; `origin` says where it is from.
@@ -137,25 +137,27 @@ class Importer:
         name = who.name or (path if inside else who.file)
         return Imported(self._record(path, name, sha256, origin, who.pinned), already)
 
-    def _record(self, path: str, name: str, sha256: str, origin: str, pinned: bool) -> Record:
+    def _record(self, path: str, name: str, sha256: str, origin: str, pinned: bool) -> ModelRecord:
         file = self.shelf.folder / path
         facts = identity.facts(os.fsencode(file))
         if facts is None:
             raise write_error(file, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
-        record = Record(path=path, name=name, size=facts.size, sha256=sha256, facts=facts, source=origin, pinned=pinned)
+        record = ModelRecord(
+            path=path, name=name, size=facts.size, sha256=sha256, facts=facts, source=origin, pinned=pinned
+        )
         try:
             self.shelf.put(record)
         except OSError as error:
             raise write_error(self.shelf.folder, error) from error
         return record
 
-    def _forget(self, link: Record) -> None:
+    def _forget(self, link: ModelRecord) -> None:
         try:
             self.shelf.forget(link.path)
         except OSError as error:
             raise write_error(self.shelf.folder, error) from error
 
-    def _same(self, sha256: str, but: str = "", *, linked: bool = True) -> Record | None:
+    def _same(self, sha256: str, but: str = "", *, linked: bool = True) -> ModelRecord | None:
         """Return the record of an unchanged file with this content, other than that of the path `but`.
 
         Without `linked`, of one in the models folder.
@@ -233,7 +235,7 @@ def is_model_name(name: str) -> bool:
     return name.lower().endswith(".gguf") and not name.startswith(".")
 
 
-def of_size(size: int, name: str = "", entries: tuple[Entry, ...] = CATALOGUE) -> Entry | None:
+def of_size(size: int, name: str = "", entries: tuple[CatalogueEntry, ...] = CATALOGUE) -> CatalogueEntry | None:
     """Return the published file that one of this `size` may be; `name` decides between several."""
     same = [entry for entry in entries if entry.size == size]
     return next((entry for entry in same if entry.file == name), same[0] if same else None)

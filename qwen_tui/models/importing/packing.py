@@ -13,7 +13,7 @@ from qwen_tui.files import APPLICATION, ASSETS, quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue
 from qwen_tui.models.disk import check_room, write_error
-from qwen_tui.models.hashing import HashingReader, Show, reading
+from qwen_tui.models.hashing import HashingReader, OnProgress, reading
 from qwen_tui.models.importing.importing import is_model_name, require_model, safe_name
 from qwen_tui.models.importing.pack_format import (
     CONFIG,
@@ -73,7 +73,7 @@ def portable_settings(content: bytes | None, item: Item) -> bytes | None:
     return tomlkit.dumps(document).encode()
 
 
-def pack(out: Path, packed: Sequence[Item], config: bytes | None, show: Show, *, overwrite: bool) -> Manifest:
+def pack(out: Path, packed: Sequence[Item], config: bytes | None, show: OnProgress, *, overwrite: bool) -> Manifest:
     """Write a pack to `out` and return what is in it; `show` is told of the progress in all the models.
 
     A model that is not what it was recorded to be is not packed. Raises `InvalidModelError`, `UsageError` and
@@ -102,12 +102,12 @@ def pack(out: Path, packed: Sequence[Item], config: bytes | None, show: Show, *,
     return manifest
 
 
-def _from(before: int, total: int, show: Show) -> Show:
+def _from(before: int, total: int, show: OnProgress) -> OnProgress:
     """Return what shows the progress in one of several files, of which `before` bytes are done."""
     return lambda done, _size: show(before + done, total)
 
 
-def _add_model(sink: Sink, item: Item, show: Show) -> PackedModel:
+def _add_model(sink: Sink, item: Item, show: OnProgress) -> PackedModel:
     held = item.held
     with reading(held.file, show, held.size) as reader:
         sink.add(item.file, reader, held.size)

@@ -218,5 +218,6 @@ def of_network(places: Sequence[Place] | None) -> Iterator[Problem]:
                 code="not_reachable",
                 severity="warning",
                 message=_("{address}: {reason}").format(address=place.address, reason=place.reason),
-                remedy=_("Name a mirror with HF_ENDPOINT or a proxy with HTTPS_PROXY, or bring the model on a stick."),
+                remedy=place.remedy
+                or _("Name a mirror with HF_ENDPOINT or a proxy with HTTPS_PROXY, or bring the model on a stick."),
             )

@@ -149,3 +149,12 @@ def test_doctor_asks_through_the_same_proxies(qwen: Run, hub: FaultyHub, proxy: 
     mirror, modelscope = report["network"]
     assert mirror["reachable"], mirror
     assert "https_proxy" in modelscope["reason"]
+
+
+def test_doctor_advises_against_the_proxy_that_does_not_work(qwen: Run) -> None:
+    kept = {n: v for n, v in os.environ.items() if not n.upper().endswith("_PROXY")}
+    environment = {**kept, "HF_ENDPOINT": "http://hub.invalid", "http_proxy": f"http://{nowhere()}"}
+    report = msgspec.json.decode(qwen("doctor", "-m", "demo", "--network", "--json", env=environment).stdout)
+    told = next(one for one in report["problems"] if "hub.invalid" in one["message"])
+    assert "http_proxy" in told["remedy"]
+    assert "HTTPS_PROXY" not in told["remedy"]

@@ -16,12 +16,14 @@ _TIMEOUTS = Timeouts(answer=5.0, stall=5.0)
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """An address, whether it answered, in how many seconds, and if it did not, why."""
+    """An address, whether it answered, in how many seconds, and if it did not, why and what helps."""
 
     address: str
     reachable: bool
     seconds: float
     reason: str = ""
+    # What helps against that reason alone, such as a proxy's; empty where only the general advice does.
+    remedy: str = ""
 
 
 def places(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -48,13 +50,15 @@ def _reach(address: str, ask: Callable[[str], None]) -> Place:
     from qwen_tui.network.client import translated
 
     begun = time.monotonic()
-    reason = ""
+    reason = remedy = ""
     try:
         # A name look-up takes as long as it likes: it is left behind.
         cancellation.current().run(lambda: ask(address), _TIMEOUTS.answer)
     except (RequestError, OSError) as error:
-        reason = translated(error, address).reason
-    return Place(address=address, reachable=not reason, seconds=round(time.monotonic() - begun, 2), reason=reason)
+        told = translated(error, address)
+        reason, remedy = told.reason, told.remedy
+    seconds = round(time.monotonic() - begun, 2)
+    return Place(address=address, reachable=not reason, seconds=seconds, reason=reason, remedy=remedy)
 
 
 def _ask(address: str) -> None:

@@ -15,13 +15,21 @@ def code_blocks(answer: str) -> list[CodeBlock]:
 
     Indented blocks count only where nothing stands between fences: beside those they are prose that was indented.
     """
+    fenced, indented = _blocks(answer)
+    # An answer that is indented as a whole has its fences with it.
+    inside = [_blocks(block.code)[0] or [block] for block in indented]
+    return fenced or [block for blocks in inside for block in blocks]
+
+
+def _blocks(text: str) -> tuple[list[CodeBlock], list[CodeBlock]]:
+    """Return what stands between fences in `text`, and what is indented."""
     from qwen_tui.markdown.dialect import parser
     from qwen_tui.markdown.fences import is_closed
 
     # Nested blocks are in the same flat list of tokens, without what indents or quotes them.
-    tokens = [token for token in parser().parse(answer) if token.content.strip()]
+    tokens = [token for token in parser().parse(text) if token.content.strip()]
     fenced = [CodeBlock(token.content, is_closed(token)) for token in tokens if token.type == "fence"]
-    return fenced or [CodeBlock(token.content) for token in tokens if token.type == "code_block"]
+    return fenced, [CodeBlock(token.content) for token in tokens if token.type == "code_block"]
 
 
 def first_code_block(answer: str) -> CodeBlock | None:

@@ -15,7 +15,7 @@ from markdown_it.token import Token
 _BEHIND_TEXT = re.compile(r"(?P<text>.*?[^\s`])[ \t]*(?P<marks>`{3,})(?P<info>[ \t]*[\w+#.-]*)[ \t]*")
 _UNDERLINE = re.compile(r"=+[ \t]*|-+[ \t]*")
 # A sentence. Behind the backticks of an opening fence, the name of a language would stand in its place.
-_SENTENCE = re.compile(r"[ \t]+(?:\S+[ \t]+\S.*|.*[.!?:,;])|[ \t]*[^\x00-\u2e7f].*")
+_SENTENCE = re.compile(r"[ \t]+(?:\S+[ \t]+\S.*|.*[.!?:,;])|[ \t]*[^\x00-\u2e7f].*|[.!?:,;]+(?:[ \t].*)?")
 
 
 def add_fences(parser: MarkdownIt) -> None:

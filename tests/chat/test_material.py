@@ -59,6 +59,8 @@ def test_what_is_too_large_is_refused_without_being_read() -> None:
         ("- Run this:```py\n  if x:\n      y\n  ```\n- Done.", "if x:\n    y\n"),
         ("> So:```py\n> x\n> ```\n\nyes", "x\n"),
         ("YAML:```yaml\n---\na: 1\n===\n```\n", "---\na: 1\n===\n"),
+        ("```python\nprint(1)\n```.\nAnd more.", "print(1)\n"),
+        ("Run it:\n\n    ```python\n    print(1)\n    ```\n", "print(1)\n"),
         ("```python\nprint(1)\n``` This prints one.\n\n```\nother\n```\n", "print(1)\n"),
         ("```python\nprint(1)\n```这会打印一。", "print(1)\n"),
         ("```python\nprint(1)\n``` Now:```sh\nls\n```\n", "print(1)\n"),

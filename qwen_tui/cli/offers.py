@@ -14,7 +14,7 @@ from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue
 from qwen_tui.models.importing import elsewhere
-from qwen_tui.models.importing.elsewhere import Found
+from qwen_tui.models.importing.elsewhere import ForeignModel
 from qwen_tui.models.locate import DEMO
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.terminal.sanitise import clean
@@ -74,7 +74,7 @@ def _choices(model: str, *, offline: bool) -> list[Choice]:
 class _Taking:
     """Takes over what another program has fetched."""
 
-    found: Found
+    found: ForeignModel
 
     def __call__(self) -> str:
         link = taking_over.wants_link([self.found])

@@ -16,7 +16,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
 from qwen_tui.models import inventory, listing
 from qwen_tui.models.importing import elsewhere, importing, unpacking
-from qwen_tui.models.importing.elsewhere import Found
+from qwen_tui.models.importing.elsewhere import ForeignModel
 from qwen_tui.models.importing.importing import Imported, Importer
 from qwen_tui.models.importing.pack_format import PackedModel
 from qwen_tui.models.importing.unpacking import Pack
@@ -152,7 +152,7 @@ def _each(takes: Sequence[tuple[str, Callable[[], object]]]) -> None:
         raise InvalidModelError(sentence.format(n=len(refused), total=len(takes)), "\n".join(refused))
 
 
-def wants_link(chosen: Sequence[Found]) -> bool:
+def wants_link(chosen: Sequence[ForeignModel]) -> bool:
     """Say what a copy and what a link of another program's files costs, and ask which it is to be."""
     size = size_text(sum(one.size for one in chosen))
     programs = ", ".join(dict.fromkeys(one.program for one in chosen))

@@ -12,7 +12,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
 from qwen_tui.models.describing import timestamp
 from qwen_tui.models.fetching.source import ABRIDGED
-from qwen_tui.models.importing.elsewhere import Found
+from qwen_tui.models.importing.elsewhere import ForeignModel
 from qwen_tui.models.inventory import Held, Leftover, State
 
 
@@ -52,7 +52,11 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def listing(
-    folder: Path, models: Sequence[Held], leftovers: Sequence[Leftover], found: Sequence[Found], default: Held | None
+    folder: Path,
+    models: Sequence[Held],
+    leftovers: Sequence[Leftover],
+    found: Sequence[ForeignModel],
+    default: Held | None,
 ) -> Listing:
     """Return the listing for `--json`; `default` is the model in use when the person names none."""
     return Listing(
@@ -75,7 +79,7 @@ def lines(models: Sequence[Held], leftovers: Sequence[Leftover], default: Held |
     return columns.lines(rows)
 
 
-def elsewhere(found: Sequence[Found]) -> str:
+def elsewhere(found: Sequence[ForeignModel]) -> str:
     """Return the line about models in the folders of other programs, which the person can import."""
     sentence = ngettext(
         "{n} more model is in the folders of {programs}; take it over with: qwen models import",
@@ -85,7 +89,7 @@ def elsewhere(found: Sequence[Found]) -> str:
     return sentence.format(n=len(found), programs=listed(dict.fromkeys(one.program for one in found)))
 
 
-def without(found: Sequence[Found], models: Sequence[Held]) -> list[Found]:
+def without(found: Sequence[ForeignModel], models: Sequence[Held]) -> list[ForeignModel]:
     """Return the models `found` elsewhere that are not among `models`, by path or by catalogue entry and size."""
     paths = {one.file.resolve() for one in models}
     files = {(one.entry, one.size) for one in models if one.entry}

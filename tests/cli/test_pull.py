@@ -19,7 +19,7 @@ from qwen_tui.cli.main import main
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.files import size_text
 from qwen_tui.models import catalogue, identity
-from qwen_tui.models.importing.elsewhere import Found
+from qwen_tui.models.importing.elsewhere import ForeignModel
 from qwen_tui.models.importing.importing import Imported
 from qwen_tui.models.shelf import ModelRecord, Shelf
 from tests.conftest import COMMAND, Run
@@ -398,7 +398,7 @@ def test_the_commands_that_are_shown_run_when_they_are_pasted(qwen: Run, hub: Fa
 def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Say that a person is at the terminal, who says yes; another program has what may be the default model."""
     entry = catalogue.CATALOGUE[0]
-    found = Found(Path("/elsewhere/model.gguf"), entry.file, entry.size, "LM Studio", entry)
+    found = ForeignModel(Path("/elsewhere/model.gguf"), entry.file, entry.size, "LM Studio", entry)
     monkeypatch.setattr(pull.elsewhere, "find", lambda: [found])
     monkeypatch.setattr(pull.asking, "can_ask", lambda: True)
     monkeypatch.setattr(pull.asking, "ask", lambda _question: "是")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from qwen_tui.models.catalogue import CatalogueEntry
-from qwen_tui.models.importing.elsewhere import Found, find
+from qwen_tui.models.importing.elsewhere import ForeignModel, find
 
-Look = Callable[..., list[Found]]
+Look = Callable[..., list[ForeignModel]]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def entries(tiny: Path) -> tuple[CatalogueEntry, ...]:
 
 @pytest.fixture
 def look(person: Path) -> Look:
-    def run(entries: tuple[CatalogueEntry, ...] = (), **environ: str) -> list[Found]:
+    def run(entries: tuple[CatalogueEntry, ...] = (), **environ: str) -> list[ForeignModel]:
         return find(environ, person, entries)
 
     return run

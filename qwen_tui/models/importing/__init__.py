@@ -1,1 +1,1 @@
-"""Model files that are on this computer or on a stick already: taken over, packed, and unpacked."""
+"""Imports model files that are already on this computer or on a stick, and writes and reads packs of them."""

@@ -1,4 +1,4 @@
-"""Large files on their way into the models folder: one at a time, and none is named before it is whole."""
+"""Copies large files into the models folder, one at a time; each gets its name only once it is whole."""
 
 import contextlib
 import os
@@ -14,19 +14,22 @@ from qwen_tui.models.hashing import CHUNK, HashingReader
 from qwen_tui.models.locking import locked
 from qwen_tui.models.shelf import Shelf
 
-# What a file is called in the models folder until it is whole.
+# The suffix of a file in the models folder until it is whole.
 ARRIVING = ".importing"
-# What is locked in the models folder while files arrive there.
+# The lock file in the models folder during an import.
 IMPORT_LOCK = "import.lock"
 
 
 @contextlib.contextmanager
-def one_at_a_time(shelf: Shelf, waiting: Callable[[], None]) -> Iterator[None]:
-    """Import in the block alone, `waiting` being called if another does so now; what a killed one left is removed."""
+def one_at_a_time(shelf: Shelf, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock for imports in the block, and remove what a killed import has left.
+
+    Calls `on_wait` if another process imports now. Raises `WriteError`.
+    """
     with contextlib.ExitStack() as stack:
         try:
             private_folder(shelf.folder)
-            stack.enter_context(locked(shelf.folder / IMPORT_LOCK, waiting))
+            stack.enter_context(locked(shelf.folder / IMPORT_LOCK, on_wait))
         except OSError as error:
             raise write_error(shelf.folder, error) from error
         for left in shelf.folder.glob(f"*{ARRIVING}"):
@@ -37,9 +40,9 @@ def one_at_a_time(shelf: Shelf, waiting: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def received(reader: HashingReader, folder: Path) -> Iterator[Path]:
-    """Copy what `reader` reads into a new file (0600) in `folder`, for the block to check and rename.
+    """Copy the bytes of `reader` into a new file (0600) in `folder`; the block checks and renames that file.
 
-    It is removed unless the block renames it. Raises `WriteError`, and `InvalidModelError` from reading.
+    The file is removed unless the block has renamed it. Raises `WriteError`, and `InvalidModelError` from reading.
     """
     arriving: Path | None = None
     try:
@@ -59,12 +62,12 @@ def received(reader: HashingReader, folder: Path) -> Iterator[Path]:
 
 
 def sync(file: IO[bytes]) -> None:
-    """Wait until the disk has what was written; a slow stick takes minutes for what Linux has taken in seconds."""
+    """Wait until the bytes are on the disk. Linux accepts them in seconds; a slow stick takes minutes to store them."""
     cancellation.current().run(lambda: os.fsync(file.fileno()))
 
 
 def give_name(arrived: Path, final: Path) -> None:
-    """Rename a file that is whole, in one step and to stay; raises `WriteError`."""
+    """Rename a whole file in one step that survives a power cut; raises `WriteError`."""
     try:
         arrived.replace(final)
         sync_folder(final.parent)
@@ -73,7 +76,7 @@ def give_name(arrived: Path, final: Path) -> None:
 
 
 def write_all(file: IO[bytes], data: bytes) -> None:
-    """Write all of `data`: an unbuffered file may take a part of it, as when the disk is nearly full."""
+    """Write all of `data`. One write to an unbuffered file may take only a part, as when the disk is nearly full."""
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]

@@ -1,4 +1,4 @@
-"""Models that other programs have fetched onto this computer: nothing is hashed, little is read, nothing fails."""
+"""Finds models that other programs have fetched onto this computer; hashes nothing, reads little, never fails."""
 
 import os
 import re
@@ -16,18 +16,19 @@ from qwen_tui.models.gguf import read_header
 from qwen_tui.models.importing.importing import is_model_name, of_size, safe_name
 
 _DEPTH = 6
-# Names looked at in one place, and headers read in all: a header of a real vocabulary takes a tenth of a second.
+# The most names to look at in one place, and the most headers to read in all. Reading the header of a real vocabulary
+# takes a tenth of a second.
 _NAMES = 20_000
 _HEADERS = 12
 _SMALL_FILE = 1 << 20
 _ARCHITECTURE = "qwen3"
 _LIKELY = re.compile(r"qwen[-_. ]?3", re.IGNORECASE)
-# The first part of a model that was cut in several would load alone and fail.
+# A part of a split model. Loading the first part alone would fail.
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
 
 
-class Found(NamedTuple):
+class ForeignModel(NamedTuple):
     """A model file of another program: `called` is a name for it, `entry` the published file it seems to be."""
 
     path: Path
@@ -48,16 +49,17 @@ class _Manifest(msgspec.Struct):
 
 def find(
     environ: Mapping[str, str] = os.environ, home: Path | None = None, entries: tuple[CatalogueEntry, ...] = CATALOGUE
-) -> list[Found]:
-    """Return the models in the folders of the hub's client, llama.cpp, ollama and LM Studio that can be used here.
+) -> list[ForeignModel]:
+    """Return the usable models in the folders of the hub's client, llama.cpp, ollama and LM Studio.
 
-    Those of the catalogue by their size, the likeliest first, and other Qwen3 models. Each file comes once.
+    First come those with the size of a published file, in the order of the catalogue, and then other Qwen3 models. Each
+    file comes once.
     """
     try:
         there = home or Path.home()
     except RuntimeError:
         return []
-    found: dict[str, Found] = {}
+    found: dict[str, ForeignModel] = {}
     headers = _HEADERS
     for one in _candidates(environ, there, entries):
         real = os.path.realpath(one.path)
@@ -74,13 +76,13 @@ def find(
     return sorted(found.values(), key=lambda one: (one.entry is None, entries.index(one.entry) if one.entry else 0))
 
 
-def _candidates(environ: Mapping[str, str], home: Path, entries: tuple[CatalogueEntry, ...]) -> Iterator[Found]:
-    """Return what may be a model, those first that have the size of a published file."""
-    everything: list[Found] = []
+def _candidates(environ: Mapping[str, str], home: Path, entries: tuple[CatalogueEntry, ...]) -> Iterator[ForeignModel]:
+    """Yield files that may be models, first those with the size of a published file."""
+    everything: list[ForeignModel] = []
     for program, folders, look in _places(environ, home):
         for folder in dict.fromkeys(folders):
             everything += [
-                Found(path, called, size, program, of_size(size, called, entries))
+                ForeignModel(path, called, size, program, of_size(size, called, entries))
                 for path, called, size in _carefully(look, folder)
             ]
     yield from (one for one in everything if one.entry)
@@ -91,7 +93,7 @@ _Look = Callable[[Path], Iterator[tuple[Path, str]]]
 
 
 def _places(environ: Mapping[str, str], home: Path) -> Iterator[tuple[str, list[Path], _Look]]:
-    """Return each program's name, where it keeps models (its own settings first), and how to look there."""
+    """Yield each program's name, its model folders (those of its own settings first), and how to search them."""
 
     def given(*names: str, below: str = "") -> list[Path]:
         return [Path(environ[name], below) for name in names if environ.get(name)]
@@ -124,7 +126,7 @@ def _in_hub_cache(folder: Path) -> Iterator[tuple[Path, str]]:
         for path in _walk(repository / "snapshots"):
             if is_model_name(path.name):
                 yield path, path.name
-        # What is pointed to by no name any more is named by its hash, as every large file is.
+        # The hub's client names every large file by its SHA-256, also a file that no snapshot links to any more.
         for path in _walk(repository / "blobs"):
             if entry := catalogue.of_hash(path.name):
                 yield path, entry.file
@@ -139,7 +141,7 @@ def _in_ollama(folder: Path) -> Iterator[tuple[Path, str]]:
             continue
         digest = next((layer.digest for layer in manifest.layers if layer.mediaType == _OLLAMA_MODEL), "")
         if re.fullmatch("sha256:[0-9a-f]{64}", digest):
-            # host/namespace/model/tag
+            # The path of a manifest is host/namespace/model/tag.
             namespace, model, tag = ("library", "", *path.relative_to(manifests).parts)[-3:]
             name = f"{model}-{tag}" if namespace == "library" else f"{namespace}-{model}-{tag}"
             yield folder / "blobs" / digest.replace(":", "-"), safe_name(name)
@@ -152,7 +154,7 @@ def _gguf_files(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _carefully(look: _Look, folder: Path) -> list[tuple[Path, str, int]]:
-    """Return what there is, with its size; a folder that cannot be read, or is not there, has nothing."""
+    """Return the files that `look` finds, with their sizes; after an error, those found so far."""
     found: list[tuple[Path, str, int]] = []
     try:
         for path, called in look(folder):
@@ -164,7 +166,7 @@ def _carefully(look: _Look, folder: Path) -> list[tuple[Path, str, int]]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Return the files below a folder, so many at the most; links to folders are not followed."""
+    """Yield at most `_NAMES` files below a folder; this does not follow links to folders."""
     looked = 0
     for above, folders, names in os.walk(folder):
         cancellation.check()

@@ -1,4 +1,4 @@
-"""Model files taken over from elsewhere: copied or linked, recognised by their hash, and never altered."""
+"""Imports model files from elsewhere: copies or links them, recognises them by their hash, and never changes them."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ from qwen_tui.models.hashing import HashingReader, OnProgress, hash_file, readin
 from qwen_tui.models.importing.copying import give_name, one_at_a_time, received
 from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
 
-# How deep a folder is searched, and how many of its files are looked at.
+# How many levels of a folder the search descends, and how many files it looks at.
 _DEPTH = 4
 _FILES = 5000
 
@@ -30,22 +30,22 @@ Opened = Callable[[], AbstractContextManager[HashingReader]]
 
 
 class Imported(NamedTuple):
-    """What became of a file: its record, and whether the same file had been there before."""
+    """The result of an import: the record, and whether the same file was there before."""
 
     record: ModelRecord
     already: bool = False
 
 
 class Promise(NamedTuple):
-    """What is said of a file before it is read: its SHA-256 if there is one, its source, its name if it has one."""
+    """What a pack says about a file before it is read: its SHA-256, source and name; empty if unknown."""
 
     sha256: str
     origin: str
     name: str = ""
 
 
-class _Identity(NamedTuple):
-    """What a file is: its `name`, empty where only that of the `file` is known, and whether somebody vouches for it."""
+class _Names(NamedTuple):
+    """The model's `name` (empty if unknown), its `file` name, and `pinned`: whether its hash is published."""
 
     name: str
     file: str
@@ -54,44 +54,44 @@ class _Identity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """Brings files onto `shelf`; `show` is told of the progress, `waiting` that another process imports just now."""
+    """Brings files onto `shelf`; calls `on_progress` with its progress, `on_wait` if another process imports now."""
 
     shelf: Shelf
-    show: OnProgress
-    waiting: Callable[[], None]
+    on_progress: OnProgress
+    on_wait: Callable[[], None]
     entries: tuple[CatalogueEntry, ...] = CATALOGUE
 
     def take(self, source: Path, *, link: bool = False, called: str = "", origin: str = "") -> Imported:
-        """Take over the GGUF file `source`, as `called` if its own name says nothing; `origin` says where it is from.
+        """Import the GGUF file `source`, under the name `called` instead of its own; `origin` says where it is from.
 
-        With `link` it stays where it is. Raises `InvalidModelError` if it is no model, damaged, or changes meanwhile,
-        and `WriteError`.
+        With `link`, the file stays where it is. Raises `InvalidModelError` if it is no model, damaged, or changes
+        meanwhile, and `WriteError`.
         """
         source = Path(os.path.abspath(source))  # noqa: PTH100 - links stay as they are
         require_model(source)
         called = called or source.name
         origin = origin or _("imported from {path}").format(path=source)
-        with one_at_a_time(self.shelf, self.waiting):
+        with one_at_a_time(self.shelf, self.on_wait):
             inside = os.path.realpath(source.parent) == os.path.realpath(self.shelf.folder)
             if inside or link:
                 return self._keep_in_place(source, called, origin, inside=inside)
             size = source.stat().st_size
-            # Perhaps it is here already: reading it once is cheaper than a second copy.
+            # The file may be here already. Hashing it is cheaper than a second copy.
             perhaps = any(record.size == size and not is_outside(record) for record in self.shelf.records())
-            if perhaps and (found := self._same(hash_file(source, self.show), linked=False)):
+            if perhaps and (found := self._same(hash_file(source, self.on_progress), linked=False)):
                 return Imported(found, already=True)
             return self._copy(source, called, origin)
 
     def receive(self, opened: Opened, called: str, promised: Promise) -> Imported:
-        """Take over what the reader reads, which has to be as `promised`; for packs. Raises as `take`."""
-        with one_at_a_time(self.shelf, self.waiting):
+        """Import the bytes of a reader from a pack; they must be as `promised`. Raises as `take`."""
+        with one_at_a_time(self.shelf, self.on_wait):
             if found := self._same(promised.sha256, linked=False):
                 return Imported(found, already=True)
             with opened() as reader:
                 return self._arrive(reader, called, promised)
 
     def _copy(self, source: Path, called: str, origin: str) -> Imported:
-        with reading(source, self.show) as reader:
+        with reading(source, self.on_progress) as reader:
             return self._arrive(reader, called, Promise("", origin))
 
     def _arrive(self, reader: HashingReader, called: str, promised: Promise) -> Imported:
@@ -106,11 +106,11 @@ class Importer:
             require_model(arrived, called)
             who = self._identify(sha256, reader.size, called)
             again = next((one for one in self.shelf.records() if one.sha256 == sha256 and not is_outside(one)), None)
-            # A damaged file is replaced by the sound one.
+            # The sound file replaces a damaged one.
             path = again.path if again else self._free_name(who.file, sha256)
             give_name(arrived, self.shelf.folder / path)
         links = [one for one in self.shelf.records() if one.sha256 == sha256 and is_outside(one)]
-        # What was called so as a link stays called so as a copy.
+        # If the model was linked before, the copy keeps the link's name.
         name = who.name or next((one.name for one in links), "") or promised.name or path
         record = self._record(path, name, sha256, promised.origin, who.pinned)
         for link in links:
@@ -119,7 +119,7 @@ class Importer:
 
     def _keep_in_place(self, source: Path, called: str, origin: str, *, inside: bool) -> Imported:
         before = identity.facts(os.fsencode(source))
-        sha256 = hash_file(source, self.show)
+        sha256 = hash_file(source, self.on_progress)
         if before is None or identity.facts(os.fsencode(source)) != before:
             raise InvalidModelError(
                 _("{path} changed while it was read.").format(path=source), _("Wait until it is whole, and try again.")
@@ -158,9 +158,9 @@ class Importer:
             raise write_error(self.shelf.folder, error) from error
 
     def _same(self, sha256: str, but: str = "", *, linked: bool = True) -> ModelRecord | None:
-        """Return the record of an unchanged file with this content, other than that of the path `but`.
+        """Return the record of an unchanged file with this content, whose path is not `but`; None if there is none.
 
-        Without `linked`, of one in the models folder.
+        Without `linked`, only files in the models folder count.
         """
         for record in self.shelf.records():
             is_other = record.sha256 == sha256 and record.path != but and (linked or not is_outside(record))
@@ -168,10 +168,10 @@ class Importer:
                 return record
         return None
 
-    def _identify(self, sha256: str, size: int, called: str) -> _Identity:
-        """Return what a file is called here; raises `InvalidModelError` for a published one with other content."""
+    def _identify(self, sha256: str, size: int, called: str) -> _Names:
+        """Return the names for a file; raises `InvalidModelError` for the name and size of a published file only."""
         if entry := catalogue.of_hash(sha256, self.entries):
-            return _Identity(entry.full_name, entry.file, pinned=True)
+            return _Names(entry.full_name, entry.file, pinned=True)
         for entry in self.entries:
             if (entry.file, entry.size) == (called, size):
                 if entry.sha256:
@@ -183,13 +183,13 @@ class Importer:
                             name=quoted(entry.full_name)
                         ),
                     )
-                return _Identity(entry.full_name, entry.file, pinned=False)
+                return _Names(entry.full_name, entry.file, pinned=False)
         file = safe_name(called)
         if self._is_published(file):
             file = _with_hash(file, sha256)
         if file in {record.name for record in self.shelf.records() if record.sha256 != sha256}:
             file = _with_hash(file, sha256)
-        return _Identity("", file, pinned=False)
+        return _Names("", file, pinned=False)
 
     def _is_published(self, file: str) -> bool:
         return any(entry.file.lower() == file.lower() for entry in self.entries)
@@ -199,7 +199,7 @@ class Importer:
 
 
 def require_model(path: Path, called: str = "") -> None:
-    """Raise `InvalidModelError` unless `path` is a GGUF file with a model in it; it is `called` so in the error."""
+    """Raise `InvalidModelError` unless `path` is a GGUF file with a model in it; the error names it `called`."""
     try:
         header = read_header(path)
     except InvalidModelError as error:
@@ -213,7 +213,7 @@ def require_model(path: Path, called: str = "") -> None:
 
 
 def models_in(folder: Path) -> list[Path]:
-    """Return the files that end in .gguf in a folder and those below it, as on a USB stick; hidden ones are left."""
+    """Return the .gguf files in a folder and the folders below it, as on a USB stick, without hidden ones."""
     found: list[Path] = []
     looked = 0
     for above, folders, names in os.walk(folder):
@@ -222,7 +222,7 @@ def models_in(folder: Path) -> list[Path]:
             folders.clear()
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         likely = (Path(above, name) for name in sorted(names) if is_model_name(name))
-        # A link to nothing is no file.
+        # This leaves out links that lead nowhere.
         found += [path for path in likely if os.path.isfile(path)]  # noqa: PTH113 - it never raises
         looked += len(names)
         if looked > _FILES:
@@ -231,18 +231,18 @@ def models_in(folder: Path) -> list[Path]:
 
 
 def is_model_name(name: str) -> bool:
-    """Whether a file of this name is likely to be a model; macOS puts "._" files onto sticks that only look so."""
+    """Whether a file of this name is likely a model; the "._" files that macOS puts onto sticks only look like one."""
     return name.lower().endswith(".gguf") and not name.startswith(".")
 
 
 def of_size(size: int, name: str = "", entries: tuple[CatalogueEntry, ...] = CATALOGUE) -> CatalogueEntry | None:
-    """Return the published file that one of this `size` may be; `name` decides between several."""
+    """Return the published file with this `size`, if there is one; among several, `name` decides."""
     same = [entry for entry in entries if entry.size == size]
     return next((entry for entry in same if entry.file == name), same[0] if same else None)
 
 
 def safe_name(called: str) -> str:
-    """Return a file name that every system takes, ending in .gguf."""
+    """Return a file name that every system accepts, ending in .gguf."""
     printable = "".join(character if character.isprintable() else "-" for character in called)
     name = re.sub(r'[<>:"/\\|?*]', "-", printable).strip(" .-")[:120] or "model"
     stem = name[:-5] if name.lower().endswith(".gguf") else name

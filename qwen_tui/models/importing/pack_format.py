@@ -1,12 +1,12 @@
-"""What a pack is: models with their checksums and the settings, for a computer without a network.
+"""The format of a pack: models with their checksums, and the settings, for a computer without a network.
 
 A folder, or an archive with one folder in it:
 
     *.gguf          the models
     config.toml     the settings, unless they were left out
-    README.txt      what to do with it, in both languages
+    README.txt      what to do with the pack, in both languages
     SHA256SUMS      for `sha256sum -c`
-    qwen-pack.json  `Manifest`: what `qwen models import` goes by; it is written last
+    qwen-pack.json  the `Manifest`, which `qwen models import` reads; `qwen pack` writes it last
 """
 
 import re
@@ -15,12 +15,12 @@ import msgspec
 
 MANIFEST, SUMS, CONFIG, README = "qwen-pack.json", "SHA256SUMS", "config.toml", "README.txt"
 FORMAT = 1
-# More than any manifest or settings take.
+# In bytes: more than any manifest or settings take.
 SMALL = 1 << 20
 
 
 class PackedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of the pack by its name there, which has no folder in it."""
+    """A file of the pack; `file` is its name there, without a folder."""
 
     file: str
     size: int
@@ -28,7 +28,7 @@ class PackedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PackedModel(PackedFile, frozen=True, kw_only=True):
-    """A model: what it was called where the pack was made, where it came from, whether a published hash is known."""
+    """A model in the pack; `name` is its name on the packing computer, `pinned` says that its hash is published."""
 
     name: str
     source: str = ""
@@ -37,7 +37,7 @@ class PackedModel(PackedFile, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in a pack."""
+    """The contents of a pack."""
 
     format: int
     program: str
@@ -46,7 +46,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name from a manifest is that of a file beside it, on every system: no folder, drive or device."""
+    """Whether a name in a manifest is a plain file name on every system, without a folder, drive or device."""
     return (
         0 < len(name) <= 200
         and name.isprintable()

@@ -1,4 +1,4 @@
-"""Where a pack is written: a folder, a tar or a zip archive; whole or not at all, and never held in memory."""
+"""Writes a pack into a folder, a tar or a zip archive: the whole pack or nothing, and file by file, not from memory."""
 
 import contextlib
 import os
@@ -30,10 +30,10 @@ class Sink(Protocol):
 
 @contextlib.contextmanager
 def writing(out: Path, names: list[str], *, overwrite: bool) -> Iterator[Sink]:
-    """Write the files `names` to `out` in the block: an archive if it ends in .tar or .zip, else a folder.
+    """Yield a sink for the files `names`. `out` becomes an archive if it ends in .tar or .zip, else a folder.
 
-    At the end of the block they get their names; if it raises, nothing is left. Raises `UsageError` if something of
-    that name is there and is not to be overwritten, and `OSError`.
+    The files get their names at the end of the block; if the block raises, nothing is left. Raises `UsageError` if
+    something of that name exists, unless `overwrite` is set, and `OSError`.
     """
     kind = out.suffix.lower()
     if kind in (".tar", ".zip"):
@@ -69,7 +69,7 @@ def writing(out: Path, names: list[str], *, overwrite: bool) -> Iterator[Sink]:
         for name in names:
             sink.unfinished(name).unlink(missing_ok=True)
         if not before:
-            # It goes only if it is empty.
+            # rmdir removes the folder only if it is empty.
             with contextlib.suppress(OSError):
                 out.rmdir()
 
@@ -79,7 +79,7 @@ class _FolderSink:
         self._folder = folder
 
     def unfinished(self, name: str) -> Path:
-        # Beside what it will replace: a link may lead to another disk.
+        # The unfinished file lies beside the file that it will replace, because a link may lead to another disk.
         target = link_target(self._folder / name)
         return target.with_name(f".{target.name}{_UNFINISHED}")
 
@@ -126,9 +126,9 @@ def _refuse(paths: list[Path], *, overwrite: bool) -> None:
 
 
 def _give_name(unfinished: Path, target: Path) -> None:
-    """Put a finished file in its place, with the permissions of the one there, or those of any new file.
+    """Rename a finished file to `target`, with the permissions of the old file, or those of any new file.
 
-    A pack is made to be handed on: it is not for the user alone, as a temporary file is.
+    People hand packs on, so a pack is not readable by the user alone, as a temporary file would be.
     """
     with contextlib.suppress(OSError):
         if target.exists():

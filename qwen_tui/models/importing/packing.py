@@ -1,4 +1,4 @@
-"""Models, their checksums and the settings written into a pack."""
+"""Writes models, their checksums and the settings into a pack."""
 
 import io
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ from qwen_tui.models.verifying import damaged
 
 
 class Item(NamedTuple):
-    """A model to pack, under the name of a file."""
+    """A model to pack, and its file name in the pack."""
 
     held: Held
     file: str
 
 
 def items(models: Sequence[Held]) -> list[Item]:
-    """Return the models with a file name for each; raises `InvalidModelError` for what is none, `UsageError`."""
+    """Return the models, each with a file name. Raises `InvalidModelError`, and `UsageError` if two names are equal."""
     found: list[Item] = []
     for held in models:
         require_model(held.file)
@@ -55,9 +55,9 @@ def items(models: Sequence[Held]) -> list[Item]:
 
 
 def portable_settings(content: bytes | None, item: Item) -> bytes | None:
-    """Return the settings with which the other computer uses the model `item`, whatever is used here.
+    """Return the settings in `content`, changed so that the other computer uses the model `item`.
 
-    None without `content`, if it is what is used there anyway.
+    None without `content`, if the other computer uses that model by default.
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
@@ -73,11 +73,13 @@ def portable_settings(content: bytes | None, item: Item) -> bytes | None:
     return tomlkit.dumps(document).encode()
 
 
-def pack(out: Path, packed: Sequence[Item], config: bytes | None, show: OnProgress, *, overwrite: bool) -> Manifest:
-    """Write a pack to `out` and return what is in it; `show` is told of the progress in all the models.
+def pack(
+    out: Path, packed: Sequence[Item], config: bytes | None, on_progress: OnProgress, *, overwrite: bool
+) -> Manifest:
+    """Write a pack to `out` and return its manifest; calls `on_progress` with the bytes of all models.
 
-    A model that is not what it was recorded to be is not packed. Raises `InvalidModelError`, `UsageError` and
-    `WriteError`, and leaves nothing half.
+    Raises `InvalidModelError` if a model differs from its record, `UsageError` and `WriteError`; then it leaves no part
+    of a pack.
     """
     total = sum(item.held.size for item in packed)
     check_room(out, total, chosen=True)
@@ -87,7 +89,7 @@ def pack(out: Path, packed: Sequence[Item], config: bytes | None, show: OnProgre
     try:
         with writing(out, names, overwrite=overwrite) as sink:
             for item in packed:
-                listed.append(_add_model(sink, item, _from(before, total, show)))
+                listed.append(_add_model(sink, item, _from(before, total, on_progress)))
                 before += item.held.size
             settings = _add(sink, CONFIG, config) if config is not None else None
             readme = _add(sink, README, (ASSETS / "pack_readme.txt").read_bytes())
@@ -102,14 +104,14 @@ def pack(out: Path, packed: Sequence[Item], config: bytes | None, show: OnProgre
     return manifest
 
 
-def _from(before: int, total: int, show: OnProgress) -> OnProgress:
-    """Return what shows the progress in one of several files, of which `before` bytes are done."""
-    return lambda done, _size: show(before + done, total)
+def _from(before: int, total: int, on_progress: OnProgress) -> OnProgress:
+    """Return the callback for one of several files: it adds the `before` bytes of the files that are done."""
+    return lambda done, _size: on_progress(before + done, total)
 
 
-def _add_model(sink: Sink, item: Item, show: OnProgress) -> PackedModel:
+def _add_model(sink: Sink, item: Item, on_progress: OnProgress) -> PackedModel:
     held = item.held
-    with reading(held.file, show, held.size) as reader:
+    with reading(held.file, on_progress, held.size) as reader:
         sink.add(item.file, reader, held.size)
         sha256 = reader.finish()
     entry = catalogue.of_hash(sha256)

@@ -1,4 +1,4 @@
-"""Packs read: only what their manifest names, only plain files, only as large and with the content that it says."""
+"""Reads packs: only plain files that the manifest names, and only with the size and the content that it states."""
 
 import contextlib
 import hashlib
@@ -22,11 +22,11 @@ from qwen_tui.models.importing.pack_format import FORMAT, MANIFEST, SMALL, Manif
 from qwen_tui.models.locate import in_repository
 
 _DAMAGE = (EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
-# More members than any pack has.
+# The most members of an archive to look at; no pack has so many.
 _MEMBERS = 1000
 
 
-class _Place(Protocol):
+class _PackFiles(Protocol):
     def size(self, name: str) -> int | None:
         """Return the size of a plain file of this name beside the manifest, None if there is none."""
 
@@ -34,23 +34,24 @@ class _Place(Protocol):
 
 
 class Pack:
-    """A pack that lies at `path`."""
+    """The pack at `path`."""
 
-    def __init__(self, path: Path, place: _Place) -> None:
+    def __init__(self, path: Path, place: _PackFiles) -> None:
         self.path = path
         self._place = place
         self.manifest = self._read_manifest()
 
     def take(self, model: PackedModel, importer: Importer) -> Imported:
-        """Take over a model, which gets its name only if its content is what the manifest says."""
+        """Import a model; it gets its name only if its content is as the manifest states."""
         self._check(model)
 
         @contextlib.contextmanager
         def opened() -> Iterator[HashingReader]:
             with self._opened(model.file) as file:
-                yield HashingReader(file, model.size, model.file, importer.show, _DAMAGE)
+                yield HashingReader(file, model.size, model.file, importer.on_progress, _DAMAGE)
 
-        # A name of the catalogue is given by the content alone; one that says where it is from is as good as the pack.
+        # Only the content of a file earns a name of the catalogue. A name of the form owner/repo:FILE, which says where
+        # the file is from, is as trustworthy as the pack.
         name = model.name if in_repository(model.name) and model.name.isprintable() else ""
         origin = _("imported from {path}").format(path=self.path)
         return importer.receive(opened, model.file, Promise(model.sha256, origin, name))
@@ -121,7 +122,7 @@ def opened(path: Path) -> Iterator[Pack | None]:
     if path.is_dir():
         yield Pack(path, _Folder(path)) if (path / MANIFEST).is_file() else None
         return
-    kinds: dict[str, Callable[[Path], contextlib.AbstractContextManager[_Place]]] = {".tar": _tar, ".zip": _zip}
+    kinds: dict[str, Callable[[Path], contextlib.AbstractContextManager[_PackFiles]]] = {".tar": _tar, ".zip": _zip}
     kind = kinds.get(path.suffix.lower())
     if kind is None:
         yield None
@@ -149,7 +150,7 @@ class _Members:
     """The plain files of an archive that lie beside its manifest, by name."""
 
     def __init__(self, sizes: dict[str, int], open_member: Callable[[str], IO[bytes]]) -> None:
-        # The manifest lies at the top or in the one folder that the archive has.
+        # The manifest lies at the top of the archive, or in its only folder.
         tops = [name.removesuffix(MANIFEST) for name in sizes if name.rpartition("/")[2] == MANIFEST]
         self._top = min(tops, key=len, default="")
         self._sizes = sizes
@@ -165,7 +166,7 @@ class _Members:
 
 
 @contextlib.contextmanager
-def _tar(path: Path) -> Iterator[_Place]:
+def _tar(path: Path) -> Iterator[_PackFiles]:
     with _archive(path):
         tar = tarfile.open(path, "r:")  # noqa: SIM115 - closed below
     with tar:
@@ -178,7 +179,7 @@ def _tar(path: Path) -> Iterator[_Place]:
 
 
 @contextlib.contextmanager
-def _zip(path: Path) -> Iterator[_Place]:
+def _zip(path: Path) -> Iterator[_PackFiles]:
     with _archive(path):
         archive = zipfile.ZipFile(path)
     with archive:

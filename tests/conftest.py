@@ -12,6 +12,7 @@ import pytest
 from qwen_tui import child, i18n
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.hardware.plan import Plan
 from tests.tiny_model import make_tiny_model
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -70,6 +71,6 @@ COMMAND = child.command(child.PROGRAM)
 @pytest.fixture
 def engine(tiny: Path) -> Iterator[LocalEngine]:
     """The real engine on the tiny model."""
-    engine = LocalEngine(LoadOptions(path=os.fsencode(tiny), ctx_size=2048, threads=1, batch_size=32))
+    engine = LocalEngine(LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=2048, batch_size=32)))
     yield engine
     engine.close()

@@ -10,6 +10,7 @@ import yaml
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.files import ASSETS
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Message, Text
 
 DATA = Path(__file__).parent.parent / "scripts" / "models" / "demo_model"
@@ -18,7 +19,7 @@ NOTICES = {language: (DATA / f"notice.{language}.txt").read_text(encoding="utf-8
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[LocalEngine]:
-    engine = LocalEngine(LoadOptions(path=os.fsencode(ASSETS / "demo.gguf"), threads=2))
+    engine = LocalEngine(LoadOptions(path=os.fsencode(ASSETS / "demo.gguf"), plan=Plan(threads=2, batch_threads=2)))
     yield engine
     engine.close()
 

@@ -61,8 +61,8 @@ def bench(
 
     def measure(plan: InForce) -> Report:
         bench = Bench(
-            lambda **changes: subject.open_engine(**{**plan.changes(), **changes}),
-            subject.load_options(**plan.changes()),
+            subject.open_engine,
+            subject.load_options(plan.plan, plan.batch_costs),
             shape,
             chosen,
             doing=output.note,

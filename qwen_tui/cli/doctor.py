@@ -4,7 +4,6 @@ import shutil
 import sys
 from typing import Annotated
 
-import msgspec
 import typer
 
 from qwen_tui import config, files
@@ -33,7 +32,7 @@ def doctor(
 ) -> int:
     """Examine and print; 1 where something keeps the program from answering."""
     from qwen_tui.evaluation.doctor import Patient, examine
-    from qwen_tui.evaluation.report import Problem
+    from qwen_tui.evaluation.report import Problem, encoded
     from qwen_tui.evaluation.report_text import text
 
     flags = {"model": model, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers, "language": lang}
@@ -58,7 +57,7 @@ def doctor(
         )
     )
     if as_json:
-        print_text(msgspec.json.encode(report).decode() + "\n")
+        print_text(encoded(report).decode() + "\n")
     else:
         columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _COLUMNS
         print_text(text(report, columns))

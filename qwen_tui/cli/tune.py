@@ -76,9 +76,9 @@ def _measure(subject: Planner, start: Plan, seconds: float) -> Found:
         figures = _("  reading {reading:.1f} tokens/s, writing {writing:.1f} tokens/s, loading {load:.1f} s")
         output.note(figures.format(reading=trial.reading, writing=trial.writing, load=trial.load_s))
 
-    repacking = memory_missing(subject.header, start, subject.settings.ctx_size)
+    repacking = memory_missing(subject.header, start)
     search = Search(
-        subject.open_engine,
+        lambda plan: subject.open_engine(subject.load_options(plan)),
         start,
         this_machine(),
         budget=seconds,

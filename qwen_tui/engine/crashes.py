@@ -83,12 +83,12 @@ class Crashes:
         learned.write(self._path, _File(1, crashes[:_MOST]))
 
 
-def has(plan: Any, settings: Settings) -> bool:
-    """Whether `plan`, or any other object with these attributes, has all of `settings`."""
+def has(plan: Plan, settings: Settings) -> bool:
+    """Whether `plan` has all of `settings`."""
     return all(getattr(plan, name, None) == value for name, value in settings.items())
 
 
-def differing(plans: Sequence[Any], other: Any) -> dict[str, Any]:
+def differing(plans: Sequence[Plan], other: Plan) -> dict[str, Any]:
     """Return the settings of `KERNELS` in which all `plans` agree, and `other` differs.
 
     If they agree in none of those, return all in which the last plan differs.

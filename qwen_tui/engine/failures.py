@@ -64,7 +64,7 @@ def of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> WorkerFa
     # What a driver fails at is not always called by its name; what is wrong with a file is, in the log or the detail.
     damaged = bool(failure.detail or _DAMAGED.search(lines))
     lighter = failure.kind in ("context", "decode") or (
-        failure.kind == "model" and options.gpu_layers != 0 and not damaged
+        failure.kind == "model" and options.plan.gpu_layers != 0 and not damaged
     )
     if failure.kind == "model" and (error := unfit(os.fsdecode(options.path), f"{failure.detail}\n{lines}")):
         return WorkerFailure(error)
@@ -138,7 +138,7 @@ def of_death(code: int, options: LoadOptions, lines: str, *, loading: bool, star
 def no_memory_for_context(options: LoadOptions, smaller: int) -> QwenError:
     """Return the error where only a context of `smaller` tokens would help."""
     return EngineError(
-        _("There is too little memory for a context of {size} tokens.").format(size=options.ctx_size),
+        _("There is too little memory for a context of {size} tokens.").format(size=options.plan.ctx_size),
         _("Choose a smaller one with --ctx-size {smaller}, or close other programs.").format(smaller=smaller),
     )
 
@@ -146,7 +146,7 @@ def no_memory_for_context(options: LoadOptions, smaller: int) -> QwenError:
 def _no_memory(options: LoadOptions) -> QwenError:
     return EngineError(
         _("There is too little memory for {path} with a context of {size} tokens.").format(
-            path=os.fsdecode(options.path), size=options.ctx_size
+            path=os.fsdecode(options.path), size=options.plan.ctx_size
         ),
         _("Close other programs, or choose a smaller context with --ctx-size."),
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from qwen_tui import files
-from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
+from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.hardware.plan import ALL_LAYERS, Plan
 from qwen_tui.i18n import gettext as _
 
 # What was found is believed so long, in seconds: the memory may have been short for a reason that is gone.
@@ -18,24 +19,13 @@ _BELIEVED = 14 * 24 * 3600
 _MORE, _PART = 64 << 20, 8
 # So many places are remembered, the latest first.
 _MOST = 50
-_VERSION = 1
-
-
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """What of `LoadOptions` decides how much memory is taken, and where."""
-
-    ctx_size: int
-    gpu_layers: int
-    batch_size: int
-    kv_type: str
-    flash_attention: bool
-    repack: bool
+_VERSION = 2
 
 
 class _Entry(msgspec.Struct, frozen=True):
     key: str
     when: float
-    step: Step
+    plan: Plan
     free: int | None = None
 
 
@@ -45,10 +35,11 @@ class _File(msgspec.Struct, frozen=True):
 
 
 class Worked:
-    """The step that worked the last time, kept in a file under a key that names what it holds for.
+    """The plan that worked the last time, kept in a file under a key that names what it holds for.
 
-    The key is the caller's: machine, driver, model, context. With another one nothing is known; nor where more memory
-    is free than then, for want of which it may have been.
+    The threads are set aside: they decide nothing about memory. The key is the caller's: machine, driver, model,
+    context. With another one nothing is known; nor where more memory is free than then, for want of which it may have
+    been.
     """
 
     def __init__(self, path: Path, key: Callable[[], str], free: int | None = None) -> None:
@@ -61,12 +52,12 @@ class Worked:
     def _key(self) -> str:
         return self._ask_key()
 
-    def recall(self) -> Step | None:
-        """Return the step that worked, None where that is unknown or too long ago."""
+    def recall(self) -> Plan | None:
+        """Return the plan that worked, None where that is unknown or too long ago."""
         oldest = time.time() - _BELIEVED
         return next(
             (
-                entry.step
+                entry.plan
                 for entry in _read(self._path)
                 if entry.when > oldest and not self._is_more_than(entry.free) and entry.key == self._key
             ),
@@ -76,10 +67,10 @@ class Worked:
     def _is_more_than(self, free: int | None) -> bool:
         return free is not None and self._free is not None and self._free > free + max(_MORE, free // _PART)
 
-    def keep(self, step: Step) -> None:
-        """Remember `step`; where that cannot be written, it will be found out again."""
+    def keep(self, plan: Plan) -> None:
+        """Remember `plan`; where that cannot be written, it will be found out again."""
         others = [entry for entry in _read(self._path) if entry.key != self._key]
-        entries = (_Entry(self._key, time.time(), step, self._free), *others)[:_MOST]
+        entries = (_Entry(self._key, time.time(), plan.without_threads(), self._free), *others)[:_MOST]
         try:
             files.write_private(self._path, msgspec.json.encode(_File(_VERSION, entries)))
         except OSError:
@@ -97,7 +88,7 @@ class Ladder:
         self._steps = tuple(steps)
         self._worked = worked if len(self._steps) > 1 else None
         known = self._worked.recall() if self._worked else None
-        self._at = next((at for at, options in enumerate(self._steps) if step_of(options) == known), 0)
+        self._at = next((at for at, options in enumerate(self._steps) if options.plan.without_threads() == known), 0)
         # The step that the person knows of: the one planned, or the one they were told of when it was found.
         self._told = self._at
         # Whether each step down was taken for a reason that will be there the next time too.
@@ -131,23 +122,24 @@ class Ladder:
 
     def leave_card(self) -> bool:
         """Go to the next step without a GPU, because something may be wrong with it; False where none is in use."""
-        if not (self.options.gpu_layers and self._go(to_cpu=True)):
+        if not (self.options.plan.gpu_layers and self._go(to_cpu=True)):
             return False
         self._keep = False
         return True
 
     def step_aside(self) -> bool:
         """Go to the next step on the processor that computes by other code, because this one crashes; False without."""
-        now = self.options
+        now = self.options.plan
         for at in range(self._at + 1, len(self._steps)):
             options = self._steps[at]
-            other = (options.repack, options.flash_attention, options.kv_type)
+            plan = options.plan
+            other = (plan.repack, plan.flash_attention, plan.kv_type)
             if (
                 self._keeps_context(options)
-                and not options.gpu_layers
+                and not plan.gpu_layers
                 and other != (now.repack, now.flash_attention, now.kv_type)
                 # Repacked weights are the likeliest reason.
-                and not (now.repack and options.repack)
+                and not (now.repack and plan.repack)
             ):
                 self._at = self._told = at
                 self._keep = False
@@ -157,15 +149,18 @@ class Ladder:
     def _go(self, *, to_cpu: bool) -> bool:
         for at in range(self._at + 1, len(self._steps)):
             options = self._steps[at]
-            if self._keeps_context(options) and not (to_cpu and options.gpu_layers):
+            if self._keeps_context(options) and not (to_cpu and options.plan.gpu_layers):
                 self._at = at
                 return True
         return False
 
     def works(self) -> None:
         """Remember the step in use, unless it is what was planned, is known already, or is for now only."""
-        if self._worked and self._at and self._keep and self._worked.recall() != step_of(self.options):
-            self._worked.keep(step_of(self.options))
+        if not (self._worked and self._at and self._keep):
+            return
+        plan = self.options.plan
+        if self._worked.recall() != plan.without_threads():
+            self._worked.keep(plan)
 
     def news(self, all_layers: int) -> str:
         """Say what the person does not know yet of the step in use, of a model with so many layers; else nothing."""
@@ -177,10 +172,10 @@ class Ladder:
         self._short = self._no_gpu = False
         if no_gpu:
             return _("llama.cpp sees no graphics card: the processor computes alone. See: qwen doctor")
-        if before.gpu_layers and not now.gpu_layers:
+        if before.plan.gpu_layers and not now.plan.gpu_layers:
             return self._news_of_cpu(short=short)
-        layers = _counted(now.gpu_layers, all_layers)
-        if layers == _counted(before.gpu_layers, all_layers):
+        layers = _counted(now.plan.gpu_layers, all_layers)
+        if layers == _counted(before.plan.gpu_layers, all_layers):
             if short:
                 return _("Memory is short: the model was loaded in a way that takes less of it, and may be slower.")
             return _("The model was loaded anew in a way that asks less of this PC.")
@@ -196,17 +191,17 @@ class Ladder:
         sentence = _("The graphics card failed or has too little memory: the processor computes alone.")
         smaller = self.smaller_context()
         hint = _("The card could be used with a smaller context: --ctx-size {size}").format(size=smaller)
-        return f"{sentence} {hint}" if smaller and self._smaller().gpu_layers else sentence
+        return f"{sentence} {hint}" if smaller and self._smaller().plan.gpu_layers else sentence
 
     def smaller_context(self) -> int | None:
         """Return the largest smaller context that there is a step for, None where there is none."""
-        return max((step.ctx_size for step in self._steps if not self._keeps_context(step)), default=None)
+        return max((step.plan.ctx_size for step in self._steps if not self._keeps_context(step)), default=None)
 
     def _keeps_context(self, options: LoadOptions) -> bool:
-        return options.ctx_size >= self._steps[0].ctx_size
+        return options.plan.ctx_size >= self._steps[0].plan.ctx_size
 
     def _smaller(self) -> LoadOptions:
-        return next(step for step in self._steps if step.ctx_size == self.smaller_context())
+        return next(step for step in self._steps if step.plan.ctx_size == self.smaller_context())
 
 
 def forget(path: Path, concerns: Callable[[str], bool]) -> bool:
@@ -234,15 +229,3 @@ def _read(path: Path) -> tuple[_Entry, ...]:
 
 def _counted(gpu_layers: int, all_layers: int) -> int:
     return all_layers if gpu_layers == ALL_LAYERS else min(gpu_layers, all_layers)
-
-
-def step_of(options: LoadOptions) -> Step:
-    """Return what is to be remembered of `options`."""
-    return Step(
-        ctx_size=options.ctx_size,
-        gpu_layers=options.gpu_layers,
-        batch_size=options.batch_size,
-        kv_type=options.kv_type,
-        flash_attention=options.flash_attention,
-        repack=options.repack,
-    )

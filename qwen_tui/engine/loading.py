@@ -9,9 +9,9 @@ from qwen_tui.engine import failures, leaving, wire
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder
 from qwen_tui.engine.process import WorkerProcess
-from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.silence import TICK, Silence
 from qwen_tui.errors import EngineError, QwenError, why
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Loading, Note
 
@@ -21,8 +21,8 @@ _CRASHES = 2
 # Of the log, what may tell why a worker failed, in lines.
 _LOG_END = 20
 
-# Learns that these ways end by a signal, and that the other one works.
-Crashed = Callable[[Sequence[LoadOptions], LoadOptions, str], None]
+# Learns that these plans end by a signal, and that the other one works.
+Crashed = Callable[[Sequence[Plan], Plan, str], None]
 StartWorker = Callable[[Callable[[str], None] | None], WorkerProcess]
 
 
@@ -48,8 +48,8 @@ class LoadedWorker:
         self._leaving = leaving
         self._crashed = crashed
         self._again = again
-        # The ways that crash, until it is known that another one works, and the signal of the last of them.
-        self._spoilt: list[LoadOptions] = []
+        # The plans that crash, until it is known that another one works, and the signal of the last of them.
+        self._spoilt: list[Plan] = []
         self._signal = ""
         # Whether the worker in use has computed anything.
         self._computed = False
@@ -120,7 +120,7 @@ class LoadedWorker:
 
     def _goes_on(self, failure: WorkerFailure, crashes: int) -> bool:
         ladder = self._ladder
-        if failure.crash and ladder.options.repack and not ladder.options.gpu_layers:
+        if failure.crash and ladder.options.plan.repack and not ladder.options.plan.gpu_layers:
             aside = self._step_aside(failure)
             if aside:
                 what = failure.error.message.splitlines()[0]
@@ -128,7 +128,7 @@ class LoadedWorker:
             return aside
         if failure.lighter:
             return ladder.step_down(memory=failure.memory, keep=failure.memory or not failure.again)
-        if not (failure.again and ladder.options.gpu_layers):
+        if not (failure.again and ladder.options.plan.gpu_layers):
             return False
         return (crashes < _CRASHES and ladder.step_down(keep=False)) or ladder.leave_card()
 
@@ -140,7 +140,7 @@ class LoadedWorker:
                 return False
             reply = self.receive()
             if reply is None:
-                yield from self._silence.tick(gpu=self._ladder.options.gpu_layers != 0)
+                yield from self._silence.tick(gpu=self._ladder.options.plan.gpu_layers != 0)
             elif isinstance(reply, Loading):
                 self._silence.broken(reply)
                 yield reply
@@ -151,7 +151,7 @@ class LoadedWorker:
     def _take(self, loaded: wire.Loaded) -> None:
         """Take note of what was loaded; a GPU that is not there any more is a reason to go on without it."""
         self._load_s += loaded.load_s
-        lost = self._ladder.options.gpu_layers and not loaded.info.gpu_layers
+        lost = self._ladder.options.plan.gpu_layers and not loaded.info.gpu_layers
         if lost and self._ladder.without_gpu():
             self.end()
             self.start()
@@ -182,10 +182,10 @@ class LoadedWorker:
 
     def _is_sure(self, failure: WorkerFailure) -> bool:
         """Whether it is the way of computing that crashes: what has worked before had an accident."""
-        return not self._ladder.options.gpu_layers and (failure.crash == "SIGILL" or not self._computed)
+        return not self._ladder.options.plan.gpu_layers and (failure.crash == "SIGILL" or not self._computed)
 
     def _step_aside(self, failure: WorkerFailure) -> bool:
-        spoilt = self._ladder.options
+        spoilt = self._ladder.options.plan
         if not self._ladder.step_aside():
             return False
         self._spoilt.append(spoilt)
@@ -196,7 +196,7 @@ class LoadedWorker:
         """Know that the worker has computed something; where another way crashed, it is remembered."""
         self._computed = True
         if self._spoilt:
-            self._crashed(self._spoilt, self._ladder.options, self._signal)
+            self._crashed(self._spoilt, self._ladder.options.plan, self._signal)
             self._spoilt = []
 
     def hopeless(self, failure: WorkerFailure) -> QwenError:

@@ -1,14 +1,12 @@
 """What an engine is: the protocol that `chat` and `evaluation` see, and the data it takes and gives."""
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import Literal, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Event, Loading, Message, Note
-
-KVType = Literal["f16", "q8_0"]
-ALL_LAYERS = -1
 
 
 class SamplingOptions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -77,31 +75,25 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Which model to load and how.
+    """Which model to load, and how.
 
-    `path` is as `os.fsencode` gives it: a file name need not be valid text. `ctx_size` is in tokens. `gpu_layers`
-    counts from the output layer backwards, `ALL_LAYERS` for all. `batch_size` is the prefill step in tokens: what can
-    be shown and stopped at. `repack` trades loading time and a second copy of the weights for faster decoding on some
-    CPUs. `batch_threads` compute batches, None for as many as `threads`. `batch_costs` are the measured costs of
+    `path` is as `os.fsencode` gives it: a file name need not be valid text. `batch_costs` are the measured costs of
     batches of 1, 2, 3, … tokens, in those of one token; empty where nobody has measured. `store` None keeps no states.
 
-    With layers on a GPU the whole context is made and one full batch computed before the model counts as loaded, and
-    `least_free` bytes must then be left on the GPU; `warm_up` computes the batch elsewhere, too.
+    With layers on a GPU the worker makes the whole context and computes one full batch before the model counts as
+    loaded, and `least_free` bytes must then be left on the GPU; with `warm_up` it computes the batch elsewhere, too.
     """
 
     path: bytes
-    ctx_size: int = 8192
-    threads: int = 1
-    batch_threads: int | None = None
-    gpu_layers: int = 0
-    batch_size: int = 128
-    kv_type: KVType = "f16"
-    flash_attention: bool = False
-    repack: bool = False
+    plan: Plan = msgspec.field(default_factory=Plan)
     batch_costs: tuple[float, ...] = ()
     store: StoreOptions | None = None
     warm_up: bool = False
     least_free: int = 64 << 20
+
+    def planned(self, **settings: Any) -> "LoadOptions":
+        """Return these options with some `settings` of the plan changed."""
+        return msgspec.structs.replace(self, plan=msgspec.structs.replace(self.plan, **settings))
 
 
 class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):

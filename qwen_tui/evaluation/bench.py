@@ -19,7 +19,7 @@ import msgspec
 
 from qwen_tui import cancellation
 from qwen_tui.engine.protocol import Engine, LoadOptions, ReplayOptions, StoreOptions
-from qwen_tui.evaluation.measuring import OpenEngine, ask, question, words
+from qwen_tui.evaluation.measuring import ask, question, words
 from qwen_tui.evaluation.memory import peak_memory
 from qwen_tui.evaluation.samples import Sample
 from qwen_tui.i18n import gettext as _
@@ -109,9 +109,9 @@ Yardstick = Callable[[LoadOptions, Shape, int], dict[tuple[str, int], float]]
 
 @dataclass(slots=True)
 class Bench:
-    """One measurement of the model that `open_engine` opens, with the plan in `options`."""
+    """One measurement of a model with the plan in `options`; `open_engine` builds an engine that is not yet started."""
 
-    open_engine: OpenEngine
+    open_engine: Callable[[LoadOptions], Engine]
     options: LoadOptions
     shape: Shape
     samples: Sequence[Sample]
@@ -135,7 +135,7 @@ class Bench:
         # As large as the run needs, as llama-bench makes its own: a larger one spreads the KV cache and costs time.
         size = _ctx_size(max(shape.depths) + shape.prompt + shape.answer)
         speeds: list[Speed] = []
-        with closing(self.open_engine(ctx_size=size)) as engine:
+        with closing(self.open_engine(self.options.planned(ctx_size=size))) as engine:
             self.doing(_("Loading and warming up"))
             ask(engine, Message("user", words(shape.prompt, self._rng)), self._replay(4), 2, show=self.show)
             for depth in shape.depths:
@@ -189,7 +189,8 @@ class Bench:
             message = None
             for sentence in (_("First token, computed"), _("First token, from the store")):
                 self.doing(sentence)
-                with closing(self.open_engine(ctx_size=size, store=store)) as engine:
+                options = msgspec.structs.replace(self.options.planned(ctx_size=size), store=store)
+                with closing(self.open_engine(options)) as engine:
                     begun = time.perf_counter()
                     engine.info()
                     loads.append(time.perf_counter() - begun)
@@ -206,7 +207,7 @@ class Bench:
         )
 
     def _drafting(self) -> Iterator[Drafting]:
-        with closing(self.open_engine()) as engine:
+        with closing(self.open_engine(self.options)) as engine:
             for sample in self.samples:
                 yield self._sample(engine, sample)
 

@@ -33,7 +33,7 @@ def speeds(
     """Return tokens per second by ("prompt" or "answer", depth); it warms up by itself. Raises `EngineError`."""
     at = ["-d", ",".join(map(str, depths))]
     # It knows one number of threads only.
-    read = options.batch_threads or options.threads
+    read = options.plan.batch_threads
     tests = [
         *llama_bench(program, options, ["-p", str(prompt), "-n", "0", *at], threads=read),
         *llama_bench(program, options, ["-p", "0", "-n", str(answer), *at]),
@@ -55,8 +55,8 @@ def llama_bench(
     """
     settings = {
         "-m": os.fsdecode(options.path),
-        "-t": threads or options.threads,
-        "-ngl": options.gpu_layers,
+        "-t": threads or options.plan.threads,
+        "-ngl": options.plan.gpu_layers,
         "-r": 1,
         "-o": "json",
     }
@@ -80,10 +80,10 @@ def llama_bench(
 
 def _ours(options: LoadOptions) -> dict[str, str | int]:
     return {
-        "-b": options.batch_size,
-        "-ub": options.batch_size,
-        "-fa": "on" if options.flash_attention else "off",
-        "-ctk": options.kv_type,
-        "-ctv": options.kv_type,
-        "--repack": int(options.repack),
+        "-b": options.plan.batch_size,
+        "-ub": options.plan.batch_size,
+        "-fa": "on" if options.plan.flash_attention else "off",
+        "-ctk": options.plan.kv_type,
+        "-ctv": options.plan.kv_type,
+        "--repack": int(options.plan.repack),
     }

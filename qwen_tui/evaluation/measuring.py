@@ -19,8 +19,6 @@ WORDS = """
 """
 
 Sampler = SamplingOptions | ReplayOptions
-# Builds an engine, not yet started, as the program would but for the `LoadOptions` named.
-OpenEngine = Callable[..., Engine]
 
 
 class Timed(NamedTuple):

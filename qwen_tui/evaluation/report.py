@@ -85,3 +85,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     offline: bool = False
     problems: tuple[Problem, ...]
     advice: str
+
+
+def encoded(report: Report) -> bytes:
+    """Return the report as one JSON object; the context and the layers stand beside the plan, too, as scripts know."""
+    printed = msgspec.to_builtins(report)
+    if report.plan:
+        printed["plan"] |= {"ctx_size": report.plan.ctx_size, "gpu_layers": report.plan.gpu_layers}
+    return msgspec.json.encode(printed)

@@ -21,7 +21,7 @@ from qwen_tui import cancellation
 from qwen_tui.engine.crashes import KERNELS, differing
 from qwen_tui.engine.protocol import Engine, ReplayOptions, Request
 from qwen_tui.errors import EngineError, WorkerDiedError
-from qwen_tui.evaluation.measuring import OpenEngine, words
+from qwen_tui.evaluation.measuring import words
 from qwen_tui.hardware.machine import Machine
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
@@ -49,7 +49,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(slots=True)
 class Search:
-    """A search for the best plan from `start` on.
+    """A search for the best plan from `start` on; `open_engine` builds an engine that is not yet started.
 
     `budget` is in seconds by `clock`. `tell` gets each trial when it is done, `doing` says what begins, `show` takes
     the events of loading and reading. `may_repack` says whether the memory allows a second copy of the weights.
@@ -58,7 +58,7 @@ class Search:
     returns otherwise has such settings, and is not tried.
     """
 
-    open_engine: OpenEngine
+    open_engine: Callable[[Plan], Engine]
     start: Plan
     machine: Machine
     budget: float = 60.0
@@ -156,7 +156,7 @@ class Search:
 
     def _try(self, plan: Plan, sentence: str = "") -> Trial:
         self.doing((sentence or _("Trying: {plan}")).format(plan=difference(plan, self.start)))
-        with closing(self.open_engine(**msgspec.structs.asdict(plan))) as engine:
+        with closing(self.open_engine(plan)) as engine:
             begun = self.clock()
             for loading in engine.load():
                 self.show(loading)
@@ -245,7 +245,7 @@ class Search:
         if self._left() <= 0:
             return ()
         self.doing(_("Timing batches of 1 to {most} tokens").format(most=BATCHES[-1]))
-        with closing(self.open_engine(**msgspec.structs.asdict(plan))) as engine:
+        with closing(self.open_engine(plan)) as engine:
             for loading in engine.load():
                 self.show(loading)
             return relative(BATCHES, engine.batch_seconds(BATCHES, self._depth(engine)))

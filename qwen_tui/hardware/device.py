@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from qwen_tui.hardware.plan import Plan
+
 Kind = Literal["cpu", "gpu", "igpu", "accelerator", "unknown"]
 
 
@@ -22,16 +24,6 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
 
 
-class Setup(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides the size of the buffers to compute in; the names are those of `LoadOptions`."""
-
-    gpu_layers: int
-    ctx_size: int
-    batch_size: int
-    kv_type: Literal["f16", "q8_0"]
-    flash_attention: bool
-
-
 class Buffers(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the buffers to compute in, on the GPU and in RAM."""
 
@@ -40,9 +32,9 @@ class Buffers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):
-    """The buffers that llama.cpp would make for a setup, from a load that allocates nothing; bytes by device."""
+    """The buffers that llama.cpp would make with a plan, from a load that allocates nothing; bytes by device."""
 
-    setup: Setup
+    plan: Plan
     compute: dict[str, int]
 
     @property

@@ -1,11 +1,12 @@
 """What of a model goes where on this PC: pure arithmetic over the tensors of its file and the memory that is free."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
-from qwen_tui.hardware.device import Buffers, Setup
-from qwen_tui.hardware.plan import Plan
+from qwen_tui.hardware.device import Buffers
+from qwen_tui.hardware.plan import ALL_LAYERS, Plan
 from qwen_tui.hardware.tensors import (
     all_layers,
     estimated_buffers,
@@ -64,16 +65,15 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
-    """How a model is loaded here, and what that takes of which memory.
+    """A plan for this PC, and what it takes of which memory.
 
-    `gpu_layers` of `all_layers` are on the GPU, the output being the first. `room` is what was free; `margin` bytes of
-    the GPU are to stay so. `measured` says that the buffers to compute in are llama.cpp's own figure, and not an
-    estimate. `needs_word` marks a context smaller than was asked for: that is for the person to decide.
+    The plan's context is what the model was trained for at the most. Its `gpu_layers` are so many of `all_layers`, the
+    output being the first. `room` is what was free; `margin` bytes of the GPU are to stay so. `measured` says that the
+    buffers to compute in are llama.cpp's own figure, and not an estimate. `needs_word` marks a context smaller than was
+    asked for: that is for the person to decide.
     """
 
     plan: Plan
-    ctx_size: int
-    gpu_layers: int
     all_layers: int
     gpu: Share
     ram: Share
@@ -81,6 +81,16 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     margin: int = MARGIN
     measured: bool = False
     needs_word: bool = False
+
+    @property
+    def gpu_layers(self) -> int:
+        """The layers on the GPU."""
+        return self.plan.gpu_layers
+
+    @property
+    def ctx_size(self) -> int:
+        """The context in tokens."""
+        return self.plan.ctx_size
 
     @property
     def whole(self) -> bool:
@@ -103,50 +113,27 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         return not self.gpu_layers or (self.gpu_left is not None and self.gpu_left >= self.margin)
 
 
-# Tells the buffers of a setup as llama.cpp has reported them; None where it has not been asked.
-Measured = Callable[[Setup], Buffers | None]
+# Tells the buffers of a plan as llama.cpp has reported them; None where it has not been asked.
+Measured = Callable[[Plan], Buffers | None]
 
 
-def nothing_measured(_setup: Setup) -> Buffers | None:
+def nothing_measured(_plan: Plan) -> Buffers | None:
     """Know no buffers: all are estimated."""
     return None
 
 
-def setup(plan: Plan, ctx_size: int, gpu_layers: int) -> Setup:
-    """Return what of a plan decides the size of the buffers."""
-    return Setup(
-        gpu_layers=gpu_layers,
-        ctx_size=ctx_size,
-        batch_size=plan.batch_size,
-        kv_type=plan.kv_type,
-        flash_attention=plan.flash_attention,
-    )
-
-
-def lay_out(
-    header: Header,
-    plan: Plan,
-    room: Room,
-    *,
-    ctx_size: int,
-    gpu_layers: int = 0,
-    measured: Measured = nothing_measured,
-) -> Placement:
-    """Return what a plan takes with so many layers on the GPU (-1 or too many: all), whether it fits or not.
-
-    The context is what the model was trained for at the most.
-    """
+def lay_out(header: Header, plan: Plan, room: Room, *, measured: Measured = nothing_measured) -> Placement:
+    """Return what a plan takes (with -1 or too many layers on the GPU: all of them), whether it fits or not."""
     network, most = shape(header), all_layers(header)
-    layers = most if gpu_layers < 0 else min(gpu_layers, most)
-    size = min(ctx_size, network.trained) if network.trained else ctx_size
-    known = measured(setup(plan, size, layers))
-    buffers = known or estimated_buffers(header, setup(plan, size, layers))
+    layers = most if plan.gpu_layers < 0 else min(plan.gpu_layers, most)
+    size = _trained(header, plan.ctx_size)
+    plan = replace(plan, ctx_size=size, gpu_layers=layers)
+    known = measured(plan)
+    buffers = known or estimated_buffers(header, plan)
     where = weights(header, layers)
     staying = first_on_gpu(network.layers, layers)
     return Placement(
         plan=plan,
-        ctx_size=size,
-        gpu_layers=layers,
         all_layers=most,
         gpu=Share(
             weights=where.gpu,
@@ -171,13 +158,14 @@ def place(
     header: Header,
     room: Room,
     *,
-    ctx_size: int,
     gpu: Plan,
     cpu: Plan,
     measured: Measured = nothing_measured,
     layers: int | None = None,
 ) -> Placement:
     """Return the best way to load a model: `gpu` is the plan for a GPU with room for everything, `cpu` that without.
+
+    How many layers of `gpu` are on the GPU is decided here.
 
     All of the network on the GPU comes first, even if that takes a q8_0 KV cache, which costs the answers nothing that
     can be measured, or smaller steps: a layer that stays behind costs more at every token. Else as many layers as fit,
@@ -187,11 +175,11 @@ def place(
     least of it where none fits.
     """
     if layers is None and room.gpu_free is None:
-        return lay_out(header, cpu, room, ctx_size=ctx_size, measured=measured)
+        return lay_out(header, cpu, room, measured=measured)
     for plan in gpu_plans(gpu):
-        asked = -1 if layers is None else layers
-        tried = lay_out(header, plan, room, ctx_size=ctx_size, gpu_layers=asked, measured=measured)
-        # What nobody knows to be short is not to be spared.
+        asked = ALL_LAYERS if layers is None else layers
+        tried = lay_out(header, replace(plan, gpu_layers=asked), room, measured=measured)
+        # Where nobody knows the memory to be short, nothing is done to spare it.
         unknown = layers is not None and (room.gpu_free is None or not room.gpu_total)
         if tried.fits or unknown:
             return tried
@@ -199,45 +187,61 @@ def place(
         return tried
     small = _small_cache(gpu)
     for count in range(all_layers(header) - 1, 0, -1):
-        part = lay_out(header, small, room, ctx_size=ctx_size, gpu_layers=count, measured=measured)
+        part = lay_out(header, replace(small, gpu_layers=count), room, measured=measured)
         # The output alone is no gain: what is before it has to be handed over for every token.
         if part.fits and count > 1:
             return part
-    return lay_out(header, cpu, room, ctx_size=ctx_size, measured=measured)
+    return lay_out(header, cpu, room, measured=measured)
 
 
 def gpu_plans(plan: Plan) -> tuple[Plan, ...]:
     """Return the plans for all of the network on the GPU, the best first."""
     small = _small_cache(plan)
     steps = [size for size in _SMALLER_STEPS if size < plan.batch_size]
-    plans = (plan, small, *(msgspec.structs.replace(small, batch_size=size) for size in steps))
+    plans = (plan, small, *(replace(small, batch_size=size) for size in steps))
     return tuple(dict.fromkeys(plans))
 
 
-def to_measure(header: Header, ctx_size: int, gpu: Plan, cpu: Plan, layers: int | None = None) -> tuple[Setup, ...]:
-    """Return the setups whose buffers `place` asks for; a part of the network needs about the same for any part."""
+def to_measure(header: Header, gpu: Plan, cpu: Plan, layers: int | None = None) -> tuple[Plan, ...]:
+    """Return the plans whose buffers `place` asks for, the threads set aside.
+
+    A part of the network needs about the same for any part.
+    """
     most = all_layers(header)
-    size = min(ctx_size, shape(header).trained or ctx_size)
     asked = most if layers is None or layers < 0 else min(layers, most)
-    first = [setup(plan, size, asked) for plan in gpu_plans(gpu)]
-    part = setup(_small_cache(gpu), size, most // 2 if asked == most else asked)
-    return tuple(dict.fromkeys((*first, part, setup(cpu, size, 0))))
+    part = most // 2 if asked == most else asked
+    counted = [(plan, asked) for plan in gpu_plans(gpu)] + [(_small_cache(gpu), part), (cpu, 0)]
+    size = _trained(header, gpu.ctx_size)
+    return tuple(
+        dict.fromkeys(replace(plan, gpu_layers=count, ctx_size=size).without_threads() for plan, count in counted)
+    )
 
 
-def measured_by(header: Header, runs: dict[Setup, Buffers]) -> Measured:
-    """Return what tells the buffers of a setup out of what dry `runs` have shown."""
+def measured_by(header: Header, runs: Mapping[Plan, Buffers]) -> Measured:
+    """Return what tells the buffers of a plan out of what dry `runs` have shown."""
     most = all_layers(header)
+    known = {_computing(plan): buffers for plan, buffers in runs.items()}
 
-    def find(wanted: Setup) -> Buffers | None:
-        if found := runs.get(wanted):
+    def find(plan: Plan) -> Buffers | None:
+        wanted = _computing(plan)
+        if found := known.get(wanted):
             return found
         if not 0 < wanted.gpu_layers < most:
             return None
-        parts = (run for run in runs if 0 < run.gpu_layers < most)
-        alike = (run for run in parts if msgspec.structs.replace(run, gpu_layers=wanted.gpu_layers) == wanted)
-        return next((runs[run] for run in alike), None)
+        parts = (run for run in known if 0 < run.gpu_layers < most)
+        return next((known[run] for run in parts if replace(run, gpu_layers=wanted.gpu_layers) == wanted), None)
 
     return find
+
+
+def _computing(plan: Plan) -> Plan:
+    """Return what of a plan decides the buffers to compute in: repacked weights lie elsewhere."""
+    return replace(plan.without_threads(), repack=False)
+
+
+def _trained(header: Header, ctx_size: int) -> int:
+    """Return the context, in tokens: what the model was trained for at the most."""
+    return min(ctx_size, shape(header).trained or ctx_size)
 
 
 def steps_down(
@@ -248,48 +252,48 @@ def steps_down(
     On a GPU: a small KV cache, fewer layers, smaller steps, a smaller context, the CPU with `cpu`. On a CPU: mapped
     weights, smaller steps, a small KV cache, a smaller context. What has a smaller context is marked `needs_word`.
     """
+    wanted = placement.plan.ctx_size
 
-    def make(plan: Plan, gpu_layers: int, ctx_size: int) -> Placement:
-        made = lay_out(header, plan, placement.room, ctx_size=ctx_size, gpu_layers=gpu_layers, measured=measured)
-        return msgspec.structs.replace(made, needs_word=ctx_size < placement.ctx_size)
+    def make(plan: Plan) -> Placement:
+        made = lay_out(header, plan, placement.room, measured=measured)
+        return replace(made, needs_word=plan.ctx_size < wanted)
 
-    wanted = placement.ctx_size
     if not placement.gpu_layers:
-        return [make(plan, 0, size) for plan, size in _cpu_steps(placement.plan, wanted)]
-    steps = [make(plan, layers, size) for plan, layers, size in _gpu_steps(placement)]
-    return [*steps, make(cpu, 0, wanted), *(make(plan, 0, size) for plan, size in _cpu_steps(cpu, wanted))]
+        return [make(plan) for plan in _cpu_steps(placement.plan)]
+    cpu = replace(cpu, ctx_size=wanted, gpu_layers=0)
+    return [make(plan) for plan in (*_gpu_steps(placement.plan), cpu, *_cpu_steps(cpu))]
 
 
-def _gpu_steps(placement: Placement) -> Iterator[tuple[Plan, int, int]]:
-    plan, layers, size = placement.plan, placement.gpu_layers, placement.ctx_size
+def _gpu_steps(plan: Plan) -> Iterator[Plan]:
     if plan.kv_type != "q8_0":
         plan = _small_cache(plan)
-        yield plan, layers, size
+        yield plan
     for _step in range(_FEWER_STEPS):
-        if (fewer := int(layers * _FEWER)) > 1:
-            layers = fewer
-            yield plan, layers, size
+        if (fewer := int(plan.gpu_layers * _FEWER)) > 1:
+            plan = replace(plan, gpu_layers=fewer)
+            yield plan
     for batch in (step for step in _SMALLER_STEPS if step < plan.batch_size):
-        plan = msgspec.structs.replace(plan, batch_size=batch)
-        yield plan, layers, size
-    if (size := size // 2) >= _LEAST_CTX:
-        yield plan, layers, size
+        plan = replace(plan, batch_size=batch)
+        yield plan
+    if (size := plan.ctx_size // 2) >= _LEAST_CTX:
+        yield replace(plan, ctx_size=size)
 
 
-def _cpu_steps(plan: Plan, size: int) -> Iterator[tuple[Plan, int]]:
+def _cpu_steps(plan: Plan) -> Iterator[Plan]:
     if plan.repack:
-        plan = msgspec.structs.replace(plan, repack=False)
-        yield plan, size
+        plan = replace(plan, repack=False)
+        yield plan
     if plan.batch_size > 64:
-        plan = msgspec.structs.replace(plan, batch_size=64)
-        yield plan, size
+        plan = replace(plan, batch_size=64)
+        yield plan
     if plan.kv_type != "q8_0":
         plan = _small_cache(plan)
-        yield plan, size
-    while (size := size // 2) >= _LEAST_CTX:
-        yield plan, size
+        yield plan
+    while (size := plan.ctx_size // 2) >= _LEAST_CTX:
+        plan = replace(plan, ctx_size=size)
+        yield plan
 
 
 def _small_cache(plan: Plan) -> Plan:
     # llama.cpp takes a quantised V cache with flash attention only.
-    return msgspec.structs.replace(plan, kv_type="q8_0", flash_attention=True)
+    return replace(plan, kv_type="q8_0", flash_attention=True)

@@ -1,45 +1,32 @@
-"""How a model is computed on this PC: the rules that hold where nobody has measured, and what memory they need."""
+"""How a model is loaded: one type from planning to the worker."""
 
 from typing import Literal
 
 import msgspec
 
-from qwen_tui.hardware.machine import Machine
-from qwen_tui.hardware.tensors import kv_bytes, weights
-from qwen_tui.models.gguf import Header
-
-# What is left to the rest of the PC, in bytes.
-_RESERVE = 1 << 30
+KVType = Literal["f16", "q8_0"]
+ALL_LAYERS = -1
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings that change the speed and not the answer; the names are those of `LoadOptions`, which explains them.
+    """How to load a model: the settings that decide speed and memory, and not the answer.
 
-    `kv_type` is the exception: q8_0 costs the answers nothing that could be measured.
+    `threads` decode, `batch_threads` compute batches. `batch_size` is the ubatch of the prefill in tokens: after each
+    one progress is shown, and the prefill can be stopped. `kv_type` is the one setting that may touch the answer, but
+    q8_0 costs it nothing that could be measured. `repack` trades loading time and a second copy of the weights for
+    faster decoding on some CPUs. `ctx_size` is in tokens. `gpu_layers` counts from the output layer backwards,
+    `ALL_LAYERS` for all.
     """
 
-    threads: int
-    batch_threads: int
+    threads: int = 1
+    batch_threads: int = 1
     batch_size: int = 128
-    kv_type: Literal["f16", "q8_0"] = "f16"
+    kv_type: KVType = "f16"
     flash_attention: bool = False
     repack: bool = False
+    ctx_size: int = 8192
+    gpu_layers: int = 0
 
-
-def default_plan(machine: Machine, *, gpu: bool = False) -> Plan:
-    """Return the plan by rule.
-
-    CPU: the physical cores, for batches too, since a second thread on a core gains nothing on some PCs and loses on
-    others; steps of 128 tokens, which still show progress where 15 tokens are read a second; no flash attention, with
-    which decoding was slower wherever it was measured; weights mapped, not repacked: a fifth of the loading time and
-    half of the memory. GPU: flash attention and larger steps, which keep it busy and its buffers small.
-    """
-    if gpu:
-        return Plan(threads=machine.cores, batch_threads=machine.cores, batch_size=512, flash_attention=True)
-    return Plan(threads=machine.cores, batch_threads=machine.cores)
-
-
-def repack_bytes(header: Header, plan: Plan, ctx_size: int) -> int:
-    """Return the free memory in bytes that repacked weights call for: both copies, the KV cache, and a reserve."""
-    found = weights(header, 0)
-    return found.mapped + found.repacked + kv_bytes(header, plan.kv_type, ctx_size) + _RESERVE
+    def without_threads(self) -> "Plan":
+        """Return what of the plan decides how much memory it takes: the number of threads is of no account."""
+        return msgspec.structs.replace(self, threads=1, batch_threads=1)

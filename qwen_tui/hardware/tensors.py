@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from qwen_tui.hardware.device import Buffers, Setup
+from qwen_tui.hardware.device import Buffers
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.models.gguf import Header, Tensor
 
 # Bytes for each number in the KV cache; q8_0 stores 32 numbers in 34 bytes.
@@ -15,6 +16,8 @@ _REPACKED, _REPACKED_ROWS = ("Q4_0", "Q4_K", "IQ4_NL", "MXFP4"), 8
 _ALIGNMENT = 128
 # The worker asks for the logits of at most this many tokens of a batch: those of a draft, and the token before it.
 _OUTPUTS = 32
+# What repacking leaves to the rest of the PC, in bytes.
+_RESERVE = 1 << 30
 _EMBEDDING, _OUTPUT, _OUTPUT_NORM = "token_embd.weight", "output.weight", "output_norm"
 
 
@@ -121,7 +124,7 @@ def kv_bytes(header: Header, kv_type: str, ctx_size: int, layers: int | None = N
     return round(count * found.kv_row * _KV_BYTES[kv_type] * cells)
 
 
-def estimated_buffers(header: Header, setup: Setup) -> Buffers:
+def estimated_buffers(header: Header, plan: Plan) -> Buffers:
     """Estimate the bytes of llama.cpp's compute buffers, for when no dry run has measured them.
 
     For each token of a batch (b = `batch_size`), in numbers of four bytes, the feed-forward part takes
@@ -141,26 +144,32 @@ def estimated_buffers(header: Header, setup: Setup) -> Buffers:
     measured a card to which matrices are copied. A device over RPC, to which none are copied, took 33 MiB less for
     Qwen3-4B with batches of 512 tokens (up to 47%), and 74 MiB less for a single layer.
     """
-    found, batch = shape(header), setup.batch_size
-    cells = -(-setup.ctx_size // _CTX_STEP) * _CTX_STEP
+    found, batch = shape(header), plan.batch_size
+    cells = -(-plan.ctx_size // _CTX_STEP) * _CTX_STEP
     query = found.heads * found.key
-    mask = cells * batch * (2 if setup.flash_attention else 4)
+    mask = cells * batch * (2 if plan.flash_attention else 4)
     whole = 4 * batch * (3 * found.feed_forward + 3 * found.embedding + query) + mask
-    if not setup.flash_attention:
+    if not plan.flash_attention:
         through = found.embedding + 3 * query + 3 * found.kv_heads * found.key
         whole = max(whole, 4 * batch * through + mask * (1 + found.heads))
     outputs = min(batch, _OUTPUTS)
     logits, activations = 4 * outputs * (found.vocabulary + found.embedding), 4 * batch * found.embedding
-    if not setup.gpu_layers:
+    if not plan.gpu_layers:
         return Buffers(gpu=0, ram=max(whole, logits + activations))
-    if setup.gpu_layers >= all_layers(header):
-        places = 0 if setup.flash_attention else 8 * batch * found.kv_heads * found.value
+    if plan.gpu_layers >= all_layers(header):
+        places = 0 if plan.flash_attention else 8 * batch * found.kv_heads * found.value
         return Buffers(gpu=max(whole - activations, logits + 2 * activations), ram=2 * activations + places + mask)
-    first = first_on_gpu(found.layers, setup.gpu_layers)
+    first = first_on_gpu(found.layers, plan.gpu_layers)
     copied = (
         tensor.nbytes for tensor in header.tensors if (layer := _layer(tensor.name)) is not None and layer < first
     )
     return Buffers(gpu=whole + max(copied, default=0), ram=whole)
+
+
+def repack_bytes(header: Header, plan: Plan) -> int:
+    """Return the free memory in bytes that repacked weights call for: both copies, the KV cache, and a reserve."""
+    found = weights(header, 0)
+    return found.mapped + found.repacked + kv_bytes(header, plan.kv_type, plan.ctx_size) + _RESERVE
 
 
 def workspace_bytes(header: Header, kv_type: str, ctx_size: int) -> int:

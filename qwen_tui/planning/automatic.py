@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from qwen_tui.hardware.device import Build, Device, Setup
+from qwen_tui.hardware.device import Build, Device
 from qwen_tui.hardware.gpu import Card, Graphics, may_have_card
-from qwen_tui.hardware.machine import this_machine
+from qwen_tui.hardware.machine import default_plan, this_machine
 from qwen_tui.hardware.memory import memory
 from qwen_tui.hardware.placement import (
     Measured,
@@ -18,7 +18,7 @@ from qwen_tui.hardware.placement import (
     place,
     to_measure,
 )
-from qwen_tui.hardware.plan import default_plan
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header
 
@@ -41,8 +41,8 @@ class Found(NamedTuple):
     full: bool = False
 
 
-# Asks the engine: about these setups, under these circumstances, with these cards as they are before.
-Ask = Callable[[Sequence[Setup], str, Graphics], Found]
+# Asks the engine: about the buffers of these plans, under these circumstances, with these cards as they are before.
+Ask = Callable[[Sequence[Plan], str, Graphics], Found]
 
 
 class Automatic(NamedTuple):
@@ -79,10 +79,12 @@ def automatic(
     with less it would end; then it is not asked. `freeing` bytes of the card are ours, and will be free soon.
     """
     machine = this_machine()
-    cpu, gpu = default_plan(machine), default_plan(machine, gpu=True)
+    cpu, gpu = (
+        msgspec.structs.replace(default_plan(machine, gpu=on_gpu), ctx_size=ctx_size) for on_gpu in (False, True)
+    )
 
     def placed(room: Room, layers: int | None, measured: Measured = nothing_measured) -> Placement:
-        return place(header, room, ctx_size=ctx_size, gpu=gpu, cpu=cpu, measured=measured, layers=layers)
+        return place(header, room, gpu=gpu, cpu=cpu, measured=measured, layers=layers)
 
     if backends is not None and not backends:
         return Automatic(placed(ram_room(), layers))
@@ -94,7 +96,7 @@ def automatic(
     about = circumstances(seen)
     if backends is not None and "cuda" in backends and (filled := full(seen, starting(about), freeing)):
         return Automatic(placed(ram_room(), None), circumstances=about, full=filled)
-    found = ask(to_measure(header, ctx_size, gpu, cpu, layers), about, seen)
+    found = ask(to_measure(header, gpu, cpu, layers), about, seen)
     if found.build is None and found.full and seen.fullest:
         return Automatic(placed(ram_room(), None), circumstances=about, full=filled_by_others(seen.fullest))
     if found.build is None:
@@ -106,7 +108,7 @@ def automatic(
     trouble = ""
     if device is None and (seen.cards or backends == ("cuda",)):
         trouble = _unseen(found.build) if seen.cards else _without_card(seen)
-    measured = measured_by(header, {run.setup: run.buffers for run in found.build.dry_runs})
+    measured = measured_by(header, {run.plan: run.buffers for run in found.build.dry_runs})
     room = gpu_room(found, seen, device, freeing)
     placement = placed(room, None if trouble else layers, measured)
     card = seen.of(device) if device else None

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from qwen_tui.config import Config
-from qwen_tui.hardware.machine import this_machine
+from qwen_tui.hardware.machine import default_plan, this_machine
 from qwen_tui.hardware.memory import available_memory
 from qwen_tui.hardware.placement import Placement, lay_out, nothing_measured
-from qwen_tui.hardware.plan import Plan, default_plan, repack_bytes
+from qwen_tui.hardware.plan import Plan
+from qwen_tui.hardware.tensors import repack_bytes
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header
 from qwen_tui.planning import tuned
@@ -33,10 +34,6 @@ class InForce(NamedTuple):
     note: str = ""
     found: Tuned | None = None
     trouble: str = ""
-
-    def changes(self) -> dict[str, Any]:
-        """Return what it sets in `LoadOptions`."""
-        return {**msgspec.structs.asdict(self.plan), "batch_costs": self.batch_costs}
 
     def describe(self) -> str:
         """Return the plan in words, one line or two."""
@@ -62,19 +59,21 @@ def in_force(
     without what crashes on this machine.
     """
     room = auto.placement.room if auto else ram_room()
-    by_rule = auto.placement.plan if auto else default_plan(this_machine(), gpu=bool(gpu_layers))
+
+    def asked(plan: Plan) -> Plan:
+        return msgspec.structs.replace(plan, ctx_size=settings.ctx_size, gpu_layers=gpu_layers)
 
     def laid_out(plan: Plan) -> Placement:
-        measured = auto.measured if auto else nothing_measured
-        size = settings.ctx_size
-        return lay_out(header, plan, room, ctx_size=size, gpu_layers=gpu_layers, measured=measured)
+        return lay_out(header, plan, room, measured=auto.measured if auto else nothing_measured)
 
+    by_rule = asked(auto.placement.plan if auto else default_plan(this_machine(), gpu=bool(gpu_layers)))
     costs: tuple[float, ...] = ()
     plan, origin, note = by_rule, _("by rule; qwen tune measures"), (auto.trouble or auto.full) if auto else ""
     if found := tuned.read(kept, model, gpu_layers):
         choice = found.choice(purpose)
-        if not gpu_layers or room.gpu_free is None or laid_out(choice.trial.plan).fits:
-            plan, costs = choice.trial.plan, choice.batch_costs
+        measured = asked(choice.trial.plan)
+        if not gpu_layers or room.gpu_free is None or laid_out(measured).fits:
+            plan, costs = measured, choice.batch_costs
             origin = _("measured {date}").format(date=found.when[:10])
         else:
             found = None
@@ -82,7 +81,7 @@ def in_force(
     if (sound := avoid(plan)) != plan:
         note = _("Not used, since the engine crashes with it here: {settings}").format(settings=difference(plan, sound))
         plan, costs, found = sound, (), None
-    if plan.repack and (missing := memory_missing(header, plan, settings.ctx_size)):
+    if plan.repack and (missing := memory_missing(header, plan)):
         plan, costs = msgspec.structs.replace(plan, repack=False), ()
         note = missing
     if settings.threads is not None:
@@ -98,9 +97,9 @@ def with_threads(plan: Plan, settings: Config) -> Plan:
     return msgspec.structs.replace(plan, threads=settings.threads, batch_threads=settings.threads)
 
 
-def memory_missing(header: Header, plan: Plan, ctx_size: int) -> str:
+def memory_missing(header: Header, plan: Plan) -> str:
     """Say why the weights cannot be repacked now; empty where they can."""
-    wanted, free = repack_bytes(header, plan, ctx_size), available_memory()
+    wanted, free = repack_bytes(header, plan), available_memory()
     if wanted <= free:
         return ""
     return _("Not repacked: that takes {wanted:.1f} GB of free memory, and there are {free:.1f}.").format(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -16,13 +16,12 @@ from qwen_tui.engine.crashes import Crashes, differing
 from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.library import library_stamp
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.protocol import ALL_LAYERS, Engine, LoadOptions
+from qwen_tui.engine.protocol import Engine, LoadOptions
 from qwen_tui.errors import InvalidModelError
-from qwen_tui.hardware.device import Setup
 from qwen_tui.hardware.gpu import Graphics, remembering
-from qwen_tui.hardware.machine import this_machine
+from qwen_tui.hardware.machine import default_plan, this_machine
 from qwen_tui.hardware.placement import Placement, lay_out, nothing_measured, steps_down
-from qwen_tui.hardware.plan import Plan, default_plan
+from qwen_tui.hardware.plan import ALL_LAYERS, Plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header, read_header
 from qwen_tui.models.locate import locate
@@ -69,9 +68,9 @@ class Planner:
     @property
     def start(self) -> Plan:
         """The plan by rule, for a search for a better one to start from."""
-        return self.avoid(
-            self.auto.placement.plan if self.auto else default_plan(this_machine(), gpu=bool(self.gpu_layers))
-        )
+        ruled = self.auto.placement.plan if self.auto else default_plan(this_machine(), gpu=bool(self.gpu_layers))
+        asked = {"ctx_size": self.settings.ctx_size, "gpu_layers": self.gpu_layers}
+        return self.avoid(msgspec.structs.replace(ruled, **asked))
 
     @property
     def crashes(self) -> Crashes:
@@ -83,8 +82,8 @@ class Planner:
         on_gpu = bool(self.gpu_layers) if gpu is None else gpu
         return self.crashes.around(plan, default_plan(this_machine(), gpu=on_gpu), gpu=on_gpu)
 
-    def crashed(self, failed: Sequence[LoadOptions], works: LoadOptions, by: str) -> None:
-        """Remember what the ways share in which the engine ended by the signal `by`, and the one that works has not."""
+    def crashed(self, failed: Sequence[Plan], works: Plan, by: str) -> None:
+        """Remember what the plans share with which the engine ended by the signal `by`, and the working one lacks."""
         if spoilt := differing(failed, works):
             self.crashes.note(spoilt, by)
 
@@ -98,20 +97,21 @@ class Planner:
     def _placed(self, purpose: Purpose) -> list[tuple[LoadOptions, Placement]]:
         """Return the ways with what each takes of which memory."""
         forced = self.in_force(purpose)
-        first = self.load_options(**forced.changes())
+        first = self.load_options(forced.plan, forced.batch_costs)
         measured = self.auto.measured if self.auto else nothing_measured
         on_cpu = self._in_force_on_cpu(purpose) if self.gpu_layers else forced
         steps = steps_down(forced.placement, self.header, cpu=on_cpu.plan, measured=measured)
         # What was measured elsewhere may crash on this processor, and so may all that takes less of the same kind.
         ruled = with_threads(self.avoid(default_plan(this_machine()), gpu=False), self.settings)
-        steps.append(lay_out(self.header, ruled, forced.placement.room, ctx_size=self.settings.ctx_size))
+        ruled = msgspec.structs.replace(ruled, ctx_size=self.settings.ctx_size)
+        steps.append(lay_out(self.header, ruled, forced.placement.room))
         steps = [step for step in steps if self.avoid(step.plan, gpu=bool(step.gpu_layers)) == step.plan]
         return [(first, forced.placement), *((self._options(step, on_cpu), step) for step in steps)]
 
     def worked(self, first: LoadOptions) -> Worked:
         """Return what knows which of the ways worked the last time, `first` being the best of them."""
         room = self.auto.placement.room if self.auto else ram_room()
-        free = room.gpu_free if first.gpu_layers else room.ram_free
+        free = room.gpu_free if first.plan.gpu_layers else room.ram_free
         return Worked(files.folders().worked, lambda: self.circumstances(first), free)
 
     def forget_worked(self) -> bool:
@@ -134,8 +134,7 @@ class Planner:
         about, settings = tuned.subject(self.path, self.gpu_layers), self.settings
         driver = self.auto.circumstances if self.auto else ""
         asked = (settings.ctx_size, settings.gpu_layers)
-        plan = (ladder.step_of(first), first.threads, first.batch_threads)
-        return msgspec.json.encode((about, driver, asked, plan, library_stamp())).decode()
+        return msgspec.json.encode((about, driver, asked, first.plan, library_stamp())).decode()
 
     def _in_force_on_cpu(self, purpose: Purpose) -> InForce:
         return in_force(
@@ -148,14 +147,14 @@ class Planner:
         )
 
     def _options(self, placement: Placement, on_cpu: InForce) -> LoadOptions:
-        # Less than was asked for, because the model was trained for no more, is no smaller context.
-        size = placement.ctx_size if placement.needs_word else self.settings.ctx_size
-        plan = msgspec.structs.asdict(placement.plan)
-        # What was measured on the CPU holds for smaller steps, too: no draft is as long as one.
-        steps = {"batch_size": on_cpu.plan.batch_size}
-        same = not placement.gpu_layers and msgspec.structs.replace(placement.plan, **steps) == on_cpu.plan
-        costs = on_cpu.batch_costs if same else ()
-        return self.load_options(**plan, gpu_layers=placement.gpu_layers, ctx_size=size, batch_costs=costs)
+        plan = placement.plan
+        if not placement.needs_word:
+            # Less than was asked for, because the model was trained for no more, is no smaller context.
+            plan = msgspec.structs.replace(plan, ctx_size=self.settings.ctx_size)
+        # What was measured on the CPU holds for smaller steps and contexts, too: no draft is as long as a step.
+        as_measured = {"batch_size": on_cpu.plan.batch_size, "ctx_size": on_cpu.plan.ctx_size}
+        same = msgspec.structs.replace(plan, **as_measured) == on_cpu.plan
+        return self.load_options(plan, on_cpu.batch_costs if same else ())
 
     def engine(self, purpose: Purpose = "chat") -> LocalEngine:
         """Return the engine that answers, not yet started: it loads the model in the best of the ways that works."""
@@ -167,17 +166,16 @@ class Planner:
         worked, leaving = self.worked(ways[0]), files.folders().leaving
         return LocalEngine(ways, self.log, worked, notes, crashed=self.crashed, leaving=leaving)
 
-    def open_engine(self, **changes: Any) -> LocalEngine:
-        """Return an engine to measure with, not yet started; `changes` are those of `LoadOptions`.
+    def open_engine(self, options: LoadOptions) -> LocalEngine:
+        """Return an engine to measure with, not yet started.
 
         It tries nothing a second time: whoever measures wants to know what fails.
         """
-        return LocalEngine(self.load_options(**changes), log=self.log, again=False)
+        return LocalEngine(options, log=self.log, again=False)
 
-    def load_options(self, **changes: Any) -> LoadOptions:
-        """Return how to load the model, but for `changes` as by default."""
-        options = LoadOptions(path=os.fsencode(self.path), ctx_size=self.settings.ctx_size, gpu_layers=self.gpu_layers)
-        return msgspec.structs.replace(options, **changes)
+    def load_options(self, plan: Plan, batch_costs: tuple[float, ...] = ()) -> LoadOptions:
+        """Return how to load the model with a plan."""
+        return LoadOptions(path=os.fsencode(self.path), plan=plan, batch_costs=batch_costs)
 
     def in_force(self, purpose: Purpose = "chat") -> InForce:
         """Return how the model is computed on this PC."""
@@ -196,13 +194,13 @@ class Planner:
         """Return how the model is loaded the next time: as it should be, or in the modest way that worked last."""
         forced, placed = self.in_force(purpose), self._placed(purpose)
         known = self.worked(placed[0][0]).recall()
-        at = next((at for at, (options, _placement) in enumerate(placed) if ladder.step_of(options) == known), 0)
+        at = next((at for at, (way, _placement) in enumerate(placed) if way.plan.without_threads() == known), 0)
         if not at:
             return forced
         options, placement = placed[at]
         note = _("What asked for more failed the last time. To have it tried again: qwen tune --reset")
         return forced._replace(
-            plan=placement.plan,
+            plan=options.plan,
             batch_costs=options.batch_costs,
             placement=placement,
             note="\n".join(filter(None, (forced.note, note))),
@@ -240,7 +238,7 @@ def planner_of(
         settings.ctx_size,
         installed.gpu_backends(),
         lambda: remembering(files.folders().driver_hung, noting=learning),
-        (lambda _setups, _circumstances, seen: Found(None, trouble, full=installed.is_short(seen)))
+        (lambda _plans, _circumstances, seen: Found(None, trouble, full=installed.is_short(seen)))
         if trouble
         else _asker(path, watcher, learning=learning),
         layers,
@@ -254,8 +252,8 @@ def planner_of(
 def _asker(path: Path, watcher: Watcher, *, learning: bool) -> Ask:
     """Return what asks the engine about the installed llama.cpp, and when `learning` remembers what it said."""
 
-    def ask(setups: Sequence[Setup], circumstances: str, seen: Graphics) -> Found:
-        options = [LoadOptions(path=os.fsencode(path), **msgspec.structs.asdict(setup)) for setup in setups]
+    def ask(plans: Sequence[Plan], circumstances: str, seen: Graphics) -> Found:
+        options = [LoadOptions(path=os.fsencode(path), plan=plan) for plan in plans]
         with watcher.asking() as show:
             memory = files.folders().engine
             found = installed.known(options, memory, circumstances, seen, show, log=watcher.log, noting=learning)

@@ -12,9 +12,7 @@ from qwen_tui.hardware.machine import Machine, this_machine
 from qwen_tui.i18n import gettext as _
 from qwen_tui.planning.trial import Found, Purpose, Trial
 
-_VERSION = 2
-# Until this one the clocks did not wait for a GPU: what was measured on one is too good to be true.
-_VERSION_OF_CPU = 1
+_VERSION = 3
 # Models and machines remembered, the latest first: a folder may travel on a stick.
 _MOST = 50
 
@@ -140,10 +138,9 @@ def _read(path: Path) -> tuple[Tuned, ...]:
     # Measuring again mends a damaged file; until then the rules hold.
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return ()
-    entries = (entry for entry in file.tuned if _usable(entry.chat) and _usable(entry.ask))
-    if file.version == _VERSION_OF_CPU:
-        return tuple(entry for entry in entries if not entry.subject.gpu_layers)
-    return tuple(entries) if file.version == _VERSION else ()
+    if file.version != _VERSION:
+        return ()
+    return tuple(entry for entry in file.tuned if _usable(entry.chat) and _usable(entry.ask))
 
 
 def _usable(choice: Choice) -> bool:

@@ -34,10 +34,10 @@ def main() -> None:
     settings: Config = config.load(files.folders().config_file).config
     subject = wiring.planner(Config(model=str(arguments.model), ctx_size=settings.ctx_size))
     plan = subject.in_force()
-    options = subject.load_options(**plan.changes())
+    options = subject.load_options(plan.plan, plan.batch_costs)
     rng = random.Random(0)
     replay = ReplayOptions(text=words(4 * arguments.answer, rng))
-    engine = subject.open_engine(**plan.changes())
+    engine = subject.open_engine(options)
     rows = []
     try:
         for depth in map(int, arguments.depths.split(",")):

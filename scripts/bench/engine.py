@@ -28,6 +28,7 @@ from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, SamplingOptions
 from qwen_tui.evaluation.llama_bench import llama_bench
 from qwen_tui.evaluation.measuring import WORDS, ask, median, question, spread
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import physical_cores
 from scripts.measuring import command_line, tell
 
@@ -54,8 +55,11 @@ def main() -> None:
     needed = arguments.prompt + arguments.answer + 64
     options = LoadOptions(
         path=os.fsencode(arguments.model),
-        threads=arguments.threads,
-        ctx_size=arguments.ctx_size or -(-needed // 256) * 256,
+        plan=Plan(
+            threads=arguments.threads,
+            batch_threads=arguments.threads,
+            ctx_size=arguments.ctx_size or -(-needed // 256) * 256,
+        ),
     )
     rng = random.Random(0)
     engine = LocalEngine(options)
@@ -77,10 +81,10 @@ def main() -> None:
 
     conditions = {
         "model": arguments.model.name,
-        "threads": options.threads,
-        "batch_size": options.batch_size,
-        "ctx_size": options.ctx_size,
-        "kv_type": options.kv_type,
+        "threads": options.plan.threads,
+        "batch_size": options.plan.batch_size,
+        "ctx_size": options.plan.ctx_size,
+        "kv_type": options.plan.kv_type,
         "rounds": len(rounds),
         "prompt_tokens": arguments.prompt,
         "answer_tokens": arguments.answer,
@@ -95,7 +99,7 @@ def main() -> None:
 def measure_ours(engine: LocalEngine, options: LoadOptions, prompt: int, answer: int, rng: random.Random) -> Figures:
     """Return our tokens per second for prompt and answers, after one warm-up batch."""
     replay = ReplayOptions(text=" ".join(rng.choices(WORDS.split(), k=2 * answer)))
-    ask(engine, question(engine, options.batch_size, rng), replay, 2)
+    ask(engine, question(engine, options.plan.batch_size, rng), replay, 2)
     replayed = ask(engine, question(engine, prompt, rng), replay, answer + 1)
     drawn = ask(engine, question(engine, prompt, rng), SamplingOptions(), answer + 1)
     for timed in (replayed, drawn):

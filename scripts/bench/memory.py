@@ -25,6 +25,7 @@ from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, SamplingOptions
 from qwen_tui.engine.worker.buffers import logged_buffers
 from qwen_tui.evaluation.measuring import ask, question
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.models.gguf import Header, read_header
@@ -52,11 +53,14 @@ def main() -> None:
 
     options = LoadOptions(
         path=os.fsencode(arguments.model),
-        ctx_size=arguments.ctx_size,
-        threads=arguments.threads,
-        kv_type=arguments.kv_type,
-        flash_attention=arguments.flash_attention,
-        repack=arguments.repack,
+        plan=Plan(
+            ctx_size=arguments.ctx_size,
+            threads=arguments.threads,
+            batch_threads=arguments.threads,
+            kv_type=arguments.kv_type,
+            flash_attention=arguments.flash_attention,
+            repack=arguments.repack,
+        ),
     )
     log: list[str] = []
     measured = measure(options, log)
@@ -75,8 +79,8 @@ def main() -> None:
         print(json.dumps(result, indent=2))
     else:
         report(parts, status)
-        print(f"\n{arguments.model.name}, context {measured.ctx_size}, KV {options.kv_type}, ", end="")
-        print(f"batches of {options.batch_size}, loaded in {measured.load_s:.2f} s")
+        print(f"\n{arguments.model.name}, context {measured.ctx_size}, KV {options.plan.kv_type}, ", end="")
+        print(f"batches of {options.plan.batch_size}, loaded in {measured.load_s:.2f} s")
 
 
 class Measured(NamedTuple):
@@ -119,12 +123,12 @@ def expected(
     """Return what the worker must hold, in bytes by what it is."""
     parts = {
         "weights, once": sum(tensor.nbytes for tensor in header.tensors),
-        "KV cache": kv_bytes(header, options.kv_type, measured.ctx_size),
-        "its copy while it grew": kv_bytes(header, options.kv_type, measured.grew_at),
+        "KV cache": kv_bytes(header, options.plan.kv_type, measured.ctx_size),
+        "its copy while it grew": kv_bytes(header, options.plan.kv_type, measured.grew_at),
         "compute buffer": sum(size for (_device, kind), size in logged.items() if kind == "compute"),
         "logits": sum(size for (_device, kind), size in logged.items() if kind == "output"),
     }
-    if options.repack:
+    if options.plan.repack:
         parts["repacked copy"] = logged.get(("CPU_REPACK", "model"), 0)
     return parts
 

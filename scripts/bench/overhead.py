@@ -32,6 +32,7 @@ from qwen_tui.engine.worker.prompt import ChatML
 from qwen_tui.engine.worker.sampling import ChainSampler
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.evaluation.measuring import spread
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.messages import Finished, Message, Prefill, Text
 from scripts.measuring import command_line, tell
@@ -72,7 +73,9 @@ def main() -> None:
     parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
 
-    options = LoadOptions(path=os.fsencode(arguments.model), threads=arguments.threads)
+    options = LoadOptions(
+        path=os.fsencode(arguments.model), plan=Plan(threads=arguments.threads, batch_threads=arguments.threads)
+    )
     if arguments.bare:
         serve_bare(options)
         return
@@ -81,7 +84,7 @@ def main() -> None:
         print(json.dumps(rounds, indent=2))
     else:
         report(rounds)
-        print(f"\n{arguments.model.name}, {options.threads} threads, {arguments.rounds} rounds, ", end="")
+        print(f"\n{arguments.model.name}, {options.plan.threads} threads, {arguments.rounds} rounds, ", end="")
         print(f"load average {os.getloadavg()[0]:.1f}")
 
 
@@ -137,7 +140,7 @@ def write(engine: LocalEngine, tokens: int, sampling: SamplingOptions) -> Writte
 @contextmanager
 def bare_process(options: LoadOptions) -> Iterator[Bare]:
     """Start the bare loop in a process of its own, and end it with the block."""
-    command = [sys.executable, __file__, os.fsdecode(options.path), "--bare", "--threads", str(options.threads)]
+    command = [sys.executable, __file__, os.fsdecode(options.path), "--bare", "--threads", str(options.plan.threads)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -150,7 +153,7 @@ def serve_bare(options: LoadOptions) -> None:
     """Write the answers that are asked for on stdin, each with nothing in the loop but what llama.cpp needs."""
     llama = load_library()
     model = Model(llama, options, lambda _fraction: None)
-    context = Context(model, options, min(options.ctx_size, model.trained_ctx_size), StopFlag())
+    context = Context(model, options, min(options.plan.ctx_size, model.trained_ctx_size), StopFlag())
     prompt = ChatML(model.vocabulary).tokens(MESSAGES)
     one = llama.llama_batch_init(1, 0, 1)
     one.n_tokens, one.n_seq_id[0], one.seq_id[0][0], one.logits[0] = 1, 1, 0, 1

@@ -49,9 +49,7 @@ class Compared(NamedTuple):
 
     where: str
     kind: str
-    ctx_size: int
     plan: Plan
-    gpu_layers: int
     planned: int
     actual: int
     estimated: bool
@@ -125,59 +123,55 @@ def _compare(
     model: Model | None = None
     for plan in plans:
         setups = [
-            LoadOptions(path=os.fsencode(path), ctx_size=size, gpu_layers=layers, **msgspec.structs.asdict(plan))
+            LoadOptions(path=os.fsencode(path), plan=msgspec.structs.replace(plan, ctx_size=size, gpu_layers=layers))
             for size in contexts
         ]
-        runs = {run.setup: run.buffers for run in describe(llama, setups).dry_runs}
+        runs = {run.plan: run.buffers for run in describe(llama, setups).dry_runs}
         llama.llama_log_set(keep, None)
         for options in setups:
-            dry = _lay_out(header, options, plan, measured_by(header, runs))
+            dry = _lay_out(header, options.plan, measured_by(header, runs))
             if dry.ram.total - dry.ram.weights + dry.gpu.total + _RESERVE > available_memory():
-                skipped.append(f"{options.ctx_size} {plan.kv_type}, {layers} layers: too little memory")
+                skipped.append(f"{options.plan.ctx_size} {plan.kv_type}, {layers} layers: too little memory")
                 continue
             try:
                 if model is None:
                     lines.clear()
                     model = Model(llama, options, lambda _fraction: None)
-                    yield from _buffers(("model",), lines, options, plan, dry)
+                    yield from _buffers(("model",), lines, options.plan, dry)
                 lines.clear()
-                context = Context(model, options, options.ctx_size, StopFlag())
-                context.reserve(options.ctx_size)
+                context = Context(model, options, options.plan.ctx_size, StopFlag())
+                context.reserve(options.plan.ctx_size)
                 context.close()
             except (LoadError, ContextError) as error:
-                skipped.append(f"{options.ctx_size} {plan.kv_type}, {layers} layers: {error or 'not loaded'}")
+                skipped.append(f"{options.plan.ctx_size} {plan.kv_type}, {layers} layers: {error or 'not loaded'}")
                 continue
-            yield from _buffers(("KV", "compute"), lines, options, plan, dry)
-            yield from _buffers(("compute",), lines, options, plan, _lay_out(header, options, plan, None))
+            yield from _buffers(("KV", "compute"), lines, options.plan, dry)
+            yield from _buffers(("compute",), lines, options.plan, _lay_out(header, options.plan, None))
     if model is not None:
         model.close()
     llama.llama_log_set(llama.llama_log_callback(), None)
 
 
-def _lay_out(header: Header, options: LoadOptions, plan: Plan, measured: Any) -> Placement:
+def _lay_out(header: Header, plan: Plan, measured: Any) -> Placement:
     room = Room(ram_free=1 << 40, ram_total=1 << 40, gpu_free=1 << 40)
     extra = {"measured": measured} if measured else {}
-    return lay_out(header, plan, room, ctx_size=options.ctx_size, gpu_layers=options.gpu_layers, **extra)
+    return lay_out(header, plan, room, **extra)
 
 
-def _buffers(
-    kinds: Sequence[str], lines: Sequence[str], options: LoadOptions, plan: Plan, planned: Placement
-) -> Iterator[Compared]:
+def _buffers(kinds: Sequence[str], lines: Sequence[str], plan: Plan, planned: Placement) -> Iterator[Compared]:
     sums: dict[tuple[str, str], int] = {}
     for buffer in logged_buffers("".join(lines)):
         where = "RAM" if in_ram(buffer.device) else "GPU"
         sums[where, buffer.kind] = sums.get((where, buffer.kind), 0) + buffer.nbytes
     for where, share in (("RAM", planned.ram), ("GPU", planned.gpu)):
-        if where == "GPU" and not options.gpu_layers:
+        if where == "GPU" and not plan.gpu_layers:
             continue
         of_kind = {"model": share.weights + share.repacked, "KV": share.kv, "compute": share.compute}
         for kind in kinds:
             yield Compared(
                 where=where,
                 kind=kind,
-                ctx_size=options.ctx_size,
                 plan=plan,
-                gpu_layers=options.gpu_layers,
                 planned=of_kind[kind],
                 actual=sums.get((where, kind), 0),
                 estimated=kind == "compute" and not planned.measured,
@@ -204,7 +198,7 @@ def _table(found: Sequence[Compared]) -> str:
                 f"{low} to {high}",
                 f"{100 * worst.error:.2f}%",
                 f"{worst.planned / MIB:.2f} / {worst.actual / MIB:.2f}",
-                f"{worst.ctx_size} {worst.plan.kv_type} b{worst.plan.batch_size}",
+                f"{worst.plan.ctx_size} {worst.plan.kv_type} b{worst.plan.batch_size}",
             ]
         )
     head = ["offload", "device", "what", "compared", "MiB", "largest error", "planned / reported", "at"]
@@ -212,8 +206,8 @@ def _table(found: Sequence[Compared]) -> str:
 
 
 def _offload(each: Compared, found: Sequence[Compared]) -> str:
-    most = max(other.gpu_layers for other in found)
-    return "none" if not each.gpu_layers else "all" if each.gpu_layers == most else f"{each.gpu_layers} layers"
+    layers, most = each.plan.gpu_layers, max(other.plan.gpu_layers for other in found)
+    return "none" if not layers else "all" if layers == most else f"{layers} layers"
 
 
 if __name__ == "__main__":

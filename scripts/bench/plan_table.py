@@ -6,6 +6,7 @@ Reads nothing but the header of the file. The first table gives, for a card of 4
 and a KV cache, as bare arithmetic; the second what the program would choose; the third what RAM holds on a CPU.
 """
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -43,14 +44,14 @@ def _layers(header: Header) -> str:
     rows = []
     for ctx_size in CONTEXTS:
         for kv_type in ("f16", "q8_0"):
-            plan = msgspec.structs.replace(GPU, kv_type=kv_type)
+            plan = msgspec.structs.replace(GPU, kv_type=kv_type, ctx_size=ctx_size)
 
-            def fitting(free: float, plan: Plan = plan, ctx_size: int = ctx_size) -> int:
-                counts = range(all_layers(header), -1, -1)
-                tried = (lay_out(header, plan, _room(free), ctx_size=ctx_size, gpu_layers=count) for count in counts)
+            def fitting(free: float, plan: Plan = plan) -> int:
+                plans = (msgspec.structs.replace(plan, gpu_layers=n) for n in range(all_layers(header), -1, -1))
+                tried = (lay_out(header, each, _room(free)) for each in plans)
                 return next(each.gpu_layers for each in tried if each.fits)
 
-            need = lay_out(header, plan, _room(99), ctx_size=ctx_size, gpu_layers=-1).gpu.total
+            need = lay_out(header, msgspec.structs.replace(plan, gpu_layers=-1), _room(99)).gpu.total
             rows.append([ctx_size, kv_type, round(need / MIB), *(fitting(free) for free in (3.3, 3.6, 3.8))])
     return markdown_table(["context", "KV", "all needs, MiB", "3.3 GiB free", "3.6 GiB free", "3.8 GiB free"], rows)
 
@@ -60,7 +61,8 @@ def _cards(header: Header) -> str:
     rows = []
     for name, free in CARDS:
         for ctx_size in CONTEXTS:
-            found = place(header, _room(free), ctx_size=ctx_size, gpu=GPU, cpu=CPU)
+            sized = partial(msgspec.structs.replace, ctx_size=ctx_size)
+            found = place(header, _room(free), gpu=sized(GPU), cpu=sized(CPU))
             gpu = [found.gpu.weights, found.gpu.kv, found.gpu.compute]
             rows.append(
                 [
@@ -83,9 +85,9 @@ def _ram(header: Header) -> str:
     for total, free in RAM:
         for ctx_size in (8192, 32768):
             for repack in (False, True):
-                plan = msgspec.structs.replace(CPU, repack=repack)
+                plan = msgspec.structs.replace(CPU, repack=repack, ctx_size=ctx_size)
                 room = Room(ram_free=int(free * GIB), ram_total=total * GIB)
-                found = lay_out(header, plan, room, ctx_size=ctx_size)
+                found = lay_out(header, plan, room)
                 share = found.ram
                 sizes = (share.weights, share.repacked, share.kv, share.compute, share.total)
                 rows.append(
@@ -104,7 +106,7 @@ def _ram(header: Header) -> str:
 
 def _steps(header: Header) -> str:
     """Return what is tried after the plan for a card of 4 GB fails."""
-    first = place(header, _room(3.6), ctx_size=8192, gpu=GPU, cpu=CPU)
+    first = place(header, _room(3.6), gpu=GPU, cpu=CPU)
     rows = [_step(each) for each in (first, *steps_down(first, header, cpu=CPU))]
     head = ["step", "layers", "KV", "batch", "card, MiB", "RAM, MiB", "asks first"]
     return markdown_table(head, ([number, *row] for number, row in enumerate(rows)))

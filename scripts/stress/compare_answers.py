@@ -16,6 +16,7 @@ from qwen_tui.columns import markdown_table
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, StoreOptions
 from qwen_tui.files import packaged
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Finished, Message, Text, Usage
 from scripts.measuring import command_line, tell
 from scripts.models.demo_model.conversations import Conversation, load_conversations, user_content
@@ -30,7 +31,7 @@ class Asker:
 
     def __init__(self, *, lookup: bool, store: StoreOptions | None = None) -> None:
         path = os.fsencode(packaged("assets") / "demo.gguf")
-        self._options = LoadOptions(path=path, threads=2, store=store)
+        self._options = LoadOptions(path=path, plan=Plan(threads=2, batch_threads=2), store=store)
         self._lookup = lookup
         self._engine = LocalEngine(self._options)
         self.accepted = self.cached = 0

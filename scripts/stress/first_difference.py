@@ -30,6 +30,7 @@ from qwen_tui.engine.worker.sampling import ChainSampler
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.evaluation.samples import samples
 from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Message
 from scripts.measuring import command_line, tell
 
@@ -75,7 +76,7 @@ class Answers:
     ) -> tuple[list[int], int, int]:
         """Return the tokens of the answer, and how many were drafted and accepted; `restored` of the prompt are."""
         stop = StopFlag()
-        context = Context(self._model, self._options, self._options.ctx_size, stop)
+        context = Context(self._model, self._options, self._options.plan.ctx_size, stop)
         sampler = ChainSampler(self._llama, self._model.vocabulary, SamplingOptions(temperature=0))
         try:
             if restored:
@@ -96,7 +97,7 @@ class Answers:
         at = next((index for index, (ours, theirs) in pairs if ours != theirs), None)
         if at is None:
             return None
-        context = Context(self._model, self._options, self._options.ctx_size, StopFlag())
+        context = Context(self._model, self._options, self._options.plan.ctx_size, StopFlag())
         try:
             context.reserve(len(prompt) + at + 1)
             self._feed(context, prompt)
@@ -120,7 +121,10 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64, help="of each answer (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=physical_cores(), help="default: the physical cores")
     arguments = parser.parse_args()
-    options = LoadOptions(path=os.fsencode(arguments.model), threads=arguments.threads, ctx_size=2048)
+    options = LoadOptions(
+        path=os.fsencode(arguments.model),
+        plan=Plan(threads=arguments.threads, batch_threads=arguments.threads, ctx_size=2048),
+    )
     answers = Answers(options)
     rows = []
     for sample in samples():

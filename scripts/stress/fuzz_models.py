@@ -34,6 +34,7 @@ from qwen_tui.columns import markdown_table
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.errors import InvalidModelError, QwenError, WorkerDiedError
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Finished, Message
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.tensor_types import TENSOR_TYPES
@@ -444,7 +445,7 @@ def try_model(path: Path) -> tuple[str, str]:
             return READER, "a vocabulary without a model"
     except InvalidModelError as error:
         return READER, error.message
-    engine = LocalEngine(LoadOptions(path=os.fsencode(path), ctx_size=CTX_SIZE))
+    engine = LocalEngine(LoadOptions(path=os.fsencode(path), plan=Plan(ctx_size=CTX_SIZE)))
     try:
         request = Request(
             messages=(Message("user", "你好 hello"),),

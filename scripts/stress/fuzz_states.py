@@ -30,6 +30,7 @@ from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, Stor
 from qwen_tui.engine.state_file import CHUNK, StateHeader, packed, unpacked
 from qwen_tui.errors import QwenError
 from qwen_tui.files import ASSETS
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Finished, Message, Text
 from scripts.measuring import command_line, tell
 
@@ -89,7 +90,11 @@ class Asker:
         folder = StoreOptions(folder=os.fsencode(store), limit=1 << 30, worth_s=0) if store else None
         self._engine = LocalEngine(
             # A greedy answer uses only the full batches of a state, so these are small.
-            LoadOptions(path=os.fsencode(ASSETS / "demo.gguf"), ctx_size=2048, threads=2, batch_size=16, store=folder)
+            LoadOptions(
+                path=os.fsencode(ASSETS / "demo.gguf"),
+                plan=Plan(ctx_size=2048, threads=2, batch_threads=2, batch_size=16),
+                store=folder,
+            )
         )
 
     def once(self, question: str) -> str:

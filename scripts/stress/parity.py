@@ -27,6 +27,7 @@ from qwen_tui.columns import markdown_table
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.worker.lookup import NoDrafts
 from qwen_tui.hardware.machine import physical_cores
+from qwen_tui.hardware.plan import Plan
 from scripts.measuring import command_line, tell
 from scripts.stress.first_difference import Answers, Difference, describe
 
@@ -142,7 +143,8 @@ def main() -> int:
     with serving(arguments.llama_server, arguments.model, arguments.threads) as server:
         told = [server.answer(question, arguments.tokens) for question in QUESTIONS]
     options = LoadOptions(
-        path=os.fsencode(arguments.model), threads=arguments.threads, ctx_size=CONTEXT, batch_size=STEP
+        path=os.fsencode(arguments.model),
+        plan=Plan(threads=arguments.threads, batch_threads=arguments.threads, ctx_size=CONTEXT, batch_size=STEP),
     )
     answers = Answers(options)
     rows, failed = [], False

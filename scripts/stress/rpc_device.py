@@ -29,7 +29,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
 import psutil
 
 from qwen_tui.columns import markdown_table
@@ -37,6 +36,7 @@ from qwen_tui.engine.library import RPC_VARIABLE
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request
 from qwen_tui.engine.worker.buffers import logged_buffers
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.hardware.tensors import all_layers, first_on_gpu, kv_bytes, weights
 from qwen_tui.messages import Event, Message, Note, Text
@@ -74,11 +74,14 @@ def main() -> int:
         build(arguments.source or fetch(arguments.build), arguments.build)
     options = LoadOptions(
         path=os.fsencode(arguments.model),
-        ctx_size=arguments.ctx_size,
-        threads=physical_cores(),
-        batch_size=512,
-        kv_type=arguments.kv_type,
-        flash_attention=True,
+        plan=Plan(
+            ctx_size=arguments.ctx_size,
+            threads=physical_cores(),
+            batch_threads=physical_cores(),
+            batch_size=512,
+            kv_type=arguments.kv_type,
+            flash_attention=True,
+        ),
     )
     header = read_header(arguments.model)
     run = {"offload": offload, "shortage": shortage, "death": death}
@@ -117,12 +120,12 @@ def build(source: Path, folder: Path) -> None:
 
 def offload(options: LoadOptions, header: Header, libraries: Path) -> bool:
     """Compare planned and reported bytes with none, one, half and all layers on the device."""
-    most = all_layers(header)
+    most, plan = all_layers(header), options.plan
     rows, worst = [], 0.0
     with device(libraries):
         for layers in sorted({0, 1, most // 2, most}):
             log: list[str] = []
-            with closing(LocalEngine(msgspec.structs.replace(options, gpu_layers=layers), log=log.append)) as engine:
+            with closing(LocalEngine(options.planned(gpu_layers=layers), log=log.append)) as engine:
                 begun = time.monotonic()
                 on_device = engine.info().gpu_layers
                 load_s = time.monotonic() - begun
@@ -131,7 +134,7 @@ def offload(options: LoadOptions, header: Header, libraries: Path) -> bool:
             kv_layers = most - 1 - first_on_gpu(most - 1, layers)
             planned = {
                 "model": weights(header, layers).gpu,
-                "KV": kv_bytes(header, options.kv_type, options.ctx_size, kv_layers),
+                "KV": kv_bytes(header, options.plan.kv_type, options.plan.ctx_size, kv_layers),
             }
             for kind, expected in planned.items():
                 off = max(0.0, abs(reported.get(kind, 0) - expected) - ROUNDING)
@@ -142,7 +145,7 @@ def offload(options: LoadOptions, header: Header, libraries: Path) -> bool:
             rows.append((layers, *cells, compute, f"{load_s:.1f}", right))
             worst = worst if right == "whole" else 1.0
             tell(f"{layers} of {most} layers: {answer == ANSWER}")
-    print(f"\n## Offload\n\nPlanned / reported MiB on the device, context {options.ctx_size}, KV {options.kv_type}\n")
+    print(f"\n## Offload\n\nPlanned / reported MiB on the device, context {plan.ctx_size}, KV {plan.kv_type}\n")
     print(markdown_table(("layers", "weights", "KV cache", "compute", "load s", "answer"), rows))
     print(f"\nLargest difference beyond rounding: {worst:.3%}")
     return worst <= ALLOWED
@@ -151,12 +154,12 @@ def offload(options: LoadOptions, header: Header, libraries: Path) -> bool:
 def shortage(options: LoadOptions, header: Header, libraries: Path) -> bool:
     """Load on a device that has memory for a half of the model."""
     most = all_layers(header)
-    room = weights(header, most // 2).gpu + kv_bytes(header, options.kv_type, options.ctx_size, most // 2)
+    room = weights(header, most // 2).gpu + kv_bytes(header, options.plan.kv_type, options.plan.ctx_size, most // 2)
     steps = ladder(options, most, most * 3 // 4, most // 2, most // 4)
     with device(libraries, SERVER_BYTES + room), closing(LocalEngine(steps)) as engine:
         answer, notes = ask(engine)
         layers = engine.info().gpu_layers
-    print(f"\n## Shortage\n\nRoom for {room / MIB:.0f} MiB; steps: {[step.gpu_layers for step in steps]}")
+    print(f"\n## Shortage\n\nRoom for {room / MIB:.0f} MiB; steps: {[step.plan.gpu_layers for step in steps]}")
     print(f"Ended with {layers} layers on the device; said: {notes}")
     # A device that takes long is told of, too.
     told = [note for note in notes if f"{layers} of {most}" in note]
@@ -183,7 +186,7 @@ def death(options: LoadOptions, header: Header, libraries: Path) -> bool:
 
 def ladder(options: LoadOptions, *layers: int) -> list[LoadOptions]:
     """Return the steps with so many layers, and at last the CPU."""
-    return [msgspec.structs.replace(options, gpu_layers=count) for count in (*layers, 0)]
+    return [options.planned(gpu_layers=count) for count in (*layers, 0)]
 
 
 def request() -> Request:

@@ -24,6 +24,7 @@ from qwen_tui.cancellation import Cancellation
 from qwen_tui.columns import markdown_table
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Finished, Message, Text
 from scripts.measuring import command_line, tell
 
@@ -132,7 +133,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
 
-    options = LoadOptions(path=os.fsencode(arguments.model), ctx_size=arguments.ctx_size, threads=arguments.threads)
+    options = LoadOptions(
+        path=os.fsencode(arguments.model),
+        plan=Plan(ctx_size=arguments.ctx_size, threads=arguments.threads, batch_threads=arguments.threads),
+    )
     engine = LocalEngine(options)
     try:
         talk = Talk(engine, random.Random(arguments.seed))

@@ -33,6 +33,7 @@ from qwen_tui.columns import markdown_table
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.evaluation.measuring import WORDS, ask, question
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.messages import Finished, Loading, Message, Prefill, Text
 from scripts.measuring import command_line, tell
@@ -247,7 +248,9 @@ def main() -> None:
     if unknown := set(phases) - set(PHASES):
         parser.error(f"unknown phases: {', '.join(sorted(unknown))}")
 
-    options = LoadOptions(path=os.fsencode(arguments.model), threads=arguments.threads)
+    options = LoadOptions(
+        path=os.fsencode(arguments.model), plan=Plan(threads=arguments.threads, batch_threads=arguments.threads)
+    )
     rng = random.Random(arguments.seed)
     questions = make_questions(arguments.prompt, arguments.answer, rng)
     undisturbed = Undisturbed(options, arguments.check_answers or CHECKS, arguments.check_tokens, questions)
@@ -270,7 +273,7 @@ def main() -> None:
         print(json.dumps([interrupt._asdict() | interrupt.hit._asdict() for interrupt in interrupts], indent=2))
     else:
         report(interrupts)
-        print(f"\n{arguments.model.name}, {options.threads} threads, load average {os.getloadavg()[0]:.1f}; ", end="")
+        print(f"\n{arguments.model.name}, {arguments.threads} threads, load average {os.getloadavg()[0]:.1f}; ", end="")
         print("undisturbed: " + ", ".join(f"{phase} {took:.3f} s" for phase, took in undisturbed.seconds.items()))
 
 

@@ -28,7 +28,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import msgspec
 import psutil
 
 from qwen_tui.columns import markdown_table
@@ -36,6 +35,7 @@ from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.errors import QwenError
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.tensors import all_layers
 from qwen_tui.messages import Finished, Message, Note, Text
 from qwen_tui.models.gguf import read_header
@@ -131,9 +131,9 @@ class ShortProgram:
     def engine(self, limit: int) -> Outcome:
         plain = options(self._model)
         steps = [
-            msgspec.structs.replace(plain, repack=True, batch_size=512),
-            msgspec.structs.replace(plain, batch_size=256),
-            msgspec.structs.replace(plain, batch_size=64, kv_type="q8_0", flash_attention=True),
+            plain.planned(repack=True, batch_size=512),
+            plain.planned(batch_size=256),
+            plain.planned(batch_size=64, kv_type="q8_0", flash_attention=True),
         ]
         return run_engine(CountedEngine(steps, limit), self._prompt)
 
@@ -174,7 +174,7 @@ class ShortDevice:
 
     def _run_engine(self) -> Outcome:
         most = all_layers(read_header(self._model))
-        plain = msgspec.structs.replace(options(self._model), flash_attention=True, kv_type="q8_0")
+        plain = options(self._model).planned(flash_attention=True, kv_type="q8_0")
         return run_engine(CountedEngine(ladder(plain, most, most // 2, most // 4)), self._prompt)
 
     def _watched(self, run: Callable[[], Outcome]) -> int:
@@ -194,7 +194,11 @@ def question(model: Path, prompt: str) -> list[str]:
 
 def options(model: Path) -> LoadOptions:
     """Return how the engine loads the model, before what makes the ways differ."""
-    return LoadOptions(path=os.fsencode(model), ctx_size=4096, threads=os.cpu_count() or 1, warm_up=True)
+    return LoadOptions(
+        path=os.fsencode(model),
+        plan=Plan(ctx_size=4096, threads=os.cpu_count() or 1, batch_threads=os.cpu_count() or 1),
+        warm_up=True,
+    )
 
 
 @contextlib.contextmanager

@@ -52,12 +52,12 @@ def test_layers_that_are_named_are_placed_in_the_same_way(tiny: Path, cards: Car
 
     assert of("all").ways() == of("99").ways() == of("auto").ways()
     two = of("2")
-    assert two.ways()[0].gpu_layers == 2
+    assert two.ways()[0].plan.gpu_layers == 2
     placement = two.in_force().placement
     assert (placement.room.gpu_free, placement.measured, placement.fits) == (2 * GIB, True, True)
     # Where there is no room for them the first try takes as little as it can, but as many layers as were asked for.
     small = wiring.planner(Config(model=str(tiny), gpu_layers="2", ctx_size=100_000)).ways()[0]
-    assert small.gpu_layers == 2
+    assert small.plan.gpu_layers == 2
 
 
 def test_named_layers_that_fail_to_load_are_stepped_down_from_in_one_line(qwen: Run, tiny: Path, cards: Cards) -> None:

@@ -10,8 +10,8 @@ from qwen_tui import files
 from qwen_tui.cli import wiring
 from qwen_tui.config import Config
 from qwen_tui.engine.library import library_files
-from qwen_tui.hardware.machine import this_machine
-from qwen_tui.hardware.plan import Plan, default_plan
+from qwen_tui.hardware.machine import default_plan, this_machine
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.planning import tuned
 from qwen_tui.planning.trial import Found, Trial
 from tests.conftest import Run

@@ -14,6 +14,7 @@ import pytest
 from qwen_tui.engine import leaving
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, StoreOptions
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Message
 from tests.conftest import COMMAND, Run
 from tests.faulty_llama import build_for, card, install
@@ -152,7 +153,7 @@ def test_a_worker_that_leaves_says_what_it_holds_until_it_has_gone(
     install(tmp_path, monkeypatch, cards=[card("Card", 2e9)], layer=100e6)
     folder = tmp_path / "leaving"
     store = StoreOptions(folder=os.fsencode(tmp_path / "states"), limit=100_000_000, worth_s=0.0)
-    options = LoadOptions(path=os.fsencode(tiny), ctx_size=2048, gpu_layers=-1, store=store)
+    options = LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=2048, gpu_layers=-1), store=store)
     with closing(LocalEngine(options, leaving=folder)) as engine:
         request = Request(
             messages=(Message("user", "hello " * 100),), sampler=ReplayOptions(text="x"), conversation="aaa"

@@ -12,7 +12,7 @@ import pytest
 from qwen_tui import files
 from qwen_tui.cli import wiring
 from qwen_tui.config import Config
-from qwen_tui.engine.ladder import Worked, step_of
+from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.planning import tuned
@@ -69,18 +69,18 @@ def remember_tuned(model: Path, **changes: object) -> Plan:
 def test_without_the_card_the_processor_computes_as_it_was_tuned(tiny: Path) -> None:
     plan = remember_tuned(tiny)
     ways = wiring.planner(Config(model=str(tiny), gpu_layers="all")).ways()
-    assert ways[0].gpu_layers
-    on_cpu = next(way for way in ways if not way.gpu_layers)
-    assert (on_cpu.threads, on_cpu.batch_threads, on_cpu.batch_size) == (3, 5, plan.batch_size)
+    assert ways[0].plan.gpu_layers
+    on_cpu = next(way for way in ways if not way.plan.gpu_layers)
+    assert (on_cpu.plan.threads, on_cpu.plan.batch_threads, on_cpu.plan.batch_size) == (3, 5, plan.batch_size)
     assert on_cpu.batch_costs == (1.0, 1.3)
 
 
 def test_smaller_steps_keep_the_measured_costs(tiny: Path) -> None:
     remember_tuned(tiny)
     first, smaller, cache, *_rest = wiring.planner(Config(model=str(tiny), gpu_layers="0")).ways()
-    assert (first.batch_size, smaller.batch_size) == (96, 64)
+    assert (first.plan.batch_size, smaller.plan.batch_size) == (96, 64)
     assert smaller.batch_costs == first.batch_costs == (1.0, 1.3)
-    assert cache.kv_type != first.kv_type
+    assert cache.plan.kv_type != first.plan.kv_type
     assert cache.batch_costs == (), "nothing was measured with it"
 
 
@@ -96,12 +96,12 @@ def test_what_worked_is_believed_only_with_the_same_plan_and_library(
     def worked() -> Worked:
         return Worked(files.folders().worked, lambda: subject.circumstances(subject.ways()[0]))
 
-    step = step_of(subject.ways()[1])
-    worked().keep(step)
-    assert worked().recall() == step
+    plan = subject.ways()[1].plan
+    worked().keep(plan)
+    assert worked().recall() == plan.without_threads()
     (libraries / "libggml-cpu.so").write_bytes(b"another")
     assert worked().recall() is None, "a new build may need less"
-    worked().keep(step)
+    worked().keep(plan)
     remember_tuned(tiny)
     assert worked().recall() is None, "it was tuned since"
 
@@ -119,7 +119,7 @@ def test_tuning_has_the_best_way_tried_again_for_this_model_alone(
         return wiring.planner(Config(model=str(model), gpu_layers="0")).ways()
 
     for model in (tiny, other):
-        worked(model).keep(step_of(ways(model)[1]))
+        worked(model).keep(ways(model)[1].plan)
     shown = qwen("tune", "-m", tiny, "--show", "--gpu-layers", "0").stdout.decode()
     assert shown.count("What asked for more failed") == 2
     assert shown.count("steps of 64 tokens") == 2

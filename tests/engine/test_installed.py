@@ -7,29 +7,29 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from qwen_tui.engine import installed, silence
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.hardware.device import Build, Device, parse_features
 from qwen_tui.hardware.gpu import Card, Graphics
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Loading, Note
 
 
 @pytest.fixture
 def options(tiny: Path) -> LoadOptions:
-    return LoadOptions(path=os.fsencode(tiny), ctx_size=2048, batch_size=64)
+    return LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=2048, batch_size=64))
 
 
 def test_the_library_tells_what_it_is_and_what_it_would_take(options: LoadOptions) -> None:
-    larger = msgspec.structs.replace(options, ctx_size=8192)
+    larger = options.planned(ctx_size=8192)
     build = installed.describe([options, larger])
     assert build.version
     assert build.features["CPU"]
     assert [device.kind for device in build.devices][-1] == "cpu"
     small, large = build.dry_runs
-    assert (small.setup.ctx_size, large.setup.ctx_size) == (2048, 8192)
+    assert (small.plan.ctx_size, large.plan.ctx_size) == (2048, 8192)
     assert 0 < small.buffers.ram < large.buffers.ram
     assert small.buffers.gpu == 0
 

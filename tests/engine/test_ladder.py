@@ -16,12 +16,13 @@ import pytest
 from qwen_tui import cancellation
 from qwen_tui.child import WORKER, is_running
 from qwen_tui.engine import silence
-from qwen_tui.engine.ladder import Worked, step_of
+from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.errors import EngineError, InvalidModelError, QwenError, WorkerDiedError
 from qwen_tui.files import ASSETS
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Event, Finished, Loading, Message, Note, Prefill, Text
 from tests.faulty_llama import Call, card, fault, install
 from tests.tiny_model import make_broken_models
@@ -43,14 +44,20 @@ class Started:
         return WorkerProcess(log)
 
 
+def changed(options: LoadOptions, step: dict[str, object]) -> LoadOptions:
+    """Return `options` with what `step` changes, in the plan or beside it."""
+    plan = {name: value for name, value in step.items() if name in Plan.__struct_fields__}
+    return msgspec.structs.replace(options.planned(**plan), **{name: step[name] for name in step.keys() - plan})
+
+
 @pytest.fixture
 def engines(tiny: Path) -> Iterator[Engines]:
     """Makes engines; each argument is a step, as changes to the options."""
     made: list[LocalEngine] = []
 
     def make(*steps: dict[str, object], path: Path = tiny, **others: Any) -> LocalEngine:
-        options = LoadOptions(path=os.fsencode(path), ctx_size=4096, threads=1, batch_size=32)
-        made.append(LocalEngine([msgspec.structs.replace(options, **step) for step in steps], **others))
+        options = LoadOptions(path=os.fsencode(path), plan=Plan(ctx_size=4096, batch_size=32))
+        made.append(LocalEngine([changed(options, step) for step in steps], **others))
         return made[-1]
 
     yield make
@@ -653,7 +660,7 @@ def test_what_worked_is_tried_first_the_next_time(
 
 
 def test_a_way_down_for_want_of_memory_is_believed_until_there_is_more(tmp_path: Path) -> None:
-    path, step = tmp_path / "worked.json", step_of(LoadOptions(path=b"model", gpu_layers=2))
+    path, step = tmp_path / "worked.json", Plan(gpu_layers=2)
     Worked(path, lambda: "here", 3 << 30).keep(step)
     for free, known in ((3 << 30, step), (2 << 30, step), (None, step), (4 << 30, None)):
         assert Worked(path, lambda: "here", free).recall() == known
@@ -664,17 +671,15 @@ def test_a_file_of_what_worked_that_cannot_be_read_or_written_is_done_without(
 ) -> None:
     install(tmp_path, monkeypatch, fault("load", layers=1))
     damaged, folder = tmp_path / "worked.json", tmp_path / "folder"
-    damaged.write_bytes(b'{"version": 1, "worked": [3]}')
+    damaged.write_bytes(b'{"version": 2, "worked": [3]}')
     folder.mkdir()
     for path in (damaged, folder):
         assert ask(engines(*layers(-1, 1), worked=Worked(path, lambda: "here")))[0] == TEXT
 
 
 def test_what_worked_is_not_believed_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from qwen_tui.engine.ladder import step_of
-
     worked = Worked(tmp_path / "worked.json", lambda: "here")
-    step = step_of(LoadOptions(path=b"x", gpu_layers=1))
+    step = Plan(gpu_layers=1)
     worked.keep(step)
     assert worked.recall() == step
     later = time.time() + 15 * 24 * 3600

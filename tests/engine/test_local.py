@@ -22,6 +22,7 @@ from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.errors import CancelledError, InvalidModelError, PromptTooLongError, UsageError, WorkerDiedError
 from qwen_tui.files import ASSETS
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Event, Finished, Message, Note, Prefill, Text, Usage
 from tests.tiny_model import make_broken_models
 
@@ -31,7 +32,7 @@ GREEDY = SamplingOptions(temperature=0)
 @pytest.fixture
 def wide(tiny: Path) -> Iterator[LocalEngine]:
     """The same with room for prompts and answers that last until they are stopped."""
-    engine = LocalEngine(LoadOptions(path=os.fsencode(tiny), ctx_size=32768, threads=1, batch_size=32))
+    engine = LocalEngine(LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=32768, batch_size=32)))
     yield engine
     engine.close()
 

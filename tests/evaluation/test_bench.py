@@ -12,6 +12,7 @@ from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.errors import UsageError
 from qwen_tui.evaluation import llama_bench
 from qwen_tui.evaluation.samples import samples
+from qwen_tui.hardware.plan import Plan
 from tests.conftest import Run
 
 QUICK = ("--quick", "--threads", "1")
@@ -81,7 +82,7 @@ def test_what_cannot_be_measured_is_said(qwen: Run, tiny: Path, tmp_path: Path) 
 
 
 def test_llama_bench_is_asked_for_our_settings(yardstick: Path) -> None:
-    options = LoadOptions(path=b"model.gguf", threads=4, batch_threads=8, flash_attention=True)
+    options = LoadOptions(path=b"model.gguf", plan=Plan(threads=4, batch_threads=8, flash_attention=True))
     assert llama_bench.speeds(yardstick, options, 64, 8, (0, 32)) == {
         ("prompt", 0): 100.0,
         ("prompt", 32): 100.0,

@@ -61,7 +61,7 @@ def plan(gpu: float | None, ram: float = 12, total: int = 4) -> Placement:
     )
     cpu = Plan(threads=6, batch_threads=6)
     fast = msgspec.structs.replace(cpu, batch_size=512, flash_attention=True)
-    return place(real_header(), room, ctx_size=8192, gpu=fast, cpu=cpu)
+    return place(real_header(), room, gpu=fast, cpu=cpu)
 
 
 def report(placed: Placement | None, seen: Graphics = SEEN, engine: Build | None = None) -> Report:
@@ -178,7 +178,7 @@ def test_layers_without_a_card_are_told() -> None:
 def test_layers_for_which_the_card_is_too_small_are_told() -> None:
     room = Room(ram_free=12 * GIB, ram_total=16 * GIB, gpu_free=GIB, gpu_total=4 * GIB, device="CUDA0: GTX 1650")
     cpu = Plan(threads=6, batch_threads=6)
-    forced = place(real_header(), room, ctx_size=8192, gpu=cpu, cpu=cpu, layers=30)
+    forced = place(real_header(), room, gpu=cpu, cpu=cpu, layers=30)
     found = report(forced, engine=WITH_CARD)
     assert codes(found) == ["layers_too_many"]
     assert "30 layers take" in text(found)

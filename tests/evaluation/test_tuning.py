@@ -13,12 +13,13 @@ import msgspec
 import pytest
 
 from qwen_tui.config import Config
-from qwen_tui.engine.protocol import LoadOptions, Request
+from qwen_tui.engine.protocol import Request
 from qwen_tui.errors import EngineError
 from qwen_tui.evaluation.tuning import Search, relative
-from qwen_tui.hardware.machine import Machine
-from qwen_tui.hardware.plan import Plan, default_plan, repack_bytes
+from qwen_tui.hardware.machine import Machine, default_plan
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import physical_cores
+from qwen_tui.hardware.tensors import repack_bytes
 from qwen_tui.messages import Event, Finished, Loading, Prefill, Timings, Usage
 from qwen_tui.models.gguf import read_header
 from qwen_tui.planning import in_force as planning
@@ -29,7 +30,7 @@ from tests.conftest import COMMAND, Run
 from tests.scripted_engine import ScriptedEngine
 
 OFFICE = Machine(cpu="six cores", cores=6, logical_cores=12, memory=16)
-Speeds = Callable[[LoadOptions], tuple[float, float, float]]
+Speeds = Callable[[Plan], tuple[float, float, float]]
 
 
 class Clock:
@@ -78,22 +79,22 @@ class TimedEngine(ScriptedEngine):
 def search(speeds: Speeds, machine: Machine = OFFICE, budget: float = 60, **options: Any) -> tuple[Found, Clock]:
     clock = Clock()
 
-    def open_engine(**changes: Any) -> TimedEngine:
-        return TimedEngine(clock, *speeds(LoadOptions(path=b"model", **changes)))
+    def open_engine(plan: Plan) -> TimedEngine:
+        return TimedEngine(clock, *speeds(plan))
 
     found = Search(open_engine, default_plan(machine), machine, budget=budget, clock=clock, **options).run()
     return found, clock
 
 
-def even(_options: LoadOptions) -> tuple[float, float, float]:
+def even(_plan: Plan) -> tuple[float, float, float]:
     return 1.0, 30.0, 4.0
 
 
 def test_the_known_best_is_found() -> None:
-    def speeds(options: LoadOptions) -> tuple[float, float, float]:
-        reading = 30 * (1.5 if options.batch_threads == 12 else 1)
-        writing = 4 * (1.2 if options.flash_attention else 1) * (1.1 if options.kv_type == "q8_0" else 1)
-        return 1.0, reading, writing * (0.6 if options.threads != 6 else 1)
+    def speeds(plan: Plan) -> tuple[float, float, float]:
+        reading = 30 * (1.5 if plan.batch_threads == 12 else 1)
+        writing = 4 * (1.2 if plan.flash_attention else 1) * (1.1 if plan.kv_type == "q8_0" else 1)
+        return 1.0, reading, writing * (0.6 if plan.threads != 6 else 1)
 
     found, _clock = search(speeds, budget=200)
     best = Plan(threads=6, batch_threads=12, flash_attention=True, kv_type="q8_0")
@@ -103,8 +104,8 @@ def test_the_known_best_is_found() -> None:
 
 
 def test_the_defaults_stay_where_nothing_is_clearly_better() -> None:
-    def speeds(options: LoadOptions) -> tuple[float, float, float]:
-        return 1.0, 30.6 if options.batch_threads == 12 else 30.0, 4.08 if options.repack else 4.0
+    def speeds(plan: Plan) -> tuple[float, float, float]:
+        return 1.0, 30.6 if plan.batch_threads == 12 else 30.0, 4.08 if plan.repack else 4.0
 
     found, _clock = search(speeds, budget=200)
     assert found.chat.plan == found.ask.plan == default_plan(OFFICE)
@@ -119,8 +120,8 @@ def test_what_is_quicker_in_a_long_conversation_is_chosen() -> None:
 
     clock = Clock()
 
-    def open_engine(**changes: Any) -> TimedEngine:
-        if LoadOptions(path=b"model", **changes).flash_attention:
+    def open_engine(plan: Plan) -> TimedEngine:
+        if plan.flash_attention:
             return Deep(clock, 1.0, 30.0, 5.0)
         return TimedEngine(clock, 1.0, 30.0, 4.0)
 
@@ -129,8 +130,8 @@ def test_what_is_quicker_in_a_long_conversation_is_chosen() -> None:
 
 
 def test_loading_counts_for_single_questions_only() -> None:
-    def speeds(options: LoadOptions) -> tuple[float, float, float]:
-        return (25.0, 28.0, 4.6) if options.repack else (1.0, 30.0, 4.0)
+    def speeds(plan: Plan) -> tuple[float, float, float]:
+        return (25.0, 28.0, 4.6) if plan.repack else (1.0, 30.0, 4.0)
 
     found, _clock = search(speeds, budget=200)
     assert found.chat.plan.repack
@@ -141,8 +142,8 @@ def test_loading_counts_for_single_questions_only() -> None:
 
 
 def test_a_minute_is_enough_for_a_4b_model_on_an_office_pc_and_repacking_is_among_what_is_tried() -> None:
-    def speeds(options: LoadOptions) -> tuple[float, float, float]:
-        return (4.7, 23.0, 4.4) if options.repack else (1.0, 30.0, 2.9)
+    def speeds(plan: Plan) -> tuple[float, float, float]:
+        return (4.7, 23.0, 4.4) if plan.repack else (1.0, 30.0, 2.9)
 
     found, clock = search(speeds)
     assert clock.now <= 63
@@ -153,7 +154,7 @@ def test_a_minute_is_enough_for_a_4b_model_on_an_office_pc_and_repacking_is_amon
 
 @pytest.mark.parametrize("budget", [1, 20, 40])
 def test_the_budget_is_kept_and_the_defaults_are_measured_in_any_case(budget: float) -> None:
-    def slow(_options: LoadOptions) -> tuple[float, float, float]:
+    def slow(_plan: Plan) -> tuple[float, float, float]:
         return 3.0, 15.0, 4.0
 
     found, clock = search(slow, budget=budget)
@@ -171,7 +172,7 @@ def test_without_the_memory_for_it_repacking_is_not_tried() -> None:
 def test_a_moments_disturbance_does_not_decide() -> None:
     disturbed = iter([2.0])
 
-    def speeds(_options: LoadOptions) -> tuple[float, float, float]:
+    def speeds(_plan: Plan) -> tuple[float, float, float]:
         # Whatever comes first finds the PC busy.
         return 1.0, 30.0, next(disturbed, 4.0)
 
@@ -186,8 +187,8 @@ def test_what_an_engine_refuses_is_passed_over() -> None:
 
     clock = Clock()
 
-    def open_engine(**changes: Any) -> TimedEngine:
-        kind = Refusing if changes["flash_attention"] else TimedEngine
+    def open_engine(plan: Plan) -> TimedEngine:
+        kind = Refusing if plan.flash_attention else TimedEngine
         return kind(clock, 1.0, 30.0, 4.0)
 
     found = Search(open_engine, default_plan(OFFICE), OFFICE, budget=200, clock=clock).run()
@@ -249,7 +250,7 @@ def test_figures_of_another_machine_model_or_library_are_not_used(
     "damage",
     [
         lambda text: text[: len(text) // 2],
-        lambda text: text.replace('"version": 2', '"version": 3'),
+        lambda text: text.replace('"version": 3', '"version": 2'),
         lambda text: text.replace('"threads": 3', '"threads": "three"'),
         lambda text: text.replace('"threads": 3', '"threads": -3'),
         lambda text: text.replace('"f16"', '"q8_0"'),
@@ -283,7 +284,7 @@ def test_weights_are_not_repacked_where_the_memory_is_short_and_that_is_said(
 ) -> None:
     header = read_header(tiny)
     plan = remember(tiny, kept, repack=True)
-    needed = repack_bytes(header, plan, 8192)
+    needed = repack_bytes(header, plan)
     monkeypatch.setattr(planning, "available_memory", lambda: needed)
     assert in_force(Config(), tiny, header, kept).plan.repack
     monkeypatch.setattr(planning, "available_memory", lambda: needed - 1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qwen_tui.hardware.device import Buffers, Setup
+from qwen_tui.hardware.device import Buffers
 from qwen_tui.hardware.placement import (
     MARGIN,
     Placement,
@@ -16,7 +16,6 @@ from qwen_tui.hardware.placement import (
     lay_out,
     measured_by,
     place,
-    setup,
     steps_down,
     to_measure,
 )
@@ -38,7 +37,11 @@ def room(gpu: float | None = None, ram: float = 12.0) -> Room:
 
 
 def placed(gpu: float | None, ctx_size: int = 8192, **changes: Any) -> Placement:
-    return place(HEADER, room(gpu), ctx_size=ctx_size, gpu=GPU, cpu=CPU, **changes)
+    return place(HEADER, room(gpu), gpu=sized(GPU, ctx_size), cpu=sized(CPU, ctx_size), **changes)
+
+
+def sized(plan: Plan, ctx_size: int, gpu_layers: int = 0) -> Plan:
+    return msgspec.structs.replace(plan, ctx_size=ctx_size, gpu_layers=gpu_layers)
 
 
 def test_the_bytes_of_the_real_model_are_exact() -> None:
@@ -70,10 +73,10 @@ def test_the_layers_that_fit_on_a_card_of_four_gigabytes(
     plan = msgspec.structs.replace(GPU, kv_type=kv_type)
 
     def most(gpu: float) -> int:
-        tried = (lay_out(HEADER, plan, room(gpu), ctx_size=ctx_size, gpu_layers=count) for count in range(37, -1, -1))
+        tried = (lay_out(HEADER, sized(plan, ctx_size, count), room(gpu)) for count in range(37, -1, -1))
         return next(each.gpu_layers for each in tried if each.fits)
 
-    assert round(lay_out(HEADER, plan, room(8), ctx_size=ctx_size, gpu_layers=-1).gpu.total / MIB) == need
+    assert round(lay_out(HEADER, sized(plan, ctx_size, -1), room(8)).gpu.total / MIB) == need
     assert (most(3.3), most(3.6)) == layers
 
 
@@ -104,9 +107,9 @@ def test_smaller_steps_come_before_layers_that_stay_behind() -> None:
 
 
 def test_ram_is_counted_too() -> None:
-    small = place(HEADER, room(ram=3.0), ctx_size=8192, gpu=GPU, cpu=CPU)
+    small = place(HEADER, room(ram=3.0), gpu=GPU, cpu=CPU)
     assert small.ram_left < 0
-    assert place(HEADER, room(ram=6.0), ctx_size=8192, gpu=GPU, cpu=CPU).ram_left > 0
+    assert place(HEADER, room(ram=6.0), gpu=GPU, cpu=CPU).ram_left > 0
     # What is on the GPU needs no RAM but for the embedding.
     assert placed(3.6).ram.total < GIB
 
@@ -116,7 +119,7 @@ def test_a_context_is_no_larger_than_the_model_was_trained_for() -> None:
 
 
 def test_figures_of_llama_cpp_replace_the_estimate() -> None:
-    wanted = to_measure(HEADER, 8192, GPU, CPU)
+    wanted = to_measure(HEADER, GPU, CPU)
     runs = {each: Buffers(gpu=700 * MIB if each.gpu_layers else 0, ram=MIB) for each in wanted}
     found = placed(3.6, measured=measured_by(HEADER, runs))
     assert found.measured
@@ -126,17 +129,17 @@ def test_figures_of_llama_cpp_replace_the_estimate() -> None:
 
 
 def test_all_the_buffers_that_are_asked_for_are_measured() -> None:
-    asked: list[Setup] = []
+    asked: list[Plan] = []
 
-    def note(wanted: Setup) -> None:
+    def note(wanted: Plan) -> None:
         asked.append(wanted)
 
     for layers in (None, -1, 1, 20, 99):
         asked.clear()
         for gpu in (None, 1.6, 3.27, 5.5):
             placed(gpu, measured=note, layers=layers)
-        setups = to_measure(HEADER, 8192, GPU, CPU, layers)
-        known = measured_by(HEADER, dict.fromkeys(setups, Buffers(gpu=1, ram=1)))
+        plans = to_measure(HEADER, GPU, CPU, layers)
+        known = measured_by(HEADER, dict.fromkeys(plans, Buffers(gpu=1, ram=1)))
         assert all(known(wanted) for wanted in asked)
 
 
@@ -161,8 +164,8 @@ def test_more_free_memory_never_means_fewer_layers(gpu: float, more: float, ctx_
 def test_each_step_down_takes_less_and_the_last_ones_are_on_the_cpu(
     gpu: float | None, ctx_size: int, repack: bool
 ) -> None:
-    cpu = msgspec.structs.replace(CPU, repack=repack)
-    found = place(HEADER, room(gpu), ctx_size=ctx_size, gpu=GPU, cpu=cpu)
+    cpu = msgspec.structs.replace(CPU, repack=repack, ctx_size=ctx_size)
+    found = place(HEADER, room(gpu), gpu=sized(GPU, ctx_size), cpu=cpu)
     steps = steps_down(found, HEADER, cpu=cpu)
     for before, after in zip([found, *steps], steps, strict=False):
         assert after.gpu.total < before.gpu.total or (
@@ -180,7 +183,9 @@ def test_each_step_down_takes_less_and_the_last_ones_are_on_the_cpu(
 def test_what_nobody_knows_to_be_short_is_not_spared(layers: int) -> None:
     """A device that does not tell its memory, or none at all: the layers that a person names are planned in full."""
     for unknown in (room(None), msgspec.structs.replace(room(None), gpu_free=0, gpu_total=0)):
-        assert place(HEADER, unknown, ctx_size=8192, gpu=GPU, cpu=CPU, layers=layers).plan == GPU
+        assert place(HEADER, unknown, gpu=GPU, cpu=CPU, layers=layers).plan == sized(
+            GPU, 8192, layers if layers > 0 else 37
+        )
 
 
 def test_a_quantised_cache_always_comes_with_flash_attention() -> None:
@@ -192,7 +197,7 @@ def test_a_quantised_cache_always_comes_with_flash_attention() -> None:
 def test_the_estimate_of_buffers_is_what_dry_runs_have_shown() -> None:
     def mib(ctx_size: int, batch_size: int, *, flash: bool) -> float:
         plan = msgspec.structs.replace(CPU, batch_size=batch_size, flash_attention=flash)
-        return estimated_buffers(HEADER, setup(plan, ctx_size, 0)).ram / MIB
+        return estimated_buffers(HEADER, sized(plan, ctx_size, 0)).ram / MIB
 
     assert mib(8192, 512, flash=True) == pytest.approx(88.01, rel=0.01)
     assert mib(32768, 512, flash=True) == pytest.approx(112.01, rel=0.01)
@@ -217,5 +222,5 @@ def test_the_estimate_for_the_whole_network_on_a_gpu_is_what_dry_runs_have_shown
     ctx_size: int, batch_size: int, flash: bool, gpu: float, ram: float
 ) -> None:
     plan = msgspec.structs.replace(CPU, batch_size=batch_size, flash_attention=flash)
-    found = estimated_buffers(HEADER, setup(plan, ctx_size, 37))
+    found = estimated_buffers(HEADER, sized(plan, ctx_size, 37))
     assert (found.gpu / MIB, found.ram / MIB) == (pytest.approx(gpu, abs=0.02), pytest.approx(ram, abs=0.02))

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from qwen_tui.hardware.machine import Machine
-from qwen_tui.hardware.plan import default_plan, repack_bytes
-from qwen_tui.hardware.tensors import kv_bytes, weights
+import msgspec
+
+from qwen_tui.hardware.machine import Machine, default_plan
+from qwen_tui.hardware.tensors import kv_bytes, repack_bytes, weights
 from qwen_tui.models.gguf import read_header
 from tests.hardware.real_shape import real_header
 
@@ -32,4 +33,4 @@ def test_the_kv_cache_and_the_second_copy_are_counted_from_the_header(tiny: Path
     assert kv_bytes(header, "q8_0", 1024) == 2 * 2 * 32 * 1024 * 34 // 32
     found = weights(real_header(), 0)
     wanted = found.mapped + found.repacked + kv_bytes(real_header(), "f16", 1000) + 2**30
-    assert repack_bytes(real_header(), default_plan(OFFICE), 1000) == wanted
+    assert repack_bytes(real_header(), msgspec.structs.replace(default_plan(OFFICE), ctx_size=1000)) == wanted

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from qwen_tui.hardware.device import Buffers, Build, Device, DryRun, Setup
+from qwen_tui.hardware.device import Buffers, Build, Device, DryRun
 from qwen_tui.hardware.gpu import Card, Graphics, Trouble
-from qwen_tui.hardware.placement import setup, steps_down
+from qwen_tui.hardware.memory import Memory
+from qwen_tui.hardware.placement import steps_down
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.planning import automatic as module
 from qwen_tui.planning.automatic import Automatic, Found, automatic
@@ -38,7 +39,7 @@ def found(
     asked: list[str] | None = None,
     layers: int | None = None,
 ) -> Automatic:
-    def ask(_setups: Sequence[Setup], circumstances: str, _seen: Graphics) -> Found:
+    def ask(_plans: Sequence[Plan], circumstances: str, _seen: Graphics) -> Found:
         assert asked is not None, "the engine must not be asked"
         asked.append(circumstances)
         assert answer is not None
@@ -77,8 +78,7 @@ def test_without_the_driver_s_word_ggml_s_counts() -> None:
 
 def test_dry_runs_replace_the_estimate() -> None:
     placed = found(("cuda",), Graphics(cards=(CARD,)), Found(build()), []).placement
-    whole = setup(placed.plan, placed.ctx_size, placed.gpu_layers)
-    run = DryRun(setup=whole, compute={"CUDA0": 90 << 20, "CUDA_Host": 21 << 20})
+    run = DryRun(plan=placed.plan, compute={"CUDA0": 90 << 20, "CUDA_Host": 21 << 20})
     assert run.buffers == Buffers(gpu=90 << 20, ram=21 << 20)
 
 
@@ -115,7 +115,11 @@ def test_a_card_that_only_ggml_can_see_is_asked_for(monkeypatch: pytest.MonkeyPa
     assert "No NVIDIA card" in unseen.trouble
 
 
-def test_the_layers_that_a_person_names_are_placed_like_those_that_the_program_chooses() -> None:
+def test_the_layers_that_a_person_names_are_placed_like_those_that_the_program_chooses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What is free of RAM would change in between.
+    monkeypatch.setattr(module, "memory", lambda: Memory(total=16 * GIB, free=12 * GIB))
     seen = Graphics(cards=(CARD,))
     chosen = found(("cuda",), seen, Found(build()), []).placement
     assert found(("cuda",), seen, Found(build()), [], layers=-1).placement == chosen

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_tui.engine import leaving, wire
-from qwen_tui.engine.protocol import ALL_LAYERS, EngineInfo, LoadOptions, ReplayOptions, Request
+from qwen_tui.engine.protocol import EngineInfo, LoadOptions, ReplayOptions, Request
 from qwen_tui.engine.schema import GrammarError
 from qwen_tui.engine.worker import dry_run
 from qwen_tui.engine.worker.binding import LibraryError, load_library
@@ -24,6 +24,7 @@ from qwen_tui.engine.worker.prompt import ChatML
 from qwen_tui.engine.worker.sampling import ChainSampler, GrammarSampler, ReplaySampler, Sampler
 from qwen_tui.engine.worker.states import PATIENCE, States
 from qwen_tui.engine.worker.stop import StopFlag
+from qwen_tui.hardware.plan import ALL_LAYERS
 from qwen_tui.messages import Loading, Prefill
 
 # A prompt must leave at least this much room for the answer, in tokens.
@@ -51,7 +52,7 @@ class Worker:
         try:
             match command:
                 case wire.Load(options, folder):
-                    if options.gpu_layers and folder:
+                    if options.plan.gpu_layers and folder:
                         leaving.wait(Path(os.fsdecode(folder)))
                     self._load(options)
                 case wire.Count(messages):
@@ -127,16 +128,16 @@ class Worker:
     def _load(self, options: LoadOptions) -> None:
         begun = time.perf_counter()
         self._llama = _library()
-        free_before = self._free_on_gpu() if options.gpu_layers else 0
+        free_before = self._free_on_gpu() if options.plan.gpu_layers else 0
         self._states = States(options.store, options) if options.store else None
         self._model = Model(self._llama, options, self._progress_reporter())
         self._chatml = ChatML(self._model.vocabulary)
         self._grammars = Grammars(self._model.vocabulary)
         self._options = options
         self._costs = BatchCosts(options.batch_costs)
-        self._ctx_size = min(options.ctx_size, self._model.trained_ctx_size)
+        self._ctx_size = min(options.plan.ctx_size, self._model.trained_ctx_size)
         layers = self._model.layers
-        on_gpu = layers if options.gpu_layers == ALL_LAYERS else min(options.gpu_layers, layers)
+        on_gpu = layers if options.plan.gpu_layers == ALL_LAYERS else min(options.plan.gpu_layers, layers)
         if on_gpu and not device_for_layers(self._llama):
             on_gpu = 0
         if (on_gpu or options.warm_up) and not self._warm_up(self._model, on_gpu):
@@ -145,7 +146,7 @@ class Worker:
             model=self._model.name,
             device="GPU" if on_gpu else "CPU",
             ctx_size=self._ctx_size,
-            threads=options.threads,
+            threads=options.plan.threads,
             gpu_layers=on_gpu,
             layers=layers,
         )

@@ -44,16 +44,16 @@ class Context:
         self._options = options
         self._stop = stop
         # The most tokens of a draft. The last token is in the same batch, and a rejected draft must be forgotten again.
-        self.most_drafted = min(MOST_DRAFTED, options.batch_size - 1) if model.forgets_a_part else 0
+        self.most_drafted = min(MOST_DRAFTED, options.plan.batch_size - 1) if model.forgets_a_part else 0
         self.size = ctx_size
-        self.batch_size = options.batch_size
+        self.batch_size = options.plan.batch_size
         self.tokens: list[int] = []
         self.aligned = 0
         self.handle: Any = None
         self._kv_cache: Any = None
         self._capacity = 0
-        self._batch = self._llama.llama_batch_init(options.batch_size, 0, 1)
-        for i in range(options.batch_size):
+        self._batch = self._llama.llama_batch_init(options.plan.batch_size, 0, 1)
+        for i in range(options.plan.batch_size):
             self._batch.n_seq_id[i] = 1
             self._batch.seq_id[i][0] = 0
 
@@ -77,18 +77,18 @@ class Context:
         llama, options = self._llama, self._options
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = capacity
-        parameters.n_batch = parameters.n_ubatch = options.batch_size
+        parameters.n_batch = parameters.n_ubatch = options.plan.batch_size
         parameters.n_seq_max = 1
         # Only the last token and the draft need logits: at most 20 MB for Qwen3's vocabulary instead of 300 MB.
         # llama.cpp ends the process if a batch asks for more than this number.
         parameters.n_outputs_max = 1 + self.most_drafted
-        parameters.n_threads = options.threads
-        parameters.n_threads_batch = options.batch_threads or options.threads
-        parameters.flash_attn_type = int(options.flash_attention)
-        parameters.type_k = parameters.type_v = _GGML_TYPES[options.kv_type]
+        parameters.n_threads = options.plan.threads
+        parameters.n_threads_batch = options.plan.batch_threads
+        parameters.flash_attn_type = int(options.plan.flash_attention)
+        parameters.type_k = parameters.type_v = _GGML_TYPES[options.plan.kv_type]
         parameters.no_perf = True
         # Without layers on the GPU, llama.cpp must send nothing there: the abort callback could not stop it.
-        parameters.op_offload = bool(options.gpu_layers)
+        parameters.op_offload = bool(options.plan.gpu_layers)
         self.handle = llama.llama_init_from_model(self._model.handle, parameters)
         if not self.handle:
             raise NoRoomError(f"no context of {capacity} tokens")

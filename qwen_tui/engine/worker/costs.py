@@ -28,7 +28,7 @@ def batch_seconds(
     context = Context(model, options, depth + _ROOM, stop)
     try:
         token = model.vocabulary.special("<|im_end|>")
-        computed = max(1, min(_COMPUTED, options.batch_size))
+        computed = max(1, min(_COMPUTED, options.plan.batch_size))
         context.reserve(depth + _ROOM)
         context.decode([token] * computed)
         if model.forgets_a_part:

@@ -12,7 +12,7 @@ from qwen_tui.engine.worker.context import Context, ContextError
 from qwen_tui.engine.worker.devices import devices, ggml, text
 from qwen_tui.engine.worker.model import LoadError, Model
 from qwen_tui.engine.worker.stop import StopFlag
-from qwen_tui.hardware.device import Build, DryRun, Setup, parse_features
+from qwen_tui.hardware.device import Build, DryRun, parse_features
 
 # Lines of the log that say why a device is missing.
 _EXPLAINS = re.compile(r"fail|error|insufficient|not supported|no .*devices|unable", re.IGNORECASE)
@@ -56,7 +56,7 @@ def _by_layers(options: Sequence[LoadOptions]) -> list[list[LoadOptions]]:
     """Group the options by the model that they load: several contexts of one model need only one load."""
     groups: dict[tuple[bytes, int], list[LoadOptions]] = {}
     for each in options:
-        groups.setdefault((each.path, each.gpu_layers), []).append(each)
+        groups.setdefault((each.path, each.plan.gpu_layers), []).append(each)
     return list(groups.values())
 
 
@@ -68,7 +68,7 @@ def _dry_runs(llama: Any, options: Sequence[LoadOptions], lines: list[str]) -> l
     runs = []
     try:
         for each in options:
-            size = min(each.ctx_size, model.trained_ctx_size)
+            size = min(each.plan.ctx_size, model.trained_ctx_size)
             lines.clear()
             context = Context(model, each, size, StopFlag())
             try:
@@ -81,17 +81,7 @@ def _dry_runs(llama: Any, options: Sequence[LoadOptions], lines: list[str]) -> l
             for buffer in logged_buffers("".join(lines)):
                 if buffer.kind == "compute":
                     compute[buffer.device] = compute.get(buffer.device, 0) + buffer.nbytes
-            runs.append(DryRun(setup=_setup(each), compute=compute))
+            runs.append(DryRun(plan=each.plan, compute=compute))
     finally:
         model.close()
     return runs
-
-
-def _setup(options: LoadOptions) -> Setup:
-    return Setup(
-        gpu_layers=options.gpu_layers,
-        ctx_size=options.ctx_size,
-        batch_size=options.batch_size,
-        kv_type=options.kv_type,
-        flash_attention=options.flash_attention,
-    )

@@ -4,9 +4,10 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-from qwen_tui.engine.protocol import ALL_LAYERS, LoadOptions
+from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.unfit import NO_MARK
 from qwen_tui.engine.worker.devices import device_for_layers
+from qwen_tui.hardware.plan import ALL_LAYERS
 
 # More layers than any model has: llama.cpp has no value for "all".
 _ALL = 1_000_000
@@ -32,11 +33,11 @@ class Model:
         would take.
         """
         parameters = llama.llama_model_default_params()
-        parameters.n_gpu_layers = _ALL if options.gpu_layers == ALL_LAYERS else options.gpu_layers
-        parameters.use_extra_bufts = options.repack
+        parameters.n_gpu_layers = _ALL if options.plan.gpu_layers == ALL_LAYERS else options.plan.gpu_layers
+        parameters.use_extra_bufts = options.plan.repack
         # llama.cpp gets the one card that the plan was made for. Without layers on a card it gets no card at all: the
         # driver of a card would take memory, and may be broken.
-        card = device_for_layers(llama) if options.gpu_layers else None
+        card = device_for_layers(llama) if options.plan.gpu_layers else None
         devices = (ctypes.c_void_p * 2)(card[0] if card else None)
         parameters.devices = ctypes.cast(devices, ctypes.c_void_p)
 

@@ -54,8 +54,8 @@ class States:
         self._options = options
         # Each of these options changes the last digits of what is computed, as do the parts of the key. The number of
         # threads changes them only with flash attention, which divides long texts among the threads.
-        threads = (options.threads, options.batch_threads) if options.flash_attention else None
-        way = (options.batch_size, options.repack, options.gpu_layers, threads, library_stamp())
+        threads = (options.plan.threads, options.plan.batch_threads) if options.plan.flash_attention else None
+        way = (options.plan.batch_size, options.plan.repack, options.plan.gpu_layers, threads, library_stamp())
         self._arithmetic = hashlib.sha256(msgspec.json.encode(way)).hexdigest()
         self._version: str | None
         try:
@@ -238,7 +238,7 @@ class States:
     def _usable(self, found: StateMatch, repeats: bool) -> int:
         """Return how many tokens of a state can be used; where the answer `repeats`, only those in full batches."""
         aligned = min(found.common, self._aligned(found))
-        return full_batches(aligned, self._options.batch_size) if repeats else found.common
+        return full_batches(aligned, self._options.plan.batch_size) if repeats else found.common
 
     def _usable_here(self, context: Context, prompt: Sequence[int], repeats: bool) -> int:
         common = context.common(prompt)
@@ -258,7 +258,7 @@ class States:
     def _keys(self) -> list[str]:
         """Return the keys of states of this model and library, the one for new states first; none without a library."""
         # Without flash attention, the values lie transposed in the KV cache.
-        rest = (self._version, self._options.kv_type, self._options.flash_attention)
+        rest = (self._version, self._options.plan.kv_type, self._options.plan.flash_attention)
         names = self._model.names() if self._version else ()
         return [msgspec.json.encode((_FORMAT, name, *rest)).decode() for name in names]
 

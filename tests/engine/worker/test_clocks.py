@@ -18,6 +18,7 @@ from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.prefix_store import PrefixStore
 from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, StoreOptions
 from qwen_tui.evaluation.measuring import ask
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Finished, Message
 from tests.conftest import Run
 from tests.faulty_llama import fault, install
@@ -29,7 +30,7 @@ REPLAY = ReplayOptions(text="one two three four five six")
 
 @pytest.fixture
 def options(tiny: Path) -> LoadOptions:
-    return LoadOptions(path=os.fsencode(tiny), ctx_size=2048, batch_size=32)
+    return LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=2048, batch_size=32))
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_what_a_card_took_to_read_decides_whether_it_is_kept(
     install(tmp_path, monkeypatch, fault("decode", "late"), cards=())
     folder = tmp_path / "states"
     store = StoreOptions(folder=os.fsencode(folder), limit=100_000_000, worth_s=LATE)
-    with closing(LocalEngine(msgspec.structs.replace(options, store=store, batch_size=512))) as engine:
+    with closing(LocalEngine(msgspec.structs.replace(options.planned(batch_size=512), store=store))) as engine:
         ask(engine, Message("user", "hello world " * 60), REPLAY, 1, conversation="aaa")
     workers = psutil.Process().children()
     assert not psutil.wait_procs(workers, timeout=30)[1]

@@ -20,6 +20,7 @@ from qwen_tui.engine.worker.lookup import Drafter, NoDrafts
 from qwen_tui.engine.worker.model import Model
 from qwen_tui.engine.worker.sampling import ChainSampler, GrammarSampler, ReplaySampler, Sampler
 from qwen_tui.engine.worker.stop import StopFlag
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Finished
 
 GREEDY = SamplingOptions(temperature=0)
@@ -68,7 +69,7 @@ class Setup:
 
     def __init__(self, path: Path) -> None:
         self.llama: Any = load_library()
-        self.options = LoadOptions(path=os.fsencode(path), ctx_size=512, threads=1, batch_size=32)
+        self.options = LoadOptions(path=os.fsencode(path), plan=Plan(ctx_size=512, batch_size=32))
         self.model = Model(self.llama, self.options, lambda _fraction: None)
         self.vocabulary = self.model.vocabulary
         self.stop = StopFlag()

@@ -15,8 +15,9 @@ from qwen_tui import cancellation
 from qwen_tui.engine import sign
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.prefix_store import PrefixStore
-from qwen_tui.engine.protocol import KVType, LoadOptions, Request, SamplingOptions, StoreOptions
+from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, StoreOptions
 from qwen_tui.engine.state_file import header_of
+from qwen_tui.hardware.plan import KVType, Plan
 from qwen_tui.messages import Event, Finished, Message, Prefill, Text
 
 QUESTION = "hello world " * 60
@@ -51,11 +52,14 @@ def engines(tiny: Path, folder: Path) -> Iterator[Engines]:
         store = StoreOptions(folder=os.fsencode(folder), limit=100_000_000, worth_s=worth_s)
         options = LoadOptions(
             path=os.fsencode(path),
-            ctx_size=ctx_size,
-            batch_size=batch_size,
-            threads=threads,
-            kv_type=kv_type,
-            flash_attention=flash_attention,
+            plan=Plan(
+                ctx_size=ctx_size,
+                batch_size=batch_size,
+                threads=threads,
+                batch_threads=threads,
+                kv_type=kv_type,
+                flash_attention=flash_attention,
+            ),
             store=store,
         )
         made.append(LocalEngine(options))

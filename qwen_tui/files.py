@@ -9,6 +9,7 @@ import re
 import shlex
 import stat
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,6 +164,11 @@ def size_text(size: int) -> str:
         if size >= unit:
             return f"{size / unit:.{digits}f} {name}"
     return f"{size} B"
+
+
+def time_text(seconds: float) -> str:
+    """Return a time in seconds since 1970 as people write it, to the minute."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
 def sync_folder(path: Path) -> None:

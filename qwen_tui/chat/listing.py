@@ -1,12 +1,12 @@
 """Lists for a screen: conversations, commands and sizes."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from wcwidth import width
 
 from qwen_tui.chat import endings
 from qwen_tui.columns import cut, table
+from qwen_tui.files import time_text
 from qwen_tui.history.records import Summary
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
@@ -26,7 +26,7 @@ def conversations(summaries: Sequence[Summary], words: str = "", columns: int | 
     found: list[str] = []
     for summary in summaries:
         title = " ".join(summary.title.split())
-        found.append(f"{summary.id}  {moment(summary.written)}  {title if room is None else cut(title, room)}")
+        found.append(f"{summary.id}  {time_text(summary.written)}  {title if room is None else cut(title, room)}")
         if summary.line and summary.line != summary.title:
             found.append(" " * _BEFORE_TITLE + (summary.line if room is None else _around(summary.line, words, room)))
     return "\n".join(found)
@@ -35,7 +35,9 @@ def conversations(summaries: Sequence[Summary], words: str = "", columns: int | 
 def standing(summary: Summary, exchanges: Sequence[Exchange]) -> str:
     """Return where a conversation stands: what it is, and its last turn, of which long parts are shortened."""
     said = ngettext("{n} turn", "{n} turns", len(exchanges)).format(n=len(exchanges))
-    head = f"{summary.id} · {cut(' '.join(summary.title.split()), COLUMNS - 40)} · {said} · {moment(summary.written)}"
+    head = (
+        f"{summary.id} · {cut(' '.join(summary.title.split()), COLUMNS - 40)} · {said} · {time_text(summary.written)}"
+    )
     if not exchanges:
         return head
     last = exchanges[-1]
@@ -83,11 +85,6 @@ def figures(usage: Usage, timings: Timings) -> str:
         accepted = _("{n} accepted of {drafted}").format(n=usage.accepted_tokens, drafted=usage.drafted_tokens)
         rows.append((_("drafts"), accepted))
     return table(rows)
-
-
-def moment(seconds: float) -> str:
-    """Return a time in seconds since 1970 as people write it, to the minute."""
-    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
 
 
 def _around(line: str, words: str, columns: int) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 import typer
 
 from qwen_tui import cancellation, files
-from qwen_tui.chat import listing
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.looking import usable_settings
 from qwen_tui.columns import cut
@@ -36,7 +35,7 @@ def show() -> None:
         cancellation.check()
         size = _("{size} MB").format(size=f"{entry.size / 1e6:,.1f}")
         tokens = ngettext("{n} token", "{n} tokens", entry.tokens).format(n=entry.tokens)
-        line = f"{entry.conversation}  {listing.moment(entry.used)}  {size}  {tokens}  {_title(entry.conversation)}"
+        line = f"{entry.conversation}  {files.time_text(entry.used)}  {size}  {tokens}  {_title(entry.conversation)}"
         print_text((cut(line, shutil.get_terminal_size().columns) if sys.stdout.isatty() else line) + "\n")
     total = _("{n} kept, {size} MB of {limit} MB").format(
         n=len(entries),

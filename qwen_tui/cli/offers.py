@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_tui import files
-from qwen_tui.cli import asking, taking_over
+from qwen_tui.cli import asking, screen, taking_over
 from qwen_tui.cli.failure import tell
-from qwen_tui.cli.fetching import Fetch, proof
 from qwen_tui.errors import ConfigError, QwenError
 from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue
+from qwen_tui.models.fetching.fetch import Fetch, proof
 from qwen_tui.models.importing import elsewhere
 from qwen_tui.models.importing.elsewhere import ForeignModel
 from qwen_tui.models.locate import DEMO
@@ -55,7 +55,7 @@ def chosen(model: str, reason: str, *, offline: bool) -> str:
 def _choices(model: str, *, offline: bool) -> list[Choice]:
     choices = []
     try:
-        fetch = None if offline else Fetch(model)
+        fetch = None if offline else Fetch(model, screen.transfer_line())
     except ConfigError as error:
         # The other ways need no address.
         tell(error)
@@ -83,7 +83,7 @@ class _Taking:
 
 def _fetched(model: str) -> str | None:
     # A new one each time: the sources that failed may be back.
-    fetch = Fetch(model)
+    fetch = Fetch(model, screen.transfer_line())
     known = fetch.plan()
     fetch.learn()
     if (plan := fetch.plan()) != known:

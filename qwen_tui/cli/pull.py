@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 
 from qwen_tui import config, files
-from qwen_tui.cli import asking, options, taking_over
+from qwen_tui.cli import asking, options, screen, taking_over
 from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.failure import tell
-from qwen_tui.cli.fetching import Fetch, proof
 from qwen_tui.cli.looking import usable_settings
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue
 from qwen_tui.models.fetching.events import Arrived
+from qwen_tui.models.fetching.fetch import Fetch, proof
 from qwen_tui.models.importing import elsewhere
 from qwen_tui.models.locate import DEMO
 from qwen_tui.models.shelf import Shelf
@@ -42,7 +42,7 @@ def pull(
     if name == DEMO:
         print_text(_("The demonstration model is built in. Try it with: qwen chat -m demo") + "\n")
         return 0
-    fetch = Fetch(name, source or (), offline=offline)
+    fetch = Fetch(name, screen.transfer_line(), source or (), offline=offline)
     if not repair and (sentence := fetch.ready()):
         print_text(sentence + "\n")
         return 0

@@ -1,13 +1,12 @@
 """The models of this computer as a list, for people and for scripts."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from qwen_tui import columns
-from qwen_tui.files import quoted, size_text
+from qwen_tui.files import quoted, size_text, time_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
 from qwen_tui.models.describing import timestamp
@@ -115,8 +114,7 @@ def _model(one: Held, *, is_default: bool) -> ListedModel:
 
 def _state(one: Held) -> str:
     if one.state == "verified" and one.record:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.record.verified))
-        return _("verified {when}").format(when=when)
+        return _("verified {when}").format(when=time_text(one.record.verified))
     return {"changed": _("changed since"), "missing": _("missing")}.get(one.state, _("not verified"))
 
 

@@ -13,12 +13,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from qwen_tui.cli import pull
-from qwen_tui.cli.fetching import Fetch
+from qwen_tui.cli import pull, screen
 from qwen_tui.cli.main import main
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.files import size_text
 from qwen_tui.models import catalogue, identity
+from qwen_tui.models.fetching.fetch import Fetch
 from qwen_tui.models.importing.elsewhere import ForeignModel
 from qwen_tui.models.importing.importing import Imported
 from qwen_tui.models.shelf import ModelRecord, Shelf
@@ -282,7 +282,7 @@ def test_what_no_file_can_be_called_is_left_out_of_the_name(
 def test_files_of_one_name_from_repositories_of_one_owner_stay_apart(home: Path) -> None:
     shelf = Shelf(home / "models")
     for owner in ("other/x", "acme/a", "acme/b", "acme/c"):
-        fetch = Fetch(f"{owner}:model.gguf")
+        fetch = Fetch(f"{owner}:model.gguf", screen.transfer_line())
         shelf.folder.mkdir(parents=True, exist_ok=True)
         fetch.target.write_bytes(b"")
         facts = identity.facts(os.fsencode(fetch.target))
@@ -304,13 +304,13 @@ def test_another_publishers_file_is_as_good(home: Path) -> None:
     assert facts
     record = ModelRecord(path=file.name, name=unsloth.full_name, size=0, sha256=bartowski.sha256, facts=facts)
     shelf.put(record)
-    fetch = Fetch(unsloth.full_name)
+    fetch = Fetch(unsloth.full_name, screen.transfer_line())
     assert (fetch.wanted.sha256, fetch.wanted.repository) == (bartowski.sha256, bartowski.repository)
     assert fetch.target == file
 
 
 def test_of_a_published_model_the_size_and_the_memory_are_told() -> None:
-    fetch = Fetch("qwen3-4b-instruct:Q8_0")
+    fetch = Fetch("qwen3-4b-instruct:Q8_0", screen.transfer_line())
     assert "4.28 GB" in fetch.plan()
     assert "5.91 GB of memory" in fetch.plan()
 

@@ -18,12 +18,11 @@ from functools import partial
 from pathlib import Path
 from unittest import mock
 
-from qwen_tui.cli import fetching
 from qwen_tui.cli.main import main
 from qwen_tui.models import catalogue, disk
 from qwen_tui.models.catalogue import CatalogueEntry
+from qwen_tui.models.fetching import fetch, source
 from qwen_tui.models.fetching import partial as partial_file
-from qwen_tui.models.fetching import source
 from qwen_tui.models.fetching.patience import Patience
 from tests.models.hub_server import FILE, NAME, REPOSITORY, SIGNATURE, Answering, FaultyHub, Handler
 
@@ -104,7 +103,7 @@ def run(case: Case, content: Path, folder: Path) -> Outcome:
         environment = {"HF_ENDPOINT": hubs[0].url, "QWEN_TUI_HOME": str(folder / "home"), "QWEN_TUI_LANG": "en"}
         kept = {n: v for n, v in os.environ.items() if not n.upper().endswith("_PROXY") and not n.startswith("HF_")}
         scene = Scene(folder, *hubs, environment, stack)
-        scene.replace(fetching, "PATIENCE", IMPATIENT)
+        scene.replace(fetch, "PATIENCE", IMPATIENT)
         case.prepare(scene)
         stack.enter_context(mock.patch.dict(os.environ, {**kept, **scene.environment}, clear=True))
         out, err = io.StringIO(), io.StringIO()

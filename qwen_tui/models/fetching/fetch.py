@@ -1,15 +1,14 @@
-"""Fetching a model with visible progress, and putting it on the shelf: what `pull` and the first run share."""
+"""A model to fetch: where from, where to, how far what came is proven, and its record on the shelf."""
 
 import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from qwen_tui import cancellation, files
-from qwen_tui.chat import listing
-from qwen_tui.cli import screen
 from qwen_tui.errors import DownloadError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
@@ -24,10 +23,23 @@ from qwen_tui.models.fetching.source import Wanted
 from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
 
 
-class Fetch:
-    """One model to fetch: what it is, where from and where to, shown on stderr."""
+class Display(Protocol):
+    """Where a person sees how far it is."""
 
-    def __init__(self, name: str, given: Sequence[str] = (), *, offline: bool = False) -> None:
+    def show(self, label: str, done: int, total: int | None, /) -> None:
+        """Show that `done` bytes of `total` are done; `total` may be unknown."""
+
+    def note(self, text: str, /) -> None:
+        """Say something that stays."""
+
+    def clear(self) -> None:
+        """Take away what does not stay."""
+
+
+class Fetch:
+    """One model to fetch: what it is, where from and where to; a `Display` gets what happens."""
+
+    def __init__(self, name: str, display: Display, given: Sequence[str] = (), *, offline: bool = False) -> None:
         """`given` are sources in place of the built-in ones; raises `ModelNotFoundError`, `UsageError`."""
         self._asked = (name, tuple(given))
         self._shelf = Shelf(files.folders().models)
@@ -42,7 +54,7 @@ class Fetch:
         self._sources = source.sources(self.wanted, given)
         self.offline = offline or source.is_offline()
         self.target = _target(self.wanted, self._shelf)
-        self._line = screen.transfer_line()
+        self._display = display
         self._download = Download(self.wanted, self._sources, self.target, patience=PATIENCE)
 
     def ready(self) -> str | None:
@@ -54,7 +66,7 @@ class Fetch:
         path = self._shelf.file(record) if record else self.target
         if record and identity.facts(os.fsencode(path)) == record.facts:
             return _("{name} is here already, verified on {when}: {path}").format(
-                name=record.name, when=listing.moment(record.verified), path=path
+                name=record.name, when=files.time_text(record.verified), path=path
             )
         if not (path.is_file() and self.wanted.sha256):
             return None
@@ -113,7 +125,7 @@ class Fetch:
             asked = source.again(*self._asked, repair=replace)
             arrived = self._noted(self._follow(self._download.run(replace=replace, asked=asked)))
         except KeyboardInterrupt:
-            self._line.note(_("Stopped. What came is kept; the same command goes on from there."))
+            self._display.note(_("Stopped. What came is kept; the same command goes on from there."))
             raise
         if arrived is None:
             raise DownloadError(
@@ -151,15 +163,15 @@ class Fetch:
         """Show what happens, and return the last of it if that is the arrival."""
         arrived = None
         with contextlib.closing(steps), contextlib.ExitStack() as stack:
-            stack.callback(self._line.clear)
+            stack.callback(self._display.clear)
             for event in steps:
                 cancellation.check()
                 if isinstance(event, Remark):
-                    self._line.note(event.text)
+                    self._display.note(event.text)
                 elif isinstance(event, Checking):
-                    self._line.show(_("checking"), event.done, event.total)
+                    self._display.show(_("checking"), event.done, event.total)
                 elif isinstance(event, Fetching):
-                    self._line.show(_("fetching"), event.done, event.total)
+                    self._display.show(_("fetching"), event.done, event.total)
                 else:
                     arrived = event
         return arrived

@@ -22,6 +22,44 @@ class Message(msgspec.Struct, frozen=True):
     content: str
 
 
+# Where a material came from.
+Source = Literal["file", "stdin", "clipboard"]
+PartKind = Literal["system", "template", "words"] | Source
+
+
+class Material(msgspec.Struct, frozen=True):
+    """A text that a question is about: what the person calls it, and where it came from."""
+
+    name: str
+    text: str
+    kind: Source = "file"
+
+
+class Filled(msgspec.Struct, frozen=True):
+    """What the template `name` put into one question.
+
+    `system` is its system text, where that went into the question. `pieces` is its body with the values filled in, cut
+    at each place that `holds` something: the whole "text" at hand, materials and words, or the "words" alone, with the
+    materials before the body. One piece alone stands behind the text. No piece: the person's words hold the body.
+    """
+
+    name: str = ""
+    system: str = ""
+    pieces: tuple[str, ...] = ()
+    holds: Literal["text", "words"] = "text"
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What a person asks: their own words, the materials it is about, and what a template put in.
+
+    `qwen_tui.chat.question` makes the prompt text of it.
+    """
+
+    words: str
+    materials: tuple[Material, ...] = ()
+    template: Filled = Filled()
+
+
 class Exchange(msgspec.Struct, frozen=True):
     """A question and its answer, as a conversation holds them.
 
@@ -30,16 +68,12 @@ class Exchange(msgspec.Struct, frozen=True):
     `instead_of` is the exchange whose place this one took, by /edit or /retry.
     """
 
-    question: str
+    question: Question
     answer: str
     reason: FinishReason | None = "stop"
     limit: Limit | None = None
     kept: int | None = None
     instead_of: "Exchange | None" = None
-
-    def messages(self) -> tuple[Message, Message]:
-        """Return the two as the model is given them."""
-        return Message("user", self.question), Message("assistant", self.answer)
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

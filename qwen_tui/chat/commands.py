@@ -9,10 +9,10 @@ import msgspec
 
 from qwen_tui import config
 from qwen_tui.chat import listing, templates, transfer
-from qwen_tui.chat.conversation import Conversation, ask_about
+from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.drafting import begins_with_input, draft
 from qwen_tui.chat.keeping import resume
-from qwen_tui.chat.material import labelled
+from qwen_tui.chat.question import ask_about, prompt_text
 from qwen_tui.chat.session import Session
 from qwen_tui.columns import table
 from qwen_tui.errors import ConfigError, HistoryError, UsageError
@@ -62,7 +62,8 @@ def commands() -> list[Command]:
             "template",
         ),
         Command(("/file",), _("attach a text file to the next message"), transfer.attach_file, _("PATH"), "path"),
-        Command(("/paste",), _("attach the clipboard's text to the next message"), transfer.attach_clipboard),
+        Command(("/paste",), _("attach the clipboard's text"), transfer.attach_clipboard),
+        Command(("/drop",), _("drop what is attached"), transfer.drop, _("[NAME]"), "text", in_row_before=True),
         Command(("/copy",), _("copy the last answer, or its code"), transfer.copy, "[code]", "text"),
         Command(("/save",), _("write the last answer to a file"), transfer.save_answer, _("FILE"), "path"),
         Command(
@@ -153,7 +154,9 @@ def _retry(session: Session, _argument: str) -> None:
 
 
 def _edit(session: Session, _argument: str) -> str:
-    return session.replace_last()
+    line = session.replace_last()
+    session.tell_attached_again()
+    return line
 
 
 def _template(session: Session, argument: str) -> Draft | None:
@@ -164,7 +167,7 @@ def _template(session: Session, argument: str) -> Draft | None:
     template = templates.find(name, session.template_folders)
     if not text.strip() and session.attached and template.names_input and not begins_with_input(template):
         # In the middle of a body the text has to stand in the line: it could not be told where to go later.
-        text = ask_about(labelled(session.attached), "")
+        text = prompt_text(ask_about(session.attached, ""))
         session.attached.clear()
     filled = draft(template, {}, text, text_precedes=bool(session.attached))
     session.template = template
@@ -247,7 +250,7 @@ def _context(session: Session, _argument: str) -> None:
     size = session.engine.info().ctx_size
     system = count([Message("system", conversation.system)]) if conversation.system else 0
     whole = count(conversation.prompt("")[:-1]) if conversation.turns or system else 0
-    attached = ask_about(labelled(session.attached), "")
+    attached = prompt_text(ask_about(session.attached, ""))
     waiting = count(conversation.prompt(attached)) - whole if attached else 0
     turns = (len(conversation.turns) - conversation.left_out) // 2
     # A full context ends an answer in its middle; the signs that close it and open the next one come on top.

@@ -6,9 +6,9 @@ has begun. Nothing of it is deleted, in memory or on disk.
 """
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from qwen_tui.chat.question import prompt_text
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.messages import Exchange, Message
 
@@ -34,7 +34,11 @@ class Conversation:
     @property
     def turns(self) -> list[Message]:
         """What was said, as the model is given it."""
-        return [message for exchange in self.exchanges for message in exchange.messages()]
+        return [
+            message
+            for exchange in self.exchanges
+            for message in (Message("user", prompt_text(exchange.question)), Message("assistant", exchange.answer))
+        ]
 
     def prompt(self, question: str) -> tuple[Message, ...]:
         """Return the messages to answer `question` with."""
@@ -93,8 +97,3 @@ class Conversation:
         while self.left_out < said and engine.count(self.prompt(question)) > goal:
             self.left_out += 2
         return (self.left_out - before) // 2
-
-
-def ask_about(material: Sequence[str], instruction: str) -> str:
-    """Return one user message: the material first, so that a second question reuses what was computed for it."""
-    return "\n\n".join(part.strip("\n") for part in (*material, instruction) if part.strip())

@@ -4,11 +4,12 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from qwen_tui.chat import endings
+from qwen_tui.chat.question import Part, caption, folded, parts, prompt_text, said
 from qwen_tui.errors import UsageError
 from qwen_tui.history.records import Record
 from qwen_tui.i18n import gettext as _
@@ -19,10 +20,15 @@ FORMATS = ("md", "html", "json")
 
 
 class ExportedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A message in the JSON export. An answer has a `finish_reason`: null where its program ended before it did."""
+    """A message in the JSON export.
+
+    A question has `parts`, of which its `content` was made. An answer has a `finish_reason`: null where its program
+    ended before it did.
+    """
 
     role: Role
     content: str
+    parts: tuple[Part, ...] | msgspec.UnsetType = msgspec.UNSET
     finish_reason: FinishReason | msgspec.UnsetType | None = msgspec.UNSET
 
 
@@ -72,29 +78,47 @@ def _json(record: Record) -> str:
 
 
 def _messages(exchange: Exchange) -> tuple[ExportedMessage, ExportedMessage]:
-    question, answer = exchange.messages()
     return (
-        ExportedMessage(question.role, question.content),
-        ExportedMessage(answer.role, answer.content, exchange.reason),
+        ExportedMessage("user", prompt_text(exchange.question), tuple(parts(exchange.question))),
+        ExportedMessage("assistant", exchange.answer, finish_reason=exchange.reason),
     )
 
 
 def _markdown(record: Record) -> str:
     from qwen_tui.markdown.dialect import with_plain_fences
 
-    parts = [f"# {record.summary.title}", f"*{record.summary.model}, {_when(record.summary.written)}*"]
-    for _role, speaker, content, mark in _spoken(record):
-        parts += [f"## {speaker}", *filter(None, (with_plain_fences(content.strip()), f"*[{mark}]*" if mark else ""))]
-    return "\n\n".join(parts) + "\n"
+    blocks = [f"# {record.summary.title}", f"*{record.summary.model}, {_when(record.summary.written)}*"]
+    for spoken in _spoken(record):
+        blocks += [f"## {spoken.speaker}", *map(_quoted, spoken.about)]
+        blocks += filter(None, (with_plain_fences(spoken.content.strip()), f"*[{spoken.mark}]*" if spoken.mark else ""))
+    return "\n\n".join(blocks) + "\n"
 
 
-def _spoken(record: Record) -> Iterator[tuple[Role, str, str, str]]:
-    """Yield each message: its role, what the speaker is called, the text, and how it ended if it is not whole."""
+def _quoted(part: Part) -> str:
+    """Return a folded part as a quotation that shows its text as it is, whatever Markdown is in it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", part.text)), default=0))
+    # A name stands for itself, whatever signs of Markdown are in it.
+    name = re.sub(r"([\\`*_\[\]<>])", r"\\\1", caption(part))
+    lines = [f"**{name}**", "", fence, *part.text.strip("\n").split("\n"), fence]
+    return "\n".join(f"> {line}".rstrip() for line in lines)
+
+
+class _Spoken(NamedTuple):
+    """A message to show: who spoke, what it is about, the text, and how it ended if it is not whole."""
+
+    role: Role
+    speaker: str
+    content: str
+    about: Sequence[Part] = ()
+    mark: str = ""
+
+
+def _spoken(record: Record) -> Iterator[_Spoken]:
     if record.system:
-        yield "system", _("System"), record.system, ""
+        yield _Spoken("system", _("System"), record.system)
     for exchange in record.exchanges:
-        yield "user", _("You"), exchange.question, ""
-        yield "assistant", _("Assistant"), exchange.answer, endings.mark_of(exchange)
+        yield _Spoken("user", _("You"), said(exchange.question), folded(exchange.question))
+        yield _Spoken("assistant", _("Assistant"), exchange.answer, mark=endings.mark_of(exchange))
 
 
 def _page(record: Record) -> str:
@@ -110,16 +134,23 @@ def _page(record: Record) -> str:
     # A page that is opened should not fetch anything: a picture becomes its description.
     renderer.disable("image")
     sections = []
-    for role, speaker, content, mark in _spoken(record):
-        ending = f'<p class="ending">{html.escape(mark)}</p>' if mark else ""
-        text = renderer.render(content)
-        sections.append(f'<section class="{role}"><h2>{html.escape(speaker)}</h2>{text}{ending}</section>')
+    for spoken in _spoken(record):
+        ending = f'<p class="ending">{html.escape(spoken.mark)}</p>' if spoken.mark else ""
+        text = "".join(map(_details, spoken.about)) + renderer.render(spoken.content)
+        sections.append(
+            f'<section class="{spoken.role}"><h2>{html.escape(spoken.speaker)}</h2>{text}{ending}</section>'
+        )
     title = html.escape(record.summary.title)
     about = html.escape(f"{record.summary.model}, {_when(record.summary.written)}")
     return (
         f'<!doctype html>\n<html><head><meta charset="utf-8"><title>{title}</title>\n<style>{_style()}</style></head>\n'
         f"<body><h1>{title}</h1><p>{about}</p>\n" + "\n".join(sections) + "\n</body></html>\n"
     )
+
+
+def _details(part: Part) -> str:
+    text = html.escape(part.text.strip("\n"))
+    return f"<details><summary>{html.escape(caption(part))}</summary><pre>{text}</pre></details>"
 
 
 def _formula(_renderer: Any, tokens: Sequence[Any], index: int, _options: Any, _env: Any) -> str:

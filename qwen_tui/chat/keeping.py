@@ -8,7 +8,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.errors import CancelledError, HistoryError
 from qwen_tui.history.store import History, Turn
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import FinishReason, Limit
+from qwen_tui.messages import FinishReason, Limit, Question
 
 # A growing answer is written this often, in seconds. With the wait for the next word, and the write itself, a crash
 # costs less than two.
@@ -27,7 +27,7 @@ class Keeper:
         self._conversation = Conversation()
         self._written = 0.0
 
-    def begin(self, conversation: Conversation, question: str, title: str = "", *, instead: bool = False) -> None:
+    def begin(self, conversation: Conversation, question: Question, *, instead: bool = False) -> None:
         """Commit a question before anything is computed for it; see `History.begin`.
 
         With `instead` its answer takes the place of the last one, once it has begun.
@@ -43,7 +43,6 @@ class Keeper:
                 system=conversation.system,
                 after=conversation.head,
                 instead_of=conversation.exchanges[-1].kept if instead else None,
-                title=title,
             )
         except HistoryError as error:
             self._give_up(error)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from wcwidth import width
 
 from qwen_tui.chat import endings
+from qwen_tui.chat.question import caption, folded, said
 from qwen_tui.columns import cut, table
 from qwen_tui.files import time_text
 from qwen_tui.history.records import Summary
@@ -34,16 +35,17 @@ def conversations(summaries: Sequence[Summary], words: str = "", columns: int | 
 
 def standing(summary: Summary, exchanges: Sequence[Exchange]) -> str:
     """Return where a conversation stands: what it is, and its last turn, of which long parts are shortened."""
-    said = ngettext("{n} turn", "{n} turns", len(exchanges)).format(n=len(exchanges))
-    head = (
-        f"{summary.id} · {cut(' '.join(summary.title.split()), COLUMNS - 40)} · {said} · {time_text(summary.written)}"
-    )
+    turns = ngettext("{n} turn", "{n} turns", len(exchanges)).format(n=len(exchanges))
+    title = cut(" ".join(summary.title.split()), COLUMNS - 40)
+    head = f"{summary.id} · {title} · {turns} · {time_text(summary.written)}"
     if not exchanges:
         return head
     last = exchanges[-1]
-    asked, answered = last.question.strip().splitlines(), last.answer.strip().splitlines()
+    about = [f"[{caption(part)}]" for part in folded(last.question)]
+    asked, answered = said(last.question).strip().splitlines(), last.answer.strip().splitlines()
     if len(asked) > _QUESTION_LINES:
         asked = [*asked[:_QUESTION_LINES], "…"]
+    asked = [*about, *asked]
     if len(answered) > _ANSWER_LINES:
         answered = ["…", *answered[-_ANSWER_LINES:]]
     mark = endings.mark_of(last)

@@ -1,13 +1,14 @@
 """Bytes from outside to text: size, encoding, and what is no text at all."""
 
 import codecs
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from qwen_tui import cancellation
 from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Material, Source
 
 # The most that is read of one input: tokenising more takes longer than anyone would wait, and no context holds it.
 MOST_BYTES = 8 * 2**20
@@ -20,13 +21,6 @@ _BOMS = (
 )
 # Up to this share of a text may be broken before it is taken for one in another encoding.
 _BROKEN_SHARE = 0.01
-
-
-class Material(NamedTuple):
-    """A text that a question is about, and what the person calls it."""
-
-    name: str
-    text: str
 
 
 class Decoded(NamedTuple):
@@ -54,27 +48,19 @@ def from_file(path: Path, note: Callable[[str], None], name: str = "") -> Materi
     return from_bytes(data, name or str(path), note)
 
 
-def from_stream(stream: BinaryIO, name: str, note: Callable[[str], None]) -> Material:
+def from_stream(stream: BinaryIO, name: str, note: Callable[[str], None], kind: Source) -> Material:
     """Return the text of a stream; raises `InputError` and `OSError`, and notes a guessed encoding."""
-    return from_bytes(read(stream, name), name, note)
+    return from_bytes(read(stream, name), name, note, kind)
 
 
-def from_bytes(data: bytes, name: str, note: Callable[[str], None]) -> Material:
+def from_bytes(data: bytes, name: str, note: Callable[[str], None], kind: Source = "file") -> Material:
     """Return `data` as a text of that name; raises `InputError`, and notes a guessed encoding."""
     # To guess an encoding takes seconds.
     with cancellation.current().interruptible():
         text, remark = decode(data, name)
     if remark:
         note(remark)
-    return Material(name, text)
-
-
-def labelled(materials: Sequence[Material]) -> list[str]:
-    """Return the texts as they go into a message: where there are several, each below its name."""
-    if len(materials) < 2:
-        return [material.text for material in materials]
-    # A name is one line, whatever it holds.
-    return ["--- {} ---\n{}".format(" ".join(name.split()), text.strip("\n")) for name, text in materials]
+    return Material(name, text, kind)
 
 
 def read(stream: BinaryIO, name: str) -> bytes:

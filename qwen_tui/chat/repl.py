@@ -75,11 +75,12 @@ class Repl:
                 self._session.say(_("Stopped."))
             except QwenError as error:
                 self._show_error(error)
+        self._session.left_edit = False
         return self._draft(draft, mode.typed)
 
     def _is_command(self, line: str) -> bool:
         """Whether `line` is no message."""
-        if self._session.replacing and self._session.conversation.exchanges[-1].question.startswith("/"):
+        if self._session.replacing and self._session.conversation.exchanges[-1].question.words.startswith("/"):
             return False
         # What a template began is a message, whatever was filled in first.
         return line.startswith("/") and self._session.template is None

@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from qwen_tui.chat import endings, going_on
 from qwen_tui.chat.composing import with_system
-from qwen_tui.chat.conversation import Conversation, ask_about
+from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
-from qwen_tui.chat.material import Material, labelled
+from qwen_tui.chat.question import ask_about, to_edit
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
 from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import CancelledError, UsageError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Exchange, Output
+from qwen_tui.messages import Exchange, Filled, Material, Output, Question
 from qwen_tui.models.locate import lasting
 
 
@@ -36,8 +38,10 @@ class Session:
 
     `open_engine` returns the engine of a model by its name, not yet started, or raises why it cannot. `template` is the
     one that the next message was begun with; it applies to that message alone. With `replacing` the next message takes
-    the place of the last turn. `computing` says by a model's name with which settings it is computed, `file_of` where
-    its file is. The person has named the model of this sitting where it `is_named`: it goes on with every conversation.
+    the place of the last turn; `attached_again` is what of that turn is among the `attached`. `left_edit` is set from
+    the moment when a person leaves such a message to the end of the next line. `computing` says by a model's name with
+    which settings it is computed, `file_of` where its file is. The person has named the model of this sitting where it
+    `is_named`: it goes on with every conversation.
     """
 
     engine: Engine
@@ -49,29 +53,59 @@ class Session:
     open_engine: Callable[[str], Engine]
     clipboard: Clipboard
     attached: list[Material] = field(default_factory=list)
+    attached_again: tuple[Material, ...] = ()
     unsent: str = ""
     last: Answer | None = None
     info: EngineInfo | None = None
     template_folders: Sequence[Path] = ()
     template: Template | None = None
     replacing: bool = False
+    left_edit: bool = False
     computing: Callable[[str], str] | None = None
     file_of: Callable[[str], Path] = Path
     is_named: bool = False
 
-    def answer(self, question: str) -> None:
-        """Answer `question` with what is attached; raises what `Turn.run` raises.
+    def answer(self, words: str) -> None:
+        """Answer a question of these words about what is attached; raises what `Turn.run` raises.
 
-        Until a word of an answer has come, the question is `unsent`: to be given back, not lost.
+        Until a word of an answer has come, the words are `unsent`: to be given back, not lost.
         """
-        self.unsent = question
+        self.unsent = words
         system, from_template = self.conversation.system, self.conversation.from_template
+        question = ask_about(self.attached, words)
+        if self.template is not None:
+            question = with_system(self.conversation, self.template, question)
+        elif self.replacing and (before := self.conversation.exchanges[-1].question.template).system:
+            question = msgspec.structs.replace(question, template=Filled(before.name, before.system))
         turn = Turn(self.engine, self.output, self.options, self.keeper)
         try:
-            message = ask_about(labelled(self.attached), question)
-            if self.template is not None:
-                message = with_system(self.conversation, self.template, message)
-            answer = turn.run(self.conversation, message, title=question, instead=self.replacing)
+            self._run(turn, question)
+        finally:
+            if turn.text:
+                self.attached.clear()
+                self.drop_draft()
+            else:
+                # The template is still to be applied.
+                self.conversation.system, self.conversation.from_template = system, from_template
+
+    def answer_again(self) -> None:
+        """Answer the last question again, in all its parts; raises `UsageError`, and what `Turn.run` raises.
+
+        Until a word of an answer has come, it is as after /edit. What was attached since goes with the next message.
+        """
+        self.unsent = self.replace_last()
+        turn = Turn(self.engine, self.output, self.options, self.keeper)
+        try:
+            self._run(turn, self.conversation.exchanges[-1].question)
+        finally:
+            if turn.text:
+                self.drop_draft()
+            else:
+                self.tell_attached_again()
+
+    def _run(self, turn: Turn, question: Question) -> None:
+        try:
+            answer = turn.run(self.conversation, question, instead=self.replacing)
             if turn.text:
                 self.last = answer
                 # An engine that did not stop in time was ended, and loads anew: nobody who has stopped waits for that.
@@ -81,11 +115,6 @@ class Session:
         finally:
             if turn.text:
                 self.unsent = ""
-                self.attached.clear()
-                self.drop_draft()
-            else:
-                # The template is still to be applied.
-                self.conversation.system, self.conversation.from_template = system, from_template
 
     def _tell_ending(self, answer: Answer) -> None:
         """Say below an answer that it is not whole, and how to go on."""
@@ -98,7 +127,10 @@ class Session:
 
     def drop_draft(self) -> None:
         """Forget what the line was begun with: it was sent, or the person has cleared it."""
+        self.left_edit = self.left_edit or self.replacing
         self.template, self.replacing = None, False
+        self.attached = [one for one in self.attached if not any(one is again for again in self.attached_again)]
+        self.attached_again = ()
 
     def use_model(self, name: str) -> None:
         """Go on with another model; raises what `open_engine` raises, and everything stays as it was."""
@@ -130,23 +162,26 @@ class Session:
         return said
 
     def replace_last(self) -> str:
-        """Let the next message take the place of the last turn and return its question; raises `UsageError`.
+        """Let the next message take the place of the last turn and return the line to change; raises `UsageError`.
 
-        The turn stays until there is something to put in its place.
+        What the question was about is attached again. The turn stays until there is something to put in its place.
         """
         if not self.conversation.exchanges:
             raise UsageError(_("There is no turn to take back."), _("Ask something first."))
+        self.drop_draft()
         self.replacing = True
-        return self.conversation.exchanges[-1].question
+        line, self.attached_again = to_edit(self.conversation.exchanges[-1].question)
+        self.attached = [*self.attached_again, *self.attached]
+        return line
 
-    def answer_again(self) -> None:
-        """Answer the last message again, as it was: what is attached waits for the next one; raises as `answer`."""
-        question = self.replace_last()
-        waiting, self.attached = self.attached, []
-        try:
-            self.answer(question)
-        finally:
-            self.attached = waiting
+    def tell_attached_again(self) -> None:
+        """Say what is attached again, and how to leave it out."""
+        for material in self.attached_again:
+            self.say(
+                _("Attached again: {name}, {n} characters.").format(name=material.name, n=f"{len(material.text):,}")
+            )
+        if self.attached_again:
+            self.say(_("Write /drop in place of the message to ask without it."))
 
     def undo(self) -> Exchange:
         """Go back by one step and return what it took back; raises `UsageError` if there is none."""

@@ -49,22 +49,27 @@ class Template:
         """Whether the body says where the text at hand goes; else it goes before the body."""
         return INPUT in _SLOT.findall(self.body)
 
-    def fill(self, values: Mapping[str, str], text: str) -> str:
-        """Return the message: the body with `values` and the text at hand in it.
+    def fill(self, values: Mapping[str, str], at: str = INPUT) -> tuple[str, ...]:
+        """Return the body with `values` in it, in pieces: it is cut wherever it names `at`.
 
         Raises `UsageError` for values that are missing, unknown, or none of the choices.
         """
         complete = self._complete(values)
-        if self.names_input and not text.strip():
-            raise UsageError(
-                _("The template “{name}” is about a text, and there is none.").format(name=self.name),
-                _("Pipe it in or write it: qwen ask -t {name} < FILE").format(name=quoted(self.name)),
-            )
-        filled = _SLOT.sub(lambda slot: {**complete, INPUT: text.strip("\n")}[slot[1]], self.body)
-        if self.names_input or not text.strip():
-            return filled
-        # Material first: a second use with the same material computes only what differs.
-        return f"{text.strip()}\n\n{filled}"
+        pieces = [""]
+        for text, name in self.parts():
+            pieces[-1] += text
+            if name == at:
+                pieces.append("")
+            elif name:
+                pieces[-1] += complete[name]
+        return tuple(pieces)
+
+    def want_text(self) -> UsageError:
+        """Return the error that says that the text at hand is missing."""
+        return UsageError(
+            _("The template “{name}” is about a text, and there is none.").format(name=self.name),
+            _("Pipe it in or write it: qwen ask -t {name} < FILE").format(name=quoted(self.name)),
+        )
 
     def parts(self) -> list[tuple[str, str]]:
         """Return the body in pieces: texts, each with the name of the variable behind it, empty after the last."""

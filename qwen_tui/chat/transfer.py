@@ -8,12 +8,12 @@ from qwen_tui import files
 from qwen_tui.chat import material
 from qwen_tui.chat.export import export
 from qwen_tui.chat.extract import code_blocks
-from qwen_tui.chat.material import Material
 from qwen_tui.chat.session import Session
 from qwen_tui.errors import ClipboardError, UsageError
 from qwen_tui.history.records import Record, Summary, title_of
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import ngettext
+from qwen_tui.i18n import listed, ngettext
+from qwen_tui.messages import Material
 
 
 def attach_file(session: Session, argument: str) -> None:
@@ -28,7 +28,30 @@ def attach_clipboard(session: Session, _argument: str) -> None:
     if not text.strip():
         raise ClipboardError(_("The clipboard is empty, or holds no text."), _("Copy some text, then try again."))
     data = io.BytesIO(text.encode("utf-8", "replace"))
-    attach(session, material.from_stream(data, _("the clipboard"), session.say))
+    attach(session, material.from_stream(data, _("the clipboard"), session.say, "clipboard"))
+
+
+def drop(session: Session, argument: str) -> str | None:
+    """Carry out /drop: what is attached, or what of it has this name, does not go with the next message.
+
+    Where /drop stands in place of an edited message, that goes on without it: its line is returned.
+    """
+    line = session.replace_last() if session.left_edit and not session.attached else ""
+    if not session.attached:
+        session.drop_draft()
+        raise UsageError(_("Nothing is attached."), _("Attach a file with: /file PATH"))
+    names = list(dict.fromkeys(one.name for one in session.attached))
+    if argument not in ("", *names):
+        session.unsent = line
+        raise UsageError(
+            _("“{name}” is not attached.").format(name=argument),
+            _("What is attached: {names}.").format(names=listed(names)),
+        )
+    dropped = [argument] if argument else names
+    session.attached = [one for one in session.attached if one.name not in dropped]
+    session.attached_again = tuple(one for one in session.attached_again if one.name not in dropped)
+    session.say(_("Left out of the next message: {names}.").format(names=listed(dropped)))
+    return line or None
 
 
 def copy(session: Session, argument: str) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
+from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.reasoning import apart
 from qwen_tui.chat.repetition import Repetition
 from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
@@ -19,6 +20,7 @@ from qwen_tui.messages import (
     Limit,
     Message,
     Output,
+    Question,
     Reasoning,
     Text,
     Timings,
@@ -88,21 +90,21 @@ class Turn:
         # How many characters of reasoning came.
         self._reasoning = 0
 
-    def run(self, conversation: Conversation, question: str, title: str = "", *, instead: bool = False) -> Answer:
+    def run(self, conversation: Conversation, question: Question, *, instead: bool = False) -> Answer:
         """Answer `question` and add the turn to `conversation`; nothing is added where nothing came.
 
-        `title` is what a new conversation is called, if not by the first line of its question. With `instead` the turn
-        takes the place of the last one, which stays where nothing came.
+        With `instead` the turn takes the place of the last one, which stays where nothing came.
 
         Raises what the engine and the output raise.
         """
         before = conversation.without_last() if instead else conversation
-        self._keeper.begin(conversation, question, title, instead=instead)
+        self._keeper.begin(conversation, question, instead=instead)
+        prompt = prompt_text(question)
         answer = NOTHING
         try:
             if self._load():
-                self._make_room(before, question)
-                finished = self._stream(before.prompt(question), conversation.id)
+                self._make_room(before, prompt)
+                finished = self._stream(before.prompt(prompt), conversation.id)
                 most = self._options.max_tokens
                 answer = Answer(
                     self.text,
@@ -134,8 +136,8 @@ class Turn:
             except StopIteration as loaded:
                 return bool(loaded.value)
 
-    def _make_room(self, conversation: Conversation, question: str) -> None:
-        left_out = conversation.make_room(self._engine, question)
+    def _make_room(self, conversation: Conversation, prompt: str) -> None:
+        left_out = conversation.make_room(self._engine, prompt)
         if left_out:
             self._output.note(
                 ngettext(

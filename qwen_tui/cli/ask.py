@@ -11,14 +11,14 @@ from qwen_tui import cancellation
 from qwen_tui.chat import endings, templates
 from qwen_tui.chat.composing import compose, parameters
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.chat.material import labelled
+from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Turn
 from qwen_tui.cli import beginning, delivery, options, schemas, screen, signals, sources, stdin, wiring
 from qwen_tui.cli.chat import converse
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import as_text
+from qwen_tui.messages import Question, as_text
 
 Raw = Annotated[bool, typer.Option("-r", "--raw", help=_("Do not render Markdown on a terminal."))]
 Extract = Annotated[bool, typer.Option("-x", "--extract", help=_("Print only the first code block."))]
@@ -83,7 +83,7 @@ def ask(
         # Where the talk goes on afterwards, Ctrl-C ends the answer alone.
         begun = cancellation.operation() if interactive else nullcontext(cancellation.current())
         with begun as answering_it, signals.suspending(lambda: engine, output.resumed):
-            answer = Turn(engine, output, answering, keeper).run(conversation, question, asked.prompt)
+            answer = Turn(engine, output, answering, keeper).run(conversation, question)
         whole = True
         if as_json:
             delivery.print_json(answer, as_text(settings.model), conversation.id if is_kept else None)
@@ -117,13 +117,16 @@ class Asked:
     template: Template | None
     values: Mapping[str, str]
 
-    def question(self, conversation: Conversation, note: Callable[[str], None]) -> str:
-        """Read the material and return the message; raises `InputError`, and `UsageError` where it says nothing."""
-        material = labelled(sources.gather(self.files, note, piped=self.piped))
-        message = compose(conversation, material, self.prompt, self.template, self.values)
-        if not message.strip():
+    def question(self, conversation: Conversation, note: Callable[[str], None]) -> Question:
+        """Read the material and return the question; raises `InputError`, and `UsageError` where it says nothing."""
+        materials, words = sources.gather(self.files, note, piped=self.piped), self.prompt
+        if not words.strip() and self.template is None and [one.kind for one in materials] == ["stdin"]:
+            # What is piped in alone is no material: it is the question.
+            materials, words = [], materials[0].text
+        question = compose(conversation, materials, words, self.template, self.values)
+        if not prompt_text(question).strip():
             raise UsageError(_("There is no question: the input is empty."), _("See: qwen ask --help"))
-        return message
+        return question
 
 
 def _is_handed_over(paths: Sequence[str], note: Callable[[str], None]) -> bool:

@@ -11,7 +11,6 @@ from qwen_tui.chat.composing import parameters
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.drafting import draft
 from qwen_tui.chat.keeping import Keeper
-from qwen_tui.chat.material import Material
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
@@ -23,7 +22,7 @@ from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import HistoryError, OutputError, QwenError, UsageError
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Draft, as_text
+from qwen_tui.messages import Draft, Material, as_text
 from qwen_tui.models.locate import DEMO
 from qwen_tui.terminal.completion import Completion, Offers
 

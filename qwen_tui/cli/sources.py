@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 
 from qwen_tui import cancellation, files
 from qwen_tui.chat import material
-from qwen_tui.chat.material import Material
 from qwen_tui.cli import stdin
 from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import as_text
+from qwen_tui.messages import Material, as_text
 
 # As a name for a file, it means stdin.
 STDIN = "-"
@@ -53,4 +52,4 @@ def read_stdin(note: Callable[[str], None]) -> Material:
         ) from error
     finally:
         arrived.set()
-    return material.from_bytes(data, name, note)
+    return material.from_bytes(data, name, note, "stdin")

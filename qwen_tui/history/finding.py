@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from qwen_tui.history import grams
+from qwen_tui.history import grams, parts
 from qwen_tui.history.records import Summary, rows, summary
 
 # In characters: beyond it, a question is one about a document that it holds.
@@ -23,18 +23,23 @@ def search(connection: sqlite3.Connection, words: str, count: int) -> list[Summa
     for hit in hits:
         for row in _holders(connection, hit["id"]):
             if row["id"] not in found:
-                found[row["id"]] = summary(row, grams.matching_line(words, hit["content"]))
+                whole = parts.text(connection, hit["id"], hit["content"])
+                found[row["id"]] = summary(row, grams.matching_line(words, whole))
         if len(found) >= count:
             break
     return list(found.values())[:count]
 
 
 def questions(connection: sqlite3.Connection, count: int) -> list[str]:
-    """Return what was asked last, newest first, each once; what is longer than anyone types is left out."""
+    """Return the words of what was asked last, newest first, each once; what nobody types is left out.
+
+    That is a question of material alone, and in older messages a whole document with its question.
+    """
     found: dict[str, None] = {}
     for row in rows(
         connection,
-        "SELECT content FROM messages WHERE role = 'user' AND length(content) <= ? ORDER BY id DESC",
+        "SELECT content FROM messages WHERE role = 'user' AND trim(content) != '' AND length(content) <= ? "
+        "ORDER BY id DESC",
         (_LONGEST_QUESTION,),
     ):
         found[row["content"]] = None

@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from qwen_tui.messages import Exchange, Message
+from qwen_tui.messages import Exchange, Question
 
 _TITLE_LENGTH = 60
 
@@ -33,15 +33,14 @@ class Record:
     head: int | None = None
     undone: tuple[Exchange, ...] = ()
 
-    @property
-    def messages(self) -> tuple[Message, ...]:
-        """What was said, as messages."""
-        return tuple(message for exchange in self.exchanges for message in exchange.messages())
 
+def title_of(question: Question) -> str:
+    """Return the title of a conversation that begins with `question`: the first line of its words, cut.
 
-def title_of(question: str) -> str:
-    """Return the title of a conversation that begins with `question`: its first line, cut."""
-    line = next((line.strip() for line in question.splitlines() if line.strip()), "")
+    Without words it is the first line of the first material, or else of the template.
+    """
+    texts = (question.words, *(material.text for material in question.materials), *question.template.pieces)
+    line = next((line.strip() for text in texts for line in text.splitlines() if line.strip()), "")
     return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
 
 

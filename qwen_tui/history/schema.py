@@ -56,6 +56,19 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     """,
     ownership.find_owners,
     ownership.number_conversations,
+    # What a question has beside the person's words, which are its content: see `parts`. Messages without parts, those
+    # of older versions too, are their content alone. SQLite uses the number of a removed message again: its parts must
+    # go with it, whatever version of the program removes it.
+    """
+    CREATE TABLE parts (
+        message   INTEGER NOT NULL REFERENCES messages(id) ON DELETE CASCADE,
+        position  INTEGER NOT NULL,
+        kind      TEXT NOT NULL,
+        name      TEXT NOT NULL,
+        text      TEXT NOT NULL,
+        PRIMARY KEY (message, position)
+    )
+    """,
 )
 VERSION = len(MIGRATIONS)
 # How long one process waits for another's write, in seconds.

@@ -23,7 +23,7 @@ from qwen_tui.history import finding, ownership, tree, writing
 from qwen_tui.history.records import Record, Summary, rows, summary, title_of
 from qwen_tui.history.schema import PATIENCE, PAUSE, connect, patiently, unusable
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import FinishReason, Limit, as_text
+from qwen_tui.messages import FinishReason, Limit, Question, as_text
 
 _LITTLE_PATIENCE = 0.2
 # A turn that begins after this message comes after whatever is last.
@@ -70,17 +70,14 @@ class History:
     def begin(
         self,
         conversation: str | None,
-        question: str,
+        question: Question,
         *,
         model: str,
         system: str | None,
         after: int | None = LAST,
         instead_of: int | None = None,
-        title: str = "",
     ) -> Turn:
         """Commit `question` as the next turn of a conversation, a new one if None, before it is answered.
-
-        A new one is called by the first line of `title`, or of the question.
 
         It takes the place of a last question that ended without an answer: that one was given back to the person.
         One that never ended, because the program was killed, stays. The answer `instead_of`, the last one, stays until
@@ -90,8 +87,7 @@ class History:
         with self._writing() as connection:
             now = time.time()
             if conversation is None:
-                title = title_of(title) or title_of(question)
-                conversation = writing.begin(connection, title, model, system, now)
+                conversation = writing.begin(connection, title_of(question), model, system, now)
                 head = after = None
             else:
                 row = self._row(conversation)
@@ -101,7 +97,7 @@ class History:
                 elif after not in (head, last):
                     conversation, head = writing.branch(connection, conversation, after, now), after
             parent = after if instead_of is None else tree.before(connection, instead_of)
-            asked = writing.add(connection, conversation, parent, "user", question, now)
+            asked = writing.add_question(connection, conversation, parent, question, now)
             answer = writing.add(connection, conversation, asked, "assistant", "", now, instead_of=instead_of)
             if instead_of is None:
                 head = answer
@@ -208,7 +204,7 @@ class History:
             return finding.search(self._connection, words, count)
 
     def questions(self, count: int = 1000) -> list[str]:
-        """Return what was asked last, newest first, each once; what is longer than anyone types is left out."""
+        """Return the words of what was asked last, newest first, each once; what nobody types is left out."""
         with self._guarded():
             return finding.questions(self._connection, count)
 

@@ -7,10 +7,11 @@ first. So both are the same before and after the program has ended.
 
 import sqlite3
 
+from qwen_tui.history import parts
 from qwen_tui.history.records import rows
 from qwen_tui.messages import Exchange
 
-_FIELDS = "a.id, q.content AS question, a.content AS answer, a.reason, a.cut_by, a.instead_of, q.parent"
+_FIELDS = "a.id, q.id AS asked, q.content AS words, a.content AS answer, a.reason, a.cut_by, a.instead_of, q.parent"
 _TURN = "messages a JOIN messages q ON q.id = a.parent"
 _EXCHANGE = f"SELECT {_FIELDS} FROM {_TURN} WHERE a.id = ?"
 
@@ -77,7 +78,7 @@ def _exchange(connection: sqlite3.Connection, row: sqlite3.Row) -> Exchange:
     exchange = None
     for one in reversed(line):
         exchange = Exchange(
-            one["question"],
+            parts.read(connection, one["asked"], one["words"]),
             one["answer"],
             one["reason"],
             one["cut_by"],

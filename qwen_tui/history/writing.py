@@ -3,7 +3,8 @@
 import secrets
 import sqlite3
 
-from qwen_tui.history import grams
+from qwen_tui.history import grams, parts
+from qwen_tui.messages import Question
 
 # No vowels, no look-alikes: ids are read aloud and typed, and should not spell anything.
 _ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
@@ -50,15 +51,23 @@ def add(
     *,
     instead_of: int | None = None,
 ) -> int:
-    """Add a message behind `parent` and return its number."""
+    """Add a message behind `parent` and return its number; `index` lets it be found."""
     cursor = connection.execute(
         "INSERT INTO messages(conversation, parent, role, content, created, instead_of) VALUES (?, ?, ?, ?, ?, ?)",
         (conversation, parent, role, content, now, instead_of),
     )
     message = cursor.lastrowid
     assert message is not None
-    if content:
-        index(connection, message, content)
+    return message
+
+
+def add_question(
+    connection: sqlite3.Connection, conversation: str, parent: int | None, question: Question, now: float
+) -> int:
+    """Add a question behind `parent` and return its number; it is found by the words in each of its parts."""
+    message = add(connection, conversation, parent, "user", question.words, now)
+    parts.write(connection, message, question)
+    index(connection, message, parts.text(connection, message, question.words))
     return message
 
 

@@ -16,7 +16,19 @@ from qwen_tui.chat.turn import AnswerOptions, Turn
 from qwen_tui.engine.protocol import EngineInfo, Request
 from qwen_tui.history.store import History
 from qwen_tui.history.store import Turn as HistoryTurn
-from qwen_tui.messages import Event, Finished, FinishReason, Limit, Loading, Message, Prefill, Text, Timings, Usage
+from qwen_tui.messages import (
+    Event,
+    Finished,
+    FinishReason,
+    Limit,
+    Loading,
+    Message,
+    Prefill,
+    Question,
+    Text,
+    Timings,
+    Usage,
+)
 
 # Seconds between two words, and words of an answer: from one to seven seconds.
 PACE_S = (0.03, 0.10)
@@ -149,10 +161,10 @@ def chat(database: Path, log: Log, seed: int, kill_in_write: int) -> None:
     keeper = Keeper(history, "scripted", Nowhere().note)
     for number in range(1000):
         instead = bool(conversation.exchanges) and rng.randrange(RETRIES_ONE_IN) == 0
-        before = conversation.exchanges[-1].question if instead else ""
+        before = conversation.exchanges[-1].question.words if instead else ""
         turn = Turn(Engine(log, rng, conversation, before), Nowhere(), AnswerOptions(), keeper)
         question = f"问题 {seed}.{number}: " + "what is the matter with it? " * rng.randint(1, 40)
-        turn.run(conversation, question, instead=instead)
+        turn.run(conversation, Question(question), instead=instead)
         log("finished")
 
 
@@ -162,5 +174,5 @@ def ask_one_question(folder: Path) -> None:
     conversation = Conversation()
     keeper = Keeper(History(folder / "history.db"), "scripted", Nowhere().note)
     Turn(Engine(log, random.Random(0), conversation), Nowhere(), AnswerOptions(), keeper).run(
-        conversation, "Is it safe?"
+        conversation, Question("Is it safe?")
     )

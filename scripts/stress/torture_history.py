@@ -33,6 +33,7 @@ from typing import Any
 from qwen_tui.columns import markdown_table
 from qwen_tui.history import grams
 from qwen_tui.history.store import History
+from qwen_tui.messages import Question
 from scripts.measuring import command_line, tell
 from scripts.stress.history_victim import Log, ask_one_question, chat
 
@@ -141,7 +142,7 @@ class Lane:
     def _disorder(self, history: History, kept: dict[str, str]) -> Iterator[str]:
         """Yield what is wrong with the order of conversations: each holds its questions as they were asked."""
         for summary in history.recent(1000):
-            asked = [message.content for message in history.read(summary.id).messages][::2]
+            asked = [exchange.question.words for exchange in history.read(summary.id).exchanges]
             expected = list[str]()
             for question in [q for q, conversation in self._questions.items() if conversation == summary.id]:
                 if before := self._instead_of[question]:
@@ -232,7 +233,7 @@ def write_many(history: History, writer: int) -> None:
     """Write one conversation as fast as the disk takes it."""
     conversation = None
     for number in range(MESSAGES_A_WRITER // 2):
-        turn = history.begin(conversation, f"q{writer}.{number}", model="m", system=None)
+        turn = history.begin(conversation, Question(f"q{writer}.{number}"), model="m", system=None)
         turn.update(f"a{writer}.{number}", "stop")
         conversation = turn.conversation
 
@@ -252,7 +253,10 @@ def write_at_once(folder: Path) -> str:
     codes = [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in processes]
     took = time.perf_counter() - started
     history = History(path)
-    conversations = [[m.content for m in history.read(summary.id).messages] for summary in history.recent(100)]
+    conversations = [
+        [text for exchange in history.read(summary.id).exchanges for text in (exchange.question.words, exchange.answer)]
+        for summary in history.recent(100)
+    ]
     in_order = 0
     for writer in range(WRITERS):
         expected = [f"{kind}{writer}.{number}" for number in range(MESSAGES_A_WRITER // 2) for kind in "qa"]

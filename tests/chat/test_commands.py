@@ -8,6 +8,7 @@ import pytest
 from qwen_tui.chat.commands import commands
 from qwen_tui.history.store import History
 from tests.chat.test_repl import Board, Person, Talk
+from tests.kept import texts
 from tests.scripted_engine import ScriptedEngine
 
 CODE = "Both:\n\n```python\nprint(1)\n```\n\n- then\n\n  ```sh\n  ls\n  ```\n\n> ```\n> quoted\n> ```\n"
@@ -164,7 +165,7 @@ def test_resume_shows_where_the_conversation_stands(history: History) -> None:
 def test_fork_goes_on_beside_the_conversation(history: History) -> None:
     talk = Talk(ScriptedEngine("1", "2"), Person("one", "/fork", "two"), history)
     assert talk.shown == [f"From here on this is conversation {talk.session.conversation.id}."]
-    assert sorted(len(history.read(summary.id).messages) for summary in history.recent()) == [2, 4]
+    assert sorted(len(texts(history.read(summary.id))) for summary in history.recent()) == [2, 4]
 
 
 def test_a_setting_that_is_none_is_told_as_the_command_would_be_written() -> None:

@@ -5,11 +5,11 @@ from markdown_it import MarkdownIt
 
 from qwen_tui.chat.export import export
 from qwen_tui.history.records import Record, Summary
-from qwen_tui.messages import Exchange
+from qwen_tui.messages import Exchange, Question
 
 
 def page(answer: str) -> str:
-    return export(Record(Summary("bcdfgh", "Talk", "demo", 0.0, 0.0), None, (Exchange("?", answer),)), "html")
+    return export(Record(Summary("bcdfgh", "Talk", "demo", 0.0, 0.0), None, (Exchange(Question("?"), answer),)), "html")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,10 @@ def test_an_answer_on_a_page(answer: str, shown: str) -> None:
 )
 def test_code_in_markdown_ends_where_its_answer_does(answer: str, written: str) -> None:
     """Else the mark below it, and all that was said afterwards, would be code to every program that reads it."""
-    exchanges = (Exchange("```\nmy code", answer, "length", "max_tokens"), Exchange("And now?", "Nothing."))
+    exchanges = (
+        Exchange(Question("```\nmy code"), answer, "length", "max_tokens"),
+        Exchange(Question("And now?"), "Nothing."),
+    )
     text = export(Record(Summary("bcdfgh", "Talk", "demo", 0.0, 0.0), None, exchanges), "md")
     assert "\n\n```\nmy code\n```\n\n" in text
     assert f"\n\n{written}\n\n*[The answer was cut off here" in text

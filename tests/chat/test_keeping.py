@@ -10,7 +10,8 @@ from qwen_tui.chat.keeping import Keeper, resume
 from qwen_tui.chat.turn import AnswerOptions, Turn
 from qwen_tui.errors import HistoryError, WorkerDiedError
 from qwen_tui.history.store import History
-from qwen_tui.messages import Event, Prefill, Text
+from qwen_tui.messages import Event, Prefill, Question, Text
+from tests.kept import texts
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 
@@ -23,7 +24,7 @@ def on_disk(path: Path) -> list[str]:
     """What another process reads of the conversation last written."""
     history = History(path)
     last = history.last()
-    return [message.content for message in history.read(last).messages] if last else []
+    return texts(history.read(last)) if last else []
 
 
 class Watching(RecordingOutput):
@@ -44,7 +45,7 @@ def test_the_question_is_there_before_its_prefill_and_the_answer_grows(
     monkeypatch.setattr(keeping, "_EVERY", 0.0)
     output = Watching(path)
     keeper = Keeper(History(path), "scripted", print)
-    Turn(ScriptedEngine("one two"), output, AnswerOptions(), keeper).run(Conversation(), "count")
+    Turn(ScriptedEngine("one two"), output, AnswerOptions(), keeper).run(Conversation(), Question("count"))
     at_prefill = next(kept for event, kept in output.seen if isinstance(event, Prefill))
     assert at_prefill == ["count", ""]
     assert [kept[1] for event, kept in output.seen if isinstance(event, Text)] == ["one ", "one two "]
@@ -55,7 +56,7 @@ def test_an_answer_that_broke_off_is_kept_as_far_as_it_came(path: Path) -> None:
     keeper, conversation = Keeper(History(path), "scripted", print), Conversation()
     with pytest.raises(WorkerDiedError):
         engine = ScriptedEngine(("half an", WorkerDiedError("gone")))
-        Turn(engine, RecordingOutput(), AnswerOptions(), keeper).run(conversation, "question")
+        Turn(engine, RecordingOutput(), AnswerOptions(), keeper).run(conversation, Question("question"))
     assert on_disk(path) == ["question", "half an "]
 
 
@@ -63,21 +64,23 @@ def test_a_question_without_an_answer_is_kept_but_asked_again_not_twice(path: Pa
     keeper, conversation = Keeper(History(path), "scripted", print), Conversation()
     with pytest.raises(WorkerDiedError):
         Turn(ScriptedEngine(WorkerDiedError("gone")), RecordingOutput(), AnswerOptions(), keeper).run(
-            conversation, "queston"
+            conversation, Question("queston")
         )
     assert on_disk(path) == ["queston", ""]
     assert resume(History(path), conversation.id or "").turns == []
-    Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, "question")
+    Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, Question("question"))
     assert on_disk(path) == ["question", "fine "]
 
 
 def test_a_resumed_conversation_goes_on_where_it_was(path: Path) -> None:
     keeper, conversation = Keeper(History(path), "scripted", print), Conversation("Be kind.")
-    Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, "how are you")
+    Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, Question("how are you"))
     again = resume(History(path), conversation.id or "")
     assert again == conversation
     engine = ScriptedEngine("good")
-    Turn(engine, RecordingOutput(), AnswerOptions(), Keeper(History(path), "scripted", print)).run(again, "and now?")
+    Turn(engine, RecordingOutput(), AnswerOptions(), Keeper(History(path), "scripted", print)).run(
+        again, Question("and now?")
+    )
     assert [m.content for m in engine.requests[0].messages] == ["Be kind.", "how are you", "fine ", "and now?"]
     assert len(on_disk(path)) == 4
 
@@ -85,11 +88,11 @@ def test_a_resumed_conversation_goes_on_where_it_was(path: Path) -> None:
 def test_two_programs_in_one_conversation_end_up_in_two(path: Path) -> None:
     notes = list[str]()
     first, mine = Keeper(History(path), "scripted", notes.append), Conversation()
-    Turn(ScriptedEngine("one"), RecordingOutput(), AnswerOptions(), first).run(mine, "count")
+    Turn(ScriptedEngine("one"), RecordingOutput(), AnswerOptions(), first).run(mine, Question("count"))
     second, theirs = Keeper(History(path), "scripted", notes.append), resume(History(path), mine.id or "")
     shared = mine.id
     for keeper, conversation, question in ((first, mine, "mine"), (second, theirs, "theirs"), (first, mine, "more")):
-        Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, question)
+        Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, Question(question))
     assert mine.id == shared
     assert theirs.id != shared
     assert kept(path, mine.id) == ["count", "one ", "mine", "fine ", "more", "fine "]
@@ -99,42 +102,46 @@ def test_two_programs_in_one_conversation_end_up_in_two(path: Path) -> None:
 
 
 def test_a_question_whose_program_was_killed_stays_where_it_was_asked(path: Path) -> None:
-    History(path).begin(None, "fatal", model="m", system=None)
+    History(path).begin(None, Question("fatal"), model="m", system=None)
     conversation = resume(History(path), History(path).last() or "")
     assert conversation.turns == []
     for question in ("and now?", "then"):
         keeper = Keeper(History(path), "m", print)
-        Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, question)
+        Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, Question(question))
     assert on_disk(path) == ["fatal", "", "and now?", "fine ", "then", "fine "]
     assert resume(History(path), conversation.id or "").turns == conversation.turns
 
 
 def test_an_answer_is_kept_though_another_program_went_on_meanwhile(path: Path) -> None:
     history = History(path)
-    turn = history.begin(None, "slow", model="m", system=None)
+    turn = history.begin(None, Question("slow"), model="m", system=None)
     other = resume(History(path), turn.conversation)
-    Turn(ScriptedEngine("2"), RecordingOutput(), AnswerOptions(), Keeper(History(path), "m", print)).run(other, "quick")
+    Turn(ScriptedEngine("2"), RecordingOutput(), AnswerOptions(), Keeper(History(path), "m", print)).run(
+        other, Question("quick")
+    )
     turn.update("at last", "stop")
     assert kept(path, turn.conversation) == ["slow", "at last", "quick", "2 "]
 
 
 def test_taking_back_leaves_alone_what_another_program_added(path: Path) -> None:
     keeper, mine = Keeper(History(path), "m", print), Conversation()
-    Turn(ScriptedEngine("one"), RecordingOutput(), AnswerOptions(), keeper).run(mine, "count")
+    Turn(ScriptedEngine("one"), RecordingOutput(), AnswerOptions(), keeper).run(mine, Question("count"))
     theirs, shared = resume(History(path), mine.id or ""), mine.id
-    Turn(ScriptedEngine("two"), RecordingOutput(), AnswerOptions(), Keeper(History(path), "m", print)).run(theirs, "on")
+    Turn(ScriptedEngine("two"), RecordingOutput(), AnswerOptions(), Keeper(History(path), "m", print)).run(
+        theirs, Question("on")
+    )
     mine.undo()
     keeper.stand(mine)
-    Turn(ScriptedEngine("1"), RecordingOutput(), AnswerOptions(), keeper).run(mine, "count again")
+    Turn(ScriptedEngine("1"), RecordingOutput(), AnswerOptions(), keeper).run(mine, Question("count again"))
     assert kept(path, shared) == ["count", "one ", "on", "two "]
     assert kept(path, mine.id) == ["count again", "1 "]
 
 
 def test_a_conversation_removed_while_it_is_answered_takes_no_other_with_it(path: Path) -> None:
     history, remover = History(path), History(path)
-    turn = history.begin(None, "secret", model="m", system=None)
+    turn = history.begin(None, Question("secret"), model="m", system=None)
     remover.remove(turn.conversation)
-    other = remover.begin(None, "another", model="m", system=None)
+    other = remover.begin(None, Question("another"), model="m", system=None)
     with pytest.raises(HistoryError, match="no conversation"):
         turn.update("the answer", "stop")
     other.update("fine", "stop")
@@ -143,7 +150,7 @@ def test_a_conversation_removed_while_it_is_answered_takes_no_other_with_it(path
 
 
 def kept(path: Path, conversation: str | None) -> list[str]:
-    return [message.content for message in History(path).read(conversation or "").messages]
+    return texts(History(path).read(conversation or ""))
 
 
 def test_a_history_that_fails_is_told_once_and_the_talk_goes_on(path: Path) -> None:
@@ -152,7 +159,7 @@ def test_a_history_that_fails_is_told_once_and_the_talk_goes_on(path: Path) -> N
     keeper, conversation = Keeper(history, "scripted", notes.append), Conversation()
     engine = ScriptedEngine("one", "two")
     for question in ("first", "second"):
-        Turn(engine, RecordingOutput(), AnswerOptions(), keeper).run(conversation, question)
+        Turn(engine, RecordingOutput(), AnswerOptions(), keeper).run(conversation, Question(question))
     assert len(conversation.turns) == 4
     assert len(notes) == 1
     assert "in memory only" in notes[0]

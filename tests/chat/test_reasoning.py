@@ -18,6 +18,7 @@ from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.theme import theme
 from qwen_tui.terminal.width import Ruler
 from tests.chat.test_repl import Board, Person, Talk
+from tests.kept import texts
 from tests.scripted_engine import Cut, ScriptedEngine
 from tests.terminal.painting import Screen
 
@@ -73,7 +74,7 @@ def test_the_thoughts_are_neither_copied_nor_kept_nor_sent_back(tmp_path: Path, 
     assert (tmp_path / "a.txt").read_text() == "Yes. "
     assert "they want" not in (tmp_path / "a.json").read_text()
     kept = history.read(str(talk.session.conversation.id))
-    assert [message.content for message in kept.messages] == ["a word?", "Yes. ", "and?", "fine "]
+    assert texts(kept) == ["a word?", "Yes. ", "and?", "fine "]
     assert json.loads((tmp_path / "a.json").read_text())["messages"][1]["content"] == "Yes. "
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from qwen_tui.chat.commands import commands
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
-from qwen_tui.chat.material import Material
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.turn import AnswerOptions
 from qwen_tui.errors import ModelNotFoundError, PromptTooLongError, QwenError, WorkerDiedError
 from qwen_tui.history.store import History
-from qwen_tui.messages import Draft, Message
+from qwen_tui.messages import Draft, Material, Message, Question
+from tests.kept import texts
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 
@@ -220,7 +220,7 @@ def test_conversations_are_found_resumed_and_branched(tmp_path: Path) -> None:
     assert kept in second.shown[0]
     assert second.session.conversation.id != kept
     assert second.contents == ["请发邮件", "发了 ", "and?", "more "]
-    assert len(history.read(kept).messages) == 2
+    assert len(texts(history.read(kept))) == 2
     assert second.errors == []
 
 
@@ -237,7 +237,7 @@ def test_without_history_there_are_no_logs() -> None:
 def with_other_model(tmp_path: Path) -> tuple[History, str]:
     """A history with a conversation that the model `other` has answered in, and its id."""
     history = History(tmp_path / "history.db")
-    turn = history.begin(None, "one", model="other", system=None)
+    turn = history.begin(None, Question("one"), model="other", system=None)
     turn.update("1", "stop")
     return history, turn.conversation
 
@@ -273,4 +273,4 @@ def test_a_conversation_whose_model_is_gone_is_not_gone_on_with(tmp_path: Path) 
     assert error.message == f"Conversation {kept} is with the model other, which is not on this computer."
     assert error.remedy == f"Go on with another model: qwen chat --cid {kept} -m MODEL"
     assert talk.contents == ["hello", "mine ", "and?", "more "]
-    assert len(history.read(kept).messages) == 2
+    assert len(texts(history.read(kept))) == 2

@@ -12,8 +12,9 @@ from qwen_tui.chat.turn import AnswerOptions, Turn
 from qwen_tui.engine.protocol import Request
 from qwen_tui.errors import WorkerDiedError
 from qwen_tui.history.store import History
-from qwen_tui.messages import Draft, Event, Finished, Prefill, Text, Timings, Usage
+from qwen_tui.messages import Draft, Event, Finished, Prefill, Question, Text, Timings, Usage
 from tests.chat.test_repl import Person, Talk
+from tests.kept import texts
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 
@@ -25,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 def on_disk(path: Path) -> list[str]:
     """What another process reads of the conversation last written."""
     history = History(path)
-    return [message.content for message in history.read(history.last() or "").messages]
+    return texts(history.read(history.last() or ""))
 
 
 class Clearing(Person):
@@ -99,7 +100,9 @@ def test_until_the_new_answer_has_begun_a_kill_leaves_the_old_turn(path: Path, m
     talk = Talk(ScriptedEngine("1"), Person("one"), History(path))
     conversation = talk.session.conversation
     keeper = Keeper(History(path), "scripted", print)
-    Turn(ScriptedEngine("first second"), Watching(), AnswerOptions(), keeper).run(conversation, "uno", instead=True)
+    Turn(ScriptedEngine("first second"), Watching(), AnswerOptions(), keeper).run(
+        conversation, Question("uno"), instead=True
+    )
     assert [kept for event, kept in seen if not isinstance(event, Text | Finished)] == [["one", "1 "]] * 2
     assert [kept for event, kept in seen if isinstance(event, Text)] == [["uno", "first "], ["uno", "first second "]]
 
@@ -187,7 +190,7 @@ def test_the_next_program_goes_back_over_a_replaced_turn_too(path: Path) -> None
 def test_a_question_whose_program_was_killed_does_not_hide_the_turn_before(path: Path) -> None:
     stepping(path, "one", "two")
     history = History(path)
-    history.begin(history.last(), "fatal", model="m", system=None)
+    history.begin(history.last(), Question("fatal"), model="m", system=None)
     assert stepping(path, f"/resume {history.last()}", "/undo").contents == ["one", "1 "]
     assert on_disk(path) == ["one", "1 "]
     assert stepping(path, f"/resume {history.last()}", "/redo").contents == ["one", "1 ", "two", "2 "]
@@ -215,20 +218,25 @@ def test_a_retry_beside_another_program_becomes_a_branch(path: Path, capsys: pyt
                 theirs = resume(History(path), shared)
                 Turn(
                     ScriptedEngine("theirs"), RecordingOutput(), AnswerOptions(), Keeper(History(path), "m", print)
-                ).run(theirs, "more")
+                ).run(theirs, Question("more"))
 
     again(mine, ScriptedEngine("mine"), Meanwhile())
     assert mine.conversation.id != shared
     assert str(mine.conversation.id) in capsys.readouterr().out
     history = History(path)
-    assert [m.content for m in history.read(shared).messages] == ["one", "1 ", "more", "theirs "]
-    assert [m.content for m in history.read(mine.conversation.id or "").messages] == ["one", "mine "]
+    assert texts(history.read(shared)) == [
+        "one",
+        "1 ",
+        "more",
+        "theirs ",
+    ]
+    assert texts(history.read(mine.conversation.id or "")) == ["one", "mine "]
     history.remove(shared)
-    assert [m.content for m in history.read(mine.conversation.id or "").messages] == ["one", "mine "]
+    assert texts(history.read(mine.conversation.id or "")) == ["one", "mine "]
 
 
 def again(session: Session, engine: ScriptedEngine, output: RecordingOutput) -> None:
-    Turn(engine, output, AnswerOptions(), session.keeper).run(session.conversation, "one", instead=True)
+    Turn(engine, output, AnswerOptions(), session.keeper).run(session.conversation, Question("one"), instead=True)
 
 
 def test_the_last_figures_stay_where_nothing_was_answered() -> None:

@@ -9,8 +9,10 @@ from qwen_tui.chat import templates
 from qwen_tui.chat.composing import compose, parameters
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.drafting import draft
+from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
 from qwen_tui.errors import TemplateError, UsageError
+from qwen_tui.messages import Material
 from qwen_tui.terminal.width import Ruler
 
 BUILT_IN = {
@@ -39,17 +41,22 @@ def template(tmp_path: Path, text: str = LETTER) -> Template:
     return templates.read(file)
 
 
+def filled(template: Template, values: dict[str, str], text: str) -> str:
+    """The message that a template makes of a text, in a new conversation."""
+    return prompt_text(compose(Conversation(), [Material("text", text)] if text else [], "", template, values))
+
+
 def test_values_and_defaults_fill_the_body(tmp_path: Path) -> None:
     letter = template(tmp_path)
     assert letter.description == "A letter"
-    assert letter.fill({"to": "Ms Lee"}, "") == "Write to Ms Lee, kind."
-    assert letter.fill({"to": "Ms Lee", "tone": "firm"}, "They wrote this.") == (
+    assert filled(letter, {"to": "Ms Lee"}, "") == "Write to Ms Lee, kind."
+    assert filled(letter, {"to": "Ms Lee", "tone": "firm"}, "They wrote this.") == (
         "They wrote this.\n\nWrite to Ms Lee, firm."
     )
 
 
 def test_what_is_filled_in_is_never_filled_again(tmp_path: Path) -> None:
-    assert template(tmp_path).fill({"to": "{{tone}} {{input}}"}, "{{to}}") == (
+    assert filled(template(tmp_path), {"to": "{{tone}} {{input}}"}, "{{to}}") == (
         "{{to}}\n\nWrite to {{tone}} {{input}}, kind."
     )
 
@@ -64,14 +71,14 @@ def test_what_is_filled_in_is_never_filled_again(tmp_path: Path) -> None:
 )
 def test_values_that_do_not_fit_are_told(tmp_path: Path, values: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        template(tmp_path).fill(values, "")
+        filled(template(tmp_path), values, "")
 
 
 def test_a_template_about_a_text_wants_one(tmp_path: Path) -> None:
     about = template(tmp_path, "---\ndescription: x\n---\n{{input}}\n\nShorten it.")
-    assert about.fill({}, "long text\n") == "long text\n\nShorten it."
+    assert filled(about, {}, "long text\n") == "long text\n\nShorten it."
     with pytest.raises(UsageError, match="about a text"):
-        about.fill({}, " ")
+        filled(about, {}, " ")
 
 
 @pytest.mark.parametrize(
@@ -110,14 +117,14 @@ def test_the_users_own_folder_wins_and_names_stay_in_their_folders(tmp_path: Pat
 def test_a_bare_argument_fills_the_one_thing_missing() -> None:
     shell = templates.find("shell-command", [files.packaged("templates") / "en"])
     conversation = Conversation()
-    assert "Task: find big files" in compose(conversation, [], "find big files", shell, {})
+    assert "Task: find big files" in prompt_text(compose(conversation, [], "find big files", shell, {}))
     assert conversation.system == shell.system
 
 
 def test_in_a_running_conversation_the_system_prompt_goes_into_the_message(tmp_path: Path) -> None:
     conversation = Conversation("Be brief.")
-    message = compose(conversation, [], "", template(tmp_path), parameters(["to=Ms Lee"]))
-    assert message == "You write letters.\n\nWrite to Ms Lee, kind."
+    question = compose(conversation, [], "", template(tmp_path), parameters(["to=Ms Lee"]))
+    assert prompt_text(question) == "You write letters.\n\nWrite to Ms Lee, kind."
     assert conversation.system == "Be brief."
 
 
@@ -131,7 +138,7 @@ def test_the_built_in_templates_are_whole(language: str) -> None:
         assert built_in.system
         assert "{{" not in built_in.system
         values = {v.name: "x" for v in built_in.variables if v.default is None}
-        assert "text at hand" in built_in.fill(values, "text at hand")
+        assert "text at hand" in filled(built_in, values, "text at hand")
 
 
 def test_the_built_in_templates_are_the_same_in_both_languages() -> None:

@@ -3,11 +3,12 @@
 import pytest
 
 from qwen_tui import cancellation
-from qwen_tui.chat.conversation import Conversation, ask_about
+from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
+from qwen_tui.chat.question import ask_about, prompt_text
 from qwen_tui.chat.turn import AnswerOptions, Turn
 from qwen_tui.errors import WorkerDiedError
-from qwen_tui.messages import Finished, Message, Prefill, Text
+from qwen_tui.messages import Finished, Material, Message, Prefill, Question, Text
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 
@@ -17,7 +18,7 @@ def turn(engine: ScriptedEngine, output: RecordingOutput | None = None) -> Turn:
 
 def test_events_reach_the_output_in_order_and_the_turn_is_kept() -> None:
     engine, output, conversation = ScriptedEngine("It is blue."), RecordingOutput(), Conversation("Be brief.")
-    answer = turn(engine, output).run(conversation, "And the sky?")
+    answer = turn(engine, output).run(conversation, Question("And the sky?"))
     assert answer.text == "It is blue. "
     assert [type(event) for event in output.events][1:] == [Prefill, Text, Text, Text, Finished]
     assert conversation.turns == [Message("user", "And the sky?"), Message("assistant", "It is blue. ")]
@@ -27,7 +28,7 @@ def test_events_reach_the_output_in_order_and_the_turn_is_kept() -> None:
 def test_what_came_before_the_engine_died_is_kept() -> None:
     conversation = Conversation()
     with pytest.raises(WorkerDiedError):
-        turn(ScriptedEngine(("It is", WorkerDiedError("gone")))).run(conversation, "And the sky?")
+        turn(ScriptedEngine(("It is", WorkerDiedError("gone")))).run(conversation, Question("And the sky?"))
     assert conversation.turns[-1] == Message("assistant", "It is ")
 
 
@@ -35,7 +36,7 @@ def test_a_question_without_any_answer_is_no_turn() -> None:
     engine, conversation = ScriptedEngine("never said"), Conversation()
     with cancellation.operation() as operation:
         operation.cancel()
-        answer = turn(engine).run(conversation, "And the sky?")
+        answer = turn(engine).run(conversation, Question("And the sky?"))
     assert answer.reason == "interrupted"
     assert conversation.turns == []
     assert engine.requests == []
@@ -43,8 +44,8 @@ def test_a_question_without_any_answer_is_no_turn() -> None:
 
 def test_the_next_question_brings_the_conversation_along() -> None:
     engine, conversation = ScriptedEngine("one", "two"), Conversation()
-    turn(engine).run(conversation, "first")
-    turn(engine).run(conversation, "second")
+    turn(engine).run(conversation, Question("first"))
+    turn(engine).run(conversation, Question("second"))
     assert [m.content for m in engine.requests[1].messages] == ["first", "one ", "second"]
 
 
@@ -52,9 +53,9 @@ def test_a_full_context_leaves_out_the_oldest_turns_and_says_so() -> None:
     engine = ScriptedEngine(*["word " * 29 for _ in range(5)], ctx_size=100)
     output, conversation = RecordingOutput(), Conversation("system stays")
     for number in range(3):
-        turn(engine, output).run(conversation, f"question {number}")
+        turn(engine, output).run(conversation, Question(f"question {number}"))
     assert output.notes == []
-    turn(engine, output).run(conversation, "question 3")
+    turn(engine, output).run(conversation, Question("question 3"))
     assert len(output.notes) == 1
     assert "2 turns" in output.notes[0]
     sent = [m.content for m in engine.requests[-1].messages]
@@ -62,18 +63,18 @@ def test_a_full_context_leaves_out_the_oldest_turns_and_says_so() -> None:
     assert sent[-1] == "question 3"
     assert "question 0" not in sent
     assert len(conversation.turns) == 8, "what is left out of the prompt is not lost"
-    turn(engine, output).run(conversation, "question 4")
+    turn(engine, output).run(conversation, Question("question 4"))
     assert len(output.notes) == 1, "leaving out half of the context makes it rare"
 
 
 def test_a_question_that_cannot_fit_leaves_the_conversation_as_it_was() -> None:
     engine, conversation = ScriptedEngine("one", "two", ctx_size=100), Conversation()
-    turn(engine).run(conversation, "first")
+    turn(engine).run(conversation, Question("first"))
     assert conversation.make_room(engine, "word " * 200) == 0
     assert conversation.left_out == 0
 
 
 def test_material_comes_before_the_instruction() -> None:
-    assert ask_about(["\nnotes\n"], "Summarise") == "notes\n\nSummarise"
-    assert ask_about([], "Summarise") == "Summarise"
-    assert ask_about(["notes"], "") == "notes"
+    assert prompt_text(ask_about([Material("a", "\nnotes\n")], "Summarise")) == "notes\n\nSummarise"
+    assert prompt_text(ask_about([], "Summarise")) == "Summarise"
+    assert prompt_text(ask_about([Material("a", "notes")], "")) == "notes"

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from qwen_tui import files
+from qwen_tui.chat.question import prompt_text
 from qwen_tui.history.store import History
+from qwen_tui.messages import Question
 from tests.conftest import COMMAND
 
 if sys.platform == "win32":
@@ -49,7 +51,7 @@ def sent(chat: Terminal, count: int = 1) -> list[str]:
     while time.monotonic() < deadline:
         history = History(files.folders().history)
         last = history.last()
-        said = [m.content for m in history.read(last).messages if m.role == "user"] if last else []
+        said = [prompt_text(exchange.question) for exchange in history.read(last).exchanges] if last else []
         history.close()
         if len(said) >= count:
             return said
@@ -167,7 +169,7 @@ def test_an_editor_that_cannot_be_used_is_told_and_the_line_stays(
 def test_questions_of_earlier_sittings_are_found_and_the_arrow_goes_to_them(start: Start) -> None:
     history = History(files.folders().history)
     for question in ("请写一封邮件", "what is HTTP?", "请写一封邮件"):
-        history.begin(None, question, model="m", system=None)
+        history.begin(None, Question(question), model="m", system=None)
     history.close()
     chat = start()
     chat.type(CTRL_R + "http")
@@ -185,7 +187,7 @@ def test_questions_of_earlier_sittings_are_found_and_the_arrow_goes_to_them(star
 
 def test_a_draft_is_still_there_after_a_look_at_earlier_questions(start: Start) -> None:
     history = History(files.folders().history)
-    history.begin(None, "earlier", model="m", system=None)
+    history.begin(None, Question("earlier"), model="m", system=None)
     history.close()
     chat = start("-t", "email")
     chat.type("Lee" + UP + UP)
@@ -213,7 +215,7 @@ def test_without_a_log_what_was_typed_is_remembered_for_this_sitting_only(start:
 
 def test_templates_and_conversations_are_completed_with_what_they_are_about(start: Start) -> None:
     history = History(files.folders().history)
-    turn = history.begin(None, "关于猫的故事", model="m", system=None)
+    turn = history.begin(None, Question("关于猫的故事"), model="m", system=None)
     turn.update("从前", "stop")
     history.close()
     chat = start()

@@ -12,6 +12,7 @@ from wcwidth import width
 
 from qwen_tui.history.store import History
 from tests.conftest import COMMAND
+from tests.kept import texts
 
 if sys.platform == "win32":
     pytest.skip("needs a POSIX terminal", allow_module_level=True)
@@ -117,7 +118,7 @@ def test_files_given_at_the_start_go_with_the_first_message(tiny: Path, tmp_path
     terminal.type("/resume" + ENTER)
     terminal.wait_for("/resume wants something more.", "Write: /resume ID")
     terminal.type("/edit" + ENTER)
-    terminal.wait_for("> 会议记录\n\n  Summarise")
+    terminal.wait_for("Attached again: notes.txt, 4 characters.", "> Summarise")
     terminal.type(CTRL_C)
     assert terminal.leave() == 0
 
@@ -226,7 +227,7 @@ def wait_for_line(terminal: Terminal, line: str) -> None:
 def on_disk(home: Path) -> list[str]:
     """What the conversation last written holds."""
     history = History(home / "history.db")
-    return [message.content for message in history.read(history.last() or "").messages]
+    return texts(history.read(history.last() or ""))
 
 
 def messages(home: Path) -> list[str]:

@@ -17,7 +17,7 @@ from qwen_tui.chat.turn import AnswerOptions, Turn
 from qwen_tui.errors import HistoryError
 from qwen_tui.history import schema, store
 from qwen_tui.history.store import History
-from qwen_tui.messages import Event, Text
+from qwen_tui.messages import Event, Question, Text
 from tests.conftest import Run
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
@@ -33,7 +33,7 @@ def database(home: Path) -> Path:
     path = home / "history.db"
     history = History(path)
     for number in range(20):
-        history.begin(None, f"question {number}", model="m", system=None).update("answer " * 100, "stop")
+        history.begin(None, Question(f"question {number}"), model="m", system=None).update("answer " * 100, "stop")
     history.close()
     return path
 
@@ -154,9 +154,9 @@ def test_an_answer_is_kept_whole_once_there_is_space_again(database: Path, monke
     history, notes = History(database), list[str]()
     keeper, conversation = Keeper(history, "m", notes.append), Conversation()
     answer = "x" * 20_000 + " " + "y" * 20_000 + " end"
-    Turn(ScriptedEngine(answer), Filling(history), AnswerOptions(), keeper).run(conversation, "long")
+    Turn(ScriptedEngine(answer), Filling(history), AnswerOptions(), keeper).run(conversation, Question("long"))
     assert notes == []
-    assert History(database).read(conversation.id or "").messages[1].content == answer + " "
+    assert History(database).read(conversation.id or "").exchanges[0].answer == answer + " "
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_what_is_locked_can_be_read_and_a_short_lock_is_waited_for(
     timer = threading.Timer(0.5, locked.execute, ["COMMIT"])
     timer.start()
     started = time.monotonic()
-    History(database).begin(None, "patient", model="m", system=None)
+    History(database).begin(None, Question("patient"), model="m", system=None)
     assert time.monotonic() - started > 0.3
 
 
@@ -189,7 +189,7 @@ def test_a_lock_that_never_ends_is_told(
     with pytest.raises(HistoryError, match="in use by another program"):
         history.remove(history.last() or "")
     keeper, conversation = Keeper(history, "m", notes.append), Conversation()
-    Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, "question")
+    Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, Question("question"))
     assert len(conversation.turns) == 2
     assert len(notes) == 1
     assert "in memory only" in notes[0]

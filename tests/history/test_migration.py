@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from qwen_tui.chat.question import prompt_text
 from qwen_tui.history.schema import MIGRATIONS, VERSION
 from qwen_tui.history.store import History
+from qwen_tui.messages import Question
+from tests.kept import texts
 
 
 class OldHistory:
@@ -80,7 +83,14 @@ def owned(path: Path) -> dict[str, list[str]]:
 
 
 def said(path: Path, conversation: str) -> list[str]:
-    return [message.content for message in History(path).read(conversation).messages]
+    return texts(History(path).read(conversation))
+
+
+def test_an_old_question_stays_one_part_to_the_byte(old: OldHistory) -> None:
+    old.ask("one", "  --- a.txt ---\nall of it\n\nand the question\n")
+    (exchange,) = History(old.path).read("one").exchanges
+    assert exchange.question == Question("  --- a.txt ---\nall of it\n\nand the question\n")
+    assert prompt_text(exchange.question) == exchange.question.words
 
 
 def test_what_lies_on_a_path_belongs_to_the_oldest_conversation_there(old: OldHistory) -> None:
@@ -147,7 +157,7 @@ def test_the_order_is_that_of_writing_though_the_clock_was_wrong(old: OldHistory
     old.ask("past", "d")
     history = History(old.path)
     assert [summary.id for summary in history.recent()] == ["past", "present", "future"]
-    history.begin("future", "e", model="m", system=None)
+    history.begin("future", Question("e"), model="m", system=None)
     assert history.last() == "future"
 
 

@@ -12,7 +12,8 @@ from qwen_tui.errors import HistoryError
 from qwen_tui.history.records import title_of
 from qwen_tui.history.schema import MIGRATIONS, VERSION
 from qwen_tui.history.store import History
-from qwen_tui.messages import Message
+from qwen_tui.messages import Question
+from tests.kept import texts
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def history(tmp_path: Path) -> History:
 
 
 def said(history: History, conversation: str | None, question: str, answer: str) -> str:
-    turn = history.begin(conversation, question, model="tiny", system=None)
+    turn = history.begin(conversation, Question(question), model="tiny", system=None)
     turn.update(answer, "stop")
     return turn.conversation
 
@@ -34,35 +35,35 @@ def take_back(history: History, conversation: str) -> None:
 
 
 def contents(history: History, conversation: str) -> list[str]:
-    return [message.content for message in history.read(conversation).messages]
+    return texts(history.read(conversation))
 
 
 def test_a_system_prompt_that_changes_is_kept(history: History) -> None:
-    turn = history.begin(None, "Who are you?", model="tiny", system="You are Blackbeard.")
+    turn = history.begin(None, Question("Who are you?"), model="tiny", system="You are Blackbeard.")
     turn.update("Arr.", "stop")
-    history.begin(turn.conversation, "And now?", model="tiny", system="You are a nurse.").update("Hello.", "stop")
+    history.begin(turn.conversation, Question("And now?"), model="tiny", system="You are a nurse.").update(
+        "Hello.", "stop"
+    )
     assert history.read(turn.conversation).system == "You are a nurse."
 
 
 def test_a_conversation_comes_back_as_it_was(history: History) -> None:
-    turn = history.begin(None, "What is HTTP?", model="tiny", system="Be brief.")
+    turn = history.begin(None, Question("What is HTTP?"), model="tiny", system="Be brief.")
     turn.update("A protocol.", "stop")
-    following = history.begin(turn.conversation, "And DNS?", model="tiny", system="Be brief.")
+    following = history.begin(turn.conversation, Question("And DNS?"), model="tiny", system="Be brief.")
     following.update("A phone book.", "stop")
     record = history.read(turn.conversation)
     assert record.system == "Be brief."
     assert record.summary.title == "What is HTTP?"
-    assert record.messages == (
-        Message("user", "What is HTTP?"),
-        Message("assistant", "A protocol."),
-        Message("user", "And DNS?"),
-        Message("assistant", "A phone book."),
-    )
+    assert [(exchange.question, exchange.answer) for exchange in record.exchanges] == [
+        (Question("What is HTTP?"), "A protocol."),
+        (Question("And DNS?"), "A phone book."),
+    ]
     assert history.last() == turn.conversation
 
 
 def test_a_question_is_there_before_its_answer_for_every_process(history: History, tmp_path: Path) -> None:
-    turn = history.begin(None, "Will it last?", model="tiny", system=None)
+    turn = history.begin(None, Question("Will it last?"), model="tiny", system=None)
     assert contents(History(tmp_path / "home" / "history.db"), turn.conversation) == ["Will it last?", ""]
     turn.update("It wi")
     assert contents(History(tmp_path / "home" / "history.db"), turn.conversation)[1] == "It wi"
@@ -102,7 +103,7 @@ def test_a_removed_conversation_leaves_nothing_to_find(history: History, tmp_pat
 def test_of_a_removed_conversation_no_file_holds_a_word(history: History, tmp_path: Path) -> None:
     kept = said(history, None, "Keep the recipe", "Salt and pepper.")
     conversation = said(history, None, "Where is the treasure?", "It is in Zanzibar. 宝藏在山洞里。" * 500)
-    turn = history.begin(conversation, "Who hid it?", model="tiny", system="You are Blackbeard.")
+    turn = history.begin(conversation, Question("Who hid it?"), model="tiny", system="You are Blackbeard.")
     # An answer grows, and is cut: every text that was ever there is to be gone.
     for text in ("It was Flint", "It was Flint and Silver" * 1000, "I"):
         turn.update(text)
@@ -173,7 +174,7 @@ def test_search_puts_the_best_first(history: History) -> None:
     ("question", "title"), [("\n  Hello \nworld", "Hello"), ("长" * 70, "长" * 59 + "…"), ("", "")]
 )
 def test_titles(question: str, title: str) -> None:
-    assert title_of(question) == title
+    assert title_of(Question(question)) == title
 
 
 def test_the_database_is_private_and_durable(history: History, tmp_path: Path) -> None:
@@ -218,9 +219,10 @@ def test_a_damaged_database_is_left_alone(tmp_path: Path) -> None:
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from qwen_tui.history.store import History\n"
+        "from qwen_tui.messages import Question\n"
         "history = History(Path(sys.argv[1])); conversation = None\n"
         "for i in range(25):\n"
-        "    turn = history.begin(conversation, f'q{i}', model='m', system=None)\n"
+        "    turn = history.begin(conversation, Question(f'q{i}'), model='m', system=None)\n"
         "    turn.update(f'a{i}', 'stop'); conversation = turn.conversation\n"
     )
     path = tmp_path / "history.db"
@@ -248,7 +250,7 @@ def test_removing_deletes_no_message_of_another_conversation(history: History) -
     history.remove(conversation)
     assert contents(history, other) == ["keep one", "1"]
     (undone,) = history.read(other).undone
-    assert (undone.question, undone.answer) == ("keep two", "2")
+    assert (undone.question.words, undone.answer) == ("keep two", "2")
 
 
 def test_what_a_fork_builds_upon_is_handed_over_to_it(history: History, tmp_path: Path) -> None:
@@ -271,7 +273,7 @@ def test_what_a_turn_taken_back_in_a_fork_builds_upon_stays_with_it(history: His
         take_back(history, fork)
     history.remove(first)
     assert contents(history, fork) == ["one", "1"]
-    assert [exchange.question for exchange in history.read(fork).undone] == ["three", "two"]
+    assert [exchange.question.words for exchange in history.read(fork).undone] == ["three", "two"]
     history.move(fork, history.read(fork).head, history.read(fork).undone[0].kept, None)
     assert contents(history, fork) == ["one", "1", "two", "2", "three", "3"]
 

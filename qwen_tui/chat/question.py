@@ -1,0 +1,109 @@
+"""A question, and how the one text that the model reads is made of its parts.
+
+The parts stay apart until the prompt is built: only so does anyone know later which text was whose.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Material, PartKind, Question
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A part of a question: the template's system text or body, a material, or the person's own words.
+
+    `name` is that of the template or of the material, empty for words.
+    """
+
+    kind: PartKind
+    name: str
+    text: str
+
+
+def ask_about(materials: Sequence[Material], words: str) -> Question:
+    """Return the question of these words about `materials`, as yet without a template."""
+    return Question(words.strip("\n") if words.strip() else "", tuple(materials))
+
+
+def prompt_text(question: Question) -> str:
+    """Return the question as the model reads it.
+
+    The material comes first: a second question about the same material reuses what was computed for it.
+    """
+    message = _framed(question, question.materials)
+    return f"{question.template.system}\n\n{message}" if question.template.system else message
+
+
+def to_edit(question: Question) -> tuple[str, tuple[Material, ...]]:
+    """Return the line with which a person changes a question, and the materials that are attached to it again.
+
+    A body that a template put around the words stands in the line, as /template shows it. A body that has the materials
+    in its middle keeps them there: nothing else tells later where they go.
+    """
+    around = question.template.pieces
+    if question.template.holds == "text" and len(around) > 1 and (len(around) > 2 or around[0].strip()):
+        return _framed(question, question.materials), ()
+    return said(question), question.materials
+
+
+def said(question: Question) -> str:
+    """Return the question without its materials and the template's system text: what was said about them."""
+    return _framed(question, ()).strip("\n")
+
+
+def folded(question: Question) -> list[Part]:
+    """Return the parts that are shown folded, by their captions: they are long, and nobody typed them."""
+    return [part for part in parts(question) if part.kind not in ("template", "words")]
+
+
+def caption(part: Part) -> str:
+    """Return what a folded part is called: its name, and its size."""
+    if part.kind == "system":
+        return _("What the template “{name}” says to the model").format(name=part.name)
+    return _("{name}, {n} characters").format(name=" ".join(part.name.split()), n=f"{len(part.text):,}")
+
+
+def parts(question: Question) -> Iterator[Part]:
+    """Yield the parts of a question in their order in the prompt, without those that are blank."""
+    template, materials = question.template, [Part(one.kind, one.name, one.text) for one in question.materials]
+    body = [Part("template", template.name, piece) for piece in template.pieces]
+    words = Part("words", "", question.words)
+    if template.holds == "words":
+        ordered = [*materials, *body[:1], words, *body[1:]]
+    elif len(body) > 1:
+        ordered = [*body[:1], *materials, words, *body[1:]]
+    else:
+        ordered = [*materials, words, *body]
+    for part in (Part("system", template.name, template.system), *ordered):
+        if part.text.strip():
+            yield part
+
+
+def _framed(question: Question, materials: Sequence[Material]) -> str:
+    """Return the words and `materials`, with the body of the template around them if it has one."""
+    template = question.template
+    if not (materials or template.pieces):
+        # Older versions kept the whole message as words: it has to stay as it was, to the byte.
+        return question.words
+    if template.holds == "words":
+        text, filled = _joined(_labelled(materials)), question.words.join(template.pieces)
+    else:
+        text = _joined((*_labelled(materials), question.words))
+        if len(template.pieces) != 1:
+            return text.join(template.pieces) if template.pieces else text
+        (filled,) = template.pieces
+    return f"{text.strip()}\n\n{filled}" if text.strip() else filled
+
+
+def _labelled(materials: Sequence[Material]) -> list[str]:
+    """Return the texts as they go into a message: where there are several, each below its name."""
+    if len(materials) < 2:
+        return [material.text for material in materials]
+    # A name is one line, whatever it holds.
+    return ["--- {} ---\n{}".format(" ".join(one.name.split()), one.text.strip("\n")) for one in materials]
+
+
+def _joined(texts: Sequence[str]) -> str:
+    return "\n\n".join(text.strip("\n") for text in texts if text.strip())

@@ -1,0 +1,49 @@
+"""The parts of a question in the database: what it has beside the person's words, which are the message's content."""
+
+import sqlite3
+
+from qwen_tui.history.records import rows
+from qwen_tui.messages import Filled, Material, Question
+
+# The kinds of rows that are no material: a template's system text, and its body around the text at hand or the words.
+_SYSTEM, _AROUND_TEXT, _AROUND_WORDS = "system", "template", "template around words"
+
+
+def write(connection: sqlite3.Connection, message: int, question: Question) -> None:
+    """Keep the parts of a question that is the message of this number."""
+    template = question.template
+    around = _AROUND_WORDS if template.holds == "words" else _AROUND_TEXT
+    kept: list[tuple[str, str, str]] = [(one.kind, one.name, one.text) for one in question.materials]
+    kept += [(around, template.name, piece) for piece in template.pieces]
+    if template.system:
+        kept.insert(0, (_SYSTEM, template.name, template.system))
+    connection.executemany(
+        "INSERT INTO parts(message, position, kind, name, text) VALUES (?, ?, ?, ?, ?)",
+        [(message, position, *part) for position, part in enumerate(kept)],
+    )
+
+
+def read(connection: sqlite3.Connection, message: int, words: str) -> Question:
+    """Return the question of these words that is the message of this number."""
+    materials: list[Material] = []
+    pieces: list[str] = []
+    filled = Filled()
+    for row in _rows(connection, message):
+        if row["kind"] == _SYSTEM:
+            filled = Filled(row["name"], row["text"], holds=filled.holds)
+        elif row["kind"] in (_AROUND_TEXT, _AROUND_WORDS):
+            pieces.append(row["text"])
+            filled = Filled(row["name"], filled.system, holds="words" if row["kind"] == _AROUND_WORDS else "text")
+        else:
+            materials.append(Material(row["name"], row["text"], row["kind"]))
+    template = Filled(filled.name, filled.system, tuple(pieces), filled.holds)
+    return Question(words, tuple(materials), template)
+
+
+def text(connection: sqlite3.Connection, message: int, content: str) -> str:
+    """Return all that a message says, each part on lines of its own: what a search looks through."""
+    return "\n".join([content, *(row["text"] for row in _rows(connection, message))])
+
+
+def _rows(connection: sqlite3.Connection, message: int) -> sqlite3.Cursor:
+    return rows(connection, "SELECT kind, name, text FROM parts WHERE message = ? ORDER BY position", (message,))

@@ -121,22 +121,22 @@ def find_out(
         return None
     if facts(path) != seen:
         return None
-    _note(path, _Hashed(seen, sha256, (stamp,) if stamp else ()), hashes)
+    _remember(path, _Hashed(seen, sha256, (stamp,) if stamp else ()), hashes)
     return sha256
 
 
-def _note(path: bytes, entry: _Hashed, memory: Path) -> None:
-    entries = _read(memory)
+def _remember(path: bytes, entry: _Hashed, hashes: Path) -> None:
+    entries = _read(hashes)
     before = entries.get(_name(path))
     if before and before.sha256 == entry.sha256:
-        # Only its times changed.
+        # The content is the same; only the file's times have changed.
         stamps = tuple(dict.fromkeys((*before.stamps, *entry.stamps)))[-_STAMPS:]
         entry = msgspec.structs.replace(entry, stamps=stamps)
-    learned.write(memory, learned.latest(entries, _name(path), entry, _REMEMBERED), indented=True)
+    learned.write(hashes, learned.latest(entries, _name(path), entry, _REMEMBERED), indented=True)
 
 
-def _read(memory: Path) -> dict[str, _Hashed]:
-    return learned.read(memory, dict[str, _Hashed], {})
+def _read(hashes: Path) -> dict[str, _Hashed]:
+    return learned.read(hashes, dict[str, _Hashed], {})
 
 
 def _stat(path: bytes) -> os.stat_result | None:

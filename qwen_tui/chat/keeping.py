@@ -21,11 +21,18 @@ class Keeper:
     def __init__(self, history: History | None, model: str, note: Callable[[str], None]) -> None:
         """`history` None keeps nothing; `model` is noted with every turn, and may change."""
         self.history = history
+        # Closed at the end even where keeping was given up.
+        self._opened = history
         self.model = model
         self._note = note
         self._turn: Turn | None = None
         self._conversation = Conversation()
         self._written = 0.0
+
+    def close(self) -> None:
+        """Close the history, so that its file alone holds everything: SQLite then has no side files."""
+        if self._opened is not None:
+            self._opened.close()
 
     def begin(self, conversation: Conversation, question: Question, *, instead: bool = False) -> None:
         """Commit a question before anything is computed for it; see `History.begin`.

@@ -76,7 +76,7 @@ def ask(
     settings = beginning.settled(settings, wanted, offline=offline, quiet=quiet)
     settings, conversation, keeper = beginning.begun(settings, wanted, output.note)
     is_kept = keeper.history is not None
-    with closing(output), closing(wiring.engine(settings, "ask", quiet=quiet)) as engine:
+    with closing(output), closing(keeper), closing(wiring.engine(settings, "ask", quiet=quiet)) as engine:
         # The model loads while the material is read.
         engine.start()
         question = asked.question(conversation, output.note)

@@ -1,6 +1,7 @@
 """How `ask` and `chat` begin: a new conversation, or one that goes on with its own model."""
 
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 import msgspec
@@ -54,7 +55,9 @@ def begun(settings: Config, wanted: Wanted, note: Callable[[str], None]) -> tupl
     history = wiring.history(settings, note, no_log=wanted.no_log, needed=wanted.goes_on)
     conversation = Conversation(settings.system)
     if wanted.goes_on:
-        conversation = _to_go_on_with(history or History(files.folders().history), wanted)
+        # With -n nothing is kept, but the conversation is there to be read.
+        with nullcontext(history) if history else closing(History(files.folders().history)) as opened:
+            conversation = _to_go_on_with(opened, wanted)
         if wanted.system is not None:
             conversation.system = settings.system or None
         if wanted.model is None:

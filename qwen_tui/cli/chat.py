@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
 from qwen_tui import __version__, cancellation
@@ -61,8 +62,7 @@ def chat(
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
     notes = screen.output(settings, held=True, notes=sys.stdout)
     settings, conversation, keeper = beginning.begun(settings, wanted, notes.note)
-    engine = wiring.engine(settings)
-    try:
+    with closing(keeper), closing(wiring.engine(settings)) as engine:
         # The model loads while the first message is typed.
         engine.start()
         attached = sources.gather(file or (), notes.note, piped=False)
@@ -77,8 +77,6 @@ def chat(
             going_on=keeper.history is not None and wanted.goes_on,
             is_named=model is not None,
         )
-    finally:
-        engine.close()
 
 
 def converse(

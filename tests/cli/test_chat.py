@@ -207,3 +207,10 @@ def test_ask_interactive_goes_on_in_the_terminal(tiny: Path) -> None:
     terminal.type("more" + ENTER)
     terminal.wait_for("> more", "tokens/s")
     assert terminal.leave() == 0
+
+
+def test_after_leaving_one_file_holds_the_conversation(chat: Terminal, home: Path) -> None:
+    chat.type("hello" + ENTER)
+    chat.wait_for("tokens/s")
+    assert chat.leave() == 0
+    assert [file.name for file in home.rglob("history.db*")] == ["history.db"]

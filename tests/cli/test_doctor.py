@@ -136,7 +136,7 @@ def test_no_socket_is_opened_unless_asked(monkeypatch: pytest.MonkeyPatch, capsy
         monkeypatch.delenv(name, raising=False)
     assert main(["doctor", "-m", "demo", "--network"]) == 0
     assert opened
-    assert "https://mirror.example cannot be reached" in " ".join(capsys.readouterr().out.split())
+    assert "https://mirror.example: it cannot be reached" in " ".join(capsys.readouterr().out.split())
 
 
 def test_looking_changes_nothing(qwen: Run, home: Path) -> None:

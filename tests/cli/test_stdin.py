@@ -75,8 +75,8 @@ def test_what_a_loop_has_begun_to_read_stays_the_loops(qwen: Run, tiny: Path, tm
         assert b"read from before" in done.stderr
         assert message_of(qwen, done.stdout) == "first"
         assert stdin.tell() == len("first\n")
-        assert qwen(*asked, "first", "--quiet", stdin=stdin).stderr == b""
-        assert qwen(*asked, "first", "--no-stdin", stdin=stdin).stderr == b""
+        assert b"read from before" not in qwen(*asked, "first", "--quiet", stdin=stdin).stderr
+        assert b"read from before" not in qwen(*asked, "first", "--no-stdin", stdin=stdin).stderr
         alone = qwen(*asked, stdin=stdin)
         assert (alone.returncode, b"There is no question" in alone.stderr) == (2, True)
         # Whoever asks for the rest by its name gets it.
@@ -89,5 +89,5 @@ def test_a_file_that_nobody_has_read_from_is_the_material(qwen: Run, tiny: Path,
     notes.write_bytes(b"some notes\n")
     with notes.open("rb") as stdin:
         done = qwen("ask", "-m", tiny, *SHORT, "--json", "Summarise", stdin=stdin)
-    assert done.stderr == b""
+    assert b"read from before" not in done.stderr
     assert message_of(qwen, done.stdout) == "some notes\n\nSummarise"

@@ -189,13 +189,21 @@ def test_what_was_begun_before_its_hash_was_known_is_gone_on_with(qwen: Run, hub
 
 
 def test_two_pulls_share_one_download(qwen: Run, hub: FaultyHub, home: Path) -> None:
-    hub.always = Answering(rate=4e5)
+    slow = hub.always = Answering(rate=4e5)
     first = begun(home)
-    second = qwen("pull", NAME)
-    assert first.wait(10) == 0
+    second = subprocess.Popen([*COMMAND, "pull", NAME], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert second.stderr
+    # However long the second takes to start, the first is not through before it is there.
+    slow.rate = 4e4
+    said = b""
+    while b"Another qwen is fetching the same file" not in said:
+        line = second.stderr.readline()
+        assert line, said
+        said += line
+    slow.rate = 1e9
+    assert first.wait(60) == 0
     first.communicate()
-    assert second.returncode == 0, second.stderr
-    assert b"Another qwen is fetching the same file" in second.stderr
+    assert (second.wait(60), second.communicate()[1]) == (0, b"")
     assert hub.sent == hub.size
     assert not list((home / "models").glob("*.part*"))
 

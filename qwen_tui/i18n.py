@@ -34,6 +34,14 @@ def listed(names: Iterable[str]) -> str:
     return gettext(", ").join(names)
 
 
+def in_a_row(*sentences: str) -> str:
+    """Return `sentences` one behind the other, without the empty ones; no blank follows a Chinese full stop."""
+    text = ""
+    for sentence in filter(None, sentences):
+        text += sentence if not text or text.endswith(("。", "！", "？")) else f" {sentence}"
+    return text
+
+
 def use_language(language: str) -> None:
     """Set the language of all sentences from now on; `language` is one of `LANGUAGES`."""
     global _current, _language

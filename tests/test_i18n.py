@@ -236,3 +236,10 @@ def test_a_locale_that_python_does_not_know_is_english(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("locale.getlocale", fail)
     assert i18n.language_from_locale({}) == "en"
+
+
+def test_sentences_in_a_row_are_parted_as_their_language_does() -> None:
+    assert i18n.in_a_row("It was cut.", "", "Ask again.") == "It was cut. Ask again."
+    assert i18n.in_a_row("回答已截断。", "请重新提问。") == "回答已截断。请重新提问。"
+    # What ends in a command keeps its distance.
+    assert i18n.in_a_row("请执行：qwen pull", "或换一个来源。") == "请执行：qwen pull 或换一个来源。"

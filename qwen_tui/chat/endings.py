@@ -6,6 +6,7 @@ from qwen_tui.chat.turn import Answer
 from qwen_tui.errors import QwenError
 from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import in_a_row
 from qwen_tui.messages import Exchange, FinishReason, Limit
 
 
@@ -60,7 +61,7 @@ def of_command(answer: Answer, *, kept: bool) -> Ending:
     hints = [_("Allow more with -o max_tokens=N.")]
     if kept and answer.text:
         hints.append(_("To go on with it: {command}").format(command="qwen ask -c " + quoted(_("go on"))))
-    return Ending(what, " ".join(hints))
+    return Ending(what, in_a_row(*hints))
 
 
 def of_conversation(answer: Answer, *, goes_on: bool, kept: bool) -> Ending:
@@ -88,7 +89,7 @@ def error(ended: Ending, *, inside_code: bool) -> QwenError:
     """Return what a command fails with whose answer is none, or ended `inside_code` that was wanted."""
     if not inside_code:
         return QwenError(ended.what, ended.how)
-    what = " ".join(filter(None, (ended.what, _("The code block is not closed: the code may not be whole."))))
+    what = in_a_row(ended.what, _("The code block is not closed: the code may not be whole."))
     return QwenError(what, ended.how or _("Ask again, or look at the whole answer without -x."))
 
 
@@ -106,7 +107,7 @@ def _what(answer: Answer) -> str:
         if not answer.text:
             return _("The model was still thinking when the context of {n} tokens was full.").format(n=_held(answer))
         what = _("The answer was cut off: the context of {n} tokens is full.").format(n=_held(answer))
-    return what + " " + _("It had been repeating itself.") if answer.repeats else what
+    return in_a_row(what, _("It had been repeating itself.")) if answer.repeats else what
 
 
 def _held(answer: Answer) -> int:

@@ -8,6 +8,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.errors import CancelledError, HistoryError
 from qwen_tui.history.store import History, Turn
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import in_a_row
 from qwen_tui.messages import FinishReason, Limit, Question
 
 # A growing answer is written this often, in seconds. With the wait for the next word, and the write itself, a crash
@@ -111,7 +112,7 @@ class Keeper:
 
 def in_memory_only(error: HistoryError) -> str:
     """Say why nothing is kept from now on, and what to do about it, in two lines."""
-    return "\n".join((error.message + " " + _("This conversation goes on in memory only."), error.remedy))
+    return "\n".join((in_a_row(error.message, _("This conversation goes on in memory only.")), error.remedy))
 
 
 def resume(history: History, conversation: str) -> Conversation:

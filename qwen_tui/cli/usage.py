@@ -22,7 +22,7 @@ from qwen_tui.cli.arguments import (
 from qwen_tui.errors import UsageError
 from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed
+from qwen_tui.i18n import in_a_row, listed
 
 # What can only be an option, if a wrong one.
 _OPTION = re.compile(r"--?[a-z][\w-]*(=.*)?", re.IGNORECASE | re.ASCII | re.DOTALL)
@@ -86,7 +86,7 @@ def _no_option(
     name = unknown.partition("=")[0]
     message = _("There is no option {option}.").format(option=short(name))
     if near := difflib.get_close_matches(name, known, cutoff=_ALIKE):
-        return UsageError(message, _("Did you mean: {names}?").format(names=listed(near)) + " " + see_help(path))
+        return UsageError(message, in_a_row(_("Did you mean: {names}?").format(names=listed(near)), see_help(path)))
     remedies = [see_help(path)]
     if any(argument.nargs == _ANY_NUMBER for argument in takes):
         remedies.append(_("If it is no option: {command}").format(command=with_words(path, line)))

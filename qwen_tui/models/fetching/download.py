@@ -10,7 +10,7 @@ from qwen_tui import cancellation
 from qwen_tui.errors import DownloadError, InvalidModelError
 from qwen_tui.files import private_folder, quoted
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed
+from qwen_tui.i18n import in_a_row, listed
 from qwen_tui.models.disk import check_room, write_error
 from qwen_tui.models.fetching import hub
 from qwen_tui.models.fetching.events import Arrived, Checking, Fetching, Remark, Steps
@@ -258,7 +258,7 @@ class Download:
             _("What came from {hosts} is not the file that was asked for: its SHA-256 differs.").format(
                 hosts=listed(hosts)
             ),
-            " ".join(filter(None, [_("It was deleted. Try another source with --source."), self._if_replaced()])),
+            in_a_row(_("It was deleted. Try another source with --source."), self._if_replaced()),
         )
 
     def _if_replaced(self) -> str:

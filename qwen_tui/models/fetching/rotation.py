@@ -7,7 +7,7 @@ from qwen_tui import cancellation
 from qwen_tui.errors import DownloadError
 from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed
+from qwen_tui.i18n import in_a_row, listed
 from qwen_tui.models.fetching.events import Remark, Steps
 from qwen_tui.models.fetching.patience import Patience
 from qwen_tui.models.fetching.responses import NoRangesError
@@ -104,7 +104,7 @@ class Rotation:
             remedies.append(
                 _("{n:.1f} MB are kept: repeat the command to go on, or add --source.").format(n=kept / 1e6)
             )
-        return DownloadError(message, " ".join(dict.fromkeys(remedies)) or self._what_may_help())
+        return DownloadError(message, in_a_row(*dict.fromkeys(remedies)) or self._what_may_help())
 
     def _what_may_help(self) -> str:
         """Say what to do where no failure has a remedy of its own."""

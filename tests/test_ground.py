@@ -36,7 +36,7 @@ def test_flags_aside_environment_wins_over_file_over_defaults(tmp_path: Path) ->
         ("history = 'perhaps'", "true or false"),
         ("model = 4", "a text"),
         ("gpu_layers = -1", "auto, all, or a number"),
-        ("gpu_layers = true", "a text"),
+        ("gpu_layers = true", "auto, all, or a number"),
         ("seed = " + "9" * 5000, "not valid TOML"),
         ("seed = " + "[" * 5000, "not valid TOML"),
     ],

@@ -40,7 +40,7 @@ from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import QwenError
 from qwen_tui.history.records import Record, Summary
-from qwen_tui.messages import Exchange, Finished, Text, Timings, Usage
+from qwen_tui.messages import Exchange, Filled, Finished, Material, Question, Text, Timings, Usage
 from qwen_tui.models.locate import locate
 from qwen_tui.terminal import line_reader
 from qwen_tui.terminal.output import HeldOutput
@@ -154,7 +154,7 @@ class Screen:
         return self.recent()
 
     def read(self, _conversation: str) -> Record:
-        return Record(self.recent()[0], self._text, (Exchange(self._text, self._text, None),))
+        return Record(self.recent()[0], self._text, (Exchange(_question(self._text), self._text, None),))
 
     def move(self, *_arguments: object) -> None:
         return None
@@ -178,7 +178,7 @@ class Screen:
         raise QwenError(name, self._text)
 
     def _command(self, line: str) -> None:
-        session, turns = self._session, [Exchange(self._text, self._text, "interrupted")]
+        session, turns = self._session, [Exchange(_question(self._text), self._text, "interrupted")]
         session.attached.clear()
         session.conversation = Conversation(self._text, turns, list(turns), id="x")
         session.info = EngineInfo(model=self._text, device=self._text, ctx_size=1, threads=1, gpu_layers=0)
@@ -270,6 +270,11 @@ def forbidden(shown: str) -> Iterator[str]:
         selects = 0xFE00 <= code <= 0xFE0F and char not in KEPT_SELECTORS
         if steers or hides or selects or category in ("Cs", "Zl", "Zp") or 0xE0000 <= code < 0xE1000:
             yield char
+
+
+def _question(text: str) -> Question:
+    """Return a question that is hostile in every part."""
+    return Question(text, (Material(text, text),), Filled(text, text))
 
 
 def main() -> None:

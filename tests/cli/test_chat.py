@@ -181,7 +181,8 @@ def test_being_told_to_end_at_the_prompt_ends_it(chat: Terminal) -> None:
 
 def test_suspending_stops_the_worker_too_and_continuing_goes_on(tiny: Path) -> None:
     # Only a shell with job control can stop and continue.
-    terminal = Terminal("bash", "--norc", "-i")
+    # Its words for a job that was stopped are those of the locale.
+    terminal = Terminal("bash", "--norc", "-i", LC_ALL="C.UTF-8")
     terminal.type(" ".join([*COMMAND, "chat", "-m", str(tiny), "--ctx-size", "32000", "-o", "temperature=0"]) + ENTER)
     terminal.wait_for("\n>", "Ctrl-D leaves")
     terminal.type("count" + ENTER)

@@ -12,8 +12,8 @@ from qwen_tui.chat.turn import Answer
 from qwen_tui.errors import OutputError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Timings, Usage
-from qwen_tui.terminal.output import write
 from qwen_tui.terminal.sanitise import clean
+from qwen_tui.terminal.streams import write
 
 
 class JsonAnswer(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from typing import TextIO
 from qwen_tui import cancellation
 from qwen_tui.errors import ClipboardError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.terminal.output import write
+from qwen_tui.terminal.streams import write
 
 # Terminals drop longer sequences; the strictest allows 74,994 bytes of base64.
 _MOST_BYTES = 56_000

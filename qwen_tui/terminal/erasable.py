@@ -1,10 +1,11 @@
 """A line on a terminal that can be redrawn and erased."""
 
 import contextlib
-import shutil
 from typing import TextIO
 
 from wcwidth import width
+
+from qwen_tui.terminal.streams import terminal_size
 
 
 class ErasableLine:
@@ -14,10 +15,15 @@ class ErasableLine:
         self._stream = stream
         self._columns = 0
 
+    @property
+    def room(self) -> int:
+        """How many columns the line may take without moving the cursor to the next."""
+        return terminal_size(self._stream).columns - 1
+
     def draw(self, sentence: str) -> None:
         """Show `sentence` in place of what the line showed, cut to the width of the terminal."""
         # A line that wraps cannot be erased. Chinese characters are two columns wide.
-        columns = room()
+        columns = self.room
         while width(sentence) > columns:
             sentence = sentence[:-1]
         self._show(sentence)
@@ -36,8 +42,3 @@ class ErasableLine:
         with contextlib.suppress(OSError):
             self._stream.write(f"\r{sentence}{blank}" + ("\r" + sentence if blank else ""))
             self._stream.flush()
-
-
-def room() -> int:
-    """Return how many columns a line may take without moving the cursor to the next."""
-    return shutil.get_terminal_size().columns - 1

@@ -7,10 +7,11 @@ from rich.text import Text
 
 from qwen_tui import messages
 from qwen_tui.messages import Event, Finished, Reasoning
-from qwen_tui.terminal.output import HeldOutput, Thinking, taken_back, write
-from qwen_tui.terminal.painter import Painter, static, terminal_size
+from qwen_tui.terminal.output import HeldOutput, Thinking, taken_back
+from qwen_tui.terminal.painter import Painter, static
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
+from qwen_tui.terminal.streams import terminal_size, write
 from qwen_tui.terminal.theme import Theme
 from qwen_tui.terminal.width import Ruler
 

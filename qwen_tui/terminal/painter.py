@@ -6,10 +6,9 @@ them stand the live rows. On each tick the painter rewrites these from the first
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 from rich.color import ColorSystem
 from rich.console import Console
@@ -199,13 +198,3 @@ def static(text: str, columns: int, theme: Theme, ruler: Ruler, *, colour: bool 
     rows = rows_of(pieces(without_controls(text)), Renderer(ruler, theme), columns - 1)
     encoder = Encoder(colour=colour)
     return "".join(encoder.line(row).written + "\n" for row in rows)
-
-
-def terminal_size(stream: TextIO) -> os.terminal_size:
-    """Return the size of the terminal that `stream` writes to; 80 by 24 if the system does not know it."""
-    try:
-        size = os.get_terminal_size(stream.fileno())
-    except (OSError, ValueError):
-        size = shutil.get_terminal_size()
-    # Some pseudo-terminals report 0 by 0.
-    return size if size.columns > 1 and size.lines > 1 else os.terminal_size((80, 24))

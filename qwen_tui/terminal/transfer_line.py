@@ -8,7 +8,7 @@ from typing import TextIO
 from wcwidth import width
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.terminal.erasable import ErasableLine, room
+from qwen_tui.terminal.erasable import ErasableLine
 from qwen_tui.terminal.sanitise import clean
 
 # On a terminal, the least time between two drawings, in seconds.
@@ -54,7 +54,7 @@ class TransferLine:
         if self._line:
             if now - self._drawn >= _EVERY or done == total:
                 self._drawn = now
-                self._line.draw(self._sentence(done, total, room()))
+                self._line.draw(self._sentence(done, total, self._line.room))
         elif self._lines and self._is_time(now, done, total):
             self._drawn, self._drawn_done = now, float(done)
             self._write(self._sentence(done, total, None))

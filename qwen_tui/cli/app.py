@@ -1,13 +1,13 @@
 """The tree of commands, of which only the one that is wanted is imported: the others need not be waited for."""
 
 import importlib
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import typer
 
 from qwen_tui.cli.arguments import FilesCommand
+from qwen_tui.cli.environment import Environment
 from qwen_tui.i18n import gettext as _
 
 
@@ -55,15 +55,16 @@ def build(wanted: str = "") -> typer.Typer:
         if version:
             from qwen_tui import __version__
 
-            typer.echo(f"qwen-tui {__version__}")
+            Environment.of(context).print(f"qwen-tui {__version__}")
             raise typer.Exit
         if context.invoked_subcommand is None:
-            if not (sys.stdin.isatty() and sys.stdout.isatty()):
-                typer.echo(context.get_help())
+            environment = Environment.of(context)
+            if not environment.can_converse:
+                environment.print(context.get_help())
                 raise typer.Exit
             from qwen_tui.cli.chat import chat
 
-            raise typer.Exit(chat())
+            raise typer.Exit(chat(context))
         return None
 
     return app

@@ -1,18 +1,16 @@
 """A command's arguments before they are parsed: options with their values, words, and the files behind `-f`."""
 
-import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import UsageError
 from qwen_tui.files import command_line, matching
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.terminal.sanitise import clean
 
 _FILE = ("-f", "--file")
 _TEMPLATE = ("-t", "--template")
@@ -189,10 +187,8 @@ class FilesCommand(TyperCommand):
         files = with_files(options, args, takes_question=takes_question)
         rest = super().parse_args(ctx, files.arguments)
         if not ctx.params.get("quiet"):
-            # The answer matters more than what is said about it.
-            with contextlib.suppress(OSError):
-                for note in _notes(files):
-                    typer.echo(clean(note), err=True)
+            for note in _notes(files):
+                Environment.of(ctx).note(note)
         return rest
 
 

@@ -16,6 +16,7 @@ from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Turn
 from qwen_tui.cli import beginning, delivery, options, schemas, screen, signals, sources, stdin, wiring
 from qwen_tui.cli.chat import converse
+from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Question, as_text
@@ -33,6 +34,7 @@ Interactive = Annotated[bool, typer.Option("-i", "--interactive", help=_("Go on 
 
 
 def ask(
+    context: typer.Context,
     prompt: Annotated[list[str] | None, typer.Argument(metavar="PROMPT", show_default=False)] = None,
     model: options.Model = None,
     system: options.System = None,
@@ -58,48 +60,52 @@ def ask(
     lang: options.Language = None,
 ) -> int:
     """Answer once and return the exit code."""
+    environment = Environment.of(context)
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
-    settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
+    settings = options.settings(environment, {**flags, "language": lang, **options.sampling_flags(option)})
     # JSON is no Markdown: a terminal must show its backslashes and underscores, too.
-    output = screen.output(settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
+    output = screen.output(environment, settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
     follows = schemas.given(schema, output.note) if schema is not None else None
     answering = options.answer_options(settings, follows.grammar if follows else None)
     asked = Asked(
         prompt=as_text(" ".join(prompt or ())),
         files=tuple(file or ()),
-        piped=not no_stdin and _is_handed_over(file or (), output.note),
+        piped=not no_stdin and _is_handed_over(environment, file or (), output.note),
         template=templates.find(template, wiring.template_folders()) if template else None,
         values=parameters([as_text(text) for text in param or ()]),
     )
-    _refuse_what_cannot_be(asked, interactive=interactive)
+    _refuse_what_cannot_be(environment, asked, interactive=interactive)
     wanted = beginning.Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
-    settings = beginning.settled(settings, wanted, offline=offline, quiet=quiet)
+    settings = beginning.settled(environment, settings, wanted, offline=offline, quiet=quiet)
     settings, conversation, keeper = beginning.begun(settings, wanted, output.note)
     is_kept = keeper.history is not None
-    with closing(output), closing(keeper), closing(wiring.engine(settings, "ask", quiet=quiet)) as engine:
+    with closing(output), closing(keeper), closing(wiring.engine(environment, settings, "ask", quiet=quiet)) as engine:
         # The model loads while the material is read.
         engine.start()
-        question = asked.question(conversation, output.note)
+        question = asked.question(environment, conversation, output.note)
         # Where the talk goes on afterwards, Ctrl-C ends the answer alone.
         begun = cancellation.operation() if interactive else nullcontext(cancellation.current())
         with begun as answering_it, signals.suspending(lambda: engine, output.resumed):
             answer = Turn(engine, output, answering, keeper).run(conversation, question)
         whole = True
         if as_json:
-            delivery.print_json(answer, as_text(settings.model), conversation.id if is_kept else None)
+            delivery.print_json(environment, answer, as_text(settings.model), conversation.id if is_kept else None)
         elif extract and answer.text:
-            whole = delivery.print_code(answer, output.note)
+            whole = delivery.print_code(environment, answer, output.note)
         if usage:
-            delivery.print_usage(answer)
+            environment.note(answer.figures())
         ended = endings.of_command(answer, kept=keeper.history is not None)
         failed = not answering_it.requested and (not whole or not answer.text)
         wrong = follows.complaint(answer) if follows and not answering_it.requested else None
-        if not (failed or wrong or (quiet and as_json)):
-            delivery.tell(ended)
+        if ended.what and not (failed or wrong or (quiet and as_json)):
+            # Whoever reads the answer could take it for a whole one.
+            environment.note(str(ended))
         if interactive and not cancellation.current().requested:
             if wrong:
                 output.note(wrong.message)
-            return converse(engine, settings, conversation, keeper, is_named=model is not None, always_tty=True)
+            return converse(
+                environment, engine, settings, conversation, keeper, is_named=model is not None, always_tty=True
+            )
         if wrong:
             raise wrong
         if failed and (ended.what or not whole):
@@ -117,9 +123,9 @@ class Asked:
     template: Template | None
     values: Mapping[str, str]
 
-    def question(self, conversation: Conversation, note: Callable[[str], None]) -> Question:
+    def question(self, environment: Environment, conversation: Conversation, note: Callable[[str], None]) -> Question:
         """Read the material and return the question; raises `InputError`, and `UsageError` where it says nothing."""
-        materials, words = sources.gather(self.files, note, piped=self.piped), self.prompt
+        materials, words = sources.gather(environment, self.files, note, piped=self.piped), self.prompt
         if not words.strip() and self.template is None and [one.kind for one in materials] == ["stdin"]:
             # What is piped in alone is no material: it is the question.
             materials, words = [], materials[0].text
@@ -129,11 +135,11 @@ class Asked:
         return question
 
 
-def _is_handed_over(paths: Sequence[str], note: Callable[[str], None]) -> bool:
+def _is_handed_over(environment: Environment, paths: Sequence[str], note: Callable[[str], None]) -> bool:
     """Whether there is material on stdin that is meant for this program; `note` is told of what is left to others."""
-    if not stdin.is_piped():
+    if not stdin.is_piped(environment):
         return False
-    if sources.STDIN in paths or not stdin.is_partly_read():
+    if sources.STDIN in paths or not stdin.is_partly_read(environment):
         return True
     note(
         _(
@@ -144,8 +150,8 @@ def _is_handed_over(paths: Sequence[str], note: Callable[[str], None]) -> bool:
     return False
 
 
-def _refuse_what_cannot_be(asked: Asked, *, interactive: bool) -> None:
+def _refuse_what_cannot_be(environment: Environment, asked: Asked, *, interactive: bool) -> None:
     if not (asked.prompt or asked.files or asked.piped or asked.template):
         raise UsageError(_("There is no question."), _("Write one: qwen ask 'Why is the sky blue?'"))
-    if interactive and not screen.has_terminal():
+    if interactive and not screen.has_terminal(environment):
         raise UsageError(_("There is no terminal to go on in."), _("Leave out -i, or start it in a terminal."))

@@ -1,12 +1,12 @@
 """Questions to the person at the terminal, and their answers."""
 
 import os
-import sys
 
 import typer
 
 from qwen_tui import cancellation
 from qwen_tui.cli import stdin
+from qwen_tui.cli.environment import Environment
 from qwen_tui.i18n import gettext as _
 from qwen_tui.terminal.sanitise import clean
 
@@ -14,45 +14,39 @@ _YES = ("y", "yes", "是", "好", "对")
 _ALL = ("a", "all", "全部")
 
 
-def can_ask() -> bool:
-    """Whether somebody is there to answer."""
-    return bool(sys.stdin and sys.stdin.isatty() and sys.stderr.isatty())
-
-
-def confirm(question: str, *, default: bool = False) -> bool:
+def confirm(environment: Environment, question: str, *, default: bool = False) -> bool:
     """Ask a question of yes or no; Enter alone is the default. Raises `typer.Abort` at Ctrl-D."""
-    answer = ask(f"{question} [{'Y/n' if default else 'y/N'}]").lower()
+    answer = ask(environment, f"{question} [{'Y/n' if default else 'y/N'}]").lower()
     return answer in _YES if answer else default
 
 
-def choose(lines: list[str], question: str) -> list[int]:
+def choose(environment: Environment, lines: list[str], question: str) -> list[int]:
     """Show numbered lines and return the indices of those that are wanted: one, some, all or none."""
     for number, line in enumerate(lines, 1):
-        typer.echo(clean(f"{number:3}  {line}"), err=True)
+        environment.note(f"{number:3}  {line}")
     while True:
-        answer = ask(question).lower().replace("，", ",")
+        answer = ask(environment, question).lower().replace("，", ",")
         if answer in _ALL:
             return list(range(len(lines)))
         parts = answer.replace(",", " ").split()
         if all(part.isdecimal() and 1 <= int(part) <= len(lines) for part in parts):
             return sorted({int(part) - 1 for part in parts})
-        typer.echo(_("Write numbers, such as 1 or 1,2."), err=True)
+        environment.note(_("Write numbers, such as 1 or 1,2."))
 
 
-def ask(question: str) -> str:
+def ask(environment: Environment, question: str) -> str:
     """Ask and return the line without the blanks around it; raises `typer.Abort` at Ctrl-D."""
-    sys.stderr.write(clean(question) + " ")
-    sys.stderr.flush()
+    environment.stderr.write(clean(question) + " ")
+    environment.stderr.flush()
     try:
         # Bytes that are no text in the terminal's encoding are a typing error, or part of a file's name.
         with cancellation.current().interruptible():
-            line = os.fsdecode(stdin.stream().readline())
+            line = os.fsdecode(stdin.stream(environment).readline())
     except OSError:
         # The terminal is gone.
         line = ""
     if not line:
         # Ctrl-D leaves the cursor behind the question.
-        sys.stderr.write("\n")
-        sys.stderr.flush()
+        environment.note("")
         raise typer.Abort
     return line.strip()

@@ -11,6 +11,7 @@ from qwen_tui.chat import going_on
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper, resume
 from qwen_tui.cli import first_run, wiring
+from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
 from qwen_tui.errors import HistoryError
 from qwen_tui.history.store import History
@@ -37,14 +38,16 @@ class Wanted:
         return self.continued or self.cid is not None
 
 
-def settled(settings: Config, wanted: Wanted, *, offline: bool = False, quiet: bool = False) -> Config:
+def settled(
+    environment: Environment, settings: Config, wanted: Wanted, *, offline: bool = False, quiet: bool = False
+) -> Config:
     """Return `settings` with a model that is on this computer; see `first_run.settled`.
 
     A conversation that goes on with its own model is not asked about here.
     """
     if wanted.goes_on and wanted.model is None:
         return settings
-    return first_run.settled(settings, offline=offline, quiet=quiet)
+    return first_run.settled(environment, settings, offline=offline, quiet=quiet)
 
 
 def begun(settings: Config, wanted: Wanted, note: Callable[[str], None]) -> tuple[Config, Conversation, Keeper]:

@@ -9,7 +9,7 @@ import typer
 
 from qwen_tui import __version__, i18n
 from qwen_tui.cli import options, screen, wiring
-from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.environment import Environment
 from qwen_tui.engine.crashes import differing
 from qwen_tui.errors import UsageError, WorkerDiedError
 from qwen_tui.evaluation.bench import QUICK, Bench, Report, Shape
@@ -35,6 +35,7 @@ All = Annotated[bool, typer.Option("--all-samples", help=_("Prompt lookup on all
 
 
 def bench(
+    context: typer.Context,
     model: options.Model = None,
     as_json: AsJson = False,
     llama_bench: Yardstick = None,
@@ -50,14 +51,15 @@ def bench(
     from qwen_tui.evaluation import llama_bench as yardstick
     from qwen_tui.evaluation.samples import samples
 
+    environment = Environment.of(context)
     flags = {"model": model, "threads": threads, "gpu_layers": gpu_layers, "language": lang}
-    settings = options.settings(flags)
+    settings = options.settings(environment, flags)
     shape = QUICK if quick else Shape()
     shape = shape._replace(depths=_depths(depths) or shape.depths, rounds=rounds or shape.rounds)
     program = yardstick.find(llama_bench)
-    subject = wiring.planner(settings, learning=False)
+    subject = wiring.planner(environment, settings, learning=False)
     chosen = [sample for sample in samples() if all_samples or sample.name == f"proofread-{i18n.language()}"]
-    output = screen.output(settings, held=True)
+    output = screen.output(environment, settings, held=True)
 
     def measure(plan: InForce) -> Report:
         bench = Bench(
@@ -88,12 +90,12 @@ def bench(
         from qwen_tui.evaluation.bench_table import summary
 
         printed = {"conditions": conditions, **msgspec.to_builtins(report), "median_ratios": summary(report)}
-        print_text(msgspec.json.encode(printed).decode() + "\n")
+        environment.print(msgspec.json.encode(printed).decode())
     else:
         from qwen_tui.evaluation.bench_table import table
 
         described = "\n".join(f"- {name}: {value}" for name, value in conditions.items())
-        print_text(f"{table(report)}\n\n{described}\n")
+        environment.print(f"{table(report)}\n\n{described}")
 
 
 def _measured(

@@ -1,15 +1,13 @@
 """`qwen cache`: the computed prompt states kept on disk, shown and cleared."""
 
 import contextlib
-import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import typer
 
 from qwen_tui import cancellation, files
-from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.looking import usable_settings
 from qwen_tui.columns import cut
 from qwen_tui.errors import HistoryError, WriteError, why
@@ -27,30 +25,33 @@ def build() -> typer.Typer:
     return app
 
 
-def show() -> None:
+def show(context: typer.Context) -> None:
     """Print what is kept, one line a conversation, the last used first."""
-    settings = usable_settings()
+    environment = Environment.of(context)
+    settings = usable_settings(environment)
+    columns = environment.columns
     entries = states.store(settings).entries()
     for entry in entries:
         cancellation.check()
         size = _("{size} MB").format(size=f"{entry.size / 1e6:,.1f}")
         tokens = ngettext("{n} token", "{n} tokens", entry.tokens).format(n=entry.tokens)
         line = f"{entry.conversation}  {files.time_text(entry.used)}  {size}  {tokens}  {_title(entry.conversation)}"
-        print_text((cut(line, shutil.get_terminal_size().columns) if sys.stdout.isatty() else line) + "\n")
+        environment.print(cut(line, columns) if columns else line)
     total = _("{n} kept, {size} MB of {limit} MB").format(
         n=len(entries),
         size=f"{sum(entry.size for entry in entries) / 1e6:,.1f}",
         limit=f"{states.limit(settings) / 1e6:,.0f}",
     )
-    print_text(total + ("" if settings.cache else _(" (switched off: cache = false)")) + "\n")
+    environment.print(total + ("" if settings.cache else _(" (switched off: cache = false)")))
 
 
-def clear() -> None:
+def clear(context: typer.Context) -> None:
     """Remove every state."""
-    settings = usable_settings()
+    environment = Environment.of(context)
+    settings = usable_settings(environment)
     with removing(files.folders().states):
         count = states.store(settings).clear()
-    print_text(ngettext("{n} state removed", "{n} states removed", count).format(n=count) + "\n")
+    environment.print(ngettext("{n} state removed", "{n} states removed", count).format(n=count))
 
 
 @contextlib.contextmanager

@@ -1,10 +1,12 @@
 """`qwen chat`: the conversation in the terminal."""
 
 import re
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+
+import typer
 
 from qwen_tui import __version__, cancellation
 from qwen_tui.chat import commands, templates, transfer
@@ -17,6 +19,7 @@ from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
 from qwen_tui.cli import beginning, options, screen, signals, sources, wiring
 from qwen_tui.cli.editor import edited
+from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine
@@ -34,6 +37,7 @@ T = TypeVar("T")
 
 
 def chat(
+    context: typer.Context,
     model: options.Model = None,
     system: options.System = None,
     option: options.Option = None,
@@ -50,23 +54,25 @@ def chat(
     lang: options.Language = None,
 ) -> int:
     """Converse until the person leaves, and return the exit code."""
+    environment = Environment.of(context)
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
-    settings = options.settings({**flags, "language": lang, **options.sampling_flags(option)})
+    settings = options.settings(environment, {**flags, "language": lang, **options.sampling_flags(option)})
     wanted = beginning.Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
-    settings = beginning.settled(settings, wanted, offline=offline)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    settings = beginning.settled(environment, settings, wanted, offline=offline)
+    if not environment.can_converse:
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
     if sources.STDIN in (file or ()):
         raise UsageError(_("A conversation cannot read its material from stdin."), _("For that there is: qwen ask -i"))
     chosen = templates.find(template, wiring.template_folders()) if template else None
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
-    notes = screen.output(settings, held=True, notes=sys.stdout)
+    notes = screen.output(environment, settings, held=True, notes=environment.stdout)
     settings, conversation, keeper = beginning.begun(settings, wanted, notes.note)
-    with closing(keeper), closing(wiring.engine(settings)) as engine:
+    with closing(keeper), closing(wiring.engine(environment, settings)) as engine:
         # The model loads while the first message is typed.
         engine.start()
-        attached = sources.gather(file or (), notes.note, piped=False)
+        attached = sources.gather(environment, file or (), notes.note, piped=False)
         return converse(
+            environment,
             engine,
             settings,
             conversation,
@@ -80,6 +86,7 @@ def chat(
 
 
 def converse(
+    environment: Environment,
     engine: Engine,
     settings: Config,
     conversation: Conversation,
@@ -98,11 +105,11 @@ def converse(
     made from. `going_on` shows where a conversation of the history stands. The person has named the model where it
     `is_named`. At the end it closes the engine that is in use then, which may be another.
     """
-    output = screen.output(settings, apart=True, notes=sys.stdout)
+    output = screen.output(environment, settings, apart=True, notes=environment.stdout)
 
     def show_error(error: QwenError) -> None:
         output.close()
-        tell(error)
+        tell(environment, error)
 
     session = Session(
         engine,
@@ -111,15 +118,15 @@ def converse(
         keeper,
         output,
         say=output.note,
-        open_engine=wiring.opener(settings, engine),
-        clipboard=screen.clipboard(),
+        open_engine=wiring.opener(environment, settings, engine),
+        clipboard=screen.clipboard(environment),
         template_folders=wiring.template_folders(),
         template=template,
-        computing=wiring.describer(settings),
+        computing=wiring.describer(environment, settings),
         file_of=wiring.model_file,
         is_named=is_named,
     )
-    reader = _line_reader(session, settings, always_tty=always_tty)
+    reader = _line_reader(environment, session, settings, always_tty=always_tty)
     output.note(_banner(settings))
     if going_on:
         output.note("\n" + commands.standing(session))
@@ -137,7 +144,9 @@ def converse(
     return cancellation.current().exit_code
 
 
-def _line_reader(session: Session, settings: Config, *, always_tty: bool) -> "PromptLineReader":
+def _line_reader(
+    environment: Environment, session: Session, settings: Config, *, always_tty: bool
+) -> "PromptLineReader":
     """Return where the person types, with all that it offers and shows."""
     from qwen_tui.terminal.line_reader import PromptLineReader
 
@@ -146,7 +155,7 @@ def _line_reader(session: Session, settings: Config, *, always_tty: bool) -> "Pr
         lambda: _toolbar(session, settings),
         completions,
         _offers(session),
-        edit=edited,
+        edit=partial(edited, environment),
         questions=lambda: _quietly(session, History.questions),
         is_loading=lambda: session.engine.loading() is not None,
         always_tty=always_tty,

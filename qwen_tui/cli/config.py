@@ -1,6 +1,5 @@
 """`qwen config`: the settings, shown and changed."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -9,8 +8,8 @@ import msgspec
 import typer
 
 from qwen_tui import config, files
-from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.editor import open_editor
+from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.looking import tell_problems
 from qwen_tui.errors import WriteError, how_to_write, why
 from qwen_tui.i18n import gettext as _
@@ -27,20 +26,22 @@ def build() -> typer.Typer:
     return app
 
 
-def show() -> None:
+def show(context: typer.Context) -> None:
     """Print the settings as TOML, with their sources."""
-    settings = config.read(files.folders().config_file)
-    tell_problems(settings.problems)
+    environment = Environment.of(context)
+    settings = config.read(files.folders().config_file, environment.variables)
+    tell_problems(environment, settings.problems)
     sources = {"file": str(files.folders().config_file)}
     for name, value in msgspec.structs.asdict(settings.config).items():
         source = settings.sources.get(name, _("default"))
         if source == "environment":
             source = config.environment_name(name)
         shown = _("(the program decides)") if value is None else _toml(value)
-        print_text(f"{name} = {shown}  # {sources.get(source, source)}\n")
+        environment.print(f"{name} = {shown}  # {sources.get(source, source)}")
 
 
 def set_(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME")],
     value: Annotated[str | None, typer.Argument(metavar="VALUE", show_default=False)] = None,
 ) -> None:
@@ -48,23 +49,25 @@ def set_(
     with _writing():
         config.set_value(files.folders().config_file, name, value)
     variable = config.environment_name(name)
-    if os.environ.get(variable):
-        typer.echo(_("Note: {variable} is set and wins over the file.").format(variable=variable), err=True)
+    environment = Environment.of(context)
+    if environment.variables.get(variable):
+        environment.note(_("Note: {variable} is set and wins over the file.").format(variable=variable))
 
 
-def edit() -> None:
+def edit(context: typer.Context) -> None:
     """Open the file in the editor and check it afterwards."""
     file = files.folders().config_file
     with _writing():
         if not file.exists():
             files.write_private(file, b"")
-    open_editor(file)
-    config.load(file)
+    environment = Environment.of(context)
+    open_editor(environment, file)
+    config.load(file, environment.variables)
 
 
-def path() -> None:
+def path(context: typer.Context) -> None:
     """Print the path of the file."""
-    print_text(f"{files.folders().config_file}\n")
+    Environment.of(context).print(str(files.folders().config_file))
 
 
 def _toml(value: object) -> str:

@@ -1,14 +1,12 @@
 """`qwen doctor`: what this PC has, what will run where and how fast, what is wrong and how to mend it."""
 
-import shutil
-import sys
 from typing import Annotated
 
 import typer
 
 from qwen_tui import config, files
 from qwen_tui.cli import options, wiring
-from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.environment import Environment
 from qwen_tui.engine import installed
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.locate import locate
@@ -22,6 +20,7 @@ Network = Annotated[
 
 
 def doctor(
+    context: typer.Context,
     model: options.Model = None,
     as_json: AsJson = False,
     network: Network = False,
@@ -35,9 +34,10 @@ def doctor(
     from qwen_tui.evaluation.report import Problem, encoded
     from qwen_tui.evaluation.report_text import text
 
+    environment = Environment.of(context)
     flags = {"model": model, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers, "language": lang}
     folders = files.folders()
-    read = config.read(folders.config_file)
+    read = config.read(folders.config_file, environment.variables)
     settings = options.settings_of(read.config, flags)
     problems = tuple(
         Problem(code="settings", severity="error", message=problem.message, remedy=problem.remedy)
@@ -48,17 +48,16 @@ def doctor(
             model=settings.model,
             folders=folders,
             locate=lambda name: locate(name, folders.models),
-            describe=lambda: installed.describe(log=wiring.log()),
+            describe=lambda: installed.describe(log=wiring.log(environment)),
             backends=installed.gpu_backends,
             starting=lambda circumstances: installed.start_takes(folders.engine, circumstances),
-            in_force=lambda trouble: wiring.planner(settings, trouble, learning=False).next_time(),
+            in_force=lambda trouble: wiring.planner(environment, settings, trouble, learning=False).next_time(),
             network=network,
             problems=problems,
         )
     )
     if as_json:
-        print_text(encoded(report).decode() + "\n")
+        environment.print(encoded(report).decode())
     else:
-        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _COLUMNS
-        print_text(text(report, columns))
+        environment.print(text(report, environment.columns or _COLUMNS))
     return 0 if report.usable else 1

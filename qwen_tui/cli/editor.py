@@ -7,15 +7,16 @@ import tempfile
 from pathlib import Path
 
 from qwen_tui import cancellation
+from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
 from qwen_tui.errors import ConfigError, QwenError, WriteError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 
 
-def open_editor(file: Path) -> None:
+def open_editor(environment: Environment, file: Path) -> None:
     """Open `file` in `VISUAL` or `EDITOR` and wait until it is closed; raises `ConfigError`."""
-    wanted = [os.environ.get(name, "").strip() for name in ("VISUAL", "EDITOR")]
+    wanted = [environment.variables.get(name, "").strip() for name in ("VISUAL", "EDITOR")]
     editor = next(filter(None, wanted), "notepad" if os.name == "nt" else "vi")
     try:
         running = subprocess.Popen([*command(editor), str(file)])
@@ -42,16 +43,18 @@ def command(editor: str) -> list[str]:
     return [word.strip('"') for word in shlex.split(editor, posix=False)]
 
 
-def edited(text: str) -> str | None:
+def edited(environment: Environment, text: str) -> str | None:
     """Return `text` as the person leaves it in the editor; None, after saying why, where that cannot be done."""
     try:
         with tempfile.TemporaryDirectory(prefix="qwen-", ignore_cleanup_errors=True) as folder:
             file = Path(folder, "message.md")
             file.write_text(as_text(text), encoding="utf-8")
-            open_editor(file)
+            open_editor(environment, file)
             return file.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
     except OSError as error:
-        tell(WriteError(_("The text could not be handed to the editor: {reason}").format(reason=why(error))))
+        tell(
+            environment, WriteError(_("The text could not be handed to the editor: {reason}").format(reason=why(error)))
+        )
     except QwenError as error:
-        tell(error)
+        tell(environment, error)
     return None

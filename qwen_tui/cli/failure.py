@@ -1,14 +1,10 @@
 """What people are told on stderr of what went wrong."""
 
-import os
-import sys
 import traceback
 
-from qwen_tui.errors import OutputError, QwenError, refused, why
+from qwen_tui.cli.environment import Environment, unwritable
+from qwen_tui.errors import QwenError, refused
 from qwen_tui.i18n import gettext as _
-
-# Imported with everything that a message needs: once memory is short, nothing more can be imported.
-from qwen_tui.terminal.sanitise import clean
 
 
 def refused_by_system(error: OSError) -> QwenError:
@@ -17,10 +13,7 @@ def refused_by_system(error: OSError) -> QwenError:
     An error that names a file is about that file, such as one that `sudo qwen` has left to root. Only printing names
     none: help, settings, paths.
     """
-    if error.filename is not None:
-        return refused(error)
-    reason = _("The output could not be written: {reason}.").format(reason=why(error))
-    return OutputError(reason, _("Free some space or choose another place."))
+    return unwritable(error) if error.filename is None else refused(error)
 
 
 def unforeseen(error: Exception) -> QwenError:
@@ -40,19 +33,15 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in signs)
 
 
-def report(error: QwenError) -> int:
+def report(environment: Environment, error: QwenError) -> int:
     """Say what ended the command, where it happened if that is asked for, and return the exit code."""
-    if os.environ.get("QWEN_TUI_DEBUG"):
-        sys.stderr.write(clean(traceback.format_exc()))
-    tell(error)
+    if environment.wants_details:
+        environment.note(traceback.format_exc().rstrip("\n"))
+    tell(environment, error)
     return error.exit_code
 
 
-def tell(error: QwenError) -> None:
+def tell(environment: Environment, error: QwenError) -> None:
     """Say on stderr what is wrong and what to do next."""
-    lines = [f"qwen: {error.message}", error.remedy]
-    try:
-        print(clean("\n".join(line for line in lines if line)), file=sys.stderr)  # noqa: T201
-    except OSError:
-        # stderr is gone as well: the exit code is all that is left to say.
-        return
+    # Where stderr is gone as well, the exit code is all that is left to say.
+    environment.note("\n".join(line for line in (f"qwen: {error.message}", error.remedy) if line))

@@ -1,17 +1,15 @@
 """The first run: there is no model yet, so the person is asked what to do."""
 
-import sys
-
 import msgspec
 
 from qwen_tui import files
-from qwen_tui.cli import asking
+from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
 from qwen_tui.errors import NotFetchedError
 from qwen_tui.models.locate import locate
 
 
-def settled(settings: Config, *, offline: bool = False, quiet: bool = False) -> Config:
+def settled(environment: Environment, settings: Config, *, offline: bool = False, quiet: bool = False) -> Config:
     """Return `settings` with a model that is on this computer, after asking for one where it is not.
 
     Raises `NotFetchedError` where nobody is there to be asked, `typer.Abort` where the person wants none.
@@ -19,11 +17,11 @@ def settled(settings: Config, *, offline: bool = False, quiet: bool = False) -> 
     try:
         locate(settings.model, files.folders().models)
     except NotFetchedError as error:
-        if quiet or not (asking.can_ask() and sys.stdout.isatty()):
+        if quiet or not environment.can_offer:
             raise
         # Only now: everybody else need not wait for it.
         from qwen_tui.cli import offers
 
-        model = offers.chosen(settings.model, error.message, offline=offline)
+        model = offers.chosen(environment, settings.model, error.message, offline=offline)
         return msgspec.structs.replace(settings, model=model)
     return settings

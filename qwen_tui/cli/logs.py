@@ -1,7 +1,5 @@
 """`qwen logs`: the conversations kept, listed, shown, searched, exported and removed."""
 
-import shutil
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +10,7 @@ from qwen_tui.chat import listing
 from qwen_tui.chat.export import export
 from qwen_tui.cli import screen
 from qwen_tui.cli.cache import removing
-from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.looking import usable_settings
 from qwen_tui.history.records import Summary
 from qwen_tui.history.store import History
@@ -35,25 +33,29 @@ def build() -> typer.Typer:
     return app
 
 
-def list_(count: Count = 20) -> None:
+def list_(context: typer.Context, count: Count = 20) -> None:
     """Print one line a conversation, newest first."""
-    _print_summaries(_history().recent(count))
+    _print_summaries(Environment.of(context), _history().recent(count))
 
 
-def show(conversation: Id) -> None:
+def show(context: typer.Context, conversation: Id) -> None:
     """Print a conversation."""
-    settings = usable_settings()
-    screen.print_markdown(settings, export(_history().read(conversation), "md"))
+    environment = Environment.of(context)
+    settings = usable_settings(environment)
+    screen.print_markdown(environment, settings, export(_history().read(conversation), "md"))
 
 
-def search(words: Annotated[list[str], typer.Argument(metavar="WORDS")], count: Count = 20) -> int:
+def search(
+    context: typer.Context, words: Annotated[list[str], typer.Argument(metavar="WORDS")], count: Count = 20
+) -> int:
     """Print the conversations found, each with the line that matched; the exit code is 1 if there are none."""
     found = _history().search(" ".join(words), count)
-    _print_summaries(found, " ".join(words))
+    _print_summaries(Environment.of(context), found, " ".join(words))
     return 0 if found else 1
 
 
 def export_(
+    context: typer.Context,
     conversation: Id,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", show_default=False)] = None,
     form: Annotated[
@@ -64,30 +66,29 @@ def export_(
     chosen = form or (file.suffix.removeprefix(".").lower() if file else "md")
     content = export(_history().read(conversation), chosen)
     if file is None:
-        print_text(content)
+        Environment.of(context).print(content)
         return
     files.save_new(file, content)
 
 
-def rm(conversations: Annotated[list[str], typer.Argument(metavar="ID")]) -> None:
+def rm(context: typer.Context, conversations: Annotated[list[str], typer.Argument(metavar="ID")]) -> None:
     """Remove conversations, and what was computed for them."""
     history = _history()
-    kept = states.store(usable_settings())
+    kept = states.store(usable_settings(Environment.of(context)))
     for conversation in conversations:
         with removing(files.folders().states):
             kept.forget(history.remove(conversation))
 
 
-def path() -> None:
+def path(context: typer.Context) -> None:
     """Print the path of the database."""
-    print_text(f"{files.folders().history}\n")
+    Environment.of(context).print(str(files.folders().history))
 
 
 def _history() -> History:
     return History(files.folders().history)
 
 
-def _print_summaries(summaries: list[Summary], words: str = "") -> None:
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def _print_summaries(environment: Environment, summaries: list[Summary], words: str = "") -> None:
     if summaries:
-        print_text(listing.conversations(summaries, words, columns) + "\n")
+        environment.print(listing.conversations(summaries, words, environment.columns))

@@ -1,60 +1,64 @@
 """The entry point: owns errors and exit codes, so that nothing below has to."""
 
-import io
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TextIO
 
 from qwen_tui import cancellation, i18n
 from qwen_tui.cli import signals
+from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import refused_by_system, report, unforeseen
 from qwen_tui.errors import ConfigError, OutputClosedError, QwenError, UsageError
 
 INTERRUPTED = 130
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; every failure ends in one or two lines on stderr."""
-    _prepare_streams()
+def main(arguments: Sequence[str] | None = None, environment: Environment | None = None) -> int:
+    """Run the command line and return its exit code; every failure ends in one or two lines on stderr.
+
+    By default, it works on the arguments and in the environment of this process.
+    """
+    environment = environment or Environment.of_process()
     with signals.heeded() as operation:
-        code = _run(sys.argv[1:] if arguments is None else arguments)
-        _give_up_stdout(lost=operation.requested)
+        code = _run(sys.argv[1:] if arguments is None else arguments, environment)
+        _give_up(environment.stdout, lost=operation.requested)
     if operation.requested and arguments is None:
         # Everything is closed. What Python does at its end takes time, and threads that were left behind may not live
         # through it.
-        sys.stderr.flush()
+        environment.stderr.flush()
         os._exit(operation.exit_code)
     # What ended the program counts for more than how far it came.
     return operation.exit_code or code
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], environment: Environment) -> int:
     try:
-        code = program(list(arguments))
+        code = program(list(arguments), environment)
         if not cancellation.current().requested:
-            sys.stdout.flush()
+            environment.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
     except OutputClosedError as closed:
         code = closed.exit_code
     except QwenError as error:
-        code = report(error)
+        code = report(environment, error)
     except BrokenPipeError:
         code = 0
     except OSError as error:
-        code = report(refused_by_system(error))
+        code = report(environment, refused_by_system(error))
     except Exception as error:
-        code = report(unforeseen(error))
+        code = report(environment, unforeseen(error))
     return code
 
 
-def program(arguments: list[str]) -> int:
+def program(arguments: list[str], environment: Environment) -> int:
     """Run the command line and return its exit code; raises `QwenError` and `KeyboardInterrupt`."""
     language, others = _split(arguments)
     # A slow disk takes seconds for what is imported here, and there is nothing to lose yet.
     with cancellation.current().interruptible():
-        i18n.use_language(language or _language())
+        i18n.use_language(language or _language(environment))
         # Only now: the help texts are translated when the commands are imported.
         import typer
 
@@ -67,7 +71,9 @@ def program(arguments: list[str]) -> int:
             arguments = others
         command = build(wanted)
     try:
-        code = command(args=arguments, prog_name="qwen", standalone_mode=False)
+        # Typer prints its help on the stdout of Python.
+        with contextlib.redirect_stdout(environment.stdout):
+            code = command(args=arguments, prog_name="qwen", standalone_mode=False, obj=environment)
     except typer.TyperException as error:
         from qwen_tui.cli.usage import explained
 
@@ -98,42 +104,31 @@ def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
     return None, arguments
 
 
-def _language() -> str:
+def _language(environment: Environment) -> str:
     """Return the language of the settings, else that of the locale."""
     from qwen_tui import config, files
 
     try:
-        language = config.read(files.folders().config_file).config.language
+        language = config.read(files.folders().config_file, environment.variables).config.language
     except ConfigError:
         # The command that needs a home folder says that there is none.
         language = None
-    return language or i18n.language_from_locale()
+    return language or i18n.language_from_locale(environment.variables)
 
 
-def _prepare_streams() -> None:
-    # A stream that was closed from the start takes what is written to it, and shows it nowhere.
-    if sys.stdout is None:
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the whole process
-    if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - likewise
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A file or a pipe holds every character; what a terminal lacks is shown as a question mark.
-            stream.reconfigure(errors="replace", encoding=None if stream.isatty() else "utf-8")
-
-
-def _give_up_stdout(*, lost: bool) -> None:
+def _give_up(stdout: TextIO, *, lost: bool) -> None:
     """Keep Python's own flush at exit from complaining about a stdout that is closed or full.
 
     What a cancelled command has not written yet is `lost`: its reader may not be reading.
     """
     if not lost:
         try:
-            sys.stdout.flush()
+            stdout.flush()
         except (OSError, ValueError):
             lost = True
     if lost:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """`qwen models`: the models on this computer, listed, described, checked and removed."""
 
-import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +10,7 @@ import typer
 
 from qwen_tui import files
 from qwen_tui.cli import asking, screen, taking_over
-from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.looking import usable_settings
 from qwen_tui.columns import cut, table
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError, WriteError, why
@@ -29,7 +27,6 @@ from qwen_tui.models.inventory import Held
 from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import is_fetchable, mending, missing, verify
-from qwen_tui.terminal.sanitise import clean
 
 _CONTEXT = 8192
 
@@ -59,32 +56,34 @@ def build() -> typer.Typer:
     return app
 
 
-def list_(as_json: AsJson = False) -> None:
+def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """Print one line a model."""
+    environment = Environment.of(context)
     shelf = Shelf(files.folders().models)
     shelf.look()
     models, leftovers = inventory.held(shelf), inventory.leftovers(shelf)
-    chosen = inventory.find(usable_settings().model, shelf)
+    chosen = inventory.find(usable_settings(environment).model, shelf)
     default = next((one for one in models if chosen and one.file == chosen.file), None)
     others = listing.without(elsewhere.find(), models)
     if as_json:
         printed = listing.listing(shelf.folder, models, leftovers, others, default)
-        print_text(msgspec.json.encode(printed).decode() + "\n")
+        environment.print(msgspec.json.encode(printed).decode())
         return
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    columns = environment.columns
     for number, line in enumerate(listing.lines(models, leftovers, default)):
         # What to do about a partial file stands at the end of its line, and is worth a second one.
-        print_text((cut(line, columns) if columns and number < len(models) else line) + "\n")
+        environment.print(cut(line, columns) if columns and number < len(models) else line)
     notes = [listing.elsewhere(others)] if others else []
     if not models:
         notes.insert(0, _("There is no model yet: fetch one with qwen pull."))
     for note in notes:
-        typer.echo(note, err=True)
+        environment.note(note)
 
 
-def show(name: Name = None, as_json: AsJson = False) -> None:
+def show(context: typer.Context, name: Name = None, as_json: AsJson = False) -> None:
     """Print what a model is made of, by its header alone."""
-    wanted = name or usable_settings().model
+    environment = Environment.of(context)
+    wanted = name or usable_settings(environment).model
     shelf = Shelf(files.folders().models)
     held = inventory.find(wanted, shelf)
     if held and held.state == "missing":
@@ -100,18 +99,19 @@ def show(name: Name = None, as_json: AsJson = False) -> None:
         held=held,
     )
     if as_json:
-        print_text(msgspec.json.encode(described).decode() + "\n")
+        environment.print(msgspec.json.encode(described).decode())
     else:
-        print_text(table(described.rows()) + "\n")
+        environment.print(table(described.rows()))
 
 
-def verify_(name: Name = None) -> None:
+def verify_(context: typer.Context, name: Name = None) -> None:
     """Hash one model or all of them; raises `InvalidModelError` if something is wrong."""
     shelf = Shelf(files.folders().models)
+    environment = Environment.of(context)
     models = [inventory.get(name, shelf)] if name else inventory.held(shelf)
     if not models:
-        print_text(_("There is no model to check.") + "\n")
-    wrong = [held for held in models if not _is_whole(held, shelf)]
+        environment.print(_("There is no model to check."))
+    wrong = [held for held in models if not _is_whole(environment, held, shelf)]
     if wrong:
         sentence = ngettext("{n} model is damaged or missing.", "{n} models are damaged or missing.", len(wrong))
         remedies = [
@@ -125,42 +125,42 @@ def verify_(name: Name = None) -> None:
         raise InvalidModelError(sentence.format(n=len(wrong)), "\n".join(dict.fromkeys(remedies)))
 
 
-def _is_whole(held: Held, shelf: Shelf) -> bool:
+def _is_whole(environment: Environment, held: Held, shelf: Shelf) -> bool:
     """Hash one model and print what that has shown."""
     try:
-        with screen.transfer(_("Checking {name}").format(name=held.name)) as show:
+        with screen.transfer(environment, _("Checking {name}").format(name=held.name)) as show:
             verdict = verify(held, shelf, show)
     except (ModelNotFoundError, InvalidModelError) as error:
-        print_text(f"{held.name}: {error.message}\n")
+        environment.print(f"{held.name}: {error.message}")
         return False
     if not verdict.whole:
-        print_text(
+        environment.print(
             _("{name}: DAMAGED, its SHA-256 is {found} and not {expected}").format(
                 name=held.name, found=verdict.sha256, expected=verdict.expected
             )
-            + "\n"
         )
     elif verdict.expected:
-        print_text(_("{name}: whole, SHA-256 {found}").format(name=held.name, found=verdict.sha256) + "\n")
+        environment.print(_("{name}: whole, SHA-256 {found}").format(name=held.name, found=verdict.sha256))
     else:
-        print_text(
+        environment.print(
             _("{name}: SHA-256 {found}, noted; nobody has published one to compare it with").format(
                 name=held.name, found=verdict.sha256
             )
-            + "\n"
         )
     return verdict.whole
 
 
 def rm(
+    context: typer.Context,
     name: Name = None,
     yes: Yes = False,
     partial: Annotated[bool, typer.Option("--partial", help=_("Remove what is left of broken downloads."))] = False,
 ) -> int:
     """Remove a model's file and record, of a linked one the record alone; the exit code is 1 if it is to stay."""
     shelf = Shelf(files.folders().models)
+    environment = Environment.of(context)
     if partial:
-        return _remove_partials(shelf, yes=yes)
+        return _remove_partials(environment, shelf, yes=yes)
     if name is None:
         raise UsageError(_("Which model?"), _("Name it; see: qwen models list"))
     held = inventory.get(name, shelf)
@@ -168,7 +168,7 @@ def rm(
         question = _("Forget {name}? Its file stays at {path}.").format(name=held.name, path=held.file)
     else:
         question = _("Remove {name} ({size})?").format(name=held.name, size=size_text(held.size))
-    if not _agreed(question, yes=yes):
+    if not _agreed(environment, question, yes=yes):
         return 1
     with _removing(held.file):
         if not held.linked:
@@ -176,26 +176,26 @@ def rm(
         if held.record:
             shelf.forget(held.record.path)
     done = _("{name} is forgotten.") if held.linked else _("{name} is removed.")
-    print_text(done.format(name=held.name) + "\n")
+    environment.print(done.format(name=held.name))
     return 0
 
 
-def path(name: Name = None) -> None:
+def path(context: typer.Context, name: Name = None) -> None:
     """Print the models folder, or the file of a model."""
     shelf = Shelf(files.folders().models)
     found: Path = shelf.folder
     if name:
         held = inventory.find(name, shelf)
         found = held.file if held else locate(name, shelf.folder)
-    print_text(f"{found}\n")
+    Environment.of(context).print(str(found))
 
 
-def _remove_partials(shelf: Shelf, *, yes: bool) -> int:
+def _remove_partials(environment: Environment, shelf: Shelf, *, yes: bool) -> int:
     there = inventory.leftovers(shelf)
     size = sum(one.size for one in there)
     if there:
         question = ngettext("Remove {n} incomplete file ({size})?", "Remove {n} incomplete files ({size})?", len(there))
-        if not _agreed(question.format(n=len(there), size=size_text(size)), yes=yes):
+        if not _agreed(environment, question.format(n=len(there), size=size_text(size)), yes=yes):
             return 1
     removed = 0
     for one in there:
@@ -203,19 +203,19 @@ def _remove_partials(shelf: Shelf, *, yes: bool) -> int:
             if inventory.remove_leftover(one):
                 removed += 1
             else:
-                typer.echo(clean(_("{name} is being fetched just now: it stays.").format(name=one.name)), err=True)
-    print_text(
+                environment.note(_("{name} is being fetched just now: it stays.").format(name=one.name))
+    environment.print(
         ngettext("{n} incomplete file removed", "{n} incomplete files removed", removed).format(n=removed) + "\n"
     )
     return 0 if removed == len(there) else 1
 
 
-def _agreed(question: str, *, yes: bool) -> bool:
+def _agreed(environment: Environment, question: str, *, yes: bool) -> bool:
     if yes:
         return True
-    if not asking.can_ask():
+    if not environment.can_ask:
         raise UsageError(_("Nobody is there to ask."), _("To remove without being asked, add --yes."))
-    return asking.confirm(question)
+    return asking.confirm(environment, question)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 from qwen_tui import config, files
 from qwen_tui.chat.commands import SAMPLING, SETTABLE
 from qwen_tui.chat.turn import AnswerOptions
+from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import SamplingOptions
 from qwen_tui.errors import ConfigError, UsageError
@@ -62,9 +63,9 @@ Language = Annotated[str | None, typer.Option("--lang", metavar="zh|en", help=_(
 _OPTIONS = {"language": "--lang"}
 
 
-def settings(flags: dict[str, Any]) -> Config:
+def settings(environment: Environment, flags: dict[str, Any]) -> Config:
     """Return the settings in force under `flags`, of which None means not given; raises `UsageError`, `ConfigError`."""
-    return settings_of(config.load(files.folders().config_file).config, flags)
+    return settings_of(config.load(files.folders().config_file, environment.variables).config, flags)
 
 
 def settings_of(base: Config, flags: dict[str, Any]) -> Config:

@@ -8,6 +8,7 @@ import typer
 
 from qwen_tui import files
 from qwen_tui.cli import screen
+from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.looking import usable_settings
 from qwen_tui.errors import ConfigError, UsageError, why
 from qwen_tui.files import expand, quoted, size_text
@@ -17,10 +18,10 @@ from qwen_tui.models.importing import packing
 from qwen_tui.models.inventory import Held
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import missing
-from qwen_tui.terminal.sanitise import clean
 
 
 def pack(
+    context: typer.Context,
     out: Annotated[str, typer.Argument(metavar="OUT", help=_("A folder, or an archive: .tar or .zip."))],
     model: Annotated[
         list[str] | None,
@@ -30,6 +31,7 @@ def pack(
     yes: Annotated[bool, typer.Option("-y", "--yes", help=_("Overwrite what is there."))] = False,
 ) -> None:
     """Write a pack and say how it is used."""
+    environment = Environment.of(context)
     place = expand(out)
     if place.suffix.lower() in (".gz", ".xz", ".bz2", ".tgz", ".7z", ".rar", ".zst"):
         raise UsageError(
@@ -37,20 +39,18 @@ def pack(
             _("Models hardly shrink: leave out the compression."),
         )
     shelf = Shelf(files.folders().models)
-    settings = usable_settings()
+    settings = usable_settings(environment)
     items = packing.items([_held(name, shelf) for name in model or [settings.model]])
     own = None if no_config else _settings()
     content = None if no_config else packing.portable_settings(own, _in_use(settings.model, items, shelf))
-    with screen.transfer(_("Packing")) as show:
+    with screen.transfer(environment, _("Packing")) as show:
         packed = packing.pack(place, items, content, show, overwrite=yes)
     size = sum(one.size for one in packed.models)
     names = ", ".join(one.name for one in packed.models)
-    typer.echo(clean(_("Packed {names} ({size}) into {path}.").format(names=names, size=size_text(size), path=place)))
-    typer.echo(
-        clean(_("On the other computer: qwen models import {name}").format(name=quoted(place.name or place))), err=True
-    )
+    environment.print(_("Packed {names} ({size}) into {path}.").format(names=names, size=size_text(size), path=place))
+    environment.note(_("On the other computer: qwen models import {name}").format(name=quoted(place.name or place)))
     if own is not None and packed.config:
-        typer.echo(_("Your settings are in it; --no-config leaves them out."), err=True)
+        environment.note(_("Your settings are in it; --no-config leaves them out."))
 
 
 def _held(name: str, shelf: Shelf) -> Held:

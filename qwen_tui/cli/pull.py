@@ -1,13 +1,12 @@
 """`qwen pull`: a model is fetched, resumed where it stopped, and proven."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from qwen_tui import config, files
 from qwen_tui.cli import asking, options, screen, taking_over
-from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
 from qwen_tui.cli.looking import usable_settings
 from qwen_tui.errors import InvalidModelError
@@ -30,6 +29,7 @@ Yes = Annotated[bool, typer.Option("-y", "--yes", help=_("Do not ask."))]
 
 
 def pull(
+    context: typer.Context,
     model: Annotated[str | None, typer.Argument(metavar="MODEL", show_default=False)] = None,
     source: Sources = None,
     repair: Repair = False,
@@ -38,37 +38,38 @@ def pull(
     lang: options.Language = None,
 ) -> int:
     """Fetch MODEL, by default the one of the settings, and return the exit code."""
-    name = options.settings_of(usable_settings(), {"model": model, "language": lang}).model
+    environment = Environment.of(context)
+    name = options.settings_of(usable_settings(environment), {"model": model, "language": lang}).model
     if name == DEMO:
-        print_text(_("The demonstration model is built in. Try it with: qwen chat -m demo") + "\n")
+        environment.print(_("The demonstration model is built in. Try it with: qwen chat -m demo"))
         return 0
-    fetch = Fetch(name, screen.transfer_line(), source or (), offline=offline)
+    fetch = Fetch(name, screen.transfer_line(environment), source or (), offline=offline)
     if not repair and (sentence := fetch.ready()):
-        print_text(sentence + "\n")
+        environment.print(sentence)
         return 0
     if repair and (arrived := fetch.check()):
-        print_text(_("{path} is whole.").format(path=arrived.path) + "\n")
+        environment.print(_("{path} is whole.").format(path=arrived.path))
         return 0
-    if not (repair or source) and _taken_over(fetch, ask=not yes):
+    if not (repair or source) and _taken_over(environment, fetch, ask=not yes):
         return 0
     fetch.learn()
-    print_text(fetch.plan() + "\n")
-    if not _accepted(fetch.warning(), ask=not yes):
+    environment.print(fetch.plan())
+    if not _accepted(environment, fetch.warning(), ask=not yes):
         return 1
     arrived = fetch.run(replace=repair)
-    print_text(_outcome(arrived, fetch.wanted.name) + "\n")
+    environment.print(_outcome(environment, arrived, fetch.wanted.name))
     return 0
 
 
-def _outcome(arrived: Arrived, name: str) -> str:
+def _outcome(environment: Environment, arrived: Arrived, name: str) -> str:
     """Say that the file is there, how far it is proven, and what to type next."""
-    usual = config.read(files.folders().config_file).config.model
+    usual = config.read(files.folders().config_file, environment.variables).config.model
     is_usual = name in {usual, *(entry.full_name for entry in catalogue.find(usual))}
     chat = files.command_line("qwen", "chat", *([] if is_usual else ["-m", name]))
     return "\n".join([proof(arrived), _("Talk to it with: {command}").format(command=chat)])
 
 
-def _taken_over(fetch: Fetch, *, ask: bool) -> bool:
+def _taken_over(environment: Environment, fetch: Fetch, *, ask: bool) -> bool:
     """Offer the file that another program has fetched already; true if it was taken over, and is what was wanted."""
     if not catalogue.find(fetch.wanted.name):
         return False
@@ -76,29 +77,31 @@ def _taken_over(fetch: Fetch, *, ask: bool) -> bool:
     if found is None:
         return False
     has = _("{program} has this model already: {path}").format(program=found.program, path=found.path)
-    if ask and asking.can_ask() and sys.stdout.isatty():
-        print_text(has + "\n")
-        if not asking.confirm(_("Take it over instead of fetching it?"), default=True):
+    if ask and environment.can_offer:
+        environment.print(has)
+        if not asking.confirm(environment, _("Take it over instead of fetching it?"), default=True):
             return False
-        link = taking_over.wants_link([found])
+        link = taking_over.wants_link(environment, [found])
         shelf = Shelf(files.folders().models)
         try:
-            taken = taking_over.take(found.path, shelf, link=link, called=found.called, origin=found.program)
+            taken = taking_over.take(
+                environment, found.path, shelf, link=link, called=found.called, origin=found.program
+            )
         except InvalidModelError as error:
             # It only had the size of it: then the right one is fetched.
-            tell(error)
+            tell(environment, error)
             return False
         return taken.record.name == fetch.wanted.name
     takes = _("To take it over instead: {command}").format(command=f"qwen models import {files.quoted(found.path)}")
-    print_text(f"{has}\n{takes}\n")
+    environment.print(f"{has}\n{takes}")
     return False
 
 
-def _accepted(warning: str | None, *, ask: bool) -> bool:
+def _accepted(environment: Environment, warning: str | None, *, ask: bool) -> bool:
     """Warn of a file that nobody vouches for; on a terminal, have the person decide."""
     if warning is None:
         return True
-    print_text(warning + "\n")
-    if not (ask and asking.can_ask() and sys.stdout.isatty()):
+    environment.print(warning)
+    if not (ask and environment.can_offer):
         return True
-    return asking.confirm(_("Fetch it?"))
+    return asking.confirm(environment, _("Fetch it?"))

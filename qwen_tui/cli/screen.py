@@ -2,11 +2,10 @@
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
 from qwen_tui.terminal.clipboard import SystemClipboard
 from qwen_tui.terminal.output import HeldOutput, StreamingOutput
@@ -14,11 +13,11 @@ from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.transfer_line import TransferLine
 
 
-def has_terminal() -> bool:
+def has_terminal(environment: Environment) -> bool:
     """Whether a conversation can be had: a terminal to write to, and one to type into even where stdin is a pipe."""
-    if not (sys.stdout and sys.stdout.isatty()):
+    if not environment.stdout.isatty():
         return False
-    if sys.stdin and sys.stdin.isatty():
+    if environment.can_converse:
         return True
     try:
         os.close(os.open("/dev/tty", os.O_RDWR))
@@ -28,6 +27,7 @@ def has_terminal() -> bool:
 
 
 def output(
+    environment: Environment,
     settings: Config,
     *,
     held: bool = False,
@@ -41,57 +41,69 @@ def output(
     On a terminal the answer is painted, unless it is wanted `raw`; with `apart`, below a blank row. Progress and notes
     go to stderr (notes elsewhere if `notes` says so), with `quiet` nowhere.
     """
-    # A dumb terminal cannot erase a line of progress.
-    status = StatusLine(sys.stderr, enabled=sys.stderr.isatty() and not quiet and os.environ.get("TERM") != "dumb")
-    remarks = None if quiet else notes or sys.stderr
+    stdout = environment.stdout
+    status = StatusLine(environment.stderr, enabled=environment.can_redraw and not quiet)
+    remarks = None if quiet else notes or environment.stderr
     if held:
         return HeldOutput(remarks, status)
-    if raw or not sys.stdout.isatty():
-        return StreamingOutput(sys.stdout, remarks, status)
+    if raw or not stdout.isatty():
+        return StreamingOutput(stdout, remarks, status)
     # Only now: a pipe need not wait for what a terminal takes.
     from qwen_tui.terminal.painted_output import PaintedOutput, can_paint
     from qwen_tui.terminal.theme import theme
     from qwen_tui.terminal.width import Ruler
 
-    if not can_paint(sys.stdout):
-        return StreamingOutput(sys.stdout, remarks, status)
+    if not can_paint(stdout, environment.variables):
+        return StreamingOutput(stdout, remarks, status)
     return PaintedOutput(
-        sys.stdout, remarks, status, theme=theme(settings.theme), ruler=Ruler(settings.ambiguous_width), apart=apart
+        stdout,
+        remarks,
+        status,
+        theme=theme(settings.theme, environment.variables),
+        ruler=Ruler(settings.ambiguous_width),
+        colour=not environment.variables.get("NO_COLOR"),
+        apart=apart,
     )
 
 
-def print_markdown(settings: Config, text: str) -> None:
+def print_markdown(environment: Environment, settings: Config, text: str) -> None:
     """Print Markdown on stdout: painted on a terminal, elsewhere as it is."""
-    if sys.stdout.isatty():
+    if environment.stdout.isatty():
         from qwen_tui.terminal.painted_output import can_paint, show
         from qwen_tui.terminal.theme import theme
         from qwen_tui.terminal.width import Ruler
 
-        if can_paint(sys.stdout):
-            show(sys.stdout, text, theme=theme(settings.theme), ruler=Ruler(settings.ambiguous_width))
+        if can_paint(environment.stdout, environment.variables):
+            show(
+                environment.stdout,
+                text,
+                theme=theme(settings.theme, environment.variables),
+                ruler=Ruler(settings.ambiguous_width),
+                colour=not environment.variables.get("NO_COLOR"),
+            )
             return
-    print_text(text)
+    environment.print(text)
 
 
-def clipboard() -> SystemClipboard:
+def clipboard(environment: Environment) -> SystemClipboard:
     """Return the clipboard that the person at this terminal has."""
-    return SystemClipboard(sys.stdout)
+    return SystemClipboard(environment.stdout, environment.variables)
 
 
-def transfer_line(*, lines: bool = True, quiet: bool = False) -> TransferLine:
+def transfer_line(environment: Environment, *, lines: bool = True, quiet: bool = False) -> TransferLine:
     """Return where it is shown how far a large file is; where nothing can be redrawn, in `lines` if they are wanted.
 
     Nothing is shown with `quiet`.
     """
-    # A dumb terminal cannot redraw a line.
-    live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    return TransferLine(sys.stderr, live=live and not quiet, lines=lines and not quiet)
+    return TransferLine(environment.stderr, live=environment.can_redraw and not quiet, lines=lines and not quiet)
 
 
 @contextlib.contextmanager
-def transfer(what: str, *, lines: bool = True, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+def transfer(
+    environment: Environment, what: str, *, lines: bool = True, quiet: bool = False
+) -> Iterator[Callable[[int, int], None]]:
     """Give what shows how far `what` is, by the bytes that are done and all of them, until the block ends."""
-    line = transfer_line(lines=lines, quiet=quiet)
+    line = transfer_line(environment, lines=lines, quiet=quiet)
     try:
         yield lambda done, total: line.show(what, done, total)
     finally:

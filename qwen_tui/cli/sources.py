@@ -1,12 +1,12 @@
 """Where material comes from on a command line: the files of `-f`, and what is piped in."""
 
-import sys
 import threading
 from collections.abc import Callable, Sequence
 
 from qwen_tui import cancellation, files
 from qwen_tui.chat import material
 from qwen_tui.cli import stdin
+from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Material, as_text
@@ -18,22 +18,24 @@ STDIN = "-"
 _PATIENCE = 3.0
 
 
-def gather(paths: Sequence[str], note: Callable[[str], None], *, piped: bool) -> list[Material]:
+def gather(
+    environment: Environment, paths: Sequence[str], note: Callable[[str], None], *, piped: bool
+) -> list[Material]:
     """Return the files in the order given, then what is piped in if it is not among them; raises `InputError`."""
     wanted = [*paths, STDIN] if piped and STDIN not in paths else paths
     return [
-        read_stdin(note) if path == STDIN else material.from_file(files.expand(path), note, as_text(path))
+        read_stdin(environment, note) if path == STDIN else material.from_file(files.expand(path), note, as_text(path))
         for path in wanted
     ]
 
 
-def read_stdin(note: Callable[[str], None]) -> Material:
+def read_stdin(environment: Environment, note: Callable[[str], None]) -> Material:
     """Return what is on stdin; raises `InputError`.
 
     `note` is told of an encoding that had to be guessed, and after 3 s of waiting, what is awaited.
     """
     name = _("the input")
-    if sys.stdin is None:
+    if environment.stdin is None:
         raise InputError(_("There is no stdin to read."), _("Give a text file or a pipe on stdin."))
     arrived = threading.Event()
 
@@ -44,7 +46,7 @@ def read_stdin(note: Callable[[str], None]) -> Material:
     threading.Thread(target=remind, daemon=True).start()
     try:
         with cancellation.current().interruptible():
-            data = material.read(stdin.stream(arrived.set), name)
+            data = material.read(stdin.stream(environment, arrived.set), name)
     except OSError as error:
         raise InputError(
             _("{path} cannot be read: {reason}").format(path=name, reason=why(error)),

@@ -8,8 +8,8 @@ import typer
 from qwen_tui import columns, files
 from qwen_tui.chat import templates
 from qwen_tui.cli import wiring
-from qwen_tui.cli.delivery import print_text
 from qwen_tui.cli.editor import open_editor
+from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import TemplateError, UsageError
 from qwen_tui.i18n import gettext as _
 
@@ -27,7 +27,7 @@ def build() -> typer.Typer:
     return app
 
 
-def list_() -> None:
+def list_(context: typer.Context) -> None:
     """Print a line a template: its name, what it does, and what it wants."""
     folders = wiring.template_folders()
     rows = []
@@ -39,15 +39,16 @@ def list_() -> None:
             continue
         wanted = " ".join(f"{v.name}*" if v.default is None else v.name for v in template.variables)
         rows.append((name, template.description + (f"  [{wanted}]" if wanted else "")))
-    print_text("".join(f"{line}\n" for line in columns.lines(rows)))
+    Environment.of(context).print("\n".join(columns.lines(rows)))
 
 
-def show(name: Name) -> None:
+def show(context: typer.Context, name: Name) -> None:
     """Print the file of a template."""
-    print_text(templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"))
+    text = templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8")
+    Environment.of(context).print(text)
 
 
-def new(name: Name) -> None:
+def new(context: typer.Context, name: Name) -> None:
     """Make a template with a first text in it."""
     file = _own(name)
     if file.exists():
@@ -58,23 +59,23 @@ def new(name: Name) -> None:
     files.save_new(
         file, _FIRST.format(description=_("What it does"), body=_("What to do with the text above.")), chosen=False
     )
-    edit(name)
+    edit(context, name)
 
 
-def edit(name: Name) -> None:
+def edit(context: typer.Context, name: Name) -> None:
     """Open a template in the editor and check it afterwards."""
     file = _own(name)
     if not file.exists():
         files.save_new(
             file, templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"), chosen=False
         )
-    open_editor(file)
+    open_editor(Environment.of(context), file)
     templates.read(file)
 
 
-def path() -> None:
+def path(context: typer.Context) -> None:
     """Print the folder."""
-    print_text(f"{files.folders().templates}\n")
+    Environment.of(context).print(str(files.folders().templates))
 
 
 _FIRST = "---\ndescription: {description}\n---\n{{{{input}}}}\n\n{body}\n"

@@ -8,7 +8,7 @@ import typer
 
 from qwen_tui import files
 from qwen_tui.cli import options, screen, wiring
-from qwen_tui.cli.delivery import print_text
+from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
 from qwen_tui.engine import installed
 from qwen_tui.errors import QwenError
@@ -32,6 +32,7 @@ Seconds = Annotated[
 
 
 def tune(
+    context: typer.Context,
     model: options.Model = None,
     show: Show = False,
     reset: Reset = False,
@@ -41,19 +42,20 @@ def tune(
     lang: options.Language = None,
 ) -> None:
     """Measure, keep what is best, and print the table."""
+    environment = Environment.of(context)
     flags = {"model": model, "ctx_size": ctx_size, "gpu_layers": gpu_layers, "language": lang}
-    settings = options.settings(flags)
+    settings = options.settings(environment, flags)
     if reset:
-        print_text((_("Forgotten.") if _forget(settings) else _("Nothing was kept for this model.")) + "\n")
+        environment.print(_("Forgotten.") if _forget(environment, settings) else _("Nothing was kept for this model."))
         return
-    subject = wiring.planner(settings, learning=not show)
+    subject = wiring.planner(environment, settings, learning=not show)
     if not show:
         start = subject.start
-        print_text(_table(_measure(subject, start, seconds), start) + "\n\n")
-    print_text(_in_force(subject) + "\n")
+        environment.print(_table(_measure(environment, subject, start, seconds), start) + "\n\n")
+    environment.print(_in_force(subject))
 
 
-def _forget(settings: Config) -> bool:
+def _forget(environment: Environment, settings: Config) -> bool:
     """Forget what was measured for the model, what of it failed, and what a driver did; whether there was anything."""
     folders = files.folders()
     hung = folders.driver_hung.exists()
@@ -61,16 +63,16 @@ def _forget(settings: Config) -> bool:
         folders.driver_hung.unlink(missing_ok=True)
     troubles = installed.forget_troubles(folders.engine)
     # Only now: it would be told of these.
-    subject = wiring.planner(settings, learning=False)
+    subject = wiring.planner(environment, settings, learning=False)
     measured = tuned.forget(folders.tuned, tuned.subject(subject.path, subject.gpu_layers))
     return any((hung, troubles, measured, subject.forget_worked(), subject.crashes.forget()))
 
 
-def _measure(subject: Planner, start: Plan, seconds: float) -> Found:
+def _measure(environment: Environment, subject: Planner, start: Plan, seconds: float) -> Found:
     """Search with visible progress and keep what is found; interrupted, keep nothing."""
     from qwen_tui.evaluation.tuning import Search
 
-    output = screen.output(subject.settings, held=True)
+    output = screen.output(environment, subject.settings, held=True)
 
     def tell(trial: Trial) -> None:
         figures = _("  reading {reading:.1f} tokens/s, writing {writing:.1f} tokens/s, loading {load:.1f} s")

@@ -1,8 +1,6 @@
 """Where the rooms are joined: what `cli` asks planning for, and where conversations, models and templates lie."""
 
 import contextlib
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ import msgspec
 from qwen_tui import files, i18n
 from qwen_tui.chat.keeping import in_memory_only
 from qwen_tui.cli import screen
+from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import HistoryError
@@ -23,72 +22,72 @@ from qwen_tui.models.locate import locate
 from qwen_tui.planning import planner as planning
 from qwen_tui.planning.planner import Planner
 from qwen_tui.planning.trial import Purpose
-from qwen_tui.terminal.sanitise import clean
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
     """Shows on stderr how far planning is, where that is a terminal and nobody wants it `quiet`."""
 
+    environment: Environment
     settings: Config
     quiet: bool = False
 
     @property
     def log(self) -> Callable[[str], None] | None:
         """What takes each line of llama.cpp's log, None where nobody wants them."""
-        return log()
+        return log(self.environment)
 
     @contextlib.contextmanager
     def hashing(self, name: str) -> Iterator[Callable[[int, int], None]]:
         """Show how far the hashing of a large file is."""
-        with screen.transfer(_("Checking {name}").format(name=name), lines=False, quiet=self.quiet) as show:
+        what = _("Checking {name}").format(name=name)
+        with screen.transfer(self.environment, what, lines=False, quiet=self.quiet) as show:
             yield show
 
     @contextlib.contextmanager
     def asking(self) -> Iterator[Callable[[Event], None]]:
         """Show that llama.cpp takes long to look at this PC."""
-        quiet = self.quiet or not sys.stderr.isatty()
-        with closing(screen.output(self.settings, held=True, quiet=quiet)) as shown:
+        quiet = self.quiet or not self.environment.stderr.isatty()
+        with closing(screen.output(self.environment, self.settings, held=True, quiet=quiet)) as shown:
             yield shown.show
 
 
-def planner(settings: Config, trouble: str = "", *, quiet: bool = False, learning: bool = True) -> Planner:
+def planner(
+    environment: Environment, settings: Config, trouble: str = "", *, quiet: bool = False, learning: bool = True
+) -> Planner:
     """Return the planner of the model that `settings` name, which shows on a terminal how far it is; see `planner_of`.
 
     It raises `ModelNotFoundError`, `InvalidModelError`.
     """
-    return planning.planner_of(settings, Watcher(settings, quiet), trouble, learning=learning)
+    return planning.planner_of(settings, Watcher(environment, settings, quiet), trouble, learning=learning)
 
 
-def engine(settings: Config, purpose: Purpose = "chat", *, quiet: bool = False) -> Engine:
+def engine(environment: Environment, settings: Config, purpose: Purpose = "chat", *, quiet: bool = False) -> Engine:
     """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`.
 
     With `quiet` nothing is shown meanwhile.
     """
-    return planner(settings, quiet=quiet).engine(purpose)
+    return planner(environment, settings, quiet=quiet).engine(purpose)
 
 
-def opener(settings: Config, in_use: Engine) -> Callable[[str], Engine]:
+def opener(environment: Environment, settings: Config, in_use: Engine) -> Callable[[str], Engine]:
     """Return what builds the engine of another model by its name, to take the place of the one `in_use`."""
-    return planning.opener(settings, Watcher(settings), in_use)
+    return planning.opener(settings, Watcher(environment, settings), in_use)
 
 
-def describer(settings: Config) -> Callable[[str], str]:
+def describer(environment: Environment, settings: Config) -> Callable[[str], str]:
     """Return what says by a model's name how it is computed here."""
 
     def describe(model: str) -> str:
-        return planner(msgspec.structs.replace(settings, model=model), learning=False).next_time().describe()
+        other = msgspec.structs.replace(settings, model=model)
+        return planner(environment, other, learning=False).next_time().describe()
 
     return describe
 
 
-def log() -> Callable[[str], None] | None:
+def log(environment: Environment) -> Callable[[str], None] | None:
     """Return what takes each line of llama.cpp's log, None where nobody wants them."""
-    return _to_stderr if os.environ.get("QWEN_TUI_DEBUG") else None
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(clean(line) + "\n")
+    return environment.note if environment.wants_details else None
 
 
 def history(

@@ -1,6 +1,7 @@
 """The output of an answer for a person at a terminal: Markdown, painted while the model writes it."""
 
 import os
+from collections.abc import Mapping
 from typing import TextIO
 
 from rich.text import Text
@@ -20,7 +21,15 @@ class PaintedOutput(HeldOutput):
     """Paints an answer on the terminal `stream`; shows progress and notes as the other outputs do."""
 
     def __init__(
-        self, stream: TextIO, notes: TextIO | None, status: StatusLine, *, theme: Theme, ruler: Ruler, apart: bool
+        self,
+        stream: TextIO,
+        notes: TextIO | None,
+        status: StatusLine,
+        *,
+        theme: Theme,
+        ruler: Ruler,
+        colour: bool = True,
+        apart: bool = False,
     ) -> None:
         """With `apart`, a blank row stands before each answer."""
         super().__init__(notes, status)
@@ -32,7 +41,7 @@ class PaintedOutput(HeldOutput):
             lambda: terminal_size(stream),
             theme,
             ruler,
-            colour=not os.environ.get("NO_COLOR"),
+            colour=colour,
             apart=apart,
         )
 
@@ -71,14 +80,14 @@ class PaintedOutput(HeldOutput):
         self._painter.finish()
 
 
-def show(stream: TextIO, text: str, *, theme: Theme, ruler: Ruler) -> None:
+def show(stream: TextIO, text: str, *, theme: Theme, ruler: Ruler, colour: bool = True) -> None:
     """Show a complete Markdown text."""
-    write(stream, static(text, terminal_size(stream).columns, theme, ruler, colour=not os.environ.get("NO_COLOR")))
+    write(stream, static(text, terminal_size(stream).columns, theme, ruler, colour=colour))
 
 
-def can_paint(stream: TextIO) -> bool:
+def can_paint(stream: TextIO, variables: Mapping[str, str]) -> bool:
     """Whether `stream` is a terminal that understands cursor movements."""
-    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+    if not stream.isatty() or variables.get("TERM") == "dumb":
         return False
     if os.name != "nt":
         return True

@@ -59,9 +59,9 @@ class Theme(NamedTuple):
     code: Callable[[Any], Style]
 
 
-def theme(name: str = "auto") -> Theme:
+def theme(name: str = "auto", environ: Mapping[str, str] = os.environ) -> Theme:
     """Return the colours for a `dark` or a `light` terminal; `auto` takes what the terminal reports."""
-    dark = (background() if name == "auto" else name) == "dark"
+    dark = (background(environ) if name == "auto" else name) == "dark"
     accent, second = ("bright_cyan", "bright_yellow") if dark else ("blue", "magenta")
     return Theme(
         heading=Style(color=accent, bold=True),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from qwen_tui import config, files
 from qwen_tui.cli import wiring
+from qwen_tui.cli.environment import Environment
 from qwen_tui.columns import markdown_table
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import ReplayOptions
@@ -32,7 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     settings: Config = config.load(files.folders().config_file).config
-    subject = wiring.planner(Config(model=str(arguments.model), ctx_size=settings.ctx_size))
+    subject = wiring.planner(Environment.of_process(), Config(model=str(arguments.model), ctx_size=settings.ctx_size))
     plan = subject.in_force()
     options = subject.load_options(plan.plan, plan.batch_costs)
     rng = random.Random(0)

@@ -23,10 +23,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+import typer
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
+from typer.core import TyperCommand
 
 from qwen_tui.chat import commands
 from qwen_tui.chat.conversation import Conversation
@@ -34,6 +36,7 @@ from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.turn import Answer, AnswerOptions
 from qwen_tui.cli import chat, config, delivery, logs, screen, templates, wiring
+from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
 from qwen_tui.columns import markdown_table
 from qwen_tui.config import Config
@@ -79,6 +82,8 @@ class Screen:
 
     def __init__(self, folder: Path) -> None:
         self._stream = Terminal()
+        self._environment = Environment(self._stream, self._stream, self._stream, os.environ)
+        self._context = typer.Context(TyperCommand("qwen"), obj=self._environment)
         self._text = ""
         self._template = folder / "hostile.md"
         self._folder = folder
@@ -89,28 +94,29 @@ class Screen:
         self._stream.seek(0)
         self._stream.truncate()
         self._text = text
-        with contextlib.redirect_stdout(self._stream), contextlib.redirect_stderr(self._stream):
-            front(text)
+        front(text)
         return self._stream.getvalue()
 
     def fronts(self) -> dict[str, Front]:
         """Return the fronts by name."""
         return {
-            "logs list: titles": lambda _text: logs.list_(),
-            "logs search: lines": lambda _text: logs.search(["x"]),
+            "logs list: titles": lambda _text: logs.list_(self._context),
+            "logs search: lines": lambda _text: logs.search(self._context, ["x"]),
             "logs show, painted": self._show_conversation,
-            "logs export to stdout": lambda _text: logs.export_("x"),
-            "notes, file names": lambda text: screen.output(Config()).note(text),
+            "logs export to stdout": lambda _text: logs.export_(self._context, "x"),
+            "notes, file names": lambda text: screen.output(self._environment, Config()).note(text),
             "an answer, painted": self._paint_answer,
-            "an answer, --raw": lambda text: stream_answer(screen.output(Config(), raw=True), text),
-            "ask --json": lambda text: delivery.print_json(answer(text), whole(text), None),
-            "ask -x": lambda text: delivery.print_code(answer(f"```\n{text}\n```"), print),
-            "errors": lambda text: tell(QwenError(text, text)),
+            "an answer, --raw": lambda text: stream_answer(screen.output(self._environment, Config(), raw=True), text),
+            "ask --json": lambda text: delivery.print_json(self._environment, answer(text), whole(text), None),
+            "ask -x": lambda text: delivery.print_code(
+                self._environment, answer(f"```\n{text}\n```"), self._environment.note
+            ),
+            "errors": lambda text: tell(self._environment, QwenError(text, text)),
             "no such model": self._locate,
             "templates list: descriptions": self._list_templates,
             "templates show": self._show_template,
             "config show: the environment": self._show_config,
-            "the banner of chat": lambda text: delivery.print_text(chat._banner(Config(model=text))),
+            "the banner of chat": lambda text: self._environment.print(chat._banner(Config(model=text))),
             "/show: model metadata, system": lambda _text: self._command("/show"),
             "/logs": lambda _text: self._command("/logs x"),
             "/resume": lambda _text: self._command("/resume x"),
@@ -122,7 +128,7 @@ class Screen:
             "/copy": lambda _text: self._command("/copy"),
             "/model": lambda text: self._command("/model " + text),
             "/set": lambda text: self._command("/set temperature " + text),
-            "the log of llama.cpp": wiring._to_stderr,
+            "the log of llama.cpp": self._environment.note,
             "the draft and the toolbar": self._draft,
         }
 
@@ -160,7 +166,7 @@ class Screen:
         return None
 
     def _make_session(self) -> Session:
-        output = SimpleNamespace(note=lambda text: screen.output(Config()).note(text))
+        output = SimpleNamespace(note=lambda text: screen.output(self._environment, Config()).note(text))
         keeper = Keeper(self, "m", output.note)  # type: ignore[arg-type]
         clipboard = SimpleNamespace(paste=lambda: self._text, copy=lambda _text: self._text)
         return Session(
@@ -182,43 +188,42 @@ class Screen:
         session.attached.clear()
         session.conversation = Conversation(self._text, turns, list(turns), id="x")
         session.info = EngineInfo(model=self._text, device=self._text, ctx_size=1, threads=1, gpu_layers=0)
-        with said():
+        with self._said():
             commands.run(session, whole(line))
 
     def _paint_answer(self, text: str) -> None:
-        stream_answer(screen.output(Config()), whole(text))
+        stream_answer(screen.output(self._environment, Config()), whole(text))
         self._without_own()
 
     def _show_conversation(self, _text: str) -> None:
-        logs.show("x")
+        logs.show(self._context, "x")
         self._without_own()
 
     def _locate(self, text: str) -> None:
-        with said():
+        with self._said():
             locate(whole(text), self._folder)
 
     def _list_templates(self, text: str) -> None:
         self._template.write_text(f"---\ndescription: |\n  {text}\n---\nbody\n", encoding="utf-8", errors="replace")
-        templates.list_()
+        templates.list_(self._context)
 
     def _show_template(self, text: str) -> None:
         self._template.write_text(f"---\ndescription: x\n---\n{text}\n", encoding="utf-8", errors="replace")
-        with said():
-            templates.show("hostile")
+        with self._said():
+            templates.show(self._context, "hostile")
 
     def _show_config(self, text: str) -> None:
         value = whole(text.replace("\x00", ""))
-        with mock.patch.dict(os.environ, {"QWEN_TUI_MODEL": value, "QWEN_TUI_SYSTEM": value}), said():
-            config.show()
+        with mock.patch.dict(os.environ, {"QWEN_TUI_MODEL": value, "QWEN_TUI_SYSTEM": value}), self._said():
+            config.show(self._context)
 
-
-@contextlib.contextmanager
-def said() -> Generator[None]:
-    """Print a failure as the program does."""
-    try:
-        yield
-    except QwenError as error:
-        tell(error)
+    @contextlib.contextmanager
+    def _said(self) -> Generator[None]:
+        """Print a failure as the program does."""
+        try:
+            yield
+        except QwenError as error:
+            tell(self._environment, error)
 
 
 def answer(text: str) -> Answer:

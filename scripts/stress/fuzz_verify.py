@@ -8,7 +8,6 @@ has written to the file. The one has to find the damage, the other has to refuse
 end the sound file has to pass both.
 """
 
-import contextlib
 import io
 import os
 import random
@@ -17,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.main import main as qwen
 from qwen_tui.files import ASSETS
 from scripts.measuring import command_line, tell
@@ -68,9 +68,7 @@ def run(home: Path, model: Path, seed: int, count: int) -> int:
 def command(*arguments: str) -> tuple[int, str]:
     """Run a command of the program and return its exit code and all that it said."""
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        code = qwen(arguments)
-    return code, said.getvalue()
+    return qwen(arguments, Environment(None, said, said, os.environ)), said.getvalue()
 
 
 def flip(file: Path, at: int, bit: int) -> None:

@@ -13,6 +13,7 @@ from qwen_tui.engine import installed
 from qwen_tui.planning.planner import Planner
 from tests.conftest import Run
 from tests.faulty_llama import build_for, card, fault, install
+from tests.program import environment
 
 if not sys.platform.startswith("linux"):
     pytest.skip("names of libraries", allow_module_level=True)
@@ -48,7 +49,7 @@ def test_layers_that_are_named_are_placed_in_the_same_way(tiny: Path, cards: Car
     cards(cards=[card("Card", 2 * GIB)])
 
     def of(layers: str) -> Planner:
-        return wiring.planner(Config(model=str(tiny), gpu_layers=layers))
+        return wiring.planner(environment(), Config(model=str(tiny), gpu_layers=layers))
 
     assert of("all").ways() == of("99").ways() == of("auto").ways()
     two = of("2")
@@ -56,7 +57,7 @@ def test_layers_that_are_named_are_placed_in_the_same_way(tiny: Path, cards: Car
     placement = two.in_force().placement
     assert (placement.room.gpu_free, placement.measured, placement.fits) == (2 * GIB, True, True)
     # Where there is no room for them the first try takes as little as it can, but as many layers as were asked for.
-    small = wiring.planner(Config(model=str(tiny), gpu_layers="2", ctx_size=100_000)).ways()[0]
+    small = wiring.planner(environment(), Config(model=str(tiny), gpu_layers="2", ctx_size=100_000)).ways()[0]
     assert small.plan.gpu_layers == 2
 
 
@@ -77,6 +78,6 @@ def test_what_has_just_failed_to_look_at_the_card_is_not_asked_again(
         raise AssertionError("this waits for half a minute")
 
     monkeypatch.setattr(installed, "describe", ask_again)
-    subject = wiring.planner(Config(model=str(tiny)), "it does not answer")
+    subject = wiring.planner(environment(), Config(model=str(tiny)), "it does not answer")
     assert subject.gpu_layers == 0
     assert "it does not answer" in subject.in_force().note

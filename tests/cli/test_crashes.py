@@ -16,6 +16,7 @@ from qwen_tui.planning import tuned
 from qwen_tui.planning.trial import Found, Trial
 from tests.conftest import Run
 from tests.faulty_llama import fault, install
+from tests.program import environment
 
 # What a dying worker says in the middle of a talk.
 OF_TALKS = ("started again", "the answer goes on", "Nothing of the conversation is lost")
@@ -36,7 +37,7 @@ def remember_tuned(model: Path, **changes: object) -> None:
 
 
 def plan_of(model: Path) -> Plan:
-    return wiring.planner(Config(model=str(model), gpu_layers="0")).in_force().plan
+    return wiring.planner(environment(), Config(model=str(model), gpu_layers="0")).in_force().plan
 
 
 def crashes() -> list[dict[str, object]]:

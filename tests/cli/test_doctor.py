@@ -12,6 +12,7 @@ import pytest
 
 from qwen_tui.evaluation import doctor as examination
 from tests.conftest import Run
+from tests.program import call
 
 
 def test_the_demonstration_model_is_ready_to_answer(qwen: Run) -> None:
@@ -111,9 +112,7 @@ def test_a_library_that_cannot_be_loaded_is_told(qwen: Run, tmp_path: Path, monk
     assert qwen("doctor", "-m", "demo").returncode == 1
 
 
-def test_no_socket_is_opened_unless_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from qwen_tui.cli.main import main
-
+def test_no_socket_is_opened_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Any] = []
 
     def refuse(*arguments: Any, **_options: Any) -> Any:
@@ -124,19 +123,21 @@ def test_no_socket_is_opened_unless_asked(monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr(examination, "memory_bandwidth", lambda *_: None)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
-    assert main(["doctor", "-m", "demo"]) == 0
+    assert call("doctor", "-m", "demo").code == 0
     assert not opened
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert main(["doctor", "-m", "demo", "--network"]) == 0
+    done = call("doctor", "-m", "demo", "--network")
+    assert done.code == 0
     assert not opened
-    assert "nobody was asked" in capsys.readouterr().out
+    assert "nobody was asked" in done.out
     monkeypatch.delenv("HF_HUB_OFFLINE")
     monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example")
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    assert main(["doctor", "-m", "demo", "--network"]) == 0
+    done = call("doctor", "-m", "demo", "--network")
+    assert done.code == 0
     assert opened
-    assert "https://mirror.example: it cannot be reached" in " ".join(capsys.readouterr().out.split())
+    assert "https://mirror.example: it cannot be reached" in " ".join(done.out.split())
 
 
 def test_looking_changes_nothing(qwen: Run, home: Path) -> None:

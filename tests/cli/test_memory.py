@@ -18,6 +18,7 @@ from qwen_tui.hardware.plan import Plan
 from qwen_tui.planning import tuned
 from qwen_tui.planning.trial import Found, Trial
 from tests.conftest import Run
+from tests.program import environment
 
 if sys.platform == "win32":
     pytest.skip("needs RLIMIT_AS", allow_module_level=True)
@@ -68,7 +69,7 @@ def remember_tuned(model: Path, **changes: object) -> Plan:
 
 def test_without_the_card_the_processor_computes_as_it_was_tuned(tiny: Path) -> None:
     plan = remember_tuned(tiny)
-    ways = wiring.planner(Config(model=str(tiny), gpu_layers="all")).ways()
+    ways = wiring.planner(environment(), Config(model=str(tiny), gpu_layers="all")).ways()
     assert ways[0].plan.gpu_layers
     on_cpu = next(way for way in ways if not way.plan.gpu_layers)
     assert (on_cpu.plan.threads, on_cpu.plan.batch_threads, on_cpu.plan.batch_size) == (3, 5, plan.batch_size)
@@ -77,7 +78,7 @@ def test_without_the_card_the_processor_computes_as_it_was_tuned(tiny: Path) -> 
 
 def test_smaller_steps_keep_the_measured_costs(tiny: Path) -> None:
     remember_tuned(tiny)
-    first, smaller, cache, *_rest = wiring.planner(Config(model=str(tiny), gpu_layers="0")).ways()
+    first, smaller, cache, *_rest = wiring.planner(environment(), Config(model=str(tiny), gpu_layers="0")).ways()
     assert (first.plan.batch_size, smaller.plan.batch_size) == (96, 64)
     assert smaller.batch_costs == first.batch_costs == (1.0, 1.3)
     assert cache.plan.kv_type != first.plan.kv_type
@@ -91,7 +92,7 @@ def test_what_worked_is_believed_only_with_the_same_plan_and_library(
     libraries.mkdir()
     (libraries / "libggml-cpu.so").write_bytes(b"one")
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(libraries))
-    subject = wiring.planner(Config(model=str(tiny), gpu_layers="0"))
+    subject = wiring.planner(environment(), Config(model=str(tiny), gpu_layers="0"))
 
     def worked() -> Worked:
         return Worked(files.folders().worked, lambda: subject.circumstances(subject.ways()[0]))
@@ -113,10 +114,10 @@ def test_tuning_has_the_best_way_tried_again_for_this_model_alone(
     other = Path(shutil.copy(tiny, tmp_path / "other.gguf"))
 
     def worked(model: Path) -> Worked:
-        return wiring.planner(Config(model=str(model), gpu_layers="0")).worked(ways(model)[0])
+        return wiring.planner(environment(), Config(model=str(model), gpu_layers="0")).worked(ways(model)[0])
 
     def ways(model: Path) -> list[LoadOptions]:
-        return wiring.planner(Config(model=str(model), gpu_layers="0")).ways()
+        return wiring.planner(environment(), Config(model=str(model), gpu_layers="0")).ways()
 
     for model in (tiny, other):
         worked(model).keep(ways(model)[1].plan)

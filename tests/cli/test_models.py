@@ -14,10 +14,10 @@ import pytest
 from filelock import FileLock
 
 from qwen_tui.cli import taking_over
-from qwen_tui.cli.main import main
 from qwen_tui.files import quoted
 from qwen_tui.models import catalogue, disk
 from tests.conftest import COMMAND, Run
+from tests.program import call
 from tests.tiny_model import make_tiny_model
 
 SHORT = ("-o", "max_tokens=4", "-o", "temperature=0", "-n")
@@ -409,15 +409,13 @@ def all_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("all_recognised")
-def test_a_refused_file_does_not_keep_those_behind_it_out(
-    mine: Path, home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_refused_file_does_not_keep_those_behind_it_out(mine: Path, home: Path) -> None:
     for name in ("a-page.gguf", "z-page.gguf"):
         (mine.parent / name).write_bytes(b"<html>sign in</html>")
-    assert main(["models", "import", "--yes", str(mine.parent)]) == 1
-    shown = capsys.readouterr()
-    assert shown.out == "Imported; use it with: -m mine.gguf\n"
-    said = shown.err.splitlines()
+    done = call("models", "import", "--yes", mine.parent)
+    assert done.code == 1
+    assert done.out == "Imported; use it with: -m mine.gguf\n"
+    said = done.err.splitlines()
     at = said.index("qwen: 2 of 3 files were not taken over:")
     for line, name in zip(said[at + 1 :], ("a-page.gguf", "z-page.gguf"), strict=True):
         assert f"{mine.parent / name} is not a valid model: it is a web page" in line
@@ -425,15 +423,13 @@ def test_a_refused_file_does_not_keep_those_behind_it_out(
 
 
 @pytest.mark.usefixtures("all_recognised")
-def test_one_that_does_not_fit_does_not_keep_a_smaller_one_out(
-    mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_that_does_not_fit_does_not_keep_a_smaller_one_out(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     larger = mine.parent / "larger.gguf"
     larger.write_bytes(mine.read_bytes() + bytes(5_000_000))
     room = disk.SPARE + 2_000_000
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda _path: SimpleNamespace(free=room))
-    assert main(["models", "import", "--yes", str(mine.parent)]) == 1
-    shown = capsys.readouterr()
-    assert "-m mine.gguf" in shown.out
-    assert "1 of 2 files was not taken over:" in shown.err
-    assert f"{larger}: There is too little room" in shown.err
+    done = call("models", "import", "--yes", mine.parent)
+    assert done.code == 1
+    assert "-m mine.gguf" in done.out
+    assert "1 of 2 files was not taken over:" in done.err
+    assert f"{larger}: There is too little room" in done.err

@@ -9,12 +9,10 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from qwen_tui.cli import pull, screen
-from qwen_tui.cli.main import main
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.files import size_text
 from qwen_tui.models import catalogue, identity
@@ -26,6 +24,7 @@ from tests.conftest import COMMAND, Run
 from tests.models import faulty_cases
 from tests.models.faulty_cases import CASES, Case, Outcome
 from tests.models.hub_server import FILE, NAME, Answering, FaultyHub
+from tests.program import call, environment
 
 
 @pytest.fixture(scope="session")
@@ -290,7 +289,7 @@ def test_what_no_file_can_be_called_is_left_out_of_the_name(
 def test_files_of_one_name_from_repositories_of_one_owner_stay_apart(home: Path) -> None:
     shelf = Shelf(home / "models")
     for owner in ("other/x", "acme/a", "acme/b", "acme/c"):
-        fetch = Fetch(f"{owner}:model.gguf", screen.transfer_line())
+        fetch = Fetch(f"{owner}:model.gguf", screen.transfer_line(environment()))
         shelf.folder.mkdir(parents=True, exist_ok=True)
         fetch.target.write_bytes(b"")
         facts = identity.facts(os.fsencode(fetch.target))
@@ -312,13 +311,13 @@ def test_another_publishers_file_is_as_good(home: Path) -> None:
     assert facts
     record = ModelRecord(path=file.name, name=unsloth.full_name, size=0, sha256=bartowski.sha256, facts=facts)
     shelf.put(record)
-    fetch = Fetch(unsloth.full_name, screen.transfer_line())
+    fetch = Fetch(unsloth.full_name, screen.transfer_line(environment()))
     assert (fetch.wanted.sha256, fetch.wanted.repository) == (bartowski.sha256, bartowski.repository)
     assert fetch.target == file
 
 
 def test_of_a_published_model_the_size_and_the_memory_are_told() -> None:
-    fetch = Fetch("qwen3-4b-instruct:Q8_0", screen.transfer_line())
+    fetch = Fetch("qwen3-4b-instruct:Q8_0", screen.transfer_line(environment()))
     assert "4.28 GB" in fetch.plan()
     assert "5.91 GB of memory" in fetch.plan()
 
@@ -403,14 +402,11 @@ def test_the_commands_that_are_shown_run_when_they_are_pasted(qwen: Run, hub: Fa
 
 
 @pytest.fixture
-def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Say that a person is at the terminal, who says yes; another program has what may be the default model."""
+def found_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say that another program has what may be the default model."""
     entry = catalogue.CATALOGUE[0]
     found = ForeignModel(Path("/elsewhere/model.gguf"), entry.file, entry.size, "LM Studio", entry)
     monkeypatch.setattr(pull.elsewhere, "find", lambda: [found])
-    monkeypatch.setattr(pull.asking, "can_ask", lambda: True)
-    monkeypatch.setattr(pull.asking, "ask", lambda _question: "是")
-    monkeypatch.setattr(pull, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
 
 
 def refuse(*_file: object, **_how: object) -> Imported:
@@ -422,15 +418,13 @@ def take_another(*_file: object, **_how: object) -> Imported:
     return Imported(ModelRecord(path="model.gguf", name="model.gguf", size=0, sha256="0" * 64, facts=facts))
 
 
-@pytest.mark.usefixtures("somebody")
+@pytest.mark.usefixtures("found_elsewhere")
 @pytest.mark.parametrize("take", [refuse, take_another])
-def test_what_cannot_be_taken_over_is_fetched(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], take: Callable[..., Imported]
-) -> None:
+def test_what_cannot_be_taken_over_is_fetched(monkeypatch: pytest.MonkeyPatch, take: Callable[..., Imported]) -> None:
     monkeypatch.setattr(pull.taking_over, "take", take)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    assert main(["pull", "--offline"]) == 1
-    shown = capsys.readouterr()
-    assert "LM Studio has this model already" in shown.out
-    assert "cannot be fetched: this is offline" in shown.err, "it went on to fetching"
-    assert ("It is damaged." in shown.err) == (take is refuse)
+    done = call("pull", "--offline", typed="是\n是\n")
+    assert done.code == 1
+    assert "LM Studio has this model already" in done.out
+    assert "cannot be fetched: this is offline" in done.err, "it went on to fetching"
+    assert ("It is damaged." in done.err) == (take is refuse)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from qwen_tui.cli.main import main
 from tests.conftest import Run
+from tests.program import call
 
 UNKNOWN = "which the llama.cpp installed here does not know"
 
@@ -68,26 +68,24 @@ def test_settings_that_cannot_be_written_say_what_helps(
     number: int,
     remedy: str,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def fail(*_arguments: object) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", fail)
-    assert main(arguments) == 74
-    told = capsys.readouterr().err
+    code, _out, told = call(*arguments)
+    assert code == 74
     assert "config.toml could not be written: " in told
     assert remedy in told
     if number == errno.ENOSPC:
         assert "permissions" not in told
 
 
-def test_a_template_that_finds_no_room_is_not_sent_to_another_place(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_template_that_finds_no_room_is_not_sent_to_another_place(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_arguments: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", fail)
-    assert main(["templates", "new", "mine"]) == 74
-    assert "Free some space, or set QWEN_TUI_HOME" in capsys.readouterr().err
+    done = call("templates", "new", "mine")
+    assert done.code == 74
+    assert "Free some space, or set QWEN_TUI_HOME" in done.err

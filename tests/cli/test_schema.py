@@ -9,8 +9,8 @@ import jsonschema
 import pexpect
 import pytest
 
-from qwen_tui.cli.main import main
 from tests.conftest import COMMAND, Run
+from tests.program import call
 
 # Random weights write what no model would: every schema is followed all the same, whatever the model.
 FOLLOWED: dict[str, Any] = {
@@ -139,11 +139,9 @@ def test_a_schema_that_asks_for_nothing_gives_any_json(qwen: Run, tiny: Path, sc
         ({"dependencies": {"a": ["b"]}}, "dependencies", "#"),
     ],
 )
-def test_what_cannot_be_followed_is_named_before_a_model_is_looked_for(
-    capsys: pytest.CaptureFixture[str], schema: Any, named: str, place: str
-) -> None:
-    assert main(["ask", "-m", "none.gguf", "--schema", json.dumps(schema), "x"]) == 2
-    error = capsys.readouterr().err
+def test_what_cannot_be_followed_is_named_before_a_model_is_looked_for(schema: Any, named: str, place: str) -> None:
+    code, _out, error = call("ask", "-m", "none.gguf", "--schema", json.dumps(schema), "x")
+    assert code == 2
     assert f"“{named}” at " in error
     assert place in error
     assert "none.gguf" not in error
@@ -167,13 +165,11 @@ def test_what_cannot_be_followed_is_named_before_a_model_is_looked_for(
         ("[1]", "no JSON object"),
     ],
 )
-def test_a_schema_that_is_none_is_wrong_usage_and_says_where(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, schema: str, said: str
-) -> None:
+def test_a_schema_that_is_none_is_wrong_usage_and_says_where(tmp_path: Path, schema: str, said: str) -> None:
     file = tmp_path / "schema.json"
     file.write_text(schema)
-    assert main(["ask", "-m", "none.gguf", "--schema", str(file), "x"]) == 2
-    error = capsys.readouterr().err
+    code, _out, error = call("ask", "-m", "none.gguf", "--schema", file, "x")
+    assert code == 2
     assert said in error
     assert "none.gguf" not in error
 
@@ -188,11 +184,10 @@ def test_a_schema_that_is_none_is_wrong_usage_and_says_where(
         ("no-such-file.json", "no-such-file.json cannot be read"),
     ],
 )
-def test_what_was_meant_for_a_schema_is_told_what_it_is(
-    capsys: pytest.CaptureFixture[str], schema: str, said: str
-) -> None:
-    assert main(["ask", "-m", "none.gguf", "--schema", schema, "x"]) == 2
-    assert said in capsys.readouterr().err
+def test_what_was_meant_for_a_schema_is_told_what_it_is(schema: str, said: str) -> None:
+    done = call("ask", "-m", "none.gguf", "--schema", schema, "x")
+    assert done.code == 2
+    assert said in done.err
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@
 
 import contextlib
 import errno
-import io
 import os
 import random
 import shutil
@@ -18,13 +17,13 @@ from functools import partial
 from pathlib import Path
 from unittest import mock
 
-from qwen_tui.cli.main import main
 from qwen_tui.models import catalogue, disk
 from qwen_tui.models.catalogue import CatalogueEntry
 from qwen_tui.models.fetching import fetch, source
 from qwen_tui.models.fetching import partial as partial_file
 from qwen_tui.models.fetching.patience import Patience
 from tests.models.hub_server import FILE, NAME, REPOSITORY, SIGNATURE, Answering, FaultyHub, Handler
+from tests.program import call
 
 # As the program is patient with people's networks, so tests are not.
 IMPATIENT = Patience(answer=1.0, stall=1.2, tries=4, first_wait=0.02, longest_wait=2.0)
@@ -106,17 +105,13 @@ def run(case: Case, content: Path, folder: Path) -> Outcome:
         scene.replace(fetch, "PATIENCE", IMPATIENT)
         case.prepare(scene)
         stack.enter_context(mock.patch.dict(os.environ, {**kept, **scene.environment}, clear=True))
-        out, err = io.StringIO(), io.StringIO()
-        stack.enter_context(contextlib.redirect_stdout(out))
-        stack.enter_context(contextlib.redirect_stderr(err))
         before = scene.hub.sent + scene.other.sent
         started = time.monotonic()
-        code = main(["pull", *scene.arguments])
+        done = call("pull", *scene.arguments)
         seconds = time.monotonic() - started
-        shown = out.getvalue() + err.getvalue()
         right = scene.target.is_file() and scene.target.read_bytes() == scene.content
         fetched = scene.hub.sent + scene.other.sent - before
-        return Outcome(code, shown, right, content.stat().st_size, fetched, seconds, scene)
+        return Outcome(done.code, done.out + done.err, right, content.stat().st_size, fetched, seconds, scene)
 
 
 def secrets(outcome: Outcome) -> list[str]:
@@ -280,8 +275,8 @@ def _present(scene: Scene) -> None:
 
 
 def _before(scene: Scene) -> int:
-    with mock.patch.dict(os.environ, scene.environment), contextlib.redirect_stdout(io.StringIO()):
-        return main(["pull", *scene.arguments])
+    with mock.patch.dict(os.environ, scene.environment):
+        return call("pull", *scene.arguments).code
 
 
 def _damaged(*, repair: bool) -> Callable[[Scene], None]:

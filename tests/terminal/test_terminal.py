@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from qwen_tui.errors import OutputClosedError, OutputError
 from qwen_tui.messages import Finished, Loading, Note, Prefill, Text, Timings, Usage
 from qwen_tui.terminal import progress
-from qwen_tui.terminal.output import HeldOutput, StreamingOutput, write
+from qwen_tui.terminal.output import HeldOutput, StreamingOutput
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean, mark
+from qwen_tui.terminal.streams import write
 from qwen_tui.terminal.typeahead import typed_text
 
 END = Finished(Usage(), Timings(), "stop")

@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import hypothesis
 import pytest
@@ -56,11 +56,10 @@ def qwen(tmp_path: Path) -> Run:
     def run(
         *arguments: str | Path, stdin: bytes | IO[bytes] | None = None, **options: object
     ) -> "subprocess.CompletedProcess[bytes]":
-        given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
-        return subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            **{"capture_output": True, "timeout": 60, "cwd": tmp_path, **given, **options},  # type: ignore[call-overload]
-        )
+        given: dict[str, Any] = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
+        given = {"capture_output": True, "timeout": 60, "cwd": tmp_path, **given, **options}
+        done: subprocess.CompletedProcess[bytes] = subprocess.run([*COMMAND, *map(str, arguments)], **given)
+        return done
 
     return run
 

@@ -43,6 +43,9 @@ class ScriptedEngine:
     def count(self, messages: Sequence[Message]) -> int:
         return sum(len(message.content.split()) for message in messages)
 
+    def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:
+        return tuple(float(size) for size in sizes)
+
     def stream(self, request: Request) -> Iterator[Event]:
         self.requests.append(request)
         answer = next(self._answers)

@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_replaced_is_overwritten(
 
     file = tmp_path / "mounted"
     file.write_bytes(b"a long old text")
-    monkeypatch.setattr(files.Path, "replace", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
     files.write_private(file, b"new")
     assert file.read_bytes() == b"new"
     with pytest.raises(OSError):

@@ -68,12 +68,12 @@ def test_the_text_at_hand_stands_where_the_body_wants_it(folder: Path) -> None:
 def test_what_is_attached_is_the_text(folder: Path) -> None:
     person = Person("/template shorter", "Shorten the text above.", "/template shorter")
     talk = Talk(ScriptedEngine("ok"), person, templates=folder, attached="Long.")
-    assert person.drafts[1].text == "Shorten the text above."  # type: ignore[attr-defined]
+    assert person.texts[1] == "Shorten the text above."
     assert talk.prompts == [["You cut.", "Long.\n\nShorten the text above."]]
-    assert person.drafts[3].text.startswith("{{input}}")  # type: ignore[attr-defined]
+    assert person.texts[3].startswith("{{input}}")
     inserted = Person("/template around")
     talk = Talk(ScriptedEngine(), inserted, templates=folder, attached="a cat")
-    assert inserted.drafts[1].text == "Here: a cat - what is it?"  # type: ignore[attr-defined]
+    assert inserted.texts[1] == "Here: a cat - what is it?"
     assert talk.session.attached == []
 
 
@@ -93,7 +93,7 @@ def test_a_message_that_failed_keeps_its_template_and_may_be_undone_and_retried(
     )
     talk = Talk(engine, person, templates=folder)
     assert [error.message for error in talk.errors[:1]] == ["gone"]
-    assert person.drafts[2].text == "Write!"  # type: ignore[attr-defined]
+    assert person.texts[2] == "Write!"
     assert talk.prompts == [["You write letters.", "Write!"]] * 3 + [
         ["You write letters.", "Write!", "2 ", "/etc is a path"]
     ]
@@ -105,7 +105,7 @@ def test_clearing_the_line_drops_it(folder: Path) -> None:
         def read(self, draft: str | Draft = "") -> str:
             if isinstance(draft, Draft) and draft.on_clear:
                 draft.on_clear()
-            return super().read(draft)  # type: ignore[arg-type]
+            return super().read(draft)
 
     talk = Talk(ScriptedEngine("hi"), Clearing("/template letter", "hello"), templates=folder)
     assert talk.session.conversation.turns[0] == Message("user", "hello")

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from qwen_tui.history.store import History
-from tests.chat.test_commands import Board
-from tests.chat.test_repl import Person, Talk
+from tests.chat.test_repl import Board, Person, Talk
 from tests.scripted_engine import Cut, ScriptedEngine
 
 

@@ -24,6 +24,11 @@ class Person:
         self.typed = typed
         self.drafts: list[str | Draft] = []
 
+    @property
+    def texts(self) -> list[str]:
+        """The text of each draft."""
+        return [draft if isinstance(draft, str) else draft.text for draft in self.drafts]
+
     def read(self, draft: str | Draft = "") -> str:
         self.drafts.append(draft)
         line = next(self._lines, None)

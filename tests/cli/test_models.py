@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,9 +14,9 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from qwen_tui.cli import taking_over
 from qwen_tui.files import quoted
 from qwen_tui.models import catalogue, disk
+from qwen_tui.models.importing import importing
 from tests.conftest import COMMAND, Run
 from tests.program import call
 from tests.tiny_model import make_tiny_model
@@ -405,7 +406,7 @@ def test_pull_tells_of_a_file_that_another_program_has_fetched(qwen: Run, person
 @pytest.fixture
 def all_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every file be of the size of a published one: real ones are too large for a test."""
-    monkeypatch.setattr(taking_over.importing, "of_size", lambda _size: catalogue.CATALOGUE[0])
+    monkeypatch.setattr(importing, "of_size", lambda _size: catalogue.CATALOGUE[0])
 
 
 @pytest.mark.usefixtures("all_recognised")
@@ -427,7 +428,7 @@ def test_one_that_does_not_fit_does_not_keep_a_smaller_one_out(mine: Path, monke
     larger = mine.parent / "larger.gguf"
     larger.write_bytes(mine.read_bytes() + bytes(5_000_000))
     room = disk.SPARE + 2_000_000
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _path: SimpleNamespace(free=room))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=room))
     done = call("models", "import", "--yes", mine.parent)
     assert done.code == 1
     assert "-m mine.gguf" in done.out

@@ -209,7 +209,7 @@ def test_bytes_that_are_no_text_are_no_answer(tmp_path: Path, tiny: Path, comman
         (stick / f"{name}.gguf").write_bytes(tiny.read_bytes() + name.encode())
     subprocess.run([*COMMAND, "models", "import", str(stick / "two.gguf")], capture_output=True, check=True)
     words = [word.format(folder=stick) for word in command]
-    asked = pexpect.spawn(COMMAND[0], [*COMMAND[1:], *words], timeout=60, dimensions=(24, 100))
+    asked: pexpect.spawn[bytes] = pexpect.spawn(COMMAND[0], [*COMMAND[1:], *words], timeout=60, dimensions=(24, 100))
     asked.expect("[?:]|N\\]")
     asked.send(b"\xff\xe4\n")
     asked.send(b"\x04")

@@ -115,10 +115,13 @@ def test_a_proxy_that_does_not_work_is_one_message_with_its_variable(pull: Pull,
 
 
 def test_a_server_that_the_proxy_does_not_get_through_to_is_no_fault_of_the_variable(
-    pull: Pull, hub: FaultyHub
+    pull: Pull, hub: FaultyHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def fail(_host: str, _port: int) -> socket.socket:
+        raise OSError
+
     with running("socks5") as proxy:
-        proxy.connect = lambda _host, _port: (_ for _ in ()).throw(OSError)  # type: ignore[method-assign]
+        monkeypatch.setattr(proxy, "connect", fail)
         code, said = pull(all_proxy=f"socks5://{proxy.address}")
     assert code == 1
     assert "does not get through to it" in said

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from qwen_tui.cli import pull, screen
+from qwen_tui.cli import screen, taking_over
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.files import size_text
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.fetching.fetch import Fetch
+from qwen_tui.models.importing import elsewhere
 from qwen_tui.models.importing.elsewhere import ForeignModel
 from qwen_tui.models.importing.importing import Imported
 from qwen_tui.models.shelf import ModelRecord, Shelf
@@ -406,7 +407,7 @@ def found_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Say that another program has what may be the default model."""
     entry = catalogue.CATALOGUE[0]
     found = ForeignModel(Path("/elsewhere/model.gguf"), entry.file, entry.size, "LM Studio", entry)
-    monkeypatch.setattr(pull.elsewhere, "find", lambda: [found])
+    monkeypatch.setattr(elsewhere, "find", lambda: [found])
 
 
 def refuse(*_file: object, **_how: object) -> Imported:
@@ -421,7 +422,7 @@ def take_another(*_file: object, **_how: object) -> Imported:
 @pytest.mark.usefixtures("found_elsewhere")
 @pytest.mark.parametrize("take", [refuse, take_another])
 def test_what_cannot_be_taken_over_is_fetched(monkeypatch: pytest.MonkeyPatch, take: Callable[..., Imported]) -> None:
-    monkeypatch.setattr(pull.taking_over, "take", take)
+    monkeypatch.setattr(taking_over, "take", take)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     done = call("pull", "--offline", typed="是\n是\n")
     assert done.code == 1

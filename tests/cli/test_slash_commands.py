@@ -64,20 +64,12 @@ def test_the_search_of_earlier_questions_is_in_the_language_in_use(tiny: Path) -
 def test_an_answer_goes_to_the_terminals_clipboard(chat: Terminal, tiny: Path) -> None:
     chat.type("hello" + ENTER)
     chat.wait_for("tokens/s")
-    sent: list[str] = []
-    read = chat.process.read_nonblocking
-
-    def listen(*arguments: int, **options: float) -> str:
-        sent.append(read(*arguments, **options))
-        return sent[-1]
-
-    chat.process.read_nonblocking = listen
     chat.type("/save answer.txt" + ENTER)
     chat.wait_for("Written: answer.txt")
     chat.type("/copy" + ENTER)
     chat.wait_for("The answer was copied.", "wl-clipboard")
     answer = Path("answer.txt").read_text(encoding="utf-8")
-    sequence = "".join(sent).partition("\x1b]52;c;")[2].partition("\a")[0]
+    sequence = chat.written.getvalue().partition("\x1b]52;c;")[2].partition("\a")[0]
     assert base64.b64decode(sequence).decode() == answer.strip("\n") + "\n"
     chat.type("/paste" + ENTER)
     chat.wait_for("The clipboard cannot be read from here.", "Ctrl-Shift-V")

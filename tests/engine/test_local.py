@@ -38,8 +38,7 @@ def wide(tiny: Path) -> Iterator[LocalEngine]:
 
 
 def request(*contents: str, max_tokens: int = 40, sampler: SamplingOptions | ReplayOptions = GREEDY) -> Request:
-    roles = ("user", "assistant")
-    messages = tuple(Message(roles[i % 2], content) for i, content in enumerate(contents))
+    messages = tuple(Message("assistant" if i % 2 else "user", content) for i, content in enumerate(contents))
     return Request(messages=messages, sampler=sampler, max_tokens=max_tokens)
 
 

@@ -1,5 +1,6 @@
 """What is said of PCs that are not this one: cards, drivers and builds of every kind, in lines that fit."""
 
+import ctypes
 import dataclasses
 import threading
 from pathlib import Path
@@ -253,7 +254,7 @@ def test_a_bandwidth_for_which_there_is_no_memory_is_unknown(monkeypatch: pytest
     def fail(*_arguments: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(bandwidth.ctypes, "create_string_buffer", fail)
+    monkeypatch.setattr(ctypes, "create_string_buffer", fail)
     assert bandwidth.memory_bandwidth(1, 16 * GIB) is None
 
 
@@ -281,7 +282,8 @@ def test_a_card_that_only_ggml_sees_lacks_no_driver() -> None:
 def test_an_estimate_says_so_and_stays_near_what_was_measured() -> None:
     # 13 GB/s and this model: 4.2 to 4.4 tokens/s were measured.
     slow = expected(plan(None), None, 13e9, None)
-    assert (slow.source, slow.writing) == ("estimated", pytest.approx(4.2, abs=0.3))
+    assert slow.source == "estimated"
+    assert slow.writing == pytest.approx(4.2, abs=0.3)
     fast = expected(plan(3.6), None, 20e9, CARD)
     assert fast.writing == pytest.approx(25, abs=4)
     # 241 to 306 tokens/s were measured where the weights alone would allow 966.

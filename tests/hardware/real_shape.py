@@ -38,7 +38,7 @@ def real_header() -> Header:
         size = math.prod(shape) // _TYPES[kind].block_length * _TYPES[kind].block_bytes
         tensors.append(Tensor(name, kind, shape, offset, size))
         offset += size
-    metadata = {
+    metadata: dict[str, int | float | str] = {
         "general.architecture": "qwen3",
         "qwen3.block_count": _LAYERS,
         "qwen3.embedding_length": _EMBEDDING,
@@ -49,4 +49,4 @@ def real_header() -> Header:
         "qwen3.attention.value_length": _HEAD,
         "qwen3.context_length": 262_144,
     }
-    return Header(3, dict(metadata), {}, tuple(tensors), 0)
+    return Header(3, metadata, {}, tuple(tensors), 0)

@@ -1,6 +1,7 @@
 """What a PC has, read from files made for the test and from a driver that gives every kind of trouble."""
 
 import os
+import platform
 import sys
 import threading
 import time
@@ -44,7 +45,7 @@ def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_processor_tells_its_name_and_instruction_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processors.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     found = processor(write(tmp_path, proc__cpuinfo=OFFICE_CPU))
     assert found.name.startswith("Intel(R) Core(TM) i5-10400")
     assert found.has("AVX2")

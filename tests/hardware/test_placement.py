@@ -223,4 +223,5 @@ def test_the_estimate_for_the_whole_network_on_a_gpu_is_what_dry_runs_have_shown
 ) -> None:
     plan = msgspec.structs.replace(CPU, batch_size=batch_size, flash_attention=flash)
     found = estimated_buffers(HEADER, sized(plan, ctx_size, 37))
-    assert (found.gpu / MIB, found.ram / MIB) == (pytest.approx(gpu, abs=0.02), pytest.approx(ram, abs=0.02))
+    assert found.gpu / MIB == pytest.approx(gpu, abs=0.02)
+    assert found.ram / MIB == pytest.approx(ram, abs=0.02)

@@ -183,7 +183,7 @@ def test_a_lock_that_never_ends_is_told(
     database: Path, locked: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schema, "PATIENCE", 0.2)
-    monkeypatch.setattr(store.patiently, "__defaults__", (0.2,))
+    monkeypatch.setattr(schema.patiently, "__defaults__", (0.2,))
     history, notes = History(database), list[str]()
     monkeypatch.setattr(store.History._writing.__wrapped__, "__defaults__", (0.2,))  # type: ignore[attr-defined]
     with pytest.raises(HistoryError, match="in use by another program"):

@@ -188,7 +188,9 @@ def test_the_database_is_private_and_durable(history: History, tmp_path: Path) -
 def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.executescript(MIGRATIONS[0] + "PRAGMA user_version = 1")
+    first = MIGRATIONS[0]
+    assert isinstance(first, str)
+    connection.executescript(first + "PRAGMA user_version = 1")
     connection.execute("INSERT INTO conversations VALUES ('abc', 'Old', 'm', NULL, 1.0, 1.0, NULL)")
     connection.close()
     assert History(path).read("abc").summary.title == "Old"

@@ -98,10 +98,10 @@ class Outcome:
 def run(case: Case, content: Path, folder: Path) -> Outcome:
     """Fetch `content` under the fault of `case`, with everything the program writes below `folder`."""
     with contextlib.ExitStack() as stack:
-        hubs = [stack.enter_context(FaultyHub(content)) for _hub in range(2)]
-        environment = {"HF_ENDPOINT": hubs[0].url, "QWEN_TUI_HOME": str(folder / "home"), "QWEN_TUI_LANG": "en"}
+        hub, other = (stack.enter_context(FaultyHub(content)) for _hub in range(2))
+        environment = {"HF_ENDPOINT": hub.url, "QWEN_TUI_HOME": str(folder / "home"), "QWEN_TUI_LANG": "en"}
         kept = {n: v for n, v in os.environ.items() if not n.upper().endswith("_PROXY") and not n.startswith("HF_")}
-        scene = Scene(folder, *hubs, environment, stack)
+        scene = Scene(folder, hub, other, environment, stack)
         scene.replace(fetch, "PATIENCE", IMPATIENT)
         case.prepare(scene)
         stack.enter_context(mock.patch.dict(os.environ, {**kept, **scene.environment}, clear=True))

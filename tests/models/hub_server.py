@@ -167,8 +167,8 @@ class Handler(BaseHTTPRequestHandler):
         elif not path.endswith(f"/{FILE}"):
             self.reply(404, {"X-Error-Code": "EntryNotFound"})
         else:
-            known = {"X-Linked-Etag": self.hub.linked_etag, "X-Linked-Size": str(self.hub.size)}
-            known = known if self.hub.linked_etag else {}
+            etag = self.hub.linked_etag
+            known = {"X-Linked-Etag": etag, "X-Linked-Size": str(self.hub.size)} if etag else {}
             self.reply(302, {"Location": f"{self.hub.direct}?{SIGNATURE}", "X-Repo-Commit": "0" * 40, **known})
 
     def reply(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:

@@ -3,13 +3,14 @@
 import hashlib
 import os
 import random
+import shutil
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError, QwenError, WriteError
-from qwen_tui.models import disk, inventory
+from qwen_tui.models import inventory
 from qwen_tui.models.catalogue import CatalogueEntry
 from qwen_tui.models.importing.importing import Importer, safe_name
 from qwen_tui.models.inventory import Held
@@ -175,7 +176,7 @@ def test_a_copy_that_is_interrupted_leaves_nothing(shelf: Shelf, source: Path) -
 
 
 def test_without_room_nothing_is_begun(shelf: Shelf, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _path: _Usage(10_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: _Usage(10_000))
     with pytest.raises(WriteError, match=r"67.4 MB are needed, and 10 kB are free"):
         importer(shelf).take(source)
 

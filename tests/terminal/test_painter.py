@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -158,7 +159,7 @@ def test_what_others_write_in_the_middle_parts_the_answer_and_repeats_nothing(na
     expected = at_once(text, *size)
     for at in range(1, len(text), max(1, len(text) // 15)):
         screen, clock = Screen(*size), Clock()
-        painter = Painter(screen.write, lambda screen=screen: screen.size, DARK, Ruler(), clock=clock)
+        painter = Painter(screen.write, partial(getattr, screen, "size"), DARK, Ruler(), clock=clock)
         for piece in (text[:at], text[at:]):
             clock.now += 1
             painter.feed(piece)

@@ -1,6 +1,7 @@
 """What reaches the terminal, and what comes from it."""
 
 import io
+import time
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,6 @@ from hypothesis import strategies as st
 
 from qwen_tui.errors import OutputClosedError, OutputError
 from qwen_tui.messages import Finished, Loading, Note, Prefill, Text, Timings, Usage
-from qwen_tui.terminal import progress
 from qwen_tui.terminal.output import HeldOutput, StreamingOutput
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean, mark
@@ -116,7 +116,7 @@ def test_write_tells_a_closed_pipe_from_a_full_disk() -> None:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 

@@ -99,7 +99,7 @@ def test_an_edited_copy_pays_too(name: str) -> None:
 def corrected(seed: int, every: int, change: str) -> tuple[list[int], list[int]]:
     """Return a text, and the same with one token in so many replaced, left out, or put in front."""
     prompt = words(seed, 400)
-    changes = {
+    changes: dict[str, Callable[[int, int], list[int]]] = {
         "replaced": lambda i, _token: [5000 + i],
         "left out": lambda _i, _token: [],
         "put in": lambda i, t: [5000 + i, t],

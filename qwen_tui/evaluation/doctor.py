@@ -21,7 +21,7 @@ from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.machine import Computer, this_computer
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import inventory
-from qwen_tui.models.fetching.reach import places, reach
+from qwen_tui.models.fetching.reach import addresses, reach
 from qwen_tui.models.fetching.source import is_offline
 from qwen_tui.models.gguf import Header, read_header
 from qwen_tui.models.inventory import State
@@ -61,7 +61,7 @@ def examine(patient: Patient) -> Report:
     plan = forced.placement if forced else None
     folders = _folders(patient.folders)
     offline = patient.network and is_offline()
-    reached = reach(places()) if patient.network and not offline else None
+    reached = reach(addresses()) if patient.network and not offline else None
     problems = [
         *patient.problems,
         *problems,

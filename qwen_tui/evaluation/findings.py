@@ -10,7 +10,7 @@ from qwen_tui.hardware.placement import Placement
 from qwen_tui.hardware.processor import Processor
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.models.fetching.reach import Place
+from qwen_tui.models.fetching.reach import Reachability
 
 # What a build may be compiled for and an older processor lack; without these it ends at the first computation.
 _RISKY = (
@@ -210,14 +210,14 @@ def of_model(model: ModelState, remedy: str) -> Iterator[Problem]:
         yield Problem(code="model_not_usable", severity="error", message=model.problem, remedy=remedy)
 
 
-def of_network(places: Sequence[Place] | None) -> Iterator[Problem]:
+def of_network(reached: Sequence[Reachability] | None) -> Iterator[Problem]:
     """Yield which sources of models cannot be reached."""
-    for place in places or ():
-        if not place.reachable:
+    for source in reached or ():
+        if not source.reachable:
             yield Problem(
                 code="not_reachable",
                 severity="warning",
-                message=_("{address}: {reason}").format(address=place.address, reason=place.reason),
-                remedy=place.remedy
+                message=_("{address}: {reason}").format(address=source.address, reason=source.reason),
+                remedy=source.remedy
                 or _("Name a mirror with HF_ENDPOINT or a proxy with HTTPS_PROXY, or bring the model on a stick."),
             )

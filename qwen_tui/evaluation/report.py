@@ -7,9 +7,7 @@ import msgspec
 from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.machine import Computer
 from qwen_tui.hardware.placement import Placement
-from qwen_tui.models.fetching.reach import Place
-
-Source = Literal["measured", "estimated", "unknown"]
+from qwen_tui.models.fetching.reach import Reachability
 
 
 class Speed(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +15,7 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
     is estimated from `bandwidth` (bytes per second): the card's where all of the model is `on_card`, else the memory's.
     """
 
-    source: Source
+    source: Literal["measured", "estimated", "unknown"]
     reading: float | None = None
     writing: float | None = None
     when: str = ""
@@ -81,7 +79,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     speed: Speed
     model: ModelState
     folders: tuple[Folder, ...]
-    network: tuple[Place, ...] | None
+    network: tuple[Reachability, ...] | None
     offline: bool = False
     problems: tuple[Problem, ...]
     advice: str

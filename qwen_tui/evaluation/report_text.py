@@ -175,9 +175,9 @@ def _folder(folder: Folder) -> str:
 def _network(report: Report) -> Iterator[tuple[str, str]]:
     if report.offline:
         yield "", _("nobody was asked, since HF_HUB_OFFLINE is set")
-    for place in report.network or ():
-        answer = _("answers in {seconds:.1f} s").format(seconds=place.seconds) if place.reachable else _("no answer")
-        yield "", f"{place.address}: {answer}"
+    for source in report.network or ():
+        answer = _("answers in {seconds:.1f} s").format(seconds=source.seconds) if source.reachable else _("no answer")
+        yield "", f"{source.address}: {answer}"
 
 
 def _problems(report: Report, columns: int) -> str:

@@ -2,23 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-
-import msgspec
+from collections.abc import Callable
 
 from qwen_tui import cancellation
+from qwen_tui.network.request import ResponseHead
 
 # So many bytes may wait while as many are being written: what a kill loses stays well under a megabyte.
 _WAITING = 256 << 10
 # Whoever waits for bytes looks this often whether to go on, in seconds.
 _LOOK_EVERY = 0.05
-
-
-class Head(msgspec.Struct, frozen=True):
-    """How an answer begins; the names in `headers` are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
 
 
 class Channel:
@@ -29,14 +21,14 @@ class Channel:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._head: Head | None = None
+        self._head: ResponseHead | None = None
         self._pieces: list[bytes] = []
         self._waiting = 0
         self._ended = False
         self._error: Exception | None = None
         self._closed = False
 
-    def begin(self, head: Head) -> None:
+    def begin(self, head: ResponseHead) -> None:
         """Hand over the head."""
         with self._changed:
             self._head = head
@@ -64,7 +56,7 @@ class Channel:
             self._closed = True
             self._changed.notify_all()
 
-    def head(self, patience: float) -> Head:
+    def head(self, patience: float) -> ResponseHead:
         """Return how the answer begins; raises `TimeoutError`, and whatever ended it."""
         with self._changed:
             self._wait(patience, lambda: self._head is not None)

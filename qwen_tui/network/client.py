@@ -10,8 +10,7 @@ from qwen_tui import __version__
 from qwen_tui.errors import why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.network.proxies import proxy_for
-from qwen_tui.network.request_error import RequestError
-from qwen_tui.network.timeouts import Timeouts
+from qwen_tui.network.request import RequestError, ResponseHead, Timeouts
 
 if TYPE_CHECKING:
     import httpx2
@@ -26,13 +25,18 @@ def client(timeouts: Timeouts) -> "httpx2.Client":
     from qwen_tui.network.route import Route
 
     try:
-        timeout = httpx2.Timeout(timeouts.stall, connect=timeouts.answer)
+        timeout = httpx2.Timeout(timeouts.stall, connect=timeouts.response)
         return httpx2.Client(transport=Route(), timeout=timeout, follow_redirects=False)
     except OSError as error:
         # The default context reads what SSL_CERT_FILE or SSL_CERT_DIR name.
         raise RequestError(
-            _("the certificates of SSL_CERT_FILE cannot be read: {reason}").format(reason=why(error)), answered=False
+            _("the certificates of SSL_CERT_FILE cannot be read: {reason}").format(reason=why(error)), responded=False
         ) from None
+
+
+def response_head(response: "httpx2.Response") -> ResponseHead:
+    """Return the status of `response`, and its headers with their names in lower case."""
+    return ResponseHead(response.status_code, {name.lower(): value for name, value in response.headers.items()})
 
 
 def translated(error: Exception, url: str = "") -> RequestError:
@@ -49,12 +53,12 @@ def translated(error: Exception, url: str = "") -> RequestError:
             return RequestError(
                 _("its certificate is not trusted here ({reason})").format(reason=cause.verify_message),
                 _("Behind a company's proxy, set SSL_CERT_FILE to the company's certificates."),
-                answered=False,
+                responded=False,
             )
     if isinstance(error, httpx2.TooManyRedirects):
         return RequestError(_("it leads from one address to the next, without an end"))
     if isinstance(error, httpx2.ConnectError):
-        return RequestError(_unreachable(causes), again=True, answered=False)
+        return RequestError(_unreachable(causes), again=True, responded=False)
     if isinstance(error, httpx2.ConnectTimeout | TimeoutError):
         return _silent(url)
     if isinstance(error, httpx2.TimeoutException):
@@ -68,12 +72,12 @@ def _silent(url: str) -> RequestError:
     """Say that nobody answers, and if a proxy is asked, that it may be the one who does not."""
     proxy = proxy_for(url)
     if proxy is None:
-        return RequestError(_("it does not answer"), again=True, answered=False)
+        return RequestError(_("it does not answer"), again=True, responded=False)
     return RequestError(
         _("it does not answer through the proxy of {proxy}").format(proxy=proxy.shown),
         _("Check {variable}; NO_PROXY names what needs no proxy.").format(variable=proxy.variable),
         again=True,
-        answered=False,
+        responded=False,
     )
 
 

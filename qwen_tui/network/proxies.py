@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.network.request_error import RequestError
+from qwen_tui.network.request import RequestError
 
 _KINDS = ("http", "https", "socks5", "socks5h")
 _PORTS = {"http": 80, "https": 443}
@@ -74,7 +74,7 @@ def _checked(found: Proxy) -> Proxy:
                 variable=found.variable, scheme=scheme
             ),
             remedy,
-            answered=False,
+            responded=False,
         )
     address = f"{scheme}://{rest}"
     try:
@@ -84,7 +84,7 @@ def _checked(found: Proxy) -> Proxy:
         usable = False
     if not usable:
         raise RequestError(
-            _("{variable} holds no address of a proxy").format(variable=found.variable), remedy, answered=False
+            _("{variable} holds no address of a proxy").format(variable=found.variable), remedy, responded=False
         )
     return Proxy(found.variable, address)
 

@@ -9,7 +9,7 @@ from socksio import SOCKSError
 
 from qwen_tui.i18n import gettext as _
 from qwen_tui.network.proxies import Proxy, proxy_for
-from qwen_tui.network.request_error import RequestError
+from qwen_tui.network.request import RequestError
 
 _WANTS_PASSWORD = 407
 
@@ -79,7 +79,7 @@ def _wants_password(variable: str) -> RequestError:
     return RequestError(
         _("the proxy of {variable} wants a name and a password").format(variable=variable),
         _("Write them into {variable}: {address}").format(variable=variable, address="http://NAME:PASSWORD@HOST:PORT"),
-        answered=False,
+        responded=False,
     )
 
 
@@ -90,7 +90,7 @@ def _fault(sentence: str, proxy: Proxy, *, again: bool = True) -> RequestError:
             variable=proxy.variable
         ),
         again=again,
-        answered=False,
+        responded=False,
     )
 
 

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.network.channel import Channel, Head
-from qwen_tui.network.client import AGENT, client, translated
-from qwen_tui.network.request_error import RequestError
-from qwen_tui.network.timeouts import Timeouts
+from qwen_tui.network.channel import Channel
+from qwen_tui.network.client import AGENT, client, response_head, translated
+from qwen_tui.network.request import RequestError, Timeouts
 
 if TYPE_CHECKING:
     import httpx2
@@ -41,7 +40,7 @@ class Stream:
         self._channel = Channel()
         threading.Thread(target=self._run, daemon=True).start()
         try:
-            self.head = self._channel.head(timeouts.answer)
+            self.head = self._channel.head(timeouts.response)
         except Exception as error:
             self.close()
             raise translated(error, self._url) from None
@@ -73,7 +72,7 @@ class Stream:
     def _run(self) -> None:
         try:
             with client(self._timeouts) as session, contextlib.closing(self._response(session)) as response:
-                self._channel.begin(Head(response.status_code, {k.lower(): v for k, v in response.headers.items()}))
+                self._channel.begin(response_head(response))
                 for piece in response.iter_raw():
                     if not self._channel.put(piece):
                         break

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-from qwen_tui.models.fetching.patience import PATIENCE
+from qwen_tui.models.fetching.rotation import PATIENCE
 from scripts.measuring import command_line
 from tests.models import faulty_cases
 from tests.models.faulty_cases import CASES, Case, Outcome, run

@@ -29,7 +29,7 @@ from qwen_tui.hardware.memory import Memory
 from qwen_tui.hardware.placement import Placement, Room, place
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import Processor
-from qwen_tui.models.fetching.reach import Place, places, reach
+from qwen_tui.models.fetching.reach import Reachability, addresses, reach
 from qwen_tui.planning.in_force import InForce
 from tests.hardware.real_shape import real_header
 
@@ -296,17 +296,17 @@ def test_an_estimate_says_so_and_stays_near_what_was_measured() -> None:
 
 
 def test_the_network_is_asked_where_the_environment_points() -> None:
-    assert places({"HF_ENDPOINT": "https://mirror.example/"})[0] == "https://mirror.example"
+    assert addresses({"HF_ENDPOINT": "https://mirror.example/"})[0] == "https://mirror.example"
 
     def ask(address: str) -> None:
         if "mirror" not in address:
             raise TimeoutError
 
-    good, *others = reach(places({"HF_ENDPOINT": "https://mirror.example"}), ask)
+    good, *others = reach(addresses({"HF_ENDPOINT": "https://mirror.example"}), ask)
     assert good.reachable
     assert [place.reason for place in others] == ["it does not answer"]
     assert [problem.code for problem in findings.of_network([good, *others])] == ["not_reachable"]
-    assert isinstance(good, Place)
+    assert isinstance(good, Reachability)
 
 
 def test_an_address_that_is_none_is_told_and_not_opened(tmp_path: Path) -> None:

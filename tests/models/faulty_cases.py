@@ -21,12 +21,12 @@ from qwen_tui.models import catalogue, disk
 from qwen_tui.models.catalogue import CatalogueEntry
 from qwen_tui.models.fetching import fetch, source
 from qwen_tui.models.fetching import partial as partial_file
-from qwen_tui.models.fetching.patience import Patience
+from qwen_tui.models.fetching.rotation import Patience
 from tests.models.hub_server import FILE, NAME, REPOSITORY, SIGNATURE, Answering, FaultyHub, Handler
 from tests.program import call
 
 # As the program is patient with people's networks, so tests are not.
-IMPATIENT = Patience(answer=1.0, stall=1.2, tries=4, first_wait=0.02, longest_wait=2.0)
+IMPATIENT = Patience(response=1.0, stall=1.2, tries=4, first_wait=0.02, longest_wait=2.0)
 TOKEN = "hf_the_token_of_somebody"
 PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
 

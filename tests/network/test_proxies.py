@@ -3,7 +3,7 @@
 import pytest
 
 from qwen_tui.network.proxies import proxy_for
-from qwen_tui.network.request_error import RequestError
+from qwen_tui.network.request import RequestError
 
 HUB = "https://huggingface.co/x"
 # The lines that are usual in China.

@@ -15,13 +15,12 @@ from qwen_tui.models.disk import check_room, write_error
 from qwen_tui.models.fetching import hub
 from qwen_tui.models.fetching.events import Arrived, Checking, Fetching, Remark, Steps
 from qwen_tui.models.fetching.partial import Notes, PartialFile, adopt
-from qwen_tui.models.fetching.patience import PATIENCE, Patience
 from qwen_tui.models.fetching.responses import NoRangesError, accept, check_beginning
-from qwen_tui.models.fetching.rotation import Candidate, Rotation
-from qwen_tui.models.fetching.source import Source, Wanted
+from qwen_tui.models.fetching.rotation import PATIENCE, Candidate, Patience, Rotation
+from qwen_tui.models.fetching.source import Source, WantedModel
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.hashing import reading
-from qwen_tui.network.request_error import RequestError
+from qwen_tui.network.request import RequestError
 from qwen_tui.network.stream import Stream
 
 # Answers that bring a file, if perhaps another one.
@@ -37,7 +36,7 @@ class Download:
     """
 
     def __init__(
-        self, wanted: Wanted, sources: Sequence[Source], target: Path, *, patience: Patience = PATIENCE
+        self, wanted: WantedModel, sources: Sequence[Source], target: Path, *, patience: Patience = PATIENCE
     ) -> None:
         self.wanted = wanted
         self.target = target
@@ -188,7 +187,7 @@ class Download:
             part.restart()
         mark, token = part.notes.marks.get(source.key), hub.token(source.endpoint) if source.endpoint else None
         with contextlib.closing(Stream(source.url, self._patience, offset=part.size, mark=mark, token=token)) as stream:
-            candidate.answered = True
+            candidate.responded = True
             try:
                 accepted = accept(stream.head, part.size, self.wanted.size, longest_wait=self._patience.longest_wait)
             except RequestError as error:
@@ -226,7 +225,7 @@ class Download:
         """Learn from a hub what it has, and make sure that it is what is wanted; raises `RequestError`."""
         assert candidate.source.endpoint is not None
         found = hub.metadata(candidate.source.endpoint, self.wanted, self._patience)
-        candidate.asked = candidate.answered = True
+        candidate.asked = candidate.responded = True
         known = self.wanted.sha256
         if known and found.sha256 and known != found.sha256:
             raise RequestError(

@@ -44,6 +44,6 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
     expected: bool
 
 
-Event = Checking | Fetching | Remark | Arrived
+FetchEvent = Checking | Fetching | Remark | Arrived
 # What yields events and returns a result.
-Steps: TypeAlias = Generator[Event, None, T]
+Steps: TypeAlias = Generator[FetchEvent, None, T]

@@ -18,8 +18,8 @@ from qwen_tui.models.disk import write_error
 from qwen_tui.models.fetching import source
 from qwen_tui.models.fetching.download import Download
 from qwen_tui.models.fetching.events import Arrived, Checking, Fetching, Remark, Steps
-from qwen_tui.models.fetching.patience import PATIENCE
-from qwen_tui.models.fetching.source import Wanted
+from qwen_tui.models.fetching.rotation import PATIENCE
+from qwen_tui.models.fetching.source import WantedModel
 from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
 
 
@@ -189,7 +189,7 @@ def _published(name: str, sha256: str) -> CatalogueEntry | None:
     return next((entry for entry in catalogue.find(name) if entry.sha256 == sha256), None)
 
 
-def _called(wanted: Wanted, shelf: Shelf) -> Wanted:
+def _called(wanted: WantedModel, shelf: Shelf) -> WantedModel:
     """Give what comes from an address a name that nothing from anywhere else has; the same address keeps its own."""
     if not wanted.url:
         return wanted
@@ -203,7 +203,7 @@ def _called(wanted: Wanted, shelf: Shelf) -> Wanted:
     return wanted
 
 
-def _target(wanted: Wanted, shelf: Shelf) -> Path:
+def _target(wanted: WantedModel, shelf: Shelf) -> Path:
     """Return where the file goes: its publisher's name, with the publisher before it where that name is taken."""
     records = shelf.records()
     for record in records:
@@ -221,5 +221,5 @@ def _of_catalogue() -> set[str]:
     return {entry.file.lower() for entry in catalogue.CATALOGUE}
 
 
-def _suffixed(wanted: Wanted) -> str:
+def _suffixed(wanted: WantedModel) -> str:
     return f"{wanted.file.removesuffix('.gguf')}-{wanted.key[:8]}.gguf"

@@ -14,12 +14,11 @@ import msgspec
 
 from qwen_tui import cancellation
 from qwen_tui.models.fetching import source
-from qwen_tui.models.fetching.patience import Patience
-from qwen_tui.models.fetching.responses import refused
-from qwen_tui.models.fetching.source import Wanted
-from qwen_tui.network.channel import Head
-from qwen_tui.network.client import AGENT, client, translated
-from qwen_tui.network.request_error import RequestError
+from qwen_tui.models.fetching.responses import refusal
+from qwen_tui.models.fetching.rotation import Patience
+from qwen_tui.models.fetching.source import WantedModel
+from qwen_tui.network.client import AGENT, client, response_head, translated
+from qwen_tui.network.request import RequestError
 
 T = TypeVar("T")
 
@@ -35,7 +34,7 @@ class Metadata(msgspec.Struct, frozen=True):
     size: int | None
 
 
-def metadata(endpoint: str, asked: Wanted, patience: Patience) -> Metadata:
+def metadata(endpoint: str, asked: WantedModel, patience: Patience) -> Metadata:
     """Ask the hub at `endpoint` about a file; raises `RequestError`."""
     _import()
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
@@ -46,7 +45,7 @@ def metadata(endpoint: str, asked: Wanted, patience: Patience) -> Metadata:
     def ask() -> Metadata:
         try:
             found = get_hf_file_metadata(
-                url, token=token(endpoint) or False, timeout=patience.answer, library_name=AGENT, endpoint=endpoint
+                url, token=token(endpoint) or False, timeout=patience.response, library_name=AGENT, endpoint=endpoint
             )
         except HfHubHTTPError as error:
             if error.response.status_code in _NO_HEAD:
@@ -59,14 +58,14 @@ def metadata(endpoint: str, asked: Wanted, patience: Patience) -> Metadata:
     return _asked(endpoint, ask, patience)
 
 
-def near(endpoint: str, asked: Wanted, patience: Patience) -> list[str]:
+def near(endpoint: str, asked: WantedModel, patience: Patience) -> list[str]:
     """Return the names of model files in the repository of `asked` that are most like the one that is not there."""
     _import()
     from huggingface_hub import HfApi
 
     def ask() -> list[str]:
         api = HfApi(endpoint=endpoint, token=token(endpoint) or False, library_name=AGENT)
-        siblings = api.model_info(asked.repository, timeout=patience.answer).siblings or []
+        siblings = api.model_info(asked.repository, timeout=patience.response).siblings or []
         return [sibling.rfilename for sibling in siblings if sibling.rfilename.endswith(".gguf")]
 
     try:
@@ -106,10 +105,9 @@ def _asked(endpoint: str, ask: Callable[[], T], patience: Patience) -> T:
     # Not the client of an earlier question, which may hang, or know of another proxy.
     set_client_factory(lambda: client(patience))
     try:
-        return cancellation.current().run(ask, patience.answer)
+        return cancellation.current().run(ask, patience.response)
     except HfHubHTTPError as error:
-        headers = {name.lower(): value for name, value in error.response.headers.items()}
-        head = Head(error.response.status_code, headers)
-        raise refused(head, patience.longest_wait) or RequestError(type(error).__name__) from None
+        refused = refusal(response_head(error.response), patience.longest_wait)
+        raise refused or RequestError(type(error).__name__) from None
     except (RequestError, httpx2.HTTPError, httpx2.InvalidURL, OSError, HFValidationError, ValueError) as error:
         raise translated(error, endpoint) from None

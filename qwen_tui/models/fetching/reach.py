@@ -1,4 +1,4 @@
-"""Whether the places that models come from can be reached; asked only where a person wants to know."""
+"""Whether the addresses that models come from can be reached; asked only where a person wants to know."""
 
 import os
 import threading
@@ -9,13 +9,12 @@ import msgspec
 
 from qwen_tui import cancellation
 from qwen_tui.models.fetching.source import MODELSCOPE, named_endpoint
-from qwen_tui.network.request_error import RequestError
-from qwen_tui.network.timeouts import Timeouts
+from qwen_tui.network.request import RequestError, Timeouts
 
-_TIMEOUTS = Timeouts(answer=5.0, stall=5.0)
+_TIMEOUTS = Timeouts(response=5.0, stall=5.0)
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Reachability(msgspec.Struct, frozen=True, kw_only=True):
     """An address, whether it answered, in how many seconds, and if it did not, why and what helps."""
 
     address: str
@@ -26,14 +25,14 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
-def places(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+def addresses(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return the addresses: the hub, or the mirror that `HF_ENDPOINT` names, and ModelScope."""
     return tuple(dict.fromkeys((named_endpoint(environ), MODELSCOPE)))
 
 
-def reach(addresses: tuple[str, ...], ask: Callable[[str], None] | None = None) -> tuple[Place, ...]:
+def reach(addresses: tuple[str, ...], ask: Callable[[str], None] | None = None) -> tuple[Reachability, ...]:
     """Ask all addresses at once and return what came of it; takes a few seconds at the most."""
-    reached: dict[str, Place] = {}
+    reached: dict[str, Reachability] = {}
 
     def look(address: str) -> None:
         reached[address] = _reach(address, ask or _ask)
@@ -46,19 +45,19 @@ def reach(addresses: tuple[str, ...], ask: Callable[[str], None] | None = None) 
     return tuple(reached[address] for address in addresses)
 
 
-def _reach(address: str, ask: Callable[[str], None]) -> Place:
+def _reach(address: str, ask: Callable[[str], None]) -> Reachability:
     from qwen_tui.network.client import translated
 
     begun = time.monotonic()
     reason = remedy = ""
     try:
         # A name look-up takes as long as it likes: it is left behind.
-        cancellation.current().run(lambda: ask(address), _TIMEOUTS.answer)
+        cancellation.current().run(lambda: ask(address), _TIMEOUTS.response)
     except (RequestError, OSError) as error:
         told = translated(error, address)
         reason, remedy = told.reason, told.remedy
     seconds = round(time.monotonic() - begun, 2)
-    return Place(address=address, reachable=not reason, seconds=seconds, reason=reason, remedy=remedy)
+    return Reachability(address=address, reachable=not reason, seconds=seconds, reason=reason, remedy=remedy)
 
 
 def _ask(address: str) -> None:

@@ -7,8 +7,7 @@ import time
 import msgspec
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.network.channel import Head
-from qwen_tui.network.request_error import RequestError
+from qwen_tui.network.request import RequestError, ResponseHead
 
 _MAGIC = b"GGUF"
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
@@ -32,12 +31,12 @@ class Accepted(msgspec.Struct, frozen=True):
     total: int | None
 
 
-def accept(head: Head, offset: int, size: int | None, *, longest_wait: float) -> Accepted:
+def accept(head: ResponseHead, offset: int, size: int | None, *, longest_wait: float) -> Accepted:
     """Return what this answer to a request for everything from `offset` on brings; `size` is that of the file if known.
 
     Raises `RequestError`, and `NoRangesError` where it goes on elsewhere. A start of 0 is whole in any case.
     """
-    if error := refused(head, longest_wait):
+    if error := refusal(head, longest_wait):
         raise error
     match = _CONTENT_RANGE.fullmatch(head.headers.get("content-range", ""))
     total = int(match[2]) if match and match[2].isdecimal() else None
@@ -71,7 +70,7 @@ def check_beginning(piece: bytes) -> None:
     raise RequestError(_("what it sends is not a GGUF file"))
 
 
-def refused(head: Head, longest_wait: float) -> RequestError | None:
+def refusal(head: ResponseHead, longest_wait: float) -> RequestError | None:
     """Return what an answer means that brings no file, None if it brings one."""
     status, code = head.status, head.headers.get("x-error-code", "")
     if status in (_OK, _PARTIAL, _NO_RANGE):

@@ -9,25 +9,37 @@ from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, listed
 from qwen_tui.models.fetching.events import Remark, Steps
-from qwen_tui.models.fetching.patience import Patience
 from qwen_tui.models.fetching.responses import NoRangesError
 from qwen_tui.models.fetching.source import Source
-from qwen_tui.network.request_error import RequestError
+from qwen_tui.network.request import RequestError, Timeouts
 
 # Tries of a source that answers, but has not given a byte yet.
 _DOUBTFUL = 2
 
 
+class Patience(Timeouts, frozen=True, kw_only=True):
+    """How long to wait for a source, and how often to try it again. Two silent sources are given up within 15 s."""
+
+    # So many tries of one source may bring no bytes.
+    tries: int = 6
+    # The wait after the first failed try, in seconds. It doubles with each further one, up to the longest.
+    first_wait: float = 1.0
+    longest_wait: float = 60.0
+
+
+PATIENCE = Patience()
+
+
 class Candidate:
     """One source, and how it has behaved so far.
 
-    `asked`: its metadata are known. `answered`: it gave a sign of life. `delivered`: bytes came from it. `from_start`:
+    `asked`: its metadata are known. `responded`: it gave a sign of life. `delivered`: bytes came from it. `from_start`:
     it cannot go on in the middle of a file.
     """
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.asked = self.answered = self.delivered = self.from_start = False
+        self.asked = self.responded = self.delivered = self.from_start = False
         self.failures = 0
         self.not_before = 0.0
 
@@ -59,7 +71,7 @@ class Rotation:
     def after(self, candidate: Candidate, error: RequestError) -> Steps[None]:
         """Decide what becomes of a source that failed."""
         host = candidate.source.host
-        candidate.answered |= error.answered
+        candidate.responded |= error.responded
         candidate.failures += 1
         begins_again = isinstance(error, NoRangesError) and not candidate.from_start
         if not begins_again and (not error.again or candidate.failures >= self._tries(candidate, error)):
@@ -108,7 +120,7 @@ class Rotation:
 
     def _what_may_help(self) -> str:
         """Say what to do where no failure has a remedy of its own."""
-        if not all(error.answered for error in self.failed.values()):
+        if not all(error.responded for error in self.failed.values()):
             return _("Check the connection, or name another source with --source.")
         if any(error.absent for error in self.failed.values()):
             return _("Check the name, or name another source with --source.")
@@ -116,6 +128,6 @@ class Rotation:
 
     def _tries(self, candidate: Candidate, error: RequestError) -> int:
         """How often to try: a server in trouble as often as one that has given something, a silent one once."""
-        if error.answered or candidate.delivered:
+        if error.responded or candidate.delivered:
             return self._patience.tries
-        return _DOUBTFUL if candidate.answered else 1
+        return _DOUBTFUL if candidate.responded else 1

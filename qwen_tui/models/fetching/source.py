@@ -26,7 +26,7 @@ ABRIDGED = "…"
 ON_MODELSCOPE = frozenset({"unsloth/Qwen3-4B-Instruct-2507-GGUF"})
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class WantedModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model to fetch.
 
     `name` is what it is called by afterwards, `file` the name it gets, `path` the file in `repository`; of a bare
@@ -75,7 +75,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(f"{parts.scheme}://{parts.netloc}{parts.path}".encode()).hexdigest()[:32]
 
 
-def wanted(name: str) -> Wanted:
+def wanted(name: str) -> WantedModel:
     """Return what `name` asks for: `NAME[:QUANT]`, `owner/repo:FILE`, or an address.
 
     Raises `ModelNotFoundError` with the nearest names, `UsageError` for the path of a file.
@@ -91,7 +91,7 @@ def wanted(name: str) -> Wanted:
                 _("Give the address of the file itself."),
             )
         file = safe_name(file)
-        return Wanted(name=file, file=file, url=name)
+        return WantedModel(name=file, file=file, url=name)
     if entries := catalogue.find(name):
         return of_entry(entries[0])
     if parts := in_repository(name):
@@ -100,7 +100,7 @@ def wanted(name: str) -> Wanted:
             return of_entry(entry)
         # Whatever it is called there, here it is a model among others.
         file = safe_name(path.rpartition("/")[2])
-        return Wanted(name=name, file=file, repository=repository, path=path)
+        return WantedModel(name=name, file=file, repository=repository, path=path)
     if name.endswith(".gguf"):
         raise UsageError(
             _("{name} is a file, nothing to fetch.").format(name=name),
@@ -109,7 +109,9 @@ def wanted(name: str) -> Wanted:
     raise unknown(name)
 
 
-def sources(asked: Wanted, given: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> tuple[Source, ...]:
+def sources(
+    asked: WantedModel, given: Sequence[str] = (), environ: Mapping[str, str] = os.environ
+) -> tuple[Source, ...]:
     """Return where to fetch `asked` from, in order: what was `given`, else the hub (or `HF_ENDPOINT`), then ModelScope.
 
     `given` are `hub`, `modelscope`, the address of a mirror of the hub, or that of the file. Raises `UsageError`.
@@ -166,9 +168,9 @@ def shown(url: str) -> str:
     return f"{parts.hostname or '?'}{port}"
 
 
-def of_entry(entry: CatalogueEntry) -> Wanted:
+def of_entry(entry: CatalogueEntry) -> WantedModel:
     """Return what it is to want that published file."""
-    return Wanted(
+    return WantedModel(
         name=entry.full_name,
         file=entry.file,
         repository=entry.repository,
@@ -194,7 +196,7 @@ def _abridged(text: str) -> str:
     return host if text.rstrip("/").lower() == host else f"{host}/{ABRIDGED}"
 
 
-def _source(asked: Wanted, text: str, environ: Mapping[str, str]) -> Source:
+def _source(asked: WantedModel, text: str, environ: Mapping[str, str]) -> Source:
     if is_address(text):
         _require_usable(text)
         parts = urlsplit(text)
@@ -221,11 +223,11 @@ def _require_usable(address: str) -> None:
         )
 
 
-def _on_hub(asked: Wanted, address: str) -> Source:
+def _on_hub(asked: WantedModel, address: str) -> Source:
     return Source(url=f"{address}/{_repository(asked)}/resolve/main/{quote(asked.path)}", endpoint=address)
 
 
-def _repository(asked: Wanted) -> str:
+def _repository(asked: WantedModel) -> str:
     if not asked.repository:
         raise UsageError(
             _("{name} is known by its address only.").format(name=asked.name),

@@ -1,1 +1,1 @@
-"""The network: proxies, certificates, time-outs, and what goes wrong on the way to a server."""
+"""How the program asks servers: proxies, certificates, time-outs, and why a request failed."""

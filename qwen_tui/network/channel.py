@@ -1,4 +1,4 @@
-"""Bytes on their way from the thread that reads the network to the one that writes the disk."""
+"""A queue from the thread that reads the network to the one that writes the disk."""
 
 import threading
 import time
@@ -7,16 +7,17 @@ from collections.abc import Callable
 from qwen_tui import cancellation
 from qwen_tui.network.request import ResponseHead
 
-# So many bytes may wait while as many are being written: what a kill loses stays well under a megabyte.
-_WAITING = 256 << 10
-# Whoever waits for bytes looks this often whether to go on, in seconds.
+# The most bytes in the queue. While the disk takes one such amount, as much may arrive: if the program is killed, it
+# loses well under a megabyte.
+_CAPACITY = 256 << 10
+# A thread that waits for bytes checks this often, in seconds, whether the operation is cancelled.
 _LOOK_EVERY = 0.05
 
 
 class Channel:
-    """What one thread hands over to another: first a head, then bytes, at last the error that ended them, or None.
+    """Passes one response from the reading thread to the writing one: the head, the bytes, then the error if any.
 
-    Bytes that wait are taken all at once: little at a time from a slow line, much from a fast one.
+    The writing thread takes all queued bytes at once: few from a slow connection, many from a fast one.
     """
 
     def __init__(self) -> None:
@@ -29,15 +30,15 @@ class Channel:
         self._closed = False
 
     def begin(self, head: ResponseHead) -> None:
-        """Hand over the head."""
+        """Pass on the head."""
         with self._changed:
             self._head = head
             self._changed.notify_all()
 
     def put(self, piece: bytes) -> bool:
-        """Hand over bytes as soon as there is room; false where nobody wants them any more."""
+        """Queue `piece` as soon as there is room; return false if the writing thread has closed the channel."""
         with self._changed:
-            while self._waiting >= _WAITING and not self._closed:
+            while self._waiting >= _CAPACITY and not self._closed:
                 self._changed.wait()
             self._pieces.append(piece)
             self._waiting += len(piece)
@@ -45,19 +46,19 @@ class Channel:
             return not self._closed
 
     def end(self, error: Exception | None) -> None:
-        """Hand over nothing more, and say why if that is an error."""
+        """End the bytes, because of `error` if there is one."""
         with self._changed:
             self._ended, self._error = True, error
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Want nothing more."""
+        """Tell the reading thread to stop."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def head(self, patience: float) -> ResponseHead:
-        """Return how the answer begins; raises `TimeoutError`, and whatever ended it."""
+        """Wait for the head at most `patience` seconds; raises `TimeoutError`, or the error that ended the response."""
         with self._changed:
             self._wait(patience, lambda: self._head is not None)
             if self._head is None:
@@ -65,7 +66,10 @@ class Channel:
             return self._head
 
     def take(self, patience: float) -> bytes:
-        """Return the bytes that wait, none at the end; raises `TimeoutError`, and whatever ended it."""
+        """Return all queued bytes, none at the end.
+
+        Waits at most `patience` seconds for the first. Raises `TimeoutError`, or the error that ended the response.
+        """
         with self._changed:
             self._wait(patience, lambda: bool(self._pieces))
             if not self._pieces and self._error:
@@ -76,9 +80,9 @@ class Channel:
             self._changed.notify_all()
             return taken
 
-    def _wait(self, patience: float, there: Callable[[], bool]) -> None:
+    def _wait(self, patience: float, has_arrived: Callable[[], bool]) -> None:
         deadline = time.monotonic() + patience
-        while not (there() or self._ended):
+        while not (has_arrived() or self._ended):
             if time.monotonic() >= deadline:
                 raise TimeoutError
             cancellation.check()

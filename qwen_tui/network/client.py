@@ -1,4 +1,4 @@
-"""The client that asks servers, and what is said where a connection fails."""
+"""The HTTP client, and what the person is told when a connection fails."""
 
 import errno
 import socket
@@ -28,7 +28,7 @@ def client(timeouts: Timeouts) -> "httpx2.Client":
         timeout = httpx2.Timeout(timeouts.stall, connect=timeouts.response)
         return httpx2.Client(transport=Route(), timeout=timeout, follow_redirects=False)
     except OSError as error:
-        # The default context reads what SSL_CERT_FILE or SSL_CERT_DIR name.
+        # httpx2 reads the files that SSL_CERT_FILE or SSL_CERT_DIR name.
         raise RequestError(
             _("the certificates of SSL_CERT_FILE cannot be read: {reason}").format(reason=why(error)), responded=False
         ) from None
@@ -40,7 +40,7 @@ def response_head(response: "httpx2.Response") -> ResponseHead:
 
 
 def translated(error: Exception, url: str = "") -> RequestError:
-    """Return what went wrong on the way, in words that hold no address; `url` was asked, if that is known."""
+    """Return `error` as a `RequestError`, which shows no address; `url` is the one that was asked, if known."""
     import httpx2
 
     if isinstance(error, RequestError):
@@ -69,7 +69,7 @@ def translated(error: Exception, url: str = "") -> RequestError:
 
 
 def _silent(url: str) -> RequestError:
-    """Say that nobody answers, and if a proxy is asked, that it may be the one who does not."""
+    """Say that the server does not respond, or where there is a proxy, that this may be at fault."""
     proxy = proxy_for(url)
     if proxy is None:
         return RequestError(_("it does not answer"), again=True, responded=False)
@@ -82,7 +82,7 @@ def _silent(url: str) -> RequestError:
 
 
 def _unreachable(causes: Sequence[BaseException]) -> str:
-    """Say that no connection came about, and why where the system says it."""
+    """Say that there is no connection, and the reason if the system gave one."""
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return _("it cannot be reached: there is no network, or no such host")

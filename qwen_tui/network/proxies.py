@@ -1,4 +1,4 @@
-"""Through which proxy an address is asked, as the environment says, and what is wrong with one that does not work."""
+"""Which proxy the environment names for an address, and what is wrong with its value."""
 
 import ipaddress
 import os
@@ -16,14 +16,14 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Proxy(NamedTuple):
-    """A proxy: the variable that names it, and its address, which may hold a password."""
+    """A proxy: the environment variable that names it, and its address, which may contain a password."""
 
     variable: str
     address: str
 
     @property
     def shown(self) -> str:
-        """The variable and the host of the proxy: all that is ever shown of it."""
+        """The variable and the host of the proxy: the program never shows more of it."""
         parts = urlsplit(self.address)
         return (
             f"{self.variable} ({parts.hostname}:{parts.port})" if parts.port else f"{self.variable} ({parts.hostname})"
@@ -31,10 +31,10 @@ class Proxy(NamedTuple):
 
 
 def proxy_for(url: str, environ: Mapping[str, str] = os.environ) -> Proxy | None:
-    """Return the proxy through which `url` is asked, None where it is asked directly.
+    """Return the proxy for `url`, None if the request goes directly to the server.
 
     The variable of the address's own scheme wins over `ALL_PROXY`, lower case over upper case, and `NO_PROXY` over all.
-    Raises `RequestError` for one that cannot be used, naming the variable.
+    If the proxy cannot be used, raises `RequestError` with the name of the variable.
     """
     asked = urlsplit(url)
     found = _named(asked.scheme, environ)
@@ -54,16 +54,16 @@ def _named(scheme: str, environ: Mapping[str, str]) -> Proxy | None:
 
 
 def _value(name: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return the name and the value of a variable; in lower case it counts before upper case, even if it is empty."""
+    """Return the name and the value of a variable; its lower-case form, even if empty, wins over the upper-case one."""
     variable = name if name in environ else name.upper()
     return variable, environ.get(variable, "").strip()
 
 
 def _checked(found: Proxy) -> Proxy:
-    """Return the proxy with an address in full; raises `RequestError` where it is none."""
+    """Return the proxy with a complete address; raises `RequestError` if that is not an address."""
     address = found.address if "://" in found.address else f"http://{found.address}"
     scheme, _colon, rest = address.partition("://")
-    # GNOME and others write socks:// for what is SOCKS 5.
+    # GNOME and others write socks:// and mean SOCKS 5.
     scheme = {"socks": "socks5"}.get(scheme.lower(), scheme.lower())
     remedy = _("Write it as http://HOST:PORT or socks5://HOST:PORT, or remove {variable}.").format(
         variable=found.variable
@@ -90,7 +90,7 @@ def _checked(found: Proxy) -> Proxy:
 
 
 def _is_direct(asked: SplitResult, entries: str) -> bool:
-    """Whether `NO_PROXY` names the host: itself, a domain it is in, or a network, each perhaps with a port."""
+    """Whether `entries`, the value of `NO_PROXY`, name the host, its domain or its network; each may have a port."""
     host = (asked.hostname or "").lower()
     port = asked.port or _PORTS.get(asked.scheme, 0)
     return any(_names(entry.strip().lower(), asked.scheme, host, port) for entry in entries.split(","))
@@ -110,16 +110,16 @@ def _names(entry: str, scheme: str, host: str, port: int) -> bool:
     try:
         return ipaddress.ip_address(host) in ipaddress.ip_network(name, strict=False)
     except ValueError:
-        # One of them is a name.
+        # The host or the entry is a name, not an IP address.
         domain = name.removeprefix("*")
         return host.endswith(domain) if domain.startswith(".") else host == domain or host.endswith(f".{domain}")
 
 
 def _without_port(entry: str) -> tuple[str, str]:
-    """Return host or network, and the port, empty where there is none; of IPv6 only in brackets."""
+    """Return the host or network, and the port, "" without one; only an IPv6 address in brackets can have a port."""
     if entry.startswith("["):
         host, _bracket, rest = entry[1:].partition("]")
-        # What is behind may be the length of a network's prefix.
+        # A slash after the bracket begins the prefix length of a network.
         return (host + rest, "") if rest.startswith("/") else (host, rest.removeprefix(":"))
     host, colon, port = entry.partition(":")
     return (entry, "") if not colon or ":" in port else (host, port)

@@ -1,4 +1,4 @@
-"""How a request gets to its server: directly, or through the proxy that the environment names for it."""
+"""Sends each request directly to its server, or through the proxy that the environment names for it."""
 
 import contextlib
 import ssl
@@ -15,15 +15,15 @@ _WANTS_PASSWORD = 407
 
 
 class Route(httpx2.BaseTransport):
-    """Sends each request on its own way; a proxy that is needed for none of them need not work."""
+    """Chooses a transport for each request. A wrong proxy setting does no harm until a request needs that proxy."""
 
     def __init__(self) -> None:
-        # Read once: it takes longer than all the rest.
+        # Loaded once: loading the certificates takes longer than everything else here.
         self._trusted = httpx2.create_ssl_context()
         self._ways: dict[Proxy | None, httpx2.BaseTransport] = {}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send it; raises `RequestError` where the proxy is at fault, and what httpx2 raises."""
+        """Send the request; raises `RequestError` if the proxy is at fault, else what httpx2 raises."""
         proxy = proxy_for(str(request.url))
         if proxy is None:
             return self._way(None).handle_request(request)
@@ -46,7 +46,7 @@ class Route(httpx2.BaseTransport):
 
 @contextlib.contextmanager
 def _blamed(proxy: Proxy) -> Iterator[None]:
-    """Say of what fails in the block that it is the proxy, and which variable names it, where that is so."""
+    """Turn errors in the block that the proxy causes into a `RequestError` that names the variable."""
     try:
         yield
     except httpx2.ProxyError as error:
@@ -64,7 +64,7 @@ def _blamed(proxy: Proxy) -> Iterator[None]:
     except httpx2.InvalidURL as error:
         raise _fault(_("the address of the proxy in {proxy} is not valid"), proxy, again=False) from error
     except (AssertionError, SOCKSError) as error:
-        # httpcore2 asserts that a SOCKS proxy answers what it was asked.
+        # httpcore2 only asserts that the reply of a SOCKS proxy has the right form.
         raise _fault(_("what {proxy} names is no SOCKS proxy"), proxy, again=False) from error
 
 
@@ -75,7 +75,7 @@ def _refused(proxy: Proxy, said: str) -> RequestError:
 
 
 def _wants_password(variable: str) -> RequestError:
-    """Return what to say of the proxy that `variable` names where it wants to know who asks, or knows nobody so."""
+    """Return the error for a proxy that demands a name and a password, or does not accept those it got."""
     return RequestError(
         _("the proxy of {variable} wants a name and a password").format(variable=variable),
         _("Write them into {variable}: {address}").format(variable=variable, address="http://NAME:PASSWORD@HOST:PORT"),
@@ -95,7 +95,7 @@ def _fault(sentence: str, proxy: Proxy, *, again: bool = True) -> RequestError:
 
 
 def _tls(error: BaseException | None) -> ssl.SSLError | None:
-    """Return the TLS error that is behind an error, if it is one."""
+    """Return the TLS error that caused `error`, None if there is none."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, ssl.SSLError):

@@ -1,6 +1,6 @@
-"""One answer of a server, as a stream of bytes: the only place that speaks HTTP, in a thread of its own.
+"""One HTTP response as a stream of bytes, read by a thread of its own.
 
-The thread reads while what it read is hashed and written, and a wait for the network can be interrupted at any moment.
+So the caller can hash and write one piece while the next arrives, and Ctrl-C can end a wait for the network at once.
 """
 
 import contextlib
@@ -20,14 +20,15 @@ _REDIRECTS = 10
 
 
 class Stream:
-    """The answer to a GET of `url`, from its byte `offset` on where that is not 0."""
+    """The response to a GET of `url`, from byte `offset` on if that is not 0."""
 
     def __init__(
         self, url: str, timeouts: Timeouts, *, offset: int = 0, mark: str | None = None, token: str | None = None
     ) -> None:
-        """Ask, and wait for the answer to begin; raises `RequestError`.
+        """Send the request and wait for the head of the response; raises `RequestError`.
 
-        `mark` is the ETag the file must still have to be continued. `token` goes to the origin of `url` alone.
+        `mark` is an ETag: if the file has another one now, the server sends it from the start. `token` is sent only to
+        the origin of `url`.
         """
         self._url = url
         self._timeouts = timeouts
@@ -50,14 +51,14 @@ class Stream:
 
     @property
     def mark(self) -> str | None:
-        """By what the server would know again this version of the file; None where that is not certain."""
+        """The ETag of this version of the file; None if there is none, or only a weak one."""
         etag = self.head.headers.get("etag", "")
         return None if etag.startswith("W/") else etag or None
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes as they come; raises `RequestError` where they end too early or no more come."""
+        """Yield the bytes as they arrive; raises `RequestError` if the connection breaks or stalls."""
         try:
-            # The thread notices a stall itself, and first hands over what came before it.
+            # The thread has the same time-out. One second more lets it first pass on the bytes before the stall.
             while piece := self._channel.take(self._timeouts.stall + 1):
                 yield piece
         except TimeoutError:
@@ -66,7 +67,7 @@ class Stream:
             raise translated(error) from None
 
     def close(self) -> None:
-        """Want no more of it."""
+        """Tell the thread to stop."""
         self._channel.close()
 
     def _run(self) -> None:
@@ -81,7 +82,7 @@ class Stream:
             self._channel.end(error)
 
     def _response(self, session: "httpx2.Client") -> "httpx2.Response":
-        """Follow redirections; the token is lost for good at the first that leads to another origin."""
+        """Follow redirections; from the first one that leads to another origin, the token is no longer sent."""
         import httpx2
 
         url = httpx2.URL(self._url)

@@ -1,1 +1,1 @@
-"""A model file fetched from the network: several sources, one partial file, and no name before its hash is right."""
+"""Fetching a model file from the network: several sources fill one partial file, which is verified, then renamed."""

@@ -1,4 +1,4 @@
-"""Fetching one model file: several sources in turn, one partial file, and no name before the hash is right."""
+"""Downloads one model file: the sources fill a partial file in turn, and only the right hash gives it its name."""
 
 import contextlib
 from collections.abc import Sequence
@@ -23,16 +23,16 @@ from qwen_tui.models.hashing import reading
 from qwen_tui.network.request import RequestError
 from qwen_tui.network.stream import Stream
 
-# Answers that bring a file, if perhaps another one.
-_BRINGING = (200, 206)
-# How often the lock of another download is tried, in seconds.
+# Status codes of responses that contain a file, though perhaps the wrong one.
+_WITH_FILE = (200, 206)
+# While another process downloads the same file, this one tries the lock this often, in seconds.
 _LOCK_EVERY = 0.05
 
 
 class Download:
     """Fetches `wanted` from `sources` into the file `target`. First `learn`, then `run`; both raise `DownloadError`.
 
-    What is here already that cannot be read raises `InvalidModelError`, what cannot be written `WriteError`.
+    A present file that cannot be read raises `InvalidModelError`, a folder that cannot be written `WriteError`.
     """
 
     def __init__(
@@ -45,16 +45,16 @@ class Download:
         self._fetched = 0
         self._last: Candidate | None = None
         self._asked: tuple[str, ...] = ()
-        # Known from an earlier fetch, not from the catalogue.
+        # The hash is from an earlier download, not from the catalogue.
         self._remembered = bool(wanted.sha256) and not wanted.pinned
 
     @property
     def kept(self) -> int:
-        """The bytes of it that an earlier attempt left."""
+        """How many bytes an earlier attempt has left."""
         return self._partial().kept
 
     def learn(self) -> Steps[None]:
-        """Ask the hubs for hash and size where the hash is not known; if none of them tells it, it stays so."""
+        """Ask the hubs for hash and size if the hash is unknown; it stays unknown if no hub has it."""
         while not self.wanted.sha256:
             candidate = yield from self._rotation.next(lambda c: bool(c.source.endpoint) and not c.asked)
             if candidate is None:
@@ -67,10 +67,11 @@ class Download:
             raise self._failure()
 
     def run(self, *, replace: bool = False, asked: Sequence[str] = ()) -> Steps[None]:
-        """Fetch what is missing; the last event is `Arrived`.
+        """Fetch the missing bytes; the last event is `Arrived`.
 
-        A file that is there already stays if it is the right one; another is in the way unless it is to be replaced.
-        `asked` are the words behind `qwen pull` that go on with what is left if it stops, as they may be shown.
+        If the target exists and is the right file, nothing is fetched. If it is another file, this raises
+        `DownloadError`, or with `replace` the download replaces it. `asked` are the arguments of `qwen pull` that
+        resume this download if it stops, without anything secret.
         """
         folder = self.target.parent
         self._asked = tuple(asked)
@@ -83,7 +84,7 @@ class Download:
                         raise self._in_the_way()
                     part = self._partial()
                     if self.wanted.sha256:
-                        # What was begun before the hash was known can be proven now.
+                        # Bytes fetched before the hash was known can be verified now.
                         adopt(part, PartialFile(folder, self._unproven()))
                     stack.enter_context(part.opened())
                     yield from self._complete(part, replace=replace)
@@ -91,7 +92,7 @@ class Download:
             raise write_error(folder, error, then=_repeat()) from error
 
     def check(self, file: Path | None = None) -> Steps[bool]:
-        """Return whether `file`, or else the target, is right by its hash; then the last event is `Arrived`."""
+        """Return whether `file`, by default the target, has the right hash; if so, the last event is `Arrived`."""
         file, wanted = file or self.target, self.wanted
         if not (wanted.sha256 and file.is_file()):
             return False
@@ -107,7 +108,7 @@ class Download:
         return True
 
     def _locked(self, stack: contextlib.ExitStack) -> Steps[None]:
-        """Be the only one who fetches this file; whoever comes second waits for the first."""
+        """Lock the download of this file, until `stack` ends; if another process has the lock, wait for it."""
         from filelock import FileLock, Timeout
 
         part = self._partial()
@@ -124,7 +125,7 @@ class Download:
         stack.callback(part.remove_lock)
 
     def _complete(self, part: PartialFile, *, replace: bool) -> Steps[None]:
-        """Fill the partial file, prove it, and give it its name."""
+        """Fill the partial file, verify it, and rename it to the target."""
         kept = part.kept
         for done in part.hashed(self.wanted.size):
             yield Checking(done, kept)
@@ -141,23 +142,23 @@ class Download:
             yield Remark(_("What came is not the right file; it is fetched once more."))
             self._rotation.afresh(self._last)
         if self.wanted.sha256 is None:
-            # Nobody vouches for it, but it should be a model at least, and whole.
+            # No hash to compare with, but the file must at least be a complete model.
             try:
                 read_header(part.path)
             except InvalidModelError as error:
                 part.remove()
-                # The partial file's own name says nothing to anybody, and is gone.
+                # The partial file is deleted, and the person does not know its name.
                 message = error.message.replace(str(part.path), self.target.name)
                 raise InvalidModelError(message, _("It was deleted. Try another source with --source.")) from error
         sha256, size = part.sha256, part.size
         if self.target.exists() and not replace:
-            # It came while this one was fetched.
+            # Another process has put a file there in the meantime.
             raise self._in_the_way()
         part.finish(self.target)
         yield self._arrived(self.target, sha256, size)
 
     def _fill(self, part: PartialFile) -> Steps[None]:
-        """Fetch until the file is complete, from one source after the other."""
+        """Fetch from one source after the other until the file is complete."""
         self._check_room(part, self.wanted.size)
         complete = part.size == self.wanted.size
         while not complete:
@@ -175,7 +176,7 @@ class Download:
                 yield from self._rotation.after(candidate, error)
 
     def _attempt(self, candidate: Candidate, part: PartialFile) -> Steps[bool]:
-        """Take what the source gives, and return whether that completes the file; raises `RequestError`."""
+        """Append what the source sends, and return whether the file is complete then; raises `RequestError`."""
         source = candidate.source
         if source.endpoint and not candidate.asked:
             self._ask_hub(candidate)
@@ -191,7 +192,7 @@ class Download:
             try:
                 accepted = accept(stream.head, part.size, self.wanted.size, longest_wait=self._patience.longest_wait)
             except RequestError as error:
-                if stream.head.status in _BRINGING and not error.again:
+                if stream.head.status in _WITH_FILE and not error.again:
                     error.remedy = error.remedy or self._if_replaced()
                 raise
             if accepted.start != part.size:
@@ -199,7 +200,7 @@ class Download:
                     raise NoRangesError
                 part.restart()
             if self.wanted.sha256 is None:
-                # The other sources have to agree: there is nothing else to tell by that they have the same file.
+                # Without a hash, the size is all that can show whether another source has the same file.
                 self.wanted = msgspec.structs.replace(self.wanted, size=accepted.total)
             self._check_room(part, accepted.total)
             marks = part.notes.marks | ({source.key: stream.mark} if stream.mark else {})
@@ -207,7 +208,7 @@ class Download:
             name, asked = self.wanted.name, self._asked
             part.note(Notes(name=name, asked=asked, total=accepted.total, begun=begun, marks=marks))
             self._last = candidate
-            # After a 416 there is nothing to take.
+            # After a 416 the file is complete, and the response has no bytes of it.
             pieces = stream.pieces() if part.size != accepted.total else ()
             for piece in pieces:
                 if not part.size:
@@ -222,7 +223,7 @@ class Download:
         return accepted.total in (None, part.size)
 
     def _ask_hub(self, candidate: Candidate) -> None:
-        """Learn from a hub what it has, and make sure that it is what is wanted; raises `RequestError`."""
+        """Get the hash and size from a hub, and check that it has the wanted file; raises `RequestError`."""
         assert candidate.source.endpoint is not None
         found = hub.metadata(candidate.source.endpoint, self.wanted, self._patience)
         candidate.asked = candidate.responded = True
@@ -239,7 +240,7 @@ class Download:
             self.wanted = msgspec.structs.replace(self.wanted, sha256=found.sha256, size=size)
 
     def _check_room(self, part: PartialFile, size: int | None) -> None:
-        """Refuse to begin what cannot be finished; raises `WriteError`."""
+        """Raise `WriteError` if the disk has too little space for the rest of the file."""
         if size is not None:
             check_room(self.target.parent, size - part.size, then=_repeat())
 
@@ -261,7 +262,7 @@ class Download:
         )
 
     def _if_replaced(self) -> str:
-        """Say how to get what its publisher has put in the place of what was fetched once; "" where that cannot be."""
+        """Say how to fetch a file that its publisher has replaced since the first download; "" without such a one."""
         if not self._remembered:
             return ""
         return _("If its publisher replaced it: qwen models rm {name}, then qwen pull {model}").format(
@@ -269,7 +270,7 @@ class Download:
         )
 
     def _failure(self, part: PartialFile | None = None) -> DownloadError:
-        """Return what to tell when no source is left; where one has other files, with their names."""
+        """Return the error for when no source is left, with similar file names if a hub has some."""
         near: list[str] = []
         for candidate in self._rotation.all:
             endpoint, error = candidate.source.endpoint, self._rotation.failed.get(candidate.source)
@@ -282,7 +283,7 @@ class Download:
         return PartialFile(self.target.parent, self.wanted.sha256 or self._unproven())
 
     def _unproven(self) -> str:
-        """Return the key of the partial file while nobody knows the hash."""
+        """Return the key of the partial file while the hash is unknown."""
         return f"unknown-{self._rotation.all[0].source.key}"
 
     def _arrived(self, file: Path, sha256: str, size: int) -> Arrived:

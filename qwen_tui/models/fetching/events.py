@@ -1,4 +1,4 @@
-"""What happens while a model is fetched, as plain data."""
+"""The events of a download, as plain data."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 class Checking(msgspec.Struct, frozen=True):
-    """So many bytes of `total` on this disk are hashed."""
+    """`done` bytes of `total` on this disk are hashed."""
 
     done: int
     total: int
 
 
 class Fetching(msgspec.Struct, frozen=True):
-    """So many bytes of `total`, which may be unknown, are here."""
+    """`done` bytes have arrived, of `total` if that is known."""
 
     done: int
     total: int | None
@@ -30,10 +30,10 @@ class Remark(msgspec.Struct, frozen=True):
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
-    """The file is there, under its name, and proven.
+    """The file is complete, verified, and has its name.
 
-    `fetched` is how many bytes came over the network. `source` is the host they came from, "" if none did. `expected`
-    says that the hash was known before the bytes.
+    `fetched` counts the bytes that came over the network, and `source` is the host of the last ones, "" if there were
+    none. `expected` says that the hash was known beforehand; without that, `sha256` is only the hash of what arrived.
     """
 
     path: Path
@@ -45,5 +45,5 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
 
 
 FetchEvent = Checking | Fetching | Remark | Arrived
-# What yields events and returns a result.
+# A generator that yields events and returns a result.
 Steps: TypeAlias = Generator[FetchEvent, None, T]

@@ -1,4 +1,4 @@
-"""A model to fetch: where from, where to, how far what came is proven, and its record on the shelf."""
+"""Fetches a model by name: chooses the sources and the target file, downloads, and records the file on the shelf."""
 
 import contextlib
 import os
@@ -24,32 +24,35 @@ from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
 
 
 class Display(Protocol):
-    """Where a person sees how far it is."""
+    """Shows the person the progress of a download."""
 
     def show(self, label: str, done: int, total: int | None, /) -> None:
         """Show that `done` bytes of `total` are done; `total` may be unknown."""
 
     def note(self, text: str, /) -> None:
-        """Say something that stays."""
+        """Print a sentence that stays."""
 
     def clear(self) -> None:
-        """Take away what does not stay."""
+        """Remove the progress."""
 
 
 class Fetch:
-    """One model to fetch: what it is, where from and where to; a `Display` gets what happens."""
+    """The fetching of one model; `display` shows what happens."""
 
     def __init__(self, name: str, display: Display, given: Sequence[str] = (), *, offline: bool = False) -> None:
-        """`given` are sources in place of the built-in ones; raises `ModelNotFoundError`, `UsageError`."""
+        """`name` is the model, `given` are the sources that replace the built-in ones.
+
+        Raises `ModelNotFoundError` and `UsageError`.
+        """
         self._asked = (name, tuple(given))
         self._shelf = Shelf(files.folders().models)
         self.wanted = _called(source.wanted(name), self._shelf)
         self._record = self._shelf.named(self.wanted.name)
         if self._record and (entry := _published(self.wanted.name, self._record.sha256)):
-            # What is here may be another publisher's, which is as good.
+            # The present file may be that of another publisher in the catalogue: it is as good.
             self.wanted = source.of_entry(entry)
         if self._record and not self.wanted.sha256:
-            # What came the first time is what it is from then on.
+            # The file of the first download defines the model from then on.
             self.wanted = msgspec.structs.replace(self.wanted, sha256=self._record.sha256, size=self._record.size)
         self._sources = source.sources(self.wanted, given)
         self.offline = offline or source.is_offline()
@@ -58,9 +61,10 @@ class Fetch:
         self._download = Download(self.wanted, self._sources, self.target, patience=PATIENCE)
 
     def ready(self) -> str | None:
-        """Return a sentence if the model is here already, and still as it was verified; None if it is not here.
+        """Return a sentence if the verified model is already on this computer, None if it is not.
 
-        What has changed is hashed; raises `DownloadError` if it is another file now. Nothing is asked of the network.
+        A file that has changed is hashed again; if the hash differs, this raises `DownloadError`. The network is not
+        used.
         """
         record = self._record
         path = self._shelf.file(record) if record else self.target
@@ -78,7 +82,7 @@ class Fetch:
         )
 
     def learn(self) -> None:
-        """Find out what can be known of it beforehand; raises `DownloadError`, offline at once."""
+        """Ask the hubs for what is unknown of the model; raises `DownloadError`, at once where this is offline."""
         if self.offline:
             raise DownloadError(
                 _("{name} cannot be fetched: this is offline.").format(name=self.wanted.name),
@@ -92,7 +96,7 @@ class Fetch:
         self.wanted = self._download.wanted
 
     def plan(self) -> str:
-        """Say what would be fetched: name, size, licence, where from and where to."""
+        """Describe the download: name, size, licence, sources and target."""
         size = files.size_text(self.wanted.size) if self.wanted.size else _("of unknown size")
         licence = self.wanted.licence or _("see where it is published")
         lines = [
@@ -109,18 +113,24 @@ class Fetch:
         return "\n  ".join(lines)
 
     def warning(self) -> str | None:
-        """Return what to tell of a file that nobody vouches for, else None; what `learn` finds out counts."""
+        """Return a warning about a model that is not in the catalogue or has no known hash, else None.
+
+        Call `learn` first: it may find the hash.
+        """
         if catalogue.find(self.wanted.name) and self.wanted.sha256:
             return None
         return _("This file is not one of those this program knows: trust it only as far as its source.")
 
     def check(self) -> Arrived | None:
-        """Return what is here if its hash is right, and note that; None if it is not, or nobody knows the hash."""
+        """Hash the present file and record it if it is right; return None if it is not, or if the hash is unknown."""
         present = self._shelf.file(self._record) if self._record else self.target
         return self._noted(self._follow(self._download.check(present)))
 
     def run(self, *, replace: bool = False) -> Arrived:
-        """Fetch it, prove it and note it; raises `DownloadError`, `InvalidModelError`, `WriteError`, and at Ctrl-C."""
+        """Fetch, verify and record the model.
+
+        Raises `DownloadError`, `InvalidModelError`, `WriteError`, and `KeyboardInterrupt` at Ctrl-C.
+        """
         try:
             asked = source.again(*self._asked, repair=replace)
             arrived = self._noted(self._follow(self._download.run(replace=replace, asked=asked)))
@@ -141,7 +151,7 @@ class Fetch:
         known = self._record
         path, folder = arrived.path, self._shelf.folder
         record = ModelRecord(
-            # One that was only linked lies elsewhere.
+            # A linked model lies outside the folder.
             path=path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path),
             name=self.wanted.name,
             size=arrived.size,
@@ -160,7 +170,7 @@ class Fetch:
         return arrived
 
     def _follow(self, steps: Steps[object]) -> Arrived | None:
-        """Show what happens, and return the last of it if that is the arrival."""
+        """Show the events, and return the `Arrived` if there is one."""
         arrived = None
         with contextlib.closing(steps), contextlib.ExitStack() as stack:
             stack.callback(self._display.clear)
@@ -178,7 +188,7 @@ class Fetch:
 
 
 def proof(arrived: Arrived) -> str:
-    """Say how far what came is proven."""
+    """Say whether the SHA-256 of the file was compared with a published one."""
     if arrived.expected:
         return _("Verified: SHA-256 {sha256}").format(sha256=arrived.sha256)
     return _("Nobody has published what its SHA-256 should be; it is {sha256}").format(sha256=arrived.sha256)
@@ -190,7 +200,7 @@ def _published(name: str, sha256: str) -> CatalogueEntry | None:
 
 
 def _called(wanted: WantedModel, shelf: Shelf) -> WantedModel:
-    """Give what comes from an address a name that nothing from anywhere else has; the same address keeps its own."""
+    """Give a model from a bare address a name that no other model has; the same address always gets the same name."""
     if not wanted.url:
         return wanted
     records = shelf.records()
@@ -204,7 +214,7 @@ def _called(wanted: WantedModel, shelf: Shelf) -> WantedModel:
 
 
 def _target(wanted: WantedModel, shelf: Shelf) -> Path:
-    """Return where the file goes: its publisher's name, with the publisher before it where that name is taken."""
+    """Return the target: the publisher's file name, with the publisher before it if another model has that name."""
     records = shelf.records()
     for record in records:
         if record.name == wanted.name and not is_outside(record):

@@ -1,6 +1,6 @@
-"""What the hub, or a mirror of it, knows of a file: the only place that knows huggingface_hub.
+"""Asks the hub, or a mirror of it, about a file: the only user of huggingface_hub.
 
-The bytes are fetched elsewhere, so neither its cache nor Xet, which bypasses mirrors, comes into play.
+`network.stream` fetches the bytes. So huggingface_hub's cache is not used, and neither is Xet, which bypasses mirrors.
 """
 
 import difflib
@@ -22,13 +22,13 @@ from qwen_tui.network.request import RequestError
 
 T = TypeVar("T")
 
-# What a mirror says that has only the bytes.
+# The status codes of a mirror that serves files, but does not know HEAD requests.
 _NO_HEAD = (405, 501)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """What the hub says of a file, None for what it does not say."""
+    """What the hub knows of a file; None stands for what it does not know."""
 
     sha256: str | None
     size: int | None
@@ -52,14 +52,14 @@ def metadata(endpoint: str, asked: WantedModel, patience: Patience) -> Metadata:
                 return Metadata(None, None)
             raise
         etag = (found.etag or "").lower()
-        # A page of a login portal has a size too.
+        # Without a hash the size is not used: it may be that of a login page.
         return Metadata(etag, found.size) if _SHA256.fullmatch(etag) else Metadata(None, None)
 
     return _asked(endpoint, ask, patience)
 
 
 def near(endpoint: str, asked: WantedModel, patience: Patience) -> list[str]:
-    """Return the names of model files in the repository of `asked` that are most like the one that is not there."""
+    """Return at most three names of model files in the repository of `asked` that are similar to the missing one."""
     _import()
     from huggingface_hub import HfApi
 
@@ -79,7 +79,7 @@ def near(endpoint: str, asked: WantedModel, patience: Patience) -> list[str]:
 
 
 def token(endpoint: str) -> str | None:
-    """Return the person's token where it may go to: to the hub itself, never to a mirror."""
+    """Return the person's token if `endpoint` is the hub itself: a mirror never gets it."""
     if endpoint != source.HUB:
         return None
     from huggingface_hub import get_token
@@ -88,21 +88,21 @@ def token(endpoint: str) -> str | None:
 
 
 def _import() -> None:
-    """Import the library, which takes a second on a slow PC, so that Ctrl-C ends even that."""
+    """Import the library in a thread: it takes a second on a slow PC, and Ctrl-C ends the wait for it."""
     cancellation.current().run(lambda: importlib.import_module("huggingface_hub.hf_api"))
 
 
 def _asked(endpoint: str, ask: Callable[[], T], patience: Patience) -> T:
-    """Ask within the time there is, and translate what goes wrong; what huggingface_hub says of it stays unsaid."""
+    """Call `ask` within the time limit, and turn errors into `RequestError`, without huggingface_hub's own texts."""
     import httpx2
     from huggingface_hub import constants, set_client_factory
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-    # It would ask the hub for a list, to tell which programs it is used by.
+    # Without this the library asks the hub for a list, to find out which program uses it.
     constants.HF_HUB_DISABLE_TELEMETRY = True
-    # Its warnings print signed addresses whole.
+    # The library's warnings contain complete signed addresses.
     logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL + 1)
-    # Not the client of an earlier question, which may hang, or know of another proxy.
+    # A new client each time: an earlier one may hang, or use another proxy.
     set_client_factory(lambda: client(patience))
     try:
         return cancellation.current().run(ask, patience.response)

@@ -1,4 +1,4 @@
-"""A file that is not whole yet: it survives whatever stops the program, and gets its name once it is proven."""
+"""The partial file of a download: it survives whatever stops the program, and gets its name when it is verified."""
 
 import contextlib
 import hashlib
@@ -15,18 +15,18 @@ from qwen_tui.models.hashing import CHUNK
 
 SUFFIX = ".part"
 
-# At most so much is lost by a power failure: the system's own caches lose nothing when only the program dies.
+# A power failure loses at most this many bytes. If only the program dies, the system still writes everything.
 _SYNC_EVERY = 64 << 20
 _BLOCK = 4096
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
 class Notes(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept beside a partial file.
+    """What is stored beside a partial file.
 
-    `name` is what it is to be, `total` its size in bytes if that is known, `asked` the words behind `qwen pull` that go
-    on with it. `marks` says by which mark each source, by its key, would know again the file that was begun; `begun` is
-    the key of the source that gave its first bytes.
+    `name` is the model's name, `total` the file's size in bytes if known. `asked` are the arguments of `qwen pull` that
+    resume the download. `marks` holds for each source, by its key, the ETag of the file that the download began with.
+    `begun` is the key of the source of the first bytes.
     """
 
     name: str = ""
@@ -37,14 +37,14 @@ class Notes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_notes(part: Path) -> Notes:
-    """Return what is kept beside the partial file `part`; where that cannot be read, nothing is known."""
+    """Return the notes of the partial file `part`, empty ones if there are none or they cannot be read."""
     return learned.read(_beside(part), Notes, Notes())
 
 
 class PartialFile:
-    """The partial file `KEY.part` in `folder`, open from `opened` on, with the SHA-256 of what is in it.
+    """The partial file `KEY.part` in `folder`, with the SHA-256 of its content; `opened` opens it.
 
-    Whoever fills it holds `lock`.
+    Only the process that holds `lock` may write to it.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
@@ -59,12 +59,12 @@ class PartialFile:
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of what is there, in hexadecimal."""
+        """The SHA-256 of the content, in hexadecimal."""
         return self._digest.hexdigest()
 
     @property
     def kept(self) -> int:
-        """The bytes that an earlier attempt left, before the file is opened."""
+        """How many bytes an earlier attempt has left; valid before the file is opened."""
         try:
             return self.path.stat().st_size
         except OSError:
@@ -72,7 +72,7 @@ class PartialFile:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator["PartialFile"]:
-        """Create or open the file, and close it at the end; what is in it stays. Raises `OSError`."""
+        """Open the file, or create it, and close it at the end of the block. Raises `OSError`."""
         private_folder(self.path.parent)
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
         try:
@@ -85,12 +85,15 @@ class PartialFile:
                 empty = not os.fstat(self._handle).st_size
                 self._close()
                 if empty:
-                    # Nothing came: nothing is left behind.
+                    # No byte has arrived: leave no empty files behind.
                     self.path.unlink(missing_ok=True)
                     _beside(self.path).unlink(missing_ok=True)
 
     def hashed(self, limit: int | None) -> Iterator[int]:
-        """Hash what is there, and yield how much of it is done; more than `limit` bytes cannot be of this file."""
+        """Hash the content, and yield after each step how many bytes are hashed.
+
+        A content of more than `limit` bytes cannot belong to this file: it is discarded.
+        """
         if limit is not None and os.fstat(self._handle).st_size > limit:
             self.restart()
         os.lseek(self._handle, 0, os.SEEK_SET)
@@ -101,7 +104,7 @@ class PartialFile:
         self._synced = self.size
 
     def append(self, piece: bytes) -> None:
-        """Write `piece` at the end; raises `OSError`, with as much written as there was room for."""
+        """Write `piece` at the end; raises `OSError`, after having written as much as there was room for."""
         view = memoryview(piece)
         while view:
             written = os.write(self._handle, view)
@@ -112,7 +115,7 @@ class PartialFile:
             self._sync()
 
     def restart(self) -> None:
-        """Begin again with nothing."""
+        """Discard the content."""
         self._wait_for_sync()
         os.ftruncate(self._handle, 0)
         os.lseek(self._handle, 0, os.SEEK_SET)
@@ -120,19 +123,19 @@ class PartialFile:
         self.size = self._synced = 0
 
     def remove(self) -> None:
-        """Delete it: what is in it is of no use."""
+        """Delete the file and its notes."""
         self.restart()
         self._close()
         self.path.unlink(missing_ok=True)
         _beside(self.path).unlink(missing_ok=True)
 
     def remove_lock(self) -> None:
-        """Delete the file that its holder has locked; Windows leaves it where it is, and it does no harm."""
+        """Delete the lock file. Windows refuses while the lock is held; the file that stays does no harm."""
         with contextlib.suppress(OSError):
             self.lock.unlink()
 
     def finish(self, target: Path) -> None:
-        """Give the file its name, in one step and for good; raises `OSError`."""
+        """Sync the file to the disk and rename it to `target` in one step; raises `OSError`."""
         self._wait_for_sync()
         cancellation.current().run(lambda: os.fsync(self._handle))
         self._close()
@@ -141,15 +144,15 @@ class PartialFile:
         sync_folder(target.parent)
 
     def note(self, notes: Notes) -> None:
-        """Keep `notes` in place of those that were there."""
+        """Replace the stored notes by `notes`."""
         if notes == self.notes:
             return
         self.notes = notes
-        # They save bytes at the best: the file is proven without them.
+        # `learned.write` ignores a failure: without notes, the download at worst fetches bytes again.
         learned.write(_beside(self.path), notes)
 
     def _cut_zeros(self) -> None:
-        """Cut off the zeros at the end: after a power failure they stand for bytes that never reached the disk."""
+        """Cut off zeros at the end: after a power failure, a file system shows zeros for bytes that it never wrote."""
         end = size = os.fstat(self._handle).st_size
         lowest = max(0, size - 2 * _SYNC_EVERY)
         while end > lowest:
@@ -162,7 +165,7 @@ class PartialFile:
             os.ftruncate(self._handle, end)
 
     def _sync(self) -> None:
-        """Have the disk take what was written, while more is fetched."""
+        """Sync the file to the disk in a thread, while the download goes on."""
         if self._syncing and self._syncing.is_alive():
             return
         self._synced = self.size
@@ -175,7 +178,7 @@ class PartialFile:
             self._syncing = None
 
     def _leave_sync(self) -> None:
-        """Let the disk go on taking what was written by itself: whoever was cancelled does not wait for it."""
+        """Wait for the sync to end, unless the operation is cancelled: then the thread goes on alone."""
         if not cancellation.current().requested:
             self._wait_for_sync()
 
@@ -185,9 +188,9 @@ class PartialFile:
 
 
 def adopt(part: PartialFile, other: PartialFile) -> None:
-    """Let `part` be what `other` is so far, unless there is something of it already, or `other` is being filled.
+    """Rename the partial file `other` to `part`, unless `part` exists, or another process fills `other`.
 
-    Neither is open. Raises `OSError`.
+    Both must be closed. Raises `OSError`.
     """
     from filelock import FileLock, Timeout
 
@@ -205,6 +208,6 @@ def _beside(part: Path) -> Path:
 
 
 def _sync_quietly(handle: int) -> None:
-    # A disk that fails says so at the end as well.
+    # If the disk fails, the sync in `finish` raises the same error.
     with contextlib.suppress(OSError):
         getattr(os, "fdatasync", os.fsync)(handle)

@@ -1,4 +1,4 @@
-"""Whether the addresses that models come from can be reached; asked only where a person wants to know."""
+"""Tests whether the servers of models can be reached, for `qwen doctor --network`."""
 
 import os
 import threading
@@ -15,23 +15,23 @@ _TIMEOUTS = Timeouts(response=5.0, stall=5.0)
 
 
 class Reachability(msgspec.Struct, frozen=True, kw_only=True):
-    """An address, whether it answered, in how many seconds, and if it did not, why and what helps."""
+    """Whether a server responded, after how many seconds, and if not, why."""
 
     address: str
     reachable: bool
     seconds: float
     reason: str = ""
-    # What helps against that reason alone, such as a proxy's; empty where only the general advice does.
+    # What helps against this very reason, such as a wrong proxy; empty if there is only general advice.
     remedy: str = ""
 
 
 def addresses(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Return the addresses: the hub, or the mirror that `HF_ENDPOINT` names, and ModelScope."""
+    """Return the servers to test: the hub, or the mirror that `HF_ENDPOINT` names, and ModelScope."""
     return tuple(dict.fromkeys((named_endpoint(environ), MODELSCOPE)))
 
 
 def reach(addresses: tuple[str, ...], ask: Callable[[str], None] | None = None) -> tuple[Reachability, ...]:
-    """Ask all addresses at once and return what came of it; takes a few seconds at the most."""
+    """Ask all servers at the same time, and return a result for each; takes a few seconds at most."""
     reached: dict[str, Reachability] = {}
 
     def look(address: str) -> None:
@@ -51,7 +51,7 @@ def _reach(address: str, ask: Callable[[str], None]) -> Reachability:
     begun = time.monotonic()
     reason = remedy = ""
     try:
-        # A name look-up takes as long as it likes: it is left behind.
+        # A look-up of a name has no time-out. If it takes too long, its thread goes on alone.
         cancellation.current().run(lambda: ask(address), _TIMEOUTS.response)
     except (RequestError, OSError) as error:
         told = translated(error, address)
@@ -61,7 +61,7 @@ def _reach(address: str, ask: Callable[[str], None]) -> Reachability:
 
 
 def _ask(address: str) -> None:
-    """Ask for anything: whoever answers is there."""
+    """Send a request; any response shows that the server can be reached."""
     from qwen_tui.network.client import client, translated
 
     try:

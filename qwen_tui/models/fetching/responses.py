@@ -1,4 +1,4 @@
-"""Whether what a server answers is the file that was asked for, from where it was asked for."""
+"""Decides whether a response is the wanted file, from the wanted byte on."""
 
 import email.utils
 import re
@@ -13,28 +13,29 @@ _MAGIC = b"GGUF"
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 _PAGES = ("text/html", "application/xhtml")
 _OK, _PARTIAL, _NO_RANGE = 200, 206, 416
-# Other than these and the server's own troubles, an answer will be the same the next time.
+# After these codes, and those from 500 on, another try may help. After all others the response would be the same.
 _MAY_CHANGE = (408, 425, 429)
 
 
 class NoRangesError(RequestError):
-    """A source that cannot go on where the file stands."""
+    """The source cannot send the file from a given byte on."""
 
     def __init__(self) -> None:
         super().__init__(_("it cannot go on in the middle of a file"), again=True)
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The bytes that follow begin at `start` of a file of `total` bytes, if that is known."""
+    """An accepted response: its bytes begin at `start` of a file of `total` bytes, None if the total is unknown."""
 
     start: int
     total: int | None
 
 
 def accept(head: ResponseHead, offset: int, size: int | None, *, longest_wait: float) -> Accepted:
-    """Return what this answer to a request for everything from `offset` on brings; `size` is that of the file if known.
+    """Return which bytes follow `head`, the response to a request from byte `offset` on.
 
-    Raises `RequestError`, and `NoRangesError` where it goes on elsewhere. A start of 0 is whole in any case.
+    `size` is that of the file, if known. Raises `RequestError`, and `NoRangesError` for a response that begins at
+    another byte than `offset` or 0.
     """
     if error := refusal(head, longest_wait):
         raise error
@@ -62,7 +63,7 @@ def accept(head: ResponseHead, offset: int, size: int | None, *, longest_wait: f
 
 
 def check_beginning(piece: bytes) -> None:
-    """Look at the first bytes of the file, before a gigabyte of something else is fetched; raises `RequestError`."""
+    """Raise `RequestError` unless the first bytes are those of a GGUF file: no gigabyte of anything else is fetched."""
     if piece[:4] == _MAGIC[: len(piece)]:
         return
     if piece.lstrip(b"\xef\xbb\xbf \t\r\n")[:9].lower().startswith((b"<!doctype", b"<html")):
@@ -71,7 +72,7 @@ def check_beginning(piece: bytes) -> None:
 
 
 def refusal(head: ResponseHead, longest_wait: float) -> RequestError | None:
-    """Return what an answer means that brings no file, None if it brings one."""
+    """Return the error of a response without a file, None for a response with one."""
     status, code = head.status, head.headers.get("x-error-code", "")
     if status in (_OK, _PARTIAL, _NO_RANGE):
         return None
@@ -102,7 +103,7 @@ def _page() -> RequestError:
 
 
 def _retry_after(value: str) -> float | None:
-    """Return the seconds that a Retry-After header asks for."""
+    """Return the seconds to wait that a Retry-After header asks for, None if it cannot be read."""
     if value.strip().isdecimal():
         return float(value)
     try:

@@ -1,4 +1,4 @@
-"""The rotation of the sources: which of several is asked next, and when one is given up."""
+"""The rotation of the sources: which one is asked next, how long to wait for it, and when it is given up."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -13,8 +13,8 @@ from qwen_tui.models.fetching.responses import NoRangesError
 from qwen_tui.models.fetching.source import Source
 from qwen_tui.network.request import RequestError, Timeouts
 
-# Tries of a source that answers, but has not given a byte yet.
-_DOUBTFUL = 2
+# How many tries a source gets that has responded once, but now is silent, and has not sent a byte yet.
+_TRIES_WITHOUT_BYTES = 2
 
 
 class Patience(Timeouts, frozen=True, kw_only=True):
@@ -31,10 +31,10 @@ PATIENCE = Patience()
 
 
 class Candidate:
-    """One source, and how it has behaved so far.
+    """One source, and what happened with it so far.
 
-    `asked`: its metadata are known. `responded`: it gave a sign of life. `delivered`: bytes came from it. `from_start`:
-    it cannot go on in the middle of a file.
+    `asked`: it has told its metadata. `responded`: it has sent at least one response. `delivered`: it has sent bytes.
+    `from_start`: it sends a file only from the start. `not_before` is the time of the next try, by `time.monotonic`.
     """
 
     def __init__(self, source: Source) -> None:
@@ -45,18 +45,18 @@ class Candidate:
 
 
 class Rotation:
-    """The sources in the order of preference."""
+    """The sources, in order of preference: `live` are those that are not given up, `failed` says why others are."""
 
     def __init__(self, sources: Sequence[Source], patience: Patience) -> None:
         self.all = [Candidate(source) for source in sources]
         self.live = list(self.all)
         self.failed: dict[Source, RequestError] = {}
-        # What the person has been told of which host: nothing is told twice.
+        # The pairs of host and reason that the person has read: none is shown twice.
         self._told: set[tuple[str, str]] = set()
         self._patience = patience
 
     def next(self, suitable: Callable[[Candidate], bool] = lambda _candidate: True) -> Steps[Candidate | None]:
-        """Return the `suitable` source whose turn it is, when its waiting time is over; None if there is none left."""
+        """Wait until a `suitable` source may be tried, and return it; None if there is none left."""
         choice = [candidate for candidate in self.live if suitable(candidate)]
         if not choice:
             return None
@@ -69,7 +69,7 @@ class Rotation:
         return candidate
 
     def after(self, candidate: Candidate, error: RequestError) -> Steps[None]:
-        """Decide what becomes of a source that failed."""
+        """Note that a try of `candidate` failed: it is tried again later, or given up."""
         host = candidate.source.host
         candidate.responded |= error.responded
         candidate.failures += 1
@@ -78,7 +78,7 @@ class Rotation:
             self.live.remove(candidate)
             self.failed[candidate.source] = error
         if self.live and (host, error.reason) not in self._told:
-            # The failure of the last one is the error that ends it all.
+            # The failure of the last source is not shown here: the final error names it.
             self._told.add((host, error.reason))
             yield Remark(_("{host}: {reason}").format(host=host, reason=error.reason))
         if begins_again:
@@ -89,11 +89,11 @@ class Rotation:
         candidate.not_before = time.monotonic() + wait
 
     def others(self, candidate: Candidate) -> bool:
-        """Whether another source can go on in the middle of the file."""
+        """Whether another source can send the file from the middle on."""
         return any(not other.from_start for other in self.live if other is not candidate)
 
     def afresh(self, blamed: Candidate | None) -> None:
-        """Begin again after a wrong file, with the one that is `blamed` for it last."""
+        """Start over after a wrong file; the source `blamed` for it goes to the end."""
         if blamed in self.live:
             self.live.remove(blamed)
             self.live.append(blamed)
@@ -101,7 +101,7 @@ class Rotation:
             candidate.failures, candidate.not_before, candidate.from_start = 0, 0.0, False
 
     def failure(self, name: str, kept: int, near: Sequence[str]) -> DownloadError:
-        """Return what to tell when no source is left; `kept` bytes are there, and `near` are names that would do."""
+        """Return the error for when no source is left; `kept` bytes are on the disk, `near` are similar file names."""
         message = _("{name} could not be fetched.").format(name=name)
         untold = dict.fromkeys((at.host, error.reason) for at, error in self.failed.items())
         reasons = [
@@ -119,7 +119,7 @@ class Rotation:
         return DownloadError(message, in_a_row(*dict.fromkeys(remedies)) or self._what_may_help())
 
     def _what_may_help(self) -> str:
-        """Say what to do where no failure has a remedy of its own."""
+        """Say what to do if no failure has a remedy of its own."""
         if not all(error.responded for error in self.failed.values()):
             return _("Check the connection, or name another source with --source.")
         if any(error.absent for error in self.failed.values()):
@@ -127,7 +127,7 @@ class Rotation:
         return _("Try again later, or name another source with --source.")
 
     def _tries(self, candidate: Candidate, error: RequestError) -> int:
-        """How often to try: a server in trouble as often as one that has given something, a silent one once."""
+        """Return how many tries a source gets: all if it responds or has sent bytes, one if it was always silent."""
         if error.responded or candidate.delivered:
             return self._patience.tries
-        return _DOUBTFUL if candidate.responded else 1
+        return _TRIES_WITHOUT_BYTES if candidate.responded else 1

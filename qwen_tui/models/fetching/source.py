@@ -1,4 +1,4 @@
-"""What a model's name asks for, and where its bytes can come from."""
+"""Which file the name of a model means, and the sources that have it."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ from qwen_tui.models.locate import in_repository, unknown
 
 HUB = "https://huggingface.co"
 MODELSCOPE = "https://modelscope.cn"
-# Stands in an address for what is not kept of it.
+# Stands for the part of an address that the program does not store.
 ABRIDGED = "…"
 
 # Repositories that ModelScope carries under the same names.
@@ -29,9 +29,9 @@ ON_MODELSCOPE = frozenset({"unsloth/Qwen3-4B-Instruct-2507-GGUF"})
 class WantedModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model to fetch.
 
-    `name` is what it is called by afterwards, `file` the name it gets, `path` the file in `repository`; of a bare
-    address, `url`, both are empty. `size` is in bytes; it and `sha256` are None where they are not known beforehand.
-    `pinned` says that this program's own catalogue vouches for the hash.
+    `name` is the model's name, `file` the name of its file here. `path` is the file in `repository`; both are empty for
+    a bare address, `url`. `size` is in bytes; it and `sha256` are None while unknown. `pinned` says that the hash is
+    from the program's own catalogue.
     """
 
     name: str
@@ -46,41 +46,40 @@ class WantedModel(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """What tells its origin from others, without saying anything about it."""
+        """A hash of where the model comes from: it differs for other origins, and reveals nothing secret."""
         if self.url:
             return Source(url=self.url).key
         return hashlib.sha256(self.name.encode()).hexdigest()[:32]
 
     @property
     def pullable(self) -> str:
-        """What stands behind `qwen pull` to fetch it, as it may be shown: an address may be signed."""
+        """The argument of `qwen pull` that fetches the model, without anything secret: an address may be signed."""
         return _("ADDRESS") if self.url else quoted(self.name)
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """One place that has the file at `url`; `endpoint` is that of a hub or a mirror of it, which knows its hash."""
+    """A server that has the file at `url`; `endpoint` is its address if it is a hub or a mirror, which has the hash."""
 
     url: str
     endpoint: str | None = None
 
     @property
     def host(self) -> str:
-        """The source as it may be shown: never with what signs an address."""
+        """The host of the source: the program shows no more of it, because an address may be signed."""
         return shown(self.url)
 
     @property
     def key(self) -> str:
-        """What tells this source from others, without saying anything about it."""
+        """A hash of the address without its query: it differs for other sources, and reveals nothing secret."""
         parts = urlsplit(self.url)
         return hashlib.sha256(f"{parts.scheme}://{parts.netloc}{parts.path}".encode()).hexdigest()[:32]
 
 
 def wanted(name: str) -> WantedModel:
-    """Return what `name` asks for: `NAME[:QUANT]`, `owner/repo:FILE`, or an address.
+    """Return the model that `name` means: `NAME[:QUANT]`, `owner/repo:FILE`, or an address.
 
     Raises `ModelNotFoundError` with the nearest names, `UsageError` for the path of a file.
     """
-    # What is asked of servers is text.
     name = as_text(name)
     if is_address(name):
         _require_usable(name)
@@ -98,7 +97,7 @@ def wanted(name: str) -> WantedModel:
         repository, path = parts
         if entry := catalogue.of_file(repository, path):
             return of_entry(entry)
-        # Whatever it is called there, here it is a model among others.
+        # The name there may not suit as the name of a file here.
         file = safe_name(path.rpartition("/")[2])
         return WantedModel(name=name, file=file, repository=repository, path=path)
     if name.endswith(".gguf"):
@@ -112,9 +111,10 @@ def wanted(name: str) -> WantedModel:
 def sources(
     asked: WantedModel, given: Sequence[str] = (), environ: Mapping[str, str] = os.environ
 ) -> tuple[Source, ...]:
-    """Return where to fetch `asked` from, in order: what was `given`, else the hub (or `HF_ENDPOINT`), then ModelScope.
+    """Return the sources of `asked` in order: those `given`, else the hub (or `HF_ENDPOINT`), then ModelScope.
 
-    `given` are `hub`, `modelscope`, the address of a mirror of the hub, or that of the file. Raises `UsageError`.
+    Each of `given` is `hub`, `modelscope`, the address of a mirror of the hub, or that of the file. Raises
+    `UsageError`.
     """
     known = ["hub", "modelscope"] if asked.repository in ON_MODELSCOPE else ["hub"]
     chosen = list(given) or ([asked.url] if asked.url else known)
@@ -122,7 +122,7 @@ def sources(
 
 
 def endpoint(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the address of the hub, or of the mirror that stands for it; raises `ConfigError` for what is none."""
+    """Return the address of the hub, or of the mirror in `HF_ENDPOINT`; raises `ConfigError` if that is no address."""
     address = named_endpoint(environ)
     if is_usable(address):
         return address
@@ -134,12 +134,12 @@ def endpoint(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def named_endpoint(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the same as it stands there, whatever it is."""
+    """Return the same address without checking it."""
     return (environ.get("HF_ENDPOINT", "").strip() or HUB).rstrip("/")
 
 
 def is_usable(address: str) -> bool:
-    """Whether `address` is one of the web: with a scheme, a host, and a port that there can be."""
+    """Whether `address` is a web address with a scheme, a host, and a valid port or none."""
     try:
         parts = urlsplit(address)
         usable_port = parts.port is None or parts.port > 0
@@ -149,7 +149,7 @@ def is_usable(address: str) -> bool:
 
 
 def is_offline(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the hub's own variable forbids the network."""
+    """Whether `HF_HUB_OFFLINE` forbids the network."""
     return environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
@@ -159,7 +159,7 @@ def is_address(text: str) -> bool:
 
 
 def shown(url: str) -> str:
-    """Return the host of `url`, with its port if it has one: all of an address that is ever shown."""
+    """Return the host of `url`, with its port if it has one: the program shows no more of an address."""
     parts = urlsplit(url)
     try:
         port = f":{parts.port}" if parts.port else ""
@@ -169,7 +169,7 @@ def shown(url: str) -> str:
 
 
 def of_entry(entry: CatalogueEntry) -> WantedModel:
-    """Return what it is to want that published file."""
+    """Return the model of a catalogue entry."""
     return WantedModel(
         name=entry.full_name,
         file=entry.file,
@@ -183,13 +183,13 @@ def of_entry(entry: CatalogueEntry) -> WantedModel:
 
 
 def again(name: str, given: Sequence[str], *, repair: bool) -> tuple[str, ...]:
-    """Return the words behind `qwen pull` that ask for the same again, as they may be kept and shown."""
+    """Return the arguments of `qwen pull` that ask for the same again, without anything secret."""
     before = ("--repair",) if repair else ()
     return (*before, *(word for text in given for word in ("--source", _abridged(text))), _abridged(name))
 
 
 def _abridged(text: str) -> str:
-    """Return the host of an address, for the rest may be secret, and anything else as it is."""
+    """Return only the host of an address, because the rest may be secret; return any other text unchanged."""
     if not is_address(text):
         return text
     host = f"{urlsplit(text).scheme}://{shown(text)}"
@@ -216,7 +216,7 @@ def _source(asked: WantedModel, text: str, environ: Mapping[str, str]) -> Source
 
 def _require_usable(address: str) -> None:
     if not is_usable(address):
-        # It may be signed, so it is not shown.
+        # The address may be signed, so it is not shown.
         raise UsageError(
             _("The address cannot be used: its host or its port is none."),
             _("Write it as the browser shows it: https://HOST/PATH"),

@@ -1,8 +1,8 @@
 """What the history holds of a conversation, as tests look at it."""
 
-from qwen_tui.history.records import Record
+from qwen_tui.history.records import StoredConversation
 
 
-def texts(record: Record) -> list[str]:
+def texts(stored: StoredConversation) -> list[str]:
     """The words of each question and its answer, in order."""
-    return [text for exchange in record.exchanges for text in (exchange.question.words, exchange.answer)]
+    return [text for exchange in stored.exchanges for text in (exchange.question.words, exchange.answer)]

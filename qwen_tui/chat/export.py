@@ -11,7 +11,7 @@ import msgspec
 from qwen_tui.chat import endings
 from qwen_tui.chat.question import Part, caption, folded, parts, prompt_text, said
 from qwen_tui.errors import UsageError
-from qwen_tui.history.records import Record
+from qwen_tui.history.records import StoredConversation
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.messages import Exchange, FinishReason, Role
@@ -44,15 +44,15 @@ class ExportedConversation(msgspec.Struct, frozen=True):
     messages: tuple[ExportedMessage, ...]
 
 
-def export(record: Record, form: str) -> str:
+def export(stored: StoredConversation, form: str) -> str:
     """Return the conversation in one of `FORMATS`; raises `UsageError` for another."""
     match form:
         case "md":
-            return _markdown(record)
+            return _markdown(stored)
         case "html":
-            return _page(record)
+            return _page(stored)
         case "json":
-            return _json(record)
+            return _json(stored)
     raise UsageError(
         _("“.{form}” is no format for a conversation.").format(form=form),
         _("Choose one of: {names}.").format(names=listed(f".{name}" for name in FORMATS)),
@@ -63,16 +63,16 @@ def _when(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
 
 
-def _json(record: Record) -> str:
-    summary = record.summary
+def _json(stored: StoredConversation) -> str:
+    summary = stored.summary
     exported = ExportedConversation(
         summary.id,
         summary.title,
         summary.model,
         _when(summary.created),
         _when(summary.written),
-        record.system,
-        tuple(message for exchange in record.exchanges for message in _messages(exchange)),
+        stored.system,
+        tuple(message for exchange in stored.exchanges for message in _messages(exchange)),
     )
     return msgspec.json.format(msgspec.json.encode(exported)).decode() + "\n"
 
@@ -84,11 +84,11 @@ def _messages(exchange: Exchange) -> tuple[ExportedMessage, ExportedMessage]:
     )
 
 
-def _markdown(record: Record) -> str:
+def _markdown(stored: StoredConversation) -> str:
     from qwen_tui.markdown.dialect import with_plain_fences
 
-    blocks = [f"# {record.summary.title}", f"*{record.summary.model}, {_when(record.summary.written)}*"]
-    for spoken in _spoken(record):
+    blocks = [f"# {stored.summary.title}", f"*{stored.summary.model}, {_when(stored.summary.written)}*"]
+    for spoken in _spoken(stored):
         blocks += [f"## {spoken.speaker}", *map(_quoted, spoken.about)]
         blocks += filter(None, (with_plain_fences(spoken.content.strip()), f"*[{spoken.mark}]*" if spoken.mark else ""))
     return "\n\n".join(blocks) + "\n"
@@ -113,15 +113,15 @@ class _Spoken(NamedTuple):
     mark: str = ""
 
 
-def _spoken(record: Record) -> Iterator[_Spoken]:
-    if record.system:
-        yield _Spoken("system", _("System"), record.system)
-    for exchange in record.exchanges:
+def _spoken(stored: StoredConversation) -> Iterator[_Spoken]:
+    if stored.system:
+        yield _Spoken("system", _("System"), stored.system)
+    for exchange in stored.exchanges:
         yield _Spoken("user", _("You"), said(exchange.question), folded(exchange.question))
         yield _Spoken("assistant", _("Assistant"), exchange.answer, mark=endings.mark_of(exchange))
 
 
-def _page(record: Record) -> str:
+def _page(stored: StoredConversation) -> str:
     from qwen_tui.markdown.dialect import parser
 
     # Raw HTML in an answer is shown, not obeyed; links to scripts are dropped by the library's own check.
@@ -134,14 +134,14 @@ def _page(record: Record) -> str:
     # A page that is opened should not fetch anything: a picture becomes its description.
     renderer.disable("image")
     sections = []
-    for spoken in _spoken(record):
+    for spoken in _spoken(stored):
         ending = f'<p class="ending">{html.escape(spoken.mark)}</p>' if spoken.mark else ""
         text = "".join(map(_details, spoken.about)) + renderer.render(spoken.content)
         sections.append(
             f'<section class="{spoken.role}"><h2>{html.escape(spoken.speaker)}</h2>{text}{ending}</section>'
         )
-    title = html.escape(record.summary.title)
-    about = html.escape(f"{record.summary.model}, {_when(record.summary.written)}")
+    title = html.escape(stored.summary.title)
+    about = html.escape(f"{stored.summary.model}, {_when(stored.summary.written)}")
     return (
         f'<!doctype html>\n<html><head><meta charset="utf-8"><title>{title}</title>\n<style>{_style()}</style></head>\n'
         f"<body><h1>{title}</h1><p>{about}</p>\n" + "\n".join(sections) + "\n</body></html>\n"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.errors import CancelledError, HistoryError
-from qwen_tui.history.store import History, Turn
+from qwen_tui.history.store import History, TurnWriter
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row
 from qwen_tui.messages import FinishReason, Limit, Question
@@ -26,7 +26,7 @@ class Keeper:
         self._opened = history
         self.model = model
         self._note = note
-        self._turn: Turn | None = None
+        self._turn: TurnWriter | None = None
         self._conversation = Conversation()
         self._written = 0.0
 
@@ -97,7 +97,7 @@ class Keeper:
             return
         conversation.head = to
 
-    def _follow(self, turn: Turn) -> None:
+    def _follow(self, turn: TurnWriter) -> None:
         """Go on in the conversation that `turn` is of: it is another one where two programs went on with one."""
         if self._conversation.id not in (None, turn.conversation):
             self._note(
@@ -117,12 +117,12 @@ def in_memory_only(error: HistoryError) -> str:
 
 def resume(history: History, conversation: str) -> Conversation:
     """Return a conversation of the history, to go on with; questions without an answer are left out."""
-    record = history.read(conversation)
+    stored = history.read(conversation)
     return Conversation(
-        record.system,
-        [exchange for exchange in record.exchanges if exchange.answer],
-        list(record.undone),
-        id=record.summary.id,
-        head=record.head,
-        model=record.summary.model,
+        stored.system,
+        [exchange for exchange in stored.exchanges if exchange.answer],
+        list(stored.undone),
+        id=stored.summary.id,
+        head=stored.head,
+        model=stored.summary.model,
     )

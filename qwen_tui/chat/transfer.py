@@ -10,7 +10,7 @@ from qwen_tui.chat.export import export
 from qwen_tui.chat.extract import code_blocks
 from qwen_tui.chat.session import Session
 from qwen_tui.errors import ClipboardError, UsageError
-from qwen_tui.history.records import Record, Summary, title_of
+from qwen_tui.history.records import StoredConversation, Summary, title_of
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
 from qwen_tui.messages import Material
@@ -89,7 +89,7 @@ def export_conversation(session: Session, argument: str) -> None:
     """Carry out /export: the conversation goes into a file, in the format that its name ends in."""
     session.last_answer()
     form = Path(argument).suffix.removeprefix(".").lower() or "md"
-    _write(session, argument, export(_record(session), form))
+    _write(session, argument, export(_stored(session), form))
 
 
 def attach(session: Session, attached: Material) -> None:
@@ -100,7 +100,7 @@ def attach(session: Session, attached: Material) -> None:
     )
 
 
-def _record(session: Session) -> Record:
+def _stored(session: Session) -> StoredConversation:
     """Return the conversation as it stands here; another program may have gone on with it elsewhere."""
     conversation, history, exchanges = session.conversation, session.keeper.history, session.conversation.exchanges
     if history is not None and conversation.id is not None:
@@ -108,7 +108,7 @@ def _record(session: Session) -> Record:
     else:
         now = time.time()
         summary = Summary("", title_of(exchanges[0].question), session.keeper.model, now, now)
-    return Record(summary, conversation.system, tuple(exchanges))
+    return StoredConversation(summary, conversation.system, tuple(exchanges))
 
 
 def _write(session: Session, argument: str, text: str) -> None:

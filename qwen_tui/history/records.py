@@ -21,7 +21,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StoredConversation:
     """A conversation whole, in order. `head` is the answer that the next turn comes after.
 
     `undone` is what was taken back from its end and can be brought back: what /redo brings back last stands first.

@@ -20,8 +20,8 @@ from pathlib import Path
 from qwen_tui import cancellation
 from qwen_tui.errors import HistoryError
 from qwen_tui.history import finding, ownership, tree, writing
-from qwen_tui.history.records import Record, Summary, rows, summary, title_of
-from qwen_tui.history.schema import PATIENCE, PAUSE, connect, patiently, unusable
+from qwen_tui.history.database import PATIENCE, PAUSE, connect, patiently, unusable
+from qwen_tui.history.records import StoredConversation, Summary, rows, summary, title_of
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import FinishReason, Limit, Question, as_text
 
@@ -31,7 +31,7 @@ LAST = -1
 
 
 @dataclass(slots=True, kw_only=True)
-class Turn:
+class TurnWriter:
     """A question that is committed, and its answer as it grows: the message `answer` of `conversation`.
 
     `asked` is when it began. With the first words of the answer the conversation goes on with `model` and `system`; an
@@ -76,7 +76,7 @@ class History:
         system: str | None,
         after: int | None = LAST,
         instead_of: int | None = None,
-    ) -> Turn:
+    ) -> TurnWriter:
         """Commit `question` as the next turn of a conversation, a new one if None, before it is answered.
 
         It takes the place of a last question that ended without an answer: that one was given back to the person.
@@ -103,7 +103,7 @@ class History:
                 head = answer
                 connection.execute("UPDATE conversations SET head = ? WHERE id = ?", (head, conversation))
             writing.mark_written(connection, conversation, now)
-        return Turn(
+        return TurnWriter(
             history=self,
             conversation=conversation,
             answer=answer,
@@ -115,7 +115,7 @@ class History:
         )
 
     def write_answer(
-        self, turn: Turn, text: str, reason: FinishReason | None = None, limit: Limit | None = None
+        self, turn: TurnWriter, text: str, reason: FinishReason | None = None, limit: Limit | None = None
     ) -> None:
         """Replace the answer of `turn` by its present text."""
         # A growing answer is not worth holding up: it is written again in a moment.
@@ -175,11 +175,11 @@ class History:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return root
 
-    def read(self, conversation: str) -> Record:
+    def read(self, conversation: str) -> StoredConversation:
         """Return the conversation of this id, or of the only one that begins so."""
         row = self._row(conversation)
         with self._guarded():
-            return Record(
+            return StoredConversation(
                 summary(row),
                 row["system"],
                 tree.path(self._connection, row["head"]),
@@ -250,7 +250,7 @@ class History:
                 raise
 
 
-def _go_on_with(connection: sqlite3.Connection, turn: Turn) -> str:
+def _go_on_with(connection: sqlite3.Connection, turn: TurnWriter) -> str:
     """Let the conversation of `turn` go on with its answer, which has begun; return which one that is."""
     conversation = turn.conversation
     if turn.instead:

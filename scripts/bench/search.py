@@ -3,7 +3,7 @@
     python scripts/bench/search.py [--messages 100000] [--seed 0] [--database FILE]
 
 The messages are made of word lists, the frequent words far more frequent than the rest, 200 to 600 characters long, and
-go through the program's own schema and index in one transaction. FILE is kept and used again; without it the
+go through the program's own tables and index in one transaction. FILE is kept and used again; without it the
 database goes away at the end. Removing a conversation is timed too, in a copy.
 """
 
@@ -18,8 +18,8 @@ from pathlib import Path
 
 from qwen_tui.columns import markdown_table
 from qwen_tui.history import grams
+from qwen_tui.history.database import connect
 from qwen_tui.history.records import title_of
-from qwen_tui.history.schema import connect
 from qwen_tui.history.store import History
 from scripts.measuring import command_line, tell
 

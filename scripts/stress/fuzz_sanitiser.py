@@ -42,7 +42,7 @@ from qwen_tui.columns import markdown_table
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import QwenError
-from qwen_tui.history.records import Record, Summary
+from qwen_tui.history.records import StoredConversation, Summary
 from qwen_tui.messages import Exchange, Filled, Finished, Material, Question, Text, Timings, Usage
 from qwen_tui.models.locate import locate
 from qwen_tui.terminal import line_reader
@@ -159,8 +159,8 @@ class Screen:
     def search(self, _words: str, _count: int = 20) -> list[Summary]:
         return self.recent()
 
-    def read(self, _conversation: str) -> Record:
-        return Record(self.recent()[0], self._text, (Exchange(_question(self._text), self._text, None),))
+    def read(self, _conversation: str) -> StoredConversation:
+        return StoredConversation(self.recent()[0], self._text, (Exchange(_question(self._text), self._text, None),))
 
     def move(self, *_arguments: object) -> None:
         return None

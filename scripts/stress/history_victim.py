@@ -14,8 +14,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper, resume
 from qwen_tui.chat.turn import AnswerOptions, Turn
 from qwen_tui.engine.protocol import EngineInfo, Request
-from qwen_tui.history.store import History
-from qwen_tui.history.store import Turn as HistoryTurn
+from qwen_tui.history.store import History, TurnWriter
 from qwen_tui.messages import (
     Event,
     Finished,
@@ -63,7 +62,7 @@ class WatchedHistory(History):
             return super().begin(*arguments, **options)
 
     def write_answer(
-        self, turn: HistoryTurn, text: str, reason: FinishReason | None = None, limit: Limit | None = None
+        self, turn: TurnWriter, text: str, reason: FinishReason | None = None, limit: Limit | None = None
     ) -> None:
         what = "growing answer" if reason is None else "finished answer"
         if turn.instead and not turn.has_begun:

@@ -4,12 +4,15 @@ import pytest
 from markdown_it import MarkdownIt
 
 from qwen_tui.chat.export import export
-from qwen_tui.history.records import Record, Summary
+from qwen_tui.history.records import StoredConversation, Summary
 from qwen_tui.messages import Exchange, Question
 
 
 def page(answer: str) -> str:
-    return export(Record(Summary("bcdfgh", "Talk", "demo", 0.0, 0.0), None, (Exchange(Question("?"), answer),)), "html")
+    return export(
+        StoredConversation(Summary("bcdfgh", "Talk", "demo", 0.0, 0.0), None, (Exchange(Question("?"), answer),)),
+        "html",
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +49,7 @@ def test_code_in_markdown_ends_where_its_answer_does(answer: str, written: str) 
         Exchange(Question("```\nmy code"), answer, "length", "max_tokens"),
         Exchange(Question("And now?"), "Nothing."),
     )
-    text = export(Record(Summary("bcdfgh", "Talk", "demo", 0.0, 0.0), None, exchanges), "md")
+    text = export(StoredConversation(Summary("bcdfgh", "Talk", "demo", 0.0, 0.0), None, exchanges), "md")
     assert "\n\n```\nmy code\n```\n\n" in text
     assert f"\n\n{written}\n\n*[The answer was cut off here" in text
     headings = [token for token in MarkdownIt().parse(text) if token.type == "heading_open"]

@@ -15,7 +15,8 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.turn import AnswerOptions, Turn
 from qwen_tui.errors import HistoryError
-from qwen_tui.history import schema, store
+from qwen_tui.history import store
+from qwen_tui.history.database import patiently
 from qwen_tui.history.store import History
 from qwen_tui.messages import Event, Question, Text
 from tests.conftest import Run
@@ -182,8 +183,8 @@ def test_what_is_locked_can_be_read_and_a_short_lock_is_waited_for(
 def test_a_lock_that_never_ends_is_told(
     database: Path, locked: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "PATIENCE", 0.2)
-    monkeypatch.setattr(schema.patiently, "__defaults__", (0.2,))
+    monkeypatch.setattr("qwen_tui.history.database.PATIENCE", 0.2)
+    monkeypatch.setattr(patiently, "__defaults__", (0.2,))
     history, notes = History(database), list[str]()
     monkeypatch.setattr(store.History._writing.__wrapped__, "__defaults__", (0.2,))  # type: ignore[attr-defined]
     with pytest.raises(HistoryError, match="in use by another program"):

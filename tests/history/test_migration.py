@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qwen_tui.chat.question import prompt_text
-from qwen_tui.history.schema import MIGRATIONS, VERSION
+from qwen_tui.history.database import MIGRATIONS, VERSION
 from qwen_tui.history.store import History
 from qwen_tui.messages import Question
 from tests.kept import texts
@@ -221,12 +221,12 @@ def test_a_kill_in_the_middle_leaves_it_as_it_was(old: OldHistory, step: int) ->
     expected = large(old)
     if not (child := os.fork()):
         # The child is killed when it comes to this step of all.
-        from qwen_tui.history import schema
+        from qwen_tui.history import database
 
         def die(_connection: sqlite3.Connection) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
-        schema.MIGRATIONS = (*MIGRATIONS[:step], die, *MIGRATIONS[step:])
+        database.MIGRATIONS = (*MIGRATIONS[:step], die, *MIGRATIONS[step:])
         History(old.path)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from qwen_tui.errors import HistoryError
+from qwen_tui.history.database import MIGRATIONS, VERSION
 from qwen_tui.history.records import title_of
-from qwen_tui.history.schema import MIGRATIONS, VERSION
 from qwen_tui.history.store import History
 from qwen_tui.messages import Question
 from tests.kept import texts

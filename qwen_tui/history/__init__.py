@@ -1,1 +1,1 @@
-"""Every conversation, kept in one SQLite database."""
+"""All conversations, in one SQLite database."""

@@ -1,4 +1,4 @@
-"""The database's layout, and how it is opened: durable, private, and never overwritten by what does not know it."""
+"""The layout of the database, and how it is opened: durable, private, and only by versions that know the layout."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ from qwen_tui.files import private_folder
 from qwen_tui.history import ownership
 from qwen_tui.i18n import gettext as _
 
-# Each step takes a database from the version of its index to the next; `PRAGMA user_version` says where one stands.
+# The migration at index N takes a database from version N to N + 1. `PRAGMA user_version` holds the version.
 MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     """
     CREATE TABLE conversations (
@@ -39,9 +39,9 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     CREATE VIRTUAL TABLE grams USING fts5(body, tokenize = 'unicode61 remove_diacritics 2');
     """,
     "CREATE INDEX heads ON conversations(head)",
-    # A message has a conversation, and one answer may stand in the place of another. `cut_by` is the limit that an
-    # answer ran into. `undone` is the answer that /redo leads to in the end. `sequence` is the order of writing, which
-    # the clock does not know once it was wrong.
+    # `conversation` is the owner of a message, `instead_of` the answer that this one replaces, `cut_by` the limit that
+    # cut it off. `undone` is the answer that the last possible /redo leads to. `sequence` is the order of writing: the
+    # times do not give it, because a clock may have been wrong.
     """
     ALTER TABLE messages ADD COLUMN conversation TEXT REFERENCES conversations(id);
     ALTER TABLE messages ADD COLUMN instead_of INTEGER REFERENCES messages(id);
@@ -56,9 +56,9 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     """,
     ownership.find_owners,
     ownership.number_conversations,
-    # What a question has beside the person's words, which are its content: see `parts`. Messages without parts, those
-    # of older versions too, are their content alone. SQLite uses the number of a removed message again: its parts must
-    # go with it, whatever version of the program removes it.
+    # The parts of a question beside the person's words: see `parts`. A message without parts, as older versions wrote
+    # them, consists of its content alone. SQLite uses the number of a deleted message again. So SQLite itself deletes
+    # the parts with the message, even if an older version of the program deletes it.
     """
     CREATE TABLE parts (
         message   INTEGER NOT NULL REFERENCES messages(id) ON DELETE CASCADE,
@@ -73,26 +73,26 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
 VERSION = len(MIGRATIONS)
 # How long one process waits for another's write, in seconds.
 PATIENCE = 10.0
-# And how long it sleeps before it tries again.
+# How long it sleeps between two tries, in seconds.
 PAUSE = 0.003
-# A cancelled operation tries so long, in seconds, to write what it has.
+# A cancelled operation goes on trying to write for so long, in seconds.
 _LAST_TRY = 0.3
-# So many of SQLite's steps, some milliseconds, pass between two looks whether to go on.
+# SQLite checks for a cancellation after so many instructions of its virtual machine: every few milliseconds.
 _LOOK_AFTER = 20_000
-# With less space than this left, in bytes, an I/O error is a full disk: SQLite does not always know.
+# With less free space than this, in bytes, an I/O error is taken for a full disk: SQLite does not always report one.
 _NO_SPACE = 1_000_000
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the database at `path`, made or brought up to date if need be; raises `HistoryError`."""
+    """Open the database at `path`, create or migrate it if necessary; raises `HistoryError`."""
     try:
         private_folder(path.parent)
-        # SQLite gives its side files the mode of the database, and makes that by the umask.
+        # SQLite would create the database with the umask's mode. Its side files get the mode of the database.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
-        # SQLite gives up a statement that takes long as soon as the operation is cancelled.
+        # When the operation is cancelled, SQLite gives up a long statement.
         connection.set_progress_handler(lambda: cancellation.current().requested, _LOOK_AFTER)
-        # The first statement that reads may find the database locked, and no Ctrl-C ends how SQLite itself waits.
+        # The first statement that reads may find the database locked. SQLite's own waiting would ignore Ctrl-C.
         version = patiently(connection, "PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             connection.close()
@@ -103,7 +103,7 @@ def connect(path: Path) -> sqlite3.Connection:
         patiently(connection, "PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        # What is deleted is overwritten: a removed conversation, and the shorter versions of a growing answer.
+        # SQLite overwrites deleted content: removed conversations, and the earlier versions of a growing answer.
         connection.execute("PRAGMA secure_delete = ON")
         if version < VERSION:
             _migrate(connection)
@@ -113,10 +113,10 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def patiently(connection: sqlite3.Connection, statement: str, patience: float = PATIENCE) -> sqlite3.Cursor:
-    """Execute `statement`, which wants a lock, and try again for `patience` seconds while another process holds it.
+    """Execute `statement`, which needs a lock; try again for up to `patience` seconds while another process has it.
 
-    SQLite's own waiting sleeps longer each time, up to 0.1 s: among several that write, one may never have its turn.
-    A cancelled operation tries for a moment more, so that what came of an answer is kept, then raises
+    SQLite's own waiting sleeps longer each time, up to 0.1 s: where several processes write, one might never get the
+    lock. A cancelled operation tries for a moment more, so that the answer so far is stored, then raises
     `CancelledError`.
     """
     begun = time.monotonic()
@@ -137,7 +137,7 @@ def patiently(connection: sqlite3.Connection, statement: str, patience: float = 
 
 
 def unusable(path: Path, error: OSError | sqlite3.Error) -> HistoryError:
-    """Return the error that says what is wrong with the database, which is left as it is."""
+    """Return the error that says what is wrong with the database; the database is not changed."""
     name = getattr(error, "sqlite_errorname", "") or ""
     if name == "SQLITE_INTERRUPT":
         raise CancelledError from None
@@ -178,10 +178,10 @@ def _is_full(path: Path) -> bool:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    # Another process may be doing the same: only one gets to write, the other then finds it done.
+    # Another process may want to migrate too. Only one gets the lock, and the other then finds the work done.
     patiently(connection, "BEGIN IMMEDIATE")
     try:
-        # What was read before the lock may be old by now.
+        # The version read before the lock may be out of date.
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         for step in MIGRATIONS[version:]:
             if callable(step):
@@ -192,7 +192,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except BaseException:
-        # SQLite takes back by itself what is given up on the way.
+        # SQLite has already rolled back a statement that it gave up.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise

@@ -1,16 +1,16 @@
-"""Looking into the conversations: by words, and for what was asked."""
+"""Finds conversations by their words, and the questions that a person has asked."""
 
 import sqlite3
 
 from qwen_tui.history import grams, parts
 from qwen_tui.history.records import Summary, rows, summary
 
-# In characters: beyond it, a question is one about a document that it holds.
+# In characters. Older versions stored a document and its question as one text: a longer text is such a one.
 _LONGEST_QUESTION = 20_000
 
 
 def search(connection: sqlite3.Connection, words: str, count: int) -> list[Summary]:
-    """Return the conversations with all of `words` in one message, best first, with the line that matched."""
+    """Return the conversations with all of `words` in one message, best first, each with the line that matches."""
     expression = grams.query(words)
     if not expression:
         return []
@@ -31,9 +31,10 @@ def search(connection: sqlite3.Connection, words: str, count: int) -> list[Summa
 
 
 def questions(connection: sqlite3.Connection, count: int) -> list[str]:
-    """Return the words of what was asked last, newest first, each once; what nobody types is left out.
+    """Return the person's words of the last questions, newest first, each text once.
 
-    That is a question of material alone, and in older messages a whole document with its question.
+    Questions without words, which have material alone, are left out. So are the long texts of older versions, in which
+    a document and its question are one.
     """
     found: dict[str, None] = {}
     for row in rows(
@@ -49,7 +50,7 @@ def questions(connection: sqlite3.Connection, count: int) -> list[str]:
 
 
 def _holders(connection: sqlite3.Connection, message: int) -> list[sqlite3.Row]:
-    """The conversations whose path runs through a message."""
+    """Return the conversations whose path leads through a message."""
     return rows(
         connection,
         "WITH RECURSIVE below(id) AS (SELECT ? UNION ALL "

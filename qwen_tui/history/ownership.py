@@ -1,15 +1,15 @@
-"""Whose message each is: every message belongs to one conversation, though the paths of several may lead over it."""
+"""Assigns each message to one conversation, its owner, though the paths of several may lead through the message."""
 
 import sqlite3
 from collections.abc import Iterable
 
 
 def find_owners(connection: sqlite3.Connection) -> None:
-    """Give a conversation to each message that has none: older versions of the program did not note it.
+    """Give an owner to each message that has none: older versions of the program did not store one.
 
-    A message on the path of a head belongs to the oldest conversation with such a path; one that was taken back, to the
-    conversation of the message before it. A question at the very beginning that was taken back belongs to the
-    conversation that was begun at the same moment, or else to the one that was begun last before it.
+    A message on the path of a head belongs to the oldest conversation with such a path. A message that /undo has taken
+    back belongs to the owner of the message before it. If it is a first question, it belongs to the conversation that
+    began at the same moment, or else to the last one that began before it.
     """
     before = dict(connection.execute("SELECT id, parent FROM messages WHERE conversation IS NULL"))
     if not before:
@@ -27,7 +27,7 @@ def find_owners(connection: sqlite3.Connection) -> None:
     for message, conversation in begun:
         owners.setdefault(message, conversation)
     begins = _beginnings(connection, owners)
-    # A message is older than those behind it, and its number is smaller.
+    # In the order of their numbers, a message comes before those behind it.
     for message in sorted(before.keys() - owners.keys()):
         parent = before[message]
         if parent is None:
@@ -42,7 +42,7 @@ def find_owners(connection: sqlite3.Connection) -> None:
 
 
 def number_conversations(connection: sqlite3.Connection) -> None:
-    """Number the conversations in the order of their last messages, whatever the clock said when they were written."""
+    """Number the conversations in the order of their last messages. The times are not used: a clock may be wrong."""
     ordered = connection.execute(
         "SELECT c.id FROM conversations c LEFT JOIN messages m ON m.conversation = c.id "
         "GROUP BY c.id ORDER BY max(max(coalesce(m.id, 0)), coalesce(c.head, 0)), c.rowid"
@@ -54,9 +54,10 @@ def number_conversations(connection: sqlite3.Connection) -> None:
 
 
 def hand_over(connection: sqlite3.Connection, conversation: str) -> list[int]:
-    """Give each message that another conversation builds upon to that one; return those that are left, newest first.
+    """Give the messages of `conversation` that others need to these; return the messages that are left, newest first.
 
-    A conversation builds upon what lies before its head and before its own messages. Of several, the oldest gets it.
+    A conversation needs the messages before its head and before its own messages. If several need one, the oldest gets
+    it.
     """
     heirs: dict[int, str] = {}
     for message, heir in connection.execute(
@@ -84,7 +85,7 @@ def hand_over(connection: sqlite3.Connection, conversation: str) -> list[int]:
 
 
 def delete(connection: sqlite3.Connection, messages: Iterable[int]) -> None:
-    """Delete messages, given newest first, that no conversation builds upon; what only remembers them forgets them."""
+    """Delete messages, given newest first, that no other message builds upon, and all references to them."""
     for message in messages:
         connection.execute("UPDATE messages SET instead_of = NULL WHERE instead_of = ?", (message,))
         connection.execute("UPDATE conversations SET undone = NULL WHERE undone = ?", (message,))
@@ -93,7 +94,7 @@ def delete(connection: sqlite3.Connection, messages: Iterable[int]) -> None:
 
 
 def _beginnings(connection: sqlite3.Connection, owners: dict[int, str]) -> list[tuple[int, str]]:
-    """Return with which message each conversation begins, in their order."""
+    """Return the first message of each conversation with its owner, in the order of the messages."""
     first: dict[str, int] = {}
     owned = connection.execute("SELECT min(id), conversation FROM messages WHERE conversation IS NOT NULL GROUP BY 2")
     for message, owner in [*owned, *owners.items()]:
@@ -102,7 +103,7 @@ def _beginnings(connection: sqlite3.Connection, owners: dict[int, str]) -> list[
 
 
 def _begun_before(connection: sqlite3.Connection, message: int, begins: list[tuple[int, str]]) -> str | None:
-    """Return the conversation that was begun last before a message, or else the oldest; None where there is none."""
+    """Return the last conversation that began before `message`, else the oldest one, None if there is none."""
     earlier = [owner for first, owner in begins if first < message]
     if earlier:
         return earlier[-1]

@@ -1,16 +1,19 @@
-"""The parts of a question in the database: what it has beside the person's words, which are the message's content."""
+"""Stores the parts of a question beside the person's words: its materials and what a template added.
+
+The words themselves are the content of the message.
+"""
 
 import sqlite3
 
 from qwen_tui.history.records import rows
 from qwen_tui.messages import Filled, Material, Question
 
-# The kinds of rows that are no material: a template's system text, and its body around the text at hand or the words.
+# The kinds of rows that are not material: a template's system text, and its body around the text or around the words.
 _SYSTEM, _AROUND_TEXT, _AROUND_WORDS = "system", "template", "template around words"
 
 
 def write(connection: sqlite3.Connection, message: int, question: Question) -> None:
-    """Keep the parts of a question that is the message of this number."""
+    """Store the parts of `question`, which is the message of this number."""
     template = question.template
     around = _AROUND_WORDS if template.holds == "words" else _AROUND_TEXT
     kept: list[tuple[str, str, str]] = [(one.kind, one.name, one.text) for one in question.materials]
@@ -24,7 +27,7 @@ def write(connection: sqlite3.Connection, message: int, question: Question) -> N
 
 
 def read(connection: sqlite3.Connection, message: int, words: str) -> Question:
-    """Return the question of these words that is the message of this number."""
+    """Return the question with these `words` and the stored parts of the message."""
     materials: list[Material] = []
     pieces: list[str] = []
     filled = Filled()
@@ -41,7 +44,7 @@ def read(connection: sqlite3.Connection, message: int, words: str) -> Question:
 
 
 def text(connection: sqlite3.Connection, message: int, content: str) -> str:
-    """Return all that a message says, each part on lines of its own: what a search looks through."""
+    """Return the content and all parts of a message, each on lines of its own, for the full-text index."""
     return "\n".join([content, *(row["text"] for row in _rows(connection, message))])
 
 

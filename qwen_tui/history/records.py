@@ -1,4 +1,4 @@
-"""Conversations as they come out of the database."""
+"""Conversations as they are read from the database."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _TITLE_LENGTH = 60
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A conversation in a list; times are seconds since 1970. `line` is what a search found, from the original text."""
+    """A conversation in a list; times are in seconds since 1970. `line` is the line that a search found."""
 
     id: str
     title: str
@@ -22,9 +22,9 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class StoredConversation:
-    """A conversation whole, in order. `head` is the answer that the next turn comes after.
+    """A complete conversation, in order. `head` is the number of the answer after which the next turn comes.
 
-    `undone` is what was taken back from its end and can be brought back: what /redo brings back last stands first.
+    `undone` are the exchanges that /undo took back and /redo can bring back; /redo begins with the last of them.
     """
 
     summary: Summary
@@ -35,9 +35,9 @@ class StoredConversation:
 
 
 def title_of(question: Question) -> str:
-    """Return the title of a conversation that begins with `question`: the first line of its words, cut.
+    """Return the title of a conversation that begins with `question`: the first line of its words, shortened.
 
-    Without words it is the first line of the first material, or else of the template.
+    Without words, it is the first line of the first material, or else of the template.
     """
     texts = (question.words, *(material.text for material in question.materials), *question.template.pieces)
     line = next((line.strip() for text in texts for line in text.splitlines() if line.strip()), "")
@@ -45,12 +45,12 @@ def title_of(question: Question) -> str:
 
 
 def summary(row: sqlite3.Row, line: str = "") -> Summary:
-    """Return a row of the table of conversations as a summary."""
+    """Return the summary of a row of the table `conversations`."""
     return Summary(row["id"], row["title"], row["model"], row["created"], row["written"], line)
 
 
 def rows(connection: sqlite3.Connection, statement: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
-    """Return a cursor over rows whose columns have names."""
+    """Execute `statement`; the rows of the cursor give access to columns by name."""
     cursor = connection.cursor()
     cursor.row_factory = sqlite3.Row
     return cursor.execute(statement, parameters)

@@ -1,12 +1,14 @@
-"""The conversations of one user: written before they are needed, found again by words.
+"""Stores the conversations of one user, and finds them by their words.
 
-Messages form a tree: a conversation is the path from its `head` up to the first message. A fork is another
-conversation with the same head, so it shares its past; taking a turn back moves the head up and deletes nothing. An
-answer that is to stand in the place of another gets the head with its first words, not before: until then, whatever
-happens, the conversation is as it was. Two programs that go on with one conversation end up in two: neither writes into
-the other's.
+The messages form a tree. A conversation is the path from its `head` up to the first message:
+- A fork is another conversation with the same head, so both share their past.
+- Taking a turn back moves the head up, and deletes nothing.
+- An answer that replaces another gets the head with its first words. Until then the conversation stays as it was,
+  whatever happens.
+- If two programs go on with one conversation, one of them gets a conversation of its own: neither writes into the
+  other's.
 
-Each message belongs to one conversation, and is deleted with it, unless others build upon it.
+Each message belongs to one conversation, and is deleted with it, unless another conversation builds upon it.
 """
 
 import contextlib
@@ -25,18 +27,19 @@ from qwen_tui.history.records import StoredConversation, Summary, rows, summary,
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import FinishReason, Limit, Question, as_text
 
+# A growing answer is written again soon: so long, in seconds, does one such write wait for another process.
 _LITTLE_PATIENCE = 0.2
-# A turn that begins after this message comes after whatever is last.
+# Stands for the last message of a conversation.
 LAST = -1
 
 
 @dataclass(slots=True, kw_only=True)
 class TurnWriter:
-    """A question that is committed, and its answer as it grows: the message `answer` of `conversation`.
+    """Writes the growing answer of a question that is committed: the message `answer` of `conversation`.
 
-    `asked` is when it began. With the first words of the answer the conversation goes on with `model` and `system`; an
-    answer `instead` of another then takes its place, if the head is still `head`. Where another program has moved that
-    meanwhile, the turn becomes a branch: `conversation` is another one from then on.
+    `asked` is the time of the question. The first words of the answer make `model` and `system` those of the
+    conversation. If the answer is written `instead` of another, they also move the head from `head` to it. If another
+    program has moved the head meanwhile, the turn becomes a branch, and `conversation` changes to that.
     """
 
     history: "History"
@@ -50,21 +53,21 @@ class TurnWriter:
     has_begun: bool = False
 
     def update(self, text: str, reason: FinishReason | None = None, limit: Limit | None = None) -> None:
-        """Commit the answer as far as it came; `reason` says that this is all of it, `limit` what cut it."""
+        """Commit the answer so far. With a `reason` it is complete; `limit` says what cut it off."""
         self.history.write_answer(self, text, reason, limit)
 
 
 class History:
-    """The database. Every method commits before it returns, and raises `HistoryError` where it cannot."""
+    """The conversations of one user. Every method commits before it returns, or raises `HistoryError`."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the database at `path`."""
+        """Open the database at `path`, or create it."""
         self._path = path
         self._connection = connect(path)
         self._written = 0.0
 
     def close(self) -> None:
-        """Close the database; what was written stays."""
+        """Close the database."""
         self._connection.close()
 
     def begin(
@@ -77,12 +80,12 @@ class History:
         after: int | None = LAST,
         instead_of: int | None = None,
     ) -> TurnWriter:
-        """Commit `question` as the next turn of a conversation, a new one if None, before it is answered.
+        """Commit `question` as the next turn of a conversation, of a new one if None, before it is answered.
 
-        It takes the place of a last question that ended without an answer: that one was given back to the person.
-        One that never ended, because the program was killed, stays. The answer `instead_of`, the last one, stays until
-        the new one has begun. Where another program went on with the conversation behind the message `after`, this is a
-        branch of it.
+        If the last question ended without an answer, the new one replaces it: the person got its words back to edit.
+        If the program was killed before that question ended, it stays. The answer `instead_of`, always the last one,
+        stays until the new answer begins. If another program has gone on with the conversation after the message
+        `after`, the new turn begins a branch.
         """
         with self._writing() as connection:
             now = time.time()
@@ -117,10 +120,9 @@ class History:
     def write_answer(
         self, turn: TurnWriter, text: str, reason: FinishReason | None = None, limit: Limit | None = None
     ) -> None:
-        """Replace the answer of `turn` by its present text."""
-        # A growing answer is not worth holding up: it is written again in a moment.
+        """Replace the answer of `turn` by `text`; see `TurnWriter.update`."""
         with self._writing(PATIENCE if reason else _LITTLE_PATIENCE) as connection:
-            # The id of a message that was removed may have been given to another one; the time was not.
+            # SQLite may have given the number of a removed message to another one, whose time differs.
             found = connection.execute(
                 "UPDATE messages SET content = ?, reason = ?, cut_by = ? WHERE id = ? AND created = ?",
                 (text, reason, limit, turn.answer, turn.asked),
@@ -131,7 +133,7 @@ class History:
             begins = bool(text) and not turn.has_begun
             conversation = _go_on_with(connection, turn) if begins else turn.conversation
             if reason and not text and turn.instead:
-                # What looked like an answer was none.
+                # The first words were reasoning, not an answer: the replaced answer gets the head back.
                 connection.execute(
                     "UPDATE conversations SET head = ? WHERE id = ? AND head = ?",
                     (turn.head, conversation, turn.answer),
@@ -140,9 +142,9 @@ class History:
         turn.conversation, turn.has_begun = conversation, turn.has_begun or begins
 
     def move(self, conversation: str, at: int | None, to: int | None, undone: int | None) -> None:
-        """Let the conversation stand at the answer `to`, if it still stands `at` that one; nothing is deleted.
+        """Move the head of the conversation to the answer `to`, if it is still `at`; nothing is deleted.
 
-        `undone` is the answer that was taken back first, None where there is nothing to bring back.
+        `undone` is the answer that /undo took back first, None if there is nothing to bring back.
         """
         with self._writing() as connection:
             row = self._row(conversation)
@@ -159,9 +161,9 @@ class History:
             return writing.branch(connection, row["id"], row["head"], time.time())
 
     def remove(self, conversation: str) -> str:
-        """Delete a conversation and its messages, from the files as well; return its id.
+        """Delete a conversation and its messages, also from the files on the disk; return its id.
 
-        What another conversation builds upon is that one's from now on. The messages of others stay, whatever they are.
+        Messages that another conversation needs now belong to that one. The messages of other conversations stay.
         """
         with self._writing(long=True) as connection:
             root: str = self._row(conversation)["id"]
@@ -169,14 +171,14 @@ class History:
             connection.execute("UPDATE conversations SET head = NULL, undone = NULL WHERE id = ?", (root,))
             ownership.delete(connection, ownership.hand_over(connection, root))
             connection.execute("DELETE FROM conversations WHERE id = ?", (root,))
-            # The index only marks what is deleted, until its parts are merged; the log still holds all of it.
+            # FTS5 only marks deleted text: optimising removes it from the index, the checkpoint from the log.
             connection.execute("INSERT INTO grams(grams) VALUES ('optimize')")
         with self._guarded():
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return root
 
     def read(self, conversation: str) -> StoredConversation:
-        """Return the conversation of this id, or of the only one that begins so."""
+        """Return the conversation with this id, or the only one whose id begins with it."""
         row = self._row(conversation)
         with self._guarded():
             return StoredConversation(
@@ -188,23 +190,23 @@ class History:
             )
 
     def last(self) -> str | None:
-        """Return the id of the conversation last written, if there is any."""
+        """Return the id of the conversation that was written last, None if there is none."""
         recent = self.recent(1)
         return recent[0].id if recent else None
 
     def recent(self, count: int = 20) -> list[Summary]:
-        """Return the conversations last written, newest first, whatever the clock said."""
+        """Return the conversations that were written last, newest first; a wrong clock does not change the order."""
         with self._guarded():
             cursor = rows(self._connection, "SELECT * FROM conversations ORDER BY sequence DESC LIMIT ?", (count,))
             return [summary(row) for row in cursor]
 
     def search(self, words: str, count: int = 20) -> list[Summary]:
-        """Return the conversations with all of `words` in one message, best first, with the line that matched."""
+        """Return the conversations with all of `words` in one message, best first, each with the line that matches."""
         with self._guarded():
             return finding.search(self._connection, words, count)
 
     def questions(self, count: int = 1000) -> list[str]:
-        """Return the words of what was asked last, newest first, each once; what nobody types is left out."""
+        """Return the person's words of the last questions, newest first; see `finding.questions`."""
         with self._guarded():
             return finding.questions(self._connection, count)
 
@@ -230,14 +232,14 @@ class History:
 
     @contextmanager
     def _writing(self, patience: float = PATIENCE, *, long: bool = False) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is on the disk at the end of the block, or nothing.
+        """Run the block as one transaction: at its end, all of it is on the disk, or nothing.
 
-        Another's write is waited for with `patience`, in seconds. One that takes `long` may be cancelled in the middle.
+        Waits up to `patience` seconds for another process that writes. Only a `long` transaction can be cancelled.
         """
         with self._guarded():
-            # Who writes again at once lets the others have their turn; a talk never writes that often.
+            # A pause between two writes gives other processes a chance. A conversation never writes that often.
             time.sleep(max(0.0, self._written + 2 * PAUSE - time.monotonic()))
-            # Immediate: two writers take turns, instead of both reading first and one failing.
+            # IMMEDIATE: otherwise two processes could both read first, and then one would fail to write.
             patiently(self._connection, "BEGIN IMMEDIATE", patience)
             try:
                 with contextlib.nullcontext() if long else cancellation.shielded():
@@ -251,7 +253,7 @@ class History:
 
 
 def _go_on_with(connection: sqlite3.Connection, turn: TurnWriter) -> str:
-    """Let the conversation of `turn` go on with its answer, which has begun; return which one that is."""
+    """Make the answer of `turn`, which has begun, a part of its conversation; return that, or a new branch."""
     conversation = turn.conversation
     if turn.instead:
         moved = connection.execute(

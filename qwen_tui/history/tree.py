@@ -1,8 +1,8 @@
-"""The tree of messages: the path to where a conversation stands, and the steps that lead there and back.
+"""Reads the tree of messages: the path to the head of a conversation, and the steps back and forth.
 
-Each answer was reached by one step: a question that was asked behind another answer, or an /edit or /retry that put it
-in the place of one. /undo goes back by that step, /redo forward again, along the steps to the answer that was left
-first. So both are the same before and after the program has ended.
+One step leads to each answer: a new question after another answer, or an /edit or /retry that replaced an answer.
+/undo goes back by that step. /redo goes forward again, towards the answer that /undo left first. The steps are stored,
+so /undo and /redo do the same after a restart of the program.
 """
 
 import sqlite3
@@ -17,7 +17,7 @@ _EXCHANGE = f"SELECT {_FIELDS} FROM {_TURN} WHERE a.id = ?"
 
 
 def path(connection: sqlite3.Connection, head: int | None) -> tuple[Exchange, ...]:
-    """Return what was said up to the answer `head`, in order, questions that were never answered too."""
+    """Return the exchanges up to the answer `head`, in order, including questions that were never answered."""
     found = rows(
         connection,
         f"""
@@ -32,9 +32,9 @@ def path(connection: sqlite3.Connection, head: int | None) -> tuple[Exchange, ..
 
 
 def undone(connection: sqlite3.Connection, tip: int | None, head: int | None) -> tuple[Exchange, ...]:
-    """Return what lies between where a conversation stands, `head`, and what was taken back first, `tip`, that first.
+    """Return the exchanges from the answer that /undo took back first, `tip`, down to `head`, which is excluded.
 
-    Where no step leads from one to the other any more, there is nothing to bring back.
+    If no steps lead from `head` to `tip` any more, there is nothing to bring back.
     """
     found: list[Exchange] = []
     stands = last_answered(connection, head)
@@ -46,13 +46,13 @@ def undone(connection: sqlite3.Connection, tip: int | None, head: int | None) ->
 
 
 def before(connection: sqlite3.Connection, answer: int) -> int | None:
-    """Return the answer that the question of `answer` was asked behind, None where it was the first."""
+    """Return the answer before the question of `answer`, None if that was the first question."""
     parent: int | None = rows(connection, _EXCHANGE, (answer,)).fetchone()["parent"]
     return parent
 
 
 def last_answered(connection: sqlite3.Connection, head: int | None) -> int | None:
-    """Return `head`, or where nothing was answered there, the last answer before it."""
+    """Return `head`, or if its answer is empty, the last answer before it that is not."""
     while head is not None:
         row = rows(connection, _EXCHANGE, (head,)).fetchone()
         if row["answer"]:
@@ -62,21 +62,21 @@ def last_answered(connection: sqlite3.Connection, head: int | None) -> int | Non
 
 
 def not_given_back(connection: sqlite3.Connection, head: int | None) -> int | None:
-    """Return `head`, or what is before its turn if that ended without an answer: its question went back to the person.
+    """Return `head`, or if its turn ended without an answer, the answer before: the person got the question back.
 
-    A question that never ended, because its program was killed, stays where it was asked.
+    A question that never ended, because its program was killed, keeps its place.
     """
     turn = rows(connection, _EXCHANGE, (head,)).fetchone()
     return turn["parent"] if turn and not turn["answer"] and turn["reason"] is not None else head
 
 
 def _exchange(connection: sqlite3.Connection, row: sqlite3.Row) -> Exchange:
-    """Return an exchange with those whose place it took, each after the other."""
-    line = [row]
-    while line[-1]["instead_of"] is not None:
-        line.append(rows(connection, _EXCHANGE, (line[-1]["instead_of"],)).fetchone())
+    """Return an exchange with the ones that it replaced, each in the `instead_of` of the next."""
+    versions = [row]
+    while versions[-1]["instead_of"] is not None:
+        versions.append(rows(connection, _EXCHANGE, (versions[-1]["instead_of"],)).fetchone())
     exchange = None
-    for one in reversed(line):
+    for one in reversed(versions):
         exchange = Exchange(
             parts.read(connection, one["asked"], one["words"]),
             one["answer"],
@@ -85,5 +85,5 @@ def _exchange(connection: sqlite3.Connection, row: sqlite3.Row) -> Exchange:
             kept=one["id"],
             instead_of=exchange,
         )
-    assert exchange is not None, "a line has at least one row"
+    assert exchange is not None, "there is at least one version"
     return exchange

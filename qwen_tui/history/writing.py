@@ -1,4 +1,4 @@
-"""What a write to the history is made of: messages added, conversations begun, branched and put in order."""
+"""The parts of a write to the history: adding messages, beginning conversations, branching and ordering them."""
 
 import secrets
 import sqlite3
@@ -6,7 +6,7 @@ import sqlite3
 from qwen_tui.history import grams, parts
 from qwen_tui.messages import Question
 
-# No vowels, no look-alikes: ids are read aloud and typed, and should not spell anything.
+# People read ids aloud and type them: no characters that look alike, and no vowels, so that no id spells a word.
 _ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
 _ID_LENGTH = 6
 
@@ -22,7 +22,7 @@ def begin(connection: sqlite3.Connection, title: str, model: str, system: str | 
 
 
 def branch(connection: sqlite3.Connection, conversation: str, head: int | None, now: float) -> str:
-    """Add a conversation that is like this one, but for where it stands, and return its id."""
+    """Add a copy of the conversation with another head, and return its id."""
     new = _new_id(connection)
     connection.execute(
         "INSERT INTO conversations(id, title, model, system, created, written, head, undone) "
@@ -34,7 +34,7 @@ def branch(connection: sqlite3.Connection, conversation: str, head: int | None, 
 
 
 def mark_written(connection: sqlite3.Connection, conversation: str, now: float) -> None:
-    """Make the conversation the one that was written last, whatever the clock says."""
+    """Make the conversation the one that was written last, even if the clock is wrong."""
     connection.execute(
         "UPDATE conversations SET written = ?, sequence = 1 + (SELECT max(sequence) FROM conversations) WHERE id = ?",
         (now, conversation),
@@ -51,7 +51,7 @@ def add(
     *,
     instead_of: int | None = None,
 ) -> int:
-    """Add a message behind `parent` and return its number; `index` lets it be found."""
+    """Add a message after `parent` and return its number; `index` adds its words to the full-text index."""
     cursor = connection.execute(
         "INSERT INTO messages(conversation, parent, role, content, created, instead_of) VALUES (?, ?, ?, ?, ?, ?)",
         (conversation, parent, role, content, now, instead_of),
@@ -64,7 +64,7 @@ def add(
 def add_question(
     connection: sqlite3.Connection, conversation: str, parent: int | None, question: Question, now: float
 ) -> int:
-    """Add a question behind `parent` and return its number; it is found by the words in each of its parts."""
+    """Add a question after `parent` and return its number; the words of all its parts are indexed."""
     message = add(connection, conversation, parent, "user", question.words, now)
     parts.write(connection, message, question)
     index(connection, message, parts.text(connection, message, question.words))
@@ -72,7 +72,7 @@ def add_question(
 
 
 def index(connection: sqlite3.Connection, message: int, content: str) -> None:
-    """Let a message be found by the words in it."""
+    """Put the words of `content` into the full-text index, in place of what the message had there."""
     connection.execute("DELETE FROM grams WHERE rowid = ?", (message,))
     connection.execute("INSERT INTO grams(rowid, body) VALUES (?, ?)", (message, grams.grams(content)))
 

@@ -23,8 +23,8 @@ class Message(msgspec.Struct, frozen=True):
 
 
 # Where a material came from.
-Source = Literal["file", "stdin", "clipboard"]
-PartKind = Literal["system", "template", "words"] | Source
+MaterialKind = Literal["file", "stdin", "clipboard"]
+PartKind = Literal["system", "template", "words"] | MaterialKind
 
 
 class Material(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class Material(msgspec.Struct, frozen=True):
 
     name: str
     text: str
-    kind: Source = "file"
+    kind: MaterialKind = "file"
 
 
 class Filled(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ from qwen_tui.chat.schema.checking import check
 from qwen_tui.chat.schema.reading import read
 from qwen_tui.chat.schema.refusing import grammar_of
 from qwen_tui.chat.schema.simplifying import simplify
-from qwen_tui.engine.schema import as_lark, problem
+from qwen_tui.engine.schema_grammar import as_lark, problem
 from qwen_tui.errors import QwenError
 
 # How “$schema” names the drafts whose folders need not say it.

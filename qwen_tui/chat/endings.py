@@ -1,6 +1,7 @@
 """How an answer ended, in words: where it was cut or stopped, why, and how to go on."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from qwen_tui.chat.turn import Answer
 from qwen_tui.errors import QwenError
@@ -8,6 +9,9 @@ from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row
 from qwen_tui.messages import Exchange, FinishReason, Limit
+
+# What cut an answer off: a limit, or that it repeated itself until it ran into one.
+Cause = Limit | Literal["repetition"]
 
 
 class Ending(NamedTuple):
@@ -47,42 +51,37 @@ def mark_of(exchange: Exchange) -> str:
 
 
 def of_command(answer: Answer, *, kept: bool) -> Ending:
-    """Return the end of an answer that a command gave; `kept` says that its conversation can be gone on with."""
-    if not answer.text and not answer.reasoning:
-        # Nothing came that could look whole.
-        return Ending()
-    what = _what(answer)
-    if answer.limit is None:
-        return Ending(what)
-    if answer.repeats:
-        return Ending(what, _("-o presence_penalty=1 helps against that."))
-    if answer.limit == "context":
-        return Ending(what, _("Ask again with a larger one: --ctx-size {size}").format(size=2 * _held(answer)))
-    hints = [_("Allow more with -o max_tokens=N.")]
-    if kept and answer.text:
-        hints.append(_("To go on with it: {command}").format(command="qwen ask -c " + quoted(_("go on"))))
-    return Ending(what, in_a_row(*hints))
+    """Return the end of an answer that a command gave; `kept` says that its conversation is in the history."""
+    go_on = _("To go on with it: {command}").format(command="qwen ask -c " + quoted(_("go on")))
+    hints: list[tuple[Cause, str]] = [
+        ("repetition", _("-o presence_penalty=1 helps against that.")),
+        ("context", _("Ask again with a larger one: --ctx-size {size}").format(size=2 * _held(answer))),
+        ("max_tokens", _("Allow more with -o max_tokens=N.")),
+        ("max_tokens", go_on if kept and answer.text else ""),
+    ]
+    return Ending(_what(answer), in_a_row(*_helpful(hints, answer)))
 
 
 def of_conversation(answer: Answer, *, goes_on: bool, kept: bool) -> Ending:
-    """Return the end of an answer in a conversation; `goes_on` says that the next prompt will still hold it."""
+    """Return the end of an answer in a conversation; `goes_on` says that the next prompt will still contain it."""
+    go_on = _("To go on with it, write: {words}").format(words=_("go on")) if goes_on and answer.text else ""
+    restart = f"qwen chat{' -c' if kept else ''} --ctx-size {2 * _held(answer)}"
+    hints: list[tuple[Cause, str]] = [
+        ("repetition", _("/retry answers again, /undo takes it back; /set presence_penalty 1 helps against that.")),
+        ("context", go_on),
+        ("context", _("For more room, leave, then: {command}").format(command=restart)),
+        ("max_tokens", go_on),
+        ("max_tokens", _("Allow more with: /set max_tokens N")),
+    ]
+    return Ending(_what(answer), " · ".join(_helpful(hints, answer)))
+
+
+def _helpful(hints: Sequence[tuple[Cause, str]], answer: Answer) -> list[str]:
+    """Return those `hints` that help against what cut `answer` off; none if nothing has come of it."""
     if not answer.text and not answer.reasoning:
-        return Ending()
-    what = _what(answer)
-    if answer.limit is None:
-        return Ending(what)
-    if answer.repeats:
-        how = _("/retry answers again, /undo takes it back; /set presence_penalty 1 helps against that.")
-        return Ending(what, how)
-    hints = [_("To go on with it, write: {words}").format(words=_("go on"))] if goes_on and answer.text else []
-    if answer.limit == "max_tokens":
-        hints.append(_("Allow more with: /set max_tokens N"))
-    else:
-        command = "qwen chat -c" if kept else "qwen chat"
-        hints.append(
-            _("For more room, leave, then: {command}").format(command=f"{command} --ctx-size {2 * _held(answer)}")
-        )
-    return Ending(what, " · ".join(hints))
+        return []
+    cause: Cause | None = "repetition" if answer.repeats else answer.limit
+    return [hint for hint_cause, hint in hints if hint and hint_cause == cause]
 
 
 def error(ended: Ending, *, inside_code: bool) -> QwenError:
@@ -94,6 +93,9 @@ def error(ended: Ending, *, inside_code: bool) -> QwenError:
 
 
 def _what(answer: Answer) -> str:
+    """Say that an answer is not complete, and why; "" for a complete one, and for one of which nothing has come."""
+    if not answer.text and not answer.reasoning:
+        return ""
     if answer.reason == "interrupted":
         return _("The answer was stopped.") if answer.text else _("The model was stopped while it was thinking.")
     if answer.limit is None:

@@ -85,7 +85,7 @@ def _messages(exchange: Exchange) -> tuple[ExportedMessage, ExportedMessage]:
 
 
 def _markdown(stored: StoredConversation) -> str:
-    from qwen_tui.markdown.dialect import with_plain_fences
+    from qwen_tui.markdown.parser import with_plain_fences
 
     blocks = [f"# {stored.summary.title}", f"*{stored.summary.model}, {_when(stored.summary.written)}*"]
     for spoken in _spoken(stored):
@@ -122,7 +122,7 @@ def _spoken(stored: StoredConversation) -> Iterator[_Spoken]:
 
 
 def _page(stored: StoredConversation) -> str:
-    from qwen_tui.markdown.dialect import parser
+    from qwen_tui.markdown.parser import parser
 
     # Raw HTML in an answer is shown, not obeyed; links to scripts are dropped by the library's own check.
     renderer = parser()

@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 from qwen_tui import cancellation
 from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Material, Source
+from qwen_tui.messages import Material, MaterialKind
 
 # The most that is read of one input: tokenising more takes longer than anyone would wait, and no context holds it.
 MOST_BYTES = 8 * 2**20
@@ -48,12 +48,12 @@ def from_file(path: Path, note: Callable[[str], None], name: str = "") -> Materi
     return from_bytes(data, name or str(path), note)
 
 
-def from_stream(stream: BinaryIO, name: str, note: Callable[[str], None], kind: Source) -> Material:
+def from_stream(stream: BinaryIO, name: str, note: Callable[[str], None], kind: MaterialKind) -> Material:
     """Return the text of a stream; raises `InputError` and `OSError`, and notes a guessed encoding."""
     return from_bytes(read(stream, name), name, note, kind)
 
 
-def from_bytes(data: bytes, name: str, note: Callable[[str], None], kind: Source = "file") -> Material:
+def from_bytes(data: bytes, name: str, note: Callable[[str], None], kind: MaterialKind = "file") -> Material:
     """Return `data` as a text of that name; raises `InputError`, and notes a guessed encoding."""
     # To guess an encoding takes seconds.
     with cancellation.current().interruptible():

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from qwen_tui import cancellation
-from qwen_tui.chat import commands
+from qwen_tui.chat import slash_commands
 from qwen_tui.chat.session import Session
 from qwen_tui.errors import CancelledError, OutputError, QwenError
 from qwen_tui.i18n import gettext as _
@@ -49,7 +49,7 @@ class Repl:
                 if not line.strip():
                     self._session.drop_draft()
                 draft = self._take(line) if line.strip() else ""
-            except (EOFError, commands.Leave):
+            except (EOFError, slash_commands.Leave):
                 return
             finally:
                 # A Ctrl-C between two lines means neither of them.
@@ -64,7 +64,7 @@ class Repl:
                 if self._is_command(line):
                     # It takes the place of what the line was begun with.
                     self._session.drop_draft()
-                    draft = commands.run(self._session, line)
+                    draft = slash_commands.run(self._session, line)
                 else:
                     self._session.answer(line)
             except OutputError:

@@ -9,8 +9,8 @@ from typing import Protocol
 import msgspec
 
 from qwen_tui.chat import endings, going_on
-from qwen_tui.chat.composing import with_system
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.from_template import with_system
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.question import ask_about, to_edit
 from qwen_tui.chat.templates import Template

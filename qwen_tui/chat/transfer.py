@@ -6,8 +6,8 @@ from pathlib import Path
 
 from qwen_tui import files
 from qwen_tui.chat import material
+from qwen_tui.chat.code_blocks import code_blocks
 from qwen_tui.chat.export import export
-from qwen_tui.chat.extract import code_blocks
 from qwen_tui.chat.session import Session
 from qwen_tui.errors import ClipboardError, UsageError
 from qwen_tui.history.records import StoredConversation, Summary, title_of

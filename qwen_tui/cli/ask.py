@@ -9,8 +9,8 @@ import typer
 
 from qwen_tui import cancellation
 from qwen_tui.chat import endings, templates
-from qwen_tui.chat.composing import compose, parameters
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.from_template import compose, parameters
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Turn

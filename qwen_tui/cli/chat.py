@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from qwen_tui import __version__, cancellation
-from qwen_tui.chat import commands, templates, transfer
-from qwen_tui.chat.composing import parameters
+from qwen_tui.chat import slash_commands, templates, transfer
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.chat.drafting import draft
+from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
@@ -129,7 +128,7 @@ def converse(
     reader = _line_reader(environment, session, settings, always_tty=always_tty)
     output.note(_banner(settings))
     if going_on:
-        output.note("\n" + commands.standing(session))
+        output.note("\n" + slash_commands.standing(session))
     for material in attached:
         transfer.attach(session, material)
     with signals.telling(reader.leave), signals.suspending(lambda: session.engine, output.resumed):
@@ -150,7 +149,7 @@ def _line_reader(
     """Return where the person types, with all that it offers and shows."""
     from qwen_tui.terminal.line_reader import PromptLineReader
 
-    completions = [Completion(name, c.description, c.takes) for c in commands.commands() for name in c.names]
+    completions = [Completion(name, c.description, c.takes) for c in slash_commands.commands() for name in c.names]
     return PromptLineReader(
         lambda: _toolbar(session, settings),
         completions,
@@ -165,7 +164,7 @@ def _line_reader(
 def _offers(session: Session) -> Offers:
     """Return what Tab offers behind commands."""
     return {
-        "option": lambda: [(name, "") for name in commands.SETTABLE],
+        "option": lambda: [(name, "") for name in slash_commands.SETTABLE],
         "template": lambda: templates.described(session.template_folders),
         "conversation": lambda: [(s.id, s.title) for s in _quietly(session, lambda history: history.recent(100))],
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from qwen_tui.chat.extract import first_code_block
+from qwen_tui.chat.code_blocks import first_code_block
 from qwen_tui.chat.turn import Answer
 from qwen_tui.cli.environment import Environment
 from qwen_tui.i18n import gettext as _

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from qwen_tui import files
-from qwen_tui.chat import listing
+from qwen_tui.chat import overviews
 from qwen_tui.chat.export import export
 from qwen_tui.cli import screen
 from qwen_tui.cli.cache import removing
@@ -91,4 +91,4 @@ def _history() -> History:
 
 def _print_summaries(environment: Environment, summaries: list[Summary], words: str = "") -> None:
     if summaries:
-        environment.print(listing.conversations(summaries, words, environment.columns))
+        environment.print(overviews.conversations(summaries, words, environment.columns))

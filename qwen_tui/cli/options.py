@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from qwen_tui import config, files
-from qwen_tui.chat.commands import SAMPLING, SETTABLE
+from qwen_tui.chat.slash_commands import SAMPLING, SETTABLE
 from qwen_tui.chat.turn import AnswerOptions
 from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config

@@ -48,7 +48,7 @@ def given(argument: str, note: Callable[[str], None]) -> Given:
         from qwen_tui.chat.schema.reading import read
         from qwen_tui.chat.schema.refusing import grammar_of
         from qwen_tui.chat.schema.simplifying import simplify
-        from qwen_tui.engine.schema import problem
+        from qwen_tui.engine.schema_grammar import problem
 
         schema = read(_text(argument, note))
         return Given(schema, grammar_of(simplify(schema), problem))

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from markdown_it.token import Token
 
-from qwen_tui.markdown.dialect import parser, top_level
 from qwen_tui.markdown.fences import begins_at, is_closed, text_behind
+from qwen_tui.markdown.parser import parser, top_level
 
 # The highlighter starts this many lines earlier, so that it knows a string or a comment that began there.
 _CONTEXT = 60

@@ -13,8 +13,8 @@ from markdown_it.token import Token
 from rich.style import Style
 from rich.text import Text
 
-from qwen_tui.markdown.dialect import top_level
 from qwen_tui.markdown.mathematics import readable
+from qwen_tui.markdown.parser import top_level
 from qwen_tui.terminal.growing import Piece
 from qwen_tui.terminal.sanitise import clean, reveal
 from qwen_tui.terminal.theme import ASCII_SIGNS, Signs, Theme

@@ -30,7 +30,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 from typer.core import TyperCommand
 
-from qwen_tui.chat import commands
+from qwen_tui.chat import slash_commands
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.session import Session
@@ -189,7 +189,7 @@ class Screen:
         session.conversation = Conversation(self._text, turns, list(turns), id="x")
         session.info = EngineInfo(model=self._text, device=self._text, ctx_size=1, threads=1, gpu_layers=0)
         with self._said():
-            commands.run(session, whole(line))
+            slash_commands.run(session, whole(line))
 
     def _paint_answer(self, text: str) -> None:
         stream_answer(screen.output(self._environment, Config()), whole(text))

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from qwen_tui.chat.extract import first_code_block
+from qwen_tui.chat.code_blocks import first_code_block
 from qwen_tui.chat.material import MOST_BYTES, decode, read
 from qwen_tui.errors import InputError
 

@@ -10,9 +10,9 @@ import pytest
 
 from qwen_tui import files
 from qwen_tui.chat import templates
-from qwen_tui.chat.composing import compose
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.export import export
+from qwen_tui.chat.from_template import compose
 from qwen_tui.chat.keeping import resume
 from qwen_tui.chat.question import parts, prompt_text, to_edit
 from qwen_tui.chat.templates import Template

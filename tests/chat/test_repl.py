@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from qwen_tui.chat.commands import commands
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
+from qwen_tui.chat.slash_commands import commands
 from qwen_tui.chat.turn import AnswerOptions
 from qwen_tui.errors import ModelNotFoundError, PromptTooLongError, QwenError, WorkerDiedError
 from qwen_tui.history.store import History

@@ -6,9 +6,8 @@ import pytest
 
 from qwen_tui import files
 from qwen_tui.chat import templates
-from qwen_tui.chat.composing import compose, parameters
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.chat.drafting import draft
+from qwen_tui.chat.from_template import compose, draft, parameters
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
 from qwen_tui.errors import TemplateError, UsageError

@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from qwen_tui.chat.schema.reading import Schema, joined, pointer, quoted
+from qwen_tui.chat.schema.reading import Schema, joined, json_excerpt, pointer
 from qwen_tui.errors import QwenError
 from qwen_tui.i18n import gettext as _
 
@@ -32,9 +32,9 @@ def check(schema: Schema, answer: str) -> None:
         raise _does_not_follow(
             where.format(
                 place=pointer(wrong.place),
-                value=quoted(wrong.value),
+                value=json_excerpt(wrong.value),
                 keyword=wrong.keyword,
-                asked=quoted(wrong.asked),
+                asked=json_excerpt(wrong.asked),
             )
         )
 

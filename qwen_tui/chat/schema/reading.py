@@ -10,7 +10,7 @@ from qwen_tui.chat.schema.dialect import Dialect, dialect_of
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 
-# What is quoted of another's words, in characters.
+# What is json_excerpt of another's words, in characters.
 _QUOTED = 120
 
 
@@ -41,7 +41,8 @@ def read(text: str) -> Schema:
         sentence = _("The schema is not valid at {place}, where it says {value}.")
         older = wrong.place and wrong.place[-1] == "items" and isinstance(wrong.value, list)
         raise UsageError(
-            sentence.format(place=pointer(wrong.place), value=quoted(wrong.value)), another_draft() if older else _how()
+            sentence.format(place=pointer(wrong.place), value=json_excerpt(wrong.value)),
+            another_draft() if older else _how(),
         )
     if isinstance(document, dict):
         # Said once; the parts that refer to the whole need not hear it again.
@@ -54,9 +55,9 @@ def pointer(path: Iterable[str | int], root: str = "#") -> str:
     return root + "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in path)
 
 
-def quoted(value: Any) -> str:
+def json_excerpt(value: Any) -> str:
     """Return a value as JSON text on one line, cut where that is long."""
-    return brief(json.dumps(value, ensure_ascii=False, default=str))
+    return excerpt(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def joined(sentence: str, more: str) -> str:
@@ -69,7 +70,7 @@ def another_draft() -> str:
     return _("Name the draft that is meant with “$schema”, such as http://json-schema.org/draft-07/schema#.")
 
 
-def brief(reason: str) -> str:
+def excerpt(reason: str) -> str:
     """Return another's words on one line, and not too many."""
     line = " ".join(reason.split())
     return line if len(line) <= _QUOTED else line[: _QUOTED - 1] + "…"

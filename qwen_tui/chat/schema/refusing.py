@@ -4,18 +4,18 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from qwen_tui.chat.schema.reading import brief
-from qwen_tui.chat.schema.simplifying import Document, Place, Simplified, nothing_matches, refused
+from qwen_tui.chat.schema.reading import excerpt
+from qwen_tui.chat.schema.simplifying import Document, Place, Simplified, cannot_follow, nothing_matches
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 
 # Says why nothing could be made to follow a schema given as JSON text; empty where something could.
-Problem = Callable[[str], str]
+FindProblem = Callable[[str], str]
 
 
-def grammar_of(simplified: Simplified, problem: Problem) -> str:
-    """Return the schema as JSON text for the engine; raises `UsageError` where there is a `problem` with it."""
-    reason = _core(problem(json.dumps(simplified.document)))
+def grammar_of(simplified: Simplified, find_problem: FindProblem) -> str:
+    """Return the schema as JSON text for the engine; raises `UsageError` where there is a `find_problem` with it."""
+    reason = _core(find_problem(json.dumps(simplified.document)))
     if not reason:
         return json.dumps(simplified.document)
     if "recursion limit" in reason:
@@ -23,7 +23,7 @@ def grammar_of(simplified: Simplified, problem: Problem) -> str:
     parts = simplified.document["$defs"]
 
     def has_it(part: Any) -> bool:
-        return isinstance(part, dict) and _core(problem(json.dumps({**part, "$defs": parts}))) == reason
+        return isinstance(part, dict) and _core(find_problem(json.dumps({**part, "$defs": parts}))) == reason
 
     whole = {keyword: value for keyword, value in simplified.document.items() if keyword != "$defs"}
     roots = [(whole, Place()), *((parts[name], place) for name, place in simplified.places.items())]
@@ -33,7 +33,7 @@ def grammar_of(simplified: Simplified, problem: Problem) -> str:
 
 
 def _narrowed(part: Document, place: Place, has_it: Callable[[Any], bool]) -> tuple[Document, Place]:
-    """Return the innermost schema in `part` that still has the problem, and its place."""
+    """Return the innermost schema in `part` that still has the find_problem, and its place."""
     for inner, where in _children(part, place):
         if has_it(inner):
             return _narrowed(inner, where, has_it)
@@ -52,18 +52,18 @@ def _children(part: Document, place: Place) -> Iterator[tuple[Any, Place]]:
 
 def _error(part: Document, place: Place, reason: str, has_it: Callable[[Any], bool]) -> UsageError:
     if reason.startswith("Unsatisfiable") or "Regex is empty" in reason:
-        return nothing_matches(place, f"({brief(reason.removeprefix('Unsatisfiable schema: '))})")
-    # Which keyword it is: the first without which, or with which alone, the problem is there.
+        return nothing_matches(place, f"({excerpt(reason.removeprefix('Unsatisfiable schema: '))})")
+    # Which keyword it is: the first without which, or with which alone, the find_problem is there.
     for keyword, value in part.items():
         if keyword == "patternProperties":
             patterns = [pattern for pattern in value if has_it({keyword: {pattern: True}})]
             if patterns:
-                return refused(f"{keyword}: {patterns[0]}", place, f"({_last_line(reason)})")
+                return cannot_follow(f"{keyword}: {patterns[0]}", place, f"({_last_line(reason)})")
         elif keyword == "pattern" and has_it({keyword: value, "type": "string"}):
-            return refused(f"{keyword}: {value}", place, f"({_last_line(reason)})")
+            return cannot_follow(f"{keyword}: {value}", place, f"({_last_line(reason)})")
     for keyword in part:
         if not has_it({name: value for name, value in part.items() if name != keyword}):
-            return refused(keyword, place, f"({_last_line(reason)})")
+            return cannot_follow(keyword, place, f"({_last_line(reason)})")
     return UsageError(
         _("The schema cannot be followed at {place}: {reason}").format(place=place, reason=_last_line(reason)),
         _("Say it in a simpler way."),
@@ -77,4 +77,4 @@ def _core(reason: str) -> str:
 
 def _last_line(reason: str) -> str:
     """Return what an error in a pattern ends with, behind a picture of where it is."""
-    return brief(reason.splitlines()[-1].removeprefix("error: "))
+    return excerpt(reason.splitlines()[-1].removeprefix("error: "))

@@ -12,9 +12,8 @@ from typing import Any
 from referencing.exceptions import Unresolvable
 
 from qwen_tui.chat.schema.dialect import KEYWORDS, SchemaResolver
-from qwen_tui.chat.schema.numbers import bound, exact, few_multiples
-from qwen_tui.chat.schema.patterns import spelled_out
 from qwen_tui.chat.schema.reading import Schema, another_draft, joined, pointer
+from qwen_tui.chat.schema.rewriting import bound, exact, few_multiples, spelled_out
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 
@@ -61,7 +60,7 @@ def simplify(schema: Schema) -> Simplified:
     return _Simplifier(schema).simplified()
 
 
-def refused(keyword: str, place: Place, reason: str = "") -> UsageError:
+def cannot_follow(keyword: str, place: Place, reason: str = "") -> UsageError:
     """Return the error that says which keyword cannot be followed, and where it stands."""
     what = _("The schema asks for “{keyword}” at {place}, which an answer cannot be made to follow here.")
     sentence = what.format(keyword=keyword, place=place)
@@ -113,7 +112,7 @@ class _Simplifier:
             return schema
         dialect = self.schema.dialect
         if schema.pop("$schema", dialect.name) != dialect.name:
-            raise refused("$schema", place)
+            raise cannot_follow("$schema", place)
         if dialect.references_stand_alone and "$ref" in schema:
             schema = {"$ref": schema["$ref"]}
         simple: Document = {}
@@ -172,11 +171,11 @@ class _Simplifier:
             return {keyword: schema[keyword]}
         if keyword == "format":
             if value in _REFUSED_FORMATS:
-                raise refused(f"format: {value}", place)
+                raise cannot_follow(f"format: {value}", place)
             return {keyword: value} if value in _FOLLOWED_FORMATS else {}
         if _WITHOUT_EFFECT[keyword](schema, value):
             return {}
-        raise refused(keyword, place)
+        raise cannot_follow(keyword, place)
 
     def _reference(self, reference: str, resolver: SchemaResolver, place: Place, owner: int | None) -> str:
         """Return where the simplified schema will have what `reference` means."""
@@ -184,10 +183,12 @@ class _Simplifier:
             resolved = resolver.lookup(reference)
         except (Unresolvable, ValueError, TypeError, LookupError) as error:
             why = _("It names {reference}, which the schema does not contain, and nothing is fetched.")
-            raise refused("$ref", place, why.format(reference=reference)) from error
+            raise cannot_follow("$ref", place, why.format(reference=reference)) from error
         part = resolved.contents
         if not isinstance(part, dict | bool):
-            raise refused("$ref", place, _("It names {reference}, which is no schema.").format(reference=reference))
+            raise cannot_follow(
+                "$ref", place, _("It names {reference}, which is no schema.").format(reference=reference)
+            )
         # True and False are the same wherever they stand.
         key = id(part)
         if key not in self.names:
@@ -203,7 +204,7 @@ class _Simplifier:
             reached, ahead = set(), list(self.implied.get(id(part), ()))
             while ahead:
                 if (key := ahead.pop()) == id(part):
-                    raise refused("$ref", place, _("It leads back to itself."))
+                    raise cannot_follow("$ref", place, _("It leads back to itself."))
                 if key not in reached:
                     reached.add(key)
                     ahead += self.implied.get(key, ())
@@ -218,7 +219,7 @@ def _literal(value: Any, keyword: str, place: Place) -> Any:
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         number = exact(value)
         if number is None:
-            raise refused(keyword, place, _("The number {n} has too many digits.").format(n=value))
+            raise cannot_follow(keyword, place, _("The number {n} has too many digits.").format(n=value))
         return number
     return value
 
@@ -228,7 +229,7 @@ def _check_pattern(keyword: str, pattern: str, place: Place) -> None:
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        raise refused(
+        raise cannot_follow(
             f"{keyword}: {pattern}", place, _("Python does not know it: {reason}.").format(reason=error)
         ) from error
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from qwen_tui.engine import leaving, wire
 from qwen_tui.engine.protocol import EngineInfo, LoadOptions, ReplayOptions, Request
-from qwen_tui.engine.schema import GrammarError
+from qwen_tui.engine.schema_grammar import GrammarError
 from qwen_tui.engine.worker import dry_run
 from qwen_tui.engine.worker.binding import LibraryError, load_library
 from qwen_tui.engine.worker.context import Context, ContextError, NoRoomError

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from qwen_tui.engine.schema import GrammarError, as_lark, reason
+from qwen_tui.engine.schema_grammar import GrammarError, as_lark, reason
 from qwen_tui.engine.threads import start_thread
 from qwen_tui.engine.worker.model import Vocabulary
 

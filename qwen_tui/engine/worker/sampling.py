@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from qwen_tui.engine.protocol import SamplingOptions
-from qwen_tui.engine.schema import GrammarError
+from qwen_tui.engine.schema_grammar import GrammarError
 from qwen_tui.engine.worker.context import Context
 from qwen_tui.engine.worker.grammar import Grammar
 from qwen_tui.engine.worker.model import Vocabulary

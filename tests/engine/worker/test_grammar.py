@@ -8,7 +8,7 @@ from typing import Any
 import gguf
 import pytest
 
-from qwen_tui.engine.schema import GrammarError
+from qwen_tui.engine.schema_grammar import GrammarError
 from qwen_tui.engine.worker.binding import load_library
 from qwen_tui.engine.worker.grammar import Grammar, Grammars
 from qwen_tui.engine.worker.model import Vocabulary

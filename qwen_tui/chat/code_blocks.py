@@ -23,8 +23,8 @@ def code_blocks(answer: str) -> list[CodeBlock]:
 
 def _blocks(text: str) -> tuple[list[CodeBlock], list[CodeBlock]]:
     """Return what stands between fences in `text`, and what is indented."""
-    from qwen_tui.markdown.dialect import parser
     from qwen_tui.markdown.fences import is_closed
+    from qwen_tui.markdown.parser import parser
 
     # Nested blocks are in the same flat list of tokens, without what indents or quotes them.
     tokens = [token for token in parser().parse(text) if token.content.strip()]

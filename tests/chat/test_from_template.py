@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qwen_tui.chat import templates
-from qwen_tui.chat.drafting import draft
+from qwen_tui.chat.from_template import draft
 from qwen_tui.errors import UsageError, WorkerDiedError
 from qwen_tui.messages import Draft, Message, Slot
 from tests.chat.test_repl import Person, Talk

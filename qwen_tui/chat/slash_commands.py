@@ -8,9 +8,9 @@ from typing import Literal
 import msgspec
 
 from qwen_tui import config
-from qwen_tui.chat import listing, templates, transfer
+from qwen_tui.chat import overviews, templates, transfer
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.chat.drafting import begins_with_input, draft
+from qwen_tui.chat.from_template import begins_with_input, draft
 from qwen_tui.chat.keeping import resume
 from qwen_tui.chat.question import ask_about, prompt_text
 from qwen_tui.chat.session import Session
@@ -177,7 +177,7 @@ def _template(session: Session, argument: str) -> Draft | None:
 def _logs(session: Session, argument: str) -> None:
     history = _history(session)
     found = history.search(argument) if argument else history.recent()
-    session.say(listing.conversations(found, argument) or _("Nothing was found."))
+    session.say(overviews.conversations(found, argument) or _("Nothing was found."))
 
 
 def _resume(session: Session, argument: str) -> None:
@@ -190,7 +190,7 @@ def standing(session: Session) -> str:
     conversation = session.conversation
     assert conversation.id is not None, "what was resumed has an id"
     summary = _history(session).read(conversation.id).summary
-    return listing.standing(summary, conversation.exchanges)
+    return overviews.standing(summary, conversation.exchanges)
 
 
 def _fork(session: Session, _argument: str) -> None:
@@ -262,7 +262,7 @@ def _context(session: Session, _argument: str) -> None:
         (min(waiting, free), _("attached to the next message")),
         (free - min(waiting, free), _("free")),
     ]
-    lines = [listing.shares(parts, size)]
+    lines = [overviews.shares(parts, size)]
     if whole >= size and turns:
         lines.append(_("The context is full: the oldest turns are no longer part of the next prompt."))
     if waiting > free:
@@ -275,7 +275,7 @@ def _context(session: Session, _argument: str) -> None:
 def _stats(session: Session, _argument: str) -> None:
     if session.last is None:
         raise UsageError(_("There is no answer yet."), _("Ask something first."))
-    session.say(listing.figures(session.last.usage, session.last.timings))
+    session.say(overviews.figures(session.last.usage, session.last.timings))
 
 
 def _history(session: Session) -> History:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen_tui.chat.commands import commands
+from qwen_tui.chat.slash_commands import commands
 from qwen_tui.history.store import History
 from tests.chat.test_repl import Board, Person, Talk
 from tests.kept import texts

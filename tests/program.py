@@ -4,10 +4,13 @@ import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.main import main
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 class Done(NamedTuple):
@@ -25,11 +28,27 @@ class Screen(io.StringIO):
         return True
 
 
+class _Lines(io.RawIOBase):
+    """Gives one line to each read, as a terminal does."""
+
+    def __init__(self, typed: str) -> None:
+        self._typed = io.BytesIO(typed.encode())
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
+        line = self._typed.readline(len(view))
+        view[: len(line)] = line
+        return len(line)
+
+
 class Keyboard(io.TextIOWrapper):
     """A terminal on which somebody has already typed all there is to type."""
 
     def __init__(self, typed: str) -> None:
-        super().__init__(io.BufferedReader(io.BytesIO(typed.encode())), encoding="utf-8")
+        super().__init__(io.BufferedReader(_Lines(typed)), encoding="utf-8")
 
     def isatty(self) -> bool:
         return True

@@ -1,52 +1,69 @@
 """Questions to the person at the terminal, and their answers."""
 
 import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import typer
 
 from qwen_tui import cancellation
-from qwen_tui.cli import stdin
+from qwen_tui.cli import screen, stdin
 from qwen_tui.cli.environment import Environment
 from qwen_tui.i18n import gettext as _
+from qwen_tui.models.hashing import OnProgress
 from qwen_tui.terminal.sanitise import clean
 
 _YES = ("y", "yes", "是", "好", "对")
 _ALL = ("a", "all", "全部")
 
 
-def confirm(environment: Environment, question: str, *, default: bool = False) -> bool:
-    """Ask a question of yes or no; Enter alone is the default. Raises `typer.Abort` at Ctrl-D."""
-    answer = ask(environment, f"{question} [{'Y/n' if default else 'y/N'}]").lower()
-    return answer in _YES if answer else default
+class Asker:
+    """Asks the person at the terminal, and tells them what happens: the `Person` that other rooms know."""
 
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self.note = environment.note
 
-def choose(environment: Environment, lines: list[str], question: str) -> list[int]:
-    """Show numbered lines and return the indices of those that are wanted: one, some, all or none."""
-    for number, line in enumerate(lines, 1):
-        environment.note(f"{number:3}  {line}")
-    while True:
-        answer = ask(environment, question).lower().replace("，", ",")
-        if answer in _ALL:
-            return list(range(len(lines)))
-        parts = answer.replace(",", " ").split()
-        if all(part.isdecimal() and 1 <= int(part) <= len(lines) for part in parts):
-            return sorted({int(part) - 1 for part in parts})
-        environment.note(_("Write numbers, such as 1 or 1,2."))
+    @property
+    def can_answer(self) -> bool:
+        """Whether somebody is there to answer."""
+        return self._environment.can_ask
 
+    def confirm(self, question: str, *, default: bool = False) -> bool:
+        """Ask a question of yes or no; Enter alone is the default. Raises `typer.Abort` at Ctrl-D."""
+        answer = self.ask(f"{question} [{'Y/n' if default else 'y/N'}]").lower()
+        return answer in _YES if answer else default
 
-def ask(environment: Environment, question: str) -> str:
-    """Ask and return the line without the blanks around it; raises `typer.Abort` at Ctrl-D."""
-    environment.stderr.write(clean(question) + " ")
-    environment.stderr.flush()
-    try:
-        # Bytes that are no text in the terminal's encoding are a typing error, or part of a file's name.
-        with cancellation.current().interruptible():
-            line = os.fsdecode(stdin.stream(environment).readline())
-    except OSError:
-        # The terminal is gone.
-        line = ""
-    if not line:
-        # Ctrl-D leaves the cursor behind the question.
-        environment.note("")
-        raise typer.Abort
-    return line.strip()
+    def choose(self, rows: Sequence[str], question: str) -> list[int]:
+        """Show numbered rows and return the indices of those that are wanted: one, some, all or none."""
+        for number, row in enumerate(rows, 1):
+            self.note(f"{number:3}  {row}")
+        while True:
+            answer = self.ask(question).lower().replace("，", ",")
+            if answer in _ALL:
+                return list(range(len(rows)))
+            parts = answer.replace(",", " ").split()
+            if all(part.isdecimal() and 1 <= int(part) <= len(rows) for part in parts):
+                return sorted({int(part) - 1 for part in parts})
+            self.note(_("Write numbers, such as 1 or 1,2."))
+
+    def ask(self, question: str) -> str:
+        """Ask and return the line without the blanks around it; raises `typer.Abort` at Ctrl-D."""
+        self._environment.stderr.write(clean(question) + " ")
+        self._environment.stderr.flush()
+        try:
+            # Bytes that are no text in the terminal's encoding are a typing error, or part of a file's name.
+            with cancellation.current().interruptible():
+                line = os.fsdecode(stdin.stream(self._environment).readline())
+        except OSError:
+            # The terminal is gone.
+            line = ""
+        if not line:
+            # Ctrl-D leaves the cursor behind the question.
+            self.note("")
+            raise typer.Abort
+        return line.strip()
+
+    def progress(self, label: str) -> AbstractContextManager[OnProgress]:
+        """Show under this label how many bytes are done, until the block ends."""
+        return screen.transfer(self._environment, label)

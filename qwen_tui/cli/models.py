@@ -9,7 +9,8 @@ import msgspec
 import typer
 
 from qwen_tui import files
-from qwen_tui.cli import asking, screen, taking_over
+from qwen_tui.cli import screen, taking_over
+from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.looking import usable_settings
 from qwen_tui.columns import cut, table
@@ -64,7 +65,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     models, leftovers = inventory.held(shelf), inventory.leftovers(shelf)
     chosen = inventory.find(usable_settings(environment).model, shelf)
     default = next((one for one in models if chosen and one.file == chosen.file), None)
-    others = listing.without(elsewhere.find(), models)
+    others = elsewhere.without(elsewhere.find(), models)
     if as_json:
         printed = listing.listing(shelf.folder, models, leftovers, others, default)
         environment.print(msgspec.json.encode(printed).decode())
@@ -73,7 +74,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     for number, line in enumerate(listing.lines(models, leftovers, default)):
         # What to do about a partial file stands at the end of its line, and is worth a second one.
         environment.print(cut(line, columns) if columns and number < len(models) else line)
-    notes = [listing.elsewhere(others)] if others else []
+    notes = [elsewhere.summary(others)] if others else []
     if not models:
         notes.insert(0, _("There is no model yet: fetch one with qwen pull."))
     for note in notes:
@@ -215,7 +216,7 @@ def _agreed(environment: Environment, question: str, *, yes: bool) -> bool:
         return True
     if not environment.can_ask:
         raise UsageError(_("Nobody is there to ask."), _("To remove without being asked, add --yes."))
-    return asking.confirm(environment, question)
+    return Asker(environment).confirm(question)
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from qwen_tui import files
-from qwen_tui.cli import asking, screen, taking_over
+from qwen_tui.cli import screen
+from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
+from qwen_tui.cli.taking_over import takeover
 from qwen_tui.errors import ConfigError, QwenError
 from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
@@ -15,8 +17,8 @@ from qwen_tui.models import catalogue
 from qwen_tui.models.fetching.fetch import Fetch, proof
 from qwen_tui.models.importing import elsewhere
 from qwen_tui.models.importing.elsewhere import ForeignModel
+from qwen_tui.models.importing.importing import Imported
 from qwen_tui.models.locate import DEMO
-from qwen_tui.models.shelf import Shelf
 
 # Of what other programs have, so much is offered.
 _MOST_FOUND = 5
@@ -40,7 +42,7 @@ def chosen(environment: Environment, model: str, reason: str, *, offline: bool) 
         environment.note(reason)
         for number, choice in enumerate(choices, 1):
             environment.note(f"  {number}  {choice.label}".replace("\n", "\n   "))
-        answer = asking.ask(environment, _("Which? (1 to {n}, Ctrl-D leaves)").format(n=len(choices)))
+        answer = Asker(environment).ask(_("Which? (1 to {n}, Ctrl-D leaves)").format(n=len(choices)))
         if not (answer.isdecimal() and 1 <= int(answer) <= len(choices)):
             continue
         try:
@@ -60,27 +62,14 @@ def _choices(environment: Environment, model: str, *, offline: bool) -> list[Cho
         tell(environment, error)
         fetch = None
     if fetch and not fetch.offline:
-        choices.append(Choice(_("fetch it: {plan}").format(plan=fetch.plan()), lambda: _fetched(environment, model)))
+        choices.append(Choice(_("fetch it: {plan}").format(plan=fetch.plan()), partial(_fetched, environment, model)))
     for found in elsewhere.find()[:_MOST_FOUND]:
         label = _("use {name}, which {program} has fetched: {path}")
-        choices.append(
-            Choice(label.format(name=found.called, program=found.program, path=found.path), _Taking(environment, found))
-        )
-    choices.append(Choice(_("use a .gguf file that is on this computer"), lambda: _from_path(environment)))
+        label = label.format(name=found.called, program=found.program, path=found.path)
+        choices.append(Choice(label, partial(_from_elsewhere, environment, found)))
+    choices.append(Choice(_("use a .gguf file that is on this computer"), partial(_from_path, environment)))
     choices.append(Choice(_("try the demonstration model, which is built in"), lambda: DEMO))
     return choices
-
-
-@dataclass(frozen=True, slots=True)
-class _Taking:
-    """Takes over what another program has fetched."""
-
-    environment: Environment
-    found: ForeignModel
-
-    def __call__(self) -> str:
-        link = taking_over.wants_link(self.environment, [self.found])
-        return _take(self.environment, self.found.path, link=link, called=self.found.called, origin=self.found.program)
 
 
 def _fetched(environment: Environment, model: str) -> str | None:
@@ -92,7 +81,7 @@ def _fetched(environment: Environment, model: str) -> str | None:
         environment.note(plan)
     if warning := fetch.warning():
         environment.note(warning)
-        if not asking.confirm(environment, _("Fetch it?")):
+        if not Asker(environment).confirm(_("Fetch it?")):
             return None
     environment.note(proof(fetch.run()))
     return model
@@ -100,14 +89,17 @@ def _fetched(environment: Environment, model: str) -> str | None:
 
 def _from_path(environment: Environment) -> str:
     # A file that is dragged into a terminal comes in quotes.
-    path = files.expand(asking.ask(environment, _("The path of the file:")).strip("'\"")).absolute()
-    return _take(environment, path, link=False)
+    path = files.expand(Asker(environment).ask(_("The path of the file:")).strip("'\"")).absolute()
+    return _name_to_use(environment, takeover(environment).take(path))
 
 
-def _take(environment: Environment, path: Path, *, link: bool, called: str = "", origin: str = "") -> str:
-    name = taking_over.take(
-        environment, path, Shelf(files.folders().models), link=link, called=called, origin=origin
-    ).record.name
+def _from_elsewhere(environment: Environment, found: ForeignModel) -> str:
+    return _name_to_use(environment, takeover(environment).take_foreign(found))
+
+
+def _name_to_use(environment: Environment, done: Imported) -> str:
+    """Return the name of the model that was taken over, and tell the person how to use it from now on."""
+    name = done.record.name
     if not catalogue.find(name):
         environment.note(
             _("To use it from now on: {command}").format(command=command_line("qwen", "config", "set", "model", name))

@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 
 from qwen_tui import config, files
-from qwen_tui.cli import asking, options, screen, taking_over
+from qwen_tui.cli import options, screen
+from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
 from qwen_tui.cli.looking import usable_settings
+from qwen_tui.cli.taking_over import takeover
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue
@@ -16,7 +18,6 @@ from qwen_tui.models.fetching.events import Arrived
 from qwen_tui.models.fetching.fetch import Fetch, proof
 from qwen_tui.models.importing import elsewhere
 from qwen_tui.models.locate import DEMO
-from qwen_tui.models.shelf import Shelf
 
 Sources = Annotated[
     list[str] | None,
@@ -79,14 +80,10 @@ def _taken_over(environment: Environment, fetch: Fetch, *, ask: bool) -> bool:
     has = _("{program} has this model already: {path}").format(program=found.program, path=found.path)
     if ask and environment.can_offer:
         environment.print(has)
-        if not asking.confirm(environment, _("Take it over instead of fetching it?"), default=True):
+        if not Asker(environment).confirm(_("Take it over instead of fetching it?"), default=True):
             return False
-        link = taking_over.wants_link(environment, [found])
-        shelf = Shelf(files.folders().models)
         try:
-            taken = taking_over.take(
-                environment, found.path, shelf, link=link, called=found.called, origin=found.program
-            )
+            taken = takeover(environment).take_foreign(found)
         except InvalidModelError as error:
             # It only had the size of it: then the right one is fetched.
             tell(environment, error)
@@ -104,4 +101,4 @@ def _accepted(environment: Environment, warning: str | None, *, ask: bool) -> bo
     environment.print(warning)
     if not (ask and environment.can_offer):
         return True
-    return asking.confirm(environment, _("Fetch it?"))
+    return Asker(environment).confirm(_("Fetch it?"))

@@ -8,7 +8,6 @@ import msgspec
 from qwen_tui import columns
 from qwen_tui.files import quoted, size_text, time_text
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed, ngettext
 from qwen_tui.models.describing import timestamp
 from qwen_tui.models.fetching.source import ABRIDGED
 from qwen_tui.models.importing.elsewhere import ForeignModel
@@ -76,23 +75,6 @@ def lines(models: Sequence[Held], leftovers: Sequence[Leftover], default: Held |
     ]
     rows += [(one.name, "", _amount(one), _("incomplete"), _remedy(one)) for one in leftovers]
     return columns.lines(rows)
-
-
-def elsewhere(found: Sequence[ForeignModel]) -> str:
-    """Return the line about models in the folders of other programs, which the person can import."""
-    sentence = ngettext(
-        "{n} more model is in the folders of {programs}; take it over with: qwen models import",
-        "{n} more models are in the folders of {programs}; take them over with: qwen models import",
-        len(found),
-    )
-    return sentence.format(n=len(found), programs=listed(dict.fromkeys(one.program for one in found)))
-
-
-def without(found: Sequence[ForeignModel], models: Sequence[Held]) -> list[ForeignModel]:
-    """Return the models `found` elsewhere that are not among `models`, by path or by catalogue entry and size."""
-    paths = {one.file.resolve() for one in models}
-    files = {(one.entry, one.size) for one in models if one.entry}
-    return [one for one in found if one.path.resolve() not in paths and (one.entry, one.size) not in files]
 
 
 def _model(one: Held, *, is_default: bool) -> ListedModel:

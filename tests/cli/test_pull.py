@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from qwen_tui.cli import screen, taking_over
+from qwen_tui.cli import screen
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.files import size_text
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.fetching.fetch import Fetch
 from qwen_tui.models.importing import elsewhere
 from qwen_tui.models.importing.elsewhere import ForeignModel
-from qwen_tui.models.importing.importing import Imported
+from qwen_tui.models.importing.importing import Imported, Importer
 from qwen_tui.models.shelf import ModelRecord, Shelf
 from tests.conftest import COMMAND, Run
 from tests.models import faulty_cases
@@ -422,7 +422,7 @@ def take_another(*_file: object, **_how: object) -> Imported:
 @pytest.mark.usefixtures("found_elsewhere")
 @pytest.mark.parametrize("take", [refuse, take_another])
 def test_what_cannot_be_taken_over_is_fetched(monkeypatch: pytest.MonkeyPatch, take: Callable[..., Imported]) -> None:
-    monkeypatch.setattr(taking_over, "take", take)
+    monkeypatch.setattr(Importer, "take", take)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     done = call("pull", "--offline", typed="是\n是\n")
     assert done.code == 1

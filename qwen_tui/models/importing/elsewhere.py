@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +10,12 @@ import msgspec
 
 from qwen_tui import cancellation
 from qwen_tui.errors import InvalidModelError
+from qwen_tui.i18n import listed, ngettext
 from qwen_tui.models import catalogue
 from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.importing.importing import is_model_name, of_size, safe_name
+from qwen_tui.models.inventory import Held
 
 _DEPTH = 6
 # The most names to look at in one place, and the most headers to read in all. Reading the header of a real vocabulary
@@ -177,6 +179,23 @@ def _walk(folder: Path) -> Iterator[Path]:
             if looked > _NAMES:
                 return
             yield Path(above, name)
+
+
+def without(found: Sequence[ForeignModel], models: Sequence[Held]) -> list[ForeignModel]:
+    """Return the models `found` elsewhere that are not among `models`, by path or by catalogue entry and size."""
+    paths = {one.file.resolve() for one in models}
+    files = {(one.entry, one.size) for one in models if one.entry}
+    return [one for one in found if one.path.resolve() not in paths and (one.entry, one.size) not in files]
+
+
+def summary(found: Sequence[ForeignModel]) -> str:
+    """Return the line about models in the folders of other programs, which the person can import."""
+    sentence = ngettext(
+        "{n} more model is in the folders of {programs}; take it over with: qwen models import",
+        "{n} more models are in the folders of {programs}; take them over with: qwen models import",
+        len(found),
+    )
+    return sentence.format(n=len(found), programs=listed(dict.fromkeys(one.program for one in found)))
 
 
 def _is_usable(path: Path) -> bool:

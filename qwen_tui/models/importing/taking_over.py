@@ -1,0 +1,249 @@
+"""Decides which models are taken over, and how: from a file, a folder, a pack, or another program."""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from qwen_tui import columns, config, files
+from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, QwenError, UsageError, why
+from qwen_tui.files import quoted, size_text
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import ngettext
+from qwen_tui.models import inventory
+from qwen_tui.models.hashing import OnProgress
+from qwen_tui.models.importing import elsewhere, importing, unpacking
+from qwen_tui.models.importing.elsewhere import ForeignModel
+from qwen_tui.models.importing.importing import Imported, Importer
+from qwen_tui.models.importing.pack_format import PackedModel
+from qwen_tui.models.importing.unpacking import Pack
+from qwen_tui.models.shelf import Shelf
+
+T = TypeVar("T")
+
+# An error names at most so many files that could be imported.
+_MOST_NAMED = 10
+
+
+class Person(Protocol):
+    """Answers questions, and is told what happens meanwhile."""
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether somebody is there."""
+
+    def confirm(self, question: str, *, default: bool = False) -> bool:
+        """Ask a question of yes or no."""
+
+    def choose(self, rows: Sequence[str], question: str) -> list[int]:
+        """Show the rows, and return the indices of those that the person wants: one, some, all or none."""
+
+    def note(self, sentence: str) -> None:
+        """Tell something that is not the result."""
+
+    def progress(self, label: str) -> AbstractContextManager[OnProgress]:
+        """Show under this label how many bytes are done, until the block ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """Takes models over onto the shelf, and asks the person where more than one thing is possible.
+
+    It calls `on_taken` for each model. With `link` it leaves files where they are; with `yes` it asks nothing.
+    """
+
+    shelf: Shelf
+    person: Person
+    on_taken: Callable[[Imported], None]
+    link: bool = False
+    yes: bool = False
+
+    def from_path(self, source: Path) -> bool:
+        """Take over a file, the models in a folder, or a pack; return whether the person wanted any.
+
+        Raises `ModelNotFoundError`, `InvalidModelError`, `WriteError`, and `UsageError` where nobody can be asked.
+        """
+        _require_readable(source)
+        with unpacking.opened(source) as pack:
+            if pack:
+                self._from_pack(pack)
+                return True
+        if source.is_dir():
+            return self._from_folder(source)
+        self.take(source)
+        return True
+
+    def from_elsewhere(self) -> bool:
+        """Take over what other programs have fetched, and return whether the person wanted any; raises as `from_path`.
+
+        With `yes`, it takes the first that it finds, which is the most likely one.
+        """
+        found = elsewhere.without(elsewhere.find(), inventory.held(self.shelf))
+        if not found:
+            raise ModelNotFoundError(
+                _("No other program has a model here that is not taken over yet."),
+                _("Name a file or a folder: qwen models import PATH. Or fetch one: qwen pull"),
+            )
+        link = self.link
+        if self.yes:
+            chosen = found[:1]
+        elif self.person.can_answer:
+            chosen = self._chosen(found, [(one.called, size_text(one.size), one.program) for one in found])
+            link = link or (bool(chosen) and self._wants_link(chosen))
+        else:
+            raise UsageError(elsewhere.summary(found), _one_of([one.path for one in found]))
+        _each([(str(one.path), partial(self.take_foreign, one, link=link)) for one in chosen])
+        return bool(chosen)
+
+    def take_foreign(self, model: ForeignModel, *, link: bool | None = None) -> Imported:
+        """Take over a model of another program; without `link`, ask the person for it. Raises as `Importer.take`."""
+        link = self._wants_link([model]) if link is None else link
+        return self.take(model.path, link=link, called=model.called, origin=model.program)
+
+    def take(self, source: Path, *, link: bool | None = None, called: str = "", origin: str = "") -> Imported:
+        """Take over one file; raises as `Importer.take`. `link` goes before the link of this takeover."""
+        link = self.link if link is None else link
+        if not called and not importing.is_model_name(source.name):
+            # ollama calls its files by their hashes.
+            called = next((one.called for one in elsewhere.find() if one.path == source.absolute()), "")
+        label = _("Checking {name}") if link else _("Copying {name}")
+        with self.person.progress(label.format(name=called or source.name)) as show:
+            done = self._importer(show).take(source, link=link, called=called, origin=origin)
+        self.on_taken(done)
+        return done
+
+    def _wants_link(self, chosen: Sequence[ForeignModel]) -> bool:
+        """Tell the person what a copy and what a link of another program's files costs, and ask for one of both."""
+        size = size_text(sum(one.size for one in chosen))
+        programs = ", ".join(dict.fromkeys(one.program for one in chosen))
+        said = _(
+            "A copy takes {size} more of the disk. A link takes nothing, but is lost when {program} tidies up."
+        ).format(size=size, program=programs)
+        self.person.note(said)
+        return not self.person.confirm(_("Copy?"), default=True)
+
+    def _importer(self, show: OnProgress) -> Importer:
+        note = self.person.note
+        return Importer(self.shelf, show, lambda: note(_("Another import is running; waiting for it to end.")))
+
+    def _from_folder(self, folder: Path) -> bool:
+        found = importing.models_in(folder)
+        if not found:
+            raise ModelNotFoundError(
+                _("There is no model in {path}.").format(path=folder), _("A model is a file that ends in .gguf.")
+            )
+        chosen = [path for path in found if importing.of_size(path.stat().st_size)] if self.yes else []
+        if len(found) == 1:
+            chosen = found
+        elif not chosen:
+            if not self.person.can_answer:
+                raise UsageError(_("There are several models in {path}.").format(path=folder), _one_of(found))
+            rows = [(str(path.relative_to(folder)), size_text(path.stat().st_size)) for path in found]
+            chosen = self._chosen(found, rows)
+        _each([(str(path), partial(self.take, path)) for path in chosen])
+        return bool(chosen)
+
+    def _chosen(self, found: Sequence[T], rows: Sequence[Sequence[str]]) -> list[T]:
+        """Return those of the `found` models that the person chooses by their rows."""
+        lines = columns.lines(rows)
+        return [found[index] for index in self.person.choose(lines, _("Which? (numbers, all, or Enter for none)"))]
+
+    def _from_pack(self, pack: Pack) -> None:
+        if self.link:
+            raise UsageError(
+                _("What is in a pack is copied, not linked."),
+                _("Leave out --link, or name the .gguf file in the pack."),
+            )
+        try:
+            _each([(model.file, partial(self._take_packed, pack, model)) for model in pack.manifest.models])
+        except QwenError:
+            if pack.config() is not None:
+                self.person.note(_("The settings in the pack are left out, since not all of it could be taken over."))
+            raise
+        try:
+            self._take_settings(pack)
+        except InvalidModelError as error:
+            self.person.note(_("The settings in the pack are left out: {reason}").format(reason=error.message))
+
+    def _take_packed(self, pack: Pack, model: PackedModel) -> None:
+        with self.person.progress(_("Copying {name}").format(name=model.file)) as show:
+            done = pack.take(model, self._importer(show))
+        self.on_taken(done)
+
+    def _take_settings(self, pack: Pack) -> None:
+        """Take over the settings of a pack, where the person has none and wants them."""
+        content = pack.config()
+        if content is None:
+            return
+        note, own = self.person.note, files.folders().config_file
+        if own.exists():
+            note(_("The settings in the pack are left out: you have your own in {path}.").format(path=own))
+        elif self.yes or (
+            self.person.can_answer and self.person.confirm(_("Use the settings in the pack?"), default=True)
+        ):
+            try:
+                _write_settings(own, content)
+            except (OSError, ConfigError) as error:
+                reason = error.message if isinstance(error, ConfigError) else why(error)
+                note(_("The settings in the pack are left out: {reason}").format(reason=reason))
+            else:
+                note(_("The settings in the pack are yours now: {path}").format(path=own))
+        else:
+            note(_("The settings in the pack are left out; --yes takes them over."))
+
+
+def _require_readable(source: Path) -> None:
+    remedy = _("Check the path; relative ones start in this folder.")
+    try:
+        if source.is_dir():
+            # A folder that cannot be read would look like one without a model.
+            os.listdir(source)  # noqa: PTH208 - read, not used
+            (source / ".").stat()
+        elif not source.exists():
+            raise ModelNotFoundError(_("There is no file {path}.").format(path=source), remedy)
+    except OSError as error:
+        raise ModelNotFoundError(
+            _("{path} cannot be read: {reason}").format(path=source, reason=why(error)), remedy
+        ) from error
+
+
+def _one_of(paths: Sequence[Path]) -> str:
+    """Return the commands that import one of the files."""
+    commands = [f"  qwen models import {quoted(path)}" for path in paths[:_MOST_NAMED]]
+    return "\n".join([_("Import one of them:"), *commands])
+
+
+def _each(takes: Sequence[tuple[str, Callable[[], object]]]) -> None:
+    """Take over one file after the other, each by its name; raises `InvalidModelError` at the end if some were refused.
+
+    A single one raises what is wrong with it.
+    """
+    if len(takes) == 1:
+        takes[0][1]()
+        return
+    refused: list[str] = []
+    for name, take_one in takes:
+        try:
+            take_one()
+        except QwenError as error:
+            reason = error.message if name in error.message else f"{name}: {error.message}"
+            refused.append(f"  {reason} {error.remedy}")
+    if refused:
+        sentence = ngettext(
+            "{n} of {total} files was not taken over:", "{n} of {total} files were not taken over:", len(refused)
+        )
+        raise InvalidModelError(sentence.format(n=len(refused), total=len(takes)), "\n".join(refused))
+
+
+def _write_settings(own: Path, content: bytes) -> None:
+    """Write settings that no other command would refuse; raises `ConfigError` for others, and `OSError`."""
+    waiting = own.with_name(f"{own.name}.new")
+    try:
+        files.write_private(waiting, content)
+        config.load(waiting, environ={})
+        waiting.replace(own)
+    finally:
+        waiting.unlink(missing_ok=True)

@@ -109,15 +109,18 @@ Yardstick = Callable[[LoadOptions, Shape, int], dict[tuple[str, int], float]]
 
 @dataclass(slots=True)
 class Bench:
-    """One measurement of a model with the plan in `options`; `open_engine` builds an engine that is not yet started."""
+    """One measurement of a model with the plan in `options`; `open_engine` builds an engine that is not yet started.
+
+    `on_step` is called with a sentence about what begins, `on_event` with the events of loading and reading.
+    """
 
     open_engine: Callable[[LoadOptions], Engine]
     options: LoadOptions
     shape: Shape
     samples: Sequence[Sample]
     yardstick: Yardstick | None = None
-    doing: Callable[[str], None] = lambda _sentence: None
-    show: Callable[[Event], None] = lambda _event: None
+    on_step: Callable[[str], None] = lambda _sentence: None
+    on_event: Callable[[Event], None] = lambda _event: None
     _rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - words
 
     def run(self) -> Report:
@@ -136,8 +139,8 @@ class Bench:
         size = _ctx_size(max(shape.depths) + shape.prompt + shape.answer)
         speeds: list[Speed] = []
         with closing(self.open_engine(self.options.planned(ctx_size=size))) as engine:
-            self.doing(_("Loading and warming up"))
-            ask(engine, Message("user", words(shape.prompt, self._rng)), self._replay(4), 2, show=self.show)
+            self.on_step(_("Loading and warming up"))
+            ask(engine, Message("user", words(shape.prompt, self._rng)), self._replay(4), 2, on_event=self.on_event)
             for depth in shape.depths:
                 speeds += self._at_depth(engine, depth)
             return tuple(speeds), peak_memory()
@@ -158,10 +161,10 @@ class Bench:
                     theirs[what].append(speed)
 
         if depth:
-            self.doing(_("Filling the context with {depth} tokens").format(depth=depth))
-            ask(engine, Message("user", base), self._replay(4), 1, show=self.show)
+            self.on_step(_("Filling the context with {depth} tokens").format(depth=depth))
+            ask(engine, Message("user", base), self._replay(4), 1, on_event=self.on_event)
         for index in range(self.shape.rounds):
-            self.doing(
+            self.on_step(
                 _("Depth {depth}, round {n} of {count}").format(depth=depth, n=index + 1, count=self.shape.rounds)
             )
             # Neither is always the one that finds the machine as the other left it.
@@ -175,7 +178,7 @@ class Bench:
         """Return tokens per second of reading and of writing behind the words of `base`, which are cached."""
         shape = self.shape
         message = question(engine, depth + shape.prompt, self._rng, start=base if depth else "")
-        read = ask(engine, message, self._replay(4), 1, show=self.show)
+        read = ask(engine, message, self._replay(4), 1, on_event=self.on_event)
         # Nothing is decoded after the last token, so that one more makes as many decodes as tokens are counted.
         written = ask(engine, Message("user", base), self._replay(shape.answer), shape.answer + 1)
         return read.prompt_tokens / read.prompt_s, written.answer_tokens / written.answer_s
@@ -188,14 +191,14 @@ class Bench:
             timed, loads = [], []
             message = None
             for sentence in (_("First token, computed"), _("First token, from the store")):
-                self.doing(sentence)
+                self.on_step(sentence)
                 options = msgspec.structs.replace(self.options.planned(ctx_size=size), store=store)
                 with closing(self.open_engine(options)) as engine:
                     begun = time.perf_counter()
                     engine.info()
                     loads.append(time.perf_counter() - begun)
                     message = message or question(engine, self.shape.long, self._rng)
-                    timed.append(ask(engine, message, self._replay(4), 4, conversation="bench", show=self.show))
+                    timed.append(ask(engine, message, self._replay(4), 4, conversation="bench", on_event=self.on_event))
                 _settled(Path(folder))
         cold, restored = timed
         return FirstToken(
@@ -214,9 +217,9 @@ class Bench:
     def _sample(self, engine: Engine, sample: Sample) -> Drafting:
         """Write the answer without and with lookup in turn, each round the other way round."""
         message, replay = Message("user", sample.prompt), ReplayOptions(text=sample.answer)
-        self.doing(_("Prompt lookup: {name}").format(name=sample.name))
+        self.on_step(_("Prompt lookup: {name}").format(name=sample.name))
         # Reads the prompt, so that all of the others find it read.
-        ask(engine, message, replay, 1, show=self.show)
+        ask(engine, message, replay, 1, on_event=self.on_event)
         speeds: dict[bool, list[float]] = {False: [], True: []}
         for index in range(self.shape.rounds):
             for lookup in (False, True) if index % 2 == 0 else (True, False):

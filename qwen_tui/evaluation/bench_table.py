@@ -1,12 +1,26 @@
-"""The figures of `qwen bench` as a table that a person can paste into an issue."""
+"""The figures of `qwen bench`: a table that a person can paste into an issue, or JSON for scripts."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from qwen_tui.columns import markdown_table
 from qwen_tui.evaluation.bench import Report, Speed
 from qwen_tui.evaluation.measuring import spread
 from qwen_tui.i18n import gettext as _
+
+
+def text(report: Report, conditions: Mapping[str, Any]) -> str:
+    """Return the table in Markdown, and below it the conditions."""
+    return "\n".join([table(report), "", *(f"- {name}: {value}" for name, value in conditions.items())])
+
+
+def encoded(report: Report, conditions: Mapping[str, Any]) -> str:
+    """Return everything as one JSON object."""
+    printed = {"conditions": conditions, **msgspec.to_builtins(report), "median_ratios": summary(report)}
+    return msgspec.json.encode(printed).decode()
 
 
 def table(report: Report) -> str:

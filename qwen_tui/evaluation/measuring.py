@@ -43,9 +43,9 @@ def ask(
     *,
     lookup: bool = False,
     conversation: str | None = None,
-    show: Callable[[Event], None] = lambda _event: None,
+    on_event: Callable[[Event], None] = lambda _event: None,
 ) -> Timed:
-    """Ask one question and take the times at which its events arrive; each is passed to `show`."""
+    """Ask one question and take the times at which its events arrive; `on_event` is called with each."""
     request = Request(
         messages=(messages,) if isinstance(messages, Message) else tuple(messages),
         sampler=sampler,
@@ -57,7 +57,7 @@ def ask(
     prefilled = first = 0.0
     finished: Finished | None = None
     for event in engine.stream(request):
-        show(event)
+        on_event(event)
         # Progress may be repeated: the first that is complete counts.
         if not prefilled and isinstance(event, Prefill) and event.done == event.total:
             prefilled = time.perf_counter()

@@ -51,11 +51,12 @@ _Result = TypeVar("_Result")
 class Search:
     """A search for the best plan from `start` on; `open_engine` builds an engine that is not yet started.
 
-    `budget` is in seconds by `clock`. `tell` gets each trial when it is done, `doing` says what begins, `show` takes
-    the events of loading and reading. `may_repack` says whether the memory allows a second copy of the weights.
+    `budget` is in seconds by `clock`. `may_repack` says whether the memory allows a second copy of the weights. If
+    `avoid` returns a plan changed, the plan has settings that crash here, and the search does not try it.
 
-    `fail` is told what does not work, `crash` with which settings the engine ended by which signal; a plan that `avoid`
-    returns otherwise has such settings, and is not tried.
+    The search calls `on_step` with a sentence about what begins, `on_event` with the events of loading and reading,
+    `on_trial` with each finished trial, `on_failure` with a sentence about what does not work here, and `on_crash` with
+    the settings that ended the engine and the name of the signal.
     """
 
     open_engine: Callable[[Plan], Engine]
@@ -65,12 +66,12 @@ class Search:
     gpu: bool = False
     may_repack: bool = True
     clock: Callable[[], float] = time.perf_counter
-    doing: Callable[[str], None] = lambda _sentence: None
-    tell: Callable[[Trial], None] = lambda _trial: None
-    fail: Callable[[str], None] = lambda _sentence: None
+    on_step: Callable[[str], None] = lambda _sentence: None
+    on_trial: Callable[[Trial], None] = lambda _trial: None
+    on_failure: Callable[[str], None] = lambda _sentence: None
     avoid: Callable[[Plan], Plan] = lambda plan: plan
-    crash: Callable[[dict[str, Any], str], None] = lambda _settings, _by: None
-    show: Callable[[Event], None] = lambda _event: None
+    on_crash: Callable[[dict[str, Any], str], None] = lambda _settings, _by: None
+    on_event: Callable[[Event], None] = lambda _event: None
     _begun: float = 0.0
     _prompt: int = 0
     _tried: list[Plan] = field(default_factory=list)
@@ -149,17 +150,17 @@ class Search:
 
     def _give_up(self, changes: dict[str, Any], error: EngineError) -> None:
         self._failures.append(error)
-        self.fail(_("  This does not work here: {reason}").format(reason=error.message.splitlines()[0]))
+        self.on_failure(_("  This does not work here: {reason}").format(reason=error.message.splitlines()[0]))
         # What there was no memory for may work another time.
         if isinstance(error, WorkerDiedError) and error.crash:
-            self.crash(changes, error.crash)
+            self.on_crash(changes, error.crash)
 
     def _try(self, plan: Plan, sentence: str = "") -> Trial:
-        self.doing((sentence or _("Trying: {plan}")).format(plan=difference(plan, self.start)))
+        self.on_step((sentence or _("Trying: {plan}")).format(plan=difference(plan, self.start)))
         with closing(self.open_engine(plan)) as engine:
             begun = self.clock()
             for loading in engine.load():
-                self.show(loading)
+                self.on_event(loading)
             cancellation.check()
             load_s = self.clock() - begun
             if not self._prompt:
@@ -169,7 +170,7 @@ class Search:
         self._loads.setdefault(plan.repack, []).append(load_s)
         trial = Trial(plan=plan, load_s=load_s, reading=reading, writing=writing)
         self._trials.append(trial)
-        self.tell(trial)
+        self.on_trial(trial)
         return trial
 
     def _reading(self, engine: Engine, prompt: int) -> float:
@@ -182,7 +183,7 @@ class Search:
         )
         reading = 0.0
         for event in engine.stream(request):
-            self.show(event)
+            self.on_event(event)
             if isinstance(event, Finished):
                 reading = event.timings.prefill_tps
         cancellation.check()
@@ -244,10 +245,10 @@ class Search:
         """Return the costs of batches; none where the first trial alone has used the budget, as on a busy PC."""
         if self._left() <= 0:
             return ()
-        self.doing(_("Timing batches of 1 to {most} tokens").format(most=BATCHES[-1]))
+        self.on_step(_("Timing batches of 1 to {most} tokens").format(most=BATCHES[-1]))
         with closing(self.open_engine(plan)) as engine:
             for loading in engine.load():
-                self.show(loading)
+                self.on_event(loading)
             return relative(BATCHES, engine.batch_seconds(BATCHES, self._depth(engine)))
 
 

@@ -1,0 +1,105 @@
+"""Measures one model the way it is loaded on this PC, and says what the figures hold for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qwen_tui import __version__
+from qwen_tui.engine.crashes import differing
+from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.errors import WorkerDiedError
+from qwen_tui.evaluation import llama_bench
+from qwen_tui.evaluation.bench import Bench, Report, Shape
+from qwen_tui.evaluation.samples import Sample
+from qwen_tui.hardware.processor import busy
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Output
+from qwen_tui.planning import tuned
+from qwen_tui.planning.in_force import InForce
+from qwen_tui.planning.planner import Planner
+
+
+class Measured(NamedTuple):
+    """The figures, and the conditions under which they hold, by name."""
+
+    report: Report
+    conditions: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBench:
+    """Measures the model of `subject`; `output` is told what begins, and shown the events of loading and reading.
+
+    The program `llama_bench` measures in turn with our engine, None where it is not there.
+    """
+
+    subject: Planner
+    shape: Shape
+    samples: Sequence[Sample]
+    output: Output
+    llama_bench: Path | None = None
+
+    def run(self) -> Measured:
+        """Measure; raises what engines and llama-bench raise."""
+        share = busy()
+        plan, report = self._surviving()
+        conditions = {
+            "qwen-tui": __version__,
+            **self._subject(),
+            "computing": plan.describe(),
+            "rounds": self.shape.rounds,
+            "busy": round(share, 2),
+        }
+        return Measured(report, conditions)
+
+    def _surviving(self) -> tuple[InForce, Report]:
+        """Measure the plan in force. Where that crashes here, remember it, and measure a plan nearer to the rule."""
+        subject, crashed_once = self.subject, False
+        while True:
+            plan = subject.in_force()
+            try:
+                return plan, self._measured(plan)
+            except WorkerDiedError as error:
+                spoilt = differing([plan.plan], subject.start)
+                if not (error.crash and spoilt):
+                    raise
+                reason = error.message.splitlines()[0]
+                self.output.note(_("  This does not work here: {reason}").format(reason=reason))
+                # An instruction that the processor lacks is no accident.
+                is_certain = crashed_once or error.crash == "SIGILL"
+                if is_certain:
+                    subject.crashes.note(spoilt, error.crash, gpu=bool(subject.gpu_layers))
+                    if subject.in_force().plan == plan.plan:
+                        # The crash could not be remembered, so the next try would be the same.
+                        raise
+                crashed_once = not is_certain
+
+    def _measured(self, plan: InForce) -> Report:
+        options = self.subject.load_options(plan.plan, plan.batch_costs)
+        return Bench(
+            self.subject.open_engine,
+            options,
+            self.shape,
+            self.samples,
+            yardstick=self._yardstick(),
+            on_step=self.output.note,
+            on_event=self.output.show,
+        ).run()
+
+    def _yardstick(self) -> Callable[[LoadOptions, Shape, int], dict[tuple[str, int], float]] | None:
+        program = self.llama_bench
+        if program is None:
+            return None
+        return lambda load, shape, depth: llama_bench.speeds(program, load, shape.prompt, shape.answer, (depth,))
+
+    def _subject(self) -> dict[str, Any]:
+        """Return what was measured. It names files without their folders, because people show the table around."""
+        about = tuned.subject(self.subject.path, self.subject.gpu_layers)
+        machine = about.machine
+        return {
+            "llama-cpp-python": about.library,
+            "model": about.model,
+            "cpu": f"{machine.cpu}, {machine.cores}/{machine.logical_cores}, {machine.memory} GiB",
+            "gpu_layers": about.gpu_layers,
+        }

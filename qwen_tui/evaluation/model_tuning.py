@@ -1,0 +1,110 @@
+"""Searches the fastest plan for one model, keeps or forgets it, and tells a person what was tried and what is used."""
+
+import contextlib
+from collections.abc import Callable
+
+from qwen_tui import files
+from qwen_tui.columns import markdown_table
+from qwen_tui.engine import installed
+from qwen_tui.errors import QwenError
+from qwen_tui.evaluation.tuning import Search
+from qwen_tui.hardware.machine import this_machine
+from qwen_tui.hardware.plan import Plan
+from qwen_tui.hardware.processor import busy
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Output
+from qwen_tui.planning import tuned
+from qwen_tui.planning.in_force import difference, memory_missing
+from qwen_tui.planning.planner import Planner
+from qwen_tui.planning.trial import Found, Trial
+
+# From this share of the processor on, other programs are mentioned.
+_BUSY = 0.2
+
+
+def tune(subject: Planner, start: Plan, seconds: float, output: Output) -> Found:
+    """Search from `start` on for about so many `seconds`, and keep what is found.
+
+    `output` is told what is tried. A search that fails or is interrupted keeps nothing, and raises what ended it.
+    """
+    repacking = memory_missing(subject.header, start)
+    search = Search(
+        lambda plan: subject.open_engine(subject.load_options(plan)),
+        start,
+        this_machine(),
+        budget=seconds,
+        gpu=bool(subject.gpu_layers),
+        may_repack=not repacking,
+        avoid=subject.avoid,
+        on_step=output.note,
+        on_trial=lambda trial: output.note(_figures(trial)),
+        on_failure=output.note,
+        on_crash=lambda settings, by: subject.crashes.note(settings, by, gpu=bool(subject.gpu_layers)),
+        on_event=output.show,
+    )
+    about = tuned.subject(subject.path, subject.gpu_layers)
+    output.note(
+        _("This takes about {seconds:.0f} s. Close what keeps the PC busy; Ctrl-C stops and keeps nothing.").format(
+            seconds=seconds
+        )
+    )
+    share = busy()
+    if share > _BUSY:
+        output.note(
+            _("Other programs keep {percent:.0f}% of the processor busy: the figures will be worth little.").format(
+                percent=100 * share
+            )
+        )
+    if repacking and not subject.gpu_layers:
+        output.note(repacking)
+    try:
+        found = search.run()
+    except (KeyboardInterrupt, QwenError):
+        output.note(_("Nothing was kept."))
+        raise
+    tuned.keep(files.folders().tuned, tuned.tuned(found, about, subject.settings.ctx_size))
+    subject.forget_worked()
+    return found
+
+
+def forget(find: Callable[[], Planner]) -> bool:
+    """Forget what was measured for a model, what of it failed, and what a driver did; return whether there was any.
+
+    `find` returns the model's planner. It is called once the driver's faults are forgotten, because finding the
+    planner asks the driver.
+    """
+    folders = files.folders()
+    hung = folders.driver_hung.exists()
+    with contextlib.suppress(OSError):
+        folders.driver_hung.unlink(missing_ok=True)
+    troubles = installed.forget_troubles(folders.engine)
+    subject = find()
+    measured = tuned.forget(folders.tuned, tuned.subject(subject.path, subject.gpu_layers))
+    return any((hung, troubles, measured, subject.forget_worked(), subject.crashes.forget()))
+
+
+def table(found: Found, start: Plan) -> str:
+    """Return what was tried, a line each, and what it is used for."""
+    head = [_("tried"), _("reading, tokens/s"), _("writing, tokens/s"), _("loading, s"), _("used for")]
+    rows = []
+    for trial in found.trials:
+        uses = [name for name, chosen in ((_("chats"), found.chat), ("qwen ask", found.ask)) if chosen == trial]
+        figures = (trial.reading, trial.writing, trial.load_s)
+        rows.append([difference(trial.plan, start), *(f"{figure:.1f}" for figure in figures), ", ".join(uses)])
+    return markdown_table(head, rows)
+
+
+def in_force(subject: Planner) -> str:
+    """Return what is used now, for chats and for single questions."""
+    chats, questions = subject.next_time("chat"), subject.next_time("ask")
+    lines = [_("Chats: {plan}").format(plan=chats.describe()), f"qwen ask: {questions.describe()}"]
+    if chats.batch_costs:
+        costs = ", ".join(f"{size}: {chats.batch_costs[size - 1]:.2f}" for size in (2, 4, 8, 16))
+        lines.append(_("A batch costs so many times one token ({costs}).").format(costs=costs))
+    return "\n".join(lines)
+
+
+def _figures(trial: Trial) -> str:
+    return _("  reading {reading:.1f} tokens/s, writing {writing:.1f} tokens/s, loading {load:.1f} s").format(
+        reading=trial.reading, writing=trial.writing, load=trial.load_s
+    )

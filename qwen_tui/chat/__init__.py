@@ -1,1 +1,1 @@
-"""What a conversation does, free of terminal and llama.cpp."""
+"""Conversations, without knowledge of the terminal or of llama.cpp."""

@@ -1,8 +1,8 @@
-"""A conversation: what was said, what of it the next prompt holds, and the steps back and forth.
+"""A conversation: its turns, which of them go into the next prompt, and the steps back and forth.
 
-A step is a turn, or an /edit or /retry of the last one. /undo goes back by one step: after /edit and /retry the turn is
-there again as it was before, and the next /undo takes it back. /redo brings back what /undo took, until a new answer
-has begun. Nothing of it is deleted, in memory or on disk.
+A step is a turn, or an /edit or /retry of the last one. /undo goes back by one step: after /edit and /retry this brings
+the earlier version of the turn back, and the next /undo takes the turn back. /redo goes forward again, until a new
+answer begins. Neither deletes anything, in memory or on disk.
 """
 
 import dataclasses
@@ -15,11 +15,12 @@ from qwen_tui.messages import Exchange, Message
 
 @dataclass(slots=True)
 class Conversation:
-    """The turns of a conversation, all of them, and how many of the oldest messages no longer go into prompts.
+    """All turns of a conversation.
 
-    `undone` is what /redo brings back, the next at the end. `id` is the one in the history, None for a conversation
-    that is not kept (yet); `head` its last message there; `model` the one that was asked last. `from_template` tells
-    that the system prompt came with a template, and that the next one does not inherit it.
+    The oldest `left_out` messages no longer go into prompts. `undone` is what /redo brings back, beginning with the
+    last. `id` is that of the conversation in the history, None if it is not there (yet), and `head` the number of its
+    last message there. `model` is the one that was asked last. `from_template` says that the system prompt came with a
+    template: the next conversation does not inherit it.
     """
 
     system: str | None = None
@@ -33,7 +34,7 @@ class Conversation:
 
     @property
     def turns(self) -> list[Message]:
-        """What was said, as the model is given it."""
+        """The messages so far, as the model gets them."""
         return [
             message
             for exchange in self.exchanges
@@ -41,24 +42,24 @@ class Conversation:
         ]
 
     def prompt(self, question: str) -> tuple[Message, ...]:
-        """Return the messages to answer `question` with."""
+        """Return the messages of the prompt that ends with `question`."""
         system = [Message("system", self.system)] if self.system else []
         return (*system, *self.turns[self.left_out :], Message("user", question))
 
     def add(self, exchange: Exchange) -> None:
-        """Take in a turn that has happened, in the place of the last one where it is `instead_of` that."""
+        """Add a turn; if it is `instead_of` the last one, it replaces that."""
         if exchange.instead_of is not None:
             self.exchanges.pop()
         self.exchanges.append(exchange)
         self.undone.clear()
 
     def without_last(self) -> "Conversation":
-        """Return the conversation as it was before its last turn, which stays in this one."""
+        """Return a copy of the conversation without its last turn."""
         before = self.exchanges[:-1]
         return dataclasses.replace(self, exchanges=before, undone=[], left_out=min(self.left_out, 2 * len(before)))
 
     def undo(self) -> Exchange:
-        """Go back by one step and return what it takes back."""
+        """Go back by one step, and return the exchange that it takes back."""
         last = self.exchanges.pop()
         self.undone.append(last)
         if last.instead_of is not None:
@@ -67,7 +68,7 @@ class Conversation:
         return last
 
     def redo(self) -> Exchange:
-        """Go forward again by one step and return what it brings back."""
+        """Go forward again by one step, and return the exchange that it brings back."""
         exchange = self.undone.pop()
         if exchange.instead_of is not None:
             self.exchanges.pop()
@@ -75,11 +76,11 @@ class Conversation:
         return exchange
 
     def make_room(self, engine: Engine, question: str) -> int:
-        """Leave out as many of the oldest turns as the context demands, and return how many those are.
+        """Leave out the oldest turns if the context is too full, and return how many.
 
-        An answer wants an eighth of the context, at most 1,024 tokens. Where that is not free, turns are left out
-        until half of the context is: each time, everything behind the gap is computed again, so it should be rare.
-        The system prompt and the question always stay.
+        An eighth of the context, at most 1,024 tokens, is reserved for the answer. If that is not free, turns are left
+        out until half of the context is free: each time, everything behind the gap has to be computed again, so it
+        should happen rarely. The system prompt and the question always stay.
         """
         said = len(self.turns)
         if self.left_out >= said:
@@ -90,7 +91,7 @@ class Conversation:
             return 0
         alone = engine.count(self.prompt(question)[-1:])
         if alone + reserve > ctx_size:
-            # It will be refused, and the conversation must not have suffered for it.
+            # The engine will refuse this question, so leave out nothing for it.
             return 0
         goal = max(ctx_size // 2, min(alone + ctx_size // 8, ctx_size - reserve))
         before = self.left_out

@@ -1,4 +1,4 @@
-"""How an answer ended, in words: where it was cut or stopped, why, and how to go on."""
+"""Says how an answer ended: that it was cut off or stopped, why, and how to go on."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -15,7 +15,7 @@ Cause = Limit | Literal["repetition"]
 
 
 class Ending(NamedTuple):
-    """What a person should know of an answer's end, and what they can do; both are empty where it is whole."""
+    """The end of an answer in words, and what the person can do; both are empty for a complete answer."""
 
     what: str = ""
     how: str = ""
@@ -25,10 +25,10 @@ class Ending(NamedTuple):
 
 
 def mark(reason: FinishReason | None, limit: Limit | None = None) -> str:
-    """Return what stands below an answer that is not whole, wherever it is read later; nothing for a whole one.
+    """Return the remark below an incomplete answer in exports and lists; "" for a complete one.
 
-    `reason` None is of an answer that no program finished. `limit` says what one of the reason "length" ran into, None
-    where nobody kept that.
+    `reason` is None if the program was killed before the answer ended. `limit` is the limit behind the reason "length",
+    None if an older version did not store it.
     """
     match reason, limit:
         case "stop", _any:
@@ -46,7 +46,7 @@ def mark(reason: FinishReason | None, limit: Limit | None = None) -> str:
 
 
 def mark_of(exchange: Exchange) -> str:
-    """Return what stands below the answer of an exchange, wherever it is read later; nothing below a whole one."""
+    """Return the remark below the answer of an exchange; see `mark`."""
     return mark(exchange.reason, exchange.limit) if exchange.answer else _("There is no answer.")
 
 
@@ -85,7 +85,7 @@ def _helpful(hints: Sequence[tuple[Cause, str]], answer: Answer) -> list[str]:
 
 
 def error(ended: Ending, *, inside_code: bool) -> QwenError:
-    """Return what a command fails with whose answer is none, or ended `inside_code` that was wanted."""
+    """Return the error of a command without a usable answer; `inside_code`: the wanted code block is not closed."""
     if not inside_code:
         return QwenError(ended.what, ended.how)
     what = in_a_row(ended.what, _("The code block is not closed: the code may not be whole."))
@@ -113,5 +113,5 @@ def _what(answer: Answer) -> str:
 
 
 def _held(answer: Answer) -> int:
-    """Return how many tokens the context held in the end."""
+    """Return how many tokens were in the context at the end."""
     return answer.usage.prompt_tokens + answer.usage.completion_tokens

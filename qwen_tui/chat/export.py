@@ -1,4 +1,4 @@
-"""A conversation as a file for people or programs: Markdown, a self-contained page, JSON."""
+"""Exports a conversation as Markdown, as a self-contained HTML page, or as JSON."""
 
 import html
 import re
@@ -22,8 +22,8 @@ FORMATS = ("md", "html", "json")
 class ExportedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message in the JSON export.
 
-    A question has `parts`, of which its `content` was made. An answer has a `finish_reason`: null where its program
-    ended before it did.
+    A question has the `parts` that make up its `content`. An answer has a `finish_reason`; null means that the program
+    ended before the answer.
     """
 
     role: Role
@@ -33,7 +33,7 @@ class ExportedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ExportedConversation(msgspec.Struct, frozen=True):
-    """What the JSON export holds: names that scripts rely on; times are ISO 8601 in local time."""
+    """The JSON export. Scripts rely on its names. Times are in ISO 8601, local time."""
 
     id: str
     title: str
@@ -95,16 +95,16 @@ def _markdown(stored: StoredConversation) -> str:
 
 
 def _quoted(part: Part) -> str:
-    """Return a folded part as a quotation that shows its text as it is, whatever Markdown is in it."""
+    """Return a folded part as a Markdown quotation whose text is shown literally."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", part.text)), default=0))
-    # A name stands for itself, whatever signs of Markdown are in it.
+    # Characters of a name that Markdown would interpret are escaped.
     name = re.sub(r"([\\`*_\[\]<>])", r"\\\1", caption(part))
     lines = [f"**{name}**", "", fence, *part.text.strip("\n").split("\n"), fence]
     return "\n".join(f"> {line}".rstrip() for line in lines)
 
 
 class _Spoken(NamedTuple):
-    """A message to show: who spoke, what it is about, the text, and how it ended if it is not whole."""
+    """A message to show: who wrote it, its folded parts, the text, and how it ended if it is incomplete."""
 
     role: Role
     speaker: str
@@ -124,14 +124,14 @@ def _spoken(stored: StoredConversation) -> Iterator[_Spoken]:
 def _page(stored: StoredConversation) -> str:
     from qwen_tui.markdown.parser import parser
 
-    # Raw HTML in an answer is shown, not obeyed; links to scripts are dropped by the library's own check.
+    # Raw HTML in an answer is shown as text. markdown-it itself drops links to scripts.
     renderer = parser()
     renderer.options["highlight"] = _highlight
-    # A line of the source is a line of the page, as it is on the screen.
+    # A line break in the text is one on the page, as on the screen.
     renderer.options["breaks"] = True
     renderer.add_render_rule("math_inline", _formula)
     renderer.add_render_rule("math_block", _formula)
-    # A page that is opened should not fetch anything: a picture becomes its description.
+    # The page must not load anything from the network: of a picture, only the description is shown.
     renderer.disable("image")
     sections = []
     for spoken in _spoken(stored):
@@ -179,7 +179,7 @@ def _style() -> str:
 
     def definitions(style: str) -> str:
         defined: str = HtmlFormatter(style=style).get_style_defs("pre")  # type: ignore[no-untyped-call]
-        # The style's own background would differ from the page's.
+        # The background of the pygments style would differ from that of the page.
         return re.sub(r"background(-color)?: [^;]+;?", "", defined)
 
     light, dark = definitions("default"), definitions("github-dark")

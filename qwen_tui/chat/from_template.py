@@ -1,4 +1,4 @@
-"""What a person gave, the template and the material, put together to one question."""
+"""Applies a template: makes a question of it, or a draft in which the person fills in the rest."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,16 +31,16 @@ def compose(
     template: Template | None,
     values: Mapping[str, str],
 ) -> Question:
-    """Return the question, and give a new conversation the template's system prompt if it has none.
+    """Return the question that `words`, `materials` and the template make.
 
-    In a conversation that has begun, or has a system prompt, the template's goes into this one question: it applies
-    once. Raises `UsageError` where something is missing.
+    A new conversation without a system prompt gets that of the template. In any other conversation, the template's
+    system prompt becomes a part of this one question. Raises `UsageError` if a value or the text is missing.
     """
     question = ask_about(materials, words)
     if template is None:
         return question
     if words.strip() and (name := template.only_missing(values)):
-        # qwen ask -t shell-command "find big files" can mean only one thing.
+        # In qwen ask -t shell-command "find big files", the words can only be the value of the one missing variable.
         pieces = template.fill({**values, name: words}, name)
         question = Question(words, question.materials)
         filled = Filled(template.name, pieces=pieces, holds="words")
@@ -52,7 +52,7 @@ def compose(
 
 
 def with_system(conversation: Conversation, template: Template, question: Question) -> Question:
-    """Return what a template makes of a question, and give a new conversation its system prompt; see `compose`."""
+    """Put the template's system prompt into the conversation or into the question, as `compose` says."""
     if not template.system or template.system == conversation.system:
         return question
     if conversation.turns or conversation.system:
@@ -64,11 +64,11 @@ def with_system(conversation: Conversation, template: Template, question: Questi
 
 
 def draft(template: Template, values: Mapping[str, str], text: str = "", *, text_precedes: bool = False) -> Draft:
-    """Return what to fill in, edit and send.
+    """Return the draft: the body with slots for the values that are missing.
 
-    `values` are filled in already, and so is the text at hand, before the body if that does not name it. With
-    `text_precedes` the text is put before the message when it is sent; see `begins_with_input`. Raises `UsageError`
-    for values that the template does not know.
+    `values` are filled in, and so is `text`: at its place in the body, or before the body if that has no place for it.
+    With `text_precedes`, the text is attached, and is put before the message when that is sent; see
+    `begins_with_input`. Raises `UsageError` for values that the template does not know.
     """
     template.check(values)
     if text.strip() and (only := template.only_missing(values)):
@@ -85,7 +85,7 @@ def draft(template: Template, values: Mapping[str, str], text: str = "", *, text
 
 
 def begins_with_input(template: Template) -> bool:
-    """Whether the text at hand stands before all else in the body, and nowhere else."""
+    """Whether the body names the text once, and before all other text."""
     (before, first), *rest = template.parts()
     names = [name for _text, name in rest]
     return first == INPUT and INPUT not in names and not before.strip() and any(text.strip() for text, _name in rest)

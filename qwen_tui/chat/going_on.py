@@ -1,4 +1,4 @@
-"""Which model goes on with a conversation: its own, unless the person names another with -m."""
+"""Decides which model goes on with a conversation: its own, unless the person names another with -m."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +10,9 @@ from qwen_tui.i18n import gettext as _
 
 
 def own_model(conversation: Conversation, file_of: Callable[[str], Path]) -> str | None:
-    """Return the model that was asked last in a conversation, None where nobody noted it.
+    """Return the model that was asked last in a conversation, None if it is unknown.
 
-    `file_of` returns the file of a model. Raises `ModelNotFoundError` where it is not on this computer.
+    `file_of` returns the file of a model. Raises `ModelNotFoundError` if that is not on this computer.
     """
     model = conversation.model
     if not model:
@@ -34,7 +34,7 @@ def own_model(conversation: Conversation, file_of: Callable[[str], Path]) -> str
 
 
 def change_of_model(conversation: Conversation, model: str, file_of: Callable[[str], Path]) -> str:
-    """Say that `model` goes on with a conversation that was with another one; empty where it is the same."""
+    """Say that `model` goes on with a conversation that was with another one; return "" if it is the same."""
     before = conversation.model
     if not before or is_same(before, model, file_of):
         return ""
@@ -42,7 +42,7 @@ def change_of_model(conversation: Conversation, model: str, file_of: Callable[[s
 
 
 def is_same(one: str, other: str, file_of: Callable[[str], Path]) -> bool:
-    """Whether two names are of one model file."""
+    """Whether two names mean the same model file."""
     if one == other:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Turns on their way into the history, and conversations on their way back."""
+"""Writes turns into the history, and reads conversations back."""
 
 import contextlib
 import time
@@ -11,34 +11,37 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row
 from qwen_tui.messages import FinishReason, Limit, Question
 
-# A growing answer is written this often, in seconds. With the wait for the next word, and the write itself, a crash
-# costs less than two.
+# The time between two writes of a growing answer, in seconds. With the wait for the next token and the write itself, a
+# crash loses less than two seconds.
 _EVERY = 1.5
 
 
 class Keeper:
-    """Writes each turn as it happens. Where that fails it says so once, and the talk goes on in memory."""
+    """Writes each turn while it happens. If that fails, it reports this once, and writes nothing more."""
 
-    def __init__(self, history: History | None, model: str, note: Callable[[str], None]) -> None:
-        """`history` None keeps nothing; `model` is noted with every turn, and may change."""
+    def __init__(self, history: History | None, model: str, report: Callable[[str], None]) -> None:
+        """Without a `history` nothing is written. `model` is stored with every turn, and may change.
+
+        `report` gets the sentences that the person should read.
+        """
         self.history = history
-        # Closed at the end even where keeping was given up.
+        # The history to close at the end, even after writing was given up.
         self._opened = history
         self.model = model
-        self._note = note
+        self._report = report
         self._turn: TurnWriter | None = None
         self._conversation = Conversation()
         self._written = 0.0
 
     def close(self) -> None:
-        """Close the history, so that its file alone holds everything: SQLite then has no side files."""
+        """Close the history: SQLite then removes its side files, and the database file alone holds everything."""
         if self._opened is not None:
             self._opened.close()
 
     def begin(self, conversation: Conversation, question: Question, *, instead: bool = False) -> None:
         """Commit a question before anything is computed for it; see `History.begin`.
 
-        With `instead` its answer takes the place of the last one, once it has begun.
+        With `instead`, its answer replaces the last one as soon as it begins.
         """
         self._turn = None
         if self.history is None:
@@ -60,32 +63,32 @@ class Keeper:
         self._written = time.monotonic()
 
     def update(self, text: str) -> None:
-        """Commit the answer so far, unless that was done a moment ago."""
+        """Commit the answer so far, unless the last write was a moment ago."""
         if self._turn is not None and time.monotonic() - self._written >= _EVERY:
-            # It is tried again soon, and told at the end, not amid the answer.
+            # The next write tries again. `finish` reports a failure, so that no report interrupts the answer.
             with contextlib.suppress(HistoryError):
                 self._turn.update(text)
             self._written = time.monotonic()
 
     def finish(self, text: str, reason: FinishReason, limit: Limit | None = None) -> int | None:
-        """Commit the answer as it stays; return its number in the history, None if it is not kept."""
+        """Commit the complete answer; return its number in the history, None if it is not stored."""
         if self._turn is None:
             return None
         try:
             self._turn.update(text, reason, limit)
         except CancelledError:
-            self._note(_("The end of this answer is not kept: another program is writing to the conversations."))
+            self._report(_("The end of this answer is not kept: another program is writing to the conversations."))
         except HistoryError as error:
             self._give_up(error)
             return None
         self._follow(self._turn)
-        # An answer in the place of another has that only once something of it is on the disk.
+        # An answer that replaces another becomes the head only when some of it is stored.
         if text and (self._turn.has_begun or not self._turn.instead):
             self._conversation.head, self._conversation.model = self._turn.answer, self.model
         return self._turn.answer
 
-    def stand(self, conversation: Conversation) -> None:
-        """Commit where `conversation` stands, after a step back or forth."""
+    def move(self, conversation: Conversation) -> None:
+        """Commit the new head of `conversation` after a step back or forth."""
         if self.history is None or conversation.id is None:
             return
         to = conversation.exchanges[-1].kept if conversation.exchanges else None
@@ -98,25 +101,25 @@ class Keeper:
         conversation.head = to
 
     def _follow(self, turn: TurnWriter) -> None:
-        """Go on in the conversation that `turn` is of: it is another one where two programs went on with one."""
+        """Take over the conversation of `turn`: a new one, if another program has gone on with the old one."""
         if self._conversation.id not in (None, turn.conversation):
-            self._note(
+            self._report(
                 _("This conversation was gone on with elsewhere; here it is now {id}.").format(id=turn.conversation)
             )
         self._conversation.id = turn.conversation
 
     def _give_up(self, error: HistoryError) -> None:
         self.history = self._turn = None
-        self._note(in_memory_only(error))
+        self._report(in_memory_only(error))
 
 
 def in_memory_only(error: HistoryError) -> str:
-    """Say why nothing is kept from now on, and what to do about it, in two lines."""
+    """Say in two lines why nothing is stored from now on, and what to do about it."""
     return "\n".join((in_a_row(error.message, _("This conversation goes on in memory only.")), error.remedy))
 
 
 def resume(history: History, conversation: str) -> Conversation:
-    """Return a conversation of the history, to go on with; questions without an answer are left out."""
+    """Return a conversation of the history to go on with, without the questions that have no answer."""
     stored = history.read(conversation)
     return Conversation(
         stored.system,

@@ -1,4 +1,4 @@
-"""Bytes from outside to text: size, encoding, and what is no text at all."""
+"""Reads material: limits its size, finds its encoding, and rejects what is not text."""
 
 import codecs
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Material, MaterialKind
 
-# The most that is read of one input: tokenising more takes longer than anyone would wait, and no context holds it.
+# An input may have this many bytes at most: tokenising more would take too long, and no context holds as much.
 MOST_BYTES = 8 * 2**20
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -19,25 +19,25 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Up to this share of a text may be broken before it is taken for one in another encoding.
+# If a larger share of the characters is broken, the text is taken for one in another encoding than UTF-8.
 _BROKEN_SHARE = 0.01
 
 
 class Decoded(NamedTuple):
-    """A text from outside, and a note for the person where it was not plain UTF-8."""
+    """The text, and a sentence for the person if it was not plain UTF-8."""
 
     text: str
-    note: str = ""
+    remark: str = ""
 
 
-def from_file(path: Path, note: Callable[[str], None], name: str = "") -> Material:
-    """Return the text of a file, called `name` or as its path; raises `InputError`, and notes a guessed encoding."""
+def from_file(path: Path, report: Callable[[str], None], name: str = "") -> Material:
+    """Return the text of a file, named `name` or by its path; raises `InputError`, and reports a guessed encoding."""
     if path.is_dir():
         raise InputError(
             _("{path} is a folder, not a file.").format(path=path), _("Name the files in it, one after the other.")
         )
     try:
-        # A named pipe that nobody writes to cannot even be opened.
+        # To open a named pipe blocks until another process writes to it.
         with cancellation.current().interruptible(), path.open("rb") as stream:
             data = read(stream, name or str(path))
     except OSError as error:
@@ -45,26 +45,26 @@ def from_file(path: Path, note: Callable[[str], None], name: str = "") -> Materi
             _("{path} cannot be read: {reason}").format(path=path, reason=why(error)),
             _("Check the path; relative ones start in this folder."),
         ) from error
-    return from_bytes(data, name or str(path), note)
+    return from_bytes(data, name or str(path), report)
 
 
-def from_stream(stream: BinaryIO, name: str, note: Callable[[str], None], kind: MaterialKind) -> Material:
-    """Return the text of a stream; raises `InputError` and `OSError`, and notes a guessed encoding."""
-    return from_bytes(read(stream, name), name, note, kind)
+def from_stream(stream: BinaryIO, name: str, report: Callable[[str], None], kind: MaterialKind) -> Material:
+    """Return the text of a stream; raises `InputError` and `OSError`, and reports a guessed encoding."""
+    return from_bytes(read(stream, name), name, report, kind)
 
 
-def from_bytes(data: bytes, name: str, note: Callable[[str], None], kind: MaterialKind = "file") -> Material:
-    """Return `data` as a text of that name; raises `InputError`, and notes a guessed encoding."""
-    # To guess an encoding takes seconds.
+def from_bytes(data: bytes, name: str, report: Callable[[str], None], kind: MaterialKind = "file") -> Material:
+    """Return `data` as a text of that name; raises `InputError`, and reports a guessed encoding."""
+    # Guessing an encoding may take seconds.
     with cancellation.current().interruptible():
         text, remark = decode(data, name)
     if remark:
-        note(remark)
+        report(remark)
     return Material(name, text, kind)
 
 
 def read(stream: BinaryIO, name: str) -> bytes:
-    """Read all of `stream`; raises `InputError` as soon as it proves larger than `MOST_BYTES`."""
+    """Read all of `stream`; raises `InputError` if it has more than `MOST_BYTES`."""
     data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise InputError(
@@ -75,9 +75,9 @@ def read(stream: BinaryIO, name: str) -> bytes:
 
 
 def decode(data: bytes, name: str) -> Decoded:
-    """Return `data` as text, line ends as newlines; raises `InputError` for what is no text."""
-    text, note = _decode(data, name)
-    return Decoded(text.replace("\r\n", "\n").replace("\r", "\n"), note)
+    """Return `data` as text, with line ends as newlines; raises `InputError` if it is not text."""
+    text, remark = _decode(data, name)
+    return Decoded(text.replace("\r\n", "\n").replace("\r", "\n"), remark)
 
 
 def _decode(data: bytes, name: str) -> tuple[str, str]:
@@ -108,7 +108,7 @@ def _decode(data: bytes, name: str) -> tuple[str, str]:
 
 
 def _is_chinese(data: bytes) -> bool:
-    """Whether `data` makes sense as GB18030: valid, and nearly all that is not ASCII are common Chinese characters."""
+    """Whether `data` is GB18030: it is valid, and nine tenths of what is not ASCII are common Chinese characters."""
     try:
         text = data.decode("gb18030")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Lists for a screen: conversations, commands and sizes."""
+"""Overviews for a screen: many conversations, one conversation, the use of the context, the figures of an answer."""
 
 from collections.abc import Sequence
 
@@ -13,16 +13,19 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
 from qwen_tui.messages import Exchange, Timings, Usage
 
-# What a line may take where nobody knows the screen.
+# The width of a line, in columns, if the width of the screen is unknown.
 COLUMNS = 80
-# An id, a date and the gaps after both.
+# The columns of an id, a date and the gaps after them.
 _BEFORE_TITLE = 26
-# How much of a long last turn is shown, in lines.
+# At most so many lines of the last turn are shown.
 _QUESTION_LINES, _ANSWER_LINES = 3, 12
 
 
 def conversations(summaries: Sequence[Summary], words: str = "", columns: int | None = COLUMNS) -> str:
-    """Return a line a conversation, and below it the line in which `words` were found; `columns` None cuts nothing."""
+    """Return one line for each conversation, and below it the line in which `words` were found.
+
+    Lines are cut to `columns`, or not if that is None.
+    """
     room = None if columns is None else max(20, columns - _BEFORE_TITLE)
     found: list[str] = []
     for summary in summaries:
@@ -34,7 +37,7 @@ def conversations(summaries: Sequence[Summary], words: str = "", columns: int | 
 
 
 def standing(summary: Summary, exchanges: Sequence[Exchange]) -> str:
-    """Return where a conversation stands: what it is, and its last turn, of which long parts are shortened."""
+    """Return the title of a conversation and its last turn, with long parts shortened."""
     turns = ngettext("{n} turn", "{n} turns", len(exchanges)).format(n=len(exchanges))
     title = cut(" ".join(summary.title.split()), COLUMNS - 40)
     head = f"{summary.id} · {title} · {turns} · {time_text(summary.written)}"
@@ -53,9 +56,10 @@ def standing(summary: Summary, exchanges: Sequence[Exchange]) -> str:
 
 
 def shares(parts: Sequence[tuple[int, str]], size: int) -> str:
-    """Return what the parts of a context of `size` tokens take, in tokens and per cent, but for those of none.
+    """Return a table of the parts of a context of `size` tokens, in tokens and per cent, without empty parts.
 
-    The parts are all of it, and so are the percentages: those that are cut off most are rounded up.
+    The parts add up to `size`, and so the percentages must add up to 100: those that lose most when they are rounded
+    down are rounded up.
     """
     head = _("The context holds {size} tokens:").format(size=f"{size:,}")
     parts = [part for part in parts if part[0]]
@@ -68,7 +72,7 @@ def shares(parts: Sequence[tuple[int, str]], size: int) -> str:
 
 
 def figures(usage: Usage, timings: Timings) -> str:
-    """Return what an answer took, in tokens and seconds."""
+    """Return a table of the tokens and times of an answer."""
     rows = [
         (
             _("prompt"),
@@ -90,7 +94,7 @@ def figures(usage: Usage, timings: Timings) -> str:
 
 
 def _around(line: str, words: str, columns: int) -> str:
-    """Return the part of a long `line` that shows the first of `words`."""
+    """Return the part of a long `line` that contains the first match of one of `words`."""
     found = [start for word in words.split() if (start := line.lower().find(word.lower())) >= 0]
     start = min(found, default=0)
     if width(line) > columns and width(line[:start]) > columns // 2:

@@ -1,6 +1,6 @@
-"""A question, and how the one text that the model reads is made of its parts.
+"""Makes the text that the model reads from the parts of a question.
 
-The parts stay apart until the prompt is built: only so does anyone know later which text was whose.
+The parts stay separate until the prompt is built, so that the program always knows which text came from where.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from qwen_tui.messages import Material, PartKind, Question
 class Part(msgspec.Struct, frozen=True):
     """A part of a question: the template's system text or body, a material, or the person's own words.
 
-    `name` is that of the template or of the material, empty for words.
+    `name` is the name of the template or the material, empty for words.
     """
 
     kind: PartKind
@@ -23,24 +23,25 @@ class Part(msgspec.Struct, frozen=True):
 
 
 def ask_about(materials: Sequence[Material], words: str) -> Question:
-    """Return the question of these words about `materials`, as yet without a template."""
+    """Return a question of these words about `materials`, without a template."""
     return Question(words.strip("\n") if words.strip() else "", tuple(materials))
 
 
 def prompt_text(question: Question) -> str:
     """Return the question as the model reads it.
 
-    The material comes first: a second question about the same material reuses what was computed for it.
+    The material comes first: then a second question about the same material begins with the same tokens, and the
+    engine reuses their computed state.
     """
     message = _framed(question, question.materials)
     return f"{question.template.system}\n\n{message}" if question.template.system else message
 
 
 def to_edit(question: Question) -> tuple[str, tuple[Material, ...]]:
-    """Return the line with which a person changes a question, and the materials that are attached to it again.
+    """Return the line in which the person edits a question, and the materials that are attached again.
 
-    A body that a template put around the words stands in the line, as /template shows it. A body that has the materials
-    in its middle keeps them there: nothing else tells later where they go.
+    If a template put a body around the words, the line contains it, as after /template. If the body has the materials
+    in its middle, the line contains them too: later nothing would say where they belong.
     """
     around = question.template.pieces
     if question.template.holds == "text" and len(around) > 1 and (len(around) > 2 or around[0].strip()):
@@ -49,24 +50,24 @@ def to_edit(question: Question) -> tuple[str, tuple[Material, ...]]:
 
 
 def said(question: Question) -> str:
-    """Return the question without its materials and the template's system text: what was said about them."""
+    """Return the question without its materials and without the template's system text."""
     return _framed(question, ()).strip("\n")
 
 
 def folded(question: Question) -> list[Part]:
-    """Return the parts that are shown folded, by their captions: they are long, and nobody typed them."""
+    """Return the parts of which only the caption is shown: they are long, and the person did not type them."""
     return [part for part in parts(question) if part.kind not in ("template", "words")]
 
 
 def caption(part: Part) -> str:
-    """Return what a folded part is called: its name, and its size."""
+    """Return the caption of a folded part: its name and its size."""
     if part.kind == "system":
         return _("What the template “{name}” says to the model").format(name=part.name)
     return _("{name}, {n} characters").format(name=" ".join(part.name.split()), n=f"{len(part.text):,}")
 
 
 def parts(question: Question) -> Iterator[Part]:
-    """Yield the parts of a question in their order in the prompt, without those that are blank."""
+    """Yield the parts of a question in their order in the prompt, without blank ones."""
     template, materials = question.template, [Part(one.kind, one.name, one.text) for one in question.materials]
     body = [Part("template", template.name, piece) for piece in template.pieces]
     words = Part("words", "", question.words)
@@ -85,7 +86,7 @@ def _framed(question: Question, materials: Sequence[Material]) -> str:
     """Return the words and `materials`, with the body of the template around them if it has one."""
     template = question.template
     if not (materials or template.pieces):
-        # Older versions kept the whole message as words: it has to stay as it was, to the byte.
+        # Older versions stored the whole message as words. It must stay the same, to the byte.
         return question.words
     if template.holds == "words":
         text, filled = _joined(_labelled(materials)), question.words.join(template.pieces)
@@ -98,10 +99,10 @@ def _framed(question: Question, materials: Sequence[Material]) -> str:
 
 
 def _labelled(materials: Sequence[Material]) -> list[str]:
-    """Return the texts as they go into a message: where there are several, each below its name."""
+    """Return the texts of the materials; if there are several, each below its name."""
     if len(materials) < 2:
         return [material.text for material in materials]
-    # A name is one line, whatever it holds.
+    # A name may contain line breaks, but must stand on one line.
     return ["--- {} ---\n{}".format(" ".join(one.name.split()), one.text.strip("\n")) for one in materials]
 
 

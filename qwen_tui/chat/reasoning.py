@@ -1,7 +1,8 @@
-"""What a model thinks before it answers, parted from the answer: for every engine, in this one place.
+"""Separates the reasoning of a model from its answer, for every engine.
 
-Thinking models write `<think>`, their thoughts, `</think>`, and the answer behind that. Where the prompt has opened the
-thoughts, only the end shows what they were. Anywhere else these marks are text like any other.
+Thinking models write `<think>`, their reasoning, `</think>`, and then the answer. With some models the opening mark is
+part of the prompt: then only the closing mark shows that the text before it was reasoning. Anywhere else, these marks
+are ordinary text.
 """
 
 from collections.abc import Iterator
@@ -13,8 +14,8 @@ _OPENING, _CLOSING = "<think>", "</think>"
 _FENCES = ("```", "~~~")
 
 
-def apart(events: Iterator[Event]) -> Iterator[Event]:
-    """Yield the events of an answer with `Reasoning` in place of the `Text` that is none of it."""
+def separate_reasoning(events: Iterator[Event]) -> Iterator[Event]:
+    """Yield the events of an answer, with `Reasoning` in place of `Text` that is reasoning."""
     parting = _Parting()
     try:
         for event in events:
@@ -25,19 +26,20 @@ def apart(events: Iterator[Event]) -> Iterator[Event]:
                     yield from parting.end()
                 yield event
     except QwenError:
-        # What came stays, also what had been waiting for its next character.
+        # Pass on also the text that was held back because it might have become a mark.
         yield from parting.end()
         raise
 
 
 class _Parting:
-    """Takes the pieces of an answer and gives them back as what they are; a mark may be split over several."""
+    """Sorts the pieces of an answer into `Text` and `Reasoning`; a mark may be split over several pieces."""
 
     def __init__(self) -> None:
-        # What takes the next piece: a state has its own method.
+        # The method that takes the next piece: there is one for each state.
         self._take = self._begin
+        # The text that is held back because it may be the beginning of a mark.
         self._held = ""
-        # The text so far, which may turn out to have been thought; its last line, and whether that is inside a fence.
+        # The text so far, which may turn out to be reasoning; its last line, and whether that line is inside a fence.
         self._said = self._line = ""
         self._in_code = False
         self._has_thought = False
@@ -47,7 +49,7 @@ class _Parting:
         yield from self._take()
 
     def end(self) -> Iterator[Text | Reasoning]:
-        """Give back what is still held, of an answer that has ended."""
+        """Pass on the text that is still held back, because the answer has ended."""
         held, self._held = self._held, ""
         if self._take == self._think:
             yield from self._thought(held)
@@ -63,7 +65,7 @@ class _Parting:
             self._take = self._think
             yield from self._take()
         elif begun.startswith(_CLOSING):
-            # The prompt has opened the thoughts, and the model has none.
+            # The prompt contains the opening mark, and the model has not reasoned.
             self._held, self._take = begun.removeprefix(_CLOSING), self._between
             yield from self._take()
         elif not _CLOSING.startswith(begun) and not _OPENING.startswith(begun):
@@ -77,13 +79,13 @@ class _Parting:
             self._held, self._take = rest, self._between
             yield from self._take()
             return
-        # Blanks before the mark belong to it.
+        # Blanks before the closing mark do not belong to the reasoning.
         cut = len(thought[: len(thought) - _begun_mark(thought)].rstrip())
         self._held = thought[cut:]
         yield from self._thought(thought[:cut])
 
     def _thought(self, piece: str) -> Iterator[Reasoning]:
-        # Thoughts that are switched off are empty lines between the marks.
+        # If reasoning is switched off, there are only empty lines between the marks.
         piece = piece if self._has_thought else piece.lstrip()
         if piece:
             self._has_thought = True
@@ -96,7 +98,7 @@ class _Parting:
             yield from self._take()
 
     def _watch(self) -> Iterator[Text | Reasoning]:
-        """Give back text, and wait where a line may become the end of thoughts that the prompt has opened."""
+        """Pass on text, but hold back a line that may become the closing mark of reasoning opened in the prompt."""
         while self._held:
             line, newline, rest = self._held.partition("\n")
             begins = not self._line and not self._in_code
@@ -124,5 +126,5 @@ class _Parting:
 
 
 def _begun_mark(text: str) -> int:
-    """Return how many characters at the end of `text` may be the beginning of the closing mark."""
+    """Return how many characters at the end of `text` may begin the closing mark."""
     return next((n for n in range(min(len(text), len(_CLOSING) - 1), 0, -1) if _CLOSING.startswith(text[-n:])), 0)

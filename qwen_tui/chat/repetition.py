@@ -1,28 +1,29 @@
-"""Notices an answer that repeats itself without end, as small models do; better late than wrongly.
+"""Notices an answer that repeats itself without end, as small models do. It may notice late, but must not be wrong.
 
-An answer may repeat itself for a reason: rules of dashes, rows of a table, zeros of a matrix, a refrain. So it is only
-what comes again and again to the letter, or but for its numbers, for longer than people have use for.
+An answer may repeat itself for a good reason: lines of dashes, rows of a table, zeros of a matrix, a refrain. So only
+text counts that comes again and again in the same words, perhaps with other numbers, for longer than is useful.
 """
 
 import re
 
-# It is looked at whenever so many more characters have come, and so far back.
+# After every so many new characters, the last so many are examined.
 _EVERY, _LOOK_BACK = 200, 24_000
-# A place is recognised by so many characters, and so many earlier ones that look like it are tried.
+# The last so many characters are looked for in the text before. At most so many earlier occurrences are tried.
 _MARK, _TRIES = 48, 6
-# How often a short block has to come, and a long one, from so many bytes on.
+# How often a short block has to come, and how often a long one; a long block has at least so many bytes.
 _OFTEN, _FEW, _LONG = 12, 5, 200
-# What comes again takes so many bytes; about four are a token. Without words, and in code and tables, that is usual.
+# The repetition has at least so many bytes; about four are a token. Text without letters, code and tables often repeat
+# themselves: there it takes more.
 _LEAST, _LEAST_USUAL = 2400, 9600
-# Of an answer that was cut, it need not be told in time, but why it was: so much less will do.
+# After an answer was cut off at a limit, repetition is only the explanation: a so many times shorter one is enough.
 _CUT = 4
-# A block whose numbers change counts something, or repeats itself if it has so many letters.
+# If only the numbers of a block change, it may be a count. With at least so many letters it is a repetition.
 _WORDS = 20
 _NUMBER = re.compile(r"\d+")
 
 
 class Repetition:
-    """Takes an answer piece by piece."""
+    """Watches an answer, piece by piece."""
 
     def __init__(self) -> None:
         self._tail = ""
@@ -30,7 +31,7 @@ class Repetition:
         self._noticed = False
 
     def feed(self, piece: str) -> bool:
-        """Take the next piece; return True once, when it is noticed that the answer repeats itself."""
+        """Take the next piece; return True once, when the answer is found to repeat itself."""
         self._tail += piece
         self._new += len(piece)
         if self._noticed or self._new < _EVERY:
@@ -40,12 +41,12 @@ class Repetition:
         return self._noticed
 
     def ended_so(self) -> bool:
-        """Whether the answer, which was cut, repeated itself in the end."""
+        """Whether the answer, which was cut off, repeated itself at the end."""
         return _repeats(self._tail[-_LOOK_BACK:], _CUT)
 
 
 def _repeats(text: str, ease: int) -> bool:
-    """Whether `text` ends in what has come again and again, by measures that are so many times as easy to meet."""
+    """Whether `text` ends in a repetition; the least length of one is divided by `ease`."""
     text = text.rstrip()
     usual = _in_code_or_table(text)
     if _ends_in_repeats(text, usual=usual, ease=ease):
@@ -68,7 +69,7 @@ def _ends_in_repeats(text: str, *, usual: bool, words: int = 0, ease: int) -> bo
         least = (_LEAST_USUAL if usual or not letters else _LEAST) / ease
         often = _OFTEN if period * weight < _LONG else _FEW
         length = round(max(least / weight, period * often))
-        # A text repeats itself where it is equal to itself, moved by the period.
+        # The end of a text repeats itself if it is equal to the text one period before.
         if letters >= words and length <= len(text) and text[-length:-period] == text[period - length :]:
             return True
     return False

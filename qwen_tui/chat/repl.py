@@ -1,4 +1,4 @@
-"""The conversation as a loop: a line is read, carried out or answered, and so on until the person leaves."""
+"""The loop of a conversation: read a line, run it as a command or answer it, until the person leaves."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -12,7 +12,7 @@ from qwen_tui.messages import Draft
 
 
 class AnsweringMode(Protocol):
-    """While an answer is written: what is typed meanwhile is kept for the next line."""
+    """The state of the terminal while an answer is written; `typed` is what the person types meanwhile."""
 
     typed: str
 
@@ -25,14 +25,14 @@ class LineReader(Protocol):
     """Where the person types."""
 
     def read(self, draft: str | Draft = "") -> str:
-        """Return what was typed, starting from `draft`; raises `EOFError` when the person leaves."""
+        """Let the person edit `draft`, and return the line; raises `EOFError` when the person leaves."""
 
     def answering(self) -> AnsweringMode:
-        """Return a context in which an answer may be written to the terminal."""
+        """Return a context manager inside which an answer may be written to the terminal."""
 
 
 class Repl:
-    """Asks, answers, and survives whatever the engine does."""
+    """Reads and answers lines; an error of the engine does not end it."""
 
     def __init__(self, session: Session, reader: LineReader, show_error: Callable[[QwenError], None]) -> None:
         self._session = session
@@ -40,7 +40,7 @@ class Repl:
         self._show_error = show_error
 
     def run(self, first: Draft | None = None) -> None:
-        """Go on until the person leaves, or the program is told to end. `first` is what the line begins with."""
+        """Run until the person leaves, or a signal ends the program. `first` is the draft of the first line."""
         draft = self._draft(first, "")
         sitting = cancellation.current()
         while not sitting.requested:
@@ -52,26 +52,26 @@ class Repl:
             except (EOFError, slash_commands.Leave):
                 return
             finally:
-                # A Ctrl-C between two lines means neither of them.
+                # A Ctrl-C between two lines belongs to neither of them.
                 sitting.forgive()
 
     def _take(self, line: str) -> str | Draft:
-        """Carry out or answer `line`; return what the next line should start with."""
+        """Run or answer `line`; return the draft of the next line."""
         self._session.unsent = ""
         draft: str | Draft | None = None
         with self._reader.answering() as mode, cancellation.operation():
             try:
                 if self._is_command(line):
-                    # It takes the place of what the line was begun with.
+                    # The person has replaced the draft by a command.
                     self._session.drop_draft()
                     draft = slash_commands.run(self._session, line)
                 else:
                     self._session.answer(line)
             except OutputError:
-                # A terminal that cannot be written to cannot be told about it either.
+                # The terminal cannot be written to, so the error cannot be shown there.
                 raise
             except CancelledError:
-                # Nothing was changed by what did not come to its end.
+                # A command that is cancelled has changed nothing.
                 self._session.say(_("Stopped."))
             except QwenError as error:
                 self._show_error(error)
@@ -79,14 +79,14 @@ class Repl:
         return self._draft(draft, mode.typed)
 
     def _is_command(self, line: str) -> bool:
-        """Whether `line` is no message."""
+        """Whether `line` is a slash command, not a message."""
         if self._session.replacing and self._session.conversation.exchanges[-1].question.words.startswith("/"):
             return False
-        # What a template began is a message, whatever was filled in first.
+        # A line that a template began is a message, even if the first filled-in value begins with a slash.
         return line.startswith("/") and self._session.template is None
 
     def _draft(self, begun: str | Draft | None, typed: str) -> str | Draft:
-        """Return what the next line starts with: what is `begun` or else unsent, then what was typed meanwhile."""
+        """Return the draft of the next line: `begun`, or else the unsent text, followed by `typed`."""
         text, slots = (begun.text, begun.slots) if isinstance(begun, Draft) else (begun or self._session.unsent, ())
         text = "\n".join(filter(None, (text, typed)))
         if self._session.template is None and not self._session.replacing:

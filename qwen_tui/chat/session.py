@@ -1,4 +1,4 @@
-"""What a REPL is about, all of which commands can change: an engine, a conversation, and how to answer."""
+"""The state of a REPL, which slash commands can change: the engine, the conversation, and how to answer."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -23,25 +23,29 @@ from qwen_tui.models.locate import lasting
 
 
 class Clipboard(Protocol):
-    """The clipboard, touched on the person's own command alone; raises `ClipboardError`."""
+    """The clipboard; the program uses it only when the person says so. Raises `ClipboardError`."""
 
     def copy(self, text: str) -> str:
-        """Put `text` into it and return what the person should know about that, or an empty string."""
+        """Put `text` into the clipboard; return a sentence that the person should read about it, or ""."""
 
     def paste(self) -> str:
-        """Return the text in it, empty where there is none."""
+        """Return the text in the clipboard, "" if there is none."""
 
 
 @dataclass(slots=True)
 class Session:
-    """One sitting. `say` shows text that is no answer; `last` and `info` are of the last answer, None before it.
+    """The state of a REPL.
 
-    `open_engine` returns the engine of a model by its name, not yet started, or raises why it cannot. `template` is the
-    one that the next message was begun with; it applies to that message alone. With `replacing` the next message takes
-    the place of the last turn; `attached_again` is what of that turn is among the `attached`. `left_edit` is set from
-    the moment when a person leaves such a message to the end of the next line. `computing` says by a model's name with
-    which settings it is computed, `file_of` where its file is. The person has named the model of this sitting where it
-    `is_named`: it goes on with every conversation.
+    - `say` shows text that is not part of an answer.
+    - `open_engine` returns an engine for the name of a model; it is not started yet. It raises the reason if it cannot.
+    - `file_of` returns the file of a model, `computing` the settings with which a model is computed, as a sentence.
+    - `unsent` are the words of a question that has no answer yet.
+    - `last` and `info` belong to the last answer; they are None before the first.
+    - `template` began the next message, and applies to that message alone.
+    - `replacing`: the next message replaces the last turn. `attached_again` are those of the `attached` materials that
+      come from that turn.
+    - `left_edit`: the person has left such a message; true until the end of the next line.
+    - `is_named`: the person has named the model, so it goes on with every conversation.
     """
 
     engine: Engine
@@ -66,9 +70,9 @@ class Session:
     is_named: bool = False
 
     def answer(self, words: str) -> None:
-        """Answer a question of these words about what is attached; raises what `Turn.run` raises.
+        """Answer a question of these words about the attached materials; raises what `Turn.run` raises.
 
-        Until a word of an answer has come, the words are `unsent`: to be given back, not lost.
+        Until the answer begins, the words stay in `unsent`: if it never begins, the person gets them back.
         """
         self.unsent = words
         system, from_template = self.conversation.system, self.conversation.from_template
@@ -85,13 +89,13 @@ class Session:
                 self.attached.clear()
                 self.drop_draft()
             else:
-                # The template is still to be applied.
+                # The template will be applied when the message is sent again.
                 self.conversation.system, self.conversation.from_template = system, from_template
 
     def answer_again(self) -> None:
-        """Answer the last question again, in all its parts; raises `UsageError`, and what `Turn.run` raises.
+        """Answer the last question again, with all its parts; raises `UsageError`, and what `Turn.run` raises.
 
-        Until a word of an answer has come, it is as after /edit. What was attached since goes with the next message.
+        Until the new answer begins, the state is as after /edit. Materials attached since go with the next message.
         """
         self.unsent = self.replace_last()
         turn = Turn(self.engine, self.output, self.options, self.keeper)
@@ -108,7 +112,7 @@ class Session:
             answer = turn.run(self.conversation, question, instead=self.replacing)
             if turn.text:
                 self.last = answer
-                # An engine that did not stop in time was ended, and loads anew: nobody who has stopped waits for that.
+                # If the engine did not stop in time, its worker was killed and loads again. After Ctrl-C, do not wait.
                 with contextlib.suppress(CancelledError):
                     self.info = self.engine.info()
             self._tell_ending(answer)
@@ -117,39 +121,39 @@ class Session:
                 self.unsent = ""
 
     def _tell_ending(self, answer: Answer) -> None:
-        """Say below an answer that it is not whole, and how to go on."""
+        """Say below an incomplete answer that it is incomplete, and how to go on."""
         held = answer.usage.prompt_tokens + answer.usage.completion_tokens
-        # Else the next question pushes this answer out of the prompt.
+        # Otherwise the next question pushes this answer out of the prompt.
         goes_on = answer.limit == "max_tokens" or 2 * answer.usage.completion_tokens < held
         ended = endings.of_conversation(answer, goes_on=goes_on, kept=self.keeper.history is not None)
         if ended.what:
             self.say(str(ended))
 
     def drop_draft(self) -> None:
-        """Forget what the line was begun with: it was sent, or the person has cleared it."""
+        """Forget the draft of the line: it was sent, or the person has cleared it."""
         self.left_edit = self.left_edit or self.replacing
         self.template, self.replacing = None, False
         self.attached = [one for one in self.attached if not any(one is again for again in self.attached_again)]
         self.attached_again = ()
 
     def use_model(self, name: str) -> None:
-        """Go on with another model; raises what `open_engine` raises, and everything stays as it was."""
+        """Go on with another model; if `open_engine` raises, nothing has changed."""
         engine, name = self.open_engine(name), lasting(name, self.file_of(name))
-        # First the old one: two models may be more than the memory holds.
+        # Close the old engine first: two models may not fit into memory.
         self.engine.close()
         self.engine, self.keeper.model = engine, name
         self.info = None
         engine.start()
 
     def turn_to(self, conversation: Conversation) -> None:
-        """Go on in another conversation; the figures of the last answer belong to the one before."""
+        """Go on in another conversation, and forget the figures of the last answer."""
         self.conversation = conversation
         self.last = None
 
     def go_on_with(self, conversation: Conversation) -> str:
-        """Go on in a conversation of the history with its own model, and return what is to be said about the model.
+        """Go on in a conversation of the history with its own model, and return a sentence if the model changes.
 
-        Raises what `open_engine` raises, and everything stays as it was.
+        If `open_engine` raises, nothing has changed.
         """
         if self.is_named:
             said = going_on.change_of_model(conversation, self.keeper.model, self.file_of)
@@ -162,9 +166,9 @@ class Session:
         return said
 
     def replace_last(self) -> str:
-        """Let the next message take the place of the last turn and return the line to change; raises `UsageError`.
+        """Let the next message replace the last turn, and return the line to edit; raises `UsageError`.
 
-        What the question was about is attached again. The turn stays until there is something to put in its place.
+        The materials of its question are attached again. The turn stays until the new answer begins.
         """
         if not self.conversation.exchanges:
             raise UsageError(_("There is no turn to take back."), _("Ask something first."))
@@ -175,7 +179,7 @@ class Session:
         return line
 
     def tell_attached_again(self) -> None:
-        """Say what is attached again, and how to leave it out."""
+        """Say which materials are attached again, and how to leave them out."""
         for material in self.attached_again:
             self.say(
                 _("Attached again: {name}, {n} characters.").format(name=material.name, n=f"{len(material.text):,}")
@@ -184,25 +188,25 @@ class Session:
             self.say(_("Write /drop in place of the message to ask without it."))
 
     def undo(self) -> Exchange:
-        """Go back by one step and return what it took back; raises `UsageError` if there is none."""
+        """Go back by one step, and return the exchange it took back; raises `UsageError` if there is none."""
         if not self.conversation.exchanges:
             raise UsageError(_("There is no turn to take back."), _("Ask something first."))
         undone = self.conversation.undo()
         try:
-            self.keeper.stand(self.conversation)
+            self.keeper.move(self.conversation)
         except CancelledError:
-            # It is not on the disk.
+            # The step is not stored, so it must not count here either.
             self.conversation.redo()
             raise
         return undone
 
     def redo(self) -> Exchange:
-        """Go forward by one step and return what it brought back; raises `UsageError` if there is none."""
+        """Go forward by one step, and return the exchange it brought back; raises `UsageError` if there is none."""
         if not self.conversation.undone:
             raise UsageError(_("There is nothing to bring back."), _("/redo brings back what /undo has taken back."))
         redone = self.conversation.redo()
         try:
-            self.keeper.stand(self.conversation)
+            self.keeper.move(self.conversation)
         except CancelledError:
             self.conversation.undo()
             raise

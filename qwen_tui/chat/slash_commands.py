@@ -1,4 +1,4 @@
-"""The slash commands, as data: one table from which they are run, explained and completed."""
+"""The slash commands, as one table: the program runs, explains and completes them from it."""
 
 import difflib
 from collections.abc import Callable
@@ -30,10 +30,10 @@ class Leave(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One slash command. `run` gets what follows the name, and returns the draft of the next line, or None.
+    """One slash command. `run` gets the text after the name, and returns the draft of the next line, or None.
 
-    `takes` is how its argument is completed; `usage` shows it in the help. One that is `in_row_before` is shown there
-    beside the command before it: all of them have to fit on a screen of 24 rows.
+    `takes` says how its argument is completed; `usage` is how the help shows the argument. The help shows a command
+    with `in_row_before` in the row of the command before it, because all rows must fit on a screen of 24.
     """
 
     names: tuple[str, ...]
@@ -90,7 +90,7 @@ SETTABLE = (*SAMPLING, "max_tokens")
 
 
 def run(session: Session, line: str) -> str | Draft | None:
-    """Carry out a line that begins with a slash; raises `UsageError` for a command that is none, and `Leave`."""
+    """Run the command of a line that begins with a slash; raises `UsageError` for an unknown one, and `Leave`."""
     name, _space, argument = line.strip().partition(" ")
     table = {name: command for command in commands() for name in command.names}
     command = table.get(name.lower())
@@ -166,7 +166,7 @@ def _template(session: Session, argument: str) -> Draft | None:
         return None
     template = templates.find(name, session.template_folders)
     if not text.strip() and session.attached and template.names_input and not begins_with_input(template):
-        # In the middle of a body the text has to stand in the line: it could not be told where to go later.
+        # The text belongs in the middle of the body. So it goes into the line now: later its place would be unknown.
         text = prompt_text(ask_about(session.attached, ""))
         session.attached.clear()
     filled = draft(template, {}, text, text_precedes=bool(session.attached))
@@ -186,9 +186,9 @@ def _resume(session: Session, argument: str) -> None:
 
 
 def standing(session: Session) -> str:
-    """Return where the conversation stands, which is one of the history."""
+    """Return the title and the last turn of the conversation, which is in the history."""
     conversation = session.conversation
-    assert conversation.id is not None, "what was resumed has an id"
+    assert conversation.id is not None, "a resumed conversation has an id"
     summary = _history(session).read(conversation.id).summary
     return overviews.standing(summary, conversation.exchanges)
 
@@ -253,7 +253,7 @@ def _context(session: Session, _argument: str) -> None:
     attached = prompt_text(ask_about(session.attached, ""))
     waiting = count(conversation.prompt(attached)) - whole if attached else 0
     turns = (len(conversation.turns) - conversation.left_out) // 2
-    # A full context ends an answer in its middle; the signs that close it and open the next one come on top.
+    # If the context was full, the tokens that close the last message come on top: count `size` at most.
     said = max(0, min(whole, size) - system)
     free = max(0, size - system - said)
     parts = [

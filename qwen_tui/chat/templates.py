@@ -1,7 +1,7 @@
-"""Prompt templates: Markdown files with YAML front matter, read and filled as plain text.
+"""Prompt templates: Markdown files with YAML front matter, whose body is filled in as plain text.
 
-`{{name}}` in the body stands for a variable and `{{input}}` for the text at hand. Filling is one pass: what was filled
-in is never looked at again, so a user's own `{{x}}` stays as it is.
+In the body, `{{name}}` stands for a variable, and `{{input}}` for the text that the question is about. The body is
+filled in one pass: `{{x}}` inside a filled-in value stays as it is.
 """
 
 import difflib
@@ -25,7 +25,7 @@ _VARIABLE_KEYS = {"default", "choices", "description"}
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One thing to fill in; without a default it has to be."""
+    """One variable of a template; without a default it needs a value."""
 
     name: str
     description: str = ""
@@ -35,7 +35,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template as read; `variables` holds every one that the body names, declared or not, without `input`."""
+    """A template; `variables` are all that the body names, declared or not, except `input`."""
 
     name: str
     path: Path
@@ -46,13 +46,13 @@ class Template:
 
     @property
     def names_input(self) -> bool:
-        """Whether the body says where the text at hand goes; else it goes before the body."""
+        """Whether the body has a place for the text; otherwise the text goes before the body."""
         return INPUT in _SLOT.findall(self.body)
 
     def fill(self, values: Mapping[str, str], at: str = INPUT) -> tuple[str, ...]:
-        """Return the body with `values` in it, in pieces: it is cut wherever it names `at`.
+        """Return the body with `values` filled in, cut into pieces at each `at`.
 
-        Raises `UsageError` for values that are missing, unknown, or none of the choices.
+        Raises `UsageError` for values that are missing, unknown, or not among the choices.
         """
         complete = self._complete(values)
         pieces = [""]
@@ -65,19 +65,19 @@ class Template:
         return tuple(pieces)
 
     def want_text(self) -> UsageError:
-        """Return the error that says that the text at hand is missing."""
+        """Return the error that says that the text is missing."""
         return UsageError(
             _("The template “{name}” is about a text, and there is none.").format(name=self.name),
             _("Pipe it in or write it: qwen ask -t {name} < FILE").format(name=quoted(self.name)),
         )
 
     def parts(self) -> list[tuple[str, str]]:
-        """Return the body in pieces: texts, each with the name of the variable behind it, empty after the last."""
+        """Return the body as pairs of a text and the name of the variable after it, "" after the last text."""
         pieces = _SLOT.split(self.body)
         return list(zip(pieces[::2], [*pieces[1::2], ""], strict=True))
 
     def check(self, values: Mapping[str, str]) -> None:
-        """Raise `UsageError` for values that are unknown, or none of the choices."""
+        """Raise `UsageError` for values that are unknown, or not among the choices."""
         known = {variable.name: variable for variable in self.variables}
         for name, value in values.items():
             if name not in known:
@@ -103,7 +103,7 @@ class Template:
         return {name: value for name, value in complete.items() if value is not None}
 
     def only_missing(self, values: Mapping[str, str]) -> str | None:
-        """Return the one variable that is still needed, where a bare argument can only mean that one."""
+        """Return the only variable without a value, None if there are several or the body has a place for the text."""
         missing = [v.name for v in self.variables if v.default is None and v.name not in values]
         return missing[0] if len(missing) == 1 and not self.names_input else None
 
@@ -114,7 +114,7 @@ def names(folders: Sequence[Path]) -> list[str]:
 
 
 def described(folders: Sequence[Path]) -> list[tuple[str, str]]:
-    """Return the names of all templates in `folders` with what they do, or with what is wrong with them."""
+    """Return the names of all templates in `folders`, each with its description or with what is wrong in it."""
     found = []
     for name in names(folders):
         try:
@@ -126,7 +126,7 @@ def described(folders: Sequence[Path]) -> list[tuple[str, str]]:
 
 def find(name: str, folders: Sequence[Path]) -> Template:
     """Return the template `name` from the first of `folders` that has it; raises `TemplateError`."""
-    # A name is a name: "../x" must not leave the folders.
+    # A name such as "../x" must not lead out of the folders.
     for folder in folders:
         file = folder / f"{name}.md"
         if file.parent == folder and file.is_file():
@@ -139,7 +139,7 @@ def find(name: str, folders: Sequence[Path]) -> Template:
 
 
 def read(path: Path) -> Template:
-    """Read a template file; raises `TemplateError` with file and line for what is wrong in it."""
+    """Read a template file; raises `TemplateError` with the file and line of a mistake."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -172,7 +172,7 @@ def _front_matter(path: Path, text: str) -> dict[str, Any]:
         data = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        # The mark counts from 0, and the first line of the file is ---.
+        # YAML counts its lines from 0, and does not get the first line of the file, which is ---.
         raise _wrong(path, mark.line + 2 if mark else 1, getattr(error, "problem", None) or str(error)) from error
     except (ValueError, RecursionError) as error:
         raise _wrong(path, 1, str(error)) from error

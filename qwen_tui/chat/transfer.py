@@ -1,4 +1,4 @@
-"""The commands that bring material into a conversation and take answers out of it: files and the clipboard."""
+"""The slash commands that read material from files and the clipboard, and write answers to them."""
 
 import io
 import time
@@ -17,13 +17,13 @@ from qwen_tui.messages import Material
 
 
 def attach_file(session: Session, argument: str) -> None:
-    """Carry out /file: the text of a file, or of all that a pattern stands for, goes with the next message."""
+    """Run /file: the text of a file, or of all files that match a pattern, goes with the next message."""
     for name in files.matching(argument) or [argument]:
         attach(session, material.from_file(files.expand(name), session.say, name))
 
 
 def attach_clipboard(session: Session, _argument: str) -> None:
-    """Carry out /paste: the text in the clipboard goes with the next message."""
+    """Run /paste: the text in the clipboard goes with the next message."""
     text = session.clipboard.paste()
     if not text.strip():
         raise ClipboardError(_("The clipboard is empty, or holds no text."), _("Copy some text, then try again."))
@@ -32,9 +32,9 @@ def attach_clipboard(session: Session, _argument: str) -> None:
 
 
 def drop(session: Session, argument: str) -> str | None:
-    """Carry out /drop: what is attached, or what of it has this name, does not go with the next message.
+    """Run /drop: all attached materials, or those of this name, do not go with the next message.
 
-    Where /drop stands in place of an edited message, that goes on without it: its line is returned.
+    If the person writes /drop in place of an edited message, this returns the line of that message.
     """
     line = session.replace_last() if session.left_edit and not session.attached else ""
     if not session.attached:
@@ -55,7 +55,7 @@ def drop(session: Session, argument: str) -> str | None:
 
 
 def copy(session: Session, argument: str) -> None:
-    """Carry out /copy: the last answer, or the code in it, goes into the clipboard."""
+    """Run /copy: put the last answer, or the code in it, into the clipboard."""
     if argument not in ("", "code"):
         raise UsageError(
             _("/copy {argument} is not understood.").format(argument=argument), _("Write: /copy, or: /copy code")
@@ -81,19 +81,19 @@ def copy(session: Session, argument: str) -> None:
 
 
 def save_answer(session: Session, argument: str) -> None:
-    """Carry out /save: the last answer goes into a file."""
+    """Run /save: write the last answer to a file."""
     _write(session, argument, session.last_answer())
 
 
 def export_conversation(session: Session, argument: str) -> None:
-    """Carry out /export: the conversation goes into a file, in the format that its name ends in."""
+    """Run /export: write the conversation to a file, in the format of the name's ending."""
     session.last_answer()
     form = Path(argument).suffix.removeprefix(".").lower() or "md"
     _write(session, argument, export(_stored(session), form))
 
 
 def attach(session: Session, attached: Material) -> None:
-    """Let a text go with the next message, and say so."""
+    """Attach a text to the next message, and say so."""
     session.attached.append(attached)
     session.say(
         _("{name} goes with the next message ({n} characters).").format(name=attached.name, n=f"{len(attached.text):,}")
@@ -101,7 +101,7 @@ def attach(session: Session, attached: Material) -> None:
 
 
 def _stored(session: Session) -> StoredConversation:
-    """Return the conversation as it stands here; another program may have gone on with it elsewhere."""
+    """Return the conversation as it is in this process; another program may have gone on with it in the history."""
     conversation, history, exchanges = session.conversation, session.keeper.history, session.conversation.exchanges
     if history is not None and conversation.id is not None:
         summary = history.read(conversation.id).summary

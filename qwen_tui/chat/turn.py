@@ -1,4 +1,4 @@
-"""One question and its answer: events go from the engine to the output, and the text is kept."""
+"""One question and its answer: passes events from the engine to the output, and the text to the history."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import msgspec
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.question import prompt_text
-from qwen_tui.chat.reasoning import apart
+from qwen_tui.chat.reasoning import separate_reasoning
 from qwen_tui.chat.repetition import Repetition
 from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
 from qwen_tui.errors import CancelledError
@@ -29,7 +29,7 @@ from qwen_tui.messages import (
 
 
 class AnswerOptions(msgspec.Struct, frozen=True):
-    """How to answer: the sampling, the most tokens, a JSON schema to follow (as JSON text), and whether to draft."""
+    """How to answer: the sampling, the most tokens, a JSON schema as JSON text, and whether to use prompt lookup."""
 
     sampling: SamplingOptions = msgspec.field(default_factory=SamplingOptions)
     max_tokens: int | None = None
@@ -39,28 +39,28 @@ class AnswerOptions(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as far as it came."""
+    """An answer, complete or cut off, and its figures."""
 
     text: str
     reason: FinishReason
     usage: Usage
     timings: Timings
     max_tokens: int | None = None
-    # Whether it was seen to repeat itself in the end.
+    # Whether it repeated itself at the end, until it was cut off.
     repeats: bool = False
-    # How many characters of reasoning came before it.
+    # How many characters of reasoning came before the answer.
     reasoning: int = 0
 
     @property
     def limit(self) -> Limit | None:
-        """What cut it off, None where nothing did."""
+        """The limit that cut the answer off, None if there was none."""
         if self.reason != "length":
             return None
         reached = self.max_tokens is not None and self.usage.completion_tokens >= self.max_tokens
         return "max_tokens" if reached else "context"
 
     def figures(self) -> str:
-        """Say what it took: tokens, and speeds."""
+        """Return the tokens and speeds of the answer in a sentence."""
         return _(
             "{prompt} prompt tokens ({cached} cached), {completion} in the answer; "
             "{prefill:.1f} tokens/s reading, {decode:.1f} writing; first after {ttft:.1f} s"
@@ -74,11 +74,11 @@ class Answer:
         )
 
 
-NOTHING = Answer("", "interrupted", Usage(), Timings())
+_NO_ANSWER = Answer("", "interrupted", Usage(), Timings())
 
 
 class Turn:
-    """A question being answered. After an error, `text` still holds what had come."""
+    """Answers one question. After an error, `text` holds the answer so far."""
 
     def __init__(self, engine: Engine, output: Output, options: AnswerOptions, keeper: Keeper) -> None:
         self._engine = engine
@@ -87,20 +87,19 @@ class Turn:
         self._keeper = keeper
         self.text = ""
         self._repetition = Repetition()
-        # How many characters of reasoning came.
+        # How many characters of reasoning have come.
         self._reasoning = 0
 
     def run(self, conversation: Conversation, question: Question, *, instead: bool = False) -> Answer:
-        """Answer `question` and add the turn to `conversation`; nothing is added where nothing came.
+        """Answer `question`, and add the turn to `conversation` unless the answer is empty.
 
-        With `instead` the turn takes the place of the last one, which stays where nothing came.
-
-        Raises what the engine and the output raise.
+        With `instead`, the turn replaces the last one, unless the answer is empty. Raises what the engine and the
+        output raise.
         """
         before = conversation.without_last() if instead else conversation
         self._keeper.begin(conversation, question, instead=instead)
         prompt = prompt_text(question)
-        answer = NOTHING
+        answer = _NO_ANSWER
         try:
             if self._load():
                 self._make_room(before, prompt)
@@ -116,8 +115,8 @@ class Turn:
                     reasoning=self._reasoning,
                 )
         except CancelledError:
-            # While tokens were counted, or the history was waited for; nothing had come.
-            return NOTHING
+            # Cancelled while tokens were counted or while the history was locked: there is no answer yet.
+            return _NO_ANSWER
         finally:
             kept = self._keeper.finish(self.text, answer.reason, answer.limit)
             if self.text:
@@ -155,11 +154,11 @@ class Turn:
             max_tokens=options.max_tokens,
             schema=options.schema,
             lookup=options.lookup,
-            # What is computed is kept only where what is said is kept, and removed with it.
+            # The engine stores computed states only for conversations in the history, and removes them together.
             conversation=conversation if self._keeper.history is not None else None,
         )
         finished: Finished | None = None
-        for event in apart(self._engine.stream(request)):
+        for event in separate_reasoning(self._engine.stream(request)):
             if isinstance(event, Text):
                 self.text += event.piece
                 self._keeper.update(self.text)
@@ -169,7 +168,7 @@ class Turn:
             elif isinstance(event, Finished):
                 finished = event
             self._output.show(event)
-            # Without end in the thoughts is without end, too.
+            # Reasoning may repeat itself without end, too.
             if isinstance(event, Text | Reasoning) and self._repetition.feed(event.piece):
                 self._output.note(_("The answer repeats itself. Ctrl-C stops it; what has come is kept."))
         assert finished is not None, "every stream ends with Finished"

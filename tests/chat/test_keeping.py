@@ -131,7 +131,7 @@ def test_taking_back_leaves_alone_what_another_program_added(path: Path) -> None
         theirs, Question("on")
     )
     mine.undo()
-    keeper.stand(mine)
+    keeper.move(mine)
     Turn(ScriptedEngine("1"), RecordingOutput(), AnswerOptions(), keeper).run(mine, Question("count again"))
     assert kept(path, shared) == ["count", "one ", "on", "two "]
     assert kept(path, mine.id) == ["count again", "1 "]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen_tui.chat.reasoning import apart
+from qwen_tui.chat.reasoning import separate_reasoning
 from qwen_tui.history.store import History
 from qwen_tui.messages import Event, Finished, Reasoning, Text, Timings, Usage
 from qwen_tui.terminal import painted_output
@@ -55,7 +55,7 @@ def events(text: str, size: int) -> Iterator[Event]:
 )
 def test_what_is_thought_is_parted_from_the_answer(text: str, reasoning: str, answer: str, size: int) -> None:
     thought = said = ""
-    for event in apart(events(text, size)):
+    for event in separate_reasoning(events(text, size)):
         if isinstance(event, Reasoning):
             thought, said = thought + event.piece, "" if event.taken_back else said
         elif isinstance(event, Text):
@@ -95,7 +95,7 @@ class Terminal(io.StringIO):
 
 
 def shown(output: HeldOutput, text: str) -> None:
-    for event in apart(events(text, 4)):
+    for event in separate_reasoning(events(text, 4)):
         output.show(event)
 
 

@@ -1,4 +1,4 @@
-"""Whether an answer is what its schema asks for, however it came about."""
+"""Checks whether an answer follows its schema, independently of the grammar that made it."""
 
 import json
 from decimal import Decimal
@@ -10,7 +10,7 @@ from qwen_tui.i18n import gettext as _
 
 
 class _TwiceError(ValueError):
-    """A name that comes twice in one object: which value counts is left to whoever reads it."""
+    """A name occurs twice in one object: readers of JSON disagree on which value counts."""
 
 
 def check(schema: Schema, answer: str) -> None:
@@ -21,7 +21,7 @@ def check(schema: Schema, answer: str) -> None:
     except _TwiceError as error:
         raise _does_not_follow(_("The name “{name}” comes twice in one object.").format(name=error)) from error
     except ArithmeticError as error:
-        # The exponent of a number may have more digits than anything can compute with.
+        # The exponent of a number may be too large for Decimal.
         raise _does_not_follow(_("It has a number that is too large to be checked.")) from error
     except RecursionError as error:
         raise _does_not_follow(_("It is nested too deeply to be checked.")) from error

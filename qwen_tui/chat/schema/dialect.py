@@ -1,4 +1,4 @@
-"""The drafts of JSON Schema: the keywords of each, and a validator that takes numbers as they are written."""
+"""The drafts of JSON Schema: the keywords of each, and a validator that compares numbers exactly."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from qwen_tui.i18n import gettext as _
 if TYPE_CHECKING:
     from referencing._core import Resolver
 
-# Finds what a reference means, from the part of a schema that it stands in.
+# Resolves a reference, beginning with the part of the schema in which it stands.
 SchemaResolver: TypeAlias = "Resolver[Document]"
 
-# Draft 3 means something else by many of the words.
+# Draft 3 is not supported: many of its keywords mean something else.
 _DRAFTS = (
     jsonschema.Draft4Validator,
     jsonschema.Draft6Validator,
@@ -31,14 +31,14 @@ _DRAFTS = (
     jsonschema.Draft202012Validator,
 )
 _LATEST = jsonschema.Draft202012Validator
-# Up to draft 7, what stands beside a reference has no meaning.
+# Up to draft 7, keywords beside "$ref" are ignored.
 _ALONE = (jsonschema.Draft4Validator, jsonschema.Draft6Validator, jsonschema.Draft7Validator)
-# Every keyword that means something in some draft.
+# All keywords of all drafts.
 KEYWORDS = frozenset(keyword for draft in _DRAFTS for keyword in draft.VALIDATORS)
 
 
 class Mismatch(NamedTuple):
-    """Where a value does not follow a schema: its part at `place`, and the keyword that it does not satisfy."""
+    """Where a value does not follow a schema: `value` is the part at `place`, which does not satisfy `keyword`."""
 
     place: Sequence[str | int]
     value: Any
@@ -48,13 +48,13 @@ class Mismatch(NamedTuple):
 
 @dataclass(frozen=True)
 class Dialect:
-    """One draft, as the class that jsonschema has for it."""
+    """One draft of JSON Schema; `draft` is jsonschema's class for it."""
 
     draft: Any
 
     @property
     def name(self) -> str:
-        """The address by which “$schema” names it."""
+        """The address of the draft, as in “$schema”."""
         return _name(self.draft)
 
     @property
@@ -64,26 +64,26 @@ class Dialect:
 
     @property
     def references_stand_alone(self) -> bool:
-        """Whether what stands beside a “$ref” is ignored."""
+        """Whether keywords beside “$ref” are ignored."""
         return self.draft in _ALONE
 
     def fault(self, document: Document) -> Mismatch | None:
-        """Return where `document` is no schema of this draft; None where it is one."""
-        # Without formats: a pattern that Python does not know may be a pattern all the same.
+        """Return where `document` breaks the rules of this draft, None if it is a valid schema."""
+        # Formats are not checked: a regular expression that Python rejects may be valid in ECMA-262.
         return _mismatch(self.draft(self.draft.META_SCHEMA), document)
 
     def resource(self, document: Document) -> SchemaResource:
-        """Return `document` or a part of it as what references are resolved in."""
+        """Return `document`, or a part of one, as a resource in which references are resolved."""
         return referencing.jsonschema.specification_with(self.name).create_resource(document)
 
     def resolver(self, document: Document) -> SchemaResolver:
-        """Return what finds the references in `document`: in itself, and nowhere else."""
+        """Return a resolver for the references in `document`; it looks nowhere else."""
         return EMPTY_REGISTRY.resolver_with_root(self.resource(document))
 
     def mismatch(self, document: Document, value: Any) -> Mismatch | None:
-        """Return where `value` does not follow the schema `document`; None where it does.
+        """Return where `value` does not follow the schema `document`, None if it does.
 
-        Numbers are `int` and `Decimal` in both.
+        The numbers in both are `int` and `Decimal`.
         """
         validator = self._exact(document, registry=EMPTY_REGISTRY, format_checker=_LATEST.FORMAT_CHECKER)
         return _mismatch(validator, value)
@@ -97,7 +97,7 @@ class Dialect:
 
 
 def dialect_of(document: Document) -> Dialect:
-    """Return the draft that a schema says it is in, the latest where it says nothing; raises `UsageError`."""
+    """Return the draft that a schema names, the latest one if it names none; raises `UsageError`."""
     named = document.get("$schema") if isinstance(document, dict) else None
     if named is None:
         return Dialect(_LATEST)
@@ -114,7 +114,7 @@ def _mismatch(validator: Any, value: Any) -> Mismatch | None:
     error = best_match(validator.iter_errors(value))
     if error is None:
         return None
-    # The schema False has no keyword.
+    # For the schema False there is no keyword.
     return Mismatch(list(error.absolute_path), error.instance, error.validator or "false", error.validator_value)
 
 
@@ -134,19 +134,19 @@ def _multiple_of(validator: Any, of: int | Decimal, value: Any, _schema: Documen
 
 
 def _is_multiple(value: Decimal, of: Decimal) -> bool:
-    """Whether `value` is a multiple of `of`, exactly, and at no cost for exponents of any size."""
+    """Whether `value` is exactly a multiple of `of`; large exponents cost no time."""
     if not value:
         return True
     digits, exponent = _normal(value)
     of_digits, of_exponent = _normal(of)
     if exponent < of_exponent:
-        # Without zeros at its end, no number of digits can make up for the missing tens.
+        # The digits of `value` do not end in 0, so `value` lacks factors of ten that `of` has.
         return False
     return digits * pow(10, exponent - of_exponent, of_digits) % of_digits == 0
 
 
 def _normal(value: Decimal) -> tuple[int, int]:
-    """Return the digits of a number without zeros at their end, as an integer, and its exponent."""
+    """Return the digits of a number as an integer that does not end in 0, and the exponent of ten."""
     _sign, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
     text = "".join(map(str, digits))

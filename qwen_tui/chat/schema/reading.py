@@ -1,4 +1,4 @@
-"""The text of a JSON schema to the schema itself, with what is wrong with it and where."""
+"""Reads a JSON schema, and says what is wrong with it and where."""
 
 import json
 from collections.abc import Iterable
@@ -10,23 +10,23 @@ from qwen_tui.chat.schema.dialect import Dialect, dialect_of
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 
-# What is json_excerpt of another's words, in characters.
+# The most characters of an excerpt.
 _QUOTED = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A valid schema, with its numbers as they were written, and the dialect (the draft) it is in."""
+    """A valid schema, with its numbers as `int` and `Decimal`, and its dialect (its draft)."""
 
     document: dict[str, Any] | bool
     dialect: Dialect
 
 
 def read(text: str) -> Schema:
-    """Return the schema that `text` is; raises `UsageError`."""
+    """Return the schema in `text`; raises `UsageError`."""
     try:
         document = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
-        # Half of a surrogate pair is no character: no answer could hold it.
+        # A lone surrogate cannot be encoded, so no answer could contain it.
         json.dumps(document, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError) as error:
         raise UsageError(_("The schema is not valid JSON: {reason}").format(reason=error), _how()) from error
@@ -45,18 +45,18 @@ def read(text: str) -> Schema:
             another_draft() if older else _how(),
         )
     if isinstance(document, dict):
-        # Said once; the parts that refer to the whole need not hear it again.
+        # The draft is known now. Parts that refer to the whole schema must not meet the keyword again.
         document.pop("$schema", None)
     return Schema(document, dialect)
 
 
 def pointer(path: Iterable[str | int], root: str = "#") -> str:
-    """Return a place in a JSON document as its JSON pointer (RFC 6901), as in `#/properties/name`."""
+    """Return the JSON pointer (RFC 6901) of a place in a document, such as `#/properties/name`."""
     return root + "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in path)
 
 
 def json_excerpt(value: Any) -> str:
-    """Return a value as JSON text on one line, cut where that is long."""
+    """Return a value as JSON text on one line, shortened if it is long."""
     return excerpt(json.dumps(value, ensure_ascii=False, default=str))
 
 
@@ -66,12 +66,12 @@ def joined(sentence: str, more: str) -> str:
 
 
 def another_draft() -> str:
-    """Return what to do about words that belong to another draft."""
+    """Return the advice for keywords of another draft."""
     return _("Name the draft that is meant with “$schema”, such as http://json-schema.org/draft-07/schema#.")
 
 
 def excerpt(reason: str) -> str:
-    """Return another's words on one line, and not too many."""
+    """Return a text of another library on one line, shortened if it is long."""
     line = " ".join(reason.split())
     return line if len(line) <= _QUOTED else line[: _QUOTED - 1] + "…"
 

@@ -1,4 +1,4 @@
-"""Finding the part of a schema that the engine cannot follow, where only the engine knows that it cannot."""
+"""Finds the part of a schema that the engine cannot follow, if only the engine knows this."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,12 +9,12 @@ from qwen_tui.chat.schema.simplifying import Document, Place, Simplified, cannot
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 
-# Says why nothing could be made to follow a schema given as JSON text; empty where something could.
+# Takes a schema as JSON text; returns why the engine cannot follow it, "" if it can.
 FindProblem = Callable[[str], str]
 
 
 def grammar_of(simplified: Simplified, find_problem: FindProblem) -> str:
-    """Return the schema as JSON text for the engine; raises `UsageError` where there is a `find_problem` with it."""
+    """Return the schema as JSON text for the engine; raises `UsageError` if `find_problem` finds a problem."""
     reason = _core(find_problem(json.dumps(simplified.document)))
     if not reason:
         return json.dumps(simplified.document)
@@ -33,7 +33,7 @@ def grammar_of(simplified: Simplified, find_problem: FindProblem) -> str:
 
 
 def _narrowed(part: Document, place: Place, has_it: Callable[[Any], bool]) -> tuple[Document, Place]:
-    """Return the innermost schema in `part` that still has the find_problem, and its place."""
+    """Return the innermost schema inside `part` that still has the problem, and its place."""
     for inner, where in _children(part, place):
         if has_it(inner):
             return _narrowed(inner, where, has_it)
@@ -53,7 +53,7 @@ def _children(part: Document, place: Place) -> Iterator[tuple[Any, Place]]:
 def _error(part: Document, place: Place, reason: str, has_it: Callable[[Any], bool]) -> UsageError:
     if reason.startswith("Unsatisfiable") or "Regex is empty" in reason:
         return nothing_matches(place, f"({excerpt(reason.removeprefix('Unsatisfiable schema: '))})")
-    # Which keyword it is: the first without which, or with which alone, the find_problem is there.
+    # Look for the keyword at fault: one that has the problem alone, or without which the problem is gone.
     for keyword, value in part.items():
         if keyword == "patternProperties":
             patterns = [pattern for pattern in value if has_it({keyword: {pattern: True}})]
@@ -71,10 +71,10 @@ def _error(part: Document, place: Place, reason: str, has_it: Callable[[Any], bo
 
 
 def _core(reason: str) -> str:
-    """Return a reason without the references on the way to it."""
+    """Return a reason without llguidance's list of the references that led to it."""
     return reason.partition("\n  while processing")[0]
 
 
 def _last_line(reason: str) -> str:
-    """Return what an error in a pattern ends with, behind a picture of where it is."""
+    """Return the last line of a reason: before it, an error in a pattern has a drawing of its position."""
     return excerpt(reason.splitlines()[-1].removeprefix("error: "))

@@ -1,4 +1,8 @@
-"""The numbers of a schema as the engine's grammars take them: as floating-point numbers of 64 bits."""
+"""Rewrites the numbers and regular expressions of a schema for the engine.
+
+The engine's grammars know only 64-bit floating-point numbers, and read some classes of characters in another way than
+ECMA-262, whose regular expressions JSON Schema uses.
+"""
 
 import math
 import re
@@ -7,17 +11,18 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-# So many numbers can be named one by one.
+# At most so many numbers are listed one by one.
 _FEW = 100
-# What \s stands for, as the inside of a class.
+# The characters of \s in ECMA-262, written as the inside of a class. For Python and for the engine, \s has others, and
+# \d and \w include the digits and letters of all scripts.
 _WHITE = r"\t\n\x0b\x0c\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _CLASSES = {"d": "0-9", "w": "A-Za-z0-9_", "s": _WHITE}
-# An escape with what it escapes, or one end of a class.
+# An escape sequence, or the begin or end of a class.
 _PIECE = re.compile(r"\\.|[\[\]]", re.DOTALL)
 
 
 def exact(value: int | Decimal) -> int | float | None:
-    """Return `value` as a number that is written with the very same digits, None where there is none."""
+    """Return the floating-point number or integer that is exactly `value`, None if there is none."""
     try:
         number = float(value)
     except OverflowError:
@@ -28,7 +33,7 @@ def exact(value: int | Decimal) -> int | float | None:
 
 
 def bound(value: int | Decimal, *, upper: bool) -> int | float | None:
-    """Return the nearest number that excludes nothing which the bound `value` allows, None where there is none."""
+    """Return the nearest floating-point number that excludes nothing that the bound `value` allows, None for none."""
     if (number := exact(value)) is not None:
         return number
     try:
@@ -42,10 +47,9 @@ def bound(value: int | Decimal, *, upper: bool) -> int | float | None:
 
 
 def few_multiples(schema: Mapping[str, Any]) -> list[int | float]:
-    """Return the numbers that a `schema` of multiples of a fraction allows, where they are few; else none.
+    """Return all numbers that a `schema` with a fraction as "multipleOf" allows, if they are few, else an empty list.
 
-    The engine compares in floating-point numbers: to it 4.35 is no multiple of 0.01, and between 4.35 and 4.36 there is
-    none.
+    The engine compares floating-point numbers: for it, 4.35 is not a multiple of 0.01.
     """
     step = schema.get("multipleOf")
     if schema.get("type") != "number" or not step or step == int(step):
@@ -59,11 +63,11 @@ def few_multiples(schema: Mapping[str, Any]) -> list[int | float]:
 
 
 def _steps(schema: Mapping[str, Any], name: str, exclusive: str, step: int | Decimal) -> list[int]:
-    """Return how many steps the bounds of one side allow: the least or the most, each by itself."""
+    """Return for each of the two bounds of one side how many steps it allows: the least or the most."""
     found = []
     for key in (name, exclusive):
         value = schema.get(key)
-        # What no floating-point number is near bounds nothing; and as a fraction it would fill the memory.
+        # A number beyond the floating-point range bounds nothing, and as a Fraction it would fill the memory.
         if not isinstance(value, int | Decimal) or isinstance(value, bool) or bound(value, upper=True) is None:
             continue
         steps = Fraction(value) / Fraction(step)
@@ -75,9 +79,9 @@ def _steps(schema: Mapping[str, Any], name: str, exclusive: str, step: int | Dec
 
 
 def spelled_out(pattern: str) -> str:
-    r"""Return `pattern` with its \d, \w and \s as classes of the characters they mean.
+    r"""Return `pattern` with \d, \w and \s replaced by classes of the characters that ECMA-262 means.
 
-    Their opposites inside a class stay as they are: a class cannot contain one that excludes.
+    \D, \W and \S inside a class stay: a class cannot contain an excluding class.
     """
     within = False
 

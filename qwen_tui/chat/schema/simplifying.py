@@ -1,6 +1,6 @@
-"""A schema in few words, for the engine: references resolved, annotations dropped, all of it in the latest draft.
+"""Simplifies a schema for the engine: resolves references, drops annotations, and translates it to the latest draft.
 
-What the engine cannot follow is refused here by name, with its place, before a model is loaded.
+A keyword that the engine cannot follow is refused here, with its place, before a model is loaded.
 """
 
 import re
@@ -18,22 +18,23 @@ from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 
 Document = dict[str, Any]
-# Formats that an answer can be made to have.
+# Formats that the engine can follow.
 _FOLLOWED_FORMATS = frozenset(
     ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"]
 )
-# Formats that can be neither followed nor checked. Others are checked where jsonschema knows them, or are annotations.
+# Formats that the engine cannot follow and that cannot be checked. All others are checked afterwards if jsonschema
+# knows them; otherwise they are annotations.
 _REFUSED_FORMATS = frozenset(["iri", "iri-reference", "regex", "uri-template"])
 _COUNTS = frozenset(["minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"])
 _LISTS = frozenset(["allOf", "anyOf", "oneOf", "prefixItems"])
 _BOUNDS = {"minimum": False, "exclusiveMinimum": False, "maximum": True, "exclusiveMaximum": True}
-# Those in force at the very place of the schema that they stand in, not further inside.
+# Keywords whose schemas apply to the same value as the schema that contains them, not to a part of it.
 _IN_PLACE = frozenset(["allOf", "anyOf", "oneOf", "$ref"])
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a part of a schema stands: behind the reference `root`, or from the whole schema's top."""
+    """The place of a part of a schema: a path from the top of the schema, or from the part that `root` refers to."""
 
     path: tuple[str | int, ...] = ()
     root: str = "#"
@@ -47,21 +48,21 @@ class Place:
 
 @dataclass(frozen=True)
 class Simplified:
-    """What the engine is given, with everything that was referred to under `$defs`, and the places of that."""
+    """The schema for the engine; its `$defs` are all parts that it refers to, and `places` where these stood."""
 
     document: Document
     places: dict[str, Place]
 
 
 def simplify(schema: Schema) -> Simplified:
-    """Return `schema` in the words that the engine follows; raises `UsageError` with the keyword that it cannot."""
+    """Return `schema` with keywords that the engine follows; raises `UsageError` that names one that it cannot."""
     if schema.document is False:
         raise nothing_matches(Place())
     return _Simplifier(schema).simplified()
 
 
 def cannot_follow(keyword: str, place: Place, reason: str = "") -> UsageError:
-    """Return the error that says which keyword cannot be followed, and where it stands."""
+    """Return the error that says which keyword the engine cannot follow, and where it stands."""
     what = _("The schema asks for “{keyword}” at {place}, which an answer cannot be made to follow here.")
     sentence = what.format(keyword=keyword, place=place)
     return UsageError(
@@ -71,7 +72,7 @@ def cannot_follow(keyword: str, place: Place, reason: str = "") -> UsageError:
 
 
 def nothing_matches(place: Place, reason: str = "") -> UsageError:
-    """Return the error about a schema that no value follows."""
+    """Return the error for a schema that no value can follow."""
     sentence = _("Nothing can follow the schema at {place}.").format(place=place)
     return UsageError(joined(sentence, reason), _("Look for what contradicts itself there."))
 
@@ -79,10 +80,11 @@ def nothing_matches(place: Place, reason: str = "") -> UsageError:
 @dataclass
 class _Simplifier:
     schema: Schema
-    # What was referred to: by its identity the name it gets, and in the order of the names what it is, with its place.
+    # The parts that are referred to: the name of each under `$defs` by its id(), and in the order of these names the
+    # part itself with its resolver and its place.
     names: dict[int, str] = field(default_factory=dict)
     found: list[tuple[Any, SchemaResolver, Place]] = field(default_factory=list)
-    # Which of them are in force wherever another one is.
+    # For each part, the parts that apply to the same value, by id().
     implied: dict[int, set[int]] = field(default_factory=dict)
 
     def simplified(self) -> Simplified:
@@ -103,11 +105,14 @@ class _Simplifier:
         return Simplified({**({} if whole is True else whole), "$defs": parts}, places)
 
     def _part(self, schema: Any, resolver: SchemaResolver, place: Place, owner: int | None = None) -> Any:
-        """Simplify a schema that may begin a resource of its own (with “$id”)."""
+        """Simplify a schema that may be a resource of its own (with “$id”)."""
         return self._within(schema, resolver.in_subresource(self.schema.dialect.resource(schema)), place, owner)
 
     def _within(self, schema: Any, resolver: SchemaResolver, place: Place, owner: int | None) -> Any:
-        """Simplify a schema whose resource `resolver` is in; `owner` is what was referred to, if it is in place."""
+        """Simplify a schema inside the resource of `resolver`.
+
+        `owner` is the id() of the referred part that applies to the same value, None if there is none.
+        """
         if isinstance(schema, bool):
             return schema
         dialect = self.schema.dialect
@@ -134,7 +139,7 @@ class _Simplifier:
     def _keyword(
         self, schema: Document, keyword: str, value: Any, resolver: SchemaResolver, place: Place, owner: int | None
     ) -> Document:
-        """Return what `keyword` comes to: itself in simple words, or nothing."""
+        """Return the simplified form of `keyword`, an empty schema if it has no effect."""
         inside = place / keyword
         if keyword == "$ref":
             return {"$ref": self._reference(value, resolver, place, owner)}
@@ -154,7 +159,7 @@ class _Simplifier:
         return self._value(schema, keyword, value, place)
 
     def _value(self, schema: Document, keyword: str, value: Any, place: Place) -> Document:
-        """The same for a keyword that holds no schemas which are followed."""
+        """Return the same for a keyword that contains no schemas that the engine follows."""
         if keyword in ("type", "required"):
             return {keyword: value}
         if keyword in _COUNTS:
@@ -166,7 +171,7 @@ class _Simplifier:
             return {keyword: _literal(value, keyword, place)}
         if keyword == "pattern":
             _check_pattern(keyword, value, place)
-            # Where answers are checked, too.
+            # The check of answers uses the same pattern.
             schema[keyword] = spelled_out(value)
             return {keyword: schema[keyword]}
         if keyword == "format":
@@ -178,7 +183,7 @@ class _Simplifier:
         raise cannot_follow(keyword, place)
 
     def _reference(self, reference: str, resolver: SchemaResolver, place: Place, owner: int | None) -> str:
-        """Return where the simplified schema will have what `reference` means."""
+        """Return the reference to where the simplified schema has what `reference` means."""
         try:
             resolved = resolver.lookup(reference)
         except (Unresolvable, ValueError, TypeError, LookupError) as error:
@@ -189,7 +194,7 @@ class _Simplifier:
             raise cannot_follow(
                 "$ref", place, _("It names {reference}, which is no schema.").format(reference=reference)
             )
-        # True and False are the same wherever they stand.
+        # All True share an id(), and so do all False: they need one name each.
         key = id(part)
         if key not in self.names:
             self.names[key] = str(len(self.found))
@@ -199,7 +204,7 @@ class _Simplifier:
         return f"#/$defs/{self.names[key]}"
 
     def _refuse_circles(self) -> None:
-        """Refuse a reference that leads back to itself without anything of a value being read on the way."""
+        """Raise for a reference that leads back to itself while it applies to the same value: it would never end."""
         for part, _resolver, place in self.found:
             reached, ahead = set(), list(self.implied.get(id(part), ()))
             while ahead:
@@ -211,7 +216,7 @@ class _Simplifier:
 
 
 def _literal(value: Any, keyword: str, place: Place) -> Any:
-    """Return a value that is given whole, with numbers as the engine takes them."""
+    """Return a constant value with its numbers as the engine takes them."""
     if isinstance(value, dict):
         return {name: _literal(part, keyword, place) for name, part in value.items()}
     if isinstance(value, list):
@@ -225,7 +230,7 @@ def _literal(value: Any, keyword: str, place: Place) -> Any:
 
 
 def _check_pattern(keyword: str, pattern: str, place: Place) -> None:
-    """Refuse a pattern for which answers could not be checked."""
+    """Raise for a pattern that Python does not know: answers could not be checked."""
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
@@ -238,7 +243,7 @@ def _is_anything(value: Any) -> bool:
     return value is True or value == {}
 
 
-# Keywords that the engine cannot follow, and when they ask for nothing.
+# Keywords that the engine cannot follow, each with a test of whether it has no effect.
 _WITHOUT_EFFECT: dict[str, Callable[[Document, Any], bool]] = {
     "not": lambda _schema, value: value is False,
     "if": lambda schema, _value: not ("then" in schema or "else" in schema),

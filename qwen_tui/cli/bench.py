@@ -44,8 +44,8 @@ def bench(
     """Measure and print."""
     from qwen_tui.evaluation import bench_table
     from qwen_tui.evaluation import llama_bench as yardstick
+    from qwen_tui.evaluation.measuring import samples
     from qwen_tui.evaluation.model_bench import ModelBench
-    from qwen_tui.evaluation.samples import samples
 
     environment = Environment.of(context)
     flags = {"model": model, "threads": threads, "gpu_layers": gpu_layers, "language": lang}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from qwen_tui.evaluation.findings import WORTH
-from qwen_tui.evaluation.report import Problem, Speed
+from qwen_tui.evaluation.report import ExpectedSpeed, Problem
 from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.machine import Computer
 from qwen_tui.hardware.placement import Placement
@@ -15,7 +15,11 @@ _OFFICE_MODEL = range(1_000_000_000, 2_800_000_000)
 
 
 def advice(
-    computer: Computer, build: Build | None, plan: Placement | None, speed: Speed, problems: Sequence[Problem] = ()
+    computer: Computer,
+    build: Build | None,
+    plan: Placement | None,
+    speed: ExpectedSpeed,
+    problems: Sequence[Problem] = (),
 ) -> str:
     """Return in a paragraph what this PC should compute with, for letters, summaries, translations and code."""
     if build is None and plan is None:
@@ -90,7 +94,7 @@ def _with_gpu(plan: Placement | None) -> str:
     )
 
 
-def _as_one_reads(computer: Computer, build: Build, plan: Placement | None, speed: Speed) -> bool:
+def _as_one_reads(computer: Computer, build: Build, plan: Placement | None, speed: ExpectedSpeed) -> bool:
     """Whether the usual things can be said of a CPU: of a model for offices, and instructions that are fast enough."""
     if computer.processor.has("AVX2") is False or (computer.processor.has("AVX2") and not build.compiled_for("AVX2")):
         return False

@@ -19,9 +19,7 @@ import msgspec
 
 from qwen_tui import cancellation
 from qwen_tui.engine.protocol import Engine, LoadOptions, ReplayOptions, StoreOptions
-from qwen_tui.evaluation.measuring import ask, question, words
-from qwen_tui.evaluation.memory import peak_memory
-from qwen_tui.evaluation.samples import Sample
+from qwen_tui.evaluation.measuring import Sample, ask, peak_memory, question, words
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Message
 
@@ -94,7 +92,7 @@ class Drafting(msgspec.Struct, frozen=True, kw_only=True):
         return [on / off for off, on in zip(self.off, self.on, strict=True)]
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was measured; `peak_memory` is in bytes, of the worker, at the greatest depth."""
 
     speeds: tuple[Speed, ...]
@@ -123,10 +121,10 @@ class Bench:
     on_event: Callable[[Event], None] = lambda _event: None
     _rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - words
 
-    def run(self) -> Report:
+    def run(self) -> BenchReport:
         """Measure everything; raises what engines raise, and what the yardstick does."""
         speeds, peak = self._speeds()
-        return Report(
+        return BenchReport(
             speeds=speeds,
             first_token=self._first_token(),
             drafting=tuple(self._drafting()),

@@ -7,23 +7,23 @@ from typing import Any
 import msgspec
 
 from qwen_tui.columns import markdown_table
-from qwen_tui.evaluation.bench import Report, Speed
+from qwen_tui.evaluation.bench import BenchReport, Speed
 from qwen_tui.evaluation.measuring import spread
 from qwen_tui.i18n import gettext as _
 
 
-def text(report: Report, conditions: Mapping[str, Any]) -> str:
+def text(report: BenchReport, conditions: Mapping[str, Any]) -> str:
     """Return the table in Markdown, and below it the conditions."""
     return "\n".join([table(report), "", *(f"- {name}: {value}" for name, value in conditions.items())])
 
 
-def encoded(report: Report, conditions: Mapping[str, Any]) -> str:
+def encoded(report: BenchReport, conditions: Mapping[str, Any]) -> str:
     """Return everything as one JSON object."""
     printed = {"conditions": conditions, **msgspec.to_builtins(report), "median_ratios": summary(report)}
     return msgspec.json.encode(printed).decode()
 
 
-def table(report: Report) -> str:
+def table(report: BenchReport) -> str:
     """Return the table in Markdown."""
     if any(speed.theirs for speed in report.speeds):
         head = [_("tokens/s: median (lowest–highest)"), "qwen-tui", "llama-bench", _("ratio")]
@@ -36,7 +36,7 @@ def table(report: Report) -> str:
     return markdown_table(head, [*rows, *([*row, *empty] for row in _rest(report))])
 
 
-def summary(report: Report) -> dict[str, float | None]:
+def summary(report: BenchReport) -> dict[str, float | None]:
     """Return median ratios by name: to llama-bench, None where it was not there, and of lookup to plain decoding."""
     yardstick = {
         f"{speed.what}@{speed.depth}": statistics.median(speed.ratios()) if speed.theirs else None
@@ -54,7 +54,7 @@ def _speed(speed: Speed) -> list[str]:
     return [sentence.format(n=speed.tokens, depth=speed.depth), spread(speed.ours)]
 
 
-def _rest(report: Report) -> Iterable[Sequence[str]]:
+def _rest(report: BenchReport) -> Iterable[Sequence[str]]:
     for drafting in report.drafting:
         yield (
             _("writing “{sample}”, {n} tokens").format(sample=drafting.sample, n=drafting.tokens),

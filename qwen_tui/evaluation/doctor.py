@@ -14,7 +14,7 @@ from qwen_tui.errors import EngineError, QwenError, refused
 from qwen_tui.evaluation import findings
 from qwen_tui.evaluation.advice import advice
 from qwen_tui.evaluation.expectation import expected
-from qwen_tui.evaluation.report import Folder, ModelState, Problem, Report, Speed
+from qwen_tui.evaluation.report import ExpectedSpeed, Folder, ModelState, Problem, Report
 from qwen_tui.files import Folders
 from qwen_tui.hardware.bandwidth import memory_bandwidth
 from qwen_tui.hardware.device import Build
@@ -160,7 +160,7 @@ def _checksum(patient: Patient, path: Path) -> State:
     return next((one.state for one in held if one.file == path), "unverified")
 
 
-def _speed(forced: InForce | None, computer: Computer, build: Build | None) -> Speed:
+def _speed(forced: InForce | None, computer: Computer, build: Build | None) -> ExpectedSpeed:
     device, seen = build.device if build else None, computer.graphics
     card = seen.of(device) if device else seen.card
     if forced is None or forced.found is not None:

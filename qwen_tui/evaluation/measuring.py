@@ -1,12 +1,16 @@
-"""What everything that measures shares: questions of an exact length, the times of an answer."""
+"""What all measurements share: sample questions, prompts of an exact length, the times and the memory of an answer."""
 
+import os
 import random
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from qwen_tui import cancellation
+import msgspec
+
+from qwen_tui import cancellation, child
 from qwen_tui.engine.protocol import Engine, ReplayOptions, Request, SamplingOptions
 from qwen_tui.errors import EngineError
 from qwen_tui.i18n import gettext as _
@@ -18,7 +22,18 @@ WORDS = """
     has more if will would what when who their about up out so into other than some then them time only could these two
 """
 
-Sampler = SamplingOptions | ReplayOptions
+_SAMPLES = Path(__file__).with_name("samples.yaml")
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """A question with a good answer; `name` says what it is about, and ends in the language.
+
+    How much an answer repeats of its question decides how much prompt lookup can gain: so the samples are real texts.
+    """
+
+    name: str
+    prompt: str
+    answer: str
 
 
 class Timed(NamedTuple):
@@ -38,7 +53,7 @@ class Timed(NamedTuple):
 def ask(
     engine: Engine,
     messages: Message | Sequence[Message],
-    sampler: Sampler,
+    sampler: SamplingOptions | ReplayOptions,
     max_tokens: int | None,
     *,
     lookup: bool = False,
@@ -80,6 +95,13 @@ def ask(
     )
 
 
+def samples() -> list[Sample]:
+    """Return all samples, in the order of the file."""
+    import yaml
+
+    return msgspec.convert(yaml.safe_load(_SAMPLES.read_text(encoding="utf-8")), list[Sample])
+
+
 def words(count: int, rng: random.Random) -> str:
     """Return a text of about `count` tokens, in words of a random order."""
     return " ".join(rng.choices(WORDS.split(), k=count))
@@ -115,3 +137,36 @@ def spread(values: Sequence[float | None], layout: str = ".2f") -> str:
     if len(known) == 1:
         return f"{known[0]:{layout}}"
     return f"{statistics.median(known):{layout}} ({min(known):{layout}}–{max(known):{layout}})"
+
+
+def peak_memory() -> int | None:
+    """Return the most bytes that a worker of this process has held, mapped weights included; None without a worker.
+
+    Where the system keeps no peak (macOS), what is held now.
+    """
+    import psutil
+
+    peaks = []
+    for process in psutil.Process().children():
+        try:
+            if child.is_running(process.cmdline(), child.WORKER):
+                peaks.append(_peak(process.pid) or _windows_peak(process.memory_info()))
+        except psutil.Error:
+            # It has ended in between.
+            continue
+    return max(peaks, default=None)
+
+
+def _peak(pid: int) -> int:
+    """Return Linux's figure in bytes, 0 elsewhere."""
+    if os.name != "posix":
+        return 0
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def _windows_peak(info: object) -> int:
+    return int(getattr(info, "peak_wset", 0) or getattr(info, "rss", 0))

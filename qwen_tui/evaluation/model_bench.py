@@ -10,8 +10,8 @@ from qwen_tui.engine.crashes import differing
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.errors import WorkerDiedError
 from qwen_tui.evaluation import llama_bench
-from qwen_tui.evaluation.bench import Bench, Report, Shape
-from qwen_tui.evaluation.samples import Sample
+from qwen_tui.evaluation.bench import Bench, BenchReport, Shape
+from qwen_tui.evaluation.measuring import Sample
 from qwen_tui.hardware.processor import busy
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Output
@@ -20,10 +20,10 @@ from qwen_tui.planning.in_force import InForce
 from qwen_tui.planning.planner import Planner
 
 
-class Measured(NamedTuple):
+class BenchResult(NamedTuple):
     """The figures, and the conditions under which they hold, by name."""
 
-    report: Report
+    report: BenchReport
     conditions: dict[str, Any]
 
 
@@ -40,7 +40,7 @@ class ModelBench:
     output: Output
     llama_bench: Path | None = None
 
-    def run(self) -> Measured:
+    def run(self) -> BenchResult:
         """Measure; raises what engines and llama-bench raise."""
         share = busy()
         plan, report = self._surviving()
@@ -51,9 +51,9 @@ class ModelBench:
             "rounds": self.shape.rounds,
             "busy": round(share, 2),
         }
-        return Measured(report, conditions)
+        return BenchResult(report, conditions)
 
-    def _surviving(self) -> tuple[InForce, Report]:
+    def _surviving(self) -> tuple[InForce, BenchReport]:
         """Measure the plan in force. Where that crashes here, remember it, and measure a plan nearer to the rule."""
         subject, crashed_once = self.subject, False
         while True:
@@ -75,7 +75,7 @@ class ModelBench:
                         raise
                 crashed_once = not is_certain
 
-    def _measured(self, plan: InForce) -> Report:
+    def _measured(self, plan: InForce) -> BenchReport:
         options = self.subject.load_options(plan.plan, plan.batch_costs)
         return Bench(
             self.subject.open_engine,

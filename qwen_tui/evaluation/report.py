@@ -10,7 +10,7 @@ from qwen_tui.hardware.placement import Placement
 from qwen_tui.models.fetching.reach import Reachability
 
 
-class Speed(msgspec.Struct, frozen=True, kw_only=True):
+class ExpectedSpeed(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens per second, None what is not known. `source` says where from: `qwen tune` measured it on `when`, or it
     is estimated from `bandwidth` (bytes per second): the card's where all of the model is `on_card`, else the memory's.
     """
@@ -76,7 +76,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     plan: Placement | None
     origin: str
     note: str = ""
-    speed: Speed
+    speed: ExpectedSpeed
     model: ModelState
     folders: tuple[Folder, ...]
     network: tuple[Reachability, ...] | None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from wcwidth import width
 
 from qwen_tui.columns import padded
-from qwen_tui.evaluation.report import Folder, Report, Speed
+from qwen_tui.evaluation.report import ExpectedSpeed, Folder, Report
 from qwen_tui.files import size_text
 from qwen_tui.hardware.gpu import Graphics
 from qwen_tui.hardware.placement import Placement, Share
@@ -38,7 +38,7 @@ def text(report: Report, columns: int = 80) -> str:
         _section(_("Model"), _model(report), columns),
         _section(_("Plan"), _plan(report), columns),
         _bars(report.plan, columns) if report.plan else "",
-        _section(_("Speed"), _speed(report.speed), columns),
+        _section(_("ExpectedSpeed"), _speed(report.speed), columns),
         _section(_("Folders"), [(folder.name, _folder(folder)) for folder in report.folders], columns),
         _section(_("Network"), _network(report), columns),
         _problems(report, columns),
@@ -142,7 +142,7 @@ def _plan(report: Report) -> Iterator[tuple[str, str]]:
         yield "", report.note
 
 
-def _speed(speed: Speed) -> Iterator[tuple[str, str]]:
+def _speed(speed: ExpectedSpeed) -> Iterator[tuple[str, str]]:
     if speed.writing is None:
         yield "", _("unknown; qwen tune measures it")
         return

@@ -28,7 +28,7 @@ from qwen_tui.engine.worker.model import Model
 from qwen_tui.engine.worker.prompt import ChatML
 from qwen_tui.engine.worker.sampling import ChainSampler
 from qwen_tui.engine.worker.stop import StopFlag
-from qwen_tui.evaluation.samples import samples
+from qwen_tui.evaluation.measuring import samples
 from qwen_tui.hardware.machine import physical_cores
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Message

@@ -11,7 +11,7 @@ from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.errors import UsageError
 from qwen_tui.evaluation import llama_bench
-from qwen_tui.evaluation.samples import samples
+from qwen_tui.evaluation.measuring import samples
 from qwen_tui.hardware.plan import Plan
 from tests.conftest import Run
 

@@ -38,7 +38,7 @@ def text(report: Report, columns: int = 80) -> str:
         _section(_("Model"), _model(report), columns),
         _section(_("Plan"), _plan(report), columns),
         _bars(report.plan, columns) if report.plan else "",
-        _section(_("ExpectedSpeed"), _speed(report.speed), columns),
+        _section(_("Speed"), _speed(report.speed), columns),
         _section(_("Folders"), [(folder.name, _folder(folder)) for folder in report.folders], columns),
         _section(_("Network"), _network(report), columns),
         _problems(report, columns),

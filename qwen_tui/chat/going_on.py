@@ -1,12 +1,85 @@
-"""Decides which model goes on with a conversation: its own, unless the person names another with -m."""
+"""Begins a conversation or goes on with one, and decides with which model: its own, unless -m names another."""
 
 from collections.abc import Callable
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import msgspec
+
+from qwen_tui import files
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.errors import ModelNotFoundError, NotFetchedError
+from qwen_tui.chat.keeping import Keeper, open_history, resume
+from qwen_tui.config import Config
+from qwen_tui.errors import HistoryError, ModelNotFoundError, NotFetchedError
 from qwen_tui.files import quoted
+from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import as_text
+from qwen_tui.models.locate import lasting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which conversation the person wants: a new one, the last one (`continued`), or the one with the id `cid`.
+
+    `no_log` keeps nothing of it. `model` and `system` are what the person names beside it, None if they name nothing.
+    """
+
+    continued: bool
+    cid: str | None
+    no_log: bool
+    model: str | None
+    system: str | None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the conversation is in the history."""
+        return self.continued or self.cid is not None
+
+    @property
+    def keeps_model(self) -> bool:
+        """Whether the model of the conversation answers, and not the one of the settings."""
+        return self.goes_on and self.model is None
+
+
+class Begun(NamedTuple):
+    """What the next question needs: settings with the model, the conversation and its keeper; `wanted` led to it."""
+
+    settings: Config
+    conversation: Conversation
+    keeper: Keeper
+    wanted: Wanted
+
+
+def begin(settings: Config, wanted: Wanted, file_of: Callable[[str], Path], note: Callable[[str], None]) -> Begun:
+    """Begin the `wanted` conversation, or go on with it; `note` is told of a change of model.
+
+    `file_of` returns the file of a model. Raises `HistoryError`, and `ModelNotFoundError` if the conversation's own
+    model is not on this computer.
+    """
+    history = open_history(settings, note, no_log=wanted.no_log, needed=wanted.goes_on)
+    conversation = Conversation(settings.system)
+    if wanted.goes_on:
+        # With -n, nothing is kept, but the conversation can still be read.
+        with nullcontext(history) if history else closing(History(files.folders().history)) as opened:
+            conversation = _in_history(opened, wanted)
+        if wanted.system is not None:
+            conversation.system = settings.system or None
+        if wanted.keeps_model:
+            settings = msgspec.structs.replace(settings, model=own_model(conversation, file_of) or settings.model)
+        elif said := change_of_model(conversation, as_text(settings.model), file_of):
+            note(said)
+    model = lasting(settings.model, file_of(settings.model))
+    return Begun(settings, conversation, Keeper(history, as_text(model), note), wanted)
+
+
+def _in_history(history: History, wanted: Wanted) -> Conversation:
+    cid = wanted.cid if wanted.cid is not None else history.last()
+    if cid is None:
+        raise HistoryError(_("There is no conversation to go on with."), _("Begin one with: qwen chat"))
+    return resume(history, cid)
 
 
 def own_model(conversation: Conversation, file_of: Callable[[str], Path]) -> str | None:

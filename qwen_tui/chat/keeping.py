@@ -4,7 +4,9 @@ import contextlib
 import time
 from collections.abc import Callable
 
+from qwen_tui import files
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.config import Config
 from qwen_tui.errors import CancelledError, HistoryError
 from qwen_tui.history.store import History, TurnWriter
 from qwen_tui.i18n import gettext as _
@@ -111,6 +113,24 @@ class Keeper:
     def _give_up(self, error: HistoryError) -> None:
         self.history = self._turn = None
         self._report(in_memory_only(error))
+
+
+def open_history(
+    settings: Config, note: Callable[[str], None], *, no_log: bool = False, needed: bool = False
+) -> History | None:
+    """Return the history, or None if nothing is to be kept.
+
+    `note` is told why it cannot be opened; if a conversation in it is `needed`, this raises `HistoryError` instead.
+    """
+    if no_log or not settings.history:
+        return None
+    try:
+        return History(files.folders().history)
+    except HistoryError as error:
+        if needed:
+            raise
+        note(in_memory_only(error))
+        return None
 
 
 def in_memory_only(error: HistoryError) -> str:

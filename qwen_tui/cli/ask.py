@@ -10,16 +10,20 @@ import typer
 from qwen_tui import cancellation
 from qwen_tui.chat import endings, templates
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.endings import Ending
 from qwen_tui.chat.from_template import compose, parameters
+from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
-from qwen_tui.chat.turn import Turn
-from qwen_tui.cli import beginning, delivery, options, schemas, screen, signals, sources, stdin, wiring
-from qwen_tui.cli.chat import converse
+from qwen_tui.chat.turn import Answer, Turn
+from qwen_tui.cli import first_run, options, schemas, screen, signals, sources, stdin, wiring
+from qwen_tui.cli.chat import Opening, converse
+from qwen_tui.cli.delivery import Delivery
 from qwen_tui.cli.environment import Environment
-from qwen_tui.errors import UsageError
+from qwen_tui.errors import QwenError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Question, as_text
+from qwen_tui.terminal.output import HeldOutput
 
 Raw = Annotated[bool, typer.Option("-r", "--raw", help=_("Do not render Markdown on a terminal."))]
 Extract = Annotated[bool, typer.Option("-x", "--extract", help=_("Print only the first code block."))]
@@ -66,7 +70,6 @@ def ask(
     # JSON is no Markdown: a terminal must show its backslashes and underscores, too.
     output = screen.output(environment, settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
     follows = schemas.given(schema, output.note) if schema is not None else None
-    answering = options.answer_options(settings, follows.grammar if follows else None)
     asked = Asked(
         prompt=as_text(" ".join(prompt or ())),
         files=tuple(file or ()),
@@ -75,42 +78,57 @@ def ask(
         values=parameters([as_text(text) for text in param or ()]),
     )
     _refuse_what_cannot_be(environment, asked, interactive=interactive)
-    wanted = beginning.Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
-    settings = beginning.settled(environment, settings, wanted, offline=offline, quiet=quiet)
-    settings, conversation, keeper = beginning.begun(settings, wanted, output.note)
+    wanted = Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
+    if not wanted.keeps_model:
+        settings = first_run.settled(environment, settings, offline=offline, quiet=quiet)
+    begun = begin(settings, wanted, wiring.model_file, output.note)
+    delivery = Delivery(environment, output.note, as_json=as_json, extract=extract, usage=usage, quiet=quiet)
+    return _answered(environment, begun, asked, output, delivery, follows, interactive=interactive)
+
+
+def _answered(
+    environment: Environment,
+    begun: Begun,
+    asked: "Asked",
+    output: HeldOutput,
+    delivery: Delivery,
+    follows: schemas.Given | None,
+    *,
+    interactive: bool,
+) -> int:
+    """Load the model, answer, deliver the answer, go on in the REPL if that is wanted, and return the exit code."""
+    settings, conversation, keeper, _wanted = begun
+    answering = options.answer_options(settings, follows.grammar if follows else None)
     is_kept = keeper.history is not None
-    with closing(output), closing(keeper), closing(wiring.engine(environment, settings, "ask", quiet=quiet)) as engine:
+    engine = wiring.engine(environment, settings, "ask", quiet=delivery.quiet)
+    with closing(output), closing(keeper), closing(engine):
         # The model loads while the material is read.
         engine.start()
         question = asked.question(environment, conversation, output.note)
         # Where the talk goes on afterwards, Ctrl-C ends the answer alone.
-        begun = cancellation.operation() if interactive else nullcontext(cancellation.current())
-        with begun as answering_it, signals.suspending(lambda: engine, output.resumed):
+        scope = cancellation.operation() if interactive else nullcontext(cancellation.current())
+        with scope as operation, signals.suspending(lambda: engine, output.resumed):
             answer = Turn(engine, output, answering, keeper).run(conversation, question)
-        whole = True
-        if as_json:
-            delivery.print_json(environment, answer, as_text(settings.model), conversation.id if is_kept else None)
-        elif extract and answer.text:
-            whole = delivery.print_code(environment, answer, output.note)
-        if usage:
-            environment.note(answer.figures())
+        whole = delivery.print(answer, as_text(settings.model), conversation.id if is_kept else None)
         ended = endings.of_command(answer, kept=keeper.history is not None)
-        failed = not answering_it.requested and (not whole or not answer.text)
-        wrong = follows.complaint(answer) if follows and not answering_it.requested else None
-        if ended.what and not (failed or wrong or (quiet and as_json)):
-            # Whoever reads the answer could take it for a whole one.
-            environment.note(str(ended))
+        failure = None if operation.requested else _failure(answer, ended, follows, whole=whole)
+        if not failure:
+            delivery.print_ending(ended)
         if interactive and not cancellation.current().requested:
-            if wrong:
-                output.note(wrong.message)
-            return converse(
-                environment, engine, settings, conversation, keeper, is_named=model is not None, always_tty=True
-            )
-        if wrong:
-            raise wrong
-        if failed and (ended.what or not whole):
-            raise endings.error(ended, inside_code=not whole)
-    return answering_it.exit_code
+            if failure:
+                output.note(failure.message)
+            return converse(environment, engine, begun, Opening(), always_tty=True)
+        if failure:
+            raise failure
+    return operation.exit_code
+
+
+def _failure(answer: Answer, ended: Ending, follows: schemas.Given | None, *, whole: bool) -> QwenError | None:
+    """Return what the command fails with: an answer that breaks its schema, no answer, or code without its end."""
+    wrong = follows.complaint(answer) if follows else None
+    if wrong is None and (not whole or (ended.what and not answer.text)):
+        return endings.error(ended, inside_code=not whole)
+    return wrong
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,18 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import typer
 
 from qwen_tui import __version__, cancellation
 from qwen_tui.chat import slash_commands, templates, transfer
-from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import draft, parameters
-from qwen_tui.chat.keeping import Keeper
+from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
-from qwen_tui.cli import beginning, options, screen, signals, sources, wiring
+from qwen_tui.cli import first_run, options, screen, signals, sources, wiring
 from qwen_tui.cli.editor import edited
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
@@ -56,8 +55,9 @@ def chat(
     environment = Environment.of(context)
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     settings = options.settings(environment, {**flags, "language": lang, **options.sampling_flags(option)})
-    wanted = beginning.Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
-    settings = beginning.settled(environment, settings, wanted, offline=offline)
+    wanted = Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
+    if not wanted.keeps_model:
+        settings = first_run.settled(environment, settings, offline=offline)
     if not environment.can_converse:
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
     if sources.STDIN in (file or ()):
@@ -65,45 +65,38 @@ def chat(
     chosen = templates.find(template, wiring.template_folders()) if template else None
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
     notes = screen.output(environment, settings, held=True, notes=environment.stdout)
-    settings, conversation, keeper = beginning.begun(settings, wanted, notes.note)
-    with closing(keeper), closing(wiring.engine(environment, settings)) as engine:
+    begun = begin(settings, wanted, wiring.model_file, notes.note)
+    with closing(begun.keeper), closing(wiring.engine(environment, begun.settings)) as engine:
         # The model loads while the first message is typed.
         engine.start()
-        attached = sources.gather(environment, file or (), notes.note, piped=False)
-        return converse(
-            environment,
-            engine,
-            settings,
-            conversation,
-            keeper,
-            attached,
-            template=chosen,
-            first=first,
-            going_on=keeper.history is not None and wanted.goes_on,
-            is_named=model is not None,
-        )
+        opening = Opening(sources.gather(environment, file or (), notes.note, piped=False), chosen, first)
+        shows_standing = begun.keeper.history is not None and wanted.goes_on
+        return converse(environment, engine, begun, opening, shows_standing=shows_standing)
+
+
+class Opening(NamedTuple):
+    """What goes with the first message, what its line begins with, and the template that was made from."""
+
+    attached: Sequence[Material] = ()
+    template: Template | None = None
+    first: Draft | None = None
 
 
 def converse(
     environment: Environment,
     engine: Engine,
-    settings: Config,
-    conversation: Conversation,
-    keeper: Keeper,
-    attached: Sequence[Material] = (),
+    begun: Begun,
+    opening: Opening,
     *,
-    template: Template | None = None,
-    first: Draft | None = None,
-    going_on: bool = False,
-    is_named: bool = False,
+    shows_standing: bool = False,
     always_tty: bool = False,
 ) -> int:
     """Run the REPL on an engine and a conversation, and return the exit code.
 
-    `attached` goes with the first message; `first` is what the first line begins with, and `template` what that was
-    made from. `going_on` shows where a conversation of the history stands. The person has named the model where it
-    `is_named`. At the end it closes the engine that is in use then, which may be another.
+    `shows_standing` tells the person first where the conversation stands. At the end this closes the engine that is in
+    use then, which may be another.
     """
+    settings = begun.settings
     output = screen.output(environment, settings, apart=True, notes=environment.stdout)
 
     def show_error(error: QwenError) -> None:
@@ -112,28 +105,28 @@ def converse(
 
     session = Session(
         engine,
-        conversation,
+        begun.conversation,
         options.answer_options(settings),
-        keeper,
+        begun.keeper,
         output,
         say=output.note,
         open_engine=wiring.opener(environment, settings, engine),
         clipboard=screen.clipboard(environment),
         template_folders=wiring.template_folders(),
-        template=template,
+        template=opening.template,
         computing=wiring.describer(environment, settings),
         file_of=wiring.model_file,
-        is_named=is_named,
+        is_named=begun.wanted.model is not None,
     )
     reader = _line_reader(environment, session, settings, always_tty=always_tty)
     output.note(_banner(settings))
-    if going_on:
+    if shows_standing:
         output.note("\n" + slash_commands.standing(session))
-    for material in attached:
+    for material in opening.attached:
         transfer.attach(session, material)
     with signals.telling(reader.leave), signals.suspending(lambda: session.engine, output.resumed):
         try:
-            Repl(session, reader, show_error).run(first)
+            Repl(session, reader, show_error).run(opening.first)
         except OutputError:
             # A terminal that was closed under the answer cannot be written to: that is the ending already known.
             if not cancellation.current().requested:

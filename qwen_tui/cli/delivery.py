@@ -1,10 +1,12 @@
-"""An answer handed over whole: as JSON, or its code alone."""
+"""What `qwen ask` prints of an answer at its end: JSON or its code alone, the figures, and how it ended."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
 from qwen_tui.chat.code_blocks import first_code_block
+from qwen_tui.chat.endings import Ending
 from qwen_tui.chat.turn import Answer
 from qwen_tui.cli.environment import Environment
 from qwen_tui.i18n import gettext as _
@@ -22,20 +24,49 @@ class JsonAnswer(msgspec.Struct, frozen=True):
     timings: Timings
 
 
-def print_json(environment: Environment, answer: Answer, model: str, conversation: str | None) -> None:
-    """Print one JSON object on stdout; `conversation` is the id under which it is kept, None if it is not."""
-    printed = JsonAnswer(answer.text, model, answer.reason, conversation, answer.usage, answer.timings)
-    environment.print_answer(msgspec.json.encode(printed).decode() + "\n")
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Prints what the flags ask for; `note` tells the person what else they should know."""
 
+    environment: Environment
+    note: Callable[[str], None]
+    as_json: bool = False
+    extract: bool = False
+    usage: bool = False
+    quiet: bool = False
 
-def print_code(environment: Environment, answer: Answer, note: Callable[[str], None]) -> bool:
-    """Print the first code block on stdout, or all of the answer with a note where there is none.
+    def print(self, answer: Answer, model: str, conversation: str | None) -> bool:
+        """Print a finished answer; `conversation` is the id under which it is kept, None if it is not.
 
-    Return False of a block that the answer did not close.
-    """
-    block = first_code_block(answer.text)
-    if block is None:
-        note(_("The answer has no code block; here is all of it."))
-    code = answer.text if block is None else block.code
-    environment.print_answer(code if code.endswith("\n") else code + "\n")
-    return block is None or block.closed
+        Return False if the code that was wanted has no end.
+        """
+        whole = True
+        if self.as_json:
+            self.print_json(answer, model, conversation)
+        elif self.extract and answer.text:
+            whole = self.print_code(answer)
+        if self.usage:
+            self.environment.note(answer.figures())
+        return whole
+
+    def print_ending(self, ended: Ending) -> None:
+        """Say on stderr how an answer ended that is not whole: its reader could take it for a whole one."""
+        if ended.what and not (self.quiet and self.as_json):
+            self.environment.note(str(ended))
+
+    def print_json(self, answer: Answer, model: str, conversation: str | None) -> None:
+        """Print one JSON object on stdout."""
+        printed = JsonAnswer(answer.text, model, answer.reason, conversation, answer.usage, answer.timings)
+        self.environment.print_answer(msgspec.json.encode(printed).decode() + "\n")
+
+    def print_code(self, answer: Answer) -> bool:
+        """Print the first code block on stdout, or all of the answer with a note where there is none.
+
+        Return False of a block that the answer did not close.
+        """
+        block = first_code_block(answer.text)
+        if block is None:
+            self.note(_("The answer has no code block; here is all of it."))
+        code = answer.text if block is None else block.code
+        self.environment.print_answer(code if code.endswith("\n") else code + "\n")
+        return block is None or block.closed

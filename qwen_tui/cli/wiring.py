@@ -1,4 +1,4 @@
-"""Where the rooms are joined: what `cli` asks planning for, and where conversations, models and templates lie."""
+"""Where the rooms are joined: what `cli` asks planning for, and where models and templates lie."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -9,13 +9,10 @@ from pathlib import Path
 import msgspec
 
 from qwen_tui import files, i18n
-from qwen_tui.chat.keeping import in_memory_only
 from qwen_tui.cli import screen
 from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine
-from qwen_tui.errors import HistoryError
-from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event
 from qwen_tui.models.locate import locate
@@ -88,24 +85,6 @@ def describer(environment: Environment, settings: Config) -> Callable[[str], str
 def log(environment: Environment) -> Callable[[str], None] | None:
     """Return what takes each line of llama.cpp's log, None where nobody wants them."""
     return environment.note if environment.wants_details else None
-
-
-def history(
-    settings: Config, note: Callable[[str], None], *, no_log: bool = False, needed: bool = False
-) -> History | None:
-    """Return the conversations kept, or None where none are to be.
-
-    What is wrong with them is noted, and raised only where one of them is `needed` to go on with.
-    """
-    if no_log or not settings.history:
-        return None
-    try:
-        return History(files.folders().history)
-    except HistoryError as error:
-        if needed:
-            raise
-        note(in_memory_only(error))
-        return None
 
 
 def model_file(name: str) -> Path:

@@ -35,7 +35,8 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.turn import Answer, AnswerOptions
-from qwen_tui.cli import chat, config, delivery, logs, screen, templates, wiring
+from qwen_tui.cli import chat, config, logs, screen, templates, wiring
+from qwen_tui.cli.delivery import Delivery
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
 from qwen_tui.columns import markdown_table
@@ -83,6 +84,7 @@ class Screen:
     def __init__(self, folder: Path) -> None:
         self._stream = Terminal()
         self._environment = Environment(self._stream, self._stream, self._stream, os.environ)
+        self._delivery = Delivery(self._environment, self._environment.note)
         self._context = typer.Context(TyperCommand("qwen"), obj=self._environment)
         self._text = ""
         self._template = folder / "hostile.md"
@@ -107,10 +109,8 @@ class Screen:
             "notes, file names": lambda text: screen.output(self._environment, Config()).note(text),
             "an answer, painted": self._paint_answer,
             "an answer, --raw": lambda text: stream_answer(screen.output(self._environment, Config(), raw=True), text),
-            "ask --json": lambda text: delivery.print_json(self._environment, answer(text), whole(text), None),
-            "ask -x": lambda text: delivery.print_code(
-                self._environment, answer(f"```\n{text}\n```"), self._environment.note
-            ),
+            "ask --json": lambda text: self._delivery.print_json(answer(text), whole(text), None),
+            "ask -x": lambda text: self._delivery.print_code(answer(f"```\n{text}\n```")),
             "errors": lambda text: tell(self._environment, QwenError(text, text)),
             "no such model": self._locate,
             "templates list: descriptions": self._list_templates,

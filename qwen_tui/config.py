@@ -54,6 +54,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ambiguous_width: int = 1
 
 
+# What `-o NAME=VALUE` and `/set` change: how the next answer is sampled, and how long it may be.
+SETTABLE = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "seed", "max_tokens")
 FIELDS = {field.name: field for field in msgspec.structs.fields(Config)}
 
 

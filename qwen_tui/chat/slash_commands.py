@@ -15,6 +15,7 @@ from qwen_tui.chat.keeping import resume
 from qwen_tui.chat.question import ask_about, prompt_text
 from qwen_tui.chat.session import Session
 from qwen_tui.columns import table
+from qwen_tui.config import SETTABLE
 from qwen_tui.errors import ConfigError, HistoryError, UsageError
 from qwen_tui.history.records import title_of
 from qwen_tui.history.store import History
@@ -83,10 +84,6 @@ def commands() -> list[Command]:
         Command(("/context",), _("show what fills the context"), _context),
         Command(("/stats",), _("show tokens and speeds of the last answer"), _stats),
     ]
-
-
-SAMPLING = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "seed")
-SETTABLE = (*SAMPLING, "max_tokens")
 
 
 def run(session: Session, line: str) -> str | Draft | None:

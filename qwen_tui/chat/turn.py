@@ -9,6 +9,7 @@ from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.reasoning import separate_reasoning
 from qwen_tui.chat.repetition import Repetition
+from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
 from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import gettext as _
@@ -35,6 +36,12 @@ class AnswerOptions(msgspec.Struct, frozen=True):
     max_tokens: int | None = None
     schema: str | None = None
     lookup: bool = True
+
+    @classmethod
+    def of(cls, settings: Config, schema: str | None = None) -> "AnswerOptions":
+        """Return how to answer under `settings`."""
+        sampling = SamplingOptions(**{name: getattr(settings, name) for name in SamplingOptions.__struct_fields__})
+        return cls(sampling=sampling, max_tokens=settings.max_tokens, schema=schema, lookup=settings.lookup)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from qwen_tui.chat.from_template import compose, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
-from qwen_tui.chat.turn import Answer, Turn
+from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
 from qwen_tui.cli import first_run, options, schemas, screen, signals, sources, stdin, wiring
 from qwen_tui.cli.chat import Opening, converse
 from qwen_tui.cli.delivery import Delivery
@@ -98,7 +98,7 @@ def _answered(
 ) -> int:
     """Load the model, answer, deliver the answer, go on in the REPL if that is wanted, and return the exit code."""
     settings, conversation, keeper, _wanted = begun
-    answering = options.answer_options(settings, follows.grammar if follows else None)
+    answering = AnswerOptions.of(settings, follows.grammar if follows else None)
     is_kept = keeper.history is not None
     engine = wiring.engine(environment, settings, "ask", quiet=delivery.quiet)
     with closing(output), closing(keeper), closing(engine):

@@ -8,7 +8,7 @@ import typer
 
 from qwen_tui import cancellation, files
 from qwen_tui.cli.environment import Environment
-from qwen_tui.cli.looking import usable_settings
+from qwen_tui.cli.options import usable_settings
 from qwen_tui.columns import cut
 from qwen_tui.errors import HistoryError, WriteError, why
 from qwen_tui.history.store import History

@@ -15,11 +15,12 @@ from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
+from qwen_tui.chat.turn import AnswerOptions
 from qwen_tui.cli import first_run, options, screen, signals, sources, wiring
 from qwen_tui.cli.editor import edited
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
-from qwen_tui.config import Config
+from qwen_tui.config import SETTABLE, Config
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import HistoryError, OutputError, QwenError, UsageError
 from qwen_tui.history.store import History
@@ -106,7 +107,7 @@ def converse(
     session = Session(
         engine,
         begun.conversation,
-        options.answer_options(settings),
+        AnswerOptions.of(settings),
         begun.keeper,
         output,
         say=output.note,
@@ -157,7 +158,7 @@ def _line_reader(
 def _offers(session: Session) -> Offers:
     """Return what Tab offers behind commands."""
     return {
-        "option": lambda: [(name, "") for name in slash_commands.SETTABLE],
+        "option": lambda: [(name, "") for name in SETTABLE],
         "template": lambda: templates.described(session.template_folders),
         "conversation": lambda: [(s.id, s.title) for s in _quietly(session, lambda history: history.recent(100))],
     }

@@ -10,7 +10,7 @@ import typer
 from qwen_tui import config, files
 from qwen_tui.cli.editor import open_editor
 from qwen_tui.cli.environment import Environment
-from qwen_tui.cli.looking import tell_problems
+from qwen_tui.cli.options import tell_problems
 from qwen_tui.errors import WriteError, how_to_write, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text

@@ -11,7 +11,7 @@ from qwen_tui.chat.export import export
 from qwen_tui.cli import screen
 from qwen_tui.cli.cache import removing
 from qwen_tui.cli.environment import Environment
-from qwen_tui.cli.looking import usable_settings
+from qwen_tui.cli.options import usable_settings
 from qwen_tui.history.records import Summary
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _

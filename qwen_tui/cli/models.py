@@ -12,7 +12,7 @@ from qwen_tui import files
 from qwen_tui.cli import screen, taking_over
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
-from qwen_tui.cli.looking import usable_settings
+from qwen_tui.cli.options import usable_settings
 from qwen_tui.columns import cut, table
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError, WriteError, why
 from qwen_tui.files import size_text

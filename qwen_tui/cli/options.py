@@ -1,4 +1,4 @@
-"""The options that `ask` and `chat` share, and what they come to together with the settings."""
+"""The options that several commands share, and what they come to together with the settings."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -7,11 +7,9 @@ import msgspec
 import typer
 
 from qwen_tui import config, files
-from qwen_tui.chat.slash_commands import SAMPLING, SETTABLE
-from qwen_tui.chat.turn import AnswerOptions
 from qwen_tui.cli.environment import Environment
-from qwen_tui.config import Config
-from qwen_tui.engine.protocol import SamplingOptions
+from qwen_tui.cli.failure import tell
+from qwen_tui.config import SETTABLE, Config
 from qwen_tui.errors import ConfigError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
@@ -68,6 +66,20 @@ def settings(environment: Environment, flags: dict[str, Any]) -> Config:
     return settings_of(config.load(files.folders().config_file, environment.variables).config, flags)
 
 
+def usable_settings(environment: Environment) -> Config:
+    """Return the settings for a command that only looks: it leaves out, and says so, each that cannot be used."""
+    settings = config.read(files.folders().config_file, environment.variables)
+    tell_problems(environment, settings.problems)
+    return settings.config
+
+
+def tell_problems(environment: Environment, problems: Sequence[ConfigError]) -> None:
+    """Say on stderr what is wrong with settings, and that the program goes on without them."""
+    for problem in problems:
+        remedy = _("It is left out for now. {remedy}").format(remedy=problem.remedy)
+        tell(environment, ConfigError(problem.message, remedy))
+
+
 def settings_of(base: Config, flags: dict[str, Any]) -> Config:
     """Return the settings `base` under `flags`; raises `UsageError`."""
     given = {name: _flag(name, value) for name, value in flags.items() if value is not None}
@@ -87,12 +99,6 @@ def sampling_flags(options: Sequence[str] | None) -> dict[str, Any]:
             )
         flags[name] = value
     return flags
-
-
-def answer_options(settings: Config, schema: str | None = None) -> AnswerOptions:
-    """Return how to answer under `settings`."""
-    sampling = SamplingOptions(**{name: getattr(settings, name) for name in SAMPLING})
-    return AnswerOptions(sampling=sampling, max_tokens=settings.max_tokens, schema=schema, lookup=settings.lookup)
 
 
 def _flag(name: str, value: object) -> Any:

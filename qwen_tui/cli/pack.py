@@ -9,7 +9,7 @@ import typer
 from qwen_tui import files
 from qwen_tui.cli import screen
 from qwen_tui.cli.environment import Environment
-from qwen_tui.cli.looking import usable_settings
+from qwen_tui.cli.options import usable_settings
 from qwen_tui.errors import ConfigError, UsageError, why
 from qwen_tui.files import expand, quoted, size_text
 from qwen_tui.i18n import gettext as _

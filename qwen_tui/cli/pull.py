@@ -9,7 +9,7 @@ from qwen_tui.cli import options, screen
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
-from qwen_tui.cli.looking import usable_settings
+from qwen_tui.cli.options import usable_settings
 from qwen_tui.cli.taking_over import takeover
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.i18n import gettext as _

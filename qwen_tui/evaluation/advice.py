@@ -1,4 +1,4 @@
-"""What a PC should compute with, in a paragraph for people."""
+"""Advises in a paragraph what a PC should compute with."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,9 @@ from qwen_tui.hardware.machine import Computer
 from qwen_tui.hardware.placement import Placement
 from qwen_tui.i18n import gettext as _
 
-# Tokens a second that people read, and the weights in bytes of models that this is enough for and 4 GB hold.
+# How fast people read, in tokens a second.
 _AS_ONE_READS = 4.0
+# The weights, in bytes, of models that are good enough for letters and fit into a graphics card with 4 GB.
 _OFFICE_MODEL = range(1_000_000_000, 2_800_000_000)
 
 
@@ -21,7 +22,7 @@ def advice(
     speed: ExpectedSpeed,
     problems: Sequence[Problem] = (),
 ) -> str:
-    """Return in a paragraph what this PC should compute with, for letters, summaries, translations and code."""
+    """Return a paragraph about what this PC should compute with, for letters, summaries, translations and code."""
     if build is None and plan is None:
         return _("First mend what is wrong; then qwen doctor tells what this PC should compute with.")
     codes = {problem.code for problem in problems}
@@ -95,7 +96,7 @@ def _with_gpu(plan: Placement | None) -> str:
 
 
 def _as_one_reads(computer: Computer, build: Build, plan: Placement | None, speed: ExpectedSpeed) -> bool:
-    """Whether the usual things can be said of a CPU: of a model for offices, and instructions that are fast enough."""
+    """Whether the CPU writes as fast as people read: the model is of the usual size, and the build uses AVX2."""
     if computer.processor.has("AVX2") is False or (computer.processor.has("AVX2") and not build.compiled_for("AVX2")):
         return False
     usual = plan is not None and plan.ram.weights in _OFFICE_MODEL

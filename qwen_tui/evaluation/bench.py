@@ -1,8 +1,8 @@
-"""How fast the program is on this PC: reading and writing at several depths, the first token, drafting, memory.
+"""Measures how fast the program is on this PC: prefill and decode at several depths, the first token, drafting, memory.
 
-Where llama.cpp's `llama-bench` is at hand, both work in turn, so that a noisy machine disturbs both alike: read the
-ratios. Our times are taken where the answer arrives, so frames, events and decoding text are in them. Answers follow a
-given text, as those of llama-bench do: nothing is drawn.
+If llama.cpp's `llama-bench` is there, both programs measure in turn, so that a busy PC disturbs both equally: trust the
+ratios. Our times are taken where the answer arrives, so they include the frames of the pipe, the events, and the
+conversion of tokens to text. Answers replay a given text: as in llama-bench, nothing is sampled.
 """
 
 import os
@@ -23,20 +23,22 @@ from qwen_tui.evaluation.measuring import Sample, ask, peak_memory, question, wo
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Message
 
-# The marks that open a prompt: <|im_start|>, user, newline. They are always cached, so a depth has so many words less.
+# The tokens before the words of a prompt: <|im_start|>, user, newline. They are always cached and count for the depth.
 _OPENING = 3
 _STEP = 256
 _STORE_LIMIT = 16 << 30
-# A store is through when it has not grown for so long, and empty when nothing came for so long, in seconds.
+# An engine has stored its states when its folder has not grown for `_SETTLED_S` seconds. It stores nothing if the
+# folder is still empty after `_NOTHING_S` seconds.
 _SETTLED_S, _NOTHING_S = 0.5, 3.0
 
 What = Literal["prompt", "answer"]
 
 
 class Shape(NamedTuple):
-    """How much is measured, in tokens: `depths` before `prompt` and `answer`, `long` to wait for a first token of.
+    """How much is measured, in tokens.
 
-    `sample` is how much of the answer of a sample is written, None for all of it.
+    At each of `depths`, `prompt` tokens are read and `answer` tokens written. The first token is measured after a
+    prompt of `long` tokens. `sample` limits the answer of a sample, None is all of it.
     """
 
     depths: tuple[int, ...] = (0, 1024)
@@ -51,7 +53,7 @@ QUICK = Shape(depths=(0, 256), prompt=64, answer=8, long=128, sample=32, rounds=
 
 
 class Speed(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens per second of each round, ours and those of llama-bench, which are as many or none."""
+    """Tokens per second of each round: ours, and if llama-bench is there, as many of it."""
 
     what: What
     tokens: int
@@ -60,12 +62,12 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
     theirs: tuple[float, ...] = ()
 
     def ratios(self) -> list[float]:
-        """Return ours divided by theirs, round by round."""
+        """Return for each round our speed divided by that of llama-bench."""
         return [our / their for our, their in zip(self.ours, self.theirs, strict=False)]
 
 
 class FirstToken(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds to the first token of an answer in a new process, after loading, and again from what the store kept."""
+    """Seconds to the first token in a new process, after loading: `cold_s` without stored states, then with them."""
 
     prompt_tokens: int
     load_s: float
@@ -75,9 +77,9 @@ class FirstToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drafting(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens per second of a known answer without and with drafting from the text at hand, in each round.
+    """Tokens per second of a known answer without and with prompt lookup, in each round.
 
-    `drafted` and `accepted` are tokens, of the last round.
+    `drafted` and `accepted` are the numbers of tokens in the last round.
     """
 
     sample: str
@@ -88,7 +90,7 @@ class Drafting(msgspec.Struct, frozen=True, kw_only=True):
     accepted: int
 
     def ratios(self) -> list[float]:
-        """Return with divided by without, round by round."""
+        """Return for each round the speed with lookup divided by the speed without."""
         return [on / off for off, on in zip(self.off, self.on, strict=True)]
 
 
@@ -101,7 +103,7 @@ class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
     peak_memory: int | None
 
 
-# Runs llama-bench once at a depth and returns its speeds by ("prompt" or "answer", depth).
+# Runs llama-bench once at a depth, and returns its speeds by ("prompt" or "answer", depth).
 Yardstick = Callable[[LoadOptions, Shape, int], dict[tuple[str, int], float]]
 
 
@@ -133,7 +135,7 @@ class Bench:
 
     def _speeds(self) -> tuple[tuple[Speed, ...], int | None]:
         shape = self.shape
-        # As large as the run needs, as llama-bench makes its own: a larger one spreads the KV cache and costs time.
+        # The context is as small as the run allows, like that of llama-bench: a larger KV cache would cost time.
         size = _ctx_size(max(shape.depths) + shape.prompt + shape.answer)
         speeds: list[Speed] = []
         with closing(self.open_engine(self.options.planned(ctx_size=size))) as engine:
@@ -144,7 +146,7 @@ class Bench:
             return tuple(speeds), peak_memory()
 
     def _at_depth(self, engine: Engine, depth: int) -> Iterator[Speed]:
-        """Measure reading and writing behind `depth` tokens, in rounds, llama-bench in turn."""
+        """Measure prefill and decode after `depth` tokens, in rounds, in turn with llama-bench."""
         base = words(max(1, depth - _OPENING), self._rng)
         ours: dict[str, list[float]] = {"prompt": [], "answer": []}
         theirs: dict[str, list[float]] = {"prompt": [], "answer": []}
@@ -165,7 +167,7 @@ class Bench:
             self.on_step(
                 _("Depth {depth}, round {n} of {count}").format(depth=depth, n=index + 1, count=self.shape.rounds)
             )
-            # Neither is always the one that finds the machine as the other left it.
+            # The order alternates, so that neither program is always the second one.
             for measure in (measure_ours, measure_theirs) if index % 2 == 0 else (measure_theirs, measure_ours):
                 measure()
         lengths: dict[What, int] = {"prompt": self.shape.prompt, "answer": self.shape.answer}
@@ -173,16 +175,16 @@ class Bench:
             yield Speed(what=what, tokens=tokens, depth=depth, ours=tuple(ours[what]), theirs=tuple(theirs[what]))
 
     def _ours(self, engine: Engine, base: str, depth: int) -> tuple[float, float]:
-        """Return tokens per second of reading and of writing behind the words of `base`, which are cached."""
+        """Return tokens per second of prefill and of decode after the words of `base`, which are in the KV cache."""
         shape = self.shape
         message = question(engine, depth + shape.prompt, self._rng, start=base if depth else "")
         read = ask(engine, message, self._replay(4), 1, on_event=self.on_event)
-        # Nothing is decoded after the last token, so that one more makes as many decodes as tokens are counted.
+        # The last token of an answer is not decoded. So one more token gives as many decodes as tokens counted.
         written = ask(engine, Message("user", base), self._replay(shape.answer), shape.answer + 1)
         return read.prompt_tokens / read.prompt_s, written.answer_tokens / written.answer_s
 
     def _first_token(self) -> FirstToken:
-        """Ask the same long question of two engines, the second of which finds what the first left in the store."""
+        """Ask two engines the same long question; the second finds the states that the first has stored."""
         size = _ctx_size(self.shape.long)
         with tempfile.TemporaryDirectory(prefix="qwen-bench-", ignore_cleanup_errors=True) as folder:
             store = StoreOptions(folder=os.fsencode(folder), limit=_STORE_LIMIT, worth_s=0.0)
@@ -213,10 +215,10 @@ class Bench:
                 yield self._sample(engine, sample)
 
     def _sample(self, engine: Engine, sample: Sample) -> Drafting:
-        """Write the answer without and with lookup in turn, each round the other way round."""
+        """Replay the answer without and with lookup in turn; the order alternates from round to round."""
         message, replay = Message("user", sample.prompt), ReplayOptions(text=sample.answer)
         self.on_step(_("Prompt lookup: {name}").format(name=sample.name))
-        # Reads the prompt, so that all of the others find it read.
+        # After this, the prompt is in the KV cache for all measured answers.
         ask(engine, message, replay, 1, on_event=self.on_event)
         speeds: dict[bool, list[float]] = {False: [], True: []}
         for index in range(self.shape.rounds):
@@ -239,14 +241,14 @@ class Bench:
 
 
 def _settled(folder: Path) -> None:
-    """Wait until what an engine that was left keeps in `folder` is written; not for long where it keeps nothing."""
+    """Wait until a closed engine has written its states to `folder`; not for long if it writes none."""
     size, since = 0, time.monotonic()
     while time.monotonic() - since < (_SETTLED_S if size else _NOTHING_S):
         cancellation.current().sleep(0.05)
         try:
             now = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         except FileNotFoundError:
-            # One was renamed in between: it is being written.
+            # A file was renamed meanwhile, so the engine is still writing.
             continue
         if now != size:
             size, since = now, time.monotonic()

@@ -24,7 +24,7 @@ def encoded(report: BenchReport, conditions: Mapping[str, Any]) -> str:
 
 
 def table(report: BenchReport) -> str:
-    """Return the table in Markdown."""
+    """Return the table."""
     if any(speed.theirs for speed in report.speeds):
         head = [_("tokens/s: median (lowest–highest)"), "qwen-tui", "llama-bench", _("ratio")]
         rows = [[*_speed(speed), spread(speed.theirs), spread(speed.ratios(), ".3f")] for speed in report.speeds]
@@ -37,7 +37,7 @@ def table(report: BenchReport) -> str:
 
 
 def summary(report: BenchReport) -> dict[str, float | None]:
-    """Return median ratios by name: to llama-bench, None where it was not there, and of lookup to plain decoding."""
+    """Return median ratios by name: ours to llama-bench (None without it), and with lookup to without."""
     yardstick = {
         f"{speed.what}@{speed.depth}": statistics.median(speed.ratios()) if speed.theirs else None
         for speed in report.speeds

@@ -1,4 +1,4 @@
-"""The examination behind `qwen doctor`: everything is looked at once, and what cannot be known is told as unknown."""
+"""The examination behind `qwen doctor`: looks at everything once, and reports as unknown what cannot be known."""
 
 import os
 import shutil
@@ -34,9 +34,10 @@ from qwen_tui.planning.in_force import InForce
 class Patient:
     """What is examined, and how to ask about it.
 
-    `model` is the name that is set, `locate` finds its file. `describe` asks llama.cpp what it is (raises
-    `EngineError`), `in_force` tells how the file is loaded (raises `QwenError`), where given that reason without asking
-    once more what has just failed to look at the graphics card. `starting` tells what llama.cpp's start takes of it.
+    `model` is the name of the model in the settings, and `locate` finds its file. `describe` asks llama.cpp about its
+    build (raises `EngineError`). `in_force` returns how the file is loaded (raises `QwenError`); if it gets the reason
+    why llama.cpp failed to look at the graphics card, it does not ask llama.cpp again. `starting` returns how much of
+    the graphics card's memory the start of llama.cpp takes.
     """
 
     model: str
@@ -51,7 +52,10 @@ class Patient:
 
 
 def examine(patient: Patient) -> Report:
-    """Return what was found; raises nothing that is foreseen. Takes a second, with `network` a few more."""
+    """Examine everything and return the report; foreseen errors become problems in it.
+
+    Takes a second, with `network` a few more.
+    """
     computer = this_computer()
     build, problems, trouble = _build(patient, computer)
     model, header, remedy = _model(patient)
@@ -94,14 +98,14 @@ def examine(patient: Patient) -> Report:
 
 
 def _build(patient: Patient, computer: Computer) -> tuple[Build | None, list[Problem], str]:
-    """Return the build, what is wrong with it, and why it could not look at the graphics card."""
+    """Return the build, its problems, and why llama.cpp could not look at the graphics card ("" if it could)."""
     seen = computer.graphics
     if "cuda" in (patient.backends() or ()) and (filled := full(seen, patient.starting(circumstances(seen)))):
         return None, [findings.card_full(filled)], ""
     try:
         build = patient.describe()
     except AskError as error:
-        # With GPU backends, what ends it while it looks for devices is a driver, and the CPU can compute.
+        # If a build with GPU backends fails while it looks for devices, the driver is at fault: the CPU can compute.
         if not error.looking or not patient.backends():
             return None, [_engine_not_usable(error)], ""
         if is_short(seen) and seen.fullest:
@@ -120,7 +124,7 @@ def _engine_not_usable(error: EngineError) -> Problem:
 
 
 def _model(patient: Patient) -> tuple[ModelState, Header | None, str]:
-    """Return the state of the model, its header, and what to do where it has none."""
+    """Return the state of the model, its header, and if it has none, what to do."""
     path: Path | None = None
     name = _text(patient.model)
     try:
@@ -145,7 +149,7 @@ def _model(patient: Patient) -> tuple[ModelState, Header | None, str]:
 
 
 def _forced(patient: Patient, model: ModelState, trouble: str) -> tuple[InForce | None, ModelState, str]:
-    """Return how the model is loaded; where it is refused only now, the model as one that cannot be used."""
+    """Return how the model is loaded, its state, and if it turns out to be unusable only now, what to do."""
     try:
         return patient.in_force(trouble), model, ""
     except QwenError as error:
@@ -166,7 +170,7 @@ def _speed(forced: InForce | None, computer: Computer, build: Build | None) -> E
     if forced is None or forced.found is not None:
         return expected(None, forced.found if forced else None, None, None)
     if forced.placement.gpu_layers and not device:
-        # Layers that were asked for, and nobody to compute them.
+        # The settings ask for layers on a graphics card, and there is none.
         return expected(None, None, None, None)
     if forced.placement.whole:
         return expected(forced.placement, None, None, card)
@@ -175,7 +179,7 @@ def _speed(forced: InForce | None, computer: Computer, build: Build | None) -> E
 
 
 def _text(path: object) -> str:
-    # A name that is no text would be no JSON either.
+    # Bytes of a name that are not text could not be encoded as JSON.
     return str(path).encode("utf-8", "replace").decode()
 
 
@@ -206,7 +210,7 @@ def _folder(name: str, path: Path) -> Folder:
 
 
 def _holds(test: Callable[[], bool]) -> bool:
-    """Whether a test of a path holds; it may raise where a folder above may not be searched."""
+    """Return the result of a test of a path, false if it raises because a folder above cannot be searched."""
     try:
         return test()
     except OSError:

@@ -1,4 +1,4 @@
-"""What is wrong on a PC and how to mend it, and what it should compute with: rules over what was found."""
+"""Rules that find problems in what was examined on a PC, each with a remedy."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +12,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models.fetching.reach import Reachability
 
-# What a build may be compiled for and an older processor lack; without these it ends at the first computation.
+# Instruction sets that a build may use and an older processor may lack: then the first computation crashes.
 _RISKY = (
     "AVX",
     "AVX2",
@@ -27,7 +27,7 @@ _RISKY = (
     "AMX_INT8",
 )
 _LITTLE_DISK = 1 << 30
-# From so much memory on a card is worth a build of its own.
+# A graphics card with at least so many bytes of memory is worth its own build of llama.cpp.
 WORTH = int(1.8 * (1 << 30))
 
 
@@ -36,12 +36,12 @@ def _reinstall() -> str:
 
 
 def until_mended() -> str:
-    """Return what to do about a broken graphics driver."""
+    """Return the remedy for a broken graphics driver."""
     return _("Restart the PC; if that does not help, install the driver again. Until then the CPU computes.")
 
 
 def of_build(build: Build, processor: Processor) -> Iterator[Problem]:
-    """Yield what is wrong between the installed llama.cpp and the processor."""
+    """Yield a problem if the installed llama.cpp does not suit the processor."""
     lacking = [name for name in _RISKY if build.compiled_for(name) and processor.has(name) is False]
     if lacking:
         yield Problem(
@@ -69,7 +69,7 @@ def of_build(build: Build, processor: Processor) -> Iterator[Problem]:
 
 
 def of_threads(processor: Processor, plan: Placement | None) -> Iterator[Problem]:
-    """Yield that more threads compute than this program has cores for: they wait for each other."""
+    """Yield a problem if there are more threads than cores: the threads would wait for each other."""
     if plan and plan.plan.threads > processor.logical_cores:
         yield Problem(
             code="more_threads_than_cores",
@@ -82,7 +82,7 @@ def of_threads(processor: Processor, plan: Placement | None) -> Iterator[Problem
 
 
 def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graphics) -> Iterator[Problem]:
-    """Yield what keeps a graphics card from use."""
+    """Yield the problems that prevent the use of a graphics card."""
     if seen.trouble == "broken":
         yield Problem(
             code="driver_broken",
@@ -95,7 +95,7 @@ def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graph
             code="driver_missing",
             severity="warning",
             message=_("llama.cpp was built for NVIDIA cards, and no driver for one is found."),
-            # Some builds cannot even be loaded without it.
+            # Some builds cannot even be loaded without the driver.
             remedy=_("Install NVIDIA's driver if the PC has such a card.")
             if build is None
             else _("Install NVIDIA's driver if the PC has such a card. Until then the CPU computes."),
@@ -121,7 +121,7 @@ def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graph
 
 
 def of_remembered(build: Build | None, seen: Graphics, trouble: str) -> Iterator[Problem]:
-    """Yield the `trouble` with a graphics card that is remembered, where the card works now."""
+    """Yield a problem if `trouble` with a graphics card is still remembered, but the card works now."""
     if trouble and build is not None and build.gpus and seen.trouble != "broken":
         yield Problem(
             code="trouble_remembered",
@@ -132,7 +132,7 @@ def of_remembered(build: Build | None, seen: Graphics, trouble: str) -> Iterator
 
 
 def card_full(sentence: str) -> Problem:
-    """Return that other programs have filled the card, in this `sentence`."""
+    """Return the problem that other programs have filled the card, which `sentence` says."""
     return Problem(
         code="card_full",
         severity="warning",
@@ -142,7 +142,7 @@ def card_full(sentence: str) -> Problem:
 
 
 def of_layers(build: Build | None, plan: Placement | None) -> Iterator[Problem]:
-    """Yield that layers were asked for which no graphics card computes, or for which it has too little memory."""
+    """Yield a problem if the settings ask for layers on a graphics card that is missing or too small for them."""
     if plan is None or not plan.gpu_layers:
         return
     if build is None or not build.device:
@@ -164,7 +164,7 @@ def of_layers(build: Build | None, plan: Placement | None) -> Iterator[Problem]:
 
 
 def of_memory(plan: Placement | None) -> Iterator[Problem]:
-    """Yield what the plan lacks of memory."""
+    """Yield a problem if the plan needs more memory than is free."""
     if plan is None or plan.ram_left >= 0:
         return
     yield Problem(
@@ -178,8 +178,8 @@ def of_memory(plan: Placement | None) -> Iterator[Problem]:
 
 
 def of_folders(folders: Sequence[Folder]) -> Iterator[Problem]:
-    """Yield what is wrong with folders and disks."""
-    # Several may be one and the same place.
+    """Yield the problems of folders and disks."""
+    # Several of the folders may be the same.
     for folder in {folder.path: folder for folder in folders}.values():
         if not folder.writable:
             yield Problem(
@@ -205,13 +205,13 @@ def of_folders(folders: Sequence[Folder]) -> Iterator[Problem]:
 
 
 def of_model(model: ModelState, remedy: str) -> Iterator[Problem]:
-    """Yield what is wrong with the model that is set."""
+    """Yield a problem if the model in the settings cannot be used."""
     if not model.usable:
         yield Problem(code="model_not_usable", severity="error", message=model.problem, remedy=remedy)
 
 
 def of_network(reached: Sequence[Reachability] | None) -> Iterator[Problem]:
-    """Yield which sources of models cannot be reached."""
+    """Yield a problem for each server of models that cannot be reached."""
     for source in reached or ():
         if not source.reachable:
             yield Problem(

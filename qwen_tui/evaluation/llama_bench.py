@@ -1,4 +1,4 @@
-"""llama.cpp's own `llama-bench`, run as a yardstick with the settings of our engine."""
+"""Runs llama.cpp's own `llama-bench` as a yardstick, with the settings of our engine."""
 
 import json
 import os
@@ -17,7 +17,7 @@ PROGRAM = "llama-bench"
 
 
 def find(named: str | None) -> Path | None:
-    """Return the program: as `named`, else of the PATH if it is there; raises `UsageError` if the named is not."""
+    """Return the program `named`, else the one on the PATH, if any; raises `UsageError` if `named` is missing."""
     found = shutil.which(named or PROGRAM)
     if named and not found:
         raise UsageError(
@@ -30,9 +30,12 @@ def find(named: str | None) -> Path | None:
 def speeds(
     program: Path, options: LoadOptions, prompt: int, answer: int, depths: Sequence[int]
 ) -> dict[tuple[str, int], float]:
-    """Return tokens per second by ("prompt" or "answer", depth); it warms up by itself. Raises `EngineError`."""
+    """Return tokens per second by ("prompt" or "answer", depth); llama-bench warms up by itself.
+
+    Raises `EngineError`.
+    """
     at = ["-d", ",".join(map(str, depths))]
-    # It knows one number of threads only.
+    # llama-bench has one number of threads for prefill and decode, so it runs once for each.
     read = options.plan.batch_threads
     tests = [
         *llama_bench(program, options, ["-p", str(prompt), "-n", "0", *at], threads=read),
@@ -49,9 +52,9 @@ def llama_bench(
     threads: int | None = None,
     ours: bool = True,
 ) -> list[dict[str, Any]]:
-    """Run the program once over each of `tests` and return its results; raises `EngineError`.
+    """Run the program with the arguments `tests`, and return its results; raises `EngineError`.
 
-    With our settings, or with its own but for the threads and the layers on a GPU.
+    It runs with our settings. Without `ours`, only the threads and the layers on a GPU are ours.
     """
     settings = {
         "-m": os.fsdecode(options.path),

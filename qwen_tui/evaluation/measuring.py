@@ -16,7 +16,7 @@ from qwen_tui.errors import EngineError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Message, Prefill, Text, Usage
 
-# One token each, in the real vocabulary and in that of the tests' tiny model.
+# Each word is one token, both in Qwen's vocabulary and in that of the tests' tiny model.
 WORDS = """
     the of and to in is that for it as with was on be at by this from or an are not have you which one all we can there
     has more if will would what when who their about up out so into other than some then them time only could these two
@@ -37,9 +37,9 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timed(NamedTuple):
-    """One answer: the seconds that its prompt and its text took, how many tokens each computed, and what was cached.
+    """The times of one answer: seconds and computed tokens of its prompt and of its text.
 
-    `first_s` is when the first piece of text came.
+    `first_s` are the seconds to the first piece of text. `usage` counts the cached tokens, too.
     """
 
     prompt_s: float
@@ -73,7 +73,7 @@ def ask(
     finished: Finished | None = None
     for event in engine.stream(request):
         on_event(event)
-        # Progress may be repeated: the first that is complete counts.
+        # Only the first event of a complete prefill counts: it may be repeated.
         if not prefilled and isinstance(event, Prefill) and event.done == event.total:
             prefilled = time.perf_counter()
         elif not first and isinstance(event, Text):
@@ -103,12 +103,12 @@ def samples() -> list[Sample]:
 
 
 def words(count: int, rng: random.Random) -> str:
-    """Return a text of about `count` tokens, in words of a random order."""
+    """Return a text of about `count` tokens: words in random order."""
     return " ".join(rng.choices(WORDS.split(), k=count))
 
 
 def question(engine: Engine, tokens: int, rng: random.Random, start: str = "") -> Message:
-    """Return a question that makes a prompt of exactly `tokens` tokens: `start`, then words of a random order."""
+    """Return a question whose prompt has exactly `tokens` tokens: `start`, then words in random order."""
     text = [*start.split(), *words(tokens, rng).split(" ")]
     length = tokens
     for _attempt in range(8):
@@ -124,13 +124,13 @@ def question(engine: Engine, tokens: int, rng: random.Random, start: str = "") -
 
 
 def median(values: Iterable[float | None]) -> float | None:
-    """Return the median of what is known, None of nothing."""
+    """Return the median of the values that are not None, None if there are none."""
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
 
 
 def spread(values: Sequence[float | None], layout: str = ".2f") -> str:
-    """Return median, lowest and highest as text."""
+    """Return the median, the lowest and the highest value as text."""
     known = [value for value in values if value is not None]
     if not known:
         return "–"
@@ -140,9 +140,9 @@ def spread(values: Sequence[float | None], layout: str = ".2f") -> str:
 
 
 def peak_memory() -> int | None:
-    """Return the most bytes that a worker of this process has held, mapped weights included; None without a worker.
+    """Return the largest memory of a worker of this process so far, in bytes, including mapped weights.
 
-    Where the system keeps no peak (macOS), what is held now.
+    Returns None without a worker. Where the system records no peak (macOS), this is the present memory.
     """
     import psutil
 
@@ -152,13 +152,13 @@ def peak_memory() -> int | None:
             if child.is_running(process.cmdline(), child.WORKER):
                 peaks.append(_peak(process.pid) or _windows_peak(process.memory_info()))
         except psutil.Error:
-            # It has ended in between.
+            # The process has ended meanwhile.
             continue
     return max(peaks, default=None)
 
 
 def _peak(pid: int) -> int:
-    """Return Linux's figure in bytes, 0 elsewhere."""
+    """Return the peak in bytes on Linux, 0 elsewhere."""
     if os.name != "posix":
         return 0
     try:

@@ -1,4 +1,4 @@
-"""Measures one model the way it is loaded on this PC, and says what the figures hold for."""
+"""Measures a model in the way it is loaded on this PC, and returns the conditions with the figures."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from qwen_tui.planning.planner import Planner
 
 
 class BenchResult(NamedTuple):
-    """The figures, and the conditions under which they hold, by name."""
+    """The figures, and by name the conditions under which they were measured."""
 
     report: BenchReport
     conditions: dict[str, Any]
@@ -29,9 +29,9 @@ class BenchResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ModelBench:
-    """Measures the model of `subject`; `output` is told what begins, and shown the events of loading and reading.
+    """Measures the model of `subject`; `output` shows what begins, and the progress of loading and prefill.
 
-    The program `llama_bench` measures in turn with our engine, None where it is not there.
+    The program `llama_bench`, if there is one, measures in turn with our engine.
     """
 
     subject: Planner
@@ -54,7 +54,7 @@ class ModelBench:
         return BenchResult(report, conditions)
 
     def _surviving(self) -> tuple[InForce, BenchReport]:
-        """Measure the plan in force. Where that crashes here, remember it, and measure a plan nearer to the rule."""
+        """Measure the plan in force. If it crashes here, remember that, and measure the plan that is then in force."""
         subject, crashed_once = self.subject, False
         while True:
             plan = subject.in_force()
@@ -66,7 +66,7 @@ class ModelBench:
                     raise
                 reason = error.message.splitlines()[0]
                 self.output.note(_("  This does not work here: {reason}").format(reason=reason))
-                # An instruction that the processor lacks is no accident.
+                # A single crash may be an accident, but not one from an instruction that the processor lacks.
                 is_certain = crashed_once or error.crash == "SIGILL"
                 if is_certain:
                     subject.crashes.note(spoilt, error.crash, gpu=bool(subject.gpu_layers))

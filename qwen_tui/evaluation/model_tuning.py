@@ -1,4 +1,4 @@
-"""Searches the fastest plan for one model, keeps or forgets it, and tells a person what was tried and what is used."""
+"""Searches the fastest plan for a model, stores or forgets it, and shows what was tried and what is used."""
 
 import contextlib
 from collections.abc import Callable
@@ -18,14 +18,14 @@ from qwen_tui.planning.in_force import difference, memory_missing
 from qwen_tui.planning.planner import Planner
 from qwen_tui.planning.trial import Found, Trial
 
-# From this share of the processor on, other programs are mentioned.
+# If other programs use more than this share of the processor, the person is told.
 _BUSY = 0.2
 
 
 def tune(subject: Planner, start: Plan, seconds: float, output: Output) -> Found:
-    """Search from `start` on for about so many `seconds`, and keep what is found.
+    """Search from the plan `start` for about so many `seconds`, and store the result.
 
-    `output` is told what is tried. A search that fails or is interrupted keeps nothing, and raises what ended it.
+    `output` shows what is tried. A search that fails or is cancelled stores nothing, and raises the reason.
     """
     repacking = memory_missing(subject.header, start)
     search = Search(
@@ -68,10 +68,9 @@ def tune(subject: Planner, start: Plan, seconds: float, output: Output) -> Found
 
 
 def forget(find: Callable[[], Planner]) -> bool:
-    """Forget what was measured for a model, what of it failed, and what a driver did; return whether there was any.
+    """Forget the measurements and failures of a model, and the driver's faults; return whether there were any.
 
-    `find` returns the model's planner. It is called once the driver's faults are forgotten, because finding the
-    planner asks the driver.
+    `find` returns the model's planner. It is called after the driver's faults are forgotten: it asks the driver.
     """
     folders = files.folders()
     hung = folders.driver_hung.exists()
@@ -84,7 +83,7 @@ def forget(find: Callable[[], Planner]) -> bool:
 
 
 def table(found: Found, start: Plan) -> str:
-    """Return what was tried, a line each, and what it is used for."""
+    """Return a table of the trials, with what each is used for."""
     head = [_("tried"), _("reading, tokens/s"), _("writing, tokens/s"), _("loading, s"), _("used for")]
     rows = []
     for trial in found.trials:
@@ -95,7 +94,7 @@ def table(found: Found, start: Plan) -> str:
 
 
 def in_force(subject: Planner) -> str:
-    """Return what is used now, for chats and for single questions."""
+    """Return the plans that are used from now on, for chats and for single questions."""
     chats, questions = subject.next_time("chat"), subject.next_time("ask")
     lines = [_("Chats: {plan}").format(plan=chats.describe()), f"qwen ask: {questions.describe()}"]
     if chats.batch_costs:

@@ -1,4 +1,4 @@
-"""What `qwen doctor` finds: one value, printed for people or as JSON, whose names scripts rely on."""
+"""The report of `qwen doctor`: one value that is printed for people or as JSON. Scripts rely on its names."""
 
 from typing import Literal
 
@@ -11,8 +11,10 @@ from qwen_tui.models.fetching.reach import Reachability
 
 
 class ExpectedSpeed(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens per second, None what is not known. `source` says where from: `qwen tune` measured it on `when`, or it
-    is estimated from `bandwidth` (bytes per second): the card's where all of the model is `on_card`, else the memory's.
+    """The expected speeds in tokens per second, None if unknown.
+
+    `source` says where they come from: `qwen tune` measured them on the date `when`, or they are estimated from
+    `bandwidth` in bytes per second. That is the card's if all of the model is `on_card`, else the memory's.
     """
 
     source: Literal["measured", "estimated", "unknown"]
@@ -24,9 +26,10 @@ class ExpectedSpeed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Folder(msgspec.Struct, frozen=True, kw_only=True):
-    """A folder of the program: `exists`, `writable` (or could be made), `private` (nobody else can read it).
+    """A folder of the program.
 
-    `private` is None where the system has no such modes. `free` are the bytes left on that disk.
+    `writable` is also true if the folder could be created. `private` says that no other user can read it, None on a
+    system without file modes. `free` are the free bytes of its disk.
     """
 
     name: str
@@ -38,9 +41,9 @@ class Folder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelState(msgspec.Struct, frozen=True, kw_only=True):
-    """The model that is set: `usable` if its file is there and its header is whole, else `problem` says why not.
+    """The model in the settings: `usable` if its file is there with a complete header, else `problem` says why not.
 
-    `checksum` says whether it is as it was when its SHA-256 was verified; "unverified" where that never was.
+    `checksum` says whether the file has changed since its SHA-256 was verified; "unverified" if it never was.
     """
 
     name: str
@@ -52,7 +55,7 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Something wrong, under a fixed `code`, and how to mend it. An `error` keeps the program from answering."""
+    """Something wrong, with a fixed `code`, and its remedy. An "error" prevents answers, a "warning" does not."""
 
     code: str
     severity: Literal["error", "warning"]
@@ -61,12 +64,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that was found.
+    """Everything that was found. Sizes are in bytes.
 
-    `build` is the installed llama.cpp, None if it cannot be used; `plan` how the model is loaded here, None without a
-    model, `origin` where that comes from, `note` what had to give. `network` is None where nobody asked; `offline` says
-    that somebody was to be, and that the environment forbids it. `usable` is what the exit code says. Sizes are in
-    bytes.
+    - `usable` decides the exit code.
+    - `build` is the installed llama.cpp, None if it cannot be used.
+    - `plan` is how the model is loaded here, None without a model. `origin` says where the plan comes from, `note`
+      which wish it could not fulfil.
+    - `network` is None if the servers were not asked; `offline` says that the environment forbade it.
     """
 
     version: str
@@ -86,7 +90,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encoded(report: Report) -> bytes:
-    """Return the report as one JSON object; the context and the layers stand beside the plan, too, as scripts know."""
+    """Return the report as one JSON object; for scripts, the plan also holds `ctx_size` and `gpu_layers` directly."""
     printed = msgspec.to_builtins(report)
     if report.plan:
         printed["plan"] |= {"ctx_size": report.plan.ctx_size, "gpu_layers": report.plan.gpu_layers}

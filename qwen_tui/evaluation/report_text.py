@@ -1,4 +1,4 @@
-"""The report of `qwen doctor` as text for people: no wider than it is told, and plain enough for any terminal."""
+"""The report of `qwen doctor` as text for people: as wide as the terminal at most, and in plain characters."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.planning.in_force import describe
 
-# Of no width that a terminal could see otherwise: block characters are one column wide here and two there.
+# ASCII only: terminals disagree on whether block characters are one or two columns wide.
 _MARKS = {
     "other": "x",
     "weights": "#",
@@ -193,7 +193,7 @@ def _problems(report: Report, columns: int) -> str:
 
 
 def _bars(plan: Placement, columns: int) -> str:
-    """Return a bar for each memory that the model takes."""
+    """Return a bar for each memory that the model uses."""
     bars = []
     room = plan.room
     if plan.gpu_layers and room.gpu_free is not None:
@@ -220,7 +220,7 @@ def _parts(share: Share, used: int, free: int, margin: int) -> dict[str, int]:
 
 
 def _bar(title: str, parts: dict[str, int], total: int, columns: int) -> str:
-    """Return a bar of one character a part and share, and below it what the characters stand for."""
+    """Return a bar in which each part has its own character, and a legend below it."""
     names = {
         "other": _("in use by other programs"),
         "weights": _("weights"),
@@ -233,12 +233,12 @@ def _bar(title: str, parts: dict[str, int], total: int, columns: int) -> str:
     }
     there = {name: size for name, size in parts.items() if size}
     room = max(_NARROWEST, min(_BAR, columns - 4))
-    # What does not fit makes the whole larger than what there is.
+    # Parts that do not fit into the memory make the bar stand for more than `total`.
     whole = max(total, sum(there.values()), 1)
     bar, shown = "", 0
     for name, size in there.items():
         shown += size
-        # At least one character each, and never more than there is room for.
+        # Each part gets at least one character.
         bar += _MARKS[name] * max(1, round(room * shown / whole) - len(bar))
     lines = [f"  {title}: {gib(total)}", f"  [{bar[:room].ljust(room, _MARKS['free'])}]"]
     lines += [f"   {_MARKS[name]} {gib(size):>9}  {names[name]}" for name, size in there.items()]
@@ -246,14 +246,14 @@ def _bar(title: str, parts: dict[str, int], total: int, columns: int) -> str:
 
 
 def gib(size: int | None) -> str:
-    """Return a size for people; a question mark for what is not known."""
+    """Return a size for people, a question mark if it is unknown."""
     if size is None:
         return "?"
     return f"{size / 2**30:.2f} GiB" if size >= 10 << 20 else f"{size / 2**20:.1f} MiB"
 
 
 def _section(title: str, rows: Iterable[tuple[str, str]], columns: int) -> str:
-    """Return a title and rows of a name and what there is to say, which hangs together below itself."""
+    """Return a title and rows of a name and a text, in which the lines of a text begin in the same column."""
     listing = list(rows)
     if not listing:
         return ""
@@ -276,7 +276,7 @@ def _wrapped(said: str, columns: int) -> str:
 
 
 def _lines(said: str, columns: int) -> Sequence[str]:
-    """Break at spaces, and between Chinese characters; what is longer than a line stays whole, to be copied."""
+    """Break `said` at spaces and between Chinese characters; a longer word stays in one piece, so it can be copied."""
     lines, line = [], ""
     for piece in re.findall(r"\n|[ \t]+|[\u2e80-\u9fff\uff00-\uffef]|[^\s\u2e80-\u9fff\uff00-\uffef]+", said):
         if piece == "\n" or (line.strip() and width(line + piece) > columns and not _clings(piece)):
@@ -288,5 +288,5 @@ def _lines(said: str, columns: int) -> Sequence[str]:
 
 
 def _clings(piece: str) -> bool:
-    """Whether Chinese never begins a line with it."""
+    """Whether a line of Chinese text must not begin with `piece`."""
     return piece in "，。；：、！？）”》"

@@ -1,8 +1,8 @@
-"""Finding the fastest plan for one model on this machine by trying them out, in about a minute.
+"""Finds the fastest plan for a model on this PC by trying plans, in about a minute.
 
-One setting at a time is changed in the best plan so far (a greedy coordinate search), cheapest and likeliest first;
-repacked weights, which load slowly, come last. What is compared is the time of a typical turn, so that reading and
-writing count as they do in use, and for one-shot questions the loading too.
+The search changes one setting at a time in the best plan so far (a greedy coordinate search), the cheapest and most
+promising first; repacked weights, which load slowly, come last. It compares the time of a typical turn: prefill and
+decode count as in real use, and for a single question loading counts, too.
 """
 
 import random
@@ -29,19 +29,19 @@ from qwen_tui.messages import Event, Finished, Message
 from qwen_tui.planning.in_force import difference
 from qwen_tui.planning.trial import Found, Purpose, Trial
 
-# So many tokens are written one by one, on a processor behind so many others: what a conversation of some turns comes
-# to, where flash attention and the KV type begin to count. Each is timed twice.
+# So many tokens are decoded one by one, each timed twice. On a processor there are `_DEPTH` tokens before them, like a
+# conversation of several turns: at such a depth flash attention and the KV type make a difference.
 _WRITTEN = 6
 _DEPTH = 2048
-# The prompt takes about so many seconds to read, within these numbers of tokens.
+# The prefill of the prompt takes about so many seconds, within these limits of tokens.
 _READING_S = 3.0
 _SHORTEST, _LONGEST = 64, 512
-# The first prompt only wakes the machine, tells its speed, and has the file read from the disk.
+# The first prompt has so many tokens. It warms up the PC, reads the file from the disk, and shows the rough speed.
 _WARM_UP = 32
-# Batches that are timed; what lies between is interpolated.
+# The sizes of batches that are timed. The costs of the sizes between them are interpolated.
 BATCHES = (1, 2, 3, 4, 8, 16, 32)
-# What timing them takes where memory is slow, in the time of so many tokens, and loading repacked weights, in that of
-# mapped ones.
+# On a PC with slow memory, timing the batches takes as long as so many tokens, and loading repacked weights so many
+# times as long as mapped ones.
 _BATCHES_COST, _REPACK_LOADS = 36, 5
 
 _Result = TypeVar("_Result")
@@ -115,7 +115,7 @@ class Search:
             yield {"repack": True}
 
     def _check(self, best: Trial) -> None:
-        """Measure what seems better once more beside the start: what disturbs a PC for seconds must not decide."""
+        """Measure the start and the best plan again: a disturbance of a few seconds must not decide."""
         if (
             best is self._trials[0]
             or self._left() < self._trial_s(self._trials[0].plan) + self._trial_s(best.plan) + self._costs_s()
@@ -131,7 +131,7 @@ class Search:
             self._trials.pop()
 
     def _attempt(self, plan: Plan, changes: dict[str, Any]) -> Trial | None:
-        """Try a plan that need not work, as q8_0 does not with every model, because of its `changes` alone."""
+        """Try a plan; return None if it does not work. Only its `changes` can be at fault: not all models take q8_0."""
         self._tried.append(plan)
         try:
             return self._surely(partial(self._try, plan))
@@ -140,7 +140,7 @@ class Search:
             return None
 
     def _surely(self, measure: Callable[[], _Result]) -> _Result:
-        """Measure, and once more after a crash: one may be an accident, but for what this processor cannot do."""
+        """Measure, and again after a crash: that may be an accident, unless the processor lacks an instruction."""
         try:
             return measure()
         except WorkerDiedError as error:
@@ -151,7 +151,7 @@ class Search:
     def _give_up(self, changes: dict[str, Any], error: EngineError) -> None:
         self._failures.append(error)
         self.on_failure(_("  This does not work here: {reason}").format(reason=error.message.splitlines()[0]))
-        # What there was no memory for may work another time.
+        # Only a crash is remembered: a plan that lacked memory may work another time.
         if isinstance(error, WorkerDiedError) and error.crash:
             self.on_crash(changes, error.crash)
 
@@ -174,7 +174,7 @@ class Search:
         return trial
 
     def _reading(self, engine: Engine, prompt: int) -> float:
-        """Return how many tokens a second are read."""
+        """Return the speed of prefill in tokens a second."""
         request = Request(
             messages=(Message("user", words(prompt, self._rng)),),
             sampler=ReplayOptions(text=words(1, self._rng)),
@@ -190,23 +190,23 @@ class Search:
         return _whole(reading)
 
     def _writing(self, engine: Engine) -> float:
-        """Return how many tokens a second are written; on a processor, in a conversation of some length."""
-        # What disturbs only slows: but for that, each token takes the same.
+        """Return the speed of decode in tokens a second; on a processor, after `_DEPTH` tokens."""
+        # A disturbance can only slow a token down, so the fastest one counts.
         return 1 / _whole(min(engine.batch_seconds((1,) * _WRITTEN, self._depth(engine)), default=0.0))
 
     def _depth(self, engine: Engine) -> int:
-        # What is timed needs a context of its own, and a GPU that the plan has filled has no room for a large one.
+        # Timing needs a context of its own. On a GPU that the plan has filled, there is no room for a large one.
         return 0 if self.gpu else min(_DEPTH, engine.info().ctx_size // 2)
 
     def _tokens(self, plan: Plan) -> int:
-        """Return the length of the prompt: only what fills a larger step shows what that is worth."""
+        """Return the length of the prompt: it must fill a larger batch to show what that is worth."""
         return max(self._prompt, plan.batch_size) if plan.batch_size > self.start.batch_size else self._prompt
 
     def _left(self) -> float:
         return self.budget - (self.clock() - self._begun)
 
     def _trial_s(self, plan: Plan) -> float:
-        """Return about what trying `plan` takes, in seconds, by the first trial."""
+        """Estimate from the first trial how many seconds trying `plan` takes."""
         first = self._trials[0]
         known = self._loads.get(plan.repack)
         load_s = known[-1] if known else first.load_s * (_REPACK_LOADS if plan.repack else 1)
@@ -217,12 +217,13 @@ class Search:
         return first.load_s + _BATCHES_COST / first.writing
 
     def _reserve(self, plan: Plan) -> float:
-        """Return what is to be kept of the budget when `plan` is tried: for repacking and for the batches."""
+        """Return how many seconds of the budget must remain after `plan` is tried: for repacking and the batches."""
         repack = self.may_repack and not self.gpu and not plan.repack
         return self._costs_s() + (self._trial_s(msgspec.structs.replace(self.start, repack=True)) if repack else 0.0)
 
     def _found(self) -> Found:
-        # Loading varies most, and the first one may have waited for the disk: all of one kind give one figure.
+        # Loading times vary most, and the first load may have waited for the disk. So all loads of one kind, repacked
+        # or mapped, get their median.
         loads = {kind: statistics.median(times[1:] or times) for kind, times in self._loads.items()}
         trials = tuple(msgspec.structs.replace(trial, load_s=loads[trial.plan.repack]) for trial in self._trials)
         chat, ask = best_of(trials, "chat"), best_of(trials, "ask")
@@ -233,7 +234,7 @@ class Search:
             try:
                 costs[plan] = self._surely(partial(self._costs, plan))
             except WorkerDiedError as error:
-                # Batches crash that no prompt has made: the plan is none.
+                # A batch size crashes that no prompt has used: the plan does not work.
                 self._give_up(differing([plan], self.start) or _all(plan), error)
                 self._trials = [trial for trial in self._trials if trial.plan != plan]
                 if not self._trials:
@@ -242,7 +243,7 @@ class Search:
         return Found(trials, chat, ask, costs[chat.plan], costs.get(ask.plan, ()))
 
     def _costs(self, plan: Plan) -> tuple[float, ...]:
-        """Return the costs of batches; none where the first trial alone has used the budget, as on a busy PC."""
+        """Return the costs of batches, none if nothing is left of the budget."""
         if self._left() <= 0:
             return ()
         self.on_step(_("Timing batches of 1 to {most} tokens").format(most=BATCHES[-1]))
@@ -253,15 +254,15 @@ class Search:
 
 
 def best_of(trials: Sequence[Trial], purpose: Purpose) -> Trial:
-    """Return the trial that is best for `purpose`: of those clearly better than the first the quickest, else that."""
+    """Return the best trial for `purpose`: the fastest of those clearly better than the first, else the first."""
     better = [trial for trial in trials[1:] if trial.clearly_better(trials[0], purpose)]
     return min(better, key=lambda trial: trial.seconds(purpose), default=trials[0])
 
 
 def relative(sizes: Sequence[int], seconds: Sequence[float]) -> tuple[float, ...]:
-    """Return the costs of batches of 1, 2, 3, … tokens in those of one, interpolated between what was measured.
+    """Return the costs of batches of 1, 2, 3, … tokens relative to one token, interpolated between the measured ones.
 
-    A larger batch never costs less: where it seems to, the smaller one was disturbed.
+    A larger batch never costs less: if it seems to, the measurement of the smaller one was disturbed.
     """
     if len(seconds) < 2 or not seconds[0]:
         return ()
@@ -275,12 +276,12 @@ def relative(sizes: Sequence[int], seconds: Sequence[float]) -> tuple[float, ...
 
 
 def _all(plan: Plan) -> dict[str, Any]:
-    """Return all settings of a plan that may make it crash."""
+    """Return all settings of a plan that choose kernels, which may crash."""
     return {name: getattr(plan, name) for name in KERNELS}
 
 
 def _whole(figure: float) -> float:
-    """Return what was measured; raises `EngineError` where it was not."""
+    """Return a measured figure; raises `EngineError` if it is 0, because nothing was measured."""
     if not figure:
         raise EngineError(_("What was to be measured was cut short."), _("Try again."))
     return figure

@@ -1,4 +1,4 @@
-"""The tree of commands, of which only the one that is wanted is imported: the others need not be waited for."""
+"""The tree of commands. It imports only the command that the person wants, because the others take time to import."""
 
 import importlib
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from qwen_tui.i18n import gettext as _
 
 
 class _Command(NamedTuple):
-    """A command, or a group of them: a module of this package with a function of its name, or with `build`.
+    """A command or a group of commands. The module of this name has a function of this name, for a group `build`.
 
-    `has_language` says that it has an option `--lang` of its own, because the language decides what it does,
-    `takes_files` that its `-f` takes files.
+    `has_language` says that the command takes `--lang` itself, because the language decides what it does. `takes_files`
+    says that its `-f` takes files.
     """
 
     name: str
@@ -26,7 +26,7 @@ class _Command(NamedTuple):
 
 
 def build(wanted: str = "") -> typer.Typer:
-    """Return the command line, its help in the language in use; `wanted` is the command that will be run."""
+    """Return the command line with its help in the language in use; `wanted` is the command that the person runs."""
     app = typer.Typer(
         name="qwen",
         help=_("A terminal assistant for ordinary PCs. Nothing you write leaves this computer."),
@@ -37,7 +37,7 @@ def build(wanted: str = "") -> typer.Typer:
     )
     for command in _commands():
         if command.name != wanted:
-            # Only its line in the help is wanted.
+            # The help needs only the one line of this command.
             app.command(command.name, help=command.help)(_not_run)
             continue
         module = importlib.import_module(f"qwen_tui.cli.{command.name}")
@@ -71,7 +71,7 @@ def build(wanted: str = "") -> typer.Typer:
 
 
 def knows_languages(wanted: str) -> bool:
-    """Whether the command takes `--lang` itself; for the others it only decides what they are told in."""
+    """Whether the command takes `--lang` itself; for the others, `main` reads it, and it only decides the language."""
     return any(command.has_language and not command.is_group for command in _commands() if command.name == wanted)
 
 
@@ -81,14 +81,14 @@ def names() -> tuple[str, ...]:
 
 
 def path_of(arguments: Sequence[str]) -> str:
-    """Return the command that `arguments` ask for, as it is typed: of a group, with the name in it."""
+    """Return the command in `arguments` as the person types it; for a group, with the command of the group."""
     words = [argument for argument in arguments if not argument.startswith("-")]
     found = next((command for command in _commands() if command.name == "".join(words[:1])), None)
     return " ".join(["qwen", *words[: 1 + found.is_group]] if found else ["qwen"])
 
 
 def see_help(path: str) -> str:
-    """Return where it is told what a command takes."""
+    """Return the sentence that names the help of the command `path`."""
     return _("See: {command}").format(command=f"{path} --help")
 
 

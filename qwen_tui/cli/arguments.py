@@ -1,4 +1,4 @@
-"""A command's arguments before they are parsed: options with their values, words, and the files behind `-f`."""
+"""Looks at the arguments of a command before Typer parses them: options with values, words, and files behind `-f`."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,20 +15,20 @@ from qwen_tui.i18n import listed
 _FILE = ("-f", "--file")
 _TEMPLATE = ("-t", "--template")
 _END_OF_OPTIONS = "--"
-# So many files are named in a note.
+# A note names at most so many files.
 _MOST_NAMED = 8
-# A question of more characters is not repeated, a name of more is cut.
+# An error does not repeat a question of more characters, and cuts a name of more characters.
 _LONGEST = 300
 _LONGEST_NAME = 40
-# The only option whose value may well begin with a blank.
+# The only option whose value may sensibly begin with a blank.
 _SYSTEM = ("-s", "--system")
 
 
-class Token(NamedTuple):
-    """What belongs together on a command line: an option with its value, or a word.
+class Part(NamedTuple):
+    """A part of a command line: an option with its value, or a word.
 
-    `option` is None for a word, and `value` the word. A word that begins with a dash, and is no option of the command,
-    is not `known`: it makes the command fail.
+    `arguments` are the one or two arguments that it takes up. For a word, `option` is None and `value` is the word. A
+    word that begins with a dash and is no option of the command is not `known`: the parser will refuse it.
     """
 
     arguments: tuple[str, ...]
@@ -44,31 +44,34 @@ def options_of(command: TyperCommand | TyperGroup, help_names: Sequence[str]) ->
     return named | dict.fromkeys(help_names, False)
 
 
-def tokens(options: Mapping[str, bool], arguments: Sequence[str]) -> Iterator[Token]:
-    """Take `arguments` apart as the parser will."""
+def parts(options: Mapping[str, bool], arguments: Sequence[str]) -> Iterator[Part]:
+    """Split `arguments` into parts as the parser will."""
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
         if argument == _END_OF_OPTIONS:
-            yield Token((argument,), argument, "")
-            yield from (Token((word,), None, word) for word in rest)
+            yield Part((argument,), argument, "")
+            yield from (Part((word,), None, word) for word in rest)
             return
         if len(argument) < 2 or not argument.startswith("-"):
-            yield Token((argument,), None, argument)
+            yield Part((argument,), None, argument)
             continue
         option, attached = _matched(options, argument)
         if not option:
-            yield Token((argument,), None, argument, known=False)
+            yield Part((argument,), None, argument, known=False)
         elif options[option] and attached is None:
             following = rest[:1]
             del rest[:1]
-            yield Token((argument, *following), option, "".join(following))
+            yield Part((argument, *following), option, "".join(following))
         else:
-            yield Token((argument,), option, attached or "")
+            yield Part((argument,), option, attached or "")
 
 
 def _matched(options: Mapping[str, bool], argument: str) -> tuple[str, str | None]:
-    """Return the option that `argument` names, of several letters the last, and the value attached to it if any."""
+    """Return the option in `argument`, and the value attached to it, as in `-mdemo`; None if the value comes next.
+
+    Of several letters, as in `-qrm`, this returns the last. The option is empty if the command has none of that name.
+    """
     if argument.startswith("--"):
         name, equals, value = argument.partition("=")
         return (name, value if equals else None) if name in options else ("", None)
@@ -82,10 +85,13 @@ def _matched(options: Mapping[str, bool], argument: str) -> tuple[str, str | Non
     return name, None
 
 
-def with_words(path: str, line: Sequence[Token]) -> str:
-    """Return the command with all that begins with a dash and is no option of it as words; a question as one word."""
-    options = [argument for token in line if token.option not in (None, "--") for argument in token.arguments]
-    words = [token.value for token in line if token.option is None]
+def with_words(path: str, line: Sequence[Part]) -> str:
+    """Return the command as the person should have typed it, so that no word is taken for an option.
+
+    For `qwen ask`, the words become one quoted question.
+    """
+    options = [argument for part in line if part.option not in (None, "--") for argument in part.arguments]
+    words = [part.value for part in line if part.option is None]
     if path == "qwen ask":
         words = [" ".join(words)]
     behind = ["--"] if any(word.startswith("-") for word in words) else []
@@ -93,8 +99,8 @@ def with_words(path: str, line: Sequence[Token]) -> str:
     return " ".join([path, *map(command_line, options), *behind, shown if len(shown) <= _LONGEST else "…"])
 
 
-def begins_with_dash(word: str, path: str, line: Sequence[Token]) -> UsageError:
-    """Return what to tell of a word that was taken for an option: how the same command is typed with it as a word."""
+def begins_with_dash(word: str, path: str, line: Sequence[Part]) -> UsageError:
+    """Return the error for a `word` that the parser takes for an option, and how to type it as a word."""
     return UsageError(
         _("“{word}” begins with a dash and was read as an option.").format(word=short(word)),
         _("With -- before it, it is none: {command}").format(command=with_words(path, line)),
@@ -102,16 +108,16 @@ def begins_with_dash(word: str, path: str, line: Sequence[Token]) -> UsageError:
 
 
 def short(text: str) -> str:
-    """Return `text` as it is named in a sentence: on one line, and not long."""
+    """Return `text` so that it fits into a sentence: on one line, and cut if it is long."""
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 1] + "…"
 
 
-class Files(NamedTuple):
-    """Arguments in which every file of `-f` has an option of its own.
+class FileArguments(NamedTuple):
+    """The `arguments` of a command after each file has got a `-f` of its own.
 
-    `taken` are those that had none, `folders` what was left out among them; `kept` is a file that stays a word, since
-    there would be no question without it.
+    `taken` are the files that had none. `folders` stood among them and are left out. `kept` is the last file: it stays
+    a word, because without it there would be no question.
     """
 
     arguments: list[str]
@@ -120,40 +126,40 @@ class Files(NamedTuple):
     kept: str = ""
 
 
-def with_files(options: Mapping[str, bool], arguments: Sequence[str], *, takes_question: bool) -> Files:
-    """Give each file that follows `-f` an option of its own: a shell makes `-f a.md b.md` of `-f *.md`.
+def with_files(options: Mapping[str, bool], arguments: Sequence[str], *, takes_question: bool) -> FileArguments:
+    """Give each file that follows a `-f` an option of its own: the shell turns `-f *.md` into `-f a.md b.md`.
 
-    Only files that directly follow are meant. Where the command `takes_question`, the last word that could be one stays
-    a word. A pattern that no shell has replaced, as on Windows, is replaced here.
+    This takes only files that follow directly. If the command `takes_question` and there is no other word, the last
+    file stays a word. It also replaces patterns that no shell has replaced, as on Windows.
     """
-    line = list(tokens(options, arguments))
+    line = list(parts(options, arguments))
     following = _following(line)
-    is_asked = any(token.option in _TEMPLATE for token in line) or any(
-        token.option is None and at not in following for at, token in enumerate(line)
+    is_asked = any(part.option in _TEMPLATE for part in line) or any(
+        part.option is None and at not in following for at, part in enumerate(line)
     )
     kept = ""
     if takes_question and following and not is_asked:
         kept = line[max(following)].value
         following.remove(max(following))
-    changed = Files([], [], [], kept)
-    for at, token in enumerate(line):
-        if at in following and not _is_file(token.value):
-            changed.folders.append(token.value)
-        elif found := [token.value] if at in following else _matched_files(token):
+    changed = FileArguments([], [], [], kept)
+    for at, part in enumerate(line):
+        if at in following and not _is_file(part.value):
+            changed.folders.append(part.value)
+        elif found := [part.value] if at in following else _matched_files(part):
             changed.taken.extend(found)
             changed.arguments.extend(word for path in found for word in ("-f", path))
         else:
-            changed.arguments.extend(token.arguments)
+            changed.arguments.extend(part.arguments)
     return changed
 
 
-def _following(line: Sequence[Token]) -> set[int]:
-    """Return the places of what a shell put behind the file of a `-f`: paths, with a file among them."""
+def _following(line: Sequence[Part]) -> set[int]:
+    """Return the positions of the paths that the shell put behind a `-f` and its file, if one of them is a file."""
     following: set[int] = set()
     run: list[int] = []
-    for at, token in enumerate([*line, Token((), "", "")]):
+    for at, part in enumerate([*line, Part((), "", "")]):
         is_next = at > 0 and (line[at - 1].option in _FILE or at - 1 in run)
-        if is_next and token.option is None and _is_there(token.value):
+        if is_next and part.option is None and _is_there(part.value):
             run.append(at)
             continue
         if any(_is_file(line[i].value) for i in run):
@@ -162,9 +168,9 @@ def _following(line: Sequence[Token]) -> set[int]:
     return following
 
 
-def _matched_files(token: Token) -> list[str]:
-    """Return the files that the pattern of a `-f` stands for."""
-    return matching(token.value) if token.option in _FILE else []
+def _matched_files(part: Part) -> list[str]:
+    """Return the files that match the pattern of a `-f`; none for a word, and for an option with a plain name."""
+    return matching(part.value) if part.option in _FILE else []
 
 
 def _is_file(path: str) -> bool:
@@ -179,11 +185,11 @@ class FilesCommand(TyperCommand):
     """A command that takes every file behind `-f`, not only the first."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse, and say on stderr what was taken for a file."""
+        """Parse the arguments, and say on stderr which words became files."""
         takes_question = any(isinstance(parameter, TyperArgument) for parameter in self.params)
         options = options_of(self, ctx.help_option_names)
         if takes_question:
-            _refuse_question_as_option(ctx.command_path, list(tokens(options, args)))
+            _refuse_question_as_option(ctx.command_path, list(parts(options, args)))
         files = with_files(options, args, takes_question=takes_question)
         rest = super().parse_args(ctx, files.arguments)
         if not ctx.params.get("quiet"):
@@ -192,18 +198,21 @@ class FilesCommand(TyperCommand):
         return rest
 
 
-def _refuse_question_as_option(path: str, line: Sequence[Token]) -> None:
-    """Raise `UsageError` for the question `"-f is what?"`, which the parser takes for the file “ is what?”."""
-    if any(token.option is None for token in line):
+def _refuse_question_as_option(path: str, line: Sequence[Part]) -> None:
+    """Raise `UsageError` for a question in quotes such as `"-f is what?"`.
+
+    The parser would take it for the option `-f` with the file “ is what?”.
+    """
+    if any(part.option is None for part in line):
         return
-    for at, token in enumerate(line):
-        if len(token.arguments) == 1 and token.value[:1].isspace() and token.option not in _SYSTEM:
-            word = token.arguments[0]
-            asked = [*line[:at], Token((word,), None, word, known=False), *line[at + 1 :]]
+    for at, part in enumerate(line):
+        if len(part.arguments) == 1 and part.value[:1].isspace() and part.option not in _SYSTEM:
+            word = part.arguments[0]
+            asked = [*line[:at], Part((word,), None, word, known=False), *line[at + 1 :]]
             raise begins_with_dash(word, path, asked)
 
 
-def _notes(files: Files) -> Iterator[str]:
+def _notes(files: FileArguments) -> Iterator[str]:
     if files.taken:
         named = [*files.taken[:_MOST_NAMED], *(["…"] if len(files.taken) > _MOST_NAMED else [])]
         yield _("Read as files too, since they follow -f: {names}").format(names=listed(named))

@@ -67,7 +67,7 @@ def ask(
     environment = Environment.of(context)
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     settings = options.settings(environment, {**flags, "language": lang, **options.sampling_flags(option)})
-    # JSON is no Markdown: a terminal must show its backslashes and underscores, too.
+    # JSON is not Markdown: a renderer would swallow its backslashes and underscores.
     output = screen.output(environment, settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
     follows = schemas.given(schema, output.note) if schema is not None else None
     asked = Asked(
@@ -96,16 +96,16 @@ def _answered(
     *,
     interactive: bool,
 ) -> int:
-    """Load the model, answer, deliver the answer, go on in the REPL if that is wanted, and return the exit code."""
+    """Load the model, answer, print the answer, go on in the REPL if it is `interactive`, and return the exit code."""
     settings, conversation, keeper, _wanted = begun
     answering = AnswerOptions.of(settings, follows.grammar if follows else None)
     is_kept = keeper.history is not None
     engine = wiring.engine(environment, settings, "ask", quiet=delivery.quiet)
     with closing(output), closing(keeper), closing(engine):
-        # The model loads while the material is read.
+        # The worker loads the model while this process reads the material.
         engine.start()
         question = asked.question(environment, conversation, output.note)
-        # Where the talk goes on afterwards, Ctrl-C ends the answer alone.
+        # If the REPL follows, Ctrl-C ends only the answer, and not the command.
         scope = cancellation.operation() if interactive else nullcontext(cancellation.current())
         with scope as operation, signals.suspending(lambda: engine, output.resumed):
             answer = Turn(engine, output, answering, keeper).run(conversation, question)
@@ -133,7 +133,7 @@ def _failure(answer: Answer, ended: Ending, follows: schemas.Given | None, *, wh
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the command line says about the question: the words, and where the material is."""
+    """The question on the command line: its words, where its material is, and the template with its values."""
 
     prompt: str
     files: tuple[str, ...]
@@ -145,7 +145,7 @@ class Asked:
         """Read the material and return the question; raises `InputError`, and `UsageError` where it says nothing."""
         materials, words = sources.gather(environment, self.files, note, piped=self.piped), self.prompt
         if not words.strip() and self.template is None and [one.kind for one in materials] == ["stdin"]:
-            # What is piped in alone is no material: it is the question.
+            # Without any words, the text on stdin is the question itself, and not material for one.
             materials, words = [], materials[0].text
         question = compose(conversation, materials, words, self.template, self.values)
         if not prompt_text(question).strip():
@@ -154,7 +154,11 @@ class Asked:
 
 
 def _is_handed_over(environment: Environment, paths: Sequence[str], note: Callable[[str], None]) -> bool:
-    """Whether there is material on stdin that is meant for this program; `note` is told of what is left to others."""
+    """Whether stdin holds material for this program.
+
+    A shell's loop may share a file on stdin with the programs in it. If such a loop has read a part of the file, the
+    rest stays for the loop, and `note` is told so.
+    """
     if not stdin.is_piped(environment):
         return False
     if sources.STDIN in paths or not stdin.is_partly_read(environment):

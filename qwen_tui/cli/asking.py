@@ -1,4 +1,4 @@
-"""Questions to the person at the terminal, and their answers."""
+"""Asks the person at the terminal, and reads the answers."""
 
 import os
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Asker:
 
     @property
     def can_answer(self) -> bool:
-        """Whether somebody is there to answer."""
+        """Whether a person is at the terminal."""
         return self._environment.can_ask
 
     def confirm(self, question: str, *, default: bool = False) -> bool:
@@ -52,14 +52,14 @@ class Asker:
         self._environment.stderr.write(clean(question) + " ")
         self._environment.stderr.flush()
         try:
-            # Bytes that are no text in the terminal's encoding are a typing error, or part of a file's name.
+            # Bytes that are not text in the terminal's encoding must not raise: they can be a part of a file's name.
             with cancellation.current().interruptible():
                 line = os.fsdecode(stdin.stream(self._environment).readline())
         except OSError:
             # The terminal is gone.
             line = ""
         if not line:
-            # Ctrl-D leaves the cursor behind the question.
+            # After Ctrl-D the cursor still stands behind the question.
             self.note("")
             raise typer.Abort
         return line.strip()

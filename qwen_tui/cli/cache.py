@@ -26,7 +26,7 @@ def build() -> typer.Typer:
 
 
 def show(context: typer.Context) -> None:
-    """Print what is kept, one line a conversation, the last used first."""
+    """Print the states, one line for each conversation, the one last used first."""
     environment = Environment.of(context)
     settings = usable_settings(environment)
     columns = environment.columns
@@ -56,7 +56,7 @@ def clear(context: typer.Context) -> None:
 
 @contextlib.contextmanager
 def removing(folder: Path) -> Iterator[None]:
-    """Remove states in the block; raises `WriteError` where the disk refuses it."""
+    """Turn an `OSError` from removing states in the block into `WriteError`."""
     try:
         yield
     except OSError as error:

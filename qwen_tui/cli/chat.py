@@ -68,7 +68,7 @@ def chat(
     notes = screen.output(environment, settings, held=True, notes=environment.stdout)
     begun = begin(settings, wanted, wiring.model_file, notes.note)
     with closing(begun.keeper), closing(wiring.engine(environment, begun.settings)) as engine:
-        # The model loads while the first message is typed.
+        # The worker loads the model while the person types the first message.
         engine.start()
         opening = Opening(sources.gather(environment, file or (), notes.note, piped=False), chosen, first)
         shows_standing = begun.keeper.history is not None and wanted.goes_on
@@ -76,7 +76,7 @@ def chat(
 
 
 class Opening(NamedTuple):
-    """What goes with the first message, what its line begins with, and the template that was made from."""
+    """The material for the first message, the draft that its line begins with, and the template of that draft."""
 
     attached: Sequence[Material] = ()
     template: Template | None = None
@@ -129,7 +129,7 @@ def converse(
         try:
             Repl(session, reader, show_error).run(opening.first)
         except OutputError:
-            # A terminal that was closed under the answer cannot be written to: that is the ending already known.
+            # The person has closed the terminal. The write failed because of that, and the program is ending already.
             if not cancellation.current().requested:
                 raise
         finally:
@@ -140,7 +140,7 @@ def converse(
 def _line_reader(
     environment: Environment, session: Session, settings: Config, *, always_tty: bool
 ) -> "PromptLineReader":
-    """Return where the person types, with all that it offers and shows."""
+    """Return the line that the person types into, with its completions and its toolbar."""
     from qwen_tui.terminal.line_reader import PromptLineReader
 
     completions = [Completion(name, c.description, c.takes) for c in slash_commands.commands() for name in c.names]
@@ -156,7 +156,7 @@ def _line_reader(
 
 
 def _offers(session: Session) -> Offers:
-    """Return what Tab offers behind commands."""
+    """Return what Tab offers behind a slash command, by the kind of argument that the command takes."""
     return {
         "option": lambda: [(name, "") for name in SETTABLE],
         "template": lambda: templates.described(session.template_folders),
@@ -165,7 +165,7 @@ def _offers(session: Session) -> Offers:
 
 
 def _quietly(session: Session, look: Callable[[History], list[T]]) -> list[T]:
-    """Return what is found in the history; nothing where there is none, or it fails: that is told at the next turn."""
+    """Return what `look` finds in the history, or nothing if it fails; the next turn tells the person why."""
     try:
         return look(session.keeper.history) if session.keeper.history else []
     except HistoryError:
@@ -173,7 +173,7 @@ def _quietly(session: Session, look: Callable[[History], list[T]]) -> list[T]:
 
 
 def _toolbar(session: Session, settings: Config) -> str:
-    """What the line below the input shows; nothing in it may wait for the engine."""
+    """Return the line below the input; prompt_toolkit draws it often, so nothing here may wait for the engine."""
     model = _short(session.keeper.model)
     loading = session.engine.loading()
     if loading is not None:
@@ -199,5 +199,5 @@ def _banner(settings: Config) -> str:
 
 
 def _short(model: str) -> str:
-    """The name of a model as it fits into a line: of a path, its last part."""
+    """Return the name of a model, or only the file name if it is a path."""
     return re.split(r"[/\\]", model)[-1]

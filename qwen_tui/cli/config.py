@@ -71,8 +71,8 @@ def path(context: typer.Context) -> None:
 
 
 def _toml(value: object) -> str:
-    """Return a value as TOML writes it, which is how JSON does."""
-    # A path in a variable need not be text.
+    """Return a value in TOML, which writes these values as JSON does."""
+    # The value of an environment variable can be bytes that are not text.
     return msgspec.json.encode(as_text(value) if isinstance(value, str) else value).decode()
 
 

@@ -29,7 +29,7 @@ def doctor(
     gpu_layers: options.GpuLayers = None,
     lang: options.Language = None,
 ) -> int:
-    """Examine and print; 1 where something keeps the program from answering."""
+    """Examine this PC and print the report; the exit code is 1 if the program cannot answer here."""
     from qwen_tui.evaluation.doctor import Patient, examine
     from qwen_tui.evaluation.report import Problem, encoded
     from qwen_tui.evaluation.report_text import text

@@ -1,4 +1,4 @@
-"""The user's editor, opened on a file."""
+"""Opens the user's editor on a file."""
 
 import os
 import shlex
@@ -35,16 +35,16 @@ def open_editor(environment: Environment, file: Path) -> None:
 def command(editor: str) -> list[str]:
     """Return the words of the command line `editor`; raises `ValueError` where a quote is not closed."""
     if Path(editor).is_file():
-        # A path with blanks in it.
+        # It is a path, perhaps with blanks, and not a command line.
         return [editor]
     if os.name != "nt":
         return shlex.split(editor)
-    # Windows paths hold backslashes, which are no escapes there; its quotes stay at the words.
+    # On Windows a backslash is part of a path, and no escape. Without POSIX rules, shlex leaves the quotes on.
     return [word.strip('"') for word in shlex.split(editor, posix=False)]
 
 
 def edited(environment: Environment, text: str) -> str | None:
-    """Return `text` as the person leaves it in the editor; None, after saying why, where that cannot be done."""
+    """Return `text` as the person leaves it in the editor; on a failure, say why on stderr and return None."""
     try:
         with tempfile.TemporaryDirectory(prefix="qwen-", ignore_cleanup_errors=True) as folder:
             file = Path(folder, "message.md")

@@ -1,4 +1,4 @@
-"""What the program is given from outside: its three streams, and the variables of its environment."""
+"""What the program gets from outside: its three streams, and its environment variables."""
 
 import contextlib
 import io
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from qwen_tui.errors import OutputError, why
 from qwen_tui.i18n import gettext as _
 
-# All that a message about a failure needs is imported here: once memory is short, nothing more can be imported.
+# A message about a failure needs these imports. They come first, because later there may be no memory for them.
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.streams import terminal_size, write
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The streams and variables that a command works with. `main` hands them down; nobody else asks `sys` for them.
+    """The streams and variables that a command works with. `main` hands them down, nobody else asks `sys`.
 
     `stdin` is None where the program was started without one.
     """
@@ -35,14 +35,14 @@ class Environment:
     @classmethod
     def of_process(cls) -> "Environment":
         """Return the streams and variables of this process, ready to take any character."""
-        # A stream that was closed from the start takes what is written to it, and shows it nowhere.
+        # Python has no stream where the shell has closed it, as with >&-. What the program writes there goes nowhere.
         if sys.stdout is None:
             sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the whole process
         if sys.stderr is None:
             sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - likewise
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                # A file or a pipe holds every character; what a terminal lacks is shown as a question mark.
+                # Files and pipes get UTF-8. A terminal keeps its encoding; it shows ? for what that lacks.
                 stream.reconfigure(errors="replace", encoding=None if stream.isatty() else "utf-8")
         return cls(sys.stdin, sys.stdout, sys.stderr, os.environ)
 
@@ -65,7 +65,7 @@ class Environment:
 
     @property
     def can_offer(self) -> bool:
-        """Whether a person can be asked, and also reads stdout: only then a command may ask on its own accord."""
+        """Whether a person can be asked and reads stdout. Only then a command offers anything unasked."""
         return self.can_ask and self.stdout.isatty()
 
     @property
@@ -88,22 +88,22 @@ class Environment:
         write(self.stdout, clean(answer) if self.stdout.isatty() else answer)
 
     def print(self, text: str) -> None:
-        """Print on stdout anything but an answer, cleaned in the same way; the last line is ended where it is not."""
+        """Print on stdout anything but an answer, cleaned in the same way; add the newline that the text lacks."""
         try:
             self.print_answer(text if text.endswith("\n") or not text else f"{text}\n")
         except OutputError as error:
             if not isinstance(error.__cause__, OSError):
                 raise
-            # There is nothing to ask again.
+            # It was no answer, so “ask again” would be no help.
             raise unwritable(error.__cause__) from error.__cause__
 
     def note(self, sentence: str) -> None:
-        """Write a sentence on stderr; a stderr that takes nothing ends no command."""
+        """Write a sentence on stderr. If that fails, the command goes on without it."""
         with contextlib.suppress(OSError, OutputError):
             write(self.stderr, clean(sentence) + "\n")
 
 
 def unwritable(error: OSError) -> OutputError:
-    """Return what to say where anything but an answer could not be printed."""
+    """Return the error for a text, other than an answer, that could not be printed."""
     reason = _("The output could not be written: {reason}.").format(reason=why(error))
     return OutputError(reason, _("Free some space or choose another place."))

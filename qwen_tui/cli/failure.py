@@ -1,4 +1,4 @@
-"""What people are told on stderr of what went wrong."""
+"""Tells the person on stderr what went wrong."""
 
 import traceback
 
@@ -8,16 +8,16 @@ from qwen_tui.i18n import gettext as _
 
 
 def refused_by_system(error: OSError) -> QwenError:
-    """Return what to say of what the operating system refuses and nothing below has caught.
+    """Return the error for an `OSError` that no other room has caught.
 
-    An error that names a file is about that file, such as one that `sudo qwen` has left to root. Only printing names
-    none: help, settings, paths.
+    If it names a file, it is about that file, for example one that belongs to root since somebody ran `sudo qwen`. Only
+    a failed write to stdout names no file.
     """
     return unwritable(error) if error.filename is None else refused(error)
 
 
 def unforeseen(error: Exception) -> QwenError:
-    """Return what to say of what nobody has foreseen: that memory is short, or that the program has a fault."""
+    """Return the error for an exception that nobody has foreseen: memory is short, or the program has a fault."""
     if _is_out_of_memory(error):
         return QwenError(_("There is too little memory to run the program."), _("Close other programs and try again."))
     what = " ".join(f"{type(error).__name__}: {error}".split())
@@ -28,13 +28,13 @@ def unforeseen(error: Exception) -> QwenError:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether it is what Python raises where a module finds no memory to be loaded into, or a thread none to run in."""
+    """Whether memory is short: Python says so in several ways when it cannot load a module or start a thread."""
     signs = ("failed to map segment", "annot allocate memory", "can't start new thread")
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in signs)
 
 
 def report(environment: Environment, error: QwenError) -> int:
-    """Say what ended the command, where it happened if that is asked for, and return the exit code."""
+    """Tell the person what ended the command, with the traceback if they want details, and return the exit code."""
     if environment.wants_details:
         environment.note(traceback.format_exc().rstrip("\n"))
     tell(environment, error)
@@ -42,6 +42,6 @@ def report(environment: Environment, error: QwenError) -> int:
 
 
 def tell(environment: Environment, error: QwenError) -> None:
-    """Say on stderr what is wrong and what to do next."""
-    # Where stderr is gone as well, the exit code is all that is left to say.
+    """Tell the person what is wrong, and what to do next."""
+    # If stderr is gone too, only the exit code tells that something went wrong.
     environment.note("\n".join(line for line in (f"qwen: {error.message}", error.remedy) if line))

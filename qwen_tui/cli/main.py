@@ -1,4 +1,4 @@
-"""The entry point: owns errors and exit codes, so that nothing below has to."""
+"""The entry point. It turns every error into a message and an exit code, so that no other room has to."""
 
 import contextlib
 import os
@@ -25,11 +25,10 @@ def main(arguments: Sequence[str] | None = None, environment: Environment | None
         code = _run(sys.argv[1:] if arguments is None else arguments, environment)
         _give_up(environment.stdout, lost=operation.requested)
     if operation.requested and arguments is None:
-        # Everything is closed. What Python does at its end takes time, and threads that were left behind may not live
-        # through it.
+        # Everything is closed. Python's own way out takes time, and can crash in threads that were left behind.
         environment.stderr.flush()
         os._exit(operation.exit_code)
-    # What ended the program counts for more than how far it came.
+    # The exit code of a signal goes before that of the command.
     return operation.exit_code or code
 
 
@@ -56,10 +55,10 @@ def _run(arguments: Sequence[str], environment: Environment) -> int:
 def program(arguments: list[str], environment: Environment) -> int:
     """Run the command line and return its exit code; raises `QwenError` and `KeyboardInterrupt`."""
     language, others = _split(arguments)
-    # A slow disk takes seconds for what is imported here, and there is nothing to lose yet.
+    # These imports take seconds on a slow disk. Ctrl-C may end them anywhere, because nothing could be lost yet.
     with cancellation.current().interruptible():
         i18n.use_language(language or _language(environment))
-        # Only now: the help texts are translated when the commands are imported.
+        # The language must be set before: importing a command translates its help.
         import typer
 
         from qwen_tui.cli.app import build, knows_languages, path_of, see_help
@@ -71,7 +70,7 @@ def program(arguments: list[str], environment: Environment) -> int:
             arguments = others
         command = build(wanted)
     try:
-        # Typer prints its help on the stdout of Python.
+        # Typer prints its help on Python's own sys.stdout.
         with contextlib.redirect_stdout(environment.stdout):
             code = command(args=arguments, prog_name="qwen", standalone_mode=False, obj=environment)
     except typer.TyperException as error:
@@ -84,7 +83,7 @@ def program(arguments: list[str], environment: Environment) -> int:
     except typer.Abort:
         return INTERRUPTED
     except SystemExit as left:
-        # Typer's way out of a closed pipe.
+        # Typer turns a closed pipe into SystemExit.
         if isinstance(left.__context__, BrokenPipeError):
             raise left.__context__ from None
         raise
@@ -111,7 +110,7 @@ def _language(environment: Environment) -> str:
     try:
         language = config.read(files.folders().config_file, environment.variables).config.language
     except ConfigError:
-        # The command that needs a home folder says that there is none.
+        # Without a home folder there are no settings. A command that needs the folder will say so.
         language = None
     return language or i18n.language_from_locale(environment.variables)
 

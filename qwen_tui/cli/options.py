@@ -57,31 +57,31 @@ Offline = Annotated[bool, typer.Option("--offline", help=_("Never use the networ
 Language = Annotated[str | None, typer.Option("--lang", metavar="zh|en", help=_("The language of the program."))]
 
 
-# Options that are called otherwise than the setting they change.
+# Options whose name differs from that of the setting they change.
 _OPTIONS = {"language": "--lang"}
 
 
 def settings(environment: Environment, flags: dict[str, Any]) -> Config:
-    """Return the settings in force under `flags`, of which None means not given; raises `UsageError`, `ConfigError`."""
+    """Return the settings with `flags`, where None means not given, over them; raises `UsageError`, `ConfigError`."""
     return settings_of(config.load(files.folders().config_file, environment.variables).config, flags)
 
 
 def usable_settings(environment: Environment) -> Config:
-    """Return the settings for a command that only looks: it leaves out, and says so, each that cannot be used."""
+    """Return the settings for a command that only looks: without those that cannot be used, and stderr tells which."""
     settings = config.read(files.folders().config_file, environment.variables)
     tell_problems(environment, settings.problems)
     return settings.config
 
 
 def tell_problems(environment: Environment, problems: Sequence[ConfigError]) -> None:
-    """Say on stderr what is wrong with settings, and that the program goes on without them."""
+    """Tell the person on stderr what is wrong with settings, and that the program goes on without them."""
     for problem in problems:
         remedy = _("It is left out for now. {remedy}").format(remedy=problem.remedy)
         tell(environment, ConfigError(problem.message, remedy))
 
 
 def settings_of(base: Config, flags: dict[str, Any]) -> Config:
-    """Return the settings `base` under `flags`; raises `UsageError`."""
+    """Return the settings `base` with `flags` over them; raises `UsageError`."""
     given = {name: _flag(name, value) for name, value in flags.items() if value is not None}
     merged = msgspec.structs.replace(base, **given)
     return msgspec.structs.replace(merged, system=as_text(merged.system)) if merged.system else merged
@@ -106,5 +106,5 @@ def _flag(name: str, value: object) -> Any:
     try:
         return config.check(name, value, where=option)
     except ConfigError as error:
-        # The help of the command that was used says what it takes.
+        # `main` adds which command's help says what the option takes.
         raise UsageError(error.message) from error

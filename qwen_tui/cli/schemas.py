@@ -1,4 +1,4 @@
-"""`--schema`: the schema from a file or the command line, and the answer held against it."""
+"""`--schema`: reads the schema from a file or the command line, and checks the answer against it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A schema, and the same in the words of the engine, as JSON text."""
+    """A schema, and `grammar`: the same schema as JSON text, simplified so that the engine can follow it."""
 
     schema: "Schema"
     grammar: str
 
     def complaint(self, answer: Answer) -> QwenError | None:
-        """Return what is wrong with an answer that should have followed the schema, None where nothing is."""
+        """Return the error of an answer that does not follow the schema, None if it does."""
         from qwen_tui.chat.schema.checking import check
 
         if answer.reason == "length":
@@ -42,9 +42,9 @@ def given(argument: str, note: Callable[[str], None]) -> Given:
 
     `note` is told of an encoding that had to be guessed.
     """
-    # Of a shell's <(…) the file may be a named pipe.
+    # The file can be a named pipe, as with <(…) in a shell, and reading it can block.
     with cancellation.current().interruptible():
-        # Only now: without a schema nobody waits for the libraries that read it.
+        # Imported here, because these libraries take time and only --schema needs them.
         from qwen_tui.chat.schema.reading import read
         from qwen_tui.chat.schema.refusing import grammar_of
         from qwen_tui.chat.schema.simplifying import simplify
@@ -66,7 +66,7 @@ def _text(argument: str, note: Callable[[str], None]) -> str:
             data = material.read(file, argument)
     except OSError as error:
         if begins in '["':
-            # No schema, but JSON: what is wrong with it is told by who reads it.
+            # It is JSON, so it was not meant as a path. The reader of the schema says what is wrong with it.
             return argument
         raise UsageError(
             _("The schema {path} cannot be read: {reason}").format(path=argument, reason=why(error)), how

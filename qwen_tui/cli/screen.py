@@ -1,4 +1,4 @@
-"""What a person sees of the program: where answers, notes and progress go, on a terminal and elsewhere."""
+"""Chooses where answers, notes and progress go: painted on a terminal, plain elsewhere."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from qwen_tui.terminal.transfer_line import TransferLine
 
 
 def has_terminal(environment: Environment) -> bool:
-    """Whether a conversation can be had: a terminal to write to, and one to type into even where stdin is a pipe."""
+    """Whether the REPL can run: stdout is a terminal, and so is stdin or, if stdin is a pipe, /dev/tty."""
     if not environment.stdout.isatty():
         return False
     if environment.can_converse:
@@ -36,10 +36,11 @@ def output(
     quiet: bool = False,
     notes: TextIO | None = None,
 ) -> HeldOutput:
-    """Return where events go: to stdout as they come, or nowhere if the answer is `held` for the end.
+    """Return the output for the events of an answer.
 
-    On a terminal the answer is painted, unless it is wanted `raw`; with `apart`, below a blank row. Progress and notes
-    go to stderr (notes elsewhere if `notes` says so), with `quiet` nowhere.
+    The answer goes to stdout as it comes; if it is `held`, the caller prints it at the end. On a terminal it is painted
+    unless it is `raw`, with `apart` below a blank row. Progress and notes go to stderr, notes to the stream `notes` if
+    there is one, and with `quiet` neither is shown.
     """
     stdout = environment.stdout
     status = StatusLine(environment.stderr, enabled=environment.can_redraw and not quiet)
@@ -48,7 +49,7 @@ def output(
         return HeldOutput(remarks, status)
     if raw or not stdout.isatty():
         return StreamingOutput(stdout, remarks, status)
-    # Only now: a pipe need not wait for what a terminal takes.
+    # Imported here, because it takes time and a pipe does not need it.
     from qwen_tui.terminal.painted_output import PaintedOutput, can_paint
     from qwen_tui.terminal.theme import theme
     from qwen_tui.terminal.width import Ruler
@@ -91,9 +92,9 @@ def clipboard(environment: Environment) -> SystemClipboard:
 
 
 def transfer_line(environment: Environment, *, lines: bool = True, quiet: bool = False) -> TransferLine:
-    """Return where it is shown how far a large file is; where nothing can be redrawn, in `lines` if they are wanted.
+    """Return the line that shows how far the transfer of a large file is.
 
-    Nothing is shown with `quiet`.
+    If stderr cannot redraw a line, `lines` decides whether it gets a new one now and then. `quiet` shows nothing.
     """
     return TransferLine(environment.stderr, live=environment.can_redraw and not quiet, lines=lines and not quiet)
 
@@ -102,7 +103,7 @@ def transfer_line(environment: Environment, *, lines: bool = True, quiet: bool =
 def transfer(
     environment: Environment, what: str, *, lines: bool = True, quiet: bool = False
 ) -> Iterator[Callable[[int, int], None]]:
-    """Give what shows how far `what` is, by the bytes that are done and all of them, until the block ends."""
+    """Yield what takes the bytes done and all bytes, and shows them under the label `what` until the block ends."""
     line = transfer_line(environment, lines=lines, quiet=quiet)
     try:
         yield lambda done, total: line.show(what, done, total)

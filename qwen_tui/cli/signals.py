@@ -1,4 +1,4 @@
-"""The signals that the program takes: Ctrl-C, being told to end, and Ctrl-Z while an answer streams."""
+"""Handles signals: Ctrl-C, SIGTERM and SIGHUP, and Ctrl-Z while an answer streams."""
 
 import atexit
 import os
@@ -15,7 +15,7 @@ from qwen_tui.cancellation import Cancellation
 if TYPE_CHECKING:
     from qwen_tui.engine.protocol import Engine
 
-# Those that end the program; not every platform has them all.
+# The signals that end the program, as far as this platform has them.
 _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 Handler = Callable[[int, FrameType | None], None]
@@ -24,7 +24,7 @@ Handler = Callable[[int, FrameType | None], None]
 @contextmanager
 def heeded() -> Iterator[Cancellation]:
     """Run the block as an operation that Ctrl-C and the signals that end the program cancel."""
-    # Once Python tidies up, Ctrl-C would only tear that apart.
+    # Ctrl-C must not interrupt Python's clean-up at exit.
     atexit.register(_ignore_ctrl_c)
     with cancellation.operation() as operation, _handled(dict.fromkeys((signal.SIGINT, *_ENDING), _heed)):
         yield operation
@@ -32,7 +32,7 @@ def heeded() -> Iterator[Cancellation]:
 
 @contextmanager
 def telling(on_ending: Callable[[], None]) -> Iterator[None]:
-    """Call `on_ending` as well when the program is told to end while the block runs."""
+    """Call `on_ending` too if SIGTERM or SIGHUP comes while the block runs."""
 
     def end(number: int, frame: FrameType | None) -> None:
         on_ending()
@@ -44,17 +44,17 @@ def telling(on_ending: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def suspending(engine: "Callable[[], Engine]", on_resumed: Callable[[], None]) -> Iterator[None]:
-    """Stop the worker with the program at Ctrl-Z while the block runs; `on_resumed` is called when both go on.
+    """At Ctrl-Z, suspend the worker together with this process while the block runs; then call `on_resumed`.
 
-    `engine` returns the one in use by then.
+    `engine` returns the engine in use, which may change meanwhile.
     """
 
     def suspend(number: int, _frame: FrameType | None) -> None:
-        # The worker is in a group of its own. This process stops as if nobody had asked.
+        # The terminal stops only this process, because the worker is in a process group of its own.
         engine().pause()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-        # Here the program has been continued.
+        # The shell has continued the program, for example by fg.
         signal.signal(number, suspend)
         on_resumed()
         engine().resume()
@@ -74,14 +74,14 @@ def _heed(number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def _handled(handlers: dict[int, Handler]) -> Iterator[None]:
-    """Take the signals until the end of the block, then leave them to whom they belonged.
+    """Install the handlers until the end of the block, and then the handlers that were there before.
 
-    Only the main thread can take any.
+    Python allows that only in the main thread; in another thread, this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # What the program was started to ignore, as by nohup, it goes on ignoring.
+    # nohup starts the program with some signals ignored. They stay ignored.
     taken = {n: h for n, h in handlers.items() if signal.getsignal(n) not in (signal.SIG_IGN, None)}
     before: dict[int, Any] = {number: signal.signal(number, handler) for number, handler in taken.items()}
     try:

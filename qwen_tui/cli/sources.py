@@ -1,4 +1,4 @@
-"""Where material comes from on a command line: the files of `-f`, and what is piped in."""
+"""Reads the material of a command line: the files of `-f`, and stdin."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -11,17 +11,17 @@ from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Material, as_text
 
-# As a name for a file, it means stdin.
+# As the name of a file, this means stdin.
 STDIN = "-"
 
-# How long stdin may be silent before a person is told what is awaited, in seconds.
+# If stdin gives nothing for so many seconds, the person is told that the program waits for it.
 _PATIENCE = 3.0
 
 
 def gather(
     environment: Environment, paths: Sequence[str], note: Callable[[str], None], *, piped: bool
 ) -> list[Material]:
-    """Return the files in the order given, then what is piped in if it is not among them; raises `InputError`."""
+    """Return the texts of the files in their order; if stdin is `piped` and not among them, it comes last."""
     wanted = [*paths, STDIN] if piped and STDIN not in paths else paths
     return [
         read_stdin(environment, note) if path == STDIN else material.from_file(files.expand(path), note, as_text(path))
@@ -32,7 +32,7 @@ def gather(
 def read_stdin(environment: Environment, note: Callable[[str], None]) -> Material:
     """Return what is on stdin; raises `InputError`.
 
-    `note` is told of an encoding that had to be guessed, and after 3 s of waiting, what is awaited.
+    `note` is told which encoding was guessed, and after 3 s of silence, that the program waits for stdin.
     """
     name = _("the input")
     if environment.stdin is None:

@@ -1,4 +1,4 @@
-"""Stdin as it was handed to the program: what kind it is, whose it is, and its bytes to the end."""
+"""Looks at stdin: whether it is a pipe or a file, whether somebody else reads it too; and reads it to its end."""
 
 import io
 import os
@@ -13,7 +13,7 @@ from qwen_tui.cli.environment import Environment
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-# How often a stdin that does not block is looked at where the system cannot be asked to wait for it, in seconds.
+# On Windows, a stdin that does not block is tried again at this interval, in seconds.
 _LOOK_EVERY = 0.05
 
 
@@ -24,27 +24,27 @@ def is_piped(environment: Environment) -> bool:
 
 
 def is_partly_read(environment: Environment) -> bool:
-    """Whether stdin is a file that somebody has read from before, such as a shell's loop: the rest is theirs."""
+    """Whether stdin is a file of which another process has read a part, such as a shell's loop that owns the rest."""
     try:
-        return stat.S_ISREG(_mode(environment)) and os.lseek(_number(environment), 0, os.SEEK_CUR) > 0
+        return stat.S_ISREG(_mode(environment)) and os.lseek(_descriptor(environment), 0, os.SEEK_CUR) > 0
     except OSError:
         return False
 
 
 def stream(environment: Environment, arrived: Callable[[], None] = lambda: None) -> io.BufferedReader:
-    """Return the bytes of stdin, up to its end; `arrived` is called when some came, and at the end.
+    """Return a stream of the bytes of stdin; it calls `arrived` whenever bytes come, and at the end.
 
-    Another program may have told a pipe or a terminal that both share not to block: then it is waited for all the same.
+    A program that shares this pipe or terminal may have made it non-blocking. The stream waits for bytes all the same.
     """
     assert environment.stdin is not None
     return io.BufferedReader(_Patient(environment.stdin, arrived))
 
 
 class _Patient(io.RawIOBase):
-    """Stdin, read as soon as there is something to read."""
+    """Reads stdin, and waits where a non-blocking stdin has nothing yet."""
 
     def __init__(self, stdin: TextIO, arrived: Callable[[], None]) -> None:
-        # Without the buffer, which takes “nothing yet” for the end. Of a Windows console it knows the encoding.
+        # Python's buffer takes “nothing yet” for the end, so this reads below it. `raw` also knows a Windows console.
         assert isinstance(stdin.buffer, io.BufferedReader)
         self._raw = stdin.buffer.raw
         self._arrived = arrived
@@ -60,7 +60,7 @@ class _Patient(io.RawIOBase):
 
     def _wait(self) -> None:
         if os.name == "nt":
-            # There it knows sockets only.
+            # On Windows, select knows only sockets.
             time.sleep(_LOOK_EVERY)
         else:
             select.select([self._raw], [], [])
@@ -68,11 +68,11 @@ class _Patient(io.RawIOBase):
 
 def _mode(environment: Environment) -> int:
     try:
-        return os.fstat(_number(environment)).st_mode
+        return os.fstat(_descriptor(environment)).st_mode
     except (OSError, ValueError):
         return 0
 
 
-def _number(environment: Environment) -> int:
-    """Return the number that the system knows stdin by, -1 where there is no stdin."""
+def _descriptor(environment: Environment) -> int:
+    """Return the file descriptor of stdin, -1 if there is no stdin."""
     return environment.stdin.fileno() if environment.stdin else -1

@@ -1,4 +1,4 @@
-"""What is wrong with a command line that cannot be understood, and how what was meant is typed."""
+"""Explains a command line that Typer does not understand, and shows how to type what the person probably meant."""
 
 import difflib
 import re
@@ -11,11 +11,11 @@ from typer.core import TyperArgument, TyperGroup
 from qwen_tui.cli.app import build, names, path_of, see_help
 from qwen_tui.cli.arguments import (
     FilesCommand,
-    Token,
+    Part,
     begins_with_dash,
     options_of,
+    parts,
     short,
-    tokens,
     with_files,
     with_words,
 )
@@ -24,20 +24,20 @@ from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, listed
 
-# What can only be an option, if a wrong one.
+# A word of this form is an option, even if no command has it.
 _OPTION = re.compile(r"--?[a-z][\w-]*(=.*)?", re.IGNORECASE | re.ASCII | re.DOTALL)
 _HELP = "--help"
-# How Typer says that an argument takes any number of words.
+# With this number, Typer says that an argument takes any number of words.
 _ANY_NUMBER = -1
-# What other programs call a command of a group. By its letters, `get` would be taken for `set`, which changes what was
-# only to be seen.
+# Names that other programs have for a command of a group. `get` is here because it looks like `set`, and `set` changes
+# what the person only wants to see.
 _CALLED_ELSEWHERE = {"get": "show", "remove": "rm", "delete": "rm", "add": "import"}
-# An option is meant that is so much like the one that was typed.
+# difflib's least similarity between a mistyped option and the option that an error suggests.
 _ALIKE = 0.75
 
 
 def explained(error: typer.TyperException, arguments: Sequence[str]) -> UsageError:
-    """Return what to tell of `arguments`, which Typer does not understand."""
+    """Return the error for `arguments` that Typer does not understand."""
     context = getattr(error, "ctx", None)
     if context is None:
         return UsageError(_what_is_wrong(error, ()), see_help(path_of(arguments)))
@@ -49,18 +49,18 @@ def explained(error: typer.TyperException, arguments: Sequence[str]) -> UsageErr
     takes = [parameter for parameter in command.params if isinstance(parameter, TyperArgument)]
     if isinstance(command, FilesCommand):
         given = with_files(options, given, takes_question=bool(takes)).arguments
-    line = list(tokens(options, given))
-    unknown = next((token.value for token in line if not token.known), None)
+    line = list(parts(options, given))
+    unknown = next((part.value for part in line if not part.known), None)
     if unknown is not None:
         return _no_option(unknown, path, line, getattr(error, "possibilities", None) or (), takes)
-    extra = [token.value for token in line if token.option is None][len(takes) :]
+    extra = [part.value for part in line if part.option is None][len(takes) :]
     if type(error).__name__ == "UsageError" and extra:
         return _too_many(extra, path, line)
     return UsageError(_what_is_wrong(error, line), see_help(path))
 
 
-def _what_is_wrong(error: Any, line: Sequence[Token]) -> str:
-    """Say what Typer says, in the language in use."""
+def _what_is_wrong(error: Any, line: Sequence[Part]) -> str:
+    """Return Typer's message in the language in use."""
     kind, parameter = type(error).__name__, getattr(error, "param", None)
     if kind == "BadOptionUsage":
         needs = "requires" in error.message
@@ -78,9 +78,9 @@ def _what_is_wrong(error: Any, line: Sequence[Token]) -> str:
 
 
 def _no_option(
-    unknown: str, path: str, line: Sequence[Token], known: Sequence[str], takes: Sequence[TyperArgument]
+    unknown: str, path: str, line: Sequence[Part], known: Sequence[str], takes: Sequence[TyperArgument]
 ) -> UsageError:
-    """Tell of a word that begins with a dash and is no option: a mistyped one, or one that should have been a word."""
+    """Return the error for a word that begins with a dash: a mistyped option, or a word that needs a `--` before it."""
     if takes and not _OPTION.fullmatch(unknown):
         return begins_with_dash(unknown, path, line)
     name = unknown.partition("=")[0]
@@ -93,8 +93,8 @@ def _no_option(
     return UsageError(message, "\n".join(remedies))
 
 
-def _too_many(extra: Sequence[str], path: str, line: Sequence[Token]) -> UsageError:
-    """Tell of words that a command has no use for."""
+def _too_many(extra: Sequence[str], path: str, line: Sequence[Part]) -> UsageError:
+    """Return the error for more words than the command takes."""
     message = _("“{words}” is more than {command} takes.").format(words=short(" ".join(extra)), command=path)
     if path == "qwen chat":
         return UsageError(message, _("To ask a question: {command}").format(command=with_words("qwen ask", line)))
@@ -102,7 +102,7 @@ def _too_many(extra: Sequence[str], path: str, line: Sequence[Token]) -> UsageEr
 
 
 def _of_group(group: TyperGroup, path: str, given: Sequence[str]) -> UsageError:
-    """Tell of a command that is missing or unknown, or of an option before it."""
+    """Return the error for a group without a command, with an unknown one, or with an option before the command."""
     if path == "qwen":
         return _of_program(given)
     word = next((argument for argument in given if not argument.startswith("-")), "")
@@ -120,7 +120,7 @@ def _of_group(group: TyperGroup, path: str, given: Sequence[str]) -> UsageError:
 
 
 def _near_in(group: TyperGroup, word: str) -> str:
-    """Return the command of `group` that `word` means, by another program's name for it or by a slip."""
+    """Return the command of `group` that `word` probably means: another program's name for it, or a mistyped name."""
     elsewhere = _CALLED_ELSEWHERE.get(word.lower(), "")
     if elsewhere in group.commands:
         return elsewhere
@@ -132,12 +132,12 @@ def _takes_words(group: TyperGroup, name: str) -> bool:
 
 
 def _of_program(given: Sequence[str]) -> UsageError:
-    """Tell of a question without `ask`, of a mistyped command, of options before the command or without one."""
-    line = list(tokens(_options_of_ask(), given))
-    words = [token.value for token in line if token.option is None]
-    options = [argument for token in line if token.option for argument in token.arguments]
+    """Return the error for a question without `ask`, a mistyped command, or options without or before a command."""
+    line = list(parts(_options_of_ask(), given))
+    words = [part.value for part in line if part.option is None]
+    options = [argument for part in line if part.option for argument in part.arguments]
     first = words[0] if words else ""
-    unknown = any(token.value == first and not token.known for token in line)
+    unknown = any(part.value == first and not part.known for part in line)
     if options and not words:
         return UsageError(_("The command is missing."), _meant("qwen chat", options))
     if options and first in names():
@@ -150,7 +150,7 @@ def _of_program(given: Sequence[str]) -> UsageError:
     message = _("There is no command “{name}”.").format(name=short(first))
     near = _near(first)
     if _HELP in given[given.index(first) + 1 :]:
-        # Its help was asked for: it is no question.
+        # The person asks for help on it, so it is not a question.
         return UsageError(message, _meant(f"qwen {near}", [_HELP]) if near else see_help("qwen"))
     if not near:
         is_word = len(given) == 1 and first.isascii() and first.isalpha()
@@ -161,13 +161,13 @@ def _of_program(given: Sequence[str]) -> UsageError:
 
 
 def _near(word: str) -> str:
-    """Return the command that `word` is a slip of, if it is: what begins otherwise is none."""
+    """Return the command that `word` mistypes, or an empty string; the first letter must be right."""
     alike = [name for name in names() if name[0] == word[:1].lower()]
     return "".join(difflib.get_close_matches(word.lower(), alike, n=1))
 
 
 def _is_of_group(name: str, word: str) -> bool:
-    """Whether `word` can follow the command: an option, or of a group, one of its commands."""
+    """Whether `word` can follow the command: it is an option, or a command of this group."""
     command = _command(name)
     return word.startswith("-") or (isinstance(command, TyperGroup) and word in command.commands)
 

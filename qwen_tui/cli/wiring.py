@@ -1,4 +1,4 @@
-"""Where the rooms are joined: what `cli` asks planning for, and where models and templates lie."""
+"""Joins the rooms: asks planning for engines, and knows where models and templates are."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -22,8 +22,8 @@ from qwen_tui.planning.trial import Purpose
 
 
 @dataclass(frozen=True, slots=True)
-class Watcher:
-    """Shows on stderr how far planning is, where that is a terminal and nobody wants it `quiet`."""
+class TerminalWatcher:
+    """Shows on stderr how far planning is, if that is a terminal and not `quiet`: the `Watcher` of `planning`."""
 
     environment: Environment
     settings: Config
@@ -31,19 +31,19 @@ class Watcher:
 
     @property
     def log(self) -> Callable[[str], None] | None:
-        """What takes each line of llama.cpp's log, None where nobody wants them."""
+        """The callback for each line of llama.cpp's log, None if nobody wants the log."""
         return log(self.environment)
 
     @contextlib.contextmanager
     def hashing(self, name: str) -> Iterator[Callable[[int, int], None]]:
-        """Show how far the hashing of a large file is."""
+        """Yield what shows how far the hashing of a large file is."""
         what = _("Checking {name}").format(name=name)
         with screen.transfer(self.environment, what, lines=False, quiet=self.quiet) as show:
             yield show
 
     @contextlib.contextmanager
     def asking(self) -> Iterator[Callable[[Event], None]]:
-        """Show that llama.cpp takes long to look at this PC."""
+        """Yield what shows that the worker is still looking at this PC."""
         quiet = self.quiet or not self.environment.stderr.isatty()
         with closing(screen.output(self.environment, self.settings, held=True, quiet=quiet)) as shown:
             yield shown.show
@@ -52,11 +52,11 @@ class Watcher:
 def planner(
     environment: Environment, settings: Config, trouble: str = "", *, quiet: bool = False, learning: bool = True
 ) -> Planner:
-    """Return the planner of the model that `settings` name, which shows on a terminal how far it is; see `planner_of`.
+    """Return the planner of the model in `settings`; see `planner_of`. It shows its progress on a terminal.
 
     It raises `ModelNotFoundError`, `InvalidModelError`.
     """
-    return planning.planner_of(settings, Watcher(environment, settings, quiet), trouble, learning=learning)
+    return planning.planner_of(settings, TerminalWatcher(environment, settings, quiet), trouble, learning=learning)
 
 
 def engine(environment: Environment, settings: Config, purpose: Purpose = "chat", *, quiet: bool = False) -> Engine:
@@ -68,12 +68,12 @@ def engine(environment: Environment, settings: Config, purpose: Purpose = "chat"
 
 
 def opener(environment: Environment, settings: Config, in_use: Engine) -> Callable[[str], Engine]:
-    """Return what builds the engine of another model by its name, to take the place of the one `in_use`."""
-    return planning.opener(settings, Watcher(environment, settings), in_use)
+    """Return a function from the name of a model to its engine, which will replace the engine `in_use`."""
+    return planning.opener(settings, TerminalWatcher(environment, settings), in_use)
 
 
 def describer(environment: Environment, settings: Config) -> Callable[[str], str]:
-    """Return what says by a model's name how it is computed here."""
+    """Return a function from the name of a model to the sentence that says how this PC computes it."""
 
     def describe(model: str) -> str:
         other = msgspec.structs.replace(settings, model=model)
@@ -83,7 +83,7 @@ def describer(environment: Environment, settings: Config) -> Callable[[str], str
 
 
 def log(environment: Environment) -> Callable[[str], None] | None:
-    """Return what takes each line of llama.cpp's log, None where nobody wants them."""
+    """Return the callback for each line of llama.cpp's log, None if nobody wants the log."""
     return environment.note if environment.wants_details else None
 
 
@@ -93,6 +93,6 @@ def model_file(name: str) -> Path:
 
 
 def template_folders(language: str | None = None) -> list[Path]:
-    """Return where templates are looked for: the user's own folder first, then those of the language in use."""
+    """Return the folders with templates: the user's own first, then the built-in ones of the language in use."""
     own = files.folders().templates
     return [own, files.packaged("templates") / (language or i18n.language())]

@@ -28,8 +28,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+from command_line import command_line
 from engine_choice import Choice, Facts, Kind, Version, choose
-from measuring import command_line
 
 from qwen_tui.hardware.gpu import graphics
 from qwen_tui.hardware.processor import processor
@@ -38,20 +38,20 @@ NAME = "llama-cpp-python"
 CONSTRAINTS = Path(__file__).parent.parent / "constraints.txt"
 KEPT = Path(sys.prefix) / "share" / "qwen-tui" / "engine-before"
 BUILT = KEPT.with_name("engine-built")
-# What pip wrote about its own doing.
+# Files that pip writes about an installation: they do not belong into a wheel.
 PIPS_OWN = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 UNDO = "Bring back what was there: python scripts/build_engine.py --undo"
 
 
 def look() -> Facts:
-    """Find out about this PC."""
+    """Return what this PC has."""
     found = graphics()
     card = found.card
     nvcc = find_nvcc()
     return Facts(
         nvcc=version_in(ask(nvcc, "--version").partition("release")[2]),
         cublas=has_cublas(nvcc),
-        # CMake looks there, and on the path.
+        # CMake looks for the compiler in this variable, then on the PATH.
         cudacxx="" if os.environ.get("CUDACXX") or shutil.which("nvcc") else nvcc,
         cuda=version_in(found.cuda or ""),
         card=card.name if card else None,
@@ -60,24 +60,24 @@ def look() -> Facts:
         other_card=any(Path("/dev/dri").glob("renderD*")) or os.name == "nt",
         shaders=shutil.which("glslc") is not None,
         pip=importlib.util.find_spec("pip") is not None,
-        # Windows' compiler is on no path; CMake finds it.
+        # On Windows the compiler is not on the PATH, but CMake finds it.
         compiler=os.name == "nt" or any(map(shutil.which, (os.environ.get("CXX") or "c++", "g++", "clang++"))),
         avx2=processor().has("AVX2"),
     )
 
 
 def find_nvcc() -> str:
-    """Return where the CUDA compiler is, nothing where there is none."""
+    """Return the path of the CUDA compiler, "" if there is none."""
     if named := os.environ.get("CUDACXX") or shutil.which("nvcc"):
         return named
-    # The toolkit's installers leave the path alone.
+    # The installers of the toolkit do not change the PATH.
     folders = [Path(root) / "bin" for root in (os.environ.get("CUDA_PATH"), "/usr/local/cuda") if root]
     return next((found for folder in folders if (found := shutil.which("nvcc", path=str(folder)))), "")
 
 
 def has_cublas(nvcc: str) -> bool:
-    """Whether cuBLAS can be compiled against: its header lies in the toolkit, or among those of the system."""
-    # nvcc may be a link or a script; where its toolkit is, it says where it explains what it would run.
+    """Whether the header of cuBLAS is there, in the toolkit or in the system."""
+    # nvcc may be a link or a script. With --dryrun it prints where its toolkit is.
     top = re.search(r"TOP=(\S+)", ask(nvcc, "--dryrun", "-E", "-x", "cu", os.devnull))
     roots = [top[1] if top else None, os.environ.get("CUDA_PATH"), "/usr"]
     folders = ("include", "targets/x86_64-linux/include", "targets/sbsa-linux/include")
@@ -85,7 +85,7 @@ def has_cublas(nvcc: str) -> bool:
 
 
 def ask(command: str, *arguments: str) -> str:
-    """Return what a tool prints, nothing where there is none."""
+    """Return what a tool prints, "" if the tool is missing."""
     try:
         done = subprocess.run([command, *arguments], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
@@ -94,13 +94,13 @@ def ask(command: str, *arguments: str) -> str:
 
 
 def version_in(text: str) -> Version | None:
-    """Return the first version in a text."""
+    """Return the first version number in a text."""
     found = re.search(r"(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else None
 
 
 def pinned(constraints: str) -> str:
-    """Return the version of the binding that a constraints file pins."""
+    """Return the version of llama-cpp-python that a constraints file pins."""
     found = re.search(r"^llama[-_]cpp[-_]python==(\S+)", constraints, re.MULTILINE)
     if not found:
         sys.exit(f"{CONSTRAINTS} pins no {NAME}.")
@@ -108,8 +108,8 @@ def pinned(constraints: str) -> str:
 
 
 def building(choice: Choice, facts: Facts, version: str, jobs: int | None) -> tuple[dict[str, str], list[str]]:
-    """Return the variables that are set for pip, and the command line that makes a wheel."""
-    # No switch has a space in it; not every reader of the variable knows quotes.
+    """Return the environment variables for pip, and its command line that builds a wheel."""
+    # Joined by spaces: no switch contains one, and not every reader of the variable knows quotes.
     variables = {"CMAKE_ARGS": " ".join(choice.switches)}
     if choice.kind == "cuda" and facts.cudacxx:
         variables["CUDACXX"] = facts.cudacxx
@@ -120,12 +120,12 @@ def building(choice: Choice, facts: Facts, version: str, jobs: int | None) -> tu
 
 
 def installing(wheel: str) -> list[str]:
-    """Return the command line that installs a wheel that is here, and nothing else."""
+    """Return the command line that installs a local wheel, and nothing else."""
     return [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--force-reinstall", wheel]
 
 
 def build(variables: Mapping[str, str], command: Sequence[str]) -> Path | None:
-    """Compile, and return the wheel, which takes the place of an earlier one; None if that failed."""
+    """Compile, and return the wheel, which replaces an earlier one; None if it failed."""
     folder = unfinished()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -142,7 +142,7 @@ def build(variables: Mapping[str, str], command: Sequence[str]) -> Path | None:
 
 
 def unfinished() -> Path:
-    """Return where pip puts its wheel."""
+    """Return the folder into which pip writes the wheel."""
     return BUILT / "unfinished"
 
 
@@ -154,9 +154,10 @@ def install(wheel: Path) -> int:
 
 
 def keep_installed(folder: Path) -> Path | None:
-    """Pack what is installed into a wheel in `folder`, and return it; None where nothing is installed.
+    """Pack the installed llama-cpp-python into a wheel in `folder`, and return that; None if it is not installed.
 
-    A wheel that is there already stays the only one: it is from before the first build, and --undo means that.
+    If the folder has a wheel already, nothing is packed: that wheel is from before the first build, and --undo must
+    bring it back.
     """
     if earlier := kept(folder):
         return earlier
@@ -172,7 +173,7 @@ def keep_installed(folder: Path) -> Path | None:
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for file in installed.files or ():
             path = Path(str(file.locate()))
-            # Scripts lie outside, and pip makes them anew.
+            # Scripts lie outside the package folder, and pip creates them again.
             in_about = file.parts[0].endswith(".dist-info")
             about = file.parts[0] if in_about else about
             if (
@@ -191,7 +192,7 @@ def keep_installed(folder: Path) -> Path | None:
 
 
 def kept(folder: Path) -> Path | None:
-    """Return the wheel that --undo would install."""
+    """Return the wheel that --undo installs."""
     return next(iter(sorted(folder.glob("*.whl"))), None)
 
 
@@ -203,13 +204,13 @@ def undo() -> int:
         return 1
     if failed := install(wheel):
         return failed
-    # The next build is a first one again.
+    # The next build will be a first one again.
     wheel.unlink()
     return report()
 
 
 def report() -> int:
-    """Say what the installed llama.cpp is for."""
+    """Say for which hardware the installed llama.cpp was built."""
     from qwen_tui.engine.installed import describe
     from qwen_tui.errors import EngineError
 
@@ -224,7 +225,7 @@ def report() -> int:
 
 
 def show(facts: Facts, choice: Choice, variables: Mapping[str, str], command: Sequence[str]) -> None:
-    """Print what was found and what would be done."""
+    """Print what the PC has, and what the script would do."""
     toolkit = ".".join(map(str, facts.nvcc)) if facts.nvcc else "none"
     print(f"Card: {facts.card or 'no NVIDIA card with a driver'}; CUDA toolkit: {toolkit}")
     print(f"Build: {choice.kind}")
@@ -240,12 +241,12 @@ def show(facts: Facts, choice: Choice, variables: Mapping[str, str], command: Se
         print(f"  leave what an earlier build kept for --undo: {earlier}")
     else:
         print(f"  keep what is installed now, for --undo, as a wheel in {KEPT}")
-    # Unquoted: the wheel has no name yet.
+    # Not quoted for the shell, because the name of the wheel is not known yet.
     print(f"  {shlex.join(installing('')[:-1])} {BUILT}{os.sep}*.whl", flush=True)
 
 
 def agreed() -> bool:
-    """Whether the person wants it."""
+    """Ask the person, and return whether they agree."""
     try:
         return input("\nGo on? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
@@ -254,7 +255,7 @@ def agreed() -> bool:
 
 
 def main() -> int:
-    """Show, ask, build, and say what came of it."""
+    """Show the plan, ask, build, and print the result."""
     parser = command_line(__doc__)
     parser.add_argument("--kind", choices=get_args(Kind), default="auto", help="default: %(default)s")
     parser.add_argument("--jobs", type=int, help="compile so many files at a time (default: as CMake likes)")

@@ -1,9 +1,9 @@
-"""Hold the picture of the floors in CONTRIBUTING.md against the contract that import-linter holds everyone to.
+"""Compare the picture of the floors in CONTRIBUTING.md with the contract that import-linter enforces.
 
     python scripts/check_floors.py
 
-Each line of the picture is a floor: the rooms on it, then what they are for. The rooms and their order have to be those
-of the contract in pyproject.toml. Exits 1, with what differs, if they are not.
+Each line of the picture is a floor: its rooms, then their purpose. The rooms and their order must be those of the
+contract in pyproject.toml. If they differ, this prints the difference and exits with 1.
 """
 
 import re
@@ -11,10 +11,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-from measuring import command_line
+from command_line import command_line
 
 ROOT = Path(__file__).resolve().parent.parent
-# The picture is the block of text below this heading.
+# The picture is the text block below this heading.
 PICTURE = re.compile(r"^## The floors of the house$.*?^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -23,7 +23,7 @@ def drawn(text: str) -> list[str]:
     found = PICTURE.search(text)
     if found is None:
         raise SystemExit("CONTRIBUTING.md has no picture of the floors")
-    # Two blanks or more part the rooms from what they are for; a line that begins with blanks goes on with that.
+    # Two or more blanks separate the rooms from their purpose. A line that begins with blanks continues the purpose.
     return [re.split(r" {2,}", line)[0] for line in found[1].splitlines() if line[:1].strip()]
 
 

@@ -2,7 +2,7 @@
 
     python scripts/check_wheel.py
 
-A file that the wheel forgets is missing only on other people's computers: nothing else would notice it here.
+If the wheel lacks a file, the program fails only on other people's computers. No other check here would notice.
 """
 
 import configparser
@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from measuring import command_line
+from command_line import command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "qwen_tui"
@@ -23,7 +23,7 @@ DIST_INFO = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENS
 
 
 def main() -> int:
-    """Build, check, say what is wrong, and return the exit code."""
+    """Build and check the wheel, print what is wrong, and return the exit code."""
     command_line(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         built = subprocess.run(
@@ -56,14 +56,14 @@ def wanted(root: Path) -> set[str]:
     templates = {
         f"{PACKAGE}/{path.relative_to(root).as_posix()}" for path in (root / "templates").rglob("*") if path.is_file()
     }
-    # Named one by one, not found: these must be there even if the checkout lacks them.
+    # These are named here, not looked for: they must be in the wheel even if the checkout lacks them.
     required = {DEMO, f"{PACKAGE}/assets/locale/zh/LC_MESSAGES/{PACKAGE}.mo", f"{PACKAGE}/evaluation/samples.yaml"}
     required.add(f"{PACKAGE}/assets/pack_readme.txt")
     return modules | catalogues | templates | required
 
 
 def problems(wheel: zipfile.ZipFile, names: set[str]) -> list[str]:
-    """Say in a line each how `wheel` differs from one that holds `names`, the metadata and the entry points."""
+    """Return in one line each how `wheel` differs from one with `names`, the metadata and the entry points."""
     sizes = {info.filename: info.file_size for info in wheel.infolist() if not info.is_dir()}
     (dist_info,) = {name.split("/")[0] for name in sizes if name.split("/")[0].endswith(".dist-info")}
     names = names | {f"{dist_info}/{name}" for name in DIST_INFO}

@@ -1,4 +1,4 @@
-"""Which build of llama.cpp suits a PC: what `build_engine.py` found out comes in, switches for CMake come out."""
+"""Chooses the build of llama.cpp for a PC: takes what `build_engine.py` found, returns the switches for CMake."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,21 @@ AVX2 = ("-DGGML_NATIVE=OFF", "-DGGML_AVX2=ON", "-DGGML_FMA=ON", "-DGGML_F16C=ON"
 NATIVE = ("-DGGML_NATIVE=ON",)
 # Turing without tensor cores (TU116, TU117), by NVIDIA's names.
 NO_TENSOR_CORES = re.compile(r"GTX 16\d\d|\bMX[45]50\b|\bT(?:400|500|550|600|1000|1200|2000)\b")
-# The least compute capability that a toolkit still builds for, by its major version, and what it takes to know a newer.
+# By the major version of a toolkit, the least compute capability that it builds for.
 OLDEST: Mapping[int, Version] = {11: (3, 5), 12: (5, 0), 13: (7, 5)}
+# The versions of toolkits that added newer cards, each with the greatest compute capability that it knows.
 NEWEST: Sequence[tuple[Version, Version]] = (((11, 0), (8, 0)), ((11, 8), (9, 0)), ((12, 8), (12, 1)))
 
 
 class Facts(NamedTuple):
-    """What the choice depends on; None is what is not there or cannot be known.
+    """What the choice depends on; None stands for what is missing or unknown.
 
-    `nvcc` is the version of the CUDA toolkit, `cuda` the newest that the driver supports, `card` the NVIDIA card's name
-    and `capability` its compute capability. `driver_trouble`: the words of a driver that does not work. `other_card`:
-    some card that Vulkan may know. `shaders`: Vulkan's compiler. `cublas`: NVIDIA's library for matrices, a package of
-    its own in many systems. `cudacxx`: where nvcc is, if CMake would not look there.
+    - `nvcc` is the version of the CUDA toolkit, `cuda` the newest one that the driver supports, `cudacxx` the path of
+      nvcc if CMake would not find it.
+    - `card` is the name of the NVIDIA card, `capability` its compute capability, `driver_trouble` the error of a driver
+      that does not work.
+    - `cublas` says whether NVIDIA's matrix library is there, which many systems have in a package of its own.
+    - `other_card` says whether there is a card that Vulkan may know, `shaders` whether Vulkan's compiler is there.
     """
 
     nvcc: Version | None = None
@@ -40,9 +43,9 @@ class Facts(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What is built: its kind, the switches for CMake, and what the person should know about it.
+    """A build: its kind, the switches for CMake, and what the person should know about it.
 
-    `problem` says why it cannot be built; then nothing else counts.
+    If there is a `problem`, it says why the build is impossible, and the other fields do not count.
     """
 
     kind: Kind
@@ -52,7 +55,7 @@ class Choice(NamedTuple):
 
 
 def choose(facts: Facts, wanted: Kind = "auto") -> Choice:
-    """Return the build for a PC, of the kind that is wanted."""
+    """Return the build of the wanted kind for a PC."""
     if not facts.pip:
         return Choice(wanted, problem="There is no pip in this environment, which builds. Add it: python -m ensurepip")
     if not facts.compiler:
@@ -71,7 +74,7 @@ def choose(facts: Facts, wanted: Kind = "auto") -> Choice:
 
 
 def automatic(facts: Facts) -> Choice:
-    """Return the best build that can be made."""
+    """Return the best build that is possible."""
     if facts.card:
         tried = [cuda(facts), vulkan(facts)]
         good = [choice for choice in tried if not choice.problem]
@@ -103,7 +106,7 @@ def cuda(facts: Facts) -> Choice:
     if not facts.card or NO_TENSOR_CORES.search(facts.card):
         switches.append("-DGGML_CUDA_FORCE_MMQ=ON")
         if facts.nvcc < (13, 0):
-            # The code for Pascal: that for Turing takes tensor cores for granted.
+            # Build the code for Pascal: llama.cpp's code for Turing needs tensor cores.
             switches.append("-DCMAKE_CUDA_ARCHITECTURES=61-virtual;80-virtual")
             remarks.append("The first start compiles for the card, which takes minutes; the driver keeps the result.")
         else:
@@ -115,7 +118,7 @@ def cuda(facts: Facts) -> Choice:
 
 
 def out_of_reach(nvcc: Version, capability: Version) -> str:
-    """Say why a toolkit cannot build for a card, if it cannot."""
+    """Return why a toolkit cannot build for a card, "" if it can."""
     needed, has = ".".join(map(str, capability)), ".".join(map(str, nvcc))
     if capability < OLDEST.get(nvcc[0], OLDEST[max(OLDEST)] if nvcc[0] > max(OLDEST) else (0, 0)):
         return f"CUDA {has} does not build for cards as old as this one ({needed}): install CUDA 12"
@@ -137,5 +140,5 @@ def vulkan(facts: Facts) -> Choice:
 
 
 def native() -> Choice:
-    """Return the build for this very processor."""
+    """Return the build for the processor of this PC."""
     return Choice("native", NATIVE, ("It is for this processor: elsewhere it may meet an illegal instruction.",))

@@ -1,12 +1,12 @@
-"""Hold `--schema` against the public test suite of JSON Schema: what is held, refused by name, and wrong.
+"""Test `--schema` with the public test suite of JSON Schema: which cases it follows, refuses by name, and gets wrong.
 
 The suite is not part of this project. It lies in the source distribution of jsonschema, in `json/tests`:
 
     pip download --no-binary :all: --no-deps jsonschema
     python scripts/json_schema_suite.py PATH/json/tests
 
-A case is one value, valid or not, with its schema. It is held where an answer with this value can come about if, and
-only if, it is valid: in some order of its properties, since the grammar fixes one.
+A case is a schema with one value, valid or not. `--schema` follows the case if the grammar allows the value, in some
+order of its properties, exactly when the value is valid.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from qwen_tui.chat.schema.simplifying import simplify
 from qwen_tui.engine.schema_grammar import as_lark, problem
 from qwen_tui.errors import QwenError
 
-# How “$schema” names the drafts whose folders need not say it.
+# The “$schema” for each folder of the suite whose schemas do not name their draft.
 _NAMES = {
     "draft4": "http://json-schema.org/draft-04/schema#",
     "draft6": "http://json-schema.org/draft-06/schema#",
@@ -36,18 +36,18 @@ _NAMES = {
     "draft2019-09": "https://json-schema.org/draft/2019-09/schema",
     "draft2020-12": "https://json-schema.org/draft/2020-12/schema",
 }
-# Where the suite leaves more than one way, the one that is taken here.
+# Cases in which the suite allows several results, with the one that this program has.
 _DECIDED = {
     "format": "decided: a format is not only an annotation",
     "content": "decided: what a string contains is an annotation",
 }
-# Orders of properties that are tried, at most.
+# At most so many orders of the properties are tried.
 _ORDERS = 2000
 _BYTES = llguidance.LLTokenizer("byte", slices=[])
 
 
 def main() -> int:
-    """Print the counts of each draft and what is wrong; the exit code is 1 where something is."""
+    """Print the counts for each draft and the wrong cases; return 1 if there are any."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", type=Path, help="the folder that holds draft7 and draft2020-12")
     parser.add_argument("--draft", action="append", help="a folder of it; by default draft7 and draft2020-12")
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def _count(suite: Path, part: Path, *, verbose: bool) -> Counter[str]:
-    """Return how many cases of one folder met which end, and print those that are wrong, or all."""
+    """Count the results of the cases in one folder, and print the wrong cases, or all."""
     counts: Counter[str] = Counter()
     for file in sorted((suite / part).glob("*.json")):
         for group in json.loads(file.read_bytes(), parse_float=Decimal):
@@ -80,7 +80,7 @@ def _count(suite: Path, part: Path, *, verbose: bool) -> Counter[str]:
 
 
 def _verdicts(group: dict[str, Any], draft: str) -> Iterator[tuple[str, str, str]]:
-    """Yield each test of a group, what became of it, and why."""
+    """Yield each test of a group, its result, and the reason."""
     document = group["schema"]
     if isinstance(document, dict) and "$schema" not in document:
         document = {"$schema": _NAMES[draft], **document}
@@ -123,7 +123,7 @@ def _verdicts(group: dict[str, Any], draft: str) -> Iterator[tuple[str, str, str
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield JSON texts of a value: as it stands, then with its properties in every order."""
+    """Yield the JSON text of a value, first in its own order of properties, then in every other."""
     yield from itertools.islice(_orders(value), _ORDERS)
 
 
@@ -141,7 +141,7 @@ def _orders(value: Any) -> Iterator[str]:
 
 
 def _written(value: Any) -> str:
-    """Return JSON text with numbers in digits, without exponents, and whole ones without a point."""
+    """Return JSON text in which numbers have no exponent, and integers no decimal point."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{_written(name)}:{_written(part)}" for name, part in value.items()) + "}"
     if isinstance(value, list):

@@ -4,7 +4,7 @@
     python scripts/screenshots.py chat-zh --out pictures    # some of them, elsewhere
 
 Each picture is a conversation with the demonstration model in a pseudo-terminal, typed as a person would. POSIX only.
-The speed in the toolbar is the one that was measured, so it differs each time; all else stays the same.
+The toolbar shows the measured speed, so it differs each time; all else stays the same.
 """
 
 import os
@@ -20,21 +20,21 @@ from typing import Any, NamedTuple
 
 import pexpect
 import pyte
-from measuring import QWEN, command_line
+from command_line import QWEN, command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTER, TAB = "\r", "\t"
 LONGEST_ANSWER_S = 180
-# Nothing to fetch: what people have on their computers, the Chinese last, for what the others lack.
+# Common fonts, none of which is fetched. The Chinese ones come last: they serve for characters the others lack.
 FONTS = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', 'Noto Sans Mono CJK SC', monospace"
-# Chinese is a little larger, to fill its two columns.
+# Chinese characters are a little larger, so that they fill two columns.
 FONT_SIZE, WIDE_FONT_SIZE = 14, 15.5
 CELL, LINE = 8.4, 19
 MARGIN, TITLE_BAR, TEXT_TOP = 16, 34, 46
 
 
 class Picture(NamedTuple):
-    """A screen, what is typed on it, with a pause after each part, and what the toolbar says in the end."""
+    """A screen: what is typed, with a pause after each part, and what the toolbar shows at the end."""
 
     language: str
     columns: int
@@ -55,7 +55,7 @@ PICTURES = {
 
 
 class Palette(NamedTuple):
-    """The colours of a terminal: its own, those of the window, and the sixteen by the names that pyte gives them."""
+    """The colours of a terminal: its own, those of the window, and the sixteen ANSI colours by the names in pyte."""
 
     background: str
     foreground: str
@@ -96,10 +96,10 @@ PALETTES = {
 
 
 class Screen(pyte.Screen):
-    """A screen that keeps faint characters, which pyte forgets, as those that blink, which the program has none of."""
+    """A screen that stores faint characters as blinking ones: pyte does not know faint, the program never blinks."""
 
     def select_graphic_rendition(self, *attrs: int, **kwargs: Any) -> None:
-        # Behind 38 and 48 stand numbers of colours.
+        # After 38 and 48 come the numbers of a colour.
         if not {38, 48} & set(attrs):
             faint = {2: (5,), 22: (22, 25)}
             attrs = tuple(code for attr in attrs for code in faint.get(attr, (attr,)))
@@ -107,7 +107,7 @@ class Screen(pyte.Screen):
 
 
 class Terminal:
-    """The program on a screen, with somebody at the keys."""
+    """The program in a pseudo-terminal, with its screen and its keyboard."""
 
     def __init__(self, picture: Picture, theme: str, home: str) -> None:
         kept = {k: v for k, v in os.environ.items() if k != "NO_COLOR" and not k.startswith("QWEN_TUI_")}
@@ -124,13 +124,13 @@ class Terminal:
         )
 
     def type(self, keys: str) -> None:
-        """Type like a person who knows what to write."""
+        """Type at the speed of a fast typist."""
         for key in keys:
             self.process.send(key)
             self.watch(0.03)
 
     def watch(self, seconds: float) -> None:
-        """Show what comes for some seconds."""
+        """Read the program's output for some seconds."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             try:
@@ -139,13 +139,13 @@ class Terminal:
                 return
             for i, part in enumerate(piece.split("\x1b[6n")):
                 if i:
-                    # The program asks where the cursor is; terminals answer.
+                    # The program asks for the position of the cursor, and a terminal answers.
                     cursor = self.screen.cursor
                     self.process.send(f"\x1b[{cursor.y + 1};{cursor.x + 1}R")
                 self._stream.feed(part)
 
     def wait_for(self, pattern: str) -> None:
-        """Wait until the toolbar, the last line on the screen, matches, and then until all of it is drawn."""
+        """Wait until the toolbar, the last line of the screen, matches, and all output has been drawn."""
         deadline = time.monotonic() + LONGEST_ANSWER_S
         while not re.search(pattern, "\n".join(self.screen.display).rstrip().rpartition("\n")[2]):
             if time.monotonic() > deadline or not self.process.isalive():
@@ -155,11 +155,11 @@ class Terminal:
 
 
 def photograph(picture: Picture, theme: str) -> Screen:
-    """Return the screen after everything was typed and answered."""
+    """Return the screen after everything is typed and answered."""
     with tempfile.TemporaryDirectory() as home:
         terminal = Terminal(picture, theme, home)
         try:
-            # The banner is there, and the model is loaded.
+            # The toolbar appears when the banner is there and the model is loaded.
             terminal.wait_for(r"demo · (?!.*%)")
             for keys in picture.typed:
                 terminal.type(keys)
@@ -193,7 +193,7 @@ def svg(screen: Screen, palette: Palette, title: str) -> str:
 
 
 def runs(screen: Screen, y: int, palette: Palette) -> Iterator[str]:
-    """Return the elements of a line: one group of characters that look the same after the other."""
+    """Return the SVG elements of a line, one for each run of characters that look the same."""
     row = screen.buffer[y]
 
     def look_and_width(x: int) -> tuple[Any, bool]:
@@ -221,7 +221,7 @@ def runs(screen: Screen, y: int, palette: Palette) -> Iterator[str]:
 
 
 def pieces(row: Any, columns: list[int]) -> Iterator[str]:
-    """Return the characters of `columns`, on the grid whatever the font: ASCII stretched, others one by one."""
+    """Return the characters of `columns` on the grid, in any font: ASCII is stretched, others are placed one by one."""
     for is_ascii, group in groupby(columns, lambda x: row[x].data.isascii() and row[x].data != ""):
         xs = list(group)
         if not is_ascii:
@@ -236,7 +236,7 @@ def pieces(row: Any, columns: list[int]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Make the pictures that are asked for, and return the exit code."""
+    """Make the named pictures, or all, and return the exit code."""
     parser = command_line(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which pictures to make: {', '.join(PICTURES)}")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", metavar="FOLDER", help="where to (docs)")

@@ -1,10 +1,10 @@
 """Keeps the Chinese catalogue in step with the sentences of the source.
 
-    python scripts/translations.py update     after changing a sentence: merges, compiles, names what is to translate
-    python scripts/translations.py --check    writes nothing; exits 1 and says why where source and catalogue differ
+    python scripts/translations.py update     after a change of a sentence: merges, compiles, names what is untranslated
+    python scripts/translations.py --check    writes nothing; if source and catalogue differ, says how and exits with 1
 
-The translations themselves are written into the .po by hand, `update` being run again afterwards. Nothing it writes
-depends on the day or on line numbers, so that a catalogue changes only where its sentences do.
+People write the translations into the .po by hand, then run `update` again. What it writes depends neither on the date
+nor on line numbers, so that a catalogue changes only if its sentences change.
 """
 
 import io
@@ -17,7 +17,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po, write_po
-from measuring import command_line
+from command_line import command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "qwen_tui"
@@ -31,7 +31,7 @@ HEADER = """\
 
 
 class SteadyCatalog(Catalog):
-    """A catalogue whose header is what gettext reads and no more: no dates, names or versions that would churn."""
+    """A catalogue whose header has only what gettext reads: dates, names or versions would change needlessly."""
 
     def _header(self) -> list[tuple[str, str]]:
         return [
@@ -46,7 +46,7 @@ class SteadyCatalog(Catalog):
 
 
 def main() -> int:
-    """Read the command line, do what it says, and return the exit code."""
+    """Run the command line, and return the exit code."""
     parser = command_line(__doc__)
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("action", nargs="?", choices=["update"], help="merge new sentences and compile")
@@ -73,7 +73,7 @@ def empty() -> SteadyCatalog:
 
 
 def extract(source: Path) -> SteadyCatalog:
-    """Return the sentences of every module below `source`, in the order of files and lines, untranslated."""
+    """Return a catalogue of all sentences in the modules below `source`, in the order of files and lines."""
     catalog = empty()
     found = extract_from_dir(source, [("**.py", "python")], keywords=KEYWORDS)
     for name, _line, sentence, _comments, _context in found:
@@ -94,9 +94,9 @@ def read(path: Path) -> SteadyCatalog:
 
 
 def update(source: Path, path: Path) -> list[str]:
-    """Merge the sentences of `source` into the .po at `path`, compile it, and return what is still to translate.
+    """Merge the sentences of `source` into the .po at `path`, compile it, and return the untranslated ones.
 
-    A reworded sentence keeps its translation, marked fuzzy. One that is gone is dropped: git remembers it.
+    A reworded sentence keeps its old translation, marked fuzzy. A sentence that is gone is removed: git still has it.
     """
     template = extract(source)
     catalog = read(path) if path.exists() else empty()
@@ -109,7 +109,7 @@ def update(source: Path, path: Path) -> list[str]:
 
 
 def problems(source: Path, path: Path) -> list[str]:
-    """Say in a line each what keeps the catalogue at `path` from being the translation of `source`."""
+    """Return in one line each why the catalogue at `path` is not a complete translation of `source`."""
     template, catalog = extract(source), read(path)
     found = [f"missing: {shown(message)}" for message in sentences(template) if message.id not in catalog]
     for message in sentences(catalog):
@@ -138,7 +138,7 @@ def compiled(catalog: Catalog) -> bytes:
 
 
 def fields(sentence: str) -> set[str]:
-    """Return the `{…}` fields of `sentence` as they are written; text that is no format string has none."""
+    """Return the `{…}` fields of `sentence` as they are written, none if it is not a format string."""
     try:
         parsed = list(string.Formatter().parse(sentence))
     except ValueError:
@@ -156,12 +156,12 @@ def sentences(catalog: Catalog) -> Iterator[Message]:
 
 
 def forms(message: Message) -> tuple[str, ...]:
-    """Return the sentence as the source has it: alone, or singular and plural."""
+    """Return the sentence of the source: one text, or singular and plural."""
     return (message.id,) if isinstance(message.id, str) else tuple(message.id)
 
 
 def translations(message: Message) -> tuple[str, ...]:
-    """Return the translation, one text or one for each plural form; empty texts where there is none."""
+    """Return the translation: one text, or one for each plural form; empty texts if there is none."""
     return (message.string,) if isinstance(message.string, str) else tuple(message.string or ("",))
 
 

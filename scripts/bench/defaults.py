@@ -1,10 +1,10 @@
-"""Compare how fast answers are written here, with the plan in force, with llama.cpp as it comes.
+"""Compare the decode speed of this program, with the plan in force, with that of llama.cpp with its own defaults.
 
     python scripts/bench/defaults.py MODEL --llama-bench PATH [--depths 0,1024,4096] [--rounds 3] [--answer 16]
 
-The plan is what `qwen tune` found on this machine, or else the rules'; llama-bench gets the same threads, and for the
-rest its own defaults: repacked weights, flash attention as it sees fit. Both write behind so many tokens, in turn.
-Filling its context before each round takes llama-bench as long as reading so many tokens.
+The plan is the one that `qwen tune` found on this PC, or else that of the rules. llama-bench gets the same threads, and
+for the rest its own defaults: repacked weights, and flash attention as it decides. Both decode in turn, after the
+tokens of each depth. Before each round, llama-bench has to fill its context with these tokens.
 """
 
 import random
@@ -19,7 +19,7 @@ from qwen_tui.engine.protocol import ReplayOptions
 from qwen_tui.evaluation.llama_bench import llama_bench
 from qwen_tui.evaluation.measuring import ask, spread, words
 from qwen_tui.messages import Message
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 
 
 def main() -> None:
@@ -47,12 +47,12 @@ def main() -> None:
             ours: list[float] = []
             theirs: list[float] = []
             for _index in range(arguments.rounds):
-                # One more token than is counted: nothing is decoded after the last.
+                # One more token than is counted, because the last token is not decoded.
                 written = ask(engine, message, replay, arguments.answer + 1)
                 ours.append(written.answer_tokens / written.answer_s)
                 test = ["-p", "0", "-n", str(arguments.answer), "-d", str(depth)]
                 theirs.append(llama_bench(arguments.llama_bench, options, test, ours=False)[0]["avg_ts"])
-                tell(f"depth {depth}: {ours[-1]:.2f}, llama-bench {theirs[-1]:.2f}")
+                report_progress(f"depth {depth}: {ours[-1]:.2f}, llama-bench {theirs[-1]:.2f}")
             ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
             rows.append([depth, spread(ours), spread(theirs), spread(ratios)])
     finally:

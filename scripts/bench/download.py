@@ -1,9 +1,10 @@
-"""Compares how fast `qwen pull` takes a file, hashing it, with `curl -o` from the same hub on loopback, in turns.
+"""Compares how fast `qwen pull` fetches and hashes a file with `curl -o`, in turn, from the same hub on loopback.
 
     python scripts/bench/download.py --rounds 5
 
-The hub is a process of its own and sends with sendfile, so that it is not what limits. Of `qwen pull`, three times are
-shown: the stream itself (first byte to the last, hashed and written), that with the final fsync, and the whole command.
+The hub is a process of its own and sends with sendfile, so that it does not limit the speed. For `qwen pull` there are
+three figures: the stream (from the first byte to the last, hashed and written), the stream with the final fsync, and
+the whole command.
 """
 
 import multiprocessing
@@ -19,12 +20,12 @@ from pathlib import Path
 from qwen_tui.models.fetching.download import Download
 from qwen_tui.models.fetching.events import Fetching
 from qwen_tui.models.fetching.source import sources, wanted
-from scripts.measuring import QWEN, command_line
+from scripts.command_line import QWEN, command_line
 from tests.models.hub_server import NAME, FaultyHub
 
 
 def main() -> int:
-    """Alternate between the two, and print a table."""
+    """Run both programs in turn, and print a table."""
     parser = command_line(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--megabytes", type=int, default=1000)
@@ -47,7 +48,7 @@ def main() -> int:
 
 
 def serve(content: Path, talk: Connection) -> None:
-    """Be the hub, until told to stop."""
+    """Serve as the hub until told to stop."""
     with FaultyHub(content) as hub:
         _ = hub.sha256
         talk.send((hub.url, hub.direct))
@@ -55,7 +56,7 @@ def serve(content: Path, talk: Connection) -> None:
 
 
 def compare(folder: Path, url: str, direct: str, rounds: int, size: int) -> None:
-    """Print a line a round, and the median of the ratios."""
+    """Print a line for each round, and the median of the ratios."""
     environment = {**os.environ, "HF_ENDPOINT": url, "NO_PROXY": "*"}
     os.environ.update(environment)
     ratios = []
@@ -84,7 +85,7 @@ def speed_of_curl(folder: Path, direct: str, size: int) -> float:
 
 
 def speed_of_stream(folder: Path, size: int) -> tuple[float, float]:
-    """Return megabytes a second from the first byte to the last, and to the file that has its name."""
+    """Return megabytes a second, measured until the last byte and until the file has its name."""
     asked = wanted(NAME)
     target = folder / "stream" / "model.gguf"
     download = Download(asked, sources(asked), target)

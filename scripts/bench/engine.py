@@ -2,16 +2,17 @@
 
     python scripts/bench/engine.py MODEL --llama-bench PATH [--rounds 5] [--prompt 512] [--answer 64] [--threads N]
 
-Both work in turn, several times, so that a noisy machine disturbs both alike; read the ratios. What makes it fair:
+Both programs measure in turn, several times, so that a busy PC disturbs both equally: trust the ratios. This is fair:
 
 - Both get the threads, batches, KV type, flash attention and repacking of our `LoadOptions`, and a warm-up each round.
-- Our times are taken where the answer arrives, so frames, events and decoding text are in them. Every question is new;
-  what is cached all the same, such as the marks that open each prompt, is not counted as computed.
-- N + 1 answer tokens take N decodes, because nothing is decoded after the last one: N are counted, as llama-bench does.
-- Our answer stands behind the prompt. llama-bench writes at that depth too; its figure at depth 0, the one that people
+- Our times are taken where the answer arrives, so they include the frames of the pipe, the events, and the conversion
+  of tokens to text. Every question is new; the few tokens that are cached nevertheless, such as those that open each
+  prompt, do not count as computed.
+- N + 1 answer tokens take N decodes, because the last one is not decoded: N are counted, as llama-bench does.
+- Our answer comes after the prompt. llama-bench decodes at that depth too; its figure at depth 0, which people usually
   quote, is shown beside it.
-- Answers are measured twice: following a given text, without sampling, as llama-bench's are; and drawn with the default
-  sampling, as a user's are. An answer that the model ends before half of its length is left out.
+- Answers are measured twice: one replays a given text without sampling, as llama-bench does; one uses the default
+  sampling, as a person's does. An answer that the model ends before half of its length is left out.
 """
 
 import json
@@ -30,16 +31,16 @@ from qwen_tui.evaluation.llama_bench import llama_bench
 from qwen_tui.evaluation.measuring import WORDS, ask, median, question, spread
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import physical_cores
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 
-# Two prompts share the marks that open each (<|im_start|>, user, newline) and by chance a word or two.
+# Two prompts share the tokens that open each (<|im_start|>, user, newline), and by chance one or two words.
 CACHED_AT_MOST = 6
 
 Figures = dict[str, float | None]
 
 
 def main() -> None:
-    """Measure round after round and print the medians."""
+    """Measure all rounds, and print the medians."""
     parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--llama-bench", type=Path, required=True, help="the program, built from the same llama.cpp")
@@ -51,7 +52,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print every figure of every round as JSON")
     arguments = parser.parse_args()
 
-    # llama-bench makes its context as large as the run needs; a larger one spreads the KV cache and costs time.
+    # The context is as small as the run allows, like that of llama-bench: a larger KV cache would cost time.
     needed = arguments.prompt + arguments.answer + 64
     options = LoadOptions(
         path=os.fsencode(arguments.model),
@@ -67,15 +68,15 @@ def main() -> None:
     theirs = partial(measure_theirs, arguments.llama_bench, options, arguments.prompt, arguments.answer)
     rounds: list[Figures] = []
     load_before = os.getloadavg()[0]
-    # Cut short, as by `timeout`, it still reports the rounds that were finished.
+    # If the script is stopped, for example by `timeout`, it still reports the finished rounds.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for index in range(arguments.rounds):
-            # Neither is always the one that finds the machine as the other left it.
+            # The order alternates, so that neither program is always the second one.
             rounds.append(ours() | theirs() if index % 2 == 0 else theirs() | ours())
-            tell(f"round {index + 1} of {arguments.rounds}: {rounds[-1]}")
+            report_progress(f"round {index + 1} of {arguments.rounds}: {rounds[-1]}")
     except KeyboardInterrupt:
-        tell("cut short")
+        report_progress("cut short")
     finally:
         engine.close()
 
@@ -114,7 +115,7 @@ def measure_ours(engine: LocalEngine, options: LoadOptions, prompt: int, answer:
 
 
 def measure_theirs(program: Path, options: LoadOptions, prompt: int, answer: int) -> Figures:
-    """Return llama-bench's tokens per second; it warms up by itself before each of its tests."""
+    """Return the tokens per second of llama-bench, which warms up by itself before each test."""
     tests = [
         *llama_bench(program, options, ["-p", str(prompt), "-n", "0"]),
         *llama_bench(program, options, ["-p", "0", "-n", str(answer), "-d", f"0,{prompt}"]),
@@ -127,7 +128,7 @@ def measure_theirs(program: Path, options: LoadOptions, prompt: int, answer: int
     }
 
 
-# What is compared: its name, our figure, theirs.
+# The comparisons: a name, our figure, and that of llama-bench.
 COMPARISONS = (
     ("prompt", "our_prompt", "their_prompt"),
     ("answer, replayed", "our_replayed", "their_answer"),
@@ -138,18 +139,18 @@ COMPARISONS = (
 
 
 def ratios(rounds: Sequence[Figures]) -> dict[str, float | None]:
-    """Return the median over the rounds of ours divided by theirs, by name."""
+    """Return by name the median, over the rounds, of our figure divided by llama-bench's."""
     return {name: median(pairwise(rounds, ours, theirs)) for name, ours, theirs in COMPARISONS}
 
 
 def pairwise(rounds: Sequence[Figures], ours: str, theirs: str) -> list[float]:
-    """Return ours divided by theirs in every round that has both."""
+    """Return our figure divided by llama-bench's, for every round that has both."""
     pairs = ((figures[ours], figures[theirs]) for figures in rounds)
     return [our / their for our, their in pairs if our is not None and their is not None]
 
 
 def report(conditions: dict[str, Any], rounds: Sequence[Figures]) -> None:
-    """Print the table, and under it the conditions."""
+    """Print the table, and the conditions below it."""
     rows = []
     for name, ours, theirs in COMPARISONS:
         our, their = ([figures[key] for figures in rounds] for key in (ours, theirs))

@@ -2,13 +2,13 @@
 
     python scripts/bench/memory.py MODEL [--ctx-size 8192] [--kv-type f16|q8_0] [--repack] [--flash-attention]
 
-The context is filled in two steps, as a conversation fills it: first all but its last quarter, then up to its end. In
-between its memory grows, for which what was computed is copied once. That takes minutes with a large model; what it
-shows does not depend on how busy the machine is, but for the loading time.
+The context is filled in two parts, as a conversation fills it: first all but the last quarter, then the rest. In
+between the KV cache grows, so its content is copied once. That takes minutes with a large model. The result does not
+depend on how busy the PC is, except for the loading time.
 
-The weights are counted from the file's tensors, the KV cache from its metadata; the buffers for computing and for
-logits and the repacked copy of the weights are those that llama.cpp names in its log. What is left is the Python of
-the worker, the libraries, and what nobody counted.
+The size of the weights comes from the file's tensors, that of the KV cache from its metadata. llama.cpp's log gives the
+buffers for computing and for logits, and the repacked copy of the weights. The rest is the worker's Python, the
+libraries, and what nobody has counted.
 """
 
 import json
@@ -29,13 +29,13 @@ from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.models.gguf import Header, read_header
-from scripts.measuring import command_line
+from scripts.command_line import command_line
 
 MB = 1_000_000
-# The target: so much may be there beside the parts that are counted.
+# The target: at most so much memory beside the counted parts.
 ALLOWED_MB = 300
 ANSWER_TOKENS = 16
-# The marks around a question, and room for the answer.
+# The tokens around a question, and room for the answer.
 AROUND = 64
 
 
@@ -65,7 +65,7 @@ def main() -> None:
     log: list[str] = []
     measured = measure(options, log)
     status = measured.status
-    # The last one where it repeats: the context grows.
+    # The log repeats a buffer when the context grows: the last one counts.
     buffers = {(each.device, each.kind): each.nbytes for each in logged_buffers("\n".join(log))}
     parts = expected(read_header(arguments.model), options, measured, buffers)
     result = {
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 class Measured(NamedTuple):
-    """The context's size in tokens, those in it when it grew, the worker's memory in bytes, the loading in seconds."""
+    """The size of the context, its tokens when it grew, the worker's memory in bytes, the loading time in seconds."""
 
     ctx_size: int
     grew_at: int
@@ -93,7 +93,7 @@ class Measured(NamedTuple):
 
 
 def measure(options: LoadOptions, log: list[str]) -> Measured:
-    """Load, fill the context, and look at the worker."""
+    """Load the model, fill the context, and measure the worker."""
     engine = LocalEngine(options, log=log.append)
     rng = random.Random(0)
     try:
@@ -111,7 +111,7 @@ def measure(options: LoadOptions, log: list[str]) -> Measured:
 
 
 def memory_of(pid: int) -> dict[str, int]:
-    """Return what Linux says of a process, in bytes: the peak, what it has of its own, what it maps from files."""
+    """Return the memory of a process on Linux, in bytes: the peak, the anonymous part, and the mapped files."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     fields = dict(line.split(":", 1) for line in lines)
     return {name: int(fields[name].split()[0]) * 1024 for name in ("VmHWM", "VmRSS", "RssAnon", "RssFile", "RssShmem")}
@@ -120,7 +120,7 @@ def memory_of(pid: int) -> dict[str, int]:
 def expected(
     header: Header, options: LoadOptions, measured: Measured, logged: dict[tuple[str, str], int]
 ) -> dict[str, int]:
-    """Return what the worker must hold, in bytes by what it is."""
+    """Return the parts that the worker must hold, by name, in bytes."""
     parts = {
         "weights, once": sum(tensor.nbytes for tensor in header.tensors),
         "KV cache": kv_bytes(header, options.plan.kv_type, measured.ctx_size),

@@ -1,13 +1,13 @@
-"""Measure what our engine costs beside llama.cpp itself, in milliseconds per token of the answer.
+"""Measure the overhead of our engine over llama.cpp itself, in milliseconds per token of the answer.
 
     python scripts/bench/overhead.py MODEL [--answers 100 4000] [--rounds 7] [--threads N]
 
-MODEL should be a tiny one, as `tests/tiny_model.py` makes them: there, what is measured is not lost in the noise.
+MODEL should be a tiny one, as `tests/tiny_model.py` makes it: with a large model, the overhead is lost in the noise.
 
-The same answer is written twice in turn: by the whole engine, timed where the events arrive (frames, pipes, events,
-decoding text, sampling, the parent's side), and by a bare loop of `llama_sampler_sample` and `llama_decode` in another
-process, which takes the model, the context and the sampler from the engine's modules and so has the same settings.
-Both start from the same KV cache, and their answers are compared: equal texts mean equal work.
+Two processes generate the same answer in turn. One is the whole engine, timed where the events arrive: with frames,
+pipes, events, conversion to text, sampling, and the parent's side. The other is a bare loop of `llama_sampler_sample`
+and `llama_decode`; it takes the model, the context and the sampler from the engine's modules, so its settings are the
+same. Both start from the same KV cache, and their answers are compared: equal texts mean equal work.
 """
 
 import argparse
@@ -35,14 +35,14 @@ from qwen_tui.evaluation.measuring import spread
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.messages import Finished, Message, Prefill, Text
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 
 MESSAGES = (Message("user", "hello world"),)
 SEEDS_TRIED = 400
 
 
 class Written(NamedTuple):
-    """One answer: the milliseconds that each of its tokens took, and its text."""
+    """One answer: the milliseconds of each token, and the text."""
 
     ms: float
     text: str
@@ -55,7 +55,7 @@ class Bare:
         self._process = process
 
     def write(self, tokens: int, sampling: SamplingOptions) -> Written:
-        """Let it write an answer of that many tokens."""
+        """Let the loop generate an answer of so many tokens."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps([tokens, sampling.temperature, sampling.seed]), file=self._process.stdin, flush=True)
@@ -63,7 +63,7 @@ class Bare:
 
 
 def main() -> None:
-    """Measure, or serve as the bare loop where that is asked for."""
+    """Measure, or be the bare loop if the command line says so."""
     parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file, preferably a tiny one")
     parser.add_argument("--answers", type=int, nargs="+", default=[100, 4000], help="in tokens (default: %(default)s)")
@@ -89,14 +89,14 @@ def main() -> None:
 
 
 def measure(options: LoadOptions, lengths: Sequence[int], count: int) -> list[dict[str, float]]:
-    """Return one entry per round and length of answer: `tokens`, `engine` and `bare` in ms a token, `equal`."""
+    """Return for each round and length of answer: `tokens`, `engine` and `bare` in ms a token, and `equal`."""
     rounds = []
     engine = LocalEngine(options)
     try:
         with bare_process(options) as bare:
             sampling = endless(engine, max(lengths))
-            tell(f"sampling: {sampling}")
-            # The second answer of each finds the prompt cached, as all that follow do.
+            report_progress(f"sampling: {sampling}")
+            # From the second answer on, the prompt is in the KV cache of both.
             write(engine, 2, sampling)
             bare.write(2, sampling)
             for index in range(count):
@@ -107,16 +107,16 @@ def measure(options: LoadOptions, lengths: Sequence[int], count: int) -> list[di
                         ours, theirs = write(engine, tokens, sampling), bare.write(tokens, sampling)
                     equal = ours.text == theirs.text
                     rounds.append({"tokens": tokens, "engine": ours.ms, "bare": theirs.ms, "equal": equal})
-                    tell(str(rounds[-1]))
+                    report_progress(str(rounds[-1]))
     finally:
         engine.close()
     return rounds
 
 
 def endless(engine: LocalEngine, tokens: int) -> SamplingOptions:
-    """Return sampling options with which the model writes at least `tokens` tokens: random weights end at random."""
+    """Return sampling options with which the answer has at least `tokens` tokens: random weights end it at random."""
     tried = [SamplingOptions(seed=seed) for seed in range(SEEDS_TRIED)]
-    # The first question alone computes the whole prompt; its answer may differ from all others.
+    # Only the first question computes the whole prompt, so its answer may differ from all others.
     write(engine, 2, tried[0])
     for sampling in (*tried, SamplingOptions(temperature=0)):
         request = Request(messages=MESSAGES, sampler=sampling, max_tokens=tokens, lookup=False)
@@ -126,7 +126,7 @@ def endless(engine: LocalEngine, tokens: int) -> SamplingOptions:
 
 
 def write(engine: LocalEngine, tokens: int, sampling: SamplingOptions) -> Written:
-    """Let the engine write an answer of that many tokens, and time it where it arrives."""
+    """Let the engine generate an answer of so many tokens, and time it where it arrives."""
     pieces = []
     prefilled = 0.0
     for event in engine.stream(Request(messages=MESSAGES, sampler=sampling, max_tokens=tokens, lookup=False)):
@@ -139,7 +139,7 @@ def write(engine: LocalEngine, tokens: int, sampling: SamplingOptions) -> Writte
 
 @contextmanager
 def bare_process(options: LoadOptions) -> Iterator[Bare]:
-    """Start the bare loop in a process of its own, and end it with the block."""
+    """Run the bare loop in a process of its own for the duration of the block."""
     command = [sys.executable, __file__, os.fsdecode(options.path), "--bare", "--threads", str(options.plan.threads)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -150,7 +150,7 @@ def bare_process(options: LoadOptions) -> Iterator[Bare]:
 
 
 def serve_bare(options: LoadOptions) -> None:
-    """Write the answers that are asked for on stdin, each with nothing in the loop but what llama.cpp needs."""
+    """Generate the answers that stdin asks for, in a loop that contains only what llama.cpp needs."""
     llama = load_library()
     model = Model(llama, options, lambda _fraction: None)
     context = Context(model, options, min(options.plan.ctx_size, model.trained_ctx_size), StopFlag())
@@ -161,7 +161,7 @@ def serve_bare(options: LoadOptions) -> None:
     for line in sys.stdin:
         tokens, temperature, seed = json.loads(line)
         sampler = ChainSampler(llama, model.vocabulary, SamplingOptions(temperature=temperature, seed=seed))
-        # What the last answer left is dropped here: the context knows of the prompt alone.
+        # Forget the last answer: only the prompt stays in the context.
         kept = context.reuse(prompt)
         context.decode(prompt[kept:])
         written = []
@@ -180,7 +180,7 @@ def serve_bare(options: LoadOptions) -> None:
 
 
 def report(rounds: Sequence[dict[str, float]]) -> None:
-    """Print the table, one line per length of answer."""
+    """Print the table, one line for each length of answer."""
     rows = []
     for tokens in sorted({int(figures["tokens"]) for figures in rounds}):
         chosen = [figures for figures in rounds if figures["tokens"] == tokens]

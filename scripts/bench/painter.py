@@ -1,11 +1,12 @@
-"""What painting an answer costs, beside rich.live.Live with the whole Markdown at every refresh.
+"""Measure the cost of painting an answer, compared with rich.live.Live and the whole Markdown at every refresh.
 
     python scripts/bench/painter.py
     python scripts/bench/painter.py --tokens 1000 2000 4000 8000 --live-up-to 8000
 
-A made-up but ordinary answer (headings, lists, code, tables, over a third Chinese) comes in at 20 tokens/s by a clock
-that does not wait. Ours paints at most 20 times a second; Live refreshes 10 times. CPU seconds and bytes are for the
-whole answer, the worst tick is one call. A last line shows one long code block and one long paragraph.
+An ordinary, generated answer (headings, lists, code, tables, over a third Chinese) arrives at 20 tokens/s of a
+simulated clock. Our painter paints at most 20 times a second, Live refreshes 10 times. CPU seconds and bytes are those
+of the whole answer; the worst tick is the longest single call. The last lines show one long code block and one long
+paragraph.
 """
 
 import io
@@ -23,7 +24,7 @@ from rich.markdown import Markdown
 from qwen_tui.terminal.painter import Painter
 from qwen_tui.terminal.theme import theme
 from qwen_tui.terminal.width import Ruler
-from scripts.measuring import command_line
+from scripts.command_line import command_line
 
 SIZE = os.terminal_size((100, 40))
 TOKENS_PER_SECOND = 20
@@ -69,7 +70,7 @@ def fetch(host: str, path: str = "/") -> bytes:
 
 
 def answer(tokens: int) -> list[str]:
-    """Return the pieces of an ordinary answer of that many tokens."""
+    """Return the pieces of an ordinary answer of so many tokens."""
     return _first(tokens, (SECTION.format(n=n) for n in range(1, 10_000)))
 
 
@@ -94,7 +95,7 @@ def _first(tokens: int, texts: Iterator[str]) -> list[str]:
 
 
 def paint(pieces: list[str]) -> tuple[float, int, float]:
-    """Paint them; return CPU seconds, bytes written, and the worst tick in seconds."""
+    """Paint the pieces; return CPU seconds, bytes written, and the worst tick in seconds."""
     written = 0
 
     def write(text: str) -> None:
@@ -114,7 +115,7 @@ def paint(pieces: list[str]) -> tuple[float, int, float]:
 
 
 def live(pieces: list[str]) -> tuple[float, int, float]:
-    """Show them with Live, and return the same."""
+    """Show the pieces with Live, and return the same figures."""
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=SIZE.columns, height=SIZE.lines, color_system="standard")
     worst, started, text = 0.0, time.process_time(), ""

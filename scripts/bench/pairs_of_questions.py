@@ -1,12 +1,12 @@
-"""Ask two questions about the same material, one right after the other: how much of it does the second compute again?
+"""Ask two questions about the same material in a row, and measure how much of it the second one computes again.
 
     python scripts/bench/pairs_of_questions.py MODEL [--pairs 20] [--tokens 700] [--answer 8] [--pause 3]
         [--beside quiet busy] [--option NAME=VALUE]
 
-Each question is a `qwen ask` of its own, as a person or a script would start it. Half of the pairs are asked at once,
-half with a random pause of up to `--pause` seconds in between; all of them first on a quiet machine, then beside a busy
-loop. Every pair has a material and a home folder of its own, so nobody knows the model's SHA-256 yet. Printed are the
-tokens of every second prompt that were not computed again. Exits 1 if any second question found nothing.
+Each question is a `qwen ask` of its own, as a person or a script would start it. Half of the pairs have no pause
+between their questions, half a random one of up to `--pause` seconds. All pairs are asked on a quiet PC, then again
+beside a busy loop. Every pair has its own material and its own home folder, so the model's SHA-256 is not known yet.
+The script prints how many tokens of each second prompt were cached, and exits with 1 if there were none in any.
 """
 
 import argparse
@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qwen_tui.evaluation.measuring import words
-from scripts.measuring import QWEN, command_line, tell
+from scripts.command_line import QWEN, command_line, report_progress
 
 QUESTIONS = ("What is this about?", "Which word comes first?")
 
 
 class Pair(NamedTuple):
-    """What came of a pair: the seconds of either question, and the tokens of the second prompt, cached and all."""
+    """The result of a pair: the seconds of both questions, and of the second prompt the cached and all tokens."""
 
     first_s: float
     second_s: float
@@ -39,7 +39,7 @@ class Pair(NamedTuple):
 
 
 def main() -> int:
-    """Ask all pairs and print what the second questions found; 1 if one found nothing."""
+    """Ask all pairs, and print how much was cached; return 1 if there was nothing for one of them."""
     parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--pairs", type=int, default=20, help="of each kind (default: %(default)s)")
@@ -60,13 +60,13 @@ def main() -> int:
                 pairs = []
                 for number in range(arguments.pairs):
                     pairs.append(ask_pair(arguments, rng, rng.uniform(0, pause)))
-                    tell(f"{beside}, {kind}, pair {number + 1}: {pairs[-1]}")
+                    report_progress(f"{beside}, {kind}, pair {number + 1}: {pairs[-1]}")
                 missed += report(f"{beside}, {kind}", pairs)
     return min(missed, 1)
 
 
 def ask_pair(arguments: argparse.Namespace, rng: random.Random, pause: float) -> Pair:
-    """Ask both questions in a home of their own, with a `pause` between them."""
+    """Ask both questions in a new home folder, with a `pause` between them."""
     material = words(arguments.tokens, rng)
     with tempfile.TemporaryDirectory(prefix="qwen-pairs-", ignore_cleanup_errors=True) as folder:
         first_s, _usage = ask(arguments, material, QUESTIONS[0], folder)
@@ -84,14 +84,14 @@ def ask(arguments: argparse.Namespace, material: str, question: str, home: str) 
     environ = os.environ | {"QWEN_TUI_HOME": home}
     done = subprocess.run(command, input=material, text=True, env=environ, capture_output=True)
     seconds = time.perf_counter() - begun
-    # An answer that was cut off after its tokens is what is wanted.
+    # The answer is meant to be cut off, so that exit code is right, too.
     if not done.stdout:
         sys.exit(done.stderr)
     return seconds, json.loads(done.stdout)["usage"]
 
 
 def report(kind: str, pairs: list[Pair]) -> int:
-    """Print one kind of pairs and return how many found nothing."""
+    """Print one kind of pairs, and return for how many nothing was cached."""
     missed = sum(pair.cached == 0 for pair in pairs)
     first, second = (statistics.median(getattr(pair, name) for pair in pairs) for name in ("first_s", "second_s"))
     print(f"{kind}: {len(pairs) - missed} of {len(pairs)} found it; ", end="")
@@ -102,7 +102,7 @@ def report(kind: str, pairs: list[Pair]) -> int:
 
 @contextlib.contextmanager
 def busy_loop() -> Iterator[None]:
-    """Keep one processor busy in the block."""
+    """Keep one processor core busy during the block."""
     process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         yield

@@ -1,14 +1,14 @@
-"""Compare the bytes that the plan reckons with those that llama.cpp reports for its buffers.
+"""Compare the bytes that the plan computes with those that llama.cpp reports for its buffers.
 
     python scripts/bench/plan_actual.py model.gguf
     python scripts/bench/plan_actual.py model.gguf --rpc LIBRARIES
 
-Contexts of 2k to 32k tokens, f16 and q8_0, with and without flash attention, with none, a part and all of the layers on
-a GPU where there is one. With --rpc llama.cpp's RPC server on this computer stands for a GPU; LIBRARIES is the folder
-with `ggml-rpc-server` and a libllama that knows it, which `scripts/stress/rpc_device.py` builds.
+It compares contexts of 2k to 32k tokens, f16 and q8_0, with and without flash attention, and if there is a GPU, with
+none, some and all layers on it. With --rpc, llama.cpp's RPC server on this computer stands for a GPU; LIBRARIES is the
+folder with `ggml-rpc-server` and a libllama that knows it, which `scripts/stress/rpc_device.py` builds.
 
-Each combination really makes its context (the model is loaded once for each number of layers): the largest takes
-several GB of RAM for a moment, and those for which it is short are left out and named.
+Each combination really creates its context (the model is loaded once for each number of layers). The largest takes
+several GB of RAM for a moment. Combinations that do not fit into memory are left out, and the script names them.
 """
 
 import argparse
@@ -35,11 +35,11 @@ from qwen_tui.hardware.placement import Placement, Room, lay_out, measured_by
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.tensors import all_layers
 from qwen_tui.models.gguf import Header, read_header
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 from scripts.stress.rpc_device import device
 
 MIB = 1 << 20
-# The report is in hundredths of a MiB; a difference below that is none.
+# llama.cpp reports hundredths of a MiB: a smaller difference does not count.
 _ROUNDING = 0.02
 _RESERVE = 2 << 30
 
@@ -56,7 +56,7 @@ class Compared(NamedTuple):
 
     @property
     def error(self) -> float:
-        """The difference as a share of what is reported."""
+        """The difference as a share of the reported size."""
         difference = abs(self.planned - self.actual)
         return 0.0 if difference <= _ROUNDING * MIB else difference / max(self.actual, 1)
 
@@ -70,13 +70,13 @@ def main() -> None:
     parser.add_argument("--batch-sizes", default="128,512")
     parser.add_argument("--repack", action="store_true", help="also load repacked weights (CPU)")
     options = parser.parse_args()
-    # Before the library is loaded, which may be another one then.
+    # Set this before the library is loaded, because it chooses the library.
     with device(options.rpc) if options.rpc else contextlib.nullcontext():
         compare(options)
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Make every combination of what the options name, and print how far off the plan was."""
+    """Create every combination of the options, and print the errors of the plan."""
     contexts = [int(size) for size in options.contexts.split(",")]
     batches = [int(size) for size in options.batch_sizes.split(",")]
 
@@ -86,7 +86,7 @@ def compare(options: argparse.Namespace) -> None:
     header = read_header(options.model)
     most = all_layers(header)
     layers = [0, most // 2, most] if build.device else [0]
-    tell(f"devices: {', '.join(each.name for each in build.devices)}; layers on the GPU: {layers}")
+    report_progress(f"devices: {', '.join(each.name for each in build.devices)}; layers on the GPU: {layers}")
     found: list[Compared] = []
     skipped: list[str] = []
     for count in layers:
@@ -113,7 +113,7 @@ def _compare(
     contexts: Sequence[int],
     skipped: list[str],
 ) -> Iterator[Compared]:
-    """Yield every buffer of every combination; the log of the load holds the weights, that of a context the rest."""
+    """Yield every buffer of every combination; the log of the load has the weights, that of a context the rest."""
     lines: list[str] = []
 
     @llama.llama_log_callback
@@ -179,7 +179,7 @@ def _buffers(kinds: Sequence[str], lines: Sequence[str], plan: Plan, planned: Pl
 
 
 def _table(found: Sequence[Compared]) -> str:
-    """Return, for each kind of buffer and device, how many were compared and the largest error."""
+    """Return for each kind of buffer and device how many were compared, and the largest error."""
     groups: dict[tuple[str, str, str], list[Compared]] = {}
     names = {"model": "weights", "KV": "KV cache"}
     for each in found:

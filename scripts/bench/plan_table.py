@@ -1,9 +1,9 @@
-"""Print what the plan comes to on PCs that are not at hand: graphics cards of 2 to 8 GB, and 8 to 32 GB of RAM.
+"""Print the plan for PCs that are not at hand: with graphics cards of 2 to 8 GB, and 8 to 32 GB of RAM.
 
     python scripts/bench/plan_table.py model.gguf
 
-Reads nothing but the header of the file. The first table gives, for a card of 4 GB, how many layers fit for a context
-and a KV cache, as bare arithmetic; the second what the program would choose; the third what RAM holds on a CPU.
+It reads only the header of the file. The first table computes for a card of 4 GB how many layers fit, for each context
+and KV type. The second shows what the program would choose, the third what fits into RAM on a CPU.
 """
 
 from functools import partial
@@ -16,14 +16,15 @@ from qwen_tui.hardware.placement import Placement, Room, lay_out, place, steps_d
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.tensors import all_layers
 from qwen_tui.models.gguf import Header, read_header
-from scripts.measuring import command_line
+from scripts.command_line import command_line
 
 MIB, GIB = 1 << 20, 1 << 30
 CPU = Plan(threads=6, batch_threads=6)
 GPU = Plan(threads=6, batch_threads=6, batch_size=512, flash_attention=True)
-# What is free of cards: with a desktop and a browser, with a desktop, with nothing; then other sizes with a desktop.
+# The free memory of cards: of 4 GB with a desktop and a browser, with a desktop, with neither; of other sizes with a
+# desktop.
 CARDS = (("4 GB", 3.3), ("4 GB", 3.6), ("4 GB", 3.8), ("2 GB", 1.6), ("6 GB", 5.4), ("8 GB", 7.4))
-# What a system with a browser leaves of its memory.
+# The free RAM of a system with an open browser.
 RAM = ((8, 4.0), (16, 11.0), (32, 26.0))
 CONTEXTS = (4096, 8192, 16384, 32768)
 
@@ -57,7 +58,7 @@ def _layers(header: Header) -> str:
 
 
 def _cards(header: Header) -> str:
-    """Return what is chosen for cards of several sizes."""
+    """Return what the program chooses for cards of several sizes."""
     rows = []
     for name, free in CARDS:
         for ctx_size in CONTEXTS:
@@ -80,7 +81,7 @@ def _cards(header: Header) -> str:
 
 
 def _ram(header: Header) -> str:
-    """Return what memory holds where a CPU computes, mapped and repacked."""
+    """Return what fits into RAM if the CPU computes, with mapped and with repacked weights."""
     rows = []
     for total, free in RAM:
         for ctx_size in (8192, 32768):
@@ -105,7 +106,7 @@ def _ram(header: Header) -> str:
 
 
 def _steps(header: Header) -> str:
-    """Return what is tried after the plan for a card of 4 GB fails."""
+    """Return what the program tries after the plan for a card of 4 GB has failed."""
     first = place(header, _room(3.6), gpu=GPU, cpu=CPU)
     rows = [_step(each) for each in (first, *steps_down(first, header, cpu=CPU))]
     head = ["step", "layers", "KV", "batch", "card, MiB", "RAM, MiB", "asks first"]

@@ -2,9 +2,9 @@
 
     python scripts/bench/search.py [--messages 100000] [--seed 0] [--database FILE]
 
-The messages are made of word lists, the frequent words far more frequent than the rest, 200 to 600 characters long, and
-go through the program's own tables and index in one transaction. FILE is kept and used again; without it the
-database goes away at the end. Removing a conversation is timed too, in a copy.
+The messages are 200 to 600 characters long, and consist of words from lists, a few of which are far more frequent than
+the rest. They are written to the program's own tables and index in one transaction. FILE is kept and used again;
+without it the database is deleted at the end. The script also times the removal of a conversation, in a copy.
 """
 
 import random
@@ -21,7 +21,7 @@ from qwen_tui.history import grams
 from qwen_tui.history.database import connect
 from qwen_tui.history.records import title_of
 from qwen_tui.history.store import History
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 
 MESSAGES_A_CONVERSATION = 20
 REPEATS = 5
@@ -74,7 +74,7 @@ SEARCHES = (
 
 
 def main() -> None:
-    """Make the database if need be, search it, and print the table."""
+    """Create the database if necessary, search it, and print the table."""
     parser = command_line(__doc__)
     parser.add_argument("--messages", type=int, default=100_000, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of the texts (default: %(default)s)")
@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def build(path: Path, messages: int, seed: int) -> None:
-    """Make a history of so many messages at `path`, every other conversation Chinese."""
+    """Create a history of so many messages at `path`; every second conversation is Chinese."""
     rng, started = random.Random(seed), time.perf_counter()
     connection = connect(path)
     connection.execute("BEGIN")
@@ -120,11 +120,11 @@ def build(path: Path, messages: int, seed: int) -> None:
         connection.execute("UPDATE conversations SET head = ? WHERE id = ?", (parent, conversation))
     connection.execute("COMMIT")
     connection.close()
-    tell(f"made in {time.perf_counter() - started:.0f} s")
+    report_progress(f"made in {time.perf_counter() - started:.0f} s")
 
 
 def message(language: str, rng: random.Random) -> str:
-    """Return a text of 200 to 600 characters, in sentences; some Chinese ones hold an English word."""
+    """Return a text of 200 to 600 characters, in sentences; some Chinese ones contain an English word."""
     return "".join(sentences(language, rng.randint(200, 600), rng))
 
 
@@ -149,7 +149,7 @@ def sentences(language: str, length: int, rng: random.Random) -> Iterator[str]:
 
 
 def search_all(history: History) -> None:
-    """Search for everything, and print how long it took and what was found first."""
+    """Run all searches, and print how long each took and its first match."""
     rows = []
     for name, words in SEARCHES:
         seconds = []

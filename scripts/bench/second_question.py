@@ -1,12 +1,12 @@
-"""Measure how long the first and the second question about the same long material take, each in a new process.
+"""Measure how long the first and later questions about the same long material take, each in a new process.
 
     python scripts/bench/second_question.py MODEL [--llama-completion PATH] [--tokens 4000] [--rounds 3] [--answer 1]
         [--threads N]
 
-What is timed is the whole process, loading included, for an answer of one token or of `--answer`: `qwen ask` in a home
-of its own, and, if it is named, llama.cpp's own `llama-completion --prompt-cache`, with its defaults, in turn. Between
-two runs `qwen` is given the time to keep what it computed, for which nobody waits; llama-completion writes its cache
-within its run.
+The script times the whole process, including loading, for an answer of `--answer` tokens: `qwen ask` in a new home
+folder, and in turn, if it is named, llama.cpp's own `llama-completion --prompt-cache` with its defaults. After each
+run, the script gives `qwen` time to store its states, for which a person does not wait; llama-completion writes its
+cache during its run.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from pathlib import Path
 from qwen_tui.columns import markdown_table
 from qwen_tui.evaluation.measuring import words
 from qwen_tui.hardware.processor import physical_cores
-from scripts.measuring import QWEN, command_line, tell
+from scripts.command_line import QWEN, command_line, report_progress
 
 QUESTIONS = (
     "What is this about?",
@@ -34,12 +34,12 @@ QUESTIONS = (
     "Which word is the longest?",
     "What would be a good title?",
 )
-# A state of 4,000 tokens is written in seconds; after so long nothing more is expected.
+# A state of 4,000 tokens is written in a few seconds. After so many seconds, none is expected any more.
 LONGEST_WRITE_S = 60.0
 
 
 def main() -> None:
-    """Ask a first question, then others in turn, and print what they took."""
+    """Ask a first question, then others, and print how long they took."""
     parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--llama-completion", type=Path, help="llama.cpp's program, built from the same source")
@@ -60,22 +60,22 @@ def main() -> None:
             seconds, usage = ask_qwen(arguments, material, question, Path(folder))
             ours.append(seconds)
             cached.append(f"{usage['cached_tokens']:,} of {usage['prompt_tokens']:,}")
-            tell(f"question {index + 1}: qwen ask {seconds:.1f} s, cached {cached[-1]}")
+            report_progress(f"question {index + 1}: qwen ask {seconds:.1f} s, cached {cached[-1]}")
             if arguments.llama_completion:
                 theirs.append(ask_llama(arguments, material, question, Path(folder)))
-                tell(f"question {index + 1}: llama-completion {theirs[-1]:.1f} s")
+                report_progress(f"question {index + 1}: llama-completion {theirs[-1]:.1f} s")
     print(table(ours, theirs, cached))
 
 
 def ask_qwen(arguments: argparse.Namespace, material: str, question: str, folder: Path) -> tuple[float, dict[str, int]]:
-    """Return the seconds that `qwen ask` took, and its usage, once it has kept what it computed."""
+    """Run `qwen ask` and wait until it has stored its state; return its seconds and its usage."""
     environ = os.environ | {"QWEN_TUI_HOME": str(folder / "home")}
     command = [*QWEN, "ask", "-m", str(arguments.model.absolute()), question]
     command += ["--json", "-q", "-o", f"max_tokens={arguments.answer}", "--threads", str(arguments.threads)]
     begun = time.perf_counter()
     done = subprocess.run(command, input=material, text=True, env=environ, capture_output=True)
     seconds = time.perf_counter() - begun
-    # An answer that was cut off after its tokens is what is wanted.
+    # The answer is meant to be cut off, so that exit code is right, too.
     if not done.stdout:
         sys.exit(done.stderr)
     wait_for_state(folder / "home" / "cache" / "states")
@@ -83,7 +83,7 @@ def ask_qwen(arguments: argparse.Namespace, material: str, question: str, folder
 
 
 def wait_for_state(states: Path) -> None:
-    """Wait until nothing in `states` has changed for two seconds."""
+    """Wait until nothing in the folder `states` has changed for two seconds."""
     begun = since = time.monotonic()
     before: list[int] = []
     while time.monotonic() - since < 2 or (not before and time.monotonic() - begun < LONGEST_WRITE_S):
@@ -120,7 +120,7 @@ def ask_llama(arguments: argparse.Namespace, material: str, question: str, folde
 
 
 def table(ours: Sequence[float], theirs: Sequence[float], cached: Sequence[str]) -> str:
-    """Return the figures as Markdown, and in a last row how many times sooner the later questions were answered."""
+    """Return the figures as Markdown; the last row says how many times faster the later questions were answered."""
     head = [
         "question",
         "qwen ask, s",

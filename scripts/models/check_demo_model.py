@@ -19,7 +19,7 @@ import llama_cpp
 import numpy as np
 import yaml
 
-from scripts.measuring import command_line
+from scripts.command_line import command_line
 from scripts.models.demo_model.conversations import (
     DATA,
     LANGUAGES,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.tensor_types import TENSOR_TYPES
-from scripts.measuring import command_line
+from scripts.command_line import command_line
 
 LAYERS = 36
 EMBEDDING = 2560

@@ -18,7 +18,7 @@ from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, Stor
 from qwen_tui.files import packaged
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Finished, Message, Text, Usage
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 from scripts.models.demo_model.conversations import Conversation, load_conversations, user_content
 
 LIMIT = 4 << 30
@@ -85,7 +85,7 @@ def main() -> int:
         }
         found = {}
         for way, asker in askers.items():
-            tell(f"asking: {way}")
+            report_progress(f"asking: {way}")
             found[way] = asker.answers(conversations)
     rows = [
         [

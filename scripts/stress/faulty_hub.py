@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 from qwen_tui.models.fetching.rotation import PATIENCE
-from scripts.measuring import command_line
+from scripts.command_line import command_line
 from tests.models import faulty_cases
 from tests.models.faulty_cases import CASES, Case, Outcome, run
 from tests.tiny_model import make_tiny_model

@@ -32,7 +32,7 @@ from qwen_tui.evaluation.measuring import samples
 from qwen_tui.hardware.machine import physical_cores
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Message
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 
 EAGER = tuple(1 + 0.01 * n for n in range(MOST_DRAFTED + 1))
 
@@ -135,7 +135,7 @@ def main() -> None:
         restored, *_none = answers.answer(prompt, arguments.tokens, NoDrafts(), restored=len(prompt) // 2)
         parted = [answers.difference(prompt, plain, other) for other in (drafted, restored)]
         rows.append([sample.name, len(plain), "/".join(map(str, reversed(counts))), *map(describe, parted)])
-        tell(" ".join(map(str, rows[-1])))
+        report_progress(" ".join(map(str, rows[-1])))
     head = ["sample", "tokens", "drafts accepted", "with lookup", "behind a restored prefix"]
     print(markdown_table(head, rows))
 

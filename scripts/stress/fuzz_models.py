@@ -38,7 +38,7 @@ from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Finished, Message
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.tensor_types import TENSOR_TYPES
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 
 TIME_LIMIT_S = 20.0
 # A header may ask for absurd buffers; they must fail here, not take the machine along.
@@ -604,9 +604,9 @@ def run(folder: Path, seeds: Iterable[int], processes: int) -> list[Trial]:
                 trial = stand_in.attempt(seed)
                 trials.append(trial)
                 if trial.outcome == OTHER:
-                    tell(f"{trial}")
+                    report_progress(f"{trial}")
                 if len(trials) % 100 == 0:
-                    tell(f"{len(trials)} done")
+                    report_progress(f"{len(trials)} done")
         finally:
             stand_in.close()
 

@@ -32,7 +32,7 @@ from qwen_tui.errors import QwenError
 from qwen_tui.files import ASSETS
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Finished, Message, Text
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 
 NICENESS = 10
 MATERIAL = "\n".join(f"Item {i}: the shelf number {i * 7} holds {i * 13} boxes." for i in range(5))
@@ -74,7 +74,7 @@ def run(folder: Path, seed: int, count: int, only: int | None) -> int:
         outcome = asker.outcome(expected, same=content == whole)
         outcomes[mutation.__name__, outcome] += 1
         if outcome not in ("computed again", "restored"):
-            tell(f"case {case} ({mutation.__name__}): {outcome}")
+            report_progress(f"case {case} ({mutation.__name__}): {outcome}")
     asker.close()
     for (name, outcome), number in sorted(outcomes.items()):
         print(f"{name:24} {outcome:24} {number:6}")

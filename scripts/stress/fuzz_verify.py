@@ -19,7 +19,7 @@ from pathlib import Path
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.main import main as qwen
 from qwen_tui.files import ASSETS
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 
 
 def main() -> int:
@@ -55,7 +55,7 @@ def run(home: Path, model: Path, seed: int, count: int) -> int:
         flip(file, at, bit)
         os.utime(file, ns=(untouched, untouched))
         if found < case - seed + 1 or refused < case - seed + 1:
-            tell(f"case {case}: byte {at} bit {bit}: {said}")
+            report_progress(f"case {case}: byte {at} bit {bit}: {said}")
             break
     whole = command("models", "verify", name)[0] == 0 and command("ask", "-m", name, "-n", "Hello")[0] == 0
     print(f"{count} single-bit flips in {size:,} bytes: {found} found by verify, {refused} refused by ask")

@@ -28,7 +28,7 @@ from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.worker.lookup import NoDrafts
 from qwen_tui.hardware.machine import physical_cores
 from qwen_tui.hardware.plan import Plan
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 from scripts.stress.first_difference import Answers, Difference, describe
 
 SYSTEM = "You are a helpful assistant."
@@ -162,9 +162,9 @@ def main() -> int:
                 "equal" if equal else describe(parted) if parted else "the text alone",
             ]
         )
-        tell(" | ".join(rows[-1]))
+        report_progress(" | ".join(rows[-1]))
         if not equal:
-            tell(f"  ours:   {text!r}\n  theirs: {theirs!r}")
+            report_progress(f"  ours:   {text!r}\n  theirs: {theirs!r}")
     print(markdown_table(["question", "prompt tokens", "answer"], rows))
     return 1 if failed else 0
 

@@ -41,7 +41,7 @@ from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.hardware.tensors import all_layers, first_on_gpu, kv_bytes, weights
 from qwen_tui.messages import Event, Message, Note, Text
 from qwen_tui.models.gguf import Header, read_header
-from scripts.measuring import command_line, limiting, tell
+from scripts.command_line import command_line, limit_address_space, report_progress
 
 MIB = 1 << 20
 # What the plan promises: planned and actual bytes differ by at most this share; llama.cpp reports hundredths of a MiB.
@@ -144,7 +144,7 @@ def offload(options: LoadOptions, header: Header, libraries: Path) -> bool:
             right = "whole" if answer == ANSWER and on_device == layers else "WRONG"
             rows.append((layers, *cells, compute, f"{load_s:.1f}", right))
             worst = worst if right == "whole" else 1.0
-            tell(f"{layers} of {most} layers: {answer == ANSWER}")
+            report_progress(f"{layers} of {most} layers: {answer == ANSWER}")
     print(f"\n## Offload\n\nPlanned / reported MiB on the device, context {plan.ctx_size}, KV {plan.kv_type}\n")
     print(markdown_table(("layers", "weights", "KV cache", "compute", "load s", "answer"), rows))
     print(f"\nLargest difference beyond rounding: {worst:.3%}")
@@ -229,7 +229,7 @@ def device(libraries: Path, limit: int | None = None) -> Iterator["subprocess.Po
             [libraries.resolve() / SERVER, "-H", "127.0.0.1", "-p", str(port), "-t", str(physical_cores())],
             stdout=log,
             stderr=subprocess.STDOUT,
-            preexec_fn=limiting(limit) if limit else None,
+            preexec_fn=limit_address_space(limit) if limit else None,
         )
         try:
             until_listening(process)

@@ -26,7 +26,7 @@ from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Finished, Message, Text
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 
 MB = 1_000_000
 WARM_UP = 100
@@ -171,7 +171,7 @@ def soak(talk: Talk, turns: int) -> tuple[list[float], list[Sample], int]:
         workers.add(worker().pid)
         if turn % SAMPLE_EVERY == 0 or turn == turns:
             samples.append(sample(turn))
-            tell(str(samples[-1]))
+            report_progress(str(samples[-1]))
     return seconds, samples, len(workers)
 
 

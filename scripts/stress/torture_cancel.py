@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qwen_tui.columns import markdown_table
-from scripts.measuring import QWEN, command_line, tell
+from scripts.command_line import QWEN, command_line, report_progress
 from scripts.stress.cancel_scenes import Scene, Stage, command_scenes, repl_scenes
 from tests.terminal_screen import CTRL_C, ENTER, Terminal
 
@@ -60,7 +60,7 @@ def main() -> int:
             everything += seconds
             wrong += [f"{scene.name}: {hit.wrong}" for hit in hits if hit.wrong]
             rows.append(row(scene.name, len(hits), seconds, sum(bool(hit.wrong) for hit in hits)))
-            tell(f"{scene.name}: {len(hits)}, {[round(one, 2) for one in seconds]}")
+            report_progress(f"{scene.name}: {len(hits)}, {[round(one, 2) for one in seconds]}")
     rows.append(row("all", len(everything), everything, len(wrong)))
     print(markdown_table(["operation", "signals", "median s", f"worst s (target {WORST_S})", "not as before"], rows))
     print(f"\nload average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors, seed {arguments.seed}")

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from scripts.measuring import QWEN, command_line
+from scripts.command_line import QWEN, command_line
 from tests.models.hub_server import FILE, NAME, Answering, FaultyHub
 
 LIMIT = 1 << 20

@@ -34,7 +34,7 @@ from qwen_tui.columns import markdown_table
 from qwen_tui.history import grams
 from qwen_tui.history.store import History
 from qwen_tui.messages import Question
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 from scripts.stress.history_victim import Log, ask_one_question, chat
 
 # A database is thrown away after so many kills, so that making one is killed too.
@@ -216,9 +216,9 @@ def torture(kills: int, lanes: int, promise: float, seed: int, folder: Path) -> 
             finding = lane.check()
             findings.append(finding)
             for wrong in finding.wrong:
-                tell(f"{lane.folder}: {wrong[:100]}")
+                report_progress(f"{lane.folder}: {wrong[:100]}")
             if len(findings) % 100 == 0:
-                tell(f"{len(findings)} kills, {sum(bool(f.wrong) for f in findings)} wrong")
+                report_progress(f"{len(findings)} kills, {sum(bool(f.wrong) for f in findings)} wrong")
             if lane.kills == KILLS_A_DATABASE or begun >= kills:
                 running.remove(lane)
                 if not finding.wrong:

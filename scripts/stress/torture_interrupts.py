@@ -36,7 +36,7 @@ from qwen_tui.evaluation.measuring import WORDS, ask, question
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import physical_cores
 from qwen_tui.messages import Finished, Loading, Message, Prefill, Text
-from scripts.measuring import command_line, tell
+from scripts.command_line import command_line, report_progress
 
 PHASES = ("load", "context", "prefill", "decode")
 CHECKS = ("用小学生能听懂的话解释 HTTP", "Explain HTTP to a primary school pupil")
@@ -254,7 +254,7 @@ def main() -> None:
     rng = random.Random(arguments.seed)
     questions = make_questions(arguments.prompt, arguments.answer, rng)
     undisturbed = Undisturbed(options, arguments.check_answers or CHECKS, arguments.check_tokens, questions)
-    tell(f"undisturbed, in seconds: {undisturbed.seconds}")
+    report_progress(f"undisturbed, in seconds: {undisturbed.seconds}")
     torture = Torture(options, undisturbed, questions, rng)
     interrupts: list[Interrupt] = []
     # Cut short, as by `timeout`, it still reports what was done.
@@ -264,9 +264,9 @@ def main() -> None:
             share = arguments.count // len(phases) + (index < arguments.count % len(phases))
             for interrupt in torture.run(phase, share):
                 interrupts.append(interrupt)
-                tell(str(interrupt))
+                report_progress(str(interrupt))
     except KeyboardInterrupt:
-        tell("cut short")
+        report_progress("cut short")
     finally:
         torture.close()
     if arguments.json:

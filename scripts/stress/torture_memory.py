@@ -39,7 +39,7 @@ from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.tensors import all_layers
 from qwen_tui.messages import Finished, Message, Note, Text
 from qwen_tui.models.gguf import read_header
-from scripts.measuring import QWEN, command_line, limiting, tell
+from scripts.command_line import QWEN, command_line, limit_address_space, report_progress
 from scripts.stress.rpc_device import NoServer, device, ladder
 
 MB = 1_000_000
@@ -75,7 +75,7 @@ def main() -> int:
         victim = ShortProgram(arguments.model, "word " * arguments.words)
     lowest = arguments.lowest or victim.idle() // MB + 1
     highest = arguments.highest or victim.busy() * 11 // 10 // MB
-    tell(f"limits from {lowest} to {highest} MB")
+    report_progress(f"limits from {lowest} to {highest} MB")
     rows, outcomes = [], list[Outcome]()
     for number in range(arguments.values):
         # In bytes, for a tiny model takes fewer megabytes than there are values.
@@ -83,7 +83,7 @@ def main() -> int:
         program, engine = victim.program(limit), victim.engine(limit)
         outcomes += [program, engine]
         rows.append((f"{limit / MB:.1f}", program.kind, program.said, engine.kind, engine.said))
-        tell(f"{limit / MB:.1f} MB: {program.kind}, {engine.kind}")
+        report_progress(f"{limit / MB:.1f} MB: {program.kind}, {engine.kind}")
     print(markdown_table(("MB", "qwen ask", "says", "the engine", "says"), rows))
     counts = collections.Counter(outcome.kind for outcome in outcomes)
     wrong = sum(count for kind, count in counts.items() if kind not in GOOD)
@@ -118,7 +118,7 @@ class ShortProgram:
         # With less, Python's own modules cannot be imported, and say so in their own way. A look now and then may miss
         # the most.
         limit = self._address_space(["ask", "--help"])
-        while run_program(["ask", "--help"], limiting(limit)).kind != "answer":
+        while run_program(["ask", "--help"], limit_address_space(limit)).kind != "answer":
             limit += MB
         return limit
 
@@ -126,7 +126,7 @@ class ShortProgram:
         return self._address_space(question(self._model, self._prompt))
 
     def program(self, limit: int) -> Outcome:
-        return run_program(question(self._model, self._prompt), limiting(limit))
+        return run_program(question(self._model, self._prompt), limit_address_space(limit))
 
     def engine(self, limit: int) -> Outcome:
         plain = options(self._model)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pexpect
 
-from scripts.measuring import QWEN
+from scripts.command_line import QWEN
 
 # What the demonstration model answers at length: in the pipe, and in the terminal.
 QUESTIONS = (

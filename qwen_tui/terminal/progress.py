@@ -1,6 +1,7 @@
 """One line of progress on a terminal. It disappears as soon as there is something else to show."""
 
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 from qwen_tui.i18n import gettext as _
@@ -16,12 +17,15 @@ _PATIENCE = 0.3
 class StatusLine:
     """Shows loading, prefill and thinking on `stream` if that is a terminal, unless `enabled` decides otherwise."""
 
-    def __init__(self, stream: TextIO, *, enabled: bool | None = None) -> None:
+    def __init__(
+        self, stream: TextIO, *, enabled: bool | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._line = ErasableLine(stream)
+        self._clock = clock
         self._enabled = stream.isatty() if enabled is None else enabled
         # The kind of the last event, and whether it was a wait for another process's prefill.
         self._phase: tuple[type[Event], bool] | None = None
-        # On the monotonic clock: when the phase began, when it last advanced, and when the line was last drawn.
+        # By the clock: when the phase began, when it last advanced, and when the line was last drawn.
         self._begun = self._moved = self._drawn = 0.0
         # What was done when the phase began, and what is done now: tokens, or the fraction loaded.
         self._cached = self._done = 0.0
@@ -32,7 +36,7 @@ class StatusLine:
         """Show the progress that `event` reports; any other event clears the line."""
         if not self._enabled:
             return
-        now = time.monotonic()
+        now = self._clock()
         phase = (type(event), isinstance(event, Prefill) and event.awaited)
         if phase != self._phase:
             self._phase, self._begun, self._moved = phase, now, now

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TextIO
 
 from wcwidth import width
@@ -31,9 +32,12 @@ class TransferLine:
     lines now and then.
     """
 
-    def __init__(self, stream: TextIO, *, live: bool, lines: bool = True) -> None:
+    def __init__(
+        self, stream: TextIO, *, live: bool, lines: bool = True, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stream = stream
         self._lines = lines
+        self._clock = clock
         self._line = ErasableLine(stream) if live else None
         self._label = ""
         self._points: deque[tuple[float, int]] = deque()
@@ -41,7 +45,7 @@ class TransferLine:
 
     def show(self, label: str, done: int, total: int | None) -> None:
         """Show that `done` bytes of `total` are transferred (None: the total is unknown); `label` names the file."""
-        now = time.monotonic()
+        now = self._clock()
         # File names can contain anything, even newlines.
         label = " ".join(clean(label).split())
         if label != self._label or not self._points or done < self._points[-1][1]:

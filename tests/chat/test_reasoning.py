@@ -20,6 +20,7 @@ from qwen_tui.terminal.width import Ruler
 from tests.chat.test_repl import Board, Person, Talk
 from tests.kept import texts
 from tests.scripted_engine import Cut, ScriptedEngine
+from tests.streams import Clock, TerminalStream
 from tests.terminal.painting import Screen
 
 THOUGHT = "<think>\nHm, they want a word.\n</think>\n\nYes."
@@ -89,19 +90,14 @@ def test_what_only_thinks_gives_no_answer_and_says_why() -> None:
     ]
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 def shown(output: HeldOutput, text: str) -> None:
     for event in separate_reasoning(events(text, 4)):
         output.show(event)
 
 
 def test_a_pipe_gets_the_answer_alone_and_a_terminal_a_line_that_it_thought() -> None:
-    for stream, told in ((io.StringIO(), ""), (Terminal(), "Thought for 0 s (21 characters)\n")):
-        notes = Terminal()
+    for stream, told in ((io.StringIO(), ""), (TerminalStream(), "Thought for 0 s (21 characters)\n")):
+        notes = TerminalStream()
         shown(StreamingOutput(stream, notes, StatusLine(io.StringIO())), THOUGHT)
         assert stream.getvalue() == "Yes.\n"
         assert notes.getvalue() == told
@@ -126,7 +122,7 @@ def test_on_a_painted_screen_the_thoughts_are_folded(
 ) -> None:
     screen = Screen(80, 24)
 
-    class Tty(Terminal):
+    class Tty(TerminalStream):
         def write(self, text: str) -> int:
             screen.write(text)
             return len(text)
@@ -137,13 +133,11 @@ def test_on_a_painted_screen_the_thoughts_are_folded(
     assert screen.text() == rows
 
 
-def test_while_it_thinks_a_terminal_says_so_and_how_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    stream = Terminal()
-    status = StatusLine(stream)
-    for second in range(3):
-        now[0] = second
+def test_while_it_thinks_a_terminal_says_so_and_how_much() -> None:
+    stream, clock = TerminalStream(), Clock()
+    status = StatusLine(stream, clock=clock)
+    for _piece in range(3):
+        clock.now += 1
         status.show(Reasoning("five!"))
     assert stream.getvalue().endswith("Thinking … 15 characters")
     status.show(Text("x"))

@@ -77,13 +77,15 @@ class Talk:
     ) -> None:
         self.errors: list[QwenError] = []
         self.shown: list[str] = []
+        # What was told of keeping the talk.
+        self.warnings: list[str] = []
         self._engine = engine
         self._others = others or {}
         self.session = Session(
             engine,
             Conversation(),
             AnswerOptions(),
-            Keeper(history, "scripted", print),
+            Keeper(history, "scripted", self.warnings.append),
             RecordingOutput(),
             say=self.shown.append,
             open_engine=self._open,

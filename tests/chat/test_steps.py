@@ -196,18 +196,17 @@ def test_a_question_whose_program_was_killed_does_not_hide_the_turn_before(path:
     assert stepping(path, f"/resume {history.last()}", "/redo").contents == ["one", "1 ", "two", "2 "]
 
 
-def test_an_interrupted_question_does_not_make_a_branch_of_what_follows_an_undo(
-    path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_interrupted_question_does_not_make_a_branch_of_what_follows_an_undo(path: Path) -> None:
     engine = ScriptedEngine("1", WorkerDiedError("gone"), "3")
     talk = Talk(engine, Clearing("one", "two", "/undo", "three"), History(path))
     assert talk.contents == ["three", "3 "]
-    assert capsys.readouterr().out == "", "nobody went on with it elsewhere"
+    assert talk.warnings == [], "nobody went on with it elsewhere"
     assert len(History(path).recent()) == 1
 
 
-def test_a_retry_beside_another_program_becomes_a_branch(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    mine = stepping(path, "one").session
+def test_a_retry_beside_another_program_becomes_a_branch(path: Path) -> None:
+    talk = stepping(path, "one")
+    mine = talk.session
     shared = mine.conversation.id or ""
 
     class Meanwhile(RecordingOutput):
@@ -222,7 +221,7 @@ def test_a_retry_beside_another_program_becomes_a_branch(path: Path, capsys: pyt
 
     again(mine, ScriptedEngine("mine"), Meanwhile())
     assert mine.conversation.id != shared
-    assert str(mine.conversation.id) in capsys.readouterr().out
+    assert str(mine.conversation.id) in talk.warnings[0]
     history = History(path)
     assert texts(history.read(shared)) == [
         "one",

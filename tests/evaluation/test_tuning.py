@@ -28,19 +28,10 @@ from qwen_tui.planning.in_force import in_force
 from qwen_tui.planning.trial import Found, Trial
 from tests.conftest import COMMAND, Run
 from tests.scripted_engine import ScriptedEngine
+from tests.streams import Clock
 
 OFFICE = Machine(cpu="six cores", cores=6, logical_cores=12, memory=16)
 Speeds = Callable[[Plan], tuple[float, float, float]]
-
-
-class Clock:
-    """Time that passes only where an engine takes it."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class TimedEngine(ScriptedEngine):

@@ -11,6 +11,7 @@ from wcwidth import wcwidth
 from qwen_tui.terminal.painter import Painter, static
 from qwen_tui.terminal.theme import theme
 from qwen_tui.terminal.width import Ruler
+from tests.streams import Clock
 
 SIZES = ((80, 24), (40, 10), (120, 50))
 DARK = theme("dark")
@@ -63,16 +64,6 @@ class Screen:
         while rows and not rows[-1]:
             rows.pop()
         return rows
-
-
-class Clock:
-    """Time that passes only when it is told to: every piece is a tick."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def painted(screen: Screen, chunks: Iterator[str], check: Callable[[], None] = lambda: None) -> None:

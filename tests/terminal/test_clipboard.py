@@ -13,14 +13,10 @@ import pytest
 
 from qwen_tui.errors import ClipboardError
 from qwen_tui.terminal.clipboard import SystemClipboard
+from tests.streams import TerminalStream
 
 if sys.platform != "linux":
     pytest.skip("stands in for xclip", allow_module_level=True)
-
-
-class Screen(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.fixture
@@ -45,7 +41,7 @@ def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_copied_can_be_pasted(xclip: Path) -> None:
-    screen = Screen()
+    screen = TerminalStream()
     clipboard = SystemClipboard(screen)
     assert clipboard.copy("你好\n") == ""
     assert xclip.read_text(encoding="utf-8") == "你好\n"
@@ -54,7 +50,7 @@ def test_what_is_copied_can_be_pasted(xclip: Path) -> None:
 
 
 def test_without_a_clipboard_the_terminal_is_asked(nothing: None) -> None:
-    screen = Screen()
+    screen = TerminalStream()
     remark = SystemClipboard(screen).copy("你好")
     assert screen.getvalue() == f"\x1b]52;c;{base64.b64encode('你好'.encode()).decode()}\a"
     assert "xclip" in remark
@@ -63,9 +59,9 @@ def test_without_a_clipboard_the_terminal_is_asked(nothing: None) -> None:
 
 def test_over_ssh_the_clipboard_is_the_terminals(xclip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_TTY", "/dev/pts/3")
-    assert SystemClipboard(Screen()).copy("x") == "", "with a display of its own it is not"
+    assert SystemClipboard(TerminalStream()).copy("x") == "", "with a display of its own it is not"
     monkeypatch.delenv("DISPLAY")
-    screen = Screen()
+    screen = TerminalStream()
     SystemClipboard(screen).copy("y")
     assert "]52;" in screen.getvalue()
     assert xclip.read_text() == "x"
@@ -74,30 +70,30 @@ def test_over_ssh_the_clipboard_is_the_terminals(xclip: Path, monkeypatch: pytes
 def test_a_program_that_fails_without_a_word_is_found_out(xclip: Path) -> None:
     # As xclip does when it cannot reach the display.
     (xclip.parent / "bin" / "xclip").write_text("#!/bin/sh\nexit 1\n")
-    screen = Screen()
+    screen = TerminalStream()
     assert "xclip" in SystemClipboard(screen).copy("x")
     assert "]52;" in screen.getvalue()
 
 
 def test_what_cannot_be_done_says_what_to_install(nothing: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ClipboardError) as refused:
-        SystemClipboard(Screen()).paste()
+        SystemClipboard(TerminalStream()).paste()
     assert "Ctrl-Shift-V" in refused.value.remedy
     assert "xclip" in refused.value.remedy
     with pytest.raises(ClipboardError, match="too long"):
-        SystemClipboard(Screen()).copy("x" * 60_000)
+        SystemClipboard(TerminalStream()).copy("x" * 60_000)
     with pytest.raises(ClipboardError) as refused:
         SystemClipboard(io.StringIO()).copy("x")
     assert "wl-clipboard" in refused.value.remedy
     monkeypatch.setenv("TERM", "dumb")
     with pytest.raises(ClipboardError):
-        SystemClipboard(Screen()).copy("x")
+        SystemClipboard(TerminalStream()).copy("x")
 
 
 def test_bytes_that_are_no_text_are_told(xclip: Path) -> None:
     xclip.write_bytes(b"\xff\xfe\xfd")
     with pytest.raises(ClipboardError, match="could not be used"):
-        SystemClipboard(Screen()).paste()
+        SystemClipboard(TerminalStream()).paste()
 
 
 def test_ctrl_c_does_not_take_the_text_out_of_the_clipboard(xclip: Path, tmp_path: Path) -> None:
@@ -111,7 +107,7 @@ def test_ctrl_c_does_not_take_the_text_out_of_the_clipboard(xclip: Path, tmp_pat
         "else:\n    time.sleep(30)\n"
     )
     before = signal.getsignal(signal.SIGINT)
-    SystemClipboard(Screen()).copy("x")
+    SystemClipboard(TerminalStream()).copy("x")
     assert signal.getsignal(signal.SIGINT) is before
     left = psutil.Process(int(behind.read_text()))
     left.send_signal(signal.SIGINT)

@@ -13,7 +13,8 @@ from rich.text import Text
 from qwen_tui.terminal.painter import Painter, static
 from qwen_tui.terminal.theme import ASCII_SIGNS, background, theme
 from qwen_tui.terminal.width import Ruler
-from tests.terminal.painting import DARK, DOCUMENTS, SIZES, Clock, Screen, at_once, chunkings, mix, painted
+from tests.streams import Clock
+from tests.terminal.painting import DARK, DOCUMENTS, SIZES, Screen, at_once, chunkings, mix, painted
 
 LONG = 400
 

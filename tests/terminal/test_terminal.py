@@ -1,7 +1,6 @@
 """What reaches the terminal, and what comes from it."""
 
 import io
-import time
 
 import pytest
 from hypothesis import given
@@ -14,13 +13,9 @@ from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean, mark
 from qwen_tui.terminal.streams import write
 from qwen_tui.terminal.typeahead import typed_text
+from tests.streams import Clock, TerminalStream
 
 END = Finished(Usage(), Timings(), "stop")
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize(
@@ -62,7 +57,7 @@ def test_pieces_are_cleaned_like_the_whole(text: str, cut: int) -> None:
 
 
 def test_a_pipe_gets_what_the_model_wrote_a_terminal_a_clean_text() -> None:
-    for stream, expected in ((io.StringIO(), "a\x1b[2Jb\n"), (Terminal(), "a[2Jb\n")):
+    for stream, expected in ((io.StringIO(), "a\x1b[2Jb\n"), (TerminalStream(), "a[2Jb\n")):
         output = StreamingOutput(stream, io.StringIO(), StatusLine(io.StringIO()))
         for event in (Text("a\x1b"), Text("[2Jb"), END):
             output.show(event)
@@ -87,9 +82,9 @@ def test_held_output_writes_notes_only() -> None:
 
 def test_a_note_in_the_middle_of_an_answer_parts_it_on_a_terminal_only() -> None:
     for stream, notes, expected in (
-        (io.StringIO(), Terminal(), "one two\n"),
-        (Terminal(), io.StringIO(), "one two\n"),
-        (Terminal(), Terminal(), "one \ntwo\n"),
+        (io.StringIO(), TerminalStream(), "one two\n"),
+        (TerminalStream(), io.StringIO(), "one two\n"),
+        (TerminalStream(), TerminalStream(), "one \ntwo\n"),
     ):
         output = StreamingOutput(stream, notes, StatusLine(io.StringIO()))
         for event in (Text("one "), Note("The engine died."), Text("two"), END):
@@ -113,18 +108,11 @@ def test_write_tells_a_closed_pipe_from_a_full_disk() -> None:
         write(Failing(OSError(28, "No space left on device")), "x")
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    return now
-
-
-def test_progress_says_how_far_and_how_long_and_leaves_nothing(clock: list[float]) -> None:
-    screen = Terminal()
-    status = StatusLine(screen)
+def test_progress_says_how_far_and_how_long_and_leaves_nothing() -> None:
+    screen, clock = TerminalStream(), Clock()
+    status = StatusLine(screen, clock=clock)
     for seconds, event in ((0, Prefill(100, 500)), (4, Prefill(300, 500)), (1, Prefill(300, 500))):
-        clock[0] += seconds
+        clock.now += seconds
         status.show(event)
     assert "300 of 500 tokens, 4 s left" in screen.getvalue()
     assert screen.getvalue().endswith("300 of 500 tokens, 3 s left"), "time passes between two steps"
@@ -133,42 +121,42 @@ def test_progress_says_how_far_and_how_long_and_leaves_nothing(clock: list[float
     assert screen.getvalue().endswith("\r")
 
 
-def test_waiting_for_what_another_program_keeps_is_told_and_counts_for_no_speed(clock: list[float]) -> None:
-    screen = Terminal()
-    status = StatusLine(screen)
+def test_waiting_for_what_another_program_keeps_is_told_and_counts_for_no_speed() -> None:
+    screen, clock = TerminalStream(), Clock()
+    status = StatusLine(screen, clock=clock)
     events = (Prefill(0, 700, awaited=True),) * 2 + (Prefill(690, 710, 690),) * 2
     for event in events:
-        clock[0] += 1
+        clock.now += 1
         status.show(event)
     assert "Waiting for 700 tokens" in screen.getvalue()
     assert screen.getvalue().endswith("690 of 710 tokens")
 
 
-def test_loading_says_how_long_as_soon_as_it_is_known(clock: list[float]) -> None:
-    screen = Terminal()
-    status = StatusLine(screen)
+def test_loading_says_how_long_as_soon_as_it_is_known() -> None:
+    screen, clock = TerminalStream(), Clock()
+    status = StatusLine(screen, clock=clock)
     for seconds, event in ((0, Loading(0.2)), (1, Loading(0.2)), (3, Loading(0.6)), (2, Loading(0.6))):
-        clock[0] += seconds
+        clock.now += seconds
         status.show(event)
     assert "20%, " not in screen.getvalue()
     assert "60%, 4 s left" in screen.getvalue()
     assert screen.getvalue().endswith("60%, 2 s left")
 
 
-def test_short_waits_show_nothing(clock: list[float]) -> None:
-    screen = Terminal()
-    status = StatusLine(screen)
+def test_short_waits_show_nothing() -> None:
+    screen, clock = TerminalStream(), Clock()
+    status = StatusLine(screen, clock=clock)
     for event in (Loading(0.1), Loading(0.9), Prefill(0, 9), Prefill(9, 9), Text("Hi"), END):
-        clock[0] += 0.05
+        clock.now += 0.05
         status.show(event)
     assert screen.getvalue() == ""
 
 
-def test_no_progress_outside_a_terminal(clock: list[float]) -> None:
-    pipe = io.StringIO()
-    status = StatusLine(pipe)
+def test_no_progress_outside_a_terminal() -> None:
+    pipe, clock = io.StringIO(), Clock()
+    status = StatusLine(pipe, clock=clock)
     status.show(Loading(0))
-    clock[0] += 9
+    clock.now += 9
     status.show(Loading(0.5))
     assert pipe.getvalue() == ""
 

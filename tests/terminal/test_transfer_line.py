@@ -1,7 +1,10 @@
 """How far a download is, on any terminal and on none."""
 
 import io
-import time
+import itertools
+import os
+import struct
+import sys
 
 import pytest
 from wcwidth import width
@@ -17,10 +20,9 @@ def test_the_line_fits_however_narrow_the_terminal(
 ) -> None:
     i18n.use_language(language)
     monkeypatch.setenv("COLUMNS", str(columns))
-    clock = iter(range(0, 1000, 2))
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    seconds = itertools.count(0, 2)
     stream = io.StringIO()
-    line = TransferLine(stream, live=True)
+    line = TransferLine(stream, live=True, clock=lambda: float(next(seconds)))
     for done in range(0, 2_500_000_001, 25_000_000):
         line.show(i18n.gettext("fetching"), done, 2_500_000_000)
     drawn = [text for text in stream.getvalue().split("\r") if text.strip()]
@@ -30,14 +32,30 @@ def test_the_line_fits_however_narrow_the_terminal(
     assert "1:38" in half, "and so is the time left"
 
 
-def test_elsewhere_there_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(10_000))
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+def test_elsewhere_there_is_a_line_now_and_then() -> None:
+    seconds = itertools.count()
     stream = io.StringIO()
-    line = TransferLine(stream, live=False)
+    line = TransferLine(stream, live=False, clock=lambda: float(next(seconds)))
     for done in range(0, 1_000_000_001, 5_000_000):
         line.show("fetching", done, 1_000_000_000)
     lines = stream.getvalue().splitlines()
     assert "\r" not in stream.getvalue()
     assert 15 <= len(lines) <= 20
     assert "5.0 MB/s" in lines[-1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pty")
+def test_the_line_fits_the_terminal_that_it_stands_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+    import termios
+
+    # What stdout or a variable says counts for nothing: stdout may be a pipe.
+    monkeypatch.setenv("COLUMNS", "200")
+    screen, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
+    with os.fdopen(terminal, "w", encoding="utf-8") as stream:
+        TransferLine(stream, live=True).show("a-model-with-a-long-name.gguf", 50, 100)
+        drawn = os.read(screen, 1000).decode().strip("\r")
+    os.close(screen)
+    assert "50%" in drawn
+    assert width(drawn) < 30

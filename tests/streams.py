@@ -1,0 +1,50 @@
+"""Streams and a clock that a test holds in its hand."""
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+class TerminalStream(io.StringIO):
+    """A terminal that keeps what is written to it. It has no size, so that COLUMNS decides how wide it is."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class _Lines(io.RawIOBase):
+    """Gives one line to each read, as a terminal does."""
+
+    def __init__(self, typed: str) -> None:
+        self._typed = io.BytesIO(typed.encode())
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
+        line = self._typed.readline(len(view))
+        view[: len(line)] = line
+        return len(line)
+
+
+class Keyboard(io.TextIOWrapper):
+    """A terminal on which somebody has already typed all there is to type."""
+
+    def __init__(self, typed: str) -> None:
+        super().__init__(io.BufferedReader(_Lines(typed)), encoding="utf-8")
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    """Time that passes only when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now

@@ -125,7 +125,12 @@ def _answered(
 
 def _failure(answer: Answer, ended: Ending, follows: schemas.Given | None, *, whole: bool) -> QwenError | None:
     """Return what the command fails with: an answer that breaks its schema, no answer, or code without its end."""
-    wrong = follows.complaint(answer) if follows else None
+    wrong = None
+    if follows:
+        # Imported here, because it takes time and only --schema needs it.
+        from qwen_tui.chat.schema.checking import complaint
+
+        wrong = complaint(follows.schema, answer)
     if wrong is None and (not whole or (ended.what and not answer.text)):
         return endings.error(ended, inside_code=not whole)
     return wrong

@@ -1,40 +1,22 @@
-"""`--schema`: reads the schema from a file or the command line, and checks the answer against it."""
+"""`--schema`: reads the schema from a file or the command line."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from qwen_tui import cancellation, files
 from qwen_tui.chat import material
-from qwen_tui.chat.turn import Answer
-from qwen_tui.errors import QwenError, UsageError, why
+from qwen_tui.errors import UsageError, why
 from qwen_tui.i18n import gettext as _
 
 if TYPE_CHECKING:
     from qwen_tui.chat.schema.reading import Schema
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A schema, and `grammar`: the same schema as JSON text, simplified so that the engine can follow it."""
 
     schema: "Schema"
     grammar: str
-
-    def complaint(self, answer: Answer) -> QwenError | None:
-        """Return the error of an answer that does not follow the schema, None if it does."""
-        from qwen_tui.chat.schema.checking import check
-
-        if answer.reason == "length":
-            return QwenError(
-                _("The answer was cut at {n} tokens and is no complete JSON.").format(n=answer.usage.completion_tokens),
-                _("Allow more with -o max_tokens=N, or a larger context with --ctx-size."),
-            )
-        try:
-            check(self.schema, answer.text)
-        except QwenError as error:
-            return error
-        return None
 
 
 def given(argument: str, note: Callable[[str], None]) -> Given:

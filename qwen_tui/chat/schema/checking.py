@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from qwen_tui.chat.schema.reading import Schema, joined, json_excerpt, pointer
+from qwen_tui.chat.turn import Answer
 from qwen_tui.errors import QwenError
 from qwen_tui.i18n import gettext as _
 
@@ -37,6 +38,20 @@ def check(schema: Schema, answer: str) -> None:
                 asked=json_excerpt(wrong.asked),
             )
         )
+
+
+def complaint(schema: Schema, answer: Answer) -> QwenError | None:
+    """Return the error of an answer that is cut off or does not follow the schema, None if it does."""
+    if answer.reason == "length":
+        return QwenError(
+            _("The answer was cut at {n} tokens and is no complete JSON.").format(n=answer.usage.completion_tokens),
+            _("Allow more with -o max_tokens=N, or a larger context with --ctx-size."),
+        )
+    try:
+        check(schema, answer.text)
+    except QwenError as error:
+        return error
+    return None
 
 
 def _does_not_follow(why: str) -> QwenError:

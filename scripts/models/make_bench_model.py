@@ -2,8 +2,8 @@
 
     python scripts/models/make_bench_model.py bench.gguf --vocab qwen-vocab.gguf --quant Q4_K_M
 
-Speed and memory do not depend on what the weights are, so this stands in for a download of 2.5 GB. The answers are
-nonsense. The quantised blocks are drawn directly, which takes seconds where quantising would take an hour.
+Speed and memory do not depend on the values of the weights, so this file replaces a download of 2.5 GB. Its answers are
+nonsense. The script draws the quantised blocks at random, which takes seconds; quantising weights would take an hour.
 """
 
 import shutil
@@ -33,19 +33,19 @@ CONTEXT = 262_144
 VOCABULARY = 151_936
 SPECIAL_TOKENS = {"<|endoftext|>": 151_643, "<|im_start|>": 151_644, "<|im_end|>": 151_645}
 
-# By name: llama.cpp's number for the mixture of types (llama_ftype in llama.h).
+# By name, llama.cpp's number for a mixture of types (llama_ftype in llama.h).
 FILE_TYPES = {"Q4_0": 2, "Q8_0": 7, "Q4_K_M": 15}
-# Where Q4_K_M keeps attn_v and ffn_down in Q6_K: the first and last eighth of the layers and every third between.
+# The layers in which Q4_K_M has attn_v and ffn_down in Q6_K: the first and the last eighth, and every third between.
 FINER_LAYERS = {0, 1, 2, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 31, 32, 33, 34, 35}
 
-# The usual spread of trained weights: activations stay near 1 through a matrix of 2,560 inputs.
+# The usual standard deviation of trained weights: with 2,560 inputs, activations stay near 1.
 WEIGHT_STD = 0.02
 
 ALIGNMENT = 32
 CHUNK_BYTES = 32 << 20
 TYPE_IDS = {kind.name: type_id for type_id, kind in TENSOR_TYPES.items()}
 
-# GGUF's value types by id, and the bytes that a value of each takes (strings and arrays say so themselves).
+# The bytes of a value of each GGUF type, by its id. Strings and arrays contain their own lengths.
 UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
 VALUE_BYTES = (1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8)
 NORMAL, CONTROL = 1, 3
@@ -62,17 +62,17 @@ class Planned(NamedTuple):
 
     @property
     def blocks(self) -> int:
-        """How many blocks of its type the tensor has."""
+        """The number of quantised blocks in the tensor."""
         return int(np.prod(self.shape)) // TENSOR_TYPES[TYPE_IDS[self.type]].block_length
 
     @property
     def nbytes(self) -> int:
-        """What the tensor takes in the file, without padding."""
+        """The bytes of the tensor in the file, without padding."""
         return self.blocks * TENSOR_TYPES[TYPE_IDS[self.type]].block_bytes
 
 
 def main() -> None:
-    """Parse the command line, write the model and say what was written."""
+    """Parse the command line, write the model, and print what was written."""
     parser = command_line(__doc__)
     parser.add_argument("out", type=Path, help="the GGUF file to write")
     parser.add_argument("--vocab", type=Path, help="take the tokenizer from this GGUF file (default: bytes and filler)")
@@ -142,7 +142,7 @@ def bytes_by_type(tensors: Iterable[Planned]) -> dict[str, int]:
 
 
 def header(quant: str, tokenizer: list[bytes], tensors: list[Planned]) -> bytes:
-    """Return everything that precedes the tensor data, padded to the alignment."""
+    """Return everything before the tensor data, padded to the alignment."""
     pairs = [
         pair("general.architecture", "qwen3"),
         pair("general.name", f"Random weights in the shape of Qwen3-4B-Instruct-2507, {quant}"),
@@ -158,7 +158,7 @@ def header(quant: str, tokenizer: list[bytes], tensors: list[Planned]) -> bytes:
         pair("qwen3.rope.freq_base", 5e6),
         pair("qwen3.attention.layer_norm_rms_epsilon", 1e-6),
         *tokenizer,
-        # The instruct model ends a turn with <|im_end|>; the base vocabulary says <|endoftext|>.
+        # The instruct model ends a turn with <|im_end|>, but the base vocabulary names <|endoftext|>.
         pair("tokenizer.ggml.eos_token_id", SPECIAL_TOKENS["<|im_end|>"]),
         pair("tokenizer.ggml.add_bos_token", False),
     ]
@@ -175,9 +175,9 @@ def header(quant: str, tokenizer: list[bytes], tensors: list[Planned]) -> bytes:
 
 
 def copied_tokenizer(vocab: Path) -> list[bytes]:
-    """Return the `tokenizer.*` key-value pairs of the GGUF file `vocab` byte for byte, but those that `header` sets.
+    """Return the `tokenizer.*` key-value pairs of the GGUF file `vocab` byte for byte, except those in `header`.
 
-    Raises InvalidModelError for a damaged file, exits for a vocabulary of another size.
+    Raises InvalidModelError if the file is damaged, and exits if its vocabulary has another size.
     """
     checked = read_header(vocab)
     size = checked.array_lengths.get("tokenizer.ggml.tokens", 0)
@@ -193,7 +193,7 @@ def copied_tokenizer(vocab: Path) -> list[bytes]:
 
 
 def raw_pairs(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield every key of the GGUF header `data`, which `read_header` has accepted, with its type and value as bytes."""
+    """Yield every key of the GGUF header `data` with its type and value as bytes; `read_header` has accepted it."""
 
     def end_of_strings(count: int, at: int) -> int:
         for _ in range(count):
@@ -216,10 +216,10 @@ def raw_pairs(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def synthetic_tokenizer() -> list[bytes]:
-    """Return a tokenizer in which every byte is a token, the special tokens have their places, and the rest is filler.
+    """Return a tokenizer with a token for every byte, the special tokens at their places, and filler for the rest.
 
-    Bytes are named as GPT-2 does: as itself where Latin-1 has it printable, else by a character from U+0100 on. Filler
-    is reached by no merge, but shows as text when the model answers with it.
+    Bytes have their GPT-2 names: a byte that is printable in Latin-1 is itself, any other a character from U+0100 on.
+    No merge leads to a filler token, but it has a text, which appears when the model answers with it.
     """
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = [byte for byte in range(256) if byte not in printable]
@@ -266,7 +266,7 @@ def padded(size: int) -> int:
 
 
 def write_tensors(file: BinaryIO, tensors: Iterable[Planned]) -> None:
-    """Write the data of `tensors` to `file`, a chunk at a time; the same weights on every run."""
+    """Write the data of `tensors` to `file` in chunks; every run writes the same weights."""
     rng = np.random.SFC64(0)
     for tensor in tensors:
         fill = FILLS[tensor.type]

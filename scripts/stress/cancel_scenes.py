@@ -1,7 +1,7 @@
-"""The long operations that `torture_cancel.py` interrupts, each made long by what can be had anywhere.
+"""The long operations that `torture_cancel.py` interrupts; they take long on any PC, without a large model.
 
 Sparse files stand for large models, a silent or slow server for the network, a named pipe for a program that does not
-write, a module that sleeps for a graphics driver that hangs.
+write, and a module that sleeps for a graphics driver that hangs.
 """
 
 import contextlib
@@ -23,9 +23,10 @@ from tests.models.hub_server import NAME, Answering, FaultyHub
 from tests.terminal_screen import ENTER
 from tests.tiny_model import make_tiny_model
 
-# Hashing a sparse file of this size takes seconds on any PC; what is copied or packed of one is written, and smaller.
+# Hashing a sparse file of this size takes seconds on any PC. Files to be copied or packed are smaller, because all of
+# their bytes are written.
 LARGE, COPIED = 24 << 30, 6 << 30
-# What an installation has compiled: what the program imports here and there.
+# The packages that an installation has compiled to bytecode, and that the program imports only for some commands.
 COMPILED = (
     "qwen_tui",
     "typer",
@@ -50,16 +51,17 @@ COMPILED = (
 
 
 def nothing() -> None:
-    """Prepare nothing."""
+    """Do nothing: a scene without preparation."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One operation: the command, or the `line` that is typed into the REPL once `sign` is on the screen.
+    """One operation: a command, or a `line` that is typed into the REPL when `sign` is on the screen.
 
-    `moments` are the earliest and the latest second of the signal. `stdin`: a pipe that says nothing. `full`: stdout is
-    a pipe that takes nothing. `changes`: the operation may have changed the home folder before. A line of Enter alone
-    means a prompt that is left; `stopped` what the REPL says.
+    - `moments` are the earliest and the latest second of the signal.
+    - `stdin`: stdin is a pipe in which nothing arrives. `full`: stdout is a pipe that takes nothing.
+    - `changes`: the operation may have changed the home folder before the signal.
+    - A `line` of Enter alone: the signal meets a prompt of a command, which ends. `stopped` is what the REPL says.
     """
 
     name: str
@@ -76,12 +78,12 @@ class Scene:
 
     @property
     def model(self) -> str:
-        """The name of the model that a conversation is begun with."""
+        """The name of the model with which the conversation begins."""
         return self.arguments[self.arguments.index("-m") + 1]
 
 
 class Stage:
-    """A home folder, files, servers and locks for the scenes, in `folder`."""
+    """The home folder, files, servers and locks of the scenes, in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -94,7 +96,7 @@ class Stage:
         self.tiny = make_tiny_model(folder / "tiny.gguf")
         self.large = sparse(self.tiny, models / "large.gguf", LARGE)
         self.copied = sparse(self.tiny, folder / "copied.gguf", COPIED)
-        # Recorded with other facts than it has, as if it had been touched: it is hashed before it is loaded.
+        # The record differs from the file, as if that had been touched: the program hashes it before it loads it.
         seen = identity.Facts(LARGE, 1, 1)
         record = ModelRecord(path="large.gguf", name="large.gguf", size=LARGE, sha256="0" * 64, facts=seen)
         Shelf(models).put(record)
@@ -106,9 +108,9 @@ class Stage:
         for name in ("one.gguf", "other.gguf"):
             (folder / "two" / name).write_bytes(self.tiny.read_bytes())
         self.hub = self.locks.enter_context(FaultyHub(self.copied))
-        # Nobody asks a file of some GB for its hash.
+        # This script does not hash a file of several GB: the recorded hash is never compared.
         self.hub.linked_etag = None
-        # Whoever has installed the program has it compiled.
+        # An installed program is compiled to bytecode.
         left_out = ("_PROXY", "PYTHONDONTWRITEBYTECODE")
         self.environment = {
             name: value for name, value in os.environ.items() if not name.upper().endswith(left_out)
@@ -127,14 +129,14 @@ class Stage:
         self.locks.close()
 
     def module(self, name: str, text: str) -> Mapping[str, str]:
-        """Return the environment in which Python finds a module with this text before any other of its name."""
+        """Return an environment in which Python imports a module with this text instead of the real one."""
         folder = self.folder / f"module-{name}-{abs(hash(text))}"
         folder.mkdir(exist_ok=True)
         (folder / f"{name}.py").write_text(text)
         return {"PYTHONPATH": f"{folder}{os.pathsep}{Path.cwd()}"}
 
     def program(self, name: str) -> Mapping[str, str]:
-        """Return the environment in which a program of that name does nothing for a minute."""
+        """Return an environment in which the program of this name does nothing for a minute."""
         folder = self.folder / f"program-{name}"
         folder.mkdir(exist_ok=True)
         (folder / name).write_text("#!/bin/sh\nexec sleep 60\n")
@@ -147,7 +149,7 @@ class Stage:
         self.locks.enter_context(FileLock(path).acquire())
 
     def locked_home(self) -> Mapping[str, str]:
-        """Return the environment with a home whose database another program holds for itself."""
+        """Return an environment with a home folder whose database another process has locked."""
         home = self.folder / "locked-home"
         home.mkdir(exist_ok=True)
         database = sqlite3.connect(home / "history.db", check_same_thread=False)
@@ -157,17 +159,17 @@ class Stage:
         return {"QWEN_TUI_HOME": str(home)}
 
     def silent(self) -> str:
-        """Return the address of a server that takes connections and says nothing."""
+        """Return the address of a server that accepts connections and sends nothing."""
         server = socket.create_server(("127.0.0.1", 0))
         self.locks.callback(server.close)
         return f"http://127.0.0.1:{server.getsockname()[1]}"
 
     def slowly(self) -> None:
-        """Have the hub send slowly."""
+        """Let the hub send slowly."""
         self.hub.always = Answering(rate=300_000)
 
     def stalling(self) -> None:
-        """Have the hub send a little, then nothing."""
+        """Let the hub send a little, then nothing."""
         self.hub.always = Answering(until=1_000_000, length=COPIED, stall=True)
 
 
@@ -215,7 +217,7 @@ def command_scenes(stage: Stage) -> Iterator[Scene]:
 
 
 def downloads(stage: Stage) -> Iterator[Scene]:
-    """Fetching, from what does not send."""
+    """Downloads from servers that send nothing, or slowly."""
     pull = ("pull", "--yes", NAME)
     yield Scene("pull, a slow server", pull, (0.5, 2.5), prepare=stage.slowly)
     yield Scene("pull, a server that stalls", pull, (0.5, 2.5), prepare=stage.stalling)
@@ -247,14 +249,14 @@ def repl_scenes(stage: Stage) -> Iterator[Scene]:
 
 
 def sparse(model: Path, path: Path, size: int) -> Path:
-    """Return a model that is `size` bytes long, and takes none on the disk."""
+    """Return a model file of `size` bytes that takes no space on the disk."""
     path.write_bytes(model.read_bytes())
     os.truncate(path, size)
     return path
 
 
 def once(prepare: Callable[[], None]) -> Callable[[], None]:
-    """Return what prepares the first time only."""
+    """Return a function that calls `prepare` the first time only."""
     left = [prepare]
     return lambda: left.pop()() if left else None
 

@@ -1,9 +1,10 @@
-"""Ask everything that the demonstration model knows with and without what makes it faster: are the answers the same?
+"""Ask the demonstration model all that it knows with and without prompt lookup and stored states, and compare.
 
     python scripts/stress/compare_answers.py
 
-Each learned conversation is asked greedily, with a second turn: plainly; with prompt lookup; and with prompt lookup and
-the prefix store, every turn by a new process that finds what the one before has kept. Exits 1 if an answer differs.
+Each learned conversation is asked greedily, with a second turn, in three ways: plainly; with prompt lookup; with prompt
+lookup and the prefix store, where a new process asks each turn and finds the states that the one before has stored.
+Exits with 1 if an answer differs.
 """
 
 import os
@@ -27,7 +28,7 @@ SECOND = {"zh": "谢谢", "en": "thanks"}
 
 
 class Asker:
-    """Asks in one of the three ways; `accepted` and `cached` are tokens that need not be computed one by one."""
+    """Asks in one of the three ways; `accepted` and `cached` count the tokens that lookup and store have saved."""
 
     def __init__(self, *, lookup: bool, store: StoreOptions | None = None) -> None:
         path = os.fsencode(packaged("assets") / "demo.gguf")
@@ -66,7 +67,7 @@ class Asker:
         self.accepted += usage.accepted_tokens
         self.cached += usage.cached_tokens
         if store:
-            # Leaving keeps the state; the next process finds it.
+            # The worker stores the state when it leaves, and the next process finds it.
             self._engine.close()
             self._engine = LocalEngine(self._options)
         return text

@@ -1,9 +1,9 @@
-"""Lets the program fetch a model from a misbehaving hub on loopback, and prints what came of each fault as a table.
+"""Lets the program fetch a model from a faulty hub on loopback, and prints a table with the result of each fault.
 
     python scripts/stress/faulty_hub.py
 
-The cases are those of tests/models/faulty_cases.py, with waiting times shortened as in the tests; the last line is a
-silent hub under the waiting times that people have.
+The cases are those of tests/models/faulty_cases.py, with short waiting times as in the tests. The last line is a silent
+hub with the real waiting times.
 """
 
 import random
@@ -20,7 +20,7 @@ from tests.tiny_model import make_tiny_model
 
 
 def main() -> int:
-    """Run every case, and return 1 if one did not come out as it should."""
+    """Run every case, and return 1 if a result is not the expected one."""
     command_line(__doc__).parse_args()
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -39,14 +39,14 @@ def main() -> int:
 
 
 def room(folder: str, number: int) -> Path:
-    """Return a folder of its own for one case."""
+    """Return a new folder for one case."""
     path = Path(folder) / str(number)
     path.mkdir()
     return path
 
 
 def show(name: str, case: Case, outcome: Outcome) -> bool:
-    """Print one line, and return whether it is not as it should be."""
+    """Print one line, and return whether its result is not the expected one."""
     last = [line for line in outcome.shown.splitlines() if line.startswith("qwen: ")]
     told = "the right file" if outcome.right and not outcome.code else last[-1] if last else "?"
     told = told.replace(str(outcome.scene.folder), "…").replace("127.0.0.1", "HOST")

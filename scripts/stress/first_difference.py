@@ -2,11 +2,12 @@
 
     python scripts/stress/first_difference.py MODEL [--tokens 64] [--threads N]
 
-Batches of another size round otherwise, so a token whose logit hardly exceeds the next one's can change. Each sample
-question is answered plainly; with drafts, as eagerly as if batches cost nothing; and behind a prefix that was saved and
-restored, so that the prompt is computed in other steps. Where answers part, the margin is shown: by how much the logit
-of the plain answer's token exceeds that of the other token, and how much logits of that position spread. Models with
-random weights hardly prefer any token and show the most differences; `compare_answers.py` asks a trained one.
+Batches of another size round differently, so the answer may change where two logits are nearly equal. Each sample
+question is answered in three ways: plainly; with drafts as long as if batches cost nothing; and after a restored
+prefix, so that the prompt is computed in other batches. At the first token that differs, the script shows the margin:
+by how much the logit of the plain answer's token exceeds that of the other token, and the spread of all logits there.
+Models with random weights hardly prefer any token, and show the most differences; `compare_answers.py` asks a trained
+one.
 """
 
 import ctypes
@@ -38,7 +39,7 @@ EAGER = tuple(1 + 0.01 * n for n in range(MOST_DRAFTED + 1))
 
 
 class Difference(NamedTuple):
-    """The first token that differs: its place in the answer, and the margin and spread of the logits, plainly."""
+    """The first token that differs: its position in the answer, and the margin and spread of the plain logits."""
 
     position: int
     margin: float
@@ -50,7 +51,7 @@ class Answers:
 
     def __init__(self, options: LoadOptions) -> None:
         self._llama: Any = load_library()
-        # Kept for as long as llama.cpp may call it.
+        # llama.cpp may call it for as long as the object lives, so Python must keep it.
         self._silence = self._llama.llama_log_callback(lambda _level, _text, _data: None)
         self._llama.llama_log_set(self._silence, None)
         self._model = Model(self._llama, options, lambda _fraction: None)
@@ -68,13 +69,16 @@ class Answers:
         return self._model.vocabulary.tokenize(text)
 
     def text(self, tokens: Sequence[int]) -> str:
-        """Return the text of tokens; a character that is cut at its end is left out."""
+        """Return the text of tokens, without an incomplete character at the end."""
         return b"".join(map(self._model.vocabulary.piece, tokens)).decode("utf-8", "ignore")
 
     def answer(
         self, prompt: Sequence[int], tokens: int, drafter: Drafter, restored: int = 0
     ) -> tuple[list[int], int, int]:
-        """Return the tokens of the answer, and how many were drafted and accepted; `restored` of the prompt are."""
+        """Return the tokens of the answer, and how many were drafted and accepted.
+
+        The first `restored` tokens of the prompt come from a saved state.
+        """
         stop = StopFlag()
         context = Context(self._model, self._options, self._options.plan.ctx_size, stop)
         sampler = ChainSampler(self._llama, self._model.vocabulary, SamplingOptions(temperature=0))
@@ -92,7 +96,7 @@ class Answers:
             context.close()
 
     def difference(self, prompt: Sequence[int], plain: Sequence[int], other: Sequence[int]) -> Difference | None:
-        """Return where `other` parts from `plain`; the logits are computed as those of `plain` were."""
+        """Return the first difference of `other` from `plain`; the logits are computed in the batches of `plain`."""
         pairs = enumerate(zip(plain, other, strict=False))
         at = next((index for index, (ours, theirs) in pairs if ours != theirs), None)
         if at is None:
@@ -115,7 +119,7 @@ class Answers:
 
 
 def main() -> None:
-    """Answer every sample in three ways and print where they part."""
+    """Answer every sample in three ways, and print the first differences."""
     parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--tokens", type=int, default=64, help="of each answer (default: %(default)s)")

@@ -1,13 +1,13 @@
-"""Damage a tiny model in thousands of ways and load each as the program does: nothing may hang, crash or surprise it.
+"""Damage a tiny model in thousands of ways, and load each file as the program does: it must not hang or crash.
 
     python scripts/stress/fuzz_models.py [--count 2000] [--seed 0] [--processes 2] [--only SEED]
 
-Every mutation has a seed of its own, so that `--only SEED` repeats one, prints what it was and how it ended, and keeps
-the file. Bytes of the header are flipped, cut, doubled and inserted; counts and lengths are set to extremes; values of
-known keys, shapes, types and offsets of tensors are changed, keys added and exchanged, tokens repeated.
+Every mutation has its own seed: `--only SEED` repeats one, prints what it was and how it ended, and keeps the file.
+Mutations flip, cut, double and insert bytes of the header, set counts and lengths to extremes, change values of known
+keys, shapes, types and offsets of tensors, add and exchange keys, and repeat tokens.
 
-Each file goes through `read_header`, then through a `LocalEngine` that loads it and answers three tokens. The
-processes that do this stand for the program: one that ends, or is silent for the time limit, is counted as a failure.
+A process in the place of the program reads each file with `read_header`, then loads it with a `LocalEngine` and answers
+three tokens. If the process ends, or is silent for longer than the time limit, this counts as a failure.
 """
 
 import argparse
@@ -41,7 +41,7 @@ from qwen_tui.models.tensor_types import TENSOR_TYPES
 from scripts.command_line import command_line, report_progress
 
 TIME_LIMIT_S = 20.0
-# A header may ask for absurd buffers; they must fail here, not take the machine along.
+# A header may ask for absurd buffers. With this limit, in bytes, they fail before they fill the memory of the PC.
 MEMORY_LIMIT = 6 << 30
 NICENESS = 10
 CTX_SIZE = 2048
@@ -59,7 +59,7 @@ OUTCOMES = (READER, LLAMA, DIED, FORESEEN, ANSWERED, OTHER)
 
 ALIGNMENT = 32
 STRING, ARRAY = 8, 9
-# struct's letters for GGUF's value types, by id.
+# The letters of the module `struct` for GGUF's value types, by their ids.
 LETTERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "B", 10: "Q", 11: "q", 12: "d"}
 TYPE_IDS = {letter: type_id for type_id, letter in LETTERS.items() if type_id != 7}
 UINT32, INT32, FLOAT32, BOOL = 4, 5, 6, 7
@@ -85,7 +85,7 @@ ARCHITECTURES = (
 TOKENIZERS = ("llama", "bert", "t5", "rwkv", "plamo2", "none", "no_vocab", "", "gpt3")
 PRETOKENIZERS = ("default", "llama-bpe", "deepseek-llm", "gpt-4o", "tekken", "qwen35", "", "unknown")
 
-# Keys that llama.cpp reads and the tiny model does not have, with the type of their value.
+# Keys that llama.cpp reads and the tiny model lacks, with the types of their values.
 ABSENT = {
     "qwen3.vocab_size": UINT32,
     "qwen3.rope.dimension_count": UINT32,
@@ -137,7 +137,7 @@ ABSENT = {
 
 
 class Spot(NamedTuple):
-    """A number or a text in the header: what it is, its place, and struct's letter for it ("s" for a text)."""
+    """A number or a text in the header: its name, its place, and its letter for `struct` ("s" for a text)."""
 
     name: str
     start: int
@@ -146,19 +146,19 @@ class Spot(NamedTuple):
 
 
 class Header:
-    """A sound GGUF file taken apart: the bytes of its header, where what lies in them, and the tensor data."""
+    """An undamaged GGUF file in parts: the bytes of its header, the places of the items in it, and the tensor data."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._at = 0
-        # Lengths and counts, values of keys, types of values, tokens and other array elements, parts of tensors, names.
+        # The places of lengths, counts, values of keys, types of values, elements of arrays, parts of tensors, names.
         self.counts: list[Spot] = []
         self.values: list[Spot] = []
         self.value_types: list[Spot] = []
         self.elements: list[Spot] = []
         self.tensors: list[Spot] = []
         self.names: list[Spot] = []
-        # Key-value pairs and tensor descriptions as a whole.
+        # The places of whole key-value pairs and whole tensor descriptions.
         self.pairs: list[Spot] = []
         self.descriptions: list[Spot] = []
         self._read()
@@ -220,19 +220,19 @@ class Header:
 
 
 class Mutator:
-    """Makes a damaged file of a sound one, the same one for the same seed."""
+    """Makes a damaged copy of an undamaged file; the same seed makes the same copy."""
 
     def __init__(self, content: bytes) -> None:
         self._header = Header(content)
 
     def mutate(self, seed: int) -> tuple[str, bytes]:
-        """Return what was done, and the file."""
+        """Return a description of the damage, and the damaged file."""
         rng = random.Random(seed)
         kind = rng.choice(MUTATIONS)
         head = bytearray(self._header.bytes)
         what = kind(self._header, head, rng)
         if kind is not cut_file and rng.random() < 0.1:
-            # A second wound may get past the check that the first one runs into.
+            # With a second mutation, the file may pass the check that rejects the first one.
             second = rng.choice(IN_PLACE)
             what += "; " + second(self._header, head, rng)
         if kind is cut_file:
@@ -254,7 +254,7 @@ Mutation = Callable[[Header, bytearray, random.Random], str]
 
 
 def flip(header: Header, head: bytearray, rng: random.Random) -> str:
-    """Change a few bytes: anywhere, in the counts, in the beginning of a pair or a description."""
+    """Change a few bytes: anywhere, in the counts, or at the start of a pair or a description."""
     entry = rng.choice(rng.choice([header.pairs, header.descriptions]))
     area = rng.choice([Spot("the header", 0, len(header.bytes), "s"), Spot("the counts", 0, 24, "s"), entry])
     reach = area.size if area.start == 0 else min(area.size, 400)
@@ -266,12 +266,12 @@ def flip(header: Header, head: bytearray, rng: random.Random) -> str:
 
 
 def cut_file(_header: Header, _head: bytearray, _rng: random.Random) -> str:
-    """End the file somewhere."""
+    """Cut the file off somewhere."""
     return "cut"
 
 
 def insert(header: Header, head: bytearray, rng: random.Random) -> str:
-    """Insert random bytes, or some that occur nearby."""
+    """Insert random bytes, or a copy of bytes nearby."""
     place = rng.choice([rng.randrange(len(head)), rng.choice([*header.pairs, *header.descriptions]).start])
     size = rng.choice((1, 2, 4, 8, 13, 32, 64))
     head[place:place] = rng.choice([rng.randbytes(size), bytes(size), bytes(head[place : place + size])])
@@ -279,7 +279,7 @@ def insert(header: Header, head: bytearray, rng: random.Random) -> str:
 
 
 def remove(header: Header, head: bytearray, rng: random.Random) -> str:
-    """Take bytes out."""
+    """Remove bytes."""
     place = rng.choice([rng.randrange(len(head)), rng.choice([*header.pairs, *header.descriptions]).start])
     size = rng.choice((1, 2, 4, 8, 13, 32, 64))
     del head[place : place + size]
@@ -306,13 +306,13 @@ def change_value(header: Header, head: bytearray, rng: random.Random) -> str:
 
 
 def change_value_type(header: Header, head: bytearray, rng: random.Random) -> str:
-    """Give a value another type, over the same bytes."""
+    """Change the type of a value, but not its bytes."""
     spot = rng.choice(header.value_types)
     return set_exact(head, spot, rng.choice((*range(14), 2**31, 2**32 - 1)))
 
 
 def retype_value(header: Header, head: bytearray, rng: random.Random) -> str:
-    """Write the value of a key as one of another type, whole and correct."""
+    """Replace the value of a key by a valid one of another type."""
     spot = rng.choice([spot for spot in header.values if spot.letter in "If"])
     letter = rng.choice([letter for letter in TYPE_IDS if letter != spot.letter])
     value = rng.choice(FLOATS) if letter in "fd" else rng.choice(INTEGERS) % 2 ** (8 * struct.calcsize(letter) - 1)
@@ -331,7 +331,7 @@ def change_tensor(header: Header, head: bytearray, rng: random.Random) -> str:
 
 
 def reshape_all(header: Header, head: bytearray, rng: random.Random) -> str:
-    """Give every tensor that has a certain dimension another one, as if the model had been made so."""
+    """Change one dimension in all tensors that have it, as if the model had been made with another size."""
     old, new = rng.choice((32, 64, 128, 992)), rng.choice((1, 2, 31, 32, 48, 63, 64, 96, 128, 256, 991, 993))
     for spot in header.tensors:
         if spot.name.startswith("dimension") and struct.unpack_from("<Q", head, spot.start)[0] == old:
@@ -340,14 +340,14 @@ def reshape_all(header: Header, head: bytearray, rng: random.Random) -> str:
 
 
 def exchange_names(header: Header, head: bytearray, rng: random.Random) -> str:
-    """Give a key or a tensor the name of another, or a name that nobody knows."""
+    """Give a key or a tensor the name of another, or an unknown name."""
     one, other = rng.sample(header.names, 2)
     text = rng.choice([bytes(head[other.start : other.start + other.size]), rng.randbytes(one.size), b"x" * 64])
     return set_text(head, one, text)
 
 
 def remove_entry(header: Header, head: bytearray, rng: random.Random) -> str:
-    """Take out a key or a tensor, and count right."""
+    """Remove a key or a tensor, and correct the count."""
     spots, count = rng.choice([(header.pairs, header.counts[2]), (header.descriptions, header.counts[1])])
     spot = rng.choice(spots)
     add_to(head, count, -1)
@@ -356,7 +356,7 @@ def remove_entry(header: Header, head: bytearray, rng: random.Random) -> str:
 
 
 def repeat_entry(header: Header, head: bytearray, rng: random.Random) -> str:
-    """Write a key or a tensor twice, the second time perhaps under another name, and count right."""
+    """Write a key or a tensor twice, perhaps with another name the second time, and correct the count."""
     spots, count = rng.choice([(header.pairs, header.counts[2]), (header.descriptions, header.counts[1])])
     spot = rng.choice(spots)
     copy = bytearray(head[spot.start : spot.start + spot.size])
@@ -400,7 +400,7 @@ def change_elements(header: Header, head: bytearray, rng: random.Random) -> str:
     return set_text(head, one, rng.choice([*texts, b"", b" ", b"\xff\xfe", b"a" * 70_000, rng.randbytes(one.size)]))
 
 
-# Those that leave every other part of the header where it was.
+# Texts of the same length: every other part of the header keeps its place.
 IN_PLACE: tuple[Mutation, ...] = (flip, change_value_type, change_tensor)
 MUTATIONS: tuple[Mutation, ...] = (
     *IN_PLACE,
@@ -410,7 +410,7 @@ MUTATIONS: tuple[Mutation, ...] = (
 
 
 def set_number(head: bytearray, spot: Spot, rng: random.Random, extremes: Sequence[int]) -> str:
-    """Set a number to an extreme, or near what it was."""
+    """Set a number to an extreme, or to a neighbour of its value."""
     if spot.letter in "fd":
         value = rng.choice(FLOATS)
         struct.pack_into(f"<{spot.letter}", head, spot.start, value)
@@ -421,25 +421,25 @@ def set_number(head: bytearray, spot: Spot, rng: random.Random, extremes: Sequen
 
 
 def set_exact(head: bytearray, spot: Spot, value: int) -> str:
-    """Set an integer, as far as it has room."""
+    """Set an integer, cut to the bytes that it has."""
     value %= 256**spot.size
     head[spot.start : spot.start + spot.size] = value.to_bytes(spot.size, "little")
     return f"{spot.name} = {value}"
 
 
 def set_text(head: bytearray, spot: Spot, text: bytes) -> str:
-    """Replace a text together with its length, which stands before it."""
+    """Replace a text and the length before it."""
     head[spot.start - 8 : spot.start + spot.size] = struct.pack("<Q", len(text)) + text
     return f"{spot.name} = {text[:40]!r} ({len(text)} bytes)"
 
 
 def add_to(head: bytearray, count: Spot, number: int) -> None:
-    """Change a count by a number."""
+    """Add a number to a count."""
     struct.pack_into("<Q", head, count.start, struct.unpack_from("<Q", head, count.start)[0] + number)
 
 
 def try_model(path: Path) -> tuple[str, str]:
-    """Load the file and answer as the program does; return the outcome and its particulars."""
+    """Load the file and answer as the program does; return the outcome and its details."""
     try:
         if not read_header(path).tensors:
             return READER, "a vocabulary without a model"
@@ -467,7 +467,7 @@ def try_model(path: Path) -> tuple[str, str]:
 
 
 def serve(folder: Path) -> None:
-    """Stand for the program: try one mutation after another, their seeds on stdin, the outcomes on stdout."""
+    """Run in the place of the program: try one mutation for each seed on stdin, and print the outcomes."""
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -476,7 +476,7 @@ def serve(folder: Path) -> None:
     for line in sys.stdin:
         what, content = mutator.mutate(int(line))
         path.write_bytes(content)
-        # Whatever comes here is what this looks for.
+        # Any other exception is the kind of failure that this script looks for.
         try:
             outcome, detail = try_model(path)
             if children := psutil.Process().children():
@@ -498,14 +498,14 @@ class Trial(NamedTuple):
 
 
 class StandIn:
-    """The process that stands for the program, started again when it is lost."""
+    """The process in the place of the program; it is started again after its end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
 
     def attempt(self, seed: int) -> Trial:
-        """Let it try a mutation."""
+        """Let the process try a mutation."""
         begun = time.perf_counter()
         answer = self._ask(seed)
         seconds = time.perf_counter() - begun
@@ -517,7 +517,7 @@ class StandIn:
         return Trial(seed, "", OTHER, lost, seconds)
 
     def close(self) -> int | None:
-        """End the process with all that it started; return its exit code, None where it ran on."""
+        """End the process and its children; return its exit code, None if it was still running."""
         if self._process is None:
             return None
         code = self._process.poll()
@@ -530,7 +530,7 @@ class StandIn:
         return code
 
     def _ask(self, seed: int) -> str | None:
-        """Return the line that it answers with, an empty one if it ended, None if it is silent."""
+        """Return the next line of the process, an empty one if it has ended, None if it is silent."""
         if self._process is None:
             command = [sys.executable, __file__, "--serve", str(self._folder)]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -546,7 +546,7 @@ class StandIn:
 
 
 def main() -> None:
-    """Try all the mutations and print the counts, or be one of the processes that try them."""
+    """Try all mutations and print the counts, or be one of the processes that try them."""
     parser = command_line(__doc__)
     parser.add_argument("--count", type=int, default=2000, help="mutations (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the first; each has the next (default: %(default)s)")
@@ -559,7 +559,7 @@ def main() -> None:
         serve(arguments.serve)
         return
 
-    # The gguf package and numpy are needed here alone, not in the processes that stand for the program.
+    # Only this process needs the gguf package and numpy, so the others do not import them.
     from tests.tiny_model import make_tiny_model
 
     with tempfile.TemporaryDirectory(prefix="fuzz-models-") as name:
@@ -578,7 +578,7 @@ def main() -> None:
 
 
 def keep_one(sound: Path, seed: int) -> dict[str, Any]:
-    """Write one mutation to the current folder, and return what it is and how it ends."""
+    """Write one mutation to the current folder, and return its description and its outcome."""
     trial = run(sound.parent, [seed], 1)[0]
     _what, content = Mutator(sound.read_bytes()).mutate(seed)
     kept = Path(f"fuzz-{seed}.gguf")
@@ -587,7 +587,7 @@ def keep_one(sound: Path, seed: int) -> dict[str, Any]:
 
 
 def run(folder: Path, seeds: Iterable[int], processes: int) -> list[Trial]:
-    """Try the mutations with these seeds, and return how they ended, in their order."""
+    """Try the mutations with these seeds, and return their outcomes in the same order."""
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for seed in seeds:
         waiting.put(seed)
@@ -619,7 +619,7 @@ def run(folder: Path, seeds: Iterable[int], processes: int) -> list[Trial]:
 
 
 def report(trials: Sequence[Trial]) -> None:
-    """Print the counts, the slowest, and each failure."""
+    """Print the counts, the slowest mutations, and each failure."""
     counts = Counter(trial.outcome for trial in trials)
     print(markdown_table(["outcome", "mutations"], [(outcome, counts[outcome]) for outcome in OUTCOMES]))
     slowest = max(trials, key=lambda trial: trial.seconds)

@@ -1,10 +1,10 @@
-"""Send a million hostile strings to the terminal, and look what arrives: text, newline, tab, and nothing that steers.
+"""Send a million hostile strings to the terminal, and check that only text, newline and tab arrive.
 
     python scripts/stress/fuzz_sanitiser.py [--strings 1000000] [--each 10000] [--seed 0] [--only FRONT]
 
-The strings hold control characters of both kinds, escape sequences whole and torn, characters that reorder or hide, tag
-characters, halves of characters, and ordinary text. `--strings` go through `clean`; `--each` through every front that
-prints what the program did not write itself, called as the program calls it, with a terminal for stdout and stderr.
+The strings contain control characters (C0 and C1), complete and cut escape sequences, characters that reorder or hide
+text, tag characters, lone surrogates, and ordinary text. `--strings` of them go through `clean`. `--each` go through
+every front that prints foreign text, called as the program calls it, with a terminal for stdout and stderr.
 
 A new front is a line in `fronts()`: its name, and a function that prints a string.
 """
@@ -69,12 +69,12 @@ KEPT_SELECTORS = {"\ufe0e", "\ufe0f"}
 
 
 class Terminal(io.StringIO):
-    """A terminal that keeps what it is sent."""
+    """A terminal that stores what it receives."""
 
     encoding = "utf-8"
 
     def isatty(self) -> bool:
-        """It says that it is one."""
+        """Return that this is a terminal."""
         return True
 
 
@@ -145,13 +145,13 @@ class Screen:
         self._without_own()
 
     def _without_own(self) -> None:
-        """Take away what the painter and the line editor themselves draw with."""
+        """Remove the control sequences that the painter and the line editor write themselves."""
         drawn = OWN.sub("", self._stream.getvalue())
         self._stream.seek(0)
         self._stream.truncate()
         self._stream.write(drawn)
 
-    # The history, as far as the fronts want one: everything in it is hostile.
+    # The methods of the history that the fronts use: all texts in it are hostile.
 
     def recent(self, _count: int = 20) -> list[Summary]:
         return [Summary("bcdfgh", self._text, self._text, 0.0, 0.0, self._text + "x")]
@@ -239,12 +239,12 @@ def stream_answer(output: HeldOutput, text: str) -> None:
 
 
 def whole(text: str) -> str:
-    """Return `text` with a question mark for each half of a character: no engine and no keyboard gives one."""
+    """Return `text` with a question mark for each lone surrogate: neither an engine nor a keyboard produces one."""
     return text.encode(errors="replace").decode()
 
 
 def hostile(rng: random.Random) -> str:
-    """Return a string of what a terminal must not get, and some of what it may."""
+    """Return a random string of characters that a terminal must not get, and of some that it may."""
     parts = []
     for _ in range(rng.randint(1, 12)):
         kind = rng.random()
@@ -260,13 +260,14 @@ def hostile(rng: random.Random) -> str:
     return "".join(parts)
 
 
-# Formats that are seen: signs around Arabic, Syriac and Kaithi numbers, and what joins hieroglyphs and shorthand.
+# Format characters that are visible: signs around Arabic, Syriac and Kaithi numbers, joiners of hieroglyphs and
+# shorthand.
 VISIBLE = ("SIGN", "MARK", "ABOVE", "AYAH", "OVERLAP", "STEP")
 HIEROGLYPHS = range(0x13430, 0x13440)
 
 
 def forbidden(shown: str) -> Iterator[str]:
-    """Yield the characters that no terminal should have got."""
+    """Yield the characters in the output that a terminal must not get."""
     for char in shown:
         code, category = ord(char), unicodedata.category(char)
         steers = category == "Cc" and char not in "\n\t"
@@ -283,7 +284,7 @@ def _question(text: str) -> Question:
 
 
 def main() -> None:
-    """Send, look, and print the table."""
+    """Send all strings, check the output, and print the table."""
     parser = command_line(__doc__)
     parser.add_argument("--strings", type=int, default=1_000_000, help="default: %(default)s")
     parser.add_argument("--each", type=int, default=10_000, help="through every front (default: %(default)s)")
@@ -296,7 +297,7 @@ def main() -> None:
         screen = Screen(Path(folder))
         tables: list[tuple[str, Callable[[str], str], int]] = [("clean", clean, arguments.strings)]
         for name, front in screen.fronts().items():
-            # The line editor is drawn 50 times a second at most.
+            # The line editor draws at most 50 times a second, so it gets fewer strings.
             count = arguments.each // 10 if front == screen._draft else arguments.each
             tables.append((name, lambda text, front=front: screen.shown(front, text), count))  # type: ignore[misc]
         with (
@@ -312,7 +313,7 @@ def main() -> None:
 
 
 def run(name: str, front: Callable[[str], str], count: int, rng: random.Random) -> Sequence[object]:
-    """Send so many strings through a front and return a line of the table."""
+    """Send so many strings through a front, and return a line of the table."""
     started, sent, wrong = time.perf_counter(), 0, 0
     for _ in range(count):
         text = hostile(rng)

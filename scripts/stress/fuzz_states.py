@@ -1,15 +1,15 @@
-"""Damage kept prompt states in thousands of ways and ask through each: no crash, and never another answer.
+"""Damage stored prompt states in thousands of ways, and ask with each: no crash, and never a wrong answer.
 
     python scripts/stress/fuzz_states.py [--count 2000] [--seed 0] [--only SEED]
 
-A state of the demonstration model is kept once. Every case then puts a damaged or a foreign file in its place and asks
-again: flipped bits, cut ends, exchanged and zeroed stretches, repeated ones, files of other kinds, headers with a right
-checksum and wrong contents, states of other prompts, models and cache types under a right header. The answer, greedy,
-has to be the one without a store, the worker has to be the same at the end of the case, and the next question has to
-work. `--only SEED` repeats one case.
+The script stores a state of the demonstration model once. Every case then replaces it by a damaged or foreign file, and
+asks again: with flipped bits, a cut end, exchanged, zeroed and repeated stretches, a file of another kind, a header
+with a right checksum and wrong contents, or the state of another prompt, model or KV type under a right header. The
+greedy answer must be the one without a store, the worker must survive, and the next question must work. `--only SEED`
+repeats one case.
 
-What cannot be told apart is a file that somebody makes with right checksums and a right key around other numbers: that
-is a forged file, not a damaged one, and the folder belongs to the user alone.
+The program cannot recognise a file with right checksums and a right key around other numbers. Such a file is forged,
+not damaged, and the folder belongs to the user alone.
 """
 
 import os
@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def run(folder: Path, seed: int, count: int, only: int | None) -> int:
-    """Run the cases `seed`, `seed` + 1, … and tell how they ended."""
+    """Run the cases `seed`, `seed` + 1, …, and report how they ended."""
     expected = Asker(None).once(QUESTION)
     whole = kept(folder / "made", QUESTION)
     other = kept(folder / "other", OTHER)
@@ -84,12 +84,12 @@ def run(folder: Path, seed: int, count: int, only: int | None) -> int:
 
 
 class Asker:
-    """The real worker on the demonstration model. Nothing is written: no conversation is named."""
+    """The real worker with the demonstration model. It stores nothing, because no conversation is named."""
 
     def __init__(self, store: Path | None) -> None:
         folder = StoreOptions(folder=os.fsencode(store), limit=1 << 30, worth_s=0) if store else None
         self._engine = LocalEngine(
-            # A greedy answer uses only the full batches of a state, so these are small.
+            # A greedy answer uses only the full batches of a state, so the batches are small here.
             LoadOptions(
                 path=os.fsencode(ASSETS / "demo.gguf"),
                 plan=Plan(ctx_size=2048, threads=2, batch_threads=2, batch_size=16),
@@ -120,7 +120,7 @@ class Asker:
         return text, cached
 
     def outcome(self, expected: str, *, same: bool) -> str:
-        """Ask and say how it ended; first something else, so that the context holds nothing of the prompt."""
+        """Ask, and return how it ended; first ask something else, so that the KV cache has nothing of the prompt."""
         try:
             self.answer("Hi", None)
             text, cached = self.answer(QUESTION)
@@ -137,7 +137,7 @@ class Asker:
 
 
 def kept(folder: Path, question: str) -> bytes:
-    """Return the file in which the state of `question` is kept."""
+    """Store the state of `question`, and return its file."""
     asker = Asker(folder)
     asker.answer(question, "fuzz")
     asker.close()
@@ -151,14 +151,14 @@ def kept(folder: Path, question: str) -> bytes:
 
 
 def parts(whole: bytes) -> tuple[StateHeader, bytes]:
-    """Take a sound file apart."""
+    """Split an undamaged file into its header and its state."""
     _magic, length, _checksum = PREFIX.unpack_from(whole)
     start = PREFIX.size + length
     return msgspec.msgpack.decode(whole[PREFIX.size : start], type=StateHeader), whole[start:]
 
 
 def built(header: object, state: bytes) -> bytes:
-    """Put a file together whose header has a right checksum, whatever is in it."""
+    """Return a file with this header and a right checksum of the header."""
     body = msgspec.msgpack.encode(header)
     return PREFIX.pack(b"QWENKV\x00\x01", len(body), zlib.crc32(body)) + body + state
 
@@ -171,7 +171,7 @@ def sums(state: bytes) -> bytes:
 def flipped(rng: random.Random, whole: bytes, _other: bytes) -> bytes:
     """Flip bits."""
     data = bytearray(whole)
-    # Half of them in the header, which is a small part of the file.
+    # Flip half of the bits in the header, which is a small part of the file.
     end = len(whole) if rng.random() < 0.5 else len(whole) - parts(whole)[0].size
     for _flip in range(rng.choice((1, 1, 1, 2, 8, 64))):
         data[rng.randrange(end)] ^= 1 << rng.randrange(8)
@@ -184,7 +184,7 @@ def cut(rng: random.Random, whole: bytes, _other: bytes) -> bytes:
 
 
 def grown(rng: random.Random, whole: bytes, _other: bytes) -> bytes:
-    """Add something at the end."""
+    """Append bytes."""
     return whole + rng.randbytes(rng.choice((1, 4, 4096)))
 
 
@@ -217,17 +217,17 @@ def foreign(rng: random.Random, whole: bytes, _other: bytes) -> bytes:
 
 
 def wrong_fields(rng: random.Random, whole: bytes, _other: bytes) -> bytes:
-    """Put something else into a field, under a right checksum."""
+    """Change a field of the header, under a right checksum."""
     header, state = parts(whole)
     fields = msgspec.structs.asdict(header)
     name = rng.choice(list(fields))
     fields[name] = rng.choice((None, -1, 0, 2**63, "", "x" * 1000, b"", b"abc", [], {}, 1.5, True, float("nan")))
-    # NaN or infinity as a speed are numbers too: the state is sound and may be used.
+    # NaN or infinity as a speed do no harm: the program may use the state.
     return built(fields, state)
 
 
 def wrong_counts(rng: random.Random, whole: bytes, _other: bytes) -> bytes:
-    """Claim other tokens than the state holds."""
+    """Name other tokens in the header than the state has."""
     header, state = parts(whole)
     tokens = unpacked(header.tokens)
     tokens = rng.choice((tokens[:-1], [*tokens, 5], tokens[: len(tokens) // 2], tokens * 9, tokens[:1]))
@@ -235,14 +235,14 @@ def wrong_counts(rng: random.Random, whole: bytes, _other: bytes) -> bytes:
 
 
 def wrong_key(rng: random.Random, whole: bytes, other: bytes) -> bytes:
-    """Claim that the state is of another model or kind."""
+    """Name another model or KV type in the header."""
     header, state = parts(rng.choice((whole, other)))
     key = rng.choice(("", "x", header.key[:-1], header.key.replace("f16", "q8_0"), header.key.replace("false", "true")))
     return built(msgspec.structs.replace(header, key=key), state)
 
 
 def state_of_another_size(rng: random.Random, whole: bytes, other: bytes) -> bytes:
-    """A right header, with right checksums, around a state that is cut, extended or of another prompt."""
+    """Return a right header, with right checksums, and a state that is cut, extended or of another prompt."""
     header, state = parts(whole)
     state = rng.choice(
         (state[: rng.randrange(1, len(state))], state + bytes(64), parts(other)[1], bytes(len(state) - 8))
@@ -256,7 +256,7 @@ def sound(_rng: random.Random, whole: bytes, _other: bytes) -> bytes:
 
 
 def sound_but_for_another(_rng: random.Random, _whole: bytes, other: bytes) -> bytes:
-    """Return the sound state of another prompt."""
+    """Return the undamaged state of another prompt."""
     return other
 
 

@@ -1,11 +1,11 @@
-"""Flip single bits in a model that was taken over: all of them are found by verify, and none is loaded.
+"""Flip single bits in an imported model: `verify` must find each, and no damaged file may be loaded.
 
     python scripts/stress/fuzz_verify.py [--count 1000] [--seed 0] [--model PATH]
 
-Every case flips one random bit of the file in the models folder and runs the program's own commands: `qwen models
-verify` with size, time and inode as they were, as when a disk decays, and `qwen ask` with a new time, as when something
-has written to the file. The one has to find the damage, the other has to refuse the file before it is loaded. At the
-end the sound file has to pass both.
+Every case flips one random bit of the file in the models folder, and runs two commands. `qwen models verify` gets the
+file with its old size, time and inode, as when a disk decays: it must find the damage. `qwen ask` gets it with a new
+time, as when a program has written to the file: it must refuse to load it. At the end, both must accept the undamaged
+file.
 """
 
 import io
@@ -23,7 +23,7 @@ from scripts.command_line import command_line, report_progress
 
 
 def main() -> int:
-    """Run the cases and return 1 if one of them was missed."""
+    """Run the cases, and return 1 if one of them was missed."""
     parser = command_line(__doc__)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def run(home: Path, model: Path, seed: int, count: int) -> int:
-    """Flip the bits of the cases `seed`, `seed` + 1, … and tell how many were found."""
+    """Flip the bits of the cases `seed`, `seed` + 1, …, and return how many were found."""
     assert command("models", "import", str(model))[0] == 0
     name = model.name
     file = home / "models" / name
@@ -66,13 +66,13 @@ def run(home: Path, model: Path, seed: int, count: int) -> int:
 
 
 def command(*arguments: str) -> tuple[int, str]:
-    """Run a command of the program and return its exit code and all that it said."""
+    """Run a command of the program; return its exit code and all of its output."""
     said = io.StringIO()
     return qwen(arguments, Environment(None, said, said, os.environ)), said.getvalue()
 
 
 def flip(file: Path, at: int, bit: int) -> None:
-    """Flip one bit where it is."""
+    """Flip one bit of the file in place."""
     with file.open("r+b") as stream:
         stream.seek(at)
         byte = stream.read(1)[0]

@@ -1,4 +1,4 @@
-"""The process that `torture_history.py` kills: a conversation, an engine that streams words, and a log of it all."""
+"""The process that `torture_history.py` kills: a conversation with an engine that streams words, and a log of both."""
 
 import json
 import os
@@ -29,17 +29,17 @@ from qwen_tui.messages import (
     Usage,
 )
 
-# Seconds between two words, and words of an answer: from one to seven seconds.
+# The seconds between two words, and the number of words of an answer: it takes from one to seven seconds.
 PACE_S = (0.03, 0.10)
 WORDS = (15, 100)
-# How long after a write began its process is killed, in seconds: some before its end, some after it.
+# So many seconds after the begin of a write, the process is killed: sometimes before the write ends, sometimes after.
 WITHIN_S = 0.0015
 REMOVES_ONE_IN = 8
 RETRIES_ONE_IN = 3
 
 
 class Log:
-    """What happened, a line of JSON each, where no kill can take it back: the kernel has it at once."""
+    """A log with one line of JSON for each event. The kernel has each line at once, so no kill can take it back."""
 
     def __init__(self, path: Path) -> None:
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -50,7 +50,7 @@ class Log:
 
 
 class WatchedHistory(History):
-    """The history, with a log of when a write begins and ends; it may kill its own process within one."""
+    """The history, with a log of the begin and end of each write; it may kill its own process during one."""
 
     def __init__(self, path: Path, log: Log, kill_in_write: int, rng: random.Random) -> None:
         self._log, self._left, self._rng = log, kill_in_write, rng
@@ -87,7 +87,7 @@ class WatchedHistory(History):
 
 
 class Watched:
-    """Logs the beginning and the end of a write."""
+    """Log the begin and the end of a write."""
 
     def __init__(self, log: Log, what: str, fields: dict[str, str]) -> None:
         self._log, self._what, self._fields = log, what, fields
@@ -100,7 +100,7 @@ class Watched:
 
 
 class Engine:
-    """Streams words at the pace of a real one, and logs that the prefill begins, and each word."""
+    """Streams words at the speed of a real engine, and logs the begin of the prefill and each word."""
 
     def __init__(self, log: Log, rng: random.Random, conversation: Conversation, instead_of: str = "") -> None:
         self._log, self._rng, self._conversation, self.instead_of = log, rng, conversation, instead_of
@@ -150,7 +150,7 @@ class Nowhere:
 
 
 def chat(database: Path, log: Log, seed: int, kill_in_write: int) -> None:
-    """Ask and answer until killed: what a process that is to die does."""
+    """Ask and answer until the process is killed."""
     rng = random.Random(seed)
     history = WatchedHistory(database, log, kill_in_write, rng)
     if rng.randrange(REMOVES_ONE_IN) == 0 and (recent := history.recent()):

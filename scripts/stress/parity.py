@@ -1,13 +1,15 @@
-"""Ask this engine and llama.cpp's own server the same, greedily and with equal settings: are the answers the same?
+"""Ask this engine and llama.cpp's own server the same questions, greedily and with equal settings, and compare.
 
     python scripts/stress/parity.py MODEL --llama-server PATH [--tokens 48] [--threads N]
 
-Both run on this computer, one after the other, with the same steps, KV type, threads and system prompt, and without
-flash attention; build the server from the source distribution of llama-cpp-python, so that both run the same code. The
-model has to be one of ChatML in English, such as SmolLM2-135M-Instruct. Where texts part, the margin is shown: by how
-much the logit of our token exceeds that of the server's, and how much the logits of that position spread. A small one
-is a near tie, which another order of additions decides. Special tokens in a question are control tokens to the server
-and plain text here, so those questions are marked. Exits 1 if any other answer parts by more than a near tie.
+Both run on this computer, one after the other, with the same ubatch, KV type, threads and system prompt, and without
+flash attention. Build the server from the source distribution of llama-cpp-python, so that both run the same code. The
+model must use ChatML and know English, such as SmolLM2-135M-Instruct.
+
+At the first token that differs, the script shows the margin: by how much the logit of our token exceeds that of the
+server's token, and the spread of all logits there. A small margin is a near tie, which another order of additions
+decides. For the server, special tokens in a question are control tokens; here they are plain text. So these questions
+are marked. Exits with 1 if any other answer differs by more than a near tie.
 """
 
 import json
@@ -32,7 +34,7 @@ from scripts.command_line import command_line, report_progress
 from scripts.stress.first_difference import Answers, Difference, describe
 
 SYSTEM = "You are a helpful assistant."
-# The last three hold what is a control token to the server.
+# The last three questions contain text that the server takes for control tokens.
 QUESTIONS = (
     "What is the capital of France?",
     "Why is the sky blue?",
@@ -57,7 +59,7 @@ QUESTIONS = (
     "Is <|endoftext|> a word?",
 )
 CONTROL = ("<|im_end|>", "<|im_start|>", "<|endoftext|>")
-# Two logits this close, as a share of the spread of all of them, are a tie that rounding decides.
+# If two logits differ by less than this share of the spread of all logits, rounding decides between them.
 NEAR = 0.01
 PATIENCE = 120.0
 STEP = 128
@@ -70,7 +72,7 @@ class Server(NamedTuple):
     address: str
 
     def answer(self, question: str, tokens: int) -> tuple[str, int]:
-        """Return its greedy answer, and the number of its prompt tokens."""
+        """Return the server's greedy answer, and the number of its prompt tokens."""
         body = {
             "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}],
             "temperature": 0,
@@ -89,7 +91,7 @@ class Server(NamedTuple):
 
 @contextmanager
 def serving(program: Path, model: Path, threads: int) -> Iterator[Server]:
-    """Run the server with our settings until the block ends."""
+    """Run the server with our settings during the block."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -128,7 +130,7 @@ def ours(answers: Answers, question: str, tokens: int) -> tuple[str, list[int], 
 
 
 def parting(answers: Answers, prompt: list[int], drawn: list[int], theirs: str) -> Difference | None:
-    """Return where the server's text parts from our tokens, with the margin; None where only the tokens differ."""
+    """Return where the server's text differs from our tokens, with the margin; None if only the tokens differ."""
     return answers.difference(prompt, drawn, answers.tokens(theirs))
 
 

@@ -1,19 +1,19 @@
-"""Partial offload, its bytes and its failures on a real second ggml device, without a graphics card.
+"""Test partial offload, its bytes and its failures on a real second ggml device, without a graphics card.
 
     python scripts/stress/rpc_device.py MODEL --build FOLDER [--source LLAMA_CPP] [--ctx-size 4096] [--kv-type q8_0]
 
-llama.cpp's RPC server on this computer is a device with buffers of its own. FOLDER holds a llama.cpp with it
-(GGML_RPC=ON, for the CPU); where there is none it is built there first, which takes some minutes: from LLAMA_CPP, or
-else from the source distribution of llama-cpp-python, fetched with pip. The three parts, each with the program's own
-engine:
+llama.cpp's RPC server on this computer is a device with buffers of its own. FOLDER contains a llama.cpp with it
+(GGML_RPC=ON, for the CPU). If it does not, the script builds it there first, which takes some minutes: from LLAMA_CPP,
+or else from the source distribution of llama-cpp-python, which pip fetches. There are three parts, each with the
+program's own engine:
 
-- `offload`: none, one, half and all layers are given to the device; what llama.cpp reports of weights and KV cache is
-  compared with what `qwen_tui.hardware` computes from the file. More than a hundredth apart is a failure.
-- `shortage`: the server may only have memory for a half of the model (RLIMIT_AS). Loading must step down until it fits.
-  Needs a model of a gigabyte or more: `scripts/models/make_bench_model.py`.
-- `death`: the server is killed in the middle of an answer. The answer must go on, on the CPU, and be whole.
+- `offload`: the device gets none, one, half and all of the layers. The bytes of weights and KV cache that llama.cpp
+  reports are compared with those that `qwen_tui.hardware` computes. A difference of over a hundredth is a failure.
+- `shortage`: the server has memory for only half of the model (RLIMIT_AS). Loading must step down until it fits. This
+  needs a model of a gigabyte or more: `scripts/models/make_bench_model.py`.
+- `death`: the server is killed in the middle of an answer. The answer must go on, on the CPU, and be complete.
 
-POSIX only. Do not use the server for anything else: whoever reaches its port can take it over.
+POSIX only. Do not use the server for anything else: anyone who can connect to its port can take it over.
 """
 
 import contextlib
@@ -44,10 +44,10 @@ from qwen_tui.models.gguf import Header, read_header
 from scripts.command_line import command_line, limit_address_space, report_progress
 
 MIB = 1 << 20
-# What the plan promises: planned and actual bytes differ by at most this share; llama.cpp reports hundredths of a MiB.
+# Planned and actual bytes may differ by at most this share; llama.cpp reports hundredths of a MiB.
 ALLOWED = 0.01
 ROUNDING = 0.01 * MIB
-# What the server takes beside the buffers, libraries and threads, in bytes of address space.
+# The address space of the server beside the buffers, for libraries and threads, in bytes.
 SERVER_BYTES = 400 * MIB
 ANSWER = "The answer has to be whole, whichever device has computed which half of it. " * 3
 SERVER = "ggml-rpc-server"
@@ -55,11 +55,11 @@ PARTS = ("offload", "shortage", "death")
 
 
 class NoServer(SystemExit):
-    """The server does not start, which ends the script unless it was to be found out."""
+    """The server does not start."""
 
 
 def main() -> int:
-    """Run the parts asked for; return 1 if one failed."""
+    """Run the chosen parts; return 1 if one failed."""
     parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--build", type=Path, required=True, help="where the llama.cpp with RPC is, or is to be built")
@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def fetch(folder: Path) -> Path:
-    """Return llama.cpp's source from the binding's source distribution, of the version that is installed."""
+    """Return the source of llama.cpp from the source distribution of the installed llama-cpp-python."""
     import importlib.metadata
 
     version = importlib.metadata.version("llama-cpp-python")
@@ -152,7 +152,7 @@ def offload(options: LoadOptions, header: Header, libraries: Path) -> bool:
 
 
 def shortage(options: LoadOptions, header: Header, libraries: Path) -> bool:
-    """Load on a device that has memory for a half of the model."""
+    """Load on a device that has memory for half of the model."""
     most = all_layers(header)
     room = weights(header, most // 2).gpu + kv_bytes(header, options.plan.kv_type, options.plan.ctx_size, most // 2)
     steps = ladder(options, most, most * 3 // 4, most // 2, most // 4)
@@ -161,7 +161,7 @@ def shortage(options: LoadOptions, header: Header, libraries: Path) -> bool:
         layers = engine.info().gpu_layers
     print(f"\n## Shortage\n\nRoom for {room / MIB:.0f} MiB; steps: {[step.plan.gpu_layers for step in steps]}")
     print(f"Ended with {layers} layers on the device; said: {notes}")
-    # A device that takes long is told of, too.
+    # There is also a note about a device that takes long.
     told = [note for note in notes if f"{layers} of {most}" in note]
     return answer == ANSWER and 0 < layers < most and len(told) == 1
 
@@ -185,7 +185,7 @@ def death(options: LoadOptions, header: Header, libraries: Path) -> bool:
 
 
 def ladder(options: LoadOptions, *layers: int) -> list[LoadOptions]:
-    """Return the steps with so many layers, and at last the CPU."""
+    """Return the ways to load: with these numbers of layers, and at last on the CPU."""
     return [options.planned(gpu_layers=count) for count in (*layers, 0)]
 
 
@@ -195,7 +195,7 @@ def request() -> Request:
 
 
 def ask(engine: LocalEngine) -> tuple[str, list[str]]:
-    """Return the answer and what was noted on the way."""
+    """Return the answer and its notes."""
     events = list(engine.stream(request()))
     return text_of(events), notes_of(events)
 
@@ -211,15 +211,16 @@ def notes_of(events: list[Event]) -> list[str]:
 
 
 def device_bytes(log: list[str]) -> dict[str, int]:
-    """Return what llama.cpp says that the device holds, in bytes by kind, the last where it repeats."""
+    """Return the buffers on the device by llama.cpp's log, in bytes by kind; of a repeated kind the last one."""
     return {each.kind: each.nbytes for each in logged_buffers("\n".join(log)) if each.device.startswith("RPC")}
 
 
 @contextlib.contextmanager
 def device(libraries: Path, limit: int | None = None) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the server, with at most `limit` bytes of address space, as the device of all workers started meanwhile.
+    """Run the server during the block, as the device of all workers that start in it.
 
-    Server and llama.cpp are those in the folder `libraries`, the latter for good: one process can load only one.
+    The server has at most `limit` bytes of address space. Server and llama.cpp come from the folder `libraries`; this
+    process keeps that llama.cpp, because it can load only one.
     """
     os.environ["LLAMA_CPP_LIB_PATH"] = str(libraries.resolve())
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -242,7 +243,7 @@ def device(libraries: Path, limit: int | None = None) -> Iterator["subprocess.Po
 
 
 def until_listening(process: "subprocess.Popen[bytes]") -> None:
-    """Wait until the server takes connections."""
+    """Wait until the server accepts connections."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and process.poll() is None:
         if any(each.status == psutil.CONN_LISTEN for each in psutil.Process(process.pid).net_connections("tcp")):

@@ -1,10 +1,10 @@
-"""Hold thousands of turns of conversation with one engine, and watch memory, speed and the worker.
+"""Run thousands of turns of conversation with one engine, and watch memory, speed and the worker.
 
     python scripts/stress/soak.py MODEL [--turns 10000] [--ctx-size 2048] [--seed 0]
 
-MODEL should be a tiny one, as `tests/tiny_model.py` makes them. The conversation grows until half of the context is
-full and then starts again; prompts are Chinese, English and emoji, and now and then a turn is interrupted. A steady
-program ends with the memory, the open files, the threads and the speed with which it began, in the same worker.
+MODEL should be a tiny one, as `tests/tiny_model.py` makes it. The conversation grows until half of the context is full,
+then a new one begins. Prompts are Chinese, English and emoji, and sometimes a turn is interrupted. At the end, memory,
+open files, threads and speed should be as at the start, in the same worker.
 """
 
 import json
@@ -31,7 +31,7 @@ from scripts.command_line import command_line, report_progress
 MB = 1_000_000
 WARM_UP = 100
 SAMPLE_EVERY = 1000
-# One turn in so many is interrupted, at a random moment of its first so many seconds.
+# One of so many turns is interrupted, at a random moment of its first so many seconds.
 INTERRUPT_ONE_IN = 25
 INTERRUPT_WITHIN_S = 0.02
 MAX_TOKENS = 24
@@ -53,7 +53,7 @@ PIECES = (
 
 
 class Sample(NamedTuple):
-    """What the two processes hold after so many turns: bytes, open files, threads."""
+    """The bytes, open files and threads of the two processes after so many turns."""
 
     turns: int
     worker_rss: int
@@ -65,7 +65,7 @@ class Sample(NamedTuple):
 
 
 class Talk:
-    """A conversation that starts again when it fills half of the context."""
+    """A conversation that begins anew when it fills half of the context."""
 
     def __init__(self, engine: LocalEngine, rng: random.Random) -> None:
         self._engine = engine
@@ -76,7 +76,7 @@ class Talk:
         self.restarted = 0
 
     def turn(self) -> float:
-        """Ask and take in the answer; return the seconds that it took."""
+        """Ask, add the answer, and return the seconds of the turn."""
         with cancellation.operation() as operation:
             return self._turn(operation)
 
@@ -109,7 +109,7 @@ class Talk:
         return seconds
 
     def _timer(self, operation: Cancellation) -> threading.Timer | None:
-        """Start what will interrupt this turn, if it is one of those."""
+        """Start the timer that interrupts this turn, if it is one to interrupt."""
         if self._rng.randrange(INTERRUPT_ONE_IN):
             return None
         timer = threading.Timer(self._rng.uniform(0, INTERRUPT_WITHIN_S), operation.cancel)
@@ -117,13 +117,13 @@ class Talk:
         return timer
 
     def _load(self) -> None:
-        """As every turn of the program begins."""
+        """Begin an operation, as every turn of the program does."""
         for _progress in self._engine.load():
             pass
 
 
 def main() -> None:
-    """Talk, sample now and then, and print what changed."""
+    """Run the turns, take samples, and print what changed."""
     parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file, preferably a tiny one")
     parser.add_argument("--turns", type=int, default=10_000, help="default: %(default)s")
@@ -176,13 +176,13 @@ def soak(talk: Talk, turns: int) -> tuple[list[float], list[Sample], int]:
 
 
 def worker() -> psutil.Process:
-    """Return the one process that the engine runs."""
+    """Return the worker's process."""
     (process,) = psutil.Process().children()
     return process
 
 
 def sample(turns: int) -> Sample:
-    """Look at both processes."""
+    """Measure both processes."""
     figures = []
     for process in (worker(), psutil.Process()):
         figures += [process.memory_info().rss, process.num_fds(), process.num_threads()]

@@ -1,12 +1,12 @@
-"""Ctrl-C at a random moment of every long operation, and how soon each ends; what is then not as before is told.
+"""Press Ctrl-C at a random moment of every long operation; report how soon each ends, and what it left changed.
 
     python scripts/stress/torture_cancel.py [--count 200] [--only WORD] [--seed 0]
 
-The operations are in `cancel_scenes.py`. Each runs in a process group of its own; the signal goes to the group, as from
-a terminal, at a random moment after the program has begun to take signals. Of seven signals five are Ctrl-C, one is
-SIGTERM, one SIGHUP; every third is followed by a second one. It ended well if the exit code is 130, 143 or 129, nothing
-is printed but what the operation prints, and the home folder holds under final names what it held before. In the REPL
-the prompt has to come back, and the model to be the one from before. POSIX only; it needs about 12 GB on the disk.
+The operations are in `cancel_scenes.py`. Each runs in its own process group. The signal goes to the group, as from a
+terminal, at a random moment after the program has installed its handlers. Of seven signals five are Ctrl-C, one is
+SIGTERM, one SIGHUP; a second signal follows every third. The operation has ended well if the exit code is 130, 143 or
+129, it has printed nothing unexpected, and the files under final names in the home folder are as before. In the REPL,
+the prompt must come back with the same model as before. POSIX only; this needs about 12 GB of disk space.
 """
 
 import os
@@ -26,24 +26,24 @@ from scripts.command_line import QWEN, command_line, report_progress
 from scripts.stress.cancel_scenes import Scene, Stage, command_scenes, repl_scenes
 from tests.terminal_screen import CTRL_C, ENTER, Terminal
 
-# The target: nothing takes longer, in seconds.
+# The target: no operation takes longer to end, in seconds.
 WORST_S = 1.0
-# A program that has not ended after so long is killed.
+# A program that has not ended after so many seconds is killed.
 GIVEN_UP_S = 20.0
 SIGNALS = (signal.SIGINT, signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGINT, signal.SIGHUP)
-# What may be new in the home folder: locks, caches, what is known to be unfinished.
+# Files that may be new in the home folder: locks, caches, and unfinished files.
 UNFINISHED = (".lock", ".part", ".json", ".draft", ".state", ".db-wal", ".db-shm", ".db", ".idx")
 
 
 class Hit(NamedTuple):
-    """One signal: the seconds until the end, and what was wrong."""
+    """The result of one signal: the seconds until the end, and what was wrong."""
 
     seconds: float
     wrong: str = ""
 
 
 def main() -> int:
-    """Interrupt everything, print the table, and return 1 if anything was not as before."""
+    """Interrupt all operations, print the table, and return 1 if anything was wrong."""
     parser = command_line(__doc__)
     parser.add_argument("--count", type=int, default=200, help="signals in all (default: %(default)s)")
     parser.add_argument("--only", default="", help="only operations whose name holds this")
@@ -69,7 +69,7 @@ def main() -> int:
 
 
 def interrupt(scene: Scene, stage: Stage, number: int, rng: random.Random) -> Hit:
-    """Run an operation once and interrupt it; those of the REPL and of prompts in a terminal."""
+    """Run an operation once and interrupt it, in a terminal if it belongs to the REPL or to a prompt."""
     scene.prepare()
     if scene.line:
         return in_repl(scene, stage, rng)
@@ -135,7 +135,7 @@ def in_repl(scene: Scene, stage: Stage, rng: random.Random) -> Hit:
         terminal.wait_for(scene.stopped)
         seconds = time.perf_counter() - begun
         terminal.type("/show" + ENTER)
-        # It names the model in use.
+        # The toolbar names the model in use.
         terminal.wait_for(f"{Path(scene.model).name} ·", "temperature")
         return Hit(seconds, "" if terminal.leave() == 0 else "it did not leave well")
     except AssertionError as error:
@@ -145,7 +145,7 @@ def in_repl(scene: Scene, stage: Stage, rng: random.Random) -> Hit:
 
 
 def full_pipe() -> int:
-    """Return the end for writing of a pipe that takes nothing more; what reads it is never closed."""
+    """Return the writing end of a full pipe; its reading end stays open."""
     _reading, writing = os.pipe()
     os.set_blocking(writing, False)
     try:
@@ -157,7 +157,7 @@ def full_pipe() -> int:
 
 
 def ready(process: "subprocess.Popen[bytes]") -> None:
-    """Wait until the program takes signals itself."""
+    """Wait until the program has installed its signal handlers."""
     status = Path(f"/proc/{process.pid}/status")
     until = time.monotonic() + GIVEN_UP_S
     while time.monotonic() < until and process.poll() is None:
@@ -171,7 +171,7 @@ def ready(process: "subprocess.Popen[bytes]") -> None:
 
 
 def with_luck(group: int, number: int) -> None:
-    """Signal a group that may be gone."""
+    """Send a signal to a process group, which may be gone."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:
@@ -185,7 +185,7 @@ def held(home: Path) -> set[tuple[str, int]]:
 
 
 def said(errors: Path) -> str:
-    """Return what was written to stderr."""
+    """Return the text on stderr."""
     return errors.read_text(encoding="utf-8", errors="replace")
 
 

@@ -1,12 +1,12 @@
-"""Kills `qwen pull` at random moments, again and again, until a file is whole.
+"""Kills `qwen pull` at random moments, again and again, until the file is complete.
 
     python scripts/stress/torture_download.py --kills 100
 
-Shows that the file that is there at the end is the right one, that a kill -9 costs at most one megabyte that has to be
-fetched again, and that there is never more than one partial file. The hub is on loopback and sends at a limited rate.
+It checks that the file at the end is the right one, that after a kill -9 at most one megabyte has to be fetched again,
+and that there is never more than one partial file. The hub is on loopback and sends at a limited rate.
 
-What a kill costs is counted at the hub: the bytes that were sent up to the kill, less where the next attempt goes on.
-That includes what lay in the buffers of the two sockets.
+The cost of a kill is counted at the hub: the bytes sent until the kill, minus the offset at which the next attempt
+continues. This includes the bytes in the buffers of the two sockets.
 """
 
 import os
@@ -24,7 +24,7 @@ LIMIT = 1 << 20
 
 
 def main() -> int:
-    """Publish a file, torture its download, and return 1 if something was lost."""
+    """Publish a file, run the test, and return 1 if something was lost."""
     parser = command_line(__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--megabytes", type=int, default=200)
@@ -40,11 +40,11 @@ def main() -> int:
 
 
 def torture(hub: FaultyHub, home: Path, kills: int, rate: float, dice: random.Random) -> int:
-    """Kill until it has been done often enough, then finish, and print what it cost."""
+    """Kill the download so many times, then let it finish, and print the costs."""
     hub.always = Answering(rate=rate)
     environment = {**os.environ, "QWEN_TUI_HOME": str(home), "HF_ENDPOINT": hub.url, "NO_PROXY": "*"}
     command = [*QWEN, "pull", NAME]
-    # So that about as many kills as are wanted find a place in one transfer.
+    # The rate is chosen so that about the wanted number of kills fits into one transfer.
     longest = 2 * hub.size / rate / kills
     again: list[int] = []
     most_parts = done = whole = 0
@@ -52,7 +52,7 @@ def torture(hub: FaultyHub, home: Path, kills: int, rate: float, dice: random.Ra
         sent_before, gets = hub.sent, len(hub.gets)
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if dice.random() < 0.9:
-            # Most of the kills in the transfer, the rest anywhere in the start.
+            # Most kills hit the transfer, the others the start of the program.
             while len(hub.gets) == gets and process.poll() is None:
                 time.sleep(0.002)
         try:
@@ -63,7 +63,7 @@ def torture(hub: FaultyHub, home: Path, kills: int, rate: float, dice: random.Ra
             done += 1
         parts = list((home / "models").glob("*.part"))
         most_parts = max(most_parts, len(parts))
-        # The hub notices at its next write that nobody is there.
+        # The hub notices at its next write that the connection is gone.
         time.sleep(0.1)
         if len(hub.gets) > gets:
             start = hub.gets[-1].offset

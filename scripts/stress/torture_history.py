@@ -1,17 +1,20 @@
-"""Kill chats with SIGKILL at random moments, a thousand times, and look whether the history lost anything.
+"""Kill chats with SIGKILL at random moments, a thousand times, and check whether the history has lost anything.
 
     python scripts/stress/torture_history.py [--kills 1000] [--program 20] [--lanes 16] [--seed 0]
     python scripts/stress/torture_history.py --trace           # needs strace: the question is synced before its prefill
 
-The mass of the kills hits processes that hold a conversation with the program's own Turn, Keeper and History, and an
-engine that streams words at the pace of a real one. Half of them are killed at any moment, half within a write. Each
-logs what it was told to lose nothing of, with the time, into a file beside the database. `--program` kills hit the
-whole program with the demonstration model, in a terminal and in a pipe.
+Most kills hit processes that run a conversation with the program's own Turn, Keeper and History, and an engine that
+streams words at the speed of a real one. Half of them are killed at any moment, half during a write. Each logs what
+must not be lost, with the time, into a file beside the database. `--program` kills hit the whole program with the
+demonstration model, in a terminal and in a pipe.
 
-After each kill: every question whose prefill began is there; every answer holds what was written `--promise` seconds
-before, and nothing that was never said; what was on the disk after the kill before is unchanged; the conversation is
-in order, with an answer in the place of another only once it has begun; a removed one is there whole or gone; every
-message has a conversation; SQLite finds the file sound, and the index says what the texts say.
+After each kill the script checks:
+- Every question whose prefill has begun is there.
+- Every answer contains what was generated `--promise` seconds before the kill, and nothing else.
+- What was on the disk after the previous kill is unchanged.
+- The conversation is in order, and an answer has replaced another only if it has begun.
+- A removed conversation is completely there or completely gone, and every message belongs to a conversation.
+- SQLite finds the file undamaged, and the index agrees with the texts.
 """
 
 import argparse
@@ -37,17 +40,17 @@ from qwen_tui.messages import Question
 from scripts.command_line import command_line, report_progress
 from scripts.stress.history_victim import Log, ask_one_question, chat
 
-# A database is thrown away after so many kills, so that making one is killed too.
+# After so many kills a new database begins, so that some kills hit the creation of one.
 KILLS_A_DATABASE = 20
 LIFE_S = 8.0
-# Of the processes that are killed within a write: which one.
+# Of the processes that are killed during a write: which write that is.
 NTH_WRITE = (1, 8)
 WRITERS, MESSAGES_A_WRITER = 8, 500
 NICENESS = 10
 
 
 class Lane:
-    """One database, and the processes that are killed over it, one after the other."""
+    """One database, and the processes with it that are killed, one after the other."""
 
     def __init__(self, folder: Path, promise: float) -> None:
         self.folder = folder
@@ -66,7 +69,7 @@ class Lane:
         return self.folder / "history.db"
 
     def start(self, seed: int, rng: random.Random) -> None:
-        """Begin a process that lives a random while, or until it is within a write."""
+        """Start a process that lives for a random time, or until it is in a write."""
         aimed = rng.random() < 0.5
         life = LIFE_S if aimed else rng.uniform(0.0, LIFE_S)
         self._log = self.folder / f"{seed}.log"
@@ -81,7 +84,7 @@ class Lane:
         self.until = time.monotonic() + life
 
     def ended(self) -> bool:
-        """Kill the process if its time has come, and return whether it is dead."""
+        """Kill the process if its time is over, and return whether it is dead."""
         if time.monotonic() >= self.until:
             Log(self._log)("killed")
             os.kill(self.process, signal.SIGKILL)
@@ -121,7 +124,7 @@ class Lane:
         return finding
 
     def _turns_of(self, events: list[dict[str, Any]], finding: "Finding") -> dict[str, list[dict[str, Any]]]:
-        """Return the words of each question, and note what was going on at the end."""
+        """Return the words of each question by the log, and note what happened at the end."""
         turns: dict[str, list[dict[str, Any]]] = {}
         words: list[dict[str, Any]] = []
         for event in events:
@@ -140,7 +143,7 @@ class Lane:
         return turns
 
     def _disorder(self, history: History, kept: dict[str, str]) -> Iterator[str]:
-        """Yield what is wrong with the order of conversations: each holds its questions as they were asked."""
+        """Yield what is wrong with the order of conversations: each must have its questions in the order of the log."""
         for summary in history.recent(1000):
             asked = [exchange.question.words for exchange in history.read(summary.id).exchanges]
             expected = list[str]()
@@ -155,7 +158,7 @@ class Lane:
 
 
 class Finding:
-    """What one kill showed: what is `wrong`, the write it hit, and how old the oldest word was that is lost."""
+    """The result of one kill: what is `wrong`, the write that it hit, and the age of the oldest lost word."""
 
     def __init__(self) -> None:
         self.wrong: list[str] = []
@@ -164,7 +167,7 @@ class Finding:
         self.lost_s = 0.0
 
     def check_answer(self, kept: str | None, events: list[dict[str, Any]], killed: float, promise: float) -> None:
-        """Compare an answer on the disk with the words that were said."""
+        """Compare an answer on the disk with the words that the engine generated."""
         words = [event for event in events if event["event"] == "word"]
         said = "".join(event["word"] for event in words)
         if kept is None:
@@ -203,7 +206,7 @@ def unsound(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def torture(kills: int, lanes: int, promise: float, seed: int, folder: Path) -> list[Finding]:
-    """Kill so many processes, in so many lanes at once."""
+    """Kill so many processes, in so many lanes at the same time."""
     rng, findings, begun = random.Random(seed), list[Finding](), 0
     running: list[Lane] = []
     while len(findings) < kills:
@@ -230,7 +233,7 @@ def torture(kills: int, lanes: int, promise: float, seed: int, folder: Path) -> 
 
 
 def write_many(history: History, writer: int) -> None:
-    """Write one conversation as fast as the disk takes it."""
+    """Write one conversation as fast as the disk allows."""
     conversation = None
     for number in range(MESSAGES_A_WRITER // 2):
         turn = history.begin(conversation, Question(f"q{writer}.{number}"), model="m", system=None)
@@ -239,7 +242,7 @@ def write_many(history: History, writer: int) -> None:
 
 
 def write_at_once(folder: Path) -> str:
-    """Let eight processes write 500 messages each into one database, and say what is there."""
+    """Let eight processes write 500 messages each into one database, and return what is there."""
     path, started, processes = folder / "many.db", time.perf_counter(), []
     for writer in range(WRITERS):
         if not (process := os.fork()):

@@ -1,16 +1,16 @@
-"""Interrupt the engine at random moments, measure how soon it returns, and see that it goes on as if nothing had been.
+"""Interrupt the engine at random moments, measure how soon it returns, and check that it works as before.
 
     python scripts/stress/torture_interrupts.py MODEL [--count 100] [--phases load,context,prefill,decode]
 
-The interrupts are spread evenly over the phases, and fall at a random moment of what the phase takes undisturbed; every
-second one comes from a signal handler, as Ctrl-C does, the others from another thread.
+The interrupts are spread evenly over the phases, at random moments of an undisturbed phase. Every second one comes from
+a signal handler, like Ctrl-C, the others from another thread.
 
-- load: `load()` is cancelled, as the REPL does; half of the times the engine is then closed, as `qwen ask` does.
-- context: the first question to a new worker, for which the KV cache is made.
-- prefill, decode: a long prompt, a long answer, in an engine that goes on from one interrupt to the next.
+- load: `load()` is cancelled, as in the REPL; in half of the cases the engine is then closed, as by `qwen ask`.
+- context: the first question to a new worker, which allocates the KV cache.
+- prefill, decode: a long prompt and a long answer, in an engine that lives on from one interrupt to the next.
 
-After each, a fixed prompt is answered greedily and compared with the answer of an engine that nobody interrupted, under
-the same conditions: as the first question of a worker, or as a later one, where the opening of the prompt is cached.
+After each, a fixed prompt is answered greedily, and compared with the answer of an engine without interrupts under the
+same conditions: as the first question of a worker, or as a later one, whose opening is cached.
 """
 
 import json
@@ -40,16 +40,16 @@ from scripts.command_line import command_line, report_progress
 
 PHASES = ("load", "context", "prefill", "decode")
 CHECKS = ("用小学生能听懂的话解释 HTTP", "Explain HTTP to a primary school pupil")
-# The target: no interrupt takes longer.
+# The target: no interrupt takes longer, in seconds.
 WORST_S = 1.0
-# A moment that fell behind the end of its phase is drawn again, so many times at most.
+# If a random moment lies after the end of its phase, another one is chosen, at most so many times.
 DRAWS = 50
 
 Questions = dict[str, Callable[[LocalEngine], Request]]
 
 
 class Hit(NamedTuple):
-    """The seconds from an interrupt until `load` or `stream` returned, and until `close` did where it was called."""
+    """The seconds from an interrupt until `load` or `stream` returned, and until `close` did, if it was called."""
 
     returned_s: float
     closed_s: float | None = None
@@ -57,7 +57,7 @@ class Hit(NamedTuple):
 
 
 class Interrupt(NamedTuple):
-    """A hit, and whether the answer after it was the right one."""
+    """One interrupt, and whether the answer after it was right."""
 
     phase: str
     by_signal: bool
@@ -66,7 +66,7 @@ class Interrupt(NamedTuple):
 
 
 class Interruption:
-    """Cancels an operation at a moment, by a signal or from a thread; `at` is when it did, 0 before."""
+    """Cancels an operation later, by a signal or from a thread; `at` is the time when it did, 0 before."""
 
     def __init__(self, operation: Cancellation, *, by_signal: bool) -> None:
         self._operation = operation
@@ -75,7 +75,7 @@ class Interruption:
         self.at = 0.0
 
     def arm(self, delay: float) -> None:
-        """Let it happen in so many seconds."""
+        """Cancel in so many seconds."""
         if self._by_signal:
             signal.signal(signal.SIGALRM, self._on_alarm)
             signal.setitimer(signal.ITIMER_REAL, max(delay, 1e-6))
@@ -84,7 +84,7 @@ class Interruption:
             self._timer.start()
 
     def disarm(self) -> None:
-        """Prevent it if it has not happened yet."""
+        """Do not cancel any more."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         self._timer.cancel()
         if self._timer.is_alive():
@@ -99,7 +99,7 @@ class Interruption:
 
 
 class Undisturbed:
-    """What engines that nobody interrupts answer, and how long their phases take, in seconds."""
+    """The answers of engines without interrupts, and the duration of their phases, in seconds."""
 
     def __init__(self, options: LoadOptions, checks: Sequence[str], tokens: int, questions: Questions) -> None:
         self._checks = checks
@@ -124,9 +124,9 @@ class Undisturbed:
                 engine.close()
 
     def agree(self, engine: LocalEngine, index: int) -> bool:
-        """Whether a greedy answer of `engine` is the same as theirs."""
+        """Whether a greedy answer of `engine` is the same as that of an engine without interrupts."""
         drain(engine.load())
-        # A new worker begins with the first prompt, as theirs did: the cached opening then comes from the same batch.
+        # A new worker starts with the first prompt, like the other: then the cached opening comes from the same batch.
         check = self._checks[index % len(self._checks) if worker_of_this() == self._worker else 0]
         answer, cached, _seconds = self._answer(engine, check)
         self._worker = worker_of_this()
@@ -164,7 +164,7 @@ class Torture:
         """Interrupt `count` times in one phase."""
         self._undisturbed.agree(self._engine, 0)
         for index in range(count):
-            # Signal, thread, and close or not, in every combination.
+            # All combinations: by signal or by thread, with and without `close`.
             by_signal, close = index % 2 == 1, index // 2 % 2 == 1
             hit = None
             for _draw in range(DRAWS):
@@ -188,15 +188,15 @@ class Torture:
 
     def _prepare(self, phase: str) -> None:
         if phase in ("load", "context"):
-            # These happen once in the life of a worker.
+            # These phases happen once in the life of a worker.
             self._engine.close()
             self._engine = LocalEngine(self._options)
         if phase != "load":
-            # As every turn does.
+            # Every turn of the program begins an operation.
             drain(self._engine.load())
 
     def _interrupt_load(self, interruption: Interruption, delay: float, *, close: bool) -> Hit | None:
-        """Return None where the loading was over before."""
+        """Interrupt the loading; return None if it was over before."""
         interruption.arm(delay)
         loaded = drain(self._engine.load())
         returned = time.perf_counter()
@@ -209,7 +209,7 @@ class Torture:
         return Hit(returned - interruption.at, time.perf_counter() - interruption.at)
 
     def _interrupt_answer(self, interruption: Interruption, delay: float, phase: str) -> Hit | None:
-        """Return None where the phase was over before."""
+        """Interrupt a phase of an answer; return None if it was over before."""
         request = self._questions[phase](self._engine)
         worker = worker_of_this()
         stage = "prefill"
@@ -231,7 +231,7 @@ class Torture:
 
 
 def main() -> None:
-    """Interrupt, phase after phase, and print what came of it."""
+    """Interrupt one phase after the other, and print the results."""
     parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--count", type=int, default=100, help="interrupts in all (default: %(default)s)")
@@ -257,7 +257,7 @@ def main() -> None:
     report_progress(f"undisturbed, in seconds: {undisturbed.seconds}")
     torture = Torture(options, undisturbed, questions, rng)
     interrupts: list[Interrupt] = []
-    # Cut short, as by `timeout`, it still reports what was done.
+    # If the script is stopped, for example by `timeout`, it still reports what was done.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for index, phase in enumerate(phases):
@@ -278,7 +278,7 @@ def main() -> None:
 
 
 def make_questions(prompt: int, answer: int, rng: random.Random) -> Questions:
-    """Return what makes a new question for each phase, of `prompt` tokens or for `answer` tokens where it is long."""
+    """Return for each phase a function that makes a new question, with a long prompt or for a long answer."""
 
     def words(count: int) -> str:
         return " ".join(rng.choices(WORDS.split(), k=count))
@@ -300,7 +300,7 @@ def measured(engine: LocalEngine, phase: str, request: Request) -> float:
 
 
 def drain(loading: Generator[Loading, None, bool]) -> bool:
-    """Let the loading run to its end and return its value."""
+    """Load to the end, and return the value of the generator."""
     while True:
         try:
             next(loading)
@@ -309,13 +309,13 @@ def drain(loading: Generator[Loading, None, bool]) -> bool:
 
 
 def worker_of_this() -> int | None:
-    """Return the process number of the worker, None where there is none."""
+    """Return the process id of the worker, None if there is none."""
     children = psutil.Process().children()
     return children[0].pid if children else None
 
 
 def report(interrupts: Sequence[Interrupt]) -> None:
-    """Print the table, one line per phase and one for what close() adds."""
+    """Print the table, one line for each phase, and one for what `close` adds."""
     rows = []
     for phase in PHASES:
         chosen = [interrupt for interrupt in interrupts if interrupt.phase == phase]

@@ -1,17 +1,18 @@
-"""Give the program too little memory, in many degrees: each run must end with an answer or with one clear message.
+"""Run the program with too little memory, at many limits: each run must end with an answer or one clear message.
 
     python scripts/stress/torture_memory.py MODEL [--values 64] [--words 200] [--lowest MB] [--highest MB]
     python scripts/stress/torture_memory.py MODEL --rpc LIBRARIES [--values 64] ...
 
-For each of so many limits between too little and plenty, `qwen ask` runs with its address space limited (RLIMIT_AS, so
-that each allocation beyond it fails), and the engine alone with three ways to load the model, from the hungriest to the
-most modest. The lowest limit is what the program takes without a model, the highest what it takes with it, and a bit
-more. A traceback, a hang, a crash of the program or a message that says nothing makes the script fail.
+For each of so many limits, `qwen ask` runs with a limited address space (RLIMIT_AS: allocations beyond it fail). Then
+the engine alone runs, with three ways to load the model, from the one with the most memory to the one with the least.
+The lowest limit is what the program takes without a model, the highest a bit more than what it takes with one. The
+script fails after a traceback, a hang, a crash of the program or an unclear message.
 
-With --rpc it is a graphics card that is short of memory: llama.cpp's RPC server on this computer stands for one, and is
-limited in the program's place, from what it takes when idle to what it takes with all layers, and a bit more. LIBRARIES
-is the folder with `ggml-rpc-server` and a libllama that knows it; `scripts/stress/rpc_device.py` builds one. `qwen ask`
-places the layers as it sees fit; the engine begins with all of them and has ways down to none. POSIX only.
+With --rpc, a graphics card is short of memory: llama.cpp's RPC server on this computer stands for it, and is limited
+instead of the program. The lowest limit is what the server takes when idle, the highest a bit more than what it takes
+with all layers. LIBRARIES is the folder with `ggml-rpc-server` and a libllama that knows it;
+`scripts/stress/rpc_device.py` builds one. `qwen ask` decides itself how many layers go to the card; the engine alone
+begins with all of them, and has ways down to none. POSIX only.
 """
 
 import collections
@@ -43,21 +44,21 @@ from scripts.command_line import QWEN, command_line, limit_address_space, report
 from scripts.stress.rpc_device import NoServer, device, ladder
 
 MB = 1_000_000
-# A run that takes longer hangs, or goes round in circles.
+# A run that takes more seconds hangs, or repeats itself without end.
 PATIENCE_S = 300.0
 ANSWER_TOKENS = 16
 GOOD = ("answer", "message")
 
 
 class Outcome(NamedTuple):
-    """How a run ended, and the sentence that tells."""
+    """How a run ended, and the last sentence of its output."""
 
     kind: str
     said: str
 
 
 def main() -> int:
-    """Run through the limits and print what came of each."""
+    """Run with each limit, and print the results."""
     parser = command_line(__doc__)
     parser.add_argument("model", type=Path, help="a GGUF file")
     parser.add_argument("--rpc", type=Path, metavar="LIBRARIES", help="limit a device, with the RPC server in there")
@@ -93,13 +94,13 @@ def main() -> int:
 
 
 class Victim(Protocol):
-    """What is short of memory, in bytes of address space: what it takes, and what comes of a limit."""
+    """The process that is short of memory: the address space that it takes, in bytes, and runs with a limit."""
 
     def idle(self) -> int:
-        """Return what it takes without a model."""
+        """Return the address space without a model."""
 
     def busy(self) -> int:
-        """Return what it takes at most while a question is answered."""
+        """Return the largest address space while a question is answered."""
 
     def program(self, limit: int) -> Outcome:
         """Run `qwen ask`."""
@@ -109,14 +110,13 @@ class Victim(Protocol):
 
 
 class ShortProgram:
-    """The program on the CPU, all of it limited; of the engine alone, the worker."""
+    """The program on the CPU: all of its processes are limited; with the engine alone, only the worker is."""
 
     def __init__(self, model: Path, prompt: str) -> None:
         self._model, self._prompt = model, prompt
 
     def idle(self) -> int:
-        # With less, Python's own modules cannot be imported, and say so in their own way. A look now and then may miss
-        # the most.
+        # With less, Python cannot import its own modules, and its message is not ours. Sampling may miss the maximum.
         limit = self._address_space(["ask", "--help"])
         while run_program(["ask", "--help"], limit_address_space(limit)).kind != "answer":
             limit += MB
@@ -143,7 +143,7 @@ class ShortProgram:
 
 
 class ShortDevice:
-    """A device beside the CPU, with a server of its own for every run: one that has once failed may be dead."""
+    """A device beside the CPU. Every run has its own server, because a server that has failed may be dead."""
 
     def __init__(self, model: Path, prompt: str, libraries: Path) -> None:
         self._model, self._prompt, self._libraries = model, prompt, libraries
@@ -151,14 +151,14 @@ class ShortDevice:
     def idle(self) -> int:
         with device(self._libraries) as server:
             limit = psutil.Process(server.pid).memory_info().vms
-        # Its start takes more for a moment.
+        # The start of the server takes more for a moment.
         while True:
             with contextlib.suppress(NoServer), device(self._libraries, limit):
                 return limit
             limit += MB
 
     def busy(self) -> int:
-        # Both: they need not give it the same layers.
+        # Measure both: the program and the engine alone may give the device different numbers of layers.
         return max(self._watched(self._run_engine), self._watched(self._run_program))
 
     def program(self, limit: int) -> Outcome:
@@ -193,7 +193,7 @@ def question(model: Path, prompt: str) -> list[str]:
 
 
 def options(model: Path) -> LoadOptions:
-    """Return how the engine loads the model, before what makes the ways differ."""
+    """Return what all ways to load the model have in common."""
     return LoadOptions(
         path=os.fsencode(model),
         plan=Plan(ctx_size=4096, threads=os.cpu_count() or 1, batch_threads=os.cpu_count() or 1),
@@ -203,7 +203,7 @@ def options(model: Path) -> LoadOptions:
 
 @contextlib.contextmanager
 def started(arguments: list[str], **how: Any) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start the program in a home of its own: in another's it would remember what worked there."""
+    """Start the program in a new home folder: in a used one it would remember what has worked."""
     with tempfile.TemporaryDirectory() as home:
         environment = os.environ | {"QWEN_TUI_HOME": home}
         with subprocess.Popen([*QWEN, *arguments], env=environment, **how) as program:
@@ -211,7 +211,7 @@ def started(arguments: list[str], **how: Any) -> Iterator["subprocess.Popen[byte
 
 
 def largest(pid: int, goes_on: Callable[[], bool]) -> int:
-    """Return the largest address space that a process or one of its children took meanwhile, in bytes."""
+    """Return the largest address space of a process and its children while `run` runs, in bytes."""
     most = 0
     while goes_on():
         try:
@@ -224,7 +224,7 @@ def largest(pid: int, goes_on: Callable[[], bool]) -> int:
 
 
 def run_program(arguments: list[str], limit: Callable[[], None] | None = None) -> Outcome:
-    """Run the program, which `limit` limits."""
+    """Run the program; `limit` limits its process."""
     with started(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limit) as program:
         try:
             parts = program.communicate(timeout=PATIENCE_S)
@@ -240,7 +240,7 @@ def run_program(arguments: list[str], limit: Callable[[], None] | None = None) -
         return Outcome("crash", f"signal {-program.returncode}")
     if program.returncode == 0:
         return Outcome("answer" if answer else "silent", last)
-    # Notes may stand before it.
+    # Notes may come before the message.
     message = [line for line in lines if line.startswith("qwen: ")]
     return Outcome(
         "message" if len(message) == 1 and len(lines) <= 6 else "unclear", (message or lines or [""])[0][:100]
@@ -265,7 +265,7 @@ def run_engine(engine: "CountedEngine", prompt: str) -> Outcome:
             layers = engine.info().gpu_layers
         except QwenError as error:
             return Outcome("message" if error.remedy else "unclear", error.message.splitlines()[0][:100])
-        # Each step once, and one accident in the loading and one in the answer.
+        # Allowed are one worker for each way, one more after a crash while loading, one after a crash in the answer.
         if engine.workers > engine.steps + 2:
             return Outcome("crash loop", f"{engine.workers} workers")
     said = [*notes, *([f"{layers} layers on the device"] if layers else [])]
@@ -273,13 +273,13 @@ def run_engine(engine: "CountedEngine", prompt: str) -> Outcome:
 
 
 class CountedEngine(LocalEngine):
-    """An engine whose workers are counted and, if they have a limit, limited before they have loaded anything."""
+    """An engine that counts its workers, and limits each, if there is a limit, before it loads anything."""
 
     def __init__(self, steps: list[LoadOptions], limit: int | None = None) -> None:
         super().__init__(steps, start_worker=self._start_limited)
         self.steps = len(steps)
         self._limit = limit
-        # How many there have been.
+        # How many workers there have been.
         self.workers = 0
 
     def _start_limited(self, log: Callable[[str], None] | None) -> WorkerProcess:

@@ -1,7 +1,7 @@
 """Kill the whole program with SIGKILL: `qwen chat` in a terminal and `qwen ask` in a pipe, for `torture_history.py`.
 
-What was shown is compared with what is kept. In the terminal only letters count: how an answer is laid out there is not
-the history's business.
+The script compares what was shown with what is stored. In the terminal only letters count, because the layout of an
+answer there is not stored.
 """
 
 import os
@@ -17,7 +17,7 @@ import pexpect
 
 from scripts.command_line import QWEN
 
-# What the demonstration model answers at length: in the pipe, and in the terminal.
+# Questions to which the demonstration model gives long answers: in the pipe, and in the terminal.
 QUESTIONS = (
     "写一篇 1200 字的文章，谈谈怎样让城市更宜居，要有案例和建议",
     "Write an essay on how to make cities more liveable",
@@ -28,7 +28,7 @@ ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 
 
 def torture_program(kills: int, promise: float, seed: int, folder: Path) -> str:
-    """Kill so many, every other one in a terminal; return what came of it in one sentence."""
+    """Kill the program so many times, every second time in a terminal; return the result in one sentence."""
     rng, wrong, begun, answers = random.Random(seed), list[str](), 0, 0
     for number in range(kills):
         home, question = folder / f"program-{number // 2}", QUESTIONS[number % 2]
@@ -50,7 +50,7 @@ def torture_program(kills: int, promise: float, seed: int, folder: Path) -> str:
 
 
 def kill_in_pipe(question: str, life: float, promise: float, environment: dict[str, str]) -> tuple[bool, str]:
-    """Return whether the answer had begun, and what of it was written `promise` seconds before the end."""
+    """Return whether the answer had begun, and what of it was shown `promise` seconds before the kill."""
     process = subprocess.Popen([*QWEN, "ask", *OPTIONS, question], stdout=subprocess.PIPE, env=environment)
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
@@ -59,7 +59,7 @@ def kill_in_pipe(question: str, life: float, promise: float, environment: dict[s
     while until is None or time.monotonic() < until:
         if piece := process.stdout.read():
             pieces.append((time.monotonic(), piece))
-            # The clock runs from the first word, so that the load does not eat it.
+            # The time runs from the first word, so that loading does not use it up.
             until = until or time.monotonic() + life
         if process.poll() is not None:
             break
@@ -71,7 +71,7 @@ def kill_in_pipe(question: str, life: float, promise: float, environment: dict[s
 
 
 def kill_in_terminal(question: str, life: float, promise: float, environment: dict[str, str]) -> tuple[bool, str]:
-    """Likewise in a terminal; only what is sure to be an answer's text is returned."""
+    """Return the same for a terminal; only text that surely belongs to the answer is returned."""
     command = [*QWEN, "chat", *OPTIONS]
     environment |= {"TERM": "xterm-256color"}
     terminal = pexpect.spawn(command[0], command[1:], env=environment, encoding="utf-8", timeout=30)
@@ -99,10 +99,10 @@ def kill_in_terminal(question: str, life: float, promise: float, environment: di
 
 
 def shown_of(full: str, pieces: list[tuple[float, bytes]]) -> str:
-    """Return as much of the letters of `full` as are to be seen, one after the other."""
+    """Return the longest beginning of `full` whose letters are on the screen, in order."""
     seen, wanted = letters(ESCAPE.sub("", whole_text(pieces))), letters(full)
     length = 0
-    # Fewer than a few letters may be anything.
+    # A few letters alone prove nothing.
     for end in range(4, len(wanted) + 1):
         if wanted[:end] not in seen:
             break
@@ -127,7 +127,7 @@ def letters(text: str) -> str:
 
 
 def answer_kept(database: Path, question: str) -> str | None:
-    """Return the answer to `question` on the disk, None if the question is not there; raises if the file is unsound."""
+    """Return the answer to `question` on the disk, None without that question; raises if the file is damaged."""
     connection = sqlite3.connect(database)
     try:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -136,7 +136,7 @@ def answer_kept(database: Path, question: str) -> str | None:
             "SELECT a.content FROM messages q JOIN messages a ON a.parent = q.id WHERE q.content = ?", (question,)
         ).fetchone()
     except sqlite3.OperationalError:
-        # Killed before there was a table.
+        # The program was killed before it created the tables.
         return None
     finally:
         connection.close()

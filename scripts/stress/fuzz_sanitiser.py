@@ -38,7 +38,7 @@ from qwen_tui.chat.turn import Answer, AnswerOptions
 from qwen_tui.cli import chat, config, logs, screen, templates, wiring
 from qwen_tui.cli.delivery import Delivery
 from qwen_tui.cli.environment import Environment
-from qwen_tui.cli.failure import report_progress
+from qwen_tui.cli.failure import tell
 from qwen_tui.columns import markdown_table
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine, EngineInfo
@@ -111,7 +111,7 @@ class Screen:
             "an answer, --raw": lambda text: stream_answer(screen.output(self._environment, Config(), raw=True), text),
             "ask --json": lambda text: self._delivery.print_json(answer(text), whole(text), None),
             "ask -x": lambda text: self._delivery.print_code(answer(f"```\n{text}\n```")),
-            "errors": lambda text: report_progress(self._environment, QwenError(text, text)),
+            "errors": lambda text: tell(self._environment, QwenError(text, text)),
             "no such model": self._locate,
             "templates list: descriptions": self._list_templates,
             "templates show": self._show_template,
@@ -223,7 +223,7 @@ class Screen:
         try:
             yield
         except QwenError as error:
-            report_progress(self._environment, error)
+            tell(self._environment, error)
 
 
 def answer(text: str) -> Answer:

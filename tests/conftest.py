@@ -1,4 +1,4 @@
-"""What tests share: a home of their own, a tiny model, the program as a command, and an engine."""
+"""What tests share: a home folder, a tiny model, the program as a command, and an engine."""
 
 import os
 import subprocess
@@ -25,14 +25,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     # Threads of several engines that wait by spinning take the processors from each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # A deadline for each example is a test of the machine.
+    # A deadline for each example would test the speed of the machine.
     hypothesis.settings.register_profile("any machine", deadline=None)
     hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of the test's own, and no settings from outside."""
+    """A new home folder for each test, and no settings from outside."""
     for name in list(os.environ):
         if name.startswith("QWEN_TUI_"):
             monkeypatch.delenv(name)
@@ -45,7 +45,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random-weight Qwen3 model of a third of a megabyte: real in everything but sense."""
+    """A Qwen3 model of a third of a megabyte with random weights: all is real except that its answers make no sense."""
     return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny.gguf")
 
 

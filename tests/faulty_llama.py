@@ -1,7 +1,7 @@
-"""A llama.cpp that fails where a test wants it to, and a graphics card of any size: the real one behind a thin front.
+"""A llama.cpp that fails where a test wants it, with graphics cards of any size: a thin layer over the real one.
 
-The worker imports `llama_cpp` from the folder that `install` puts before the real one on its path; the program itself
-knows nothing of it.
+The worker imports `llama_cpp` from the folder that `install` puts before the real one on its path. The program itself
+does not know about it.
 """
 
 import json
@@ -154,19 +154,22 @@ Call = Literal["load", "context", "decode"]
 
 
 def card(name: str, free: float, *, total: float | None = None, integrated: bool = False) -> dict[str, object]:
-    """A graphics card with so many bytes."""
+    """Return a graphics card with so many bytes of memory."""
     return {"name": name, "free": free, "total": free if total is None else total, "kind": 2 if integrated else 1}
 
 
 def fault(
     call: Call, does: str = "null", *, nth: int = 1, once: bool = False, says: str = "", **above: int
 ) -> dict[str, object]:
-    """From its `nth` call on, `call` does that: `null` (it says why), `silent`, `memory`, or a signal's name.
+    """Return a fault: from its `nth` call on, the function `call` of llama.cpp fails in the way `does`.
 
-    With `slow` it takes 5 ms, with `long` a second, with `hang` a minute. `late` is a GPU: the call returns at
-    once, and whoever then wants the result waits for half a second. `once`: only the first of all workers. `says` is a
-    line for the log. `above` are numbers that must be exceeded: `layers` on the GPU, `ctx`, `batch`, `tokens`,
-    `repack` and `flash` (attention), which are 0 or 1.
+    - `null` returns null and logs why, `silent` returns null, `memory` reports a lack of memory; the name of a signal
+      raises that signal.
+    - `slow` takes 5 ms, `long` a second, `hang` a minute. `late` behaves like a GPU: the call returns at once, and the
+      wait for its result takes half a second.
+    - `once`: only the first of all workers has the fault. `says` is a line for the log.
+    - `above` are numbers that must be exceeded: `layers` on the GPU, `ctx`, `batch`, `tokens`, and `repack` and `flash`
+      (attention), which are 0 or 1.
     """
     return {"call": call, "does": does, "nth": nth, "once": once, "says": says and f"{says}\n", "above": above}
 
@@ -179,9 +182,10 @@ def install(
     layer: float = 0,
     start: int = 0,
 ) -> None:
-    """Let the workers started from now on have these faults and `cards`, of which a layer takes `layer` bytes.
+    """Give the workers that start from now on these faults and `cards`; a layer takes `layer` bytes of a card.
 
-    A `start` takes so many bytes of a card; where a driver written by the test has less free, it ends the worker.
+    The start of llama.cpp takes `start` bytes of a card. If the test's driver reports less free memory, the start ends
+    the worker.
     """
     package = folder / "faulty" / "llama_cpp"
     package.mkdir(parents=True, exist_ok=True)
@@ -194,7 +198,7 @@ def install(
 
 
 def build_for(backend: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let llama.cpp look as if it had been built for these cards ("vulkan", "cuda"), by the names of its files."""
+    """Let the names of llama.cpp's files look as if it had been built for these cards ("vulkan", "cuda")."""
     built = folder / "built"
     built.mkdir(exist_ok=True)
     for file in {file.parent for file in library_files()}.pop().iterdir():

@@ -1,4 +1,4 @@
-"""The program called within a test's own process, on streams that the test holds: quicker than a process of its own."""
+"""Calls the program inside the test's own process, with streams of the test: faster than a new process."""
 
 import io
 import os
@@ -12,7 +12,7 @@ from tests.streams import Keyboard, TerminalStream
 
 
 class Done(NamedTuple):
-    """What a command left: its exit code, and what it wrote."""
+    """The result of a command: its exit code, and what it wrote."""
 
     code: int
     out: str

@@ -1,4 +1,4 @@
-"""An engine that says what a test has written for it, where the engine is not the subject."""
+"""An engine that gives the answers of a test, for tests whose subject is not the engine."""
 
 from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from qwen_tui.messages import Event, Finished, FinishReason, Loading, Message, P
 
 
 class Cut(NamedTuple):
-    """An answer that is not whole, of so many tokens; `pieces` are those that it comes in, words otherwise."""
+    """An incomplete answer of so many tokens; it comes in `pieces`, by default in words."""
 
     text: str
     reason: FinishReason = "length"
@@ -19,9 +19,9 @@ class Cut(NamedTuple):
 
 
 class ScriptedEngine:
-    """Answers with the next of `answers`; an exception among them is raised after the text before it.
+    """Gives the next of `answers` to each request; an exception among them is raised after the text before it.
 
-    Every word counts as one token, and the context holds `ctx_size` of them.
+    Every word counts as one token, and the context has room for `ctx_size` of them.
     """
 
     def __init__(self, *answers: "str | QwenError | tuple[str, QwenError] | Cut", ctx_size: int = 1000) -> None:
@@ -79,7 +79,7 @@ def _parted(answer: str | QwenError | tuple[str, QwenError]) -> tuple[str | Qwen
 
 
 class RecordingOutput:
-    """Keeps what it is shown."""
+    """An output that stores the events and notes."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []

@@ -1,4 +1,4 @@
-"""NVIDIA's management library as a test writes it: what a driver says of its card, changed between questions."""
+"""A scripted NVIDIA management library: what the driver reports of its card; a test can change it between questions."""
 
 import json
 import os
@@ -35,7 +35,7 @@ nvmlDeviceGetPciInfo = lambda card: SimpleNamespace(busIdLegacy="")
 
 
 class Driver:
-    """A driver with one card for the programs that are started from now on."""
+    """A driver with one card, for the programs that start from now on."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, free: int, total: int = 4 << 30) -> None:
         package = folder / "nvml"
@@ -49,6 +49,6 @@ class Driver:
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
 
     def has(self, free: int) -> None:
-        """Let so many bytes of the card be free."""
+        """Let the card have so many free bytes."""
         card = {"name": "Card", "total": self._total, "free": free, "display": 0}
         self._file.write_text(json.dumps({"cards": [card]}))

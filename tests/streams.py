@@ -1,4 +1,4 @@
-"""Streams and a clock that a test holds in its hand."""
+"""Streams and a clock that a test controls."""
 
 import io
 from typing import TYPE_CHECKING
@@ -8,14 +8,14 @@ if TYPE_CHECKING:
 
 
 class TerminalStream(io.StringIO):
-    """A terminal that keeps what is written to it. It has no size, so that COLUMNS decides how wide it is."""
+    """A terminal that stores what is written to it. It reports no size, so COLUMNS decides on its width."""
 
     def isatty(self) -> bool:
         return True
 
 
 class _Lines(io.RawIOBase):
-    """Gives one line to each read, as a terminal does."""
+    """Returns one line for each read, like a terminal."""
 
     def __init__(self, typed: str) -> None:
         self._typed = io.BytesIO(typed.encode())
@@ -31,7 +31,7 @@ class _Lines(io.RawIOBase):
 
 
 class Keyboard(io.TextIOWrapper):
-    """A terminal on which somebody has already typed all there is to type."""
+    """A terminal on which a person has already typed everything."""
 
     def __init__(self, typed: str) -> None:
         super().__init__(io.BufferedReader(_Lines(typed)), encoding="utf-8")
@@ -41,7 +41,7 @@ class Keyboard(io.TextIOWrapper):
 
 
 class Clock:
-    """Time that passes only when the test says so."""
+    """A clock whose time passes only when the test says so."""
 
     def __init__(self) -> None:
         self.now = 0.0

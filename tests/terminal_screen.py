@@ -1,4 +1,4 @@
-"""A terminal for tests: a program in a pty, its screen as a person sees it, and keys. POSIX only."""
+"""A terminal for tests: a program in a pseudo-terminal, with its screen and its keyboard. POSIX only."""
 
 import io
 import os
@@ -13,18 +13,18 @@ ENTER, NEWLINE, CTRL_C, CTRL_D = "\r", "\n", "\x03", "\x04"
 
 
 class Terminal:
-    """A program on a screen of 80 by 24."""
+    """A program on a screen of 80 columns and 24 rows."""
 
     def __init__(self, *command: str, **environment: str) -> None:
-        # What was written to the terminal, sequences and all.
+        # Everything that was written to the terminal, including control sequences.
         self.written = io.StringIO()
         self.process = pexpect.spawn(
             command[0],
             list(command[1:]),
             dimensions=(24, 80),
             encoding="utf-8",
-            # A terminal may drop what is still to be shown when it turns Ctrl-C into a signal, in the middle of a
-            # character too, and goes on.
+            # When a terminal turns Ctrl-C into a signal, it may drop output that it has not shown yet, even in the
+            # middle of a character.
             codec_errors="replace",
             env={**os.environ, "TERM": "xterm-256color", **environment},
         )
@@ -35,7 +35,7 @@ class Terminal:
     @property
     def text(self) -> str:
         """What the screen shows now."""
-        # A stream of text has no end to wait for.
+        # A program that writes without end must not keep this loop running.
         until = time.monotonic() + 0.3
         while time.monotonic() < until:
             try:
@@ -44,7 +44,7 @@ class Terminal:
                 break
             for i, part in enumerate(piece.split(_WHERE)):
                 if i:
-                    # The program asks where the cursor is; terminals answer.
+                    # The program asks for the position of the cursor, and a terminal answers.
                     cursor = self._screen.cursor
                     self.process.send(f"\x1b[{cursor.y + 1};{cursor.x + 1}R")
                 self._stream.feed(part)

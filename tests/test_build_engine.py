@@ -1,4 +1,4 @@
-"""`scripts/build_engine.py`: what is built for which PC, and the way back."""
+"""`scripts/build_engine.py`: what it builds for which PC, and how it is undone."""
 
 import importlib.util
 import os
@@ -13,7 +13,7 @@ import pytest
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "build_engine.py"
 WHEEL = "llama_cpp_python-0.3.36-py3-none-any.whl"
-# In pip's place: it notes what it is asked for, and makes an empty wheel unless it is to fail.
+# A script in the place of pip: it records its arguments, and makes an empty wheel or fails.
 PIP = f"""
 import os, sys
 from pathlib import Path
@@ -32,7 +32,7 @@ def script() -> Iterator[ModuleType]:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    # As for a script that is started, what lies beside it can be imported.
+    # A script that is started can import the modules beside it.
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(SCRIPT.parent)
         spec.loader.exec_module(module)
@@ -145,7 +145,7 @@ def test_where_nobody_can_say_yes_it_says_how_to_go_on() -> None:
 
 @pytest.fixture
 def tool(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Return what makes a program that prints a text, in a folder of its own."""
+    """Return a function that writes a program which prints a text, in a new folder."""
 
     def make(name: str, prints: str) -> Path:
         path = tmp_path / "toolkit" / "bin" / name
@@ -193,7 +193,7 @@ def test_a_pc_without_a_compiler_is_told_what_to_install(tmp_path: Path) -> None
 
 
 class Workshop:
-    """The script with a pip that compiles nothing, folders of its own, and an engine to replace."""
+    """The script with a pip that compiles nothing, with new folders, and with an installed engine."""
 
     def __init__(self, script: ModuleType, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.script, self.patch = script, patch
@@ -206,7 +206,7 @@ class Workshop:
         (folder / "path" / "pip" / "__main__.py").write_text(PIP)
         patch.setenv("PYTHONPATH", str(folder / "path"), prepend=os.pathsep)
         patch.setenv("PIP_NOTES", str(self._notes))
-        # Should the real one run after all, it fetches nothing, and installs nothing here.
+        # If the real pip ran by mistake, it would fetch nothing, and install nothing here.
         patch.setenv("PIP_NO_INDEX", "1")
         patch.setenv("PIP_TARGET", str(folder / "target"))
         self._about = folder / "site" / "llama_cpp_python-0.1.dist-info"
@@ -216,7 +216,7 @@ class Workshop:
         patch.syspath_prepend(folder / "site")
 
     def install(self, version: str) -> None:
-        """Put other contents where the engine is installed."""
+        """Replace the content of the installed engine."""
         (self._about.parent / "engine.txt").write_text(version)
 
     def run(self, *arguments: str, fails: str = "") -> int:
@@ -227,13 +227,13 @@ class Workshop:
         return result
 
     def asked_of_pip(self) -> list[str]:
-        """Return what pip was told to do since the last time."""
+        """Return the arguments of pip since the last call."""
         notes = self._notes.read_text().splitlines()
         self._notes.unlink()
         return notes
 
     def kept_engine(self) -> str:
-        """Return what --undo would bring back."""
+        """Return the engine that --undo would install."""
         (wheel,) = self.kept.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             return archive.read("engine.txt").decode()
@@ -252,7 +252,7 @@ def test_a_wheel_is_built_and_only_then_installed(
     assert workshop.run("--yes", "--kind", "native") == 0
     building, installing = workshop.asked_of_pip()
     assert building.startswith("wheel ")
-    # And no SOURCE_DATE_EPOCH behind it.
+    # There must be no SOURCE_DATE_EPOCH after it.
     assert building.endswith(" -DGGML_NATIVE=ON ")
     assert f"install --no-index --no-deps --force-reinstall {workshop.built / WHEEL}" in installing
     assert workshop.kept_engine() == "the one before"

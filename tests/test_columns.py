@@ -1,4 +1,4 @@
-"""Columns stay straight where Chinese characters take two of them."""
+"""Columns of text stay straight with Chinese characters, which are two columns wide."""
 
 from qwen_tui.columns import cut, lines, markdown_table
 

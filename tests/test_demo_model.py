@@ -1,4 +1,4 @@
-"""The demonstration model: what it learned comes out whole, and about anything else it is honest."""
+"""The demonstration model: it recites what it has learned, and says of everything else that it does not know."""
 
 import os
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def answer(engine: LocalEngine, *contents: str) -> str:
 
 
 def conversation(language: str, name: str) -> tuple[str, str]:
-    """The question and the answer of a learned conversation."""
+    """Return the question and the answer of a learned conversation."""
     data = yaml.safe_load((DATA / "conversations" / language / f"{name}.yaml").read_text(encoding="utf-8"))
     material = (data.get("material") or "").strip()
     return "\n\n".join(filter(None, (material, data["prompts"][0].strip()))), data["answer"].strip()

@@ -1,4 +1,4 @@
-"""Configuration, files, and what importing the package may not need."""
+"""Configuration, files, and what importing the package must not need."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The language of what is shown: which one, that it changes, and that the catalogue keeps up with the source."""
+"""The language of the program: how it is chosen, and that the catalogue agrees with the source."""
 
 import errno
 import subprocess
@@ -42,7 +42,7 @@ def english() -> Iterator[None]:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A program of two sentences."""
+    """A program with two sentences."""
     file = tmp_path / "program" / "main.py"
     file.parent.mkdir()
     file.write_text(SOURCE, encoding="utf-8")
@@ -51,7 +51,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def catalogue(tmp_path: Path, source: Path, script: Script) -> Path:
-    """Its catalogue, complete and compiled."""
+    """The catalogue of that program, complete and compiled."""
     file = tmp_path / "catalogue.po"
     file.write_text(TRANSLATED, encoding="utf-8")
     assert script("update").returncode == 0
@@ -60,7 +60,7 @@ def catalogue(tmp_path: Path, source: Path, script: Script) -> Path:
 
 @pytest.fixture
 def script(tmp_path: Path) -> Script:
-    """The script as a command on that program and catalogue."""
+    """The script as a command, for that program and catalogue."""
 
     def run(action: str) -> "subprocess.CompletedProcess[str]":
         places = ["--source", str(tmp_path / "program"), "--catalogue", str(tmp_path / "catalogue.po")]
@@ -241,5 +241,5 @@ def test_a_locale_that_python_does_not_know_is_english(monkeypatch: pytest.Monke
 def test_sentences_in_a_row_are_parted_as_their_language_does() -> None:
     assert i18n.in_a_row("It was cut.", "", "Ask again.") == "It was cut. Ask again."
     assert i18n.in_a_row("回答已截断。", "请重新提问。") == "回答已截断。请重新提问。"
-    # What ends in a command keeps its distance.
+    # After a sentence that ends with a command, there is a blank.
     assert i18n.in_a_row("请执行：qwen pull", "或换一个来源。") == "请执行：qwen pull 或换一个来源。"

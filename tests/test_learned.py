@@ -1,4 +1,4 @@
-"""Small files of what the program learned: any of them may be damaged, of another version, or impossible to write."""
+"""Small files of what the program has learned: each may be damaged, of another version, or impossible to write."""
 
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ from qwen_tui import learned
 
 
 class Speeds(msgspec.Struct):
-    """A memory as the program has them."""
+    """The content of such a file."""
 
     version: Literal[2]
     of: dict[str, float]

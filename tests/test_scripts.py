@@ -1,4 +1,4 @@
-"""Every script says what it is for."""
+"""The --help of every script says what the script is for."""
 
 import ast
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
-# Those that can be started; the others are parts of them. Training needs PyTorch before it can say anything.
+# The scripts that a person starts; the others are modules of these. The training script needs PyTorch even for --help.
 STARTED = sorted(
     path.relative_to(SCRIPTS).as_posix()
     for path in SCRIPTS.rglob("*.py")

@@ -1,7 +1,7 @@
-"""A Qwen3 model small enough for every test to load: the real architecture and token kinds, random weights.
+"""A Qwen3 model that is small enough for every test: with the real architecture, all kinds of tokens, random weights.
 
-It answers nonsense, deterministically for a seed, through the very code paths of the real model: byte-level BPE with
-pieces that are parts of a character, pieces longer than 32 bytes, control tokens, tied embeddings.
+Its answers are nonsense, but the same for the same seed. They use all the code that the real model uses: byte-level BPE
+with tokens that are parts of a character, tokens longer than 32 bytes, control tokens, tied embeddings.
 """
 
 from itertools import pairwise
@@ -17,7 +17,7 @@ _KV_HEADS = 1
 _HEAD_SIZE = 32
 _VOCABULARY_MULTIPLE = 32
 
-# Each becomes one token, by merges that leave all the tokens on the way to it in the vocabulary.
+# Each of these becomes one token. The tokens of the merges that lead to it are in the vocabulary, too.
 _LONG_PIECES = (" " * 40, "=" * 64, "-" * 48)
 _ENGLISH = """
     the of and to in is that for it as with was on be at by this from or an are not have you which one all we can
@@ -65,7 +65,7 @@ def make_tiny_model(path: Path, *, seed: int = 0, layers: int = 2, embedding: in
     writer.add_add_bos_token(False)
 
     def matrix(name: str, rows: int, columns: int, gain: float = 1.0) -> None:
-        # The usual 1/sqrt(inputs) keeps activations at about 1.
+        # The usual standard deviation, 1/sqrt(inputs), keeps activations at about 1.
         weights = rng.standard_normal((rows, columns), dtype=np.float32) * (gain / columns**0.5)
         writer.add_tensor(f"{name}.weight", weights.astype(np.float16))
 
@@ -81,7 +81,7 @@ def make_tiny_model(path: Path, *, seed: int = 0, layers: int = 2, embedding: in
         matrix(f"{block}.attn_v", key_value, embedding)
         norm(f"{block}.attn_q_norm", _HEAD_SIZE)
         norm(f"{block}.attn_k_norm", _HEAD_SIZE)
-        # With tied embeddings the likeliest next token is the last one again unless the layers outweigh it.
+        # With tied embeddings, the most likely next token would always be the last one, so the layers get more weight.
         matrix(f"{block}.attn_output", embedding, query, gain=4)
         norm(f"{block}.ffn_norm", embedding)
         matrix(f"{block}.ffn_gate", feed_forward, embedding)
@@ -97,9 +97,9 @@ def make_tiny_model(path: Path, *, seed: int = 0, layers: int = 2, embedding: in
 
 
 def make_broken_models(folder: Path) -> dict[str, Path]:
-    """Write files into `folder` that look like models and are none, and return them by what is wrong with them.
+    """Write broken model files into `folder`, and return them by what is wrong with them.
 
-    `block_count_zero` and `duplicate_token` have a sound header but make llama.cpp abort the process that loads them.
+    `block_count_zero` and `duplicate_token` have a valid header, but make llama.cpp abort the process that loads them.
     """
     whole = make_tiny_model(folder / "whole.gguf").read_bytes()
     contents = {
@@ -119,7 +119,7 @@ def make_broken_models(folder: Path) -> dict[str, Path]:
 
 
 def _vocabulary() -> tuple[list[str], list[gguf.TokenType], list[str]]:
-    """Return tokens, their types and merges: bytes, merged pieces, control tokens, unused filler."""
+    """Return the tokens, their types, and the merges: bytes, merged tokens, control tokens, unused filler."""
     alphabet = _byte_alphabet()
     merges: dict[tuple[str, str], int] = {}
     for piece in (*_LONG_PIECES, *(f" {word}" for word in _ENGLISH.split()), *_ENGLISH.split(), *_CHINESE.split()):
@@ -136,14 +136,14 @@ def _vocabulary() -> tuple[list[str], list[gguf.TokenType], list[str]]:
 
 
 def _byte_alphabet() -> dict[int, str]:
-    """Return GPT-2's printable stand-in for every byte: itself where Latin-1 has it printable, else U+0100 and up."""
+    """Return GPT-2's printable character for every byte: the byte if Latin-1 can print it, else one from U+0100 on."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
     return {byte: chr(byte) for byte in printable} | {byte: chr(256 + index) for index, byte in enumerate(others)}
 
 
 def _learn(symbols: list[str], merges: dict[tuple[str, str], int]) -> None:
-    """Add merges (pair to rank) until byte-pair encoding makes one token of `symbols`."""
+    """Add merges (a pair and its rank) until byte-pair encoding makes one token of `symbols`."""
     while len(symbols) > 1:
         pairs = list(pairwise(symbols))
         best = min(pairs, key=lambda pair: merges.get(pair, len(merges)))

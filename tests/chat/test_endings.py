@@ -1,4 +1,4 @@
-"""What is said of an answer that is not whole, and how to go on with it."""
+"""What the program says about an incomplete answer, and how to go on with it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Conversations as files: what a page holds, and that it is the same Markdown as on the screen."""
+"""Conversations as files: the content of a page, and that it has the same Markdown as the screen."""
 
 import pytest
 from markdown_it import MarkdownIt
@@ -44,7 +44,7 @@ def test_an_answer_on_a_page(answer: str, shown: str) -> None:
     ],
 )
 def test_code_in_markdown_ends_where_its_answer_does(answer: str, written: str) -> None:
-    """Else the mark below it, and all that was said afterwards, would be code to every program that reads it."""
+    """Otherwise the remark below the code, and all later messages, would be code for every reader of the file."""
     exchanges = (
         Exchange(Question("```\nmy code"), answer, "length", "max_tokens"),
         Exchange(Question("And now?"), "Nothing."),

@@ -1,4 +1,4 @@
-"""Templates in the input line: what is inserted, and what becomes of it when it is sent."""
+"""Templates in the input line: what is inserted, and what is sent."""
 
 from pathlib import Path
 

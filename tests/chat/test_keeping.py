@@ -1,4 +1,4 @@
-"""What of a talk is on the disk, and when."""
+"""What is on the disk of a conversation, and when."""
 
 from pathlib import Path
 
@@ -21,14 +21,14 @@ def path(tmp_path: Path) -> Path:
 
 
 def on_disk(path: Path) -> list[str]:
-    """What another process reads of the conversation last written."""
+    """Return what another process reads of the last conversation."""
     history = History(path)
     last = history.last()
     return texts(history.read(last)) if last else []
 
 
 class Watching(RecordingOutput):
-    """Notes what was on the disk when each event was shown."""
+    """Records what is on the disk whenever an event is shown."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

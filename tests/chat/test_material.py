@@ -1,4 +1,4 @@
-"""Bytes of any origin to text."""
+"""How bytes from files, pipes and the clipboard become text."""
 
 import io
 

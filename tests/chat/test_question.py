@@ -1,4 +1,4 @@
-"""A question in its parts: the prompt that is made of them, and how it is kept, shown and changed."""
+"""The parts of a question: the prompt made of them, and how they are stored, shown and edited."""
 
 import json
 import re
@@ -32,7 +32,7 @@ WORDS = ("", "  \n", "Shorten it.", "\n  do {{tone}} \nthis ", "短一点。")
 
 
 class AsItWas:
-    """How one text was made of everything before a question had parts: not a byte of the prompt may differ."""
+    """How older versions made one text of a question, before it had parts: the prompt must not differ by a byte."""
 
     @staticmethod
     def labelled(materials: tuple[Material, ...]) -> list[str]:
@@ -74,7 +74,7 @@ class AsItWas:
 
 
 def of_ones_own(folder: Path) -> Iterator[Template]:
-    """Templates as people write them: the text in the middle, twice, at the end, nowhere; one thing to fill in."""
+    """Templates as people write them: with the text in the middle, twice, at the end or nowhere; with one variable."""
     for number, body in enumerate(
         (
             "Before {{input}} after.",
@@ -93,7 +93,7 @@ def of_ones_own(folder: Path) -> Iterator[Template]:
 
 
 def outcome(conversation: Conversation, make: object, *arguments: object) -> object:
-    """The message and the system prompt afterwards, or that something is missing."""
+    """Return the message and the new system prompt, or that something is missing."""
     try:
         made = make(conversation, *arguments)  # type: ignore[operator]
     except UsageError:

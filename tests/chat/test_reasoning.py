@@ -1,4 +1,4 @@
-"""What a model thinks is no answer: not shown as one, not copied, not kept, not sent back."""
+"""The reasoning of a model is not part of its answer: it is not shown as one, not copied, stored or sent back."""
 
 import io
 import json

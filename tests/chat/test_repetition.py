@@ -1,4 +1,4 @@
-"""An answer that repeats itself without end is noticed; what is repeated for a reason is not."""
+"""The program notices an answer that repeats itself without end, but not one that repeats itself for a reason."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 
 class Person:
-    """Types the given lines; `drafts` is what each line started with, `typed` what is typed during each answer."""
+    """Types the given lines; `drafts` records the draft of each line, `typed` is typed during each answer."""
 
     def __init__(self, *lines: str, typed: str = "") -> None:
         self._lines = iter(lines)
@@ -26,7 +26,7 @@ class Person:
 
     @property
     def texts(self) -> list[str]:
-        """The text of each draft."""
+        """The texts of the drafts."""
         return [draft if isinstance(draft, str) else draft.text for draft in self.drafts]
 
     def read(self, draft: str | Draft = "") -> str:
@@ -47,7 +47,7 @@ class Person:
 
 
 class Board:
-    """A clipboard that a test can look into."""
+    """A clipboard whose content a test can see."""
 
     def __init__(self, text: str = "") -> None:
         self.text = text
@@ -61,7 +61,7 @@ class Board:
 
 
 class Talk:
-    """A talk that is over: what was said, shown, kept, and what went wrong. `others` are further models, by name."""
+    """A whole conversation with its output, its stored turns and its errors. `others` are further models, by name."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Talk:
     ) -> None:
         self.errors: list[QwenError] = []
         self.shown: list[str] = []
-        # What was told of keeping the talk.
+        # What the keeper reported.
         self.warnings: list[str] = []
         self._engine = engine
         self._others = others or {}
@@ -114,7 +114,7 @@ class Talk:
 
     @property
     def prompts(self) -> list[list[str]]:
-        """The messages that each answer was asked with, as long as the first engine answered."""
+        """The messages of each request to the first engine."""
         return [[message.content for message in request.messages] for request in self._engine.requests]
 
 
@@ -242,7 +242,7 @@ def test_without_history_there_are_no_logs() -> None:
 
 
 def with_other_model(tmp_path: Path) -> tuple[History, str]:
-    """A history with a conversation that the model `other` has answered in, and its id."""
+    """Return a history with a conversation of the model `other`, and its id."""
     history = History(tmp_path / "history.db")
     turn = history.begin(None, Question("one"), model="other", system=None)
     turn.update("1", "stop")

@@ -1,4 +1,4 @@
-"""What each slash command does and says, with a scripted engine and a scripted person."""
+"""What each slash command does and prints, with a scripted engine and a scripted person."""
 
 import json
 from pathlib import Path

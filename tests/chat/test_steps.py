@@ -1,4 +1,4 @@
-"""Nothing that was kept goes because something else was begun: /edit, /retry, /undo, /redo, in memory and on disk."""
+"""/edit, /retry, /undo and /redo: a step that has only begun never loses a stored turn, in memory or on disk."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,13 +24,13 @@ def path(tmp_path: Path) -> Path:
 
 
 def on_disk(path: Path) -> list[str]:
-    """What another process reads of the conversation last written."""
+    """Return what another process reads of the last conversation."""
     history = History(path)
     return texts(history.read(history.last() or ""))
 
 
 class Clearing(Person):
-    """Clears each line that begins with something, as Ctrl-C does, before the next is typed."""
+    """Clears every draft, as Ctrl-C does, before typing the next line."""
 
     def read(self, draft: str | Draft = "") -> str:
         if isinstance(draft, Draft) and draft.on_clear:
@@ -39,7 +39,7 @@ class Clearing(Person):
 
 
 class Stopped(ScriptedEngine):
-    """Is stopped before the first word of its second answer."""
+    """An engine that is stopped before the first word of its second answer."""
 
     def stream(self, request: Request) -> Iterator[Event]:
         if not self.requests:
@@ -89,7 +89,7 @@ def test_a_message_that_began_with_a_slash_may_be_edited(path: Path) -> None:
 
 
 def test_until_the_new_answer_has_begun_a_kill_leaves_the_old_turn(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is on the disk at each moment is what a kill -9 in it leaves."""
+    """A kill -9 leaves what is on the disk at that moment."""
     monkeypatch.setattr(keeping, "_EVERY", 0.0)
     seen: list[tuple[Event, list[str]]] = []
 
@@ -210,7 +210,7 @@ def test_a_retry_beside_another_program_becomes_a_branch(path: Path) -> None:
     shared = mine.conversation.id or ""
 
     class Meanwhile(RecordingOutput):
-        """Another program goes on with the conversation before the first word of the retry."""
+        """An output during which another program goes on with the conversation, before the first word of the retry."""
 
         def show(self, event: Event) -> None:
             if isinstance(event, Prefill):

@@ -1,4 +1,4 @@
-"""Templates as their authors write them and their users fill them."""
+"""Templates: how their files are read, and how they are filled in."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def template(tmp_path: Path, text: str = LETTER) -> Template:
 
 
 def filled(template: Template, values: dict[str, str], text: str) -> str:
-    """The message that a template makes of a text, in a new conversation."""
+    """Return the message that a template makes of a text in a new conversation."""
     return prompt_text(compose(Conversation(), [Material("text", text)] if text else [], "", template, values))
 
 

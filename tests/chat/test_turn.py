@@ -1,4 +1,4 @@
-"""A question and its answer, whatever the engine does in between."""
+"""A question and its answer, whatever the engine does."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`qwen ask`, the whole program: what it prints where, and its exit code."""
+"""`qwen ask`, the whole program: what it prints to stdout and stderr, and its exit code."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import COMMAND, Run
 
-Started = Any  # a Popen whose pipes are known to be there
+Started = Any  # A Popen with pipes: mypy knows that they are not None.
 SHORT = ("-o", "max_tokens=8", "-o", "temperature=0")
 DEMO_QUESTION = "Show me some sample Python code"
 
@@ -51,7 +51,7 @@ def test_a_file_is_material_whatever_its_encoding(qwen: Run, tiny: Path, tmp_pat
     given = qwen("ask", "-m", tiny, *SHORT, "-f", "notes.txt", "Summarise this")
     assert given.stdout == qwen("ask", "-m", tiny, *SHORT, "今天开会。\n\nSummarise this").stdout
     assert b"notes.txt was read as GB18030" in given.stderr
-    # Without a prompt it is the question, as stdin is.
+    # Without a prompt, the file is the question, like stdin.
     assert qwen("ask", "-m", tiny, *SHORT, "-q", "-f", "notes.txt").returncode == 0
 
 
@@ -183,7 +183,7 @@ def test_a_schema_gives_json(qwen: Run, tiny: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", ['"maxLength": 60', '"pattern": "^.{60}$"'])
 def test_text_under_a_schema_is_json_too(qwen: Run, limit: str) -> None:
-    # The demonstration model writes line breaks and quotes wherever it may.
+    # The demonstration model writes line breaks and quotes wherever the grammar allows them.
     schema = f'{{"type": "object", "properties": {{"city": {{"type": "string", {limit}}}}}, "required": ["city"]}}'
     for seed in (1, 2, 3):
         done = qwen("ask", "-m", "demo", "--schema", schema, "-o", f"seed={seed}", "-o", "temperature=9", "x")
@@ -200,7 +200,7 @@ def test_an_answer_cut_under_a_schema_fails(qwen: Run, tiny: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_it_with_what_came(tiny: Path, number: signal.Signals, code: int) -> None:
     with started("ask", "-m", tiny, "-o", "temperature=0", "--ctx-size", "16384", "hello") as process:
-        # Not through the buffer: what it reads ahead, `communicate` does not see.
+        # Read without the buffer: `communicate` does not see what a buffer has read ahead.
         first = os.read(process.stdout.fileno(), 1)
         process.send_signal(number)
         rest, errors = process.communicate(timeout=10)
@@ -275,7 +275,7 @@ def test_the_command_is_also_a_module() -> None:
 
 
 def started(*arguments: str | Path, stdin: int = subprocess.DEVNULL) -> Started:
-    """The program, running."""
+    """Return the program as a running process."""
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

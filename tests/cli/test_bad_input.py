@@ -1,4 +1,4 @@
-"""Whatever is wrong: one or two lines that say what to do, the right exit code, no traceback."""
+"""For every kind of wrong input: one or two lines that say what to do, the right exit code, and no traceback."""
 
 import os
 import subprocess
@@ -129,7 +129,7 @@ def test_a_damaged_cuda_build_is_not_taken_for_a_missing_driver(qwen: Run, tiny:
 
 
 def unusable(folder: Path, reason: str) -> dict[str, str]:
-    """Return an environment in which llama.cpp cannot be loaded: the worker finds another binding first."""
+    """Return an environment in which llama.cpp cannot be loaded, because the worker finds another binding first."""
     package = folder / "site" / "llama_cpp"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()

@@ -1,4 +1,4 @@
-"""What was computed is kept from one `qwen` to the next, and nobody waits for it or is told anything wrong."""
+"""One `qwen` stores computed states for the next: nobody waits for that, and no answer becomes wrong."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from qwen_tui.child import WORKER, is_running
 from tests.conftest import COMMAND, Run
 
 GREEDY = ("-m", "demo", "-o", "temperature=0", "-o", "max_tokens=60")
-# Facts enough for a prompt of a few hundred tokens.
+# A text for a prompt of a few hundred tokens.
 MATERIAL = "\n".join(f"Item {i}: the shelf number {i * 7} holds {i * 13} boxes." for i in range(40)).encode()
 
 
 @pytest.fixture(autouse=True)
 def _everything_is_worth_keeping(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The models of tests compute in no time what takes a real one minutes.
+    # A test's model computes in a moment what takes a real one minutes: without this, no state would be worth storing.
     monkeypatch.setenv("QWEN_TUI_CACHE_SECONDS", "0")
 
 
@@ -32,7 +32,7 @@ def _no_worker_is_left(home: Path) -> Iterator[None]:
 
 
 def settle(home: Path) -> None:
-    """Wait for the workers that were left to end."""
+    """Wait until all workers that the program has left behind have ended."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         workers = [process for process in psutil.process_iter() if is_worker(process, home)]
@@ -52,7 +52,7 @@ def is_worker(process: psutil.Process, home: Path) -> bool:
 
 @pytest.fixture
 def ask(qwen: Run, home: Path) -> Any:
-    """Ask with `--json`, and wait until what is to be kept is kept."""
+    """Ask with `--json`, and wait until the worker has stored its state."""
 
     def run(*arguments: str, stdin: bytes = MATERIAL, **environment: str) -> Any:
         done = qwen("ask", *GREEDY, "--json", *arguments, stdin=stdin, env={**os.environ, **environment})
@@ -94,7 +94,7 @@ def test_what_is_greedy_or_has_a_seed_says_the_same_whatever_was_kept(
     warm = asked(question, *drawn)
     assert warm["answer"] == cold["answer"]
     assert cold["usage"]["cached_tokens"] == 0
-    # Whole steps: no more than one and the end are computed again.
+    # Only full batches are reused: at most one batch and the rest are computed again.
     assert warm["usage"]["cached_tokens"] % 128 == 0
     assert warm["usage"]["cached_tokens"] > warm["usage"]["prompt_tokens"] - 2 * 128
 
@@ -145,7 +145,7 @@ def test_going_on_goes_on_at_once(ask: Any, home: Path) -> None:
 
 
 def test_an_answer_in_unusual_tokens_is_gone_on_with_as_it_was_written(qwen: Run, tiny: Path, home: Path) -> None:
-    # Random weights write texts that no tokenizer would cut that way.
+    # Random weights write texts in tokens that no tokenizer would choose.
     def turn(*arguments: str) -> Any:
         done = qwen("ask", "-m", tiny, "-o", "temperature=0", "-o", "max_tokens=80", "--json", *arguments)
         settle(home)
@@ -175,7 +175,7 @@ def test_without_keeping_anything_what_is_there_can_be_used(ask: Any, home: Path
 
 
 def test_removing_a_conversation_removes_what_was_computed_for_it(ask: Any, qwen: Run, home: Path) -> None:
-    # The two share no more than the opening, so each has a state of its own.
+    # The two conversations share only the opening, so each has its own state.
     first, second = ask("How many boxes are there?"), ask("x" * 300, stdin=b"")
     assert {path.stem for path in states(home)} == {first["conversation_id"], second["conversation_id"]}
     assert qwen("logs", "rm", first["conversation_id"][:5]).returncode == 0
@@ -213,7 +213,7 @@ def test_the_limit_holds_and_the_least_recently_used_go_first(ask: Any, home: Pa
     kept = {path.stem: path.stat() for path in states(home)}
     assert newest in kept
     (gone,) = set(before) - set(kept)
-    # On a slow machine the question may have used what little it has in common with another.
+    # On a slow machine, the question may have reused the short beginning that it shares with another.
     assert all(found.st_mtime > before[gone].st_mtime for found in kept.values())
     assert sum(path.stat().st_size for path in states(home)) <= limit
 
@@ -258,7 +258,7 @@ def test_leaving_waits_for_nothing_and_a_reader_of_the_pipe_neither(home: Path, 
         asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path
     )
     process.communicate(MATERIAL, timeout=60)
-    # A worker that held the pipe would have kept communicate() waiting until it had ended.
+    # If the worker held the pipe, communicate() would wait until the worker has ended.
     assert process.returncode == 0
     settle(home)
     assert len(states(home)) == 1

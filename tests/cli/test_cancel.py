@@ -1,4 +1,4 @@
-"""Ctrl-C, and being told to end, in whatever takes long: the exit code, nothing half, and the REPL goes on."""
+"""Ctrl-C and other signals in every long operation: the exit code, no incomplete files, and the REPL goes on."""
 
 import contextlib
 import os
@@ -24,16 +24,16 @@ if sys.platform == "win32":
 
 from tests.terminal_screen import CTRL_C, ENTER, Terminal
 
-# So large that no machine has it hashed before it is interrupted, and no disk has to hold it.
+# So large that no machine has hashed it before the signal. The file is sparse, so it takes no space on the disk.
 LARGE = 1 << 40
-# Whoever looks is through long before; a slow machine has this long, in seconds.
+# An operation that looks for a cancellation ends long before; a slow machine has this many seconds.
 PATIENCE = 20
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 @pytest.fixture
 def large(tiny: Path, tmp_path: Path) -> Path:
-    """A model of a terabyte, most of which is a hole."""
+    """A model file of a terabyte, most of which is a hole."""
     file = tmp_path / "large.gguf"
     file.write_bytes(tiny.read_bytes())
     try:
@@ -45,7 +45,7 @@ def large(tiny: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def changed(large: Path, home: Path) -> str:
-    """The name of a model that was verified and has changed since: it is hashed before it is loaded."""
+    """The name of a model that has changed since it was verified: the program hashes it before it loads it."""
     shelf = Shelf(home / "models")
     record = ModelRecord(path=str(large), name="changed", size=LARGE, sha256="0" * 64, facts=Facts(LARGE, 1, 1))
     shelf.put(record)
@@ -56,7 +56,7 @@ def changed(large: Path, home: Path) -> str:
 def running(
     *arguments: object, environment: dict[str, str] | None = None, **options: object
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """The program in a process group of its own; at the end of the block nothing of it is left."""
+    """Run the program in its own process group, and kill the group at the end of the block."""
     given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     process = subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
@@ -76,7 +76,7 @@ def running(
 
 
 def interrupted(process: "subprocess.Popen[bytes]", number: int = signal.SIGINT, *, twice: bool = False) -> str:
-    """Signal the group as a terminal does, and return what is on stderr; the exit code has to be the signal's."""
+    """Signal the group as a terminal does, check that the exit code is the signal's, and return stderr."""
     os.killpg(process.pid, number)
     if twice:
         time.sleep(0.05)
@@ -118,7 +118,7 @@ def test_hashing_ends_and_nothing_is_noted(large: Path, home: Path, command: tup
 
 
 def test_copying_ends_and_leaves_no_half_of_a_model(tiny: Path, tmp_path: Path, home: Path) -> None:
-    # A named pipe in the place of a stick that hangs.
+    # A named pipe stands for a USB stick that hangs.
     source = tmp_path / "pack"
     source.mkdir()
     file = tmp_path / "slow.gguf"

@@ -1,4 +1,4 @@
-"""Graphics cards seen from the front: which one is used, and how many layers of a model it gets."""
+"""Graphics cards, through the commands: which card is used, and how many layers of a model it gets."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ Cards = Callable[..., None]
 
 @pytest.fixture
 def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cards:
-    """Gives this computer graphics cards, and a llama.cpp that was built for them by the names of its files."""
+    """Return a function that gives this computer graphics cards, and a llama.cpp whose files look built for them."""
 
     def give(*faults: dict[str, object], **options: object) -> None:
         install(tmp_path, monkeypatch, *faults, **options)  # type: ignore[arg-type]
@@ -56,7 +56,7 @@ def test_layers_that_are_named_are_placed_in_the_same_way(tiny: Path, cards: Car
     assert two.ways()[0].plan.gpu_layers == 2
     placement = two.in_force().placement
     assert (placement.room.gpu_free, placement.measured, placement.fits) == (2 * GIB, True, True)
-    # Where there is no room for them the first try takes as little as it can, but as many layers as were asked for.
+    # If there is no room for the named layers, the first try still has all of them, with the least other memory.
     small = wiring.planner(environment(), Config(model=str(tiny), gpu_layers="2", ctx_size=100_000)).ways()[0]
     assert small.plan.gpu_layers == 2
 

@@ -1,4 +1,4 @@
-"""`qwen chat` in a terminal: keys, interruptions, and what the screen shows."""
+"""`qwen chat` in a terminal: keys, interruptions, and the screen."""
 
 import sys
 import time
@@ -28,7 +28,7 @@ def chat(tiny: Path) -> Iterator[Terminal]:
 
 @pytest.fixture
 def talker(tiny: Path) -> Iterator[Terminal]:
-    """A conversation whose answers last until they are stopped: what repeats itself would be drafted in a moment."""
+    """A conversation whose answers last until they are stopped: without prompt lookup, repetitions take their time."""
     words = ("chat", "-m", str(tiny), "--ctx-size", "32000", "-o", "temperature=0")
     terminal = Terminal(*COMMAND, *words, QWEN_TUI_LOOKUP="false")
     terminal.wait_for("\n>", "Ctrl-D leaves")
@@ -82,12 +82,12 @@ def test_a_worker_that_dies_is_told_and_its_answer_goes_on(talker: Terminal) -> 
     talker.wait_for_answer("> count")
     (worker,) = psutil.Process(talker.process.pid).children()
     worker.kill()
-    # What is told has soon scrolled off: the answer goes on.
+    # The message soon scrolls off the screen, because the answer goes on.
     talker.wait_for_written("The engine was killed (SIGKILL).", "the answer goes on.")
     assert "emory" not in talker.written.getvalue(), "nothing tells of it"
     assert "send the message again" not in talker.written.getvalue()
     talker.type(CTRL_C)
-    # On a fast machine the question itself has scrolled off by now.
+    # On a fast machine, the question has scrolled off the screen by now.
     talker.wait_for("\n>", "was stopped", "32000")
     talker.type("again" + ENTER)
     talker.wait_for_answer("> again")
@@ -148,7 +148,7 @@ def test_a_model_that_goes_away_is_told_at_the_next_message_not_by_the_prompt(tm
     (worker,) = psutil.Process(terminal.process.pid).children()
     worker.kill()
     terminal.type("two" + ENTER)
-    # The path is too long for one line; the message ends in what can be done, and the question is given back.
+    # The path is too long for one line. The message ends with a remedy, and the question is in the line again.
     terminal.wait_for("choose another file with -m.", "model.gguf · CPU")
     assert terminal.text.count("> two") == 2
     terminal.type(CTRL_C)
@@ -180,8 +180,7 @@ def test_being_told_to_end_at_the_prompt_ends_it(chat: Terminal) -> None:
 
 
 def test_suspending_stops_the_worker_too_and_continuing_goes_on(tiny: Path) -> None:
-    # Only a shell with job control can stop and continue.
-    # Its words for a job that was stopped are those of the locale.
+    # Only a shell with job control can stop and continue a program. Its message about that depends on the locale.
     terminal = Terminal("bash", "--norc", "-i", LC_ALL="C.UTF-8")
     terminal.type(" ".join([*COMMAND, "chat", "-m", str(tiny), "--ctx-size", "32000", "-o", "temperature=0"]) + ENTER)
     terminal.wait_for("\n>", "Ctrl-D leaves")

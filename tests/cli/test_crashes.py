@@ -1,4 +1,4 @@
-"""Ways of computing that crash on this processor: told once, remembered, and not chosen again."""
+"""Settings that crash on this processor: the program reports them once, remembers them, and does not use them again."""
 
 import json
 from pathlib import Path
@@ -18,18 +18,18 @@ from tests.conftest import Run
 from tests.faulty_llama import fault, install
 from tests.program import environment
 
-# What a dying worker says in the middle of a talk.
+# The message when a worker dies during a conversation.
 OF_TALKS = ("started again", "the answer goes on", "Nothing of the conversation is lost")
 
 
 @pytest.fixture(autouse=True)
 def library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has the same llama.cpp found in this process and in the program, which sees it behind the faults."""
+    """Let this process and the program see the same llama.cpp; the program finds it behind the one with faults."""
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(library_files()[0].parent))
 
 
 def remember_tuned(model: Path, **changes: object) -> None:
-    """Keep a plan as another processor would have it, as where a home folder was moved."""
+    """Store a plan of another processor, as in a home folder that was copied from another PC."""
     plan = msgspec.structs.replace(default_plan(this_machine()), **changes)
     trial = Trial(plan=plan, load_s=1, reading=30, writing=4)
     found = Found((trial,), trial, trial, (), ())
@@ -45,7 +45,7 @@ def crashes() -> list[dict[str, object]]:
 
 
 def ask(qwen: Run, model: Path, *options: str) -> str:
-    """Return what was said beside an answer."""
+    """Ask, and return stderr."""
     done = qwen("ask", "-m", model, "-o", "max_tokens=3", "--gpu-layers", "0", *options, "hello")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()

@@ -1,4 +1,4 @@
-"""`qwen doctor` as a command: with a model, without one, in Chinese, as JSON, and in every kind of bad shape."""
+"""`qwen doctor` as a command: with a model, without one, in Chinese, as JSON, and with every kind of problem."""
 
 import json
 import os
@@ -92,7 +92,7 @@ def test_settings_that_cannot_be_used_do_not_keep_it_from_telling_the_rest(qwen:
 
 
 def broken_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a library in the place of llama.cpp that cannot be loaded."""
+    """Replace llama.cpp by a library that cannot be loaded."""
     folder = tmp_path / "lib"
     folder.mkdir()
     for name in ("libllama", "libggml-cpu", "libggml-cuda"):
@@ -119,7 +119,7 @@ def test_no_socket_is_opened_unless_asked(monkeypatch: pytest.MonkeyPatch) -> No
         opened.append(arguments)
         raise OSError("no network here")
 
-    # What it takes of memory would count as this process's own peak from then on, in other tests too.
+    # The measurement would raise the memory peak of this process, which other tests look at.
     monkeypatch.setattr(examination, "memory_bandwidth", lambda *_: None)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)

@@ -1,4 +1,4 @@
-"""The files behind `-f`, as a shell leaves them there: all are read, and the question is never taken for one."""
+"""The files after `-f`, as a shell expands them: the program reads all, and never takes the question for a file."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Asked = Callable[..., tuple[str, str]]
 
 @pytest.fixture
 def asked(qwen: Run, tiny: Path, tmp_path: Path) -> Asked:
-    """Ask beside the files a.md, b.md, c.md and the folder d; return the message that went to the model, and stderr."""
+    """Ask in a folder with a.md, b.md, c.md and the folder d; return the message for the model, and stderr."""
     for name in ("a", "b", "c"):
         (tmp_path / f"{name}.md").write_text(f"<{name}>")
     (tmp_path / "d").mkdir()
@@ -23,7 +23,7 @@ def asked(qwen: Run, tiny: Path, tmp_path: Path) -> Asked:
         done = qwen("ask", "-m", tiny, *SHORT, "--json", *arguments, stdin=stdin)
         assert done.returncode == 0, done.stderr
         kept = qwen("logs", "export", json.loads(done.stdout)["conversation_id"], "--format", "json").stdout
-        # That so short an answer was cut is told last, and no matter here.
+        # The last line only says that the short answer was cut off.
         notes = [line for line in done.stderr.decode().splitlines(keepends=True) if "max_tokens" not in line]
         return str(json.loads(kept)["messages"][0]["content"]), "".join(notes)
 
@@ -59,7 +59,7 @@ def test_the_question_is_never_taken_for_a_file(asked: Asked) -> None:
     message, said = asked("-f", "a.md", "b.md", stdin=b"piped")
     assert message.endswith("piped\n\nb.md")
     assert said == note
-    # With a template there is one already.
+    # With a template there is already a question.
     message, said = asked("-t", "summary", "-f", "a.md", "b.md", "c.md")
     assert message.startswith(ALL)
     assert said == TAKEN
@@ -102,7 +102,7 @@ def test_a_folder_among_the_files_is_left_out_with_a_word(asked: Asked) -> None:
 def test_a_conversation_takes_them_all(qwen: Run, tmp_path: Path) -> None:
     for name in ("a.md", "b.md"):
         (tmp_path / name).write_text(name)
-    # It has no question that could be meant.
+    # Here no word can be the question.
     done = qwen("chat", "-m", "demo", "-f", "a.md", "b.md")
     assert b"since they follow -f: b.md" in done.stderr
     assert b"needs a terminal" in done.stderr

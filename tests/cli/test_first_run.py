@@ -22,7 +22,7 @@ def hub(tiny: Path) -> Iterator[FaultyHub]:
 
 
 def started(*arguments: str, **environment: str) -> Terminal:
-    # Nothing listens there: what is not on purpose goes nowhere.
+    # Nothing listens at this address, so no test fetches anything by mistake.
     environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "NO_PROXY": "*", **environment}
     return Terminal(*COMMAND, *arguments, **environment)
 

@@ -1,4 +1,4 @@
-"""The first start of a llama.cpp for graphics cards, whose driver keeps people waiting before anything is loaded."""
+"""The first start of a llama.cpp for graphics cards: the driver takes long before anything is loaded."""
 
 import importlib.util
 import sys
@@ -17,7 +17,7 @@ from tests.terminal_screen import CTRL_C, Terminal
 
 @pytest.fixture
 def slow_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library for Vulkan by the names of its files, with a card that never gets ready."""
+    """A library whose files look built for Vulkan, with a card that never gets ready."""
     package = importlib.util.find_spec("llama_cpp")
     assert package is not None
     assert package.origin is not None

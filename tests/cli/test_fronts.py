@@ -1,4 +1,4 @@
-"""Whatever is printed, a terminal gets text; a pipe gets what it is."""
+"""A terminal gets only harmless text, whatever the program prints; a pipe gets everything unchanged."""
 
 import os
 import subprocess

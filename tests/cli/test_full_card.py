@@ -1,4 +1,4 @@
-"""A card that other programs fill for the moment: said as such, and used again as soon as there is room."""
+"""A card that other programs fill for now: the program says so, and uses the card again as soon as there is room."""
 
 import json
 import os
@@ -25,7 +25,7 @@ if not sys.platform.startswith("linux"):
     pytest.skip("names of libraries", allow_module_level=True)
 
 MIB = 1 << 20
-# What a start was seen to take of a large card.
+# The memory that a start of llama.cpp was seen to take on a large card.
 START = 506 * MIB
 
 
@@ -39,7 +39,7 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driver:
 
 
 def ask(qwen: Run, tiny: Path, *options: str) -> tuple[bool, str]:
-    """Return whether a model was loaded onto the card, be it for a look only, and what was said."""
+    """Ask; return whether a model was loaded onto the card, even only for a look, and stderr."""
     done = qwen("ask", "-m", tiny, "-o", "max_tokens=3", *options, "hello")
     said = done.stderr.decode()
     assert done.returncode == 0, said
@@ -47,7 +47,7 @@ def ask(qwen: Run, tiny: Path, *options: str) -> tuple[bool, str]:
 
 
 def card_answers(qwen: Run, tiny: Path, *options: str) -> bool:
-    """Whether the card answers, once it was looked at."""
+    """Look at the card once, then return whether it is used."""
     ask(qwen, tiny, *options)
     return ask(qwen, tiny, *options)[0]
 
@@ -69,7 +69,7 @@ def test_with_less_than_a_start_takes_llama_cpp_is_not_even_asked(
     driver.has(3500 * MIB)
     assert "Another program" not in ask(qwen, tiny, *options)[1]
     assert ask(qwen, tiny, *options)[0]
-    # What the start takes is known now, and so is a card with less.
+    # The program knows now how much a start takes, so it can say that the card has less.
     driver.has(START - MIB)
     used, said = ask(qwen, tiny, *options)
     assert not used

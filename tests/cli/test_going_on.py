@@ -1,4 +1,4 @@
-"""Going on with a conversation: its own model, unless another is named; how its answers ended is marked."""
+"""Going on with a conversation: with its own model unless another is named; remarks say how its answers ended."""
 
 import json
 import os
@@ -18,19 +18,19 @@ SHORT = ("-o", "max_tokens=4", "-o", "temperature=0")
 
 @pytest.fixture
 def model(tiny: Path, tmp_path: Path) -> Path:
-    """A model in the folder of the test, which can be taken away."""
+    """A model in the test's folder, which a test can remove."""
     return Path(shutil.copy(tiny, tmp_path / "own.gguf"))
 
 
 def asked(qwen: Run, *options: str | Path, **given: object) -> tuple[dict[str, object], str]:
-    """What `ask --json` prints, and what it notes before the answer."""
+    """Return what `ask --json` prints, and its notes before the answer."""
     done = qwen("ask", *SHORT, "--json", *options, "x", **given)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr.decode().partition("The answer was cut off")[0]
 
 
 def last(qwen: Run) -> dict[str, object]:
-    """The conversation last written, as it is exported."""
+    """Return the export of the last conversation."""
     conversation = qwen("logs", "list", "-n", "1").stdout.decode()[:6]
     return dict(json.loads(qwen("logs", "export", conversation, "--format", "json").stdout))
 
@@ -144,7 +144,7 @@ def test_removing_a_conversation_leaves_the_turns_taken_back_in_others(qwen: Run
 
 @pytest.fixture
 def ended(qwen: Run, tiny: Path) -> str:
-    """A conversation in which an answer was cut, one was stopped, and one is of a program that was killed."""
+    """A conversation with three answers: one cut off, one stopped, and one whose program was killed."""
     first, _notes = asked(qwen, "-m", tiny)
     for number in (signal.SIGINT, signal.SIGKILL):
         with subprocess.Popen(
@@ -160,7 +160,7 @@ def ended(qwen: Run, tiny: Path) -> str:
 
 
 def _is_kept(question: str) -> bool:
-    """Whether something of the answer is on the disk."""
+    """Whether some of the answer is on the disk."""
     with sqlite3.connect(Path(os.environ["QWEN_TUI_HOME"]) / "history.db") as connection:
         return bool(
             connection.execute(

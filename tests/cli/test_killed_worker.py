@@ -1,4 +1,4 @@
-"""A worker that is killed in the middle of an answer: the answer is there once, and what is said of it is true."""
+"""A worker is killed in the middle of an answer: the answer appears once, and all that is said about it is true."""
 
 import json
 import sys
@@ -21,14 +21,14 @@ TOLD = "The engine was killed (SIGKILL). It is started again, and the answer goe
 
 @pytest.fixture
 def whole(qwen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The answer of a worker that lives; from then on the first one is killed after some tokens."""
+    """Return the answer of an undisturbed worker; from then on, the first worker is killed after some tokens."""
     answer = signs(qwen(*ASK, QUESTION).stdout.decode())
     install(tmp_path, monkeypatch, fault("decode", "SIGKILL", nth=20, once=True), cards=())
     return answer
 
 
 def signs(text: str) -> str:
-    """What can be compared of a text, however it is shown."""
+    """Return the characters of a text that do not depend on its layout."""
     return "".join(filter(str.isalnum, text))
 
 

@@ -1,4 +1,4 @@
-"""The input line of `qwen chat`: slots, earlier questions, completion, the editor, and Chinese at the edge."""
+"""The input line of `qwen chat`: slots, earlier questions, completion, the editor, and Chinese at the screen's edge."""
 
 import sys
 import time
@@ -45,7 +45,7 @@ def paste(text: str) -> str:
 
 
 def sent(chat: Terminal, count: int = 1) -> list[str]:
-    """The messages of the last conversation, in order, as soon as there are `count` and the last is answered."""
+    """Wait for `count` messages and the last answer; return the messages of the last conversation, in order."""
     chat.wait_for("tokens/s")
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -235,7 +235,7 @@ def test_templates_and_conversations_are_completed_with_what_they_are_about(star
 
 def test_chinese_wraps_whole_at_the_edge_and_is_deleted_whole(start: Start) -> None:
     chat = start()
-    # Two columns for the prompt, one for the letter: the last of 39 characters would lie half over the edge.
+    # The prompt takes two columns, the letter one: the last of 39 wide characters would cross the edge.
     chat.type("x" + "中" * 38 + "文")
     chat.wait_for("> x" + "中" * 38 + "\n", "文")
     chat.type(BACKSPACE * 3 + LEFT + "字")

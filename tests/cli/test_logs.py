@@ -1,4 +1,4 @@
-"""`qwen logs`, and going on with what was kept."""
+"""`qwen logs`, and going on with stored conversations."""
 
 import json
 import os
@@ -13,7 +13,7 @@ SHORT = ("-o", "max_tokens=4", "-o", "temperature=0")
 
 @pytest.fixture
 def kept(qwen: Run, tiny: Path) -> str:
-    """The id of a conversation of one turn."""
+    """Return the id of a conversation with one turn."""
     done = qwen("ask", "-m", tiny, *SHORT, "--json", "-s", "Be brief.", "请发邮件给我\n<b>现在</b>")
     return str(json.loads(done.stdout)["conversation_id"])
 

@@ -1,4 +1,4 @@
-"""Who only looks changes nothing: what was learned about a PC, its driver and its models stays as it was."""
+"""Commands that only look change nothing: what the program has learned of the PC, its driver and its models stays."""
 
 import hashlib
 import os
@@ -31,7 +31,7 @@ LOOKS = [
 
 
 def tree(home: Path) -> dict[str, str]:
-    """Everything below a folder, by name: its content, and when it was written."""
+    """Return for every file below a folder its content, and when it was written."""
     there = sorted(home.rglob("*")) if home.exists() else []
     return {
         str(path.relative_to(home)): f"{path.stat().st_mtime_ns} "
@@ -42,17 +42,17 @@ def tree(home: Path) -> dict[str, str]:
 
 @pytest.fixture
 def learned(qwen: Run, home: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home that knows something of everything: settings, models, talks, states, speeds, and what failed."""
+    """A home folder with settings, models, conversations, states, speeds, and remembered failures."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert qwen("models", "import", tiny, "--yes").returncode == 0
     for name, value in (("threads", "1"), ("cache_seconds", "0")):
         assert qwen("config", "set", name, value).returncode == 0
     assert qwen("tune", "-m", "tiny", "--seconds", "1").returncode == 0
     assert qwen("ask", "-m", "tiny", "-o", "max_tokens=3", "hello " * 100).returncode == 0
-    # The worker that was left writes its state now.
+    # The worker that was left behind writes its state now.
     while not list((home / "cache" / "states").glob("*.state")):
         time.sleep(0.05)
-    # It is as after a copy: neither the record nor the hash of the states is right any more.
+    # As after a copy of the file, neither its record nor the hash in its states fits any more.
     os.utime(home / "models" / "tiny.gguf", ns=(0, 1_700_000_000_000_000_000))
     (home / "worked.json").write_text('{"version": 1, "worked": []}')
     (home / "cache" / "engine.json").write_text("{}")

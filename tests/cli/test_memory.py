@@ -1,4 +1,4 @@
-"""`qwen ask` with too little memory, and what is tried then."""
+"""`qwen ask` with too little memory, and what it tries then."""
 
 import shutil
 import subprocess
@@ -25,7 +25,7 @@ if sys.platform == "win32":
 
 import resource
 
-# All that is imported before the program says its first word.
+# The modules that the program imports before it prints anything.
 STARTING = "import hashlib, logging, random, subprocess, threading, typer, qwen_tui.cli.ask"
 
 
@@ -35,7 +35,7 @@ def within(megabytes: int) -> Callable[[], None]:
 
 @pytest.fixture(scope="session")
 def least() -> int:
-    """The megabytes that an interpreter of this machine needs to import all that, without a complaint of its own."""
+    """The megabytes that Python needs on this machine to import these modules without an error."""
 
     def suffices(megabytes: int) -> bool:
         done = subprocess.run([sys.executable, "-P", "-c", STARTING], preexec_fn=within(megabytes), capture_output=True)
@@ -59,7 +59,7 @@ def test_too_little_memory_ends_in_an_answer_or_in_one_message(qwen: Run, tiny: 
 
 
 def remember_tuned(model: Path, **changes: object) -> Plan:
-    """Keep a plan for the processor that no rule would make."""
+    """Store a plan for the processor that no rule would make."""
     plan = msgspec.structs.replace(Plan(threads=3, batch_threads=5, batch_size=96), **changes)
     trial = Trial(plan=plan, load_s=1, reading=30, writing=4)
     found = Found((trial,), trial, trial, (1.0, 1.3), (1.0, 1.3))

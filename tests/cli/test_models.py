@@ -1,4 +1,4 @@
-"""`qwen models`, the whole program: taking over, listing, showing, checking, removing."""
+"""`qwen models`, the whole program: importing, listing, showing, verifying, removing."""
 
 import hashlib
 import json
@@ -124,12 +124,12 @@ def test_show_tells_what_the_model_is_made_of(qwen: Run, mine: Path) -> None:
     assert shown["context"] == 32768
     assert shown["vocabulary"] > 300
     assert set(shown["tensors"]) == {"F16", "F32"}
-    # Two layers of one KV head of 32 + 32 numbers of two bytes, for 8,192 tokens, beside weights and working memory.
+    # Two layers with one KV head of 32 + 32 numbers of two bytes, for 8,192 tokens, beside weights and working memory.
     assert shown["memory"] == shown["size"] + 2 * 64 * 2 * 8192 + (400 << 20)
     text = qwen("models", "show", "mine").stdout.decode()
     assert "parameters" in text
     assert shown["sha256"] in text
-    # What is not in the folder can be shown too.
+    # A model that is not in the folder can be shown, too.
     assert json.loads(qwen("models", "show", "demo", "--json").stdout)["architecture"] == "qwen3"
     assert json.loads(qwen("models", "show", mine, "--json").stdout)["sha256"] is None
 
@@ -148,7 +148,7 @@ def test_damage_is_found_by_verify_and_never_loaded(qwen: Run, mine: Path, home:
     done = qwen("models", "verify", "mine")
     assert done.returncode == 1
     assert b"mine.gguf: DAMAGED" in done.stdout
-    # By its path it is the same file.
+    # The path names the same file.
     assert qwen("ask", "-m", file, *SHORT, "hello").returncode == 1
     assert qwen("models", "import", mine).returncode == 0
     assert qwen("ask", "-m", "mine", *SHORT, "hello").returncode == 0
@@ -198,7 +198,7 @@ def test_partial_downloads_are_listed_and_removed(qwen: Run, home: Path) -> None
     shown = qwen("models", "list").stdout
     assert b"2.0 MB of 2.50 GB  incomplete" in shown
     assert b"go on with: qwen pull qwen3-4b-instruct:Q4_K_M" in shown
-    # That of another publisher is gone on with by its own name.
+    # The partial download from another publisher is resumed by its own name.
     other = catalogue.CATALOGUE[1]
     beside = folder / f"{other.sha256}.part"
     beside.write_bytes(bytes(10))
@@ -361,7 +361,7 @@ class TestOnATerminal:
     def test_ctrl_c_while_copying_leaves_nothing_half(self, tiny: Path, tmp_path: Path, home: Path) -> None:
         from tests.terminal_screen import CTRL_C, Terminal
 
-        # A file that takes a while: sparse, so that it takes no room, and as large as a real one.
+        # Hashing this file takes a while: it is as large as a real one, but sparse, so it takes no space on the disk.
         large = tmp_path / "large.gguf"
         large.write_bytes(tiny.read_bytes())
         with large.open("r+b") as file:
@@ -395,7 +395,7 @@ def test_pull_tells_of_a_file_that_another_program_has_fetched(qwen: Run, person
     file = person / ".lmstudio/models/unsloth/some" / entry.file
     file.parent.mkdir(parents=True)
     file.write_bytes(tiny.read_bytes())
-    # The size is what it is known by; the rest of it is a hole.
+    # The program recognises the file by its size; the rest of it is a hole.
     os.truncate(file, entry.size)
     done = qwen("pull", "--offline")
     assert done.returncode == 1
@@ -405,7 +405,7 @@ def test_pull_tells_of_a_file_that_another_program_has_fetched(qwen: Run, person
 
 @pytest.fixture
 def all_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every file be of the size of a published one: real ones are too large for a test."""
+    """Let every file have the size of a published one: real ones are too large for a test."""
     monkeypatch.setattr(importing, "of_size", lambda _size: catalogue.CATALOGUE[0])
 
 

@@ -1,4 +1,4 @@
-"""`qwen pack` and `qwen models import` of what it made, the whole program, from one computer to another."""
+"""`qwen pack` and `qwen models import` of the pack, the whole program, from one computer to another."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ def test_there_and_back(qwen: Run, tmp_path: Path, other: dict[str, str], kind: 
     assert taken.returncode == 0, taken.stderr
     assert b"-m mine.gguf" in taken.stdout
     assert b"The settings in the pack are yours now" in taken.stderr
-    # The settings name the model too.
+    # The settings name the model, too.
     assert qwen("ask", *SHORT, "hello", env=other).returncode == 0
     assert b"temperature = 0.1" in qwen("config", "show", env=other).stdout
     again = qwen("models", "import", tmp_path / kind, "--yes", env=other)
@@ -60,7 +60,7 @@ def test_there_and_back(qwen: Run, tmp_path: Path, other: dict[str, str], kind: 
 def test_the_checksums_are_those_of_sha256sum(qwen: Run, tmp_path: Path) -> None:
     qwen("config", "set", "temperature", "0.1")
     qwen("pack", "-m", "mine", "pack")
-    # In other languages the tool says OK otherwise.
+    # The tool's "OK" differs in other languages.
     done = subprocess.run(
         ["sha256sum", "-c", "SHA256SUMS"],
         cwd=tmp_path / "pack",

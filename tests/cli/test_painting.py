@@ -1,4 +1,4 @@
-"""Answers on a real terminal: painted for people, as the model wrote them for everything else."""
+"""Answers: painted on a real terminal, and unchanged everywhere else."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""Where the program runs: without a home, with settings that cannot be used, with any editor, locale or terminal."""
+"""The program without a home folder, with invalid settings, and with any editor, locale or terminal."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def without_a_home(**changes: str) -> dict[str, str]:
 
 @pytest.fixture
 def homeless(tmp_path: Path) -> Path:
-    """A package folder whose user is in no list: Python is told so, since only root could become such a user."""
+    """A package folder in which Python finds no home of the user: only root could really become such a user."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(
         "import pwd\ndef getpwuid(_uid):\n    raise KeyError(_uid)\npwd.getpwuid = getpwuid\n"
@@ -78,7 +78,7 @@ def test_a_home_of_nobody_is_not_made_here(qwen: Run, tmp_path: Path, home: str)
 def test_a_home_that_is_a_file_is_called_that(qwen: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = qwen("config", "set", "top_k", "5", env={**os.environ, "QWEN_TUI_HOME": str(tmp_path / "file")})
-    # What could not be written exits 74.
+    # The exit code 74 stands for a failed write.
     assert done.returncode == 74
     assert "Not a directory" in done.stderr.decode()
 
@@ -94,7 +94,7 @@ def test_a_home_that_is_a_file_is_called_that(qwen: Run, tmp_path: Path) -> None
     ],
 )
 def test_a_folder_that_the_system_refuses_is_named(qwen: Run, tmp_path: Path, command: str, folder: str) -> None:
-    # Root may look into every folder, but nobody into one of such a name.
+    # Root may open every folder, but nobody can open one with such a name.
     done = qwen(*command.split(), env={**os.environ, "QWEN_TUI_HOME": str(tmp_path / ("x" * 300)), "EDITOR": "true"})
     shown = (done.stdout + done.stderr).decode()
     assert done.returncode == 1
@@ -177,7 +177,7 @@ def test_the_settings_that_can_be_used_hold_beside_one_that_cannot(qwen: Run, ho
 def test_whatever_editor_is_named_there_is_no_traceback(
     qwen: Run, tmp_path: Path, named: str, code: int, word: str, command: list[str]
 ) -> None:
-    # Only these programs are found: no editor of this machine is started.
+    # The PATH has only these programs, so no editor of this machine starts.
     tools = tmp_path / "bin"
     tools.mkdir()
     for name in ("true", "false"):
@@ -267,7 +267,7 @@ def test_arguments_that_are_no_text_are_told_like_any_other(qwen: Run, arguments
 
 @pytest.fixture
 def one_core() -> Iterator[Path]:
-    """A control group that may keep one core busy; only root can make one, and not everywhere."""
+    """A control group that may use one core; only root can create one, and not on every system."""
     for mount, file, quota in (
         ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "100000"),
         ("/sys/fs/cgroup", "cpu.max", "100000 100000"),

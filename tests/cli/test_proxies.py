@@ -1,4 +1,4 @@
-"""`qwen pull` and `qwen doctor --network` through real proxies on loopback, and through what is none."""
+"""`qwen pull` and `qwen doctor --network` through real proxies on loopback, and through invalid ones."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tests.models import faulty_cases
 from tests.models.hub_server import FILE, NAME, FaultyHub
 from tests.models.proxy_server import ProxyServer, running
 
-# Nobody answers under this name but a proxy.
+# Only a proxy answers under this name.
 HOST = "hub.example.invalid"
 LOGIN = ("somebody", "password-of-the-proxy")
 DEAD = "http://127.0.0.1:9"
@@ -37,7 +37,7 @@ Pull = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def pull(qwen: Run, hub: FaultyHub, home: Path) -> Pull:
-    """Fetch from the hub under its name, with only those variables of proxies that are given."""
+    """Return a function that fetches from the hub by its name, with only the given proxy variables."""
 
     def pull(**variables: str) -> tuple[int, str]:
         kept = {n: v for n, v in os.environ.items() if not n.upper().endswith("_PROXY") and not n.startswith("HF_")}
@@ -79,7 +79,7 @@ def test_a_proxy_may_want_to_know_who_asks(pull: Pull) -> None:
 
 
 def nowhere() -> str:
-    """Return an address at which nobody listens."""
+    """Return an address at which nothing listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{free.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""`qwen pull` against a hub that misbehaves: the right file, or one clear error."""
+"""`qwen pull` from a faulty hub: the right file, or one clear error."""
 
 import os
 import random
@@ -30,7 +30,7 @@ from tests.program import call, environment
 
 @pytest.fixture(scope="session")
 def content(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of two megabytes: the tiny one, and something behind its last tensor."""
+    """A model of two megabytes: the tiny one, with more bytes after its last tensor."""
     path = tmp_path_factory.mktemp("published") / "model.gguf"
     path.write_bytes(tiny.read_bytes() + random.Random(5).randbytes(1_700_000))
     return path
@@ -63,7 +63,7 @@ def test_the_right_file_or_one_clear_error(run: Callable[[Case], Outcome], case:
         assert leftover == [], "nothing is left of the way there"
         [record] = Shelf(outcome.scene.models).records()
         assert (record.path, record.size) == (outcome.scene.target.name, outcome.needed)
-    # Far above what it takes, and below what it takes to wait for a silent source as people's networks need it.
+    # Far more than it takes, but less than with the real waiting times for a silent source.
     assert outcome.seconds < 60
 
 
@@ -96,7 +96,7 @@ def hub(content: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyHub]:
 
 
 def begun(home: Path) -> "subprocess.Popen[bytes]":
-    """A pull that has some of the file, and is at it."""
+    """Start a pull, and wait until some of the file has arrived."""
     process = subprocess.Popen([*COMMAND, "pull", NAME], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 20
     while not any(part.stat().st_size > 300_000 for part in (home / "models").glob("*.part")):
@@ -116,7 +116,7 @@ def test_what_a_kill_leaves_is_gone_on_with_by_another_process(qwen: Run, hub: F
     assert part.name == f"{hub.sha256}.part"
     kept = part.stat().st_size
     hub.always = None
-    # What the hub was just sending to the dead is counted too.
+    # The count includes what the hub was sending to the killed process.
     time.sleep(0.3)
     before = hub.sent
     assert qwen("pull", NAME).returncode == 0
@@ -140,7 +140,7 @@ def test_ctrl_c_keeps_what_came_and_says_how_to_go_on(qwen: Run, hub: FaultyHub,
 
 @pytest.mark.skipif(os.name == "nt", reason="quotes of POSIX")
 def test_what_is_left_is_listed_with_the_command_that_goes_on_with_it(qwen: Run, hub: FaultyHub, home: Path) -> None:
-    """Of an address, which may be signed, the host alone is kept."""
+    """Of an address, which may be signed, only the host is stored."""
     half = Answering(until=hub.size // 2)
     hub.linked_etag = None
     at = hub.bytes_url
@@ -150,7 +150,7 @@ def test_what_is_left_is_listed_with_the_command_that_goes_on_with_it(qwen: Run,
         ([NAME, "--repair", "--source", f"{hub.direct}?sig=secret"], f"--repair --source '{at}/…' {NAME}"),
         ([f"{hub.direct}?sig=secret"], f"'{at}/…'"),
     ):
-        # What comes after the half is a file that is not there.
+        # After half of the file, the source no longer has it.
         hub.at_bytes += [half, *[Answering(status=404)] * 2]
         assert qwen("pull", *given).returncode == 1
         hub.at_bytes.clear()
@@ -193,7 +193,7 @@ def test_two_pulls_share_one_download(qwen: Run, hub: FaultyHub, home: Path) -> 
     first = begun(home)
     second = subprocess.Popen([*COMMAND, "pull", NAME], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert second.stderr
-    # However long the second takes to start, the first is not through before it is there.
+    # The first pull waits until the second one has started, however long that takes.
     slow.rate = 4e4
     said = b""
     while b"Another qwen is fetching the same file" not in said:
@@ -247,7 +247,7 @@ def test_what_was_fetched_answers_by_its_name(qwen: Run, hub: FaultyHub) -> None
 
 
 def names(home: Path) -> dict[str, str]:
-    """The names on the shelf, and the files that they stand for."""
+    """Return the names on the shelf with their files."""
     return {record.name: record.path for record in Shelf(home / "models").records()}
 
 
@@ -404,7 +404,7 @@ def test_the_commands_that_are_shown_run_when_they_are_pasted(qwen: Run, hub: Fa
 
 @pytest.fixture
 def found_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Say that another program has what may be the default model."""
+    """Let the program find a file of another program that may be the default model."""
     entry = catalogue.CATALOGUE[0]
     found = ForeignModel(Path("/elsewhere/model.gguf"), entry.file, entry.size, "LM Studio", entry)
     monkeypatch.setattr(elsewhere, "find", lambda: [found])

@@ -1,4 +1,4 @@
-"""What an error advises: what helps against its cause, under the names that the person used."""
+"""The remedy of an error: it helps against the cause, and uses the names that the person used."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ UNKNOWN = "which the llama.cpp installed here does not know"
 @pytest.mark.parametrize(
     ("there", "instead", "words"),
     [
-        # As many bytes each: the rest of the file stays what it is.
+        # Both names have the same length, so the rest of the file stays valid.
         (b"qwen3", b"qwex9", ["architecture “qwex9”", UNKNOWN, "may well be whole", "-m"]),
         (b"qwen2", b"qwex9", ["tokenizer “qwex9”", UNKNOWN, "may well be whole", "-m"]),
         (b"<|im_start|>", b"<|xx_start|>", ["does not know ChatML", "may well be whole", "-m"]),

@@ -1,4 +1,4 @@
-"""`qwen ask --schema`: what is printed follows the schema, or the exit code says that it does not."""
+"""`qwen ask --schema`: the printed answer follows the schema, or the exit code says that it does not."""
 
 import json
 import shlex
@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import COMMAND, Run
 from tests.program import call
 
-# Random weights write what no model would: every schema is followed all the same, whatever the model.
+# Random weights write what no real model would, and even then the answer must follow every schema.
 FOLLOWED: dict[str, Any] = {
     "a backslash": {"const": "C:\\temp"},
     "an emoji": {"const": "😀"},
@@ -73,7 +73,7 @@ FOLLOWED: dict[str, Any] = {
 @pytest.mark.parametrize("name", FOLLOWED)
 def test_what_is_printed_follows_the_schema(qwen: Run, tiny: Path, name: str) -> None:
     schema = FOLLOWED[name]
-    # Every other one with the demonstration model, which is sure of what it would rather say.
+    # Every second schema is tried with the demonstration model, which strongly prefers its learned answers.
     model, option = ("demo", "temperature=0") if list(FOLLOWED).index(name) % 2 else (tiny, "seed=1")
     done = qwen(
         "ask", "-n", "-m", model, "--schema", json.dumps(schema), "-o", option, "-o", "max_tokens=1500", "Say it."
@@ -98,7 +98,7 @@ def test_a_terminal_shows_the_json_as_it_is(tiny: Path) -> None:
     assert json.dumps("C:\\new_dir\\*a*_b_") in shown
 
 
-# What editors, Windows' own shell and older Chinese systems write.
+# The encodings that editors, the Windows shell and older Chinese systems write.
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030"])
 def test_a_schema_comes_from_a_file_of_any_editor(qwen: Run, tiny: Path, tmp_path: Path, encoding: str) -> None:
     file = tmp_path / "模式.json"
@@ -199,7 +199,7 @@ def test_what_was_meant_for_a_schema_is_told_what_it_is(schema: str, said: str) 
     ],
 )
 def test_an_answer_that_does_not_follow_is_printed_and_fails(qwen: Run, tiny: Path, schema: Any, said: str) -> None:
-    # A grammar can ask for less than a schema: what it cannot ask for, the check of the answer sees.
+    # A grammar cannot enforce all of a schema. The check of the answer finds the rest.
     done = qwen("ask", "-n", "-m", tiny, "--schema", json.dumps(schema), "-o", "seed=1", "x")
     assert done.returncode == 1
     json.loads(done.stdout)

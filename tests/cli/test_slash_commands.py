@@ -1,4 +1,4 @@
-"""Slash commands in the real program, where the screen, the clipboard or the engine is the point."""
+"""Slash commands in the real program, where the screen, the clipboard or the engine matters."""
 
 import base64
 import sqlite3
@@ -192,7 +192,7 @@ def test_a_retry_that_never_begins_leaves_the_old_turn(chat: Terminal, home: Pat
     chat.wait_for("tokens/s")
     before = on_disk(home)
     (worker,) = psutil.Process(chat.process.pid).children()
-    # It will not say a word.
+    # This engine will not generate a word.
     worker.suspend()
     chat.type("/retry" + ENTER)
     chat.wait_for("> /retry")
@@ -212,17 +212,17 @@ def test_a_retry_that_never_begins_leaves_the_old_turn(chat: Terminal, home: Pat
 
 
 def wait_for_line(terminal: Terminal, line: str) -> None:
-    """Wait until the line to type in, which is the last above the toolbar, is this one."""
+    """Wait until the input line, which is the last one above the toolbar, has this text."""
     terminal._wait_until(lambda text: [*filter(None, text.splitlines())][-2:-1] == [line])
 
 
 def on_disk(home: Path) -> list[str]:
-    """What the conversation last written holds."""
+    """Return the stored texts of the last conversation."""
     history = History(home / "history.db")
     return texts(history.read(history.last() or ""))
 
 
 def messages(home: Path) -> list[str]:
-    """Every message on the disk, whatever it is of."""
+    """Return all messages on the disk, of all conversations."""
     with sqlite3.connect(home / "history.db") as connection:
         return [row[0] for row in connection.execute("SELECT content FROM messages")]

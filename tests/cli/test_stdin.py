@@ -1,4 +1,4 @@
-"""What stdin brings: read whole where it does not block, and left alone where it belongs to somebody else."""
+"""stdin: the program reads all of it even if it does not block, and leaves it alone if it belongs to a shell loop."""
 
 import json
 import os
@@ -19,7 +19,7 @@ needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX's 
 
 
 def message_of(qwen: Run, answer: bytes) -> str:
-    """The message that went to the model, from what `ask --json` printed."""
+    """Return the message for the model, from the output of `ask --json`."""
     kept = qwen("logs", "export", json.loads(answer)["conversation_id"], "--format", "json").stdout
     return str(json.loads(kept)["messages"][0]["content"])
 
@@ -36,7 +36,7 @@ def test_a_stdin_that_does_not_block_is_read_whole(kind: str, qwen: Run, tiny: P
     with subprocess.Popen(asked, stdin=reading, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stderr
-        # Nothing is there for so long that it is said; then it comes in two parts, with nothing in between.
+        # Nothing comes for so long that the program says so. Then the text comes in two parts with a pause.
         assert b"Waiting for input on stdin" in process.stderr.readline()
         os.write(writing, b"first line\n")
         while select.select([reading], [], [], 0)[0]:
@@ -79,7 +79,7 @@ def test_what_a_loop_has_begun_to_read_stays_the_loops(qwen: Run, tiny: Path, tm
         assert b"read from before" not in qwen(*asked, "first", "--no-stdin", stdin=stdin).stderr
         alone = qwen(*asked, stdin=stdin)
         assert (alone.returncode, b"There is no question" in alone.stderr) == (2, True)
-        # Whoever asks for the rest by its name gets it.
+        # A person who names stdin with `-f -` gets the rest of it.
         rest = qwen(*asked, "-f", "-", "Compare", stdin=stdin)
         assert message_of(qwen, rest.stdout) == "second\nthird\n\nCompare"
 

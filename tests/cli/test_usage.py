@@ -1,4 +1,4 @@
-"""Command lines that cannot be understood: what is wrong, and how what was meant is typed."""
+"""Wrong command lines: the message says what is wrong, and what the person probably meant to type."""
 
 import os
 import shlex
@@ -33,12 +33,12 @@ def refused(done: "subprocess.CompletedProcess[bytes]") -> str:
         (["ask", "-m", "demo", "--help means what?"], "qwen ask -m demo -- '--help means what?'"),
         (["ask", "- 买牛奶\n- 卖"], "qwen ask -- '- 买牛奶\n- 卖'"),
         (["config", "set", "presence_penalty", "-1"], "qwen config set -- presence_penalty -1"),
-        # Slips.
+        # Typing errors.
         (["modls"], "qwen models"),
         (["modls", "list"], "qwen models list"),
         (["help", "pul"], "qwen pull --help"),
         (["help", "nosuch"], "qwen --help"),
-        # What other programs call it. “get” is like “set”, and “config set NAME” takes a value away.
+        # Names that other programs use. “get” is similar to “set”, but “config set NAME” removes a value.
         (["config", "get", "temperature"], "qwen config show"),
         (["models", "remove", "a b"], "qwen models rm 'a b'"),
         (["models", "improt", "my model.gguf"], "qwen models import 'my model.gguf'"),

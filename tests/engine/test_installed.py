@@ -1,4 +1,4 @@
-"""The installed llama.cpp told from outside, and what becomes of one that cannot be asked."""
+"""Describing the installed llama.cpp from outside, also one that crashes or hangs when it is asked."""
 
 import importlib.metadata
 import os
@@ -101,7 +101,7 @@ def test_what_was_said_is_remembered_until_something_changes(
     assert len(asked) == 1
     known("560")
     assert len(asked) == 2
-    # A failure is remembered too: a broken driver is not asked at every start.
+    # A failure is remembered, too, so that a broken driver is not asked at every start.
     assert known("570").trouble == known("570").trouble == "the driver is broken"
     assert len(asked) == 3
     memory.write_text("nonsense")
@@ -141,7 +141,7 @@ def test_what_is_free_of_a_card_is_asked_where_only_ggml_tells(
         return Build(version="1", library="1", features={}, gpu_offload=True, devices=(card,))
 
     monkeypatch.setattr(installed, "describe", answer)
-    # Another maker's card is not the one whose memory counts.
+    # The memory of another vendor's card does not count.
     seen = Graphics(cards=(Card(name="GTX 1650", free=1 << 30), Card(name="RX 6400", free=free)))
     for _time in range(2):
         assert installed.known([options], tmp_path / "engine.json", "", seen).gpu_taken == taken

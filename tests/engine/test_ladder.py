@@ -1,4 +1,4 @@
-"""Ways to load a model that fail, and the answers that come all the same: the real worker, and faults from outside."""
+"""Ways to load a model that fail, and the answers that come nevertheless: the real worker, with injected faults."""
 
 import itertools
 import os
@@ -45,14 +45,14 @@ class Started:
 
 
 def changed(options: LoadOptions, step: dict[str, object]) -> LoadOptions:
-    """Return `options` with what `step` changes, in the plan or beside it."""
+    """Return `options` with the changes of `step`, in the plan or beside it."""
     plan = {name: value for name, value in step.items() if name in Plan.__struct_fields__}
     return msgspec.structs.replace(options.planned(**plan), **{name: step[name] for name in step.keys() - plan})
 
 
 @pytest.fixture
 def engines(tiny: Path) -> Iterator[Engines]:
-    """Makes engines; each argument is a step, as changes to the options."""
+    """Return a function that makes engines; each argument is a way to load, as changes to the options."""
     made: list[LocalEngine] = []
 
     def make(*steps: dict[str, object], path: Path = tiny, **others: Any) -> LocalEngine:
@@ -66,13 +66,13 @@ def engines(tiny: Path) -> Iterator[Engines]:
 
 
 def starving(log: Callable[[str], None] | None) -> WorkerProcess:
-    """Starts a worker on a system that kills for lack of memory all the time."""
+    """Start a worker on a system that kills it because of a lack of memory."""
     return WorkerProcess(log, itertools.count().__next__)
 
 
 @pytest.fixture
 def slowly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets answers take their time, so that they can be broken off."""
+    """Make answers slow, so that a test can interrupt them."""
     install(tmp_path, monkeypatch, fault("decode", "slow"))
 
 
@@ -95,14 +95,14 @@ def notes_of(events: list[Event]) -> list[str]:
 
 
 def ask(engine: LocalEngine, asked: Request | None = None) -> tuple[str, list[str]]:
-    """Return the answer and what was noted."""
+    """Return the answer and its notes."""
     events = list(engine.stream(asked or request()))
     assert isinstance(events[-1], Finished)
     return text_of(events), notes_of(events)
 
 
 def worker() -> psutil.Process:
-    """The worker of this process, once there is one."""
+    """Wait until this process has a worker, and return it."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         for child in psutil.Process().children():
@@ -112,7 +112,7 @@ def worker() -> psutil.Process:
 
 
 def kill(process: psutil.Process, by: signal.Signals = signal.SIGKILL) -> None:
-    """Kill a worker, and leave to its parent to learn how it ended."""
+    """Kill a worker; its parent still learns how it ended."""
     process.send_signal(by)
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
@@ -125,7 +125,7 @@ def ask_and_kill(
     by: signal.Signals = signal.SIGKILL,
     came: list[Event] | None = None,
 ) -> list[Event]:
-    """Ask, and kill the worker each time so many pieces have come since the last time; `came` gets the events too."""
+    """Ask, and kill the worker after each of these numbers of pieces; `came` collects the events."""
     events: list[Event] = [] if came is None else came
     left = list(after)
     pieces = 0
@@ -307,7 +307,7 @@ def test_a_driver_that_takes_long_at_either_end_of_the_loading_is_told_once(
     for event in engines(*layers(-1, 0)).load():
         events.append(event)
         if event == Loading(at):
-            # Not earlier: on a slow machine Python's own start takes its time.
+            # Not earlier, because on a slow machine the start of Python takes its time.
             monkeypatch.setattr(silence, "_GPU_PATIENCE", 0.5)
     assert notes_of(events) == ["The graphics driver prepares itself: the first time, that may take a minute or two."]
     (note,) = [i for i, event in enumerate(events) if isinstance(event, Note)]
@@ -333,7 +333,7 @@ def test_a_loading_that_says_nothing_can_be_left_at_any_time(
         assert next(events) == Loading(0.0)
         operation.cancel()
         assert isinstance(list(events)[-1], Finished)
-    # The load takes a minute.
+    # This load takes a minute.
     assert time.monotonic() - begun < 30
 
 
@@ -509,7 +509,7 @@ def test_of_several_cards_one_gets_all_layers(
     install(tmp_path, monkeypatch, cards=cards, layer=20e6)
     log: list[str] = []
     engine = engines(*layers(-1, 2, 1, 0), log=log.append)
-    # Neither is a layer given to another one, nor does its lack of memory count.
+    # No layer goes to another card, and the little memory of another card does not count.
     assert ask(engine)[1] == [SHORT.format(n=1)]
     assert {line for line in log if line.startswith("using device")} == {"using device Large"}
 
@@ -550,7 +550,7 @@ def test_a_schema_is_still_followed_when_the_answer_is_continued(engines: Engine
 
 @pytest.mark.usefixtures("slowly")
 def test_what_was_drafted_in_an_engine_that_died_is_counted(engines: Engines) -> None:
-    # Batches that cost next to nothing, so that it drafts whenever it can.
+    # Batches cost almost nothing here, so the engine drafts whenever it can.
     engine = engines({"batch_costs": tuple(1 + n / 100 for n in range(16))}, path=ASSETS / "demo.gguf")
     text = "one two three four five six seven eight nine ten " * 6
     asked = msgspec.structs.replace(request(text, question=f"Say this again:\n{text}"), lookup=True)
@@ -560,7 +560,7 @@ def test_what_was_drafted_in_an_engine_that_died_is_counted(engines: Engines) ->
     end = events[-1]
     assert isinstance(end, Finished)
     assert text_of(events) == text
-    # The second one has hardly anything left to draft.
+    # The second engine has hardly anything left to draft.
     assert end.usage.accepted_tokens > 0.7 * whole.usage.accepted_tokens
     assert end.usage.drafted_tokens >= end.usage.accepted_tokens
 
@@ -578,10 +578,10 @@ def test_the_figures_of_an_answer_are_those_of_all_its_engines(engines: Engines)
     assert isinstance(end, Finished)
     usage, timings = end.usage, end.timings
     assert (usage.prompt_tokens, usage.completion_tokens) == (first.usage.prompt_tokens, first.usage.completion_tokens)
-    # The first had the prompt in its context; the second had to compute it.
+    # The first engine had the prompt in its KV cache; the second one had to compute it.
     assert usage.cached_tokens == 0
     assert timings.prefill_s + timings.decode_s + timings.load_s < lasted
-    # Each token takes 5 ms or more: what the last one did alone would be quicker.
+    # Each token takes at least 5 ms. If only the last engine's time counted, the speed would be higher.
     assert timings.decode_s > 0.005 * (usage.completion_tokens - 2)
     assert timings.decode_tps == pytest.approx(usage.completion_tokens / timings.decode_s, rel=0.05)
     (note,) = [i for i, event in enumerate(events) if isinstance(event, Note)]
@@ -649,7 +649,7 @@ def test_what_worked_is_tried_first_the_next_time(
     install(tmp_path, monkeypatch, fault("load", layers=1))
     path = tmp_path / "data" / "worked.json"
     assert len(ask(engines(*layers(-1, 2, 1, 0), worked=Worked(path, lambda: "here")))[1]) == 1
-    # The next one would succeed with all layers: so nothing else shows what it began with.
+    # The next engine would succeed with all layers, so only its first way shows what it remembers.
     install(tmp_path, monkeypatch)
     again = engines(*layers(-1, 2, 1, 0), worked=Worked(path, lambda: "here"))
     assert ask(again) == (TEXT, [])
@@ -706,7 +706,7 @@ def test_who_stops_reading_at_the_end_of_an_answer_that_could_not_be_stopped_hea
     signs = 0
     with cancellation.operation() as operation:
         for event in stream:
-            # The first comes before the decoding, which then hangs.
+            # The first piece comes before the decode that hangs.
             signs += isinstance(event, Prefill)
             if signs == 3:
                 operation.cancel()

@@ -1,4 +1,4 @@
-"""The prefix store as files: what is found again, what is dropped silently, and what makes room for what."""
+"""The prefix store on disk: which states are found again, which are ignored, and which make room for others."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""`qwen bench`, the whole program, and what it is made of."""
+"""`qwen bench`, the whole program and its parts."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tests.conftest import Run
 
 QUICK = ("--quick", "--threads", "1")
 
-# Answers as llama-bench does: two speeds for every depth.
+# Prints what llama-bench prints: two speeds for every depth.
 FAKE = """\
 import json, sys
 flags = dict(zip(sys.argv[1::2], sys.argv[2::2]))
@@ -31,7 +31,7 @@ print(json.dumps([
 
 @pytest.fixture
 def yardstick(tmp_path: Path) -> Path:
-    """A llama-bench of the test's own."""
+    """A script in the place of llama-bench."""
     (tmp_path / "fake.py").write_text(FAKE)
     program = tmp_path / "llama-bench"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path}/fake.py" "$@"\n')
@@ -50,7 +50,7 @@ def test_one_json_object_with_every_figure(qwen: Run, tiny: Path) -> None:
     assert figures["first_token"]["cold_s"] > 0
     assert figures["first_token"]["restored_tokens"] == 127
     assert figures["drafting"][0]["sample"] == "proofread-en"
-    # How much is drafted depends on how long batches take here.
+    # The number of drafted tokens depends on the speed of batches on this machine.
     assert 0 < figures["drafting"][0]["accepted"] <= figures["drafting"][0]["drafted"]
     assert figures["peak_memory"] > 10_000_000
     assert figures["conditions"]["model"] == tiny.name

@@ -1,4 +1,4 @@
-"""What is said of PCs that are not this one: cards, drivers and builds of every kind, in lines that fit."""
+"""What doctor says about simulated PCs, with cards, drivers and builds of every kind, in lines that fit."""
 
 import ctypes
 import dataclasses
@@ -99,7 +99,7 @@ def test_a_card_of_four_gigabytes_shows_what_fills_it() -> None:
     shown = text(report(plan(3.6), engine=build(gpu_offload=True, gpu=True)))
     assert "37 of 37 layers on the graphics card" in shown
     bar = next(line for line in shown.splitlines() if line.startswith("  [x"))
-    # Used by others, weights, KV cache, buffers, margin, free; in this order.
+    # The order is: in use by others, weights, KV cache, buffers, margin, free.
     assert [mark for mark in "x#=+-." if mark in bar] == list("x#=+-.")
     assert bar.count("#") > bar.count("=") > bar.count("+")
     assert "2.32 GiB  weights" in shown
@@ -227,7 +227,7 @@ def test_a_model_that_is_refused_only_when_it_is_loaded_is_told(tmp_path: Path, 
 def test_a_driver_that_ends_llama_cpp_leaves_the_cpu(
     tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, backends: tuple[str, ...], usable: bool
 ) -> None:
-    # What it takes of memory would count as this process's own peak from then on, in other tests too.
+    # The measurement would raise the memory peak of this process, which other tests look at.
     monkeypatch.setattr(examination, "memory_bandwidth", lambda *_: None)
 
     def die() -> Build:
@@ -280,13 +280,13 @@ def test_a_card_that_only_ggml_sees_lacks_no_driver() -> None:
 
 
 def test_an_estimate_says_so_and_stays_near_what_was_measured() -> None:
-    # 13 GB/s and this model: 4.2 to 4.4 tokens/s were measured.
+    # With 13 GB/s and this model, 4.2 to 4.4 tokens/s were measured.
     slow = expected(plan(None), None, 13e9, None)
     assert slow.source == "estimated"
     assert slow.writing == pytest.approx(4.2, abs=0.3)
     fast = expected(plan(3.6), None, 20e9, CARD)
     assert fast.writing == pytest.approx(25, abs=4)
-    # 241 to 306 tokens/s were measured where the weights alone would allow 966.
+    # 241 to 306 tokens/s were measured; the time to read the weights alone would allow 966.
     server = msgspec.structs.replace(CARD, bandwidth=4_800_000_000_000)
     assert expected(plan(3.6), None, 20e9, server).writing == pytest.approx(272, abs=34)
     part = expected(plan(2.0), None, 20e9, CARD)

@@ -1,4 +1,4 @@
-"""Searching for the best plan: on engines whose speeds are known, and through the command."""
+"""Searching for the best plan: with engines of known speeds, and through the command."""
 
 import json
 import signal
@@ -35,7 +35,7 @@ Speeds = Callable[[Plan], tuple[float, float, float]]
 
 
 class TimedEngine(ScriptedEngine):
-    """Takes the time that its options call for: seconds to load, tokens per second of reading and writing."""
+    """An engine that takes the time given for its options: seconds to load, tokens a second of prefill and decode."""
 
     def __init__(self, clock: Clock, load_s: float, reading: float, writing: float) -> None:
         super().__init__(ctx_size=8192)
@@ -127,7 +127,7 @@ def test_loading_counts_for_single_questions_only() -> None:
     found, _clock = search(speeds, budget=200)
     assert found.chat.plan.repack
     assert not found.ask.plan.repack
-    # Batches cost differently there, so each has its own.
+    # The costs of batches differ between the two plans, so each has its own.
     assert found.chat_costs
     assert found.ask_costs
 
@@ -164,7 +164,7 @@ def test_a_moments_disturbance_does_not_decide() -> None:
     disturbed = iter([2.0])
 
     def speeds(_plan: Plan) -> tuple[float, float, float]:
-        # Whatever comes first finds the PC busy.
+        # The PC is busy during the first measurement.
         return 1.0, 30.0, next(disturbed, 4.0)
 
     found, _clock = search(speeds, budget=200)
@@ -189,13 +189,13 @@ def test_what_an_engine_refuses_is_passed_over() -> None:
 
 def test_what_lies_between_the_batches_is_interpolated() -> None:
     assert relative((1, 2, 4), (0.2, 0.3, 0.5)) == (1.0, 1.5, 2.0, 2.5)
-    # The smallest was disturbed.
+    # The measurement of the smallest batch was disturbed.
     assert relative((1, 2, 4), (0.4, 0.3, 0.8)) == (1.0, 1.0, 1.5, 2.0)
-    # Cut short, nobody has measured.
+    # A measurement that was cut short gives no costs.
     assert relative((1, 2, 4), (0.2,)) == ()
 
 
-# What is kept, and when it holds.
+# What is stored, and when it is used.
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def kept(home: Path) -> Path:
 
 
 def remember(file: Path, kept: Path, *, repack: bool = False, **changes: Any) -> Plan:
-    """Keep a plan that no rule would make."""
+    """Store a plan that no rule would make."""
     plan = Plan(threads=3, batch_threads=5, batch_size=64, repack=repack)
     trial = Trial(plan=plan, load_s=1, reading=30, writing=4)
     found = Found((trial,), trial, trial, (1.0, 1.3), ())
@@ -253,7 +253,7 @@ def test_a_damaged_file_is_as_none(tiny: Path, kept: Path, damage: Callable[[str
     remember(tiny, kept)
     kept.write_bytes(damage(kept.read_text()).encode("utf-8", "surrogateescape"))
     assert in_force(Config(), tiny, read_header(tiny), kept).plan.batch_size == 128
-    # Measuring again mends it.
+    # A new measurement replaces the damaged file.
     plan = remember(tiny, kept)
     assert in_force(Config(), tiny, read_header(tiny), kept).plan == plan
 
@@ -284,7 +284,7 @@ def test_weights_are_not_repacked_where_the_memory_is_short_and_that_is_said(
     assert "free memory" in short.describe()
 
 
-# The command.
+# The command `qwen tune`.
 
 
 def test_tune_measures_shows_and_forgets(qwen: Run, tiny: Path, kept: Path) -> None:

@@ -1,4 +1,4 @@
-"""The header of the real model: Qwen3-4B as Q4_K_M, put together from its shape."""
+"""The header of the real model, Qwen3-4B in Q4_K_M, made from the shapes of its tensors."""
 
 import math
 
@@ -7,7 +7,7 @@ from qwen_tui.models.tensor_types import TENSOR_TYPES
 
 _TYPES = {kind.name: kind for kind in TENSOR_TYPES.values()}
 _EMBEDDING, _FEED_FORWARD, _HEADS, _KV_HEADS, _HEAD, _LAYERS, _WORDS = 2560, 9728, 32, 8, 128, 36, 151_936
-# The layers of which Q4_K_M keeps values and the way down in six bits.
+# The layers in which Q4_K_M has attn_v and ffn_down in Q6_K.
 _FINER = {*range(4), 6, 9, 12, 15, 18, 21, 24, 27, *range(30, 36)}
 
 

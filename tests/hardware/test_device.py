@@ -1,4 +1,4 @@
-"""Which of a computer's devices gets the layers, with cards and graphics of every kind beside each other."""
+"""Which device of a computer gets the layers, with several cards and integrated graphics."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a PC has, read from files made for the test and from a driver that gives every kind of trouble."""
+"""What a PC has, read from files that the test writes, and from a driver with every kind of fault."""
 
 import os
 import platform
@@ -31,7 +31,7 @@ flags\t\t: fpu sse2 pni ssse3 fma avx f16c avx2 bmi2
 
 
 def write(root: Path, **files: str) -> Path:
-    """Make files under `root`; a double underscore in a name is a folder."""
+    """Write files under `root`; a double underscore in a name separates folders."""
     for name, content in files.items():
         path = root / name.replace("__", "/")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -229,7 +229,7 @@ def test_no_more_threads_compute_than_the_program_is_bound_to(tmp_path: Path, mo
 
 
 class Driver:
-    """A driver with one GTX 1650; what is named in `failing` raises."""
+    """A driver with one GTX 1650; the functions in `failing` raise."""
 
     NVML_CLOCK_MEM = 2
 
@@ -304,7 +304,7 @@ def test_no_driver_and_no_library_are_no_failures() -> None:
 
 @pytest.fixture
 def hanging() -> Iterator[threading.Event]:
-    """Ends the hanging of a driver, at the latest with the test: it would hang for those after it, too."""
+    """An event that ends the hang of the driver, at the latest with the test: it would affect other tests."""
     end = threading.Event()
     yield end
     end.set()
@@ -328,7 +328,7 @@ def test_a_driver_that_hangs_is_waited_for_once(hanging: threading.Event) -> Non
     begun = time.monotonic()
     for _time in range(20):
         assert graphics(lambda: SimpleNamespace(nvmlInit=hang), patience=1) == HUNG
-    # Twenty waits would be twenty seconds.
+    # If each call waited, this would take twenty seconds.
     assert time.monotonic() - begun < 15
     assert len(asked) == 1
     hanging.set()

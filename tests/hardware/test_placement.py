@@ -1,4 +1,4 @@
-"""What goes where: the table of a model of the real shape, and what holds for every amount of memory."""
+"""What goes where: a table for a model of the real shape, and rules that hold for every amount of memory."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ GPU = Plan(threads=6, batch_threads=6, batch_size=512, flash_attention=True)
 
 
 def room(gpu: float | None = None, ram: float = 12.0) -> Room:
-    """Room with so many GiB free."""
+    """Return a room with so many free GiB."""
     return Room(
         ram_free=int(ram * GIB), ram_total=16 * GIB, gpu_free=None if gpu is None else int(gpu * GIB), gpu_total=4 * GIB
     )
@@ -48,7 +48,7 @@ def test_the_bytes_of_the_real_model_are_exact() -> None:
     assert all_layers(HEADER) == 37
     assert round(weights(HEADER, 0).mapped / MIB) == 2376
     assert round(weights(HEADER, 0).repacked / MIB) == 1683
-    # The embedding stays in RAM, and the GPU gets a copy as output head.
+    # The embedding stays in RAM, and the GPU gets a copy of it as the output head.
     whole = weights(HEADER, 37)
     assert whole.head == 319_065_600
     assert whole.mapped == 319_065_600
@@ -101,7 +101,7 @@ def test_the_plan_for_eight_thousand_tokens(gpu: float | None, layers: int, kv_t
 
 
 def test_smaller_steps_come_before_layers_that_stay_behind() -> None:
-    # 3.27 GiB hold everything but the larger buffers.
+    # 3.27 GiB are enough for everything except the larger buffers.
     assert placed(3.27).gpu_layers == 37
     assert placed(3.27).plan.batch_size < 512
 
@@ -110,7 +110,7 @@ def test_ram_is_counted_too() -> None:
     small = place(HEADER, room(ram=3.0), gpu=GPU, cpu=CPU)
     assert small.ram_left < 0
     assert place(HEADER, room(ram=6.0), gpu=GPU, cpu=CPU).ram_left > 0
-    # What is on the GPU needs no RAM but for the embedding.
+    # Layers on the GPU need no RAM; only the embedding does.
     assert placed(3.6).ram.total < GIB
 
 
@@ -123,7 +123,8 @@ def test_figures_of_llama_cpp_replace_the_estimate() -> None:
     runs = {each: Buffers(gpu=700 * MIB if each.gpu_layers else 0, ram=MIB) for each in wanted}
     found = placed(3.6, measured=measured_by(HEADER, runs))
     assert found.measured
-    # With so large buffers not everything fits any more; any part of the network takes those of the part that was run.
+    # With such large buffers, not everything fits any more. A part of the network takes the buffers of the part that
+    # was measured.
     assert 0 < found.gpu_layers < 37
     assert found.gpu.compute == 700 * MIB
 
@@ -172,7 +173,7 @@ def test_each_step_down_takes_less_and_the_last_ones_are_on_the_cpu(
             after.gpu.total == before.gpu.total == 0 and after.ram.total < before.ram.total
         )
     assert not steps[-1].gpu_layers
-    # A smaller context is for the person to decide, and there is always a way without.
+    # Only the person decides on a smaller context, and there is always a way without one.
     assert all(step.needs_word == (step.ctx_size < found.ctx_size) for step in steps)
     unasked = [step for step in steps if not step.needs_word]
     assert unasked
@@ -181,7 +182,7 @@ def test_each_step_down_takes_less_and_the_last_ones_are_on_the_cpu(
 
 @pytest.mark.parametrize("layers", [2, -1])
 def test_what_nobody_knows_to_be_short_is_not_spared(layers: int) -> None:
-    """A device that does not tell its memory, or none at all: the layers that a person names are planned in full."""
+    """If a device does not report its memory, or there is none, all layers that a person names are planned."""
     for unknown in (room(None), msgspec.structs.replace(room(None), gpu_free=0, gpu_total=0)):
         assert place(HEADER, unknown, gpu=GPU, cpu=CPU, layers=layers).plan == sized(
             GPU, 8192, layers if layers > 0 else 37
@@ -204,7 +205,7 @@ def test_the_estimate_of_buffers_is_what_dry_runs_have_shown() -> None:
     assert mib(8192, 512, flash=False) == pytest.approx(563.01, rel=0.01)
     assert mib(8192, 128, flash=False) == pytest.approx(140.75, rel=0.01)
     assert mib(2048, 128, flash=False) == pytest.approx(41.75, rel=0.01)
-    # The words to choose from.
+    # The logits.
     assert mib(2048, 64, flash=True) == pytest.approx(19.48, rel=0.01)
 
 

@@ -1,4 +1,4 @@
-"""The rules for a PC on which nobody has measured, and the memory that they count with."""
+"""The rules for a PC on which nobody has measured, and the memory that they assume."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_a_gpu_gets_flash_attention_and_larger_steps() -> None:
 
 def test_the_kv_cache_and_the_second_copy_are_counted_from_the_header(tiny: Path) -> None:
     header = read_header(tiny)
-    # Two layers, keys and values of one head of 32 numbers, two bytes each; the context padded to 256.
+    # Two layers with one head of 32 + 32 numbers of two bytes; the context is rounded up to 256.
     assert kv_bytes(header, "f16", 1000) == 2 * 2 * 32 * 2 * 1024
     assert kv_bytes(header, "q8_0", 1024) == 2 * 2 * 32 * 1024 * 34 // 32
     found = weights(real_header(), 0)

@@ -1,4 +1,4 @@
-"""A history that cannot be used: what is said, that nothing is overwritten, and that the talk goes on."""
+"""A history that cannot be used: the message, that nothing is overwritten, and that the conversation goes on."""
 
 import os
 import sqlite3
@@ -30,7 +30,7 @@ SPACE = 33_000
 
 @pytest.fixture
 def database(home: Path) -> Path:
-    """A database with some conversations in it, as it is after the program has ended."""
+    """A database with some conversations, as the program leaves it at its end."""
     path = home / "history.db"
     history = History(path)
     for number in range(20):
@@ -107,7 +107,7 @@ def test_a_place_where_nothing_can_be_written_is_told(qwen: Run, tiny: Path, hom
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_home_of_somebody_else_is_told(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database.parent.chmod(0o555)
-    # Relative, as the folders above are for root alone.
+    # Relative, because only root may open the folders above.
     monkeypatch.chdir(database.parent)
     os.seteuid(65534)
     try:
@@ -132,12 +132,12 @@ def test_a_disk_that_fills_up_ends_the_keeping_not_the_answer(qwen: Run, tiny: P
     assert asked.stdout.strip()
     assert "in memory only" in asked.stderr.decode()
     assert len(asked.stderr.decode().partition(CUT)[0].splitlines()) == 2
-    # The next one, with space, finds everything that was there.
+    # The next program has space again, and finds everything that was stored.
     assert len(qwen("logs", "list").stdout.splitlines()) == 20
 
 
 class Filling(RecordingOutput):
-    """Takes all the space away when the first word is shown, and gives it back with the last."""
+    """An output that fills the disk when the first word is shown, and frees it with the last."""
 
     def __init__(self, history: History) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ def test_an_answer_is_kept_whole_once_there_is_space_again(database: Path, monke
 
 @pytest.fixture
 def locked(database: Path) -> Iterator[sqlite3.Connection]:
-    """Another program that has begun to write and does not end."""
+    """A lock of another program, which has begun to write and does not end."""
     other = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     yield other

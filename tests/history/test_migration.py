@@ -1,4 +1,4 @@
-"""Databases of older versions: every message gets its conversation, and nothing of them is lost."""
+"""Databases of older versions: every message gets its conversation, and nothing is lost."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from tests.kept import texts
 
 
 class OldHistory:
-    """Writes as the second version of the database was written: no message says which conversation it is of."""
+    """Writes a database of the second version, in which messages do not name their conversation."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -72,7 +72,7 @@ def old(tmp_path: Path) -> OldHistory:
 
 
 def owned(path: Path) -> dict[str, list[str]]:
-    """The questions of each conversation, also those that were taken back."""
+    """Return the questions of each conversation, including those taken back."""
     History(path).close()
     found: dict[str, list[str]] = {}
     for owner, content in sqlite3.connect(path).execute(
@@ -170,7 +170,7 @@ def test_what_an_older_program_writes_meanwhile_is_removed_with_its_conversation
 
 
 def large(old: OldHistory) -> dict[str, list[str]]:
-    """Fill a database with forks and turns taken back; return what each conversation says."""
+    """Fill a database with forks and turns taken back; return the texts of each conversation."""
     expected: dict[str, list[str]] = {}
     for number in range(40):
         name = f"c{number:02}"
@@ -220,7 +220,7 @@ def test_several_programs_bring_it_up_to_date_at_once(old: OldHistory) -> None:
 def test_a_kill_in_the_middle_leaves_it_as_it_was(old: OldHistory, step: int) -> None:
     expected = large(old)
     if not (child := os.fork()):
-        # The child is killed when it comes to this step of all.
+        # The child is killed at this migration.
         from qwen_tui.history import database
 
         def die(_connection: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""What is kept of conversations, and how it is found again."""
+"""What the history stores of conversations, and how it finds them again."""
 
 import sqlite3
 import stat
@@ -28,7 +28,7 @@ def said(history: History, conversation: str | None, question: str, answer: str)
 
 
 def take_back(history: History, conversation: str) -> None:
-    """Let the conversation stand before its last turn, as /undo does."""
+    """Move the head of the conversation before its last turn, as /undo does."""
     record = history.read(conversation)
     before = record.exchanges[-2].kept if len(record.exchanges) > 1 else None
     history.move(conversation, record.head, before, record.undone[0].kept if record.undone else record.head)
@@ -104,7 +104,7 @@ def test_of_a_removed_conversation_no_file_holds_a_word(history: History, tmp_pa
     kept = said(history, None, "Keep the recipe", "Salt and pepper.")
     conversation = said(history, None, "Where is the treasure?", "It is in Zanzibar. 宝藏在山洞里。" * 500)
     turn = history.begin(conversation, Question("Who hid it?"), model="tiny", system="You are Blackbeard.")
-    # An answer grows, and is cut: every text that was ever there is to be gone.
+    # The answer grows and is cut off: all of its versions must be gone.
     for text in ("It was Flint", "It was Flint and Silver" * 1000, "I"):
         turn.update(text)
     take_back(history, conversation)

@@ -1,6 +1,6 @@
-"""What can go wrong between a hub and a whole file, one case after the other, and what has to come of it.
+"""The faults of a download, one case each, with the expected result.
 
-`run` lets the program itself fetch from a misbehaving hub, and tells what came of it. The tests assert the outcomes;
+`run` lets the program itself fetch from a faulty hub, and returns the outcome. The tests assert the outcomes;
 `scripts/stress/faulty_hub.py` prints them as a table.
 """
 
@@ -25,7 +25,7 @@ from qwen_tui.models.fetching.rotation import Patience
 from tests.models.hub_server import FILE, NAME, REPOSITORY, SIGNATURE, Answering, FaultyHub, Handler
 from tests.program import call
 
-# As the program is patient with people's networks, so tests are not.
+# Short waiting times: with real networks the program waits much longer.
 IMPATIENT = Patience(response=1.0, stall=1.2, tries=4, first_wait=0.02, longest_wait=2.0)
 TOKEN = "hf_the_token_of_somebody"
 PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
@@ -33,7 +33,7 @@ PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
 
 @dataclass
 class Scene:
-    """Where a case takes place: two hubs with the same file, the person's folders and variables."""
+    """The environment of a case: two hubs with the same file, and the person's folders and variables."""
 
     folder: Path
     hub: FaultyHub
@@ -58,7 +58,7 @@ class Scene:
         self.stack.enter_context(mock.patch.object(where, name, value))
 
     def pin(self, sha256: str | None) -> None:
-        """Have the program's own catalogue know the file, by this hash."""
+        """Put the file into the program's catalogue, with this hash."""
         entry = CatalogueEntry(
             name="tiny", quant="Q4_K_M", repository=REPOSITORY, file=FILE, size=self.hub.size, sha256=sha256
         )
@@ -69,10 +69,10 @@ class Scene:
 
 @dataclass(frozen=True)
 class Case:
-    """One fault: what `prepare` does to the scene, and what must come of it.
+    """One fault: `prepare` puts it into the scene; the other fields are the expected result.
 
-    `most` is how many times the bytes of the file may be fetched; `code` the exit code, 0 for the right file; `words`
-    are shown.
+    The bytes of the file may be fetched `most` times. `code` is the exit code, 0 for the right file. The program shows
+    `words`.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a case; `needed` and `fetched` are bytes."""
+    """The result of a case; `needed` and `fetched` are in bytes."""
 
     code: int
     shown: str
@@ -96,7 +96,7 @@ class Outcome:
 
 
 def run(case: Case, content: Path, folder: Path) -> Outcome:
-    """Fetch `content` under the fault of `case`, with everything the program writes below `folder`."""
+    """Fetch `content` with the fault of `case`; the program writes only below `folder`."""
     with contextlib.ExitStack() as stack:
         hub, other = (stack.enter_context(FaultyHub(content)) for _hub in range(2))
         environment = {"HF_ENDPOINT": hub.url, "QWEN_TUI_HOME": str(folder / "home"), "QWEN_TUI_LANG": "en"}
@@ -115,12 +115,12 @@ def run(case: Case, content: Path, folder: Path) -> Outcome:
 
 
 def secrets(outcome: Outcome) -> list[str]:
-    """Return what was shown and never may be."""
+    """Return the secrets that the program has shown, and never may show."""
     return [secret for secret in (SIGNATURE, TOKEN, "password-of-the-proxy") if secret in outcome.shown]
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate that nobody knows, and its key; raises `FileNotFoundError` without openssl."""
+    """Create a certificate that nobody trusts, and its key; raises `FileNotFoundError` without openssl."""
     key, signed = folder / "key.pem", folder / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
     command += ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "keyUsage=critical,digitalSignature,keyCertSign"]
@@ -191,7 +191,7 @@ def _longer_chunked(scene: Scene) -> None:
 
 
 def _shrinking(scene: Scene) -> None:
-    """The size is not known beforehand, and what comes first is too short."""
+    """The size is unknown beforehand, and the first response is too short."""
     scene.hub.linked_etag = None
     scene.hub.at_bytes.append(Answering(body=scene.content[: scene.hub.size // 2], chunked=True))
     scene.pin(scene.hub.sha256)
@@ -212,7 +212,7 @@ def _loop_at_bytes(scene: Scene) -> None:
 
 
 def _as_the_hub(scene: Scene) -> None:
-    """Be the hub itself, which gets the token."""
+    """The source is the hub itself, which gets the token."""
     scene.replace(source, "HUB", scene.hub.url)
     scene.environment |= {"HF_TOKEN": TOKEN}
 
@@ -269,7 +269,7 @@ def _unreachable(scene: Scene) -> None:
 
 
 def _present(scene: Scene) -> None:
-    """Have fetched it before; the hub is dead by now."""
+    """The file was fetched before, and the hub does not work any more."""
     assert _before(scene) == 0
     scene.environment["HF_ENDPOINT"] = "http://127.0.0.1:9"
 
@@ -289,7 +289,7 @@ def _damaged(*, repair: bool) -> Callable[[Scene], None]:
 
 
 def _by_hand(scene: Scene) -> None:
-    """Somebody has put the file there."""
+    """A person has put the file there by hand."""
     scene.models.mkdir(parents=True)
     shutil.copy(scene.hub.content, scene.target)
     scene.target.chmod(0o600)
@@ -308,7 +308,7 @@ def _in_the_way(scene: Scene) -> None:
 
 
 def _full(scene: Scene) -> None:
-    """The disk is full after half of the file."""
+    """The disk is full when half of the file is there."""
     room = [scene.hub.size // 2]
     write = os.write
 
@@ -330,13 +330,13 @@ def _no_room(scene: Scene) -> None:
 
 
 def _no_folder(scene: Scene) -> None:
-    """A file lies where the folder should be: that stops root too."""
+    """There is a file in the place of the folder, which stops even root."""
     scene.models.parent.mkdir(parents=True)
     scene.models.write_bytes(b"")
 
 
 def _dead_then_other(scene: Scene) -> None:
-    """The first dies for good after three fifths."""
+    """The first source stops working for good after three fifths of the file."""
     scene.hub.at_bytes += [Answering(until=scene.hub.size * 3 // 5)] + [Answering(status=503)] * 50
     scene.arguments += ["--source", "hub", "--source", scene.other.direct]
 
@@ -386,7 +386,7 @@ def _address_cut(scene: Scene) -> None:
 
 
 def _not_whole(scene: Scene) -> None:
-    """Nobody knows the hash, but the header tells that tensors are missing."""
+    """The hash is unknown, but the header shows that tensors are missing."""
     _address(scene)
     scene.hub.always = Answering(body=scene.content[:200_000])
 
@@ -399,7 +399,7 @@ def _repository(name: str) -> Callable[[Scene], None]:
 
 
 def _proxy(scene: Scene) -> None:
-    """The hub is only to be reached through the proxy, the bytes without it."""
+    """The hub can be reached only through the proxy, the bytes only without it."""
     address = scene.hub.url.removeprefix("http://")
     scene.environment["HTTP_PROXY"] = f"http://somebody:password-of-the-proxy@{address}"
     scene.environment["NO_PROXY"] = "127.0.0.1"
@@ -453,7 +453,7 @@ def _known_by_name_alone(scene: Scene) -> None:
 
 
 def _changed_meanwhile(scene: Scene) -> None:
-    """What comes first is of an older version; by its ETag the server knows that it cannot be continued."""
+    """The first bytes are those of an older version; the ETag shows the server that it must not continue them."""
     older = bytearray(scene.content)
     older[1000:2000] = bytes(1000)
     scene.hub.etag = '"version-2"'

@@ -1,7 +1,8 @@
-"""A hub on loopback that can misbehave in every way that networks and servers do.
+"""A hub on loopback that can have every fault of networks and servers.
 
-It has two ports, so that the redirection from the hub to where the bytes lie leads to another origin. What the next
-answers are is a script: a list of behaviours for each port, taken from the front; when it is empty, all is well.
+It has two ports, so that the redirection from the hub to the bytes leads to another origin. A test scripts the next
+responses: for each port there is a list of behaviours, and each request takes the first. With an empty list, the
+response has no fault.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ SIGNATURE = "Signature=secret-of-the-address"
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked, of which port (`hub` or `bytes`); the names in `headers` are in lower case."""
+    """A request to one of the ports (`hub` or `bytes`); the names in `headers` are in lower case."""
 
     port: str
     method: str
@@ -39,7 +40,7 @@ class Request:
 
 @dataclass
 class Answering:
-    """How one GET of the file is answered: `body` is sent from `start` on, up to `until`, at `rate` bytes a second."""
+    """The response to one GET of the file: the bytes of `body` from `start` up to `until`, at `rate` bytes a second."""
 
     body: bytes | None = None
     ranges: bool = True
@@ -58,7 +59,7 @@ Behaviour = Answering | Callable[["Handler"], None]
 
 
 class FaultyHub:
-    """The servers, what was asked of them, and how many bytes of files they sent."""
+    """The servers, their requests, and how many bytes of files they have sent."""
 
     def __init__(self, content: Path, certificate: tuple[Path, Path] | None = None) -> None:
         """Serve `content` as `FILE` of `REPOSITORY`; with a `certificate` and its key, over TLS."""
@@ -81,7 +82,7 @@ class FaultyHub:
                 server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         self.url = f"{scheme}://127.0.0.1:{self._servers['hub'].server_port}"
         self.bytes_url = f"{scheme}://127.0.0.1:{self._servers['bytes'].server_port}"
-        # The bytes, without the hub before them.
+        # The address of the bytes without the redirection of the hub.
         self.direct = f"{self.bytes_url}/files/{FILE}"
 
     @functools.cached_property
@@ -95,7 +96,7 @@ class FaultyHub:
 
     @property
     def gets(self) -> list[Request]:
-        """The requests for bytes."""
+        """The GET requests for the bytes."""
         return [request for request in self.requests if (request.port, request.method) == ("bytes", "GET")]
 
     def __enter__(self) -> "FaultyHub":
@@ -119,7 +120,7 @@ class _Server(ThreadingHTTPServer):
         self.port = port
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients come and go."""
+        """Ignore clients that disconnect."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -131,7 +132,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.server.hub
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
     def do_HEAD(self) -> None:
         self._answer()
@@ -141,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        # A proxy is asked with the whole address.
+        # A proxy gets the complete address.
         path = urlsplit(self.path).path
         self.hub.requests.append(Request(self.server.port, self.command, path, headers))
         script = self.hub.at_hub if self.server.port == "hub" else self.hub.at_bytes
@@ -154,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
             self.give(behaviour or self.hub.always or Answering())
 
     def _resolve(self, path: str) -> None:
-        """What the hub itself does: tell what it knows, and send on to the bytes."""
+        """Do what the hub itself does: send the metadata, and redirect to the bytes."""
         if path.startswith("/api/models/"):
             self.reply(
                 200,
@@ -181,7 +182,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def give(self, how: Answering) -> None:
-        """Send the file as `how` says."""
+        """Send the file in the way that `how` says."""
         if how.silent:
             self.hub.closing.wait(60)
             return
@@ -223,7 +224,7 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, how: Answering, begin: int, end: int) -> None:
         if how.body is None and not (how.rate or how.chunked) and not isinstance(self.connection, ssl.SSLSocket):
             with self.hub.content.open("rb") as file:
-                # As fast as the machine can.
+                # Send as fast as the machine can.
                 while begin < end and (
                     sent := os.sendfile(self.connection.fileno(), file.fileno(), begin, end - begin)
                 ):
@@ -247,6 +248,6 @@ class Handler(BaseHTTPRequestHandler):
                     yield how.body[begin : begin + step]
                 begin += step
                 if how.rate:
-                    # A line does not catch up on what it could have sent.
+                    # After a pause, a real connection does not send faster to catch up.
                     due = max(due, time.monotonic()) + step / how.rate
                     time.sleep(max(0.0, due - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Proxies on loopback, for HTTP and for SOCKS 5; whatever host they are asked for, they go to this computer."""
+"""Proxies on loopback, for HTTP and for SOCKS 5; they connect to this computer, whatever host is asked for."""
 
 import base64
 import contextlib
@@ -13,7 +13,7 @@ _NOBODY = 0xFF
 
 
 class ProxyServer(ThreadingTCPServer):
-    """A proxy; `asked` are the hosts and ports it was asked for, `login` the name and the password it wants."""
+    """A proxy; `asked` are the requested hosts and ports, `login` is the name and password that it demands."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -26,7 +26,7 @@ class ProxyServer(ThreadingTCPServer):
         self.address = f"127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients come and go."""
+        """Ignore clients that disconnect."""
 
     def connect(self, host: str, port: int) -> socket.socket:
         self.asked.append(f"{host}:{port}")
@@ -48,7 +48,7 @@ class _Http(StreamRequestHandler):
     def handle(self) -> None:
         head = self.rfile.read(1)
         if not head.isalpha():
-            # SOCKS, or TLS.
+            # The client speaks SOCKS or TLS.
             self.wfile.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             return
         while not head.endswith(b"\r\n\r\n"):
@@ -68,7 +68,7 @@ class _Http(StreamRequestHandler):
             if method == "CONNECT":
                 self.wfile.write(b"HTTP/1.1 200 Connected\r\n\r\n")
             else:
-                # Nothing else is asked on this connection, so it need not be told apart from what follows.
+                # This connection has no other request, so the end of this one need not be found.
                 upstream.sendall(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
             _carry(self.connection, upstream)
 
@@ -95,7 +95,7 @@ class _Socks5(StreamRequestHandler):
         try:
             upstream = self.server.connect(host, port)
         except OSError:
-            # Connection refused, it says.
+            # The reply code 5 is "connection refused".
             self.wfile.write(bytes([5, 5, 0, 1, 0, 0, 0, 0, 0, 0]))
             return
         with upstream:
@@ -104,7 +104,7 @@ class _Socks5(StreamRequestHandler):
 
 
 def _carry(one: socket.socket, other: socket.socket) -> None:
-    """Carry bytes in both directions until one side has no more."""
+    """Copy bytes in both directions until one side has no more."""
 
     def copy(source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Models that other programs have left on this computer, each in its own way of keeping them."""
+"""Models that other programs have stored on this computer, each in its own layout."""
 
 import json
 import time
@@ -126,5 +126,5 @@ def test_a_large_folder_takes_no_time(look: Look, person: Path) -> None:
     (folder / "loop").symlink_to(folder)
     begun = time.monotonic()
     assert look() == []
-    # A thousandth of a second a file would be too long; a busy PC takes its time, too.
+    # One millisecond a file would be too long. The limit allows for a busy PC.
     assert time.monotonic() - begun < 20

@@ -1,4 +1,4 @@
-"""Reading GGUF headers: what is kept, what is refused and in which words, and that damage does no worse."""
+"""Reading GGUF headers: what is read, what is refused with which message, and that damage does nothing worse."""
 
 import contextlib
 import struct
@@ -46,7 +46,7 @@ def tensor(name: str, shape: Iterable[int], type_id: int, offset: int) -> bytes:
 
 
 def model(pairs: Iterable[bytes] = (), tensors: Iterable[bytes] = (), data: int = 0, version: int = 3) -> bytes:
-    """A file of these key-value pairs, tensor descriptions and `data` bytes of tensor data."""
+    """Return a file with these key-value pairs, tensor descriptions and `data` bytes of tensor data."""
     pairs, tensors = list(pairs), list(tensors)
     head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(pairs)) + b"".join(pairs + tensors)
     return head + bytes(-len(head) % 32) + bytes(data)
@@ -135,7 +135,8 @@ def test_a_long_text_is_kept_in_part(read: Reader) -> None:
 def test_block_sizes_are_those_of_the_gguf_package() -> None:
     ours = {type_id: (kind.block_length, kind.block_bytes) for type_id, kind in TENSOR_TYPES.items()}
     theirs = {int(type_id): size for type_id, size in GGML_QUANT_SIZES.items()}
-    # The package counts Q8_1's two halves as floats; ggml-common.h has 36, and no file uses the type.
+    # The gguf package counts the two half-precision numbers of Q8_1 as floats; ggml-common.h has 36 bytes, and no file
+    # uses the type.
     theirs[9] = (32, 36)
     assert {type_id: ours[type_id] for type_id in theirs} == theirs
     assert {type_id: TENSOR_TYPES[type_id].name for type_id in theirs} == {int(t): t.name for t in GGML_QUANT_SIZES}

@@ -1,4 +1,4 @@
-"""Which model a file is, as it is remembered."""
+"""Which model a file is: hashes that the program remembers."""
 
 import hashlib
 import os
@@ -62,7 +62,7 @@ def test_a_model_has_a_name_before_it_is_hashed_and_is_still_known_by_it_afterwa
     assert not {sha256, name} & set(known(copy).names()), "nobody knows that it is the same"
     known(copy).find_out(lambda: False)
     assert {sha256, name} < set(known(copy).names())
-    # Touched, it is hashed again, and found to be the same.
+    # A touched file is hashed again, and turns out to be the same.
     os.utime(file, (1, 1))
     assert not {sha256, name} & set(known(file).names())
     known(file).find_out(lambda: False)

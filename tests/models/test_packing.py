@@ -1,4 +1,4 @@
-"""Packs that are not sound: nothing is taken from them, and nothing outside the models folder is touched."""
+"""Damaged or foreign packs: nothing is imported from them, and nothing outside the models folder is touched."""
 
 import hashlib
 import io
@@ -25,7 +25,7 @@ def quiet(_done: int, _total: int) -> None:
 
 @pytest.fixture
 def members(tiny: Path, tmp_path: Path) -> dict[str, bytes]:
-    """The files of a sound pack."""
+    """The files of an undamaged pack."""
     held = Held("mine.gguf", tiny, tiny.stat().st_size, "unverified")
     packing.pack(tmp_path / "pack", [packing.Item(held, "mine.gguf")], b"", quiet, overwrite=False)
     return {path.name: path.read_bytes() for path in (tmp_path / "pack").iterdir()}

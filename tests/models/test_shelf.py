@@ -1,4 +1,4 @@
-"""Models taken over, checked and found again: what becomes of files under which names."""
+"""Models that are imported, verified and found again: which files get which names."""
 
 import hashlib
 import os
@@ -36,7 +36,7 @@ def source(tiny: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def published(source: Path) -> tuple[CatalogueEntry, ...]:
-    """A catalogue in which the tiny model is published, and a second one of which no hash is known."""
+    """A catalogue with the tiny model, and a second model whose hash is unknown."""
     return (
         CatalogueEntry(
             name="tiny",
@@ -168,7 +168,7 @@ def test_a_copy_that_is_interrupted_leaves_nothing(shelf: Shelf, source: Path) -
     with pytest.raises(KeyboardInterrupt):
         Importer(shelf, interrupt, lambda: None).take(source)
     assert [path.name for path in shelf.folder.iterdir() if not path.name.endswith(".lock")] == []
-    # What a process left that was killed is removed by the next one.
+    # The next process removes what a killed one has left.
     (shelf.folder / "tmp123.importing").write_bytes(b"half")
     assert [one.name for one in inventory.leftovers(shelf)] == ["tmp123.importing"]
     importer(shelf).take(source)

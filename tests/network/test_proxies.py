@@ -1,4 +1,4 @@
-"""Which proxy an address is asked through: rules over the environment alone."""
+"""Which proxy is used for an address, by the environment alone."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from qwen_tui.network.proxies import proxy_for
 from qwen_tui.network.request import RequestError
 
 HUB = "https://huggingface.co/x"
-# The lines that are usual in China.
+# The settings that are usual in China.
 USUAL = {
     "http_proxy": "http://127.0.0.1:7890",
     "https_proxy": "http://127.0.0.1:7891",

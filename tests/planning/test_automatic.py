@@ -1,4 +1,4 @@
-"""What `--gpu-layers auto` comes to: with every kind of card, driver and build."""
+"""What `--gpu-layers auto` chooses, with every kind of card, driver and build."""
 
 from collections.abc import Sequence
 
@@ -64,7 +64,7 @@ def test_a_card_of_four_gigabytes_gets_the_whole_network() -> None:
     assert result.placement.whole
     assert result.placement.plan.kv_type == "q8_0"
     assert not result.trouble
-    # What a start takes of the card is not free.
+    # The memory that a start takes of the card is not free.
     assert result.placement.room.gpu_free == int(3.6 * GIB) - (150 << 20)
     assert "550.54" in asked[0]
     assert found(("cuda",), seen, Found(build(), gpu_taken=0), asked).placement.room.gpu_free == int(3.6 * GIB)
@@ -118,14 +118,14 @@ def test_a_card_that_only_ggml_can_see_is_asked_for(monkeypatch: pytest.MonkeyPa
 def test_the_layers_that_a_person_names_are_placed_like_those_that_the_program_chooses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # What is free of RAM would change in between.
+    # The free RAM would change between the two plans.
     monkeypatch.setattr(module, "memory", lambda: Memory(total=16 * GIB, free=12 * GIB))
     seen = Graphics(cards=(CARD,))
     chosen = found(("cuda",), seen, Found(build()), []).placement
     assert found(("cuda",), seen, Found(build()), [], layers=-1).placement == chosen
     part = found(("cuda",), seen, Found(build()), [], layers=20).placement
     assert (part.gpu_layers, part.room.gpu_free, part.fits) == (20, chosen.room.gpu_free, True)
-    # Where all else is as good, the larger cache is kept.
+    # If all else is equal, the larger cache is chosen.
     assert part.plan.kv_type == "f16"
     one = found(("cuda",), seen, Found(build()), [], layers=1).placement
     assert one.gpu_layers == 1
@@ -155,7 +155,7 @@ def test_of_two_cards_the_one_that_layers_go_to_is_reckoned_with() -> None:
         Device(name=f"CUDA{at}", description="GTX 1650", kind="gpu", free=GIB, total=4 * GIB, id=name)
         for at, name in enumerate(names)
     )
-    # The driver counts them in another order, and a screen hangs on the one that CUDA counts first.
+    # The driver numbers the cards in another order than CUDA, and a screen is attached to CUDA's first card.
     with_screen = msgspec.structs.replace(CARD, free=2 * GIB, id=names[0])
     seen = Graphics(cards=(msgspec.structs.replace(CARD, id=names[1]), with_screen))
     answer = Found(msgspec.structs.replace(build(), devices=(first, second)), gpu_taken=0)

@@ -1,4 +1,4 @@
-"""A painter on a screen that remembers what scrolled off, and texts to paint."""
+"""A painter on a screen that stores what has scrolled off, and texts to paint."""
 
 import os
 import random
@@ -18,7 +18,7 @@ DARK = theme("dark")
 
 
 class _Wrapping(pyte.HistoryScreen):
-    """Wraps a wide character that does not fit into the last column, as terminals do and pyte does not."""
+    """A screen that wraps a wide character which does not fit into the last column: terminals do, pyte does not."""
 
     def draw(self, data: str) -> None:
         for char in data:
@@ -28,12 +28,12 @@ class _Wrapping(pyte.HistoryScreen):
 
 
 class Screen:
-    """A terminal of `columns` by `lines`: the text on it, and above it what can be scrolled back to."""
+    """A terminal of `columns` by `lines`, with the text on its screen and the lines that have scrolled off."""
 
     def __init__(self, columns: int, lines: int) -> None:
         self.size = os.terminal_size((columns, lines))
         self._screen = _Wrapping(columns, lines, history=100_000, ratio=0.5)
-        # As the line discipline does: a newline also returns.
+        # Like the terminal driver, which turns a newline into carriage return and newline.
         self._screen.set_mode(pyte.modes.LNM)
         self._stream = pyte.Stream(self._screen)
         self.written = 0
@@ -67,7 +67,7 @@ class Screen:
 
 
 def painted(screen: Screen, chunks: Iterator[str], check: Callable[[], None] = lambda: None) -> None:
-    """Paint `chunks` one tick each, calling `check` after every one."""
+    """Paint each of `chunks` in its own tick, and call `check` after each."""
     clock = Clock()
     painter = Painter(screen.write, lambda: screen.size, DARK, Ruler(), clock=clock)
     for chunk in chunks:
@@ -78,14 +78,14 @@ def painted(screen: Screen, chunks: Iterator[str], check: Callable[[], None] = l
 
 
 def at_once(text: str, columns: int, lines: int) -> list[str]:
-    """What the screen shows of a text that is rendered whole."""
+    """Return what the screen shows of a text that is rendered at once."""
     screen = Screen(columns, lines)
     screen.write(static(text, columns, DARK, Ruler()))
     return screen.text()
 
 
 def chunkings(text: str, seed: int) -> dict[str, list[str]]:
-    """The text cut in four ways: characters, pieces as long as tokens, lines, anything."""
+    """Return the text cut in four ways: into characters, pieces as long as tokens, lines, and random pieces."""
     dice = random.Random(seed)
     return {
         "characters": list(text),
@@ -162,12 +162,12 @@ _FRAGMENTS = [
 
 
 def mix(seed: int) -> str:
-    """A text of constructs thrown together: whole documents, cut ones, and signs."""
+    """Return a random mix of complete documents, cut ones, and single signs."""
     dice = random.Random(seed)
     parts = []
     for _i in range(dice.randint(1, 5)):
         if dice.random() < 0.4:
-            # A reference may be defined after its use: the one difference that is allowed.
+            # A link reference may be defined after its use: this is the only allowed difference.
             document = dice.choice([text for name, text in DOCUMENTS.items() if name != "references"])
             start = dice.randrange(len(document))
             parts.append(document[start : start + dice.randint(1, 200)])

@@ -1,4 +1,4 @@
-"""The clipboard: pyperclip with a stand-in for xclip, and the terminal where there is none."""
+"""The clipboard: pyperclip with a script in the place of xclip, and the terminal if there is no clipboard."""
 
 import base64
 import io
@@ -21,7 +21,7 @@ if sys.platform != "linux":
 
 @pytest.fixture
 def xclip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program of that name that keeps its text in the file which is returned."""
+    """A program named xclip that stores its text in the returned file."""
     board, program = tmp_path / "board", tmp_path / "bin" / "xclip"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nfor word; do [ "$word" = -o ] && exec cat {board}; done\nexec cat > {board}\n')
@@ -68,7 +68,7 @@ def test_over_ssh_the_clipboard_is_the_terminals(xclip: Path, monkeypatch: pytes
 
 
 def test_a_program_that_fails_without_a_word_is_found_out(xclip: Path) -> None:
-    # As xclip does when it cannot reach the display.
+    # xclip behaves like this when it cannot reach the display.
     (xclip.parent / "bin" / "xclip").write_text("#!/bin/sh\nexit 1\n")
     screen = TerminalStream()
     assert "xclip" in SystemClipboard(screen).copy("x")
@@ -97,7 +97,7 @@ def test_bytes_that_are_no_text_are_told(xclip: Path) -> None:
 
 
 def test_ctrl_c_does_not_take_the_text_out_of_the_clipboard(xclip: Path, tmp_path: Path) -> None:
-    # xclip stays behind to hand the text out; Ctrl-C reaches it as it reaches everything in the terminal.
+    # xclip keeps running to serve the text, and Ctrl-C goes to all processes in the terminal.
     behind = tmp_path / "behind"
     (tmp_path / "bin" / "xclip").write_text(
         f"#!{sys.executable}\nimport os, pathlib, sys, time\n"

@@ -1,4 +1,4 @@
-"""Markdown while it grows: the screen ends up as if the text had been there at once, and never lies on the way."""
+"""Growing Markdown: at the end the screen is as if the text had come at once, and it is never wrong before."""
 
 import os
 import re
@@ -20,7 +20,7 @@ LONG = 400
 
 
 def plain(text: str, columns: int = 80, ruler: Ruler | None = None) -> str:
-    """A text rendered whole, without its styles."""
+    """Return a text rendered at once, without its styles."""
     return re.sub(r"\x1b\[[\d;]*m", "", static(text, columns, DARK, ruler or Ruler()))
 
 
@@ -167,7 +167,7 @@ def test_what_others_write_in_the_middle_parts_the_answer_and_repeats_nothing(na
             if piece == text[:at]:
                 with painter.aside():
                     screen.write("<note>\n")
-                # Progress, drawn and erased where nothing of the answer stands.
+                # Progress is drawn and erased before the answer begins.
                 screen.write("\rprogress\r        \r")
         painter.finish()
         shown = screen.text()

@@ -1,4 +1,4 @@
-"""Slots that follow the text around them."""
+"""Slots in the input line: they keep their places while the text around them changes."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from qwen_tui.terminal.slots import InputLine
 
 
 def draft(*parts: str | tuple[str, str | None]) -> InputLine:
-    """A line of texts and, as (name, default), slots."""
+    """Return a line of texts and slots; a slot is given as (name, default)."""
     text = ""
     found = []
     for part in parts:
@@ -24,7 +24,7 @@ def draft(*parts: str | tuple[str, str | None]) -> InputLine:
 
 
 def typed(line: InputLine, text: str) -> InputLine:
-    """What typing or pasting `text` at the cursor makes of the line."""
+    """Return the line after `text` was typed or pasted at the cursor."""
     return slots.follow(line, line.text[: line.cursor] + text + line.text[line.cursor :], line.cursor + len(text))
 
 

@@ -1,4 +1,4 @@
-"""What reaches the terminal, and what comes from it."""
+"""What the program writes to the terminal, and reads from it."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""How far a download is, on any terminal and on none."""
+"""The progress of a download, on a terminal and elsewhere."""
 
 import io
 import itertools
@@ -49,7 +49,7 @@ def test_the_line_fits_the_terminal_that_it_stands_on(monkeypatch: pytest.Monkey
     import fcntl
     import termios
 
-    # What stdout or a variable says counts for nothing: stdout may be a pipe.
+    # stdout and the variables do not count, because stdout may be a pipe.
     monkeypatch.setenv("COLUMNS", "200")
     screen, terminal = os.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))

@@ -1,4 +1,4 @@
-"""What is read from llama.cpp's log about its buffers."""
+"""Reading the sizes of buffers from llama.cpp's log."""
 
 from qwen_tui.engine.worker.buffers import Buffer, logged_buffers
 

@@ -1,7 +1,7 @@
-"""Clocks on a card: llama.cpp tells it what to compute and returns, and the time until it is done counts all the same.
+"""Times with a GPU: llama.cpp starts the computation and returns, but the time until the GPU is done must count.
 
-The card here takes half a second for every batch, beside which a tiny model takes none. So what is too short has not
-waited.
+The GPU here takes half a second for every batch; compared with that, a tiny model takes no time. So a shorter time
+shows that the program did not wait for the GPU.
 """
 
 import json
@@ -59,7 +59,7 @@ def test_writing_ends_when_the_last_token_is_computed(
     engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, fault("decode", "late"), cards=())
-    # Both ways to take the times: the worker's own, and when its events arrive.
+    # Both kinds of times: the worker's own, and those when its events arrive.
     timed = ask(engine, LONG, REPLAY, 4)
     assert timed.prompt_s >= LATE * batches(timed.prompt_tokens)
     assert timed.answer_s >= LATE * timed.answer_tokens

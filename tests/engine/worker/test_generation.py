@@ -1,4 +1,4 @@
-"""The token loop with drafts, right and wrong ones: answers do not depend on them."""
+"""The token loop with right and wrong drafts: the answers must not depend on them."""
 
 import os
 import random
@@ -29,7 +29,7 @@ HOT_AGAIN = msgspec.structs.replace(HOT, seed=5)
 
 
 class Scripted(NoDrafts):
-    """Drafts from a script: the next tokens of `answer`, some of them changed at random."""
+    """Drafts the next tokens of `answer`, some of them changed at random."""
 
     def __init__(self, answer: Sequence[int], wrong: float, seed: int = 0) -> None:
         self._answer = answer
@@ -46,7 +46,7 @@ class Scripted(NoDrafts):
 
 
 class Recorder:
-    """Draws as ever, and keeps the logits that each token was drawn from."""
+    """Samples as usual, and stores the logits of each sampled token."""
 
     def __init__(self, setup: "Setup") -> None:
         self._setup = setup
@@ -93,7 +93,7 @@ class Setup:
         assert isinstance(end, Finished)
         said = [*self.prompt, *generation.tokens]
         held = self.context.tokens
-        # The KV cache may know more than was said, as far as it was computed, but nothing else.
+        # The KV cache may contain decoded tokens beyond the reported answer, but nothing else.
         assert held[: len(said)] == said[: len(held)]
         return generation.tokens, end
 
@@ -115,8 +115,8 @@ def setup(tiny: Path) -> Iterator[Setup]:
 def test_with_the_same_random_numbers_any_drafts_give_the_same_answer(
     setup: Setup, options: SamplingOptions, wrong: float
 ) -> None:
-    # Equal answers for every seed are more than an equal distribution. But a batch is rounded differently than its
-    # tokens one by one, in the 16 bits of the KV cache too: of hundreds of draws one may fall between the two.
+    # Equal answers for every seed are more than an equal distribution. But a batch rounds differently than its tokens
+    # one by one, also in the 16 bits of the KV cache: of hundreds of samples, one may fall between the two.
     seeds = range(100 if options.temperature else 5)
     different = drafted = accepted = 0
     for seed in seeds:
@@ -141,7 +141,7 @@ def test_each_token_is_drawn_from_the_models_logits_behind_the_text_so_far(setup
     context.reuse([])
     context.decode(setup.prompt)
     for token, drawn_from in zip(answer, recorder.logits, strict=True):
-        # Those of another place differ by 1 and more.
+        # The logits of another position would differ by 1 or more.
         assert np.abs(setup.logits(-1) - drawn_from).max() < 0.05
         context.decode((token,))
 
@@ -181,7 +181,7 @@ def test_no_draft_goes_beyond_the_context(setup: Setup) -> None:
 def test_an_end_is_an_end_wherever_in_a_draft(setup: Setup) -> None:
     end_token = setup.vocabulary.special("<|im_end|>")
     text = setup.vocabulary.tokenize("that is all")
-    # The draft expects the answer to end later, or not at all.
+    # In the draft, the answer ends later, or not at all.
     for drafts in ([*text, end_token, *text], text * 3):
         answer, end = setup.answer(ReplaySampler(text, end_token), Scripted(drafts, 0))
         assert answer == text
@@ -191,20 +191,20 @@ def test_an_end_is_an_end_wherever_in_a_draft(setup: Setup) -> None:
 def test_every_token_counts_once(setup: Setup) -> None:
     text = setup.vocabulary.tokenize("and again " * 20)[:41]
     _, end = setup.answer(ReplaySampler(text, 0), Always(text, 0), len(text))
-    # The first comes from the prompt; then batches of 32 and 8.
+    # The first token comes from the prefill, the others from batches of 32 and 8.
     assert (end.usage.drafted_tokens, end.usage.accepted_tokens) == (38, 38)
     assert end.timings.decode_tps == pytest.approx(40 / end.timings.decode_s)
 
 
 class Always(Scripted):
-    """As long as may be."""
+    """Draft as many tokens as allowed."""
 
     def draft(self, most: int) -> Sequence[int]:
         return self._answer[self._said : self._said + most]
 
 
 class Interrupting(Always):
-    """Has the question cancelled while its third batch is computed, or just before."""
+    """Cancels the question while its third batch is computed, or just before."""
 
     batches = 0
     cancel: Callable[[int], None]
@@ -233,7 +233,7 @@ def test_what_was_refused_is_forgotten(setup: Setup) -> None:
     setup.answer(setup.chain(GREEDY), Scripted(plain, 1))
     held = list(setup.context.tokens)
     assert held == [*setup.prompt, *plain[:-1]]
-    # What is kept is what a fresh context would compute.
+    # The kept tokens are the same as those that a new context computes.
     setup.prompt, before = [*held, held[5]], setup.prompt
     kept, end = setup.answer(setup.chain(GREEDY), max_tokens=20)
     assert end.usage.cached_tokens == len(held)

@@ -1,4 +1,4 @@
-"""Grammars over vocabularies of several kinds: which tokens may follow, and that no other is ever drawn."""
+"""Grammars over vocabularies of several kinds: which tokens may follow, and that no other token is ever sampled."""
 
 import struct
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from tests.tiny_model import END_OF_TEXT, TURN_END, TURN_START
 
 
 def words_and_bytes(path: Path, *, fallback: bool = True) -> Path:
-    """Write a vocabulary like SentencePiece's: blanks as ▁, and bytes for what no piece has."""
+    """Write a vocabulary like SentencePiece's: blanks are ▁, and characters without a piece are bytes."""
     pieces = ["▁", "{", "}", '"', ":", ",", "▁true", "▁hello", "hello", "l", "o", "n", "1", "2"]
-    # A vocabulary without bytes must have whatever llama.cpp needs for its line breaks.
+    # A vocabulary without byte tokens must have the token that llama.cpp needs for line breaks.
     single = [f"<0x{byte:02X}>" for byte in range(256)] if fallback else ["<0x0A>"]
     tokens = ["<unk>", "<s>", "</s>", *single, *pieces]
     kinds = gguf.TokenType
@@ -67,7 +67,7 @@ def end_of(vocabulary: Vocabulary) -> int:
 
 
 def byte_tokens(vocabulary: Vocabulary, text: str) -> list[int]:
-    """The tokens of single bytes: whatever the tokenizer would make of the text, the model may write it so."""
+    """Return the text in single-byte tokens: a model may write it so, whatever the tokenizer would choose."""
     single = {piece: token for token, piece in reversed(list(enumerate(vocabulary.pieces()))) if len(piece) == 1}
     return [single[bytes([byte])] for byte in text.encode()]
 

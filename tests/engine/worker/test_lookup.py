@@ -1,4 +1,4 @@
-"""Prompt lookup: what is found in the text, and how much of it is worth drafting."""
+"""Prompt lookup: which places it finds in the text, and how many tokens are worth drafting."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from qwen_tui.engine.worker.lookup import MOST_DRAFTED, BatchCosts, Lookup, TextIndex, best_count
 
-# What batches cost: measured where memory is slow, assumed where nobody has measured, and no less than their tokens.
+# The costs of batches: measured on a PC with slow memory; the assumed ones; and as high as those of single tokens.
 FAST = (
     1,
     1.35,
@@ -38,7 +38,7 @@ Draw = Callable[[Sequence[int]], int]
 
 
 def decode(prompt: Sequence[int], answer: Sequence[int], costs: Sequence[float]) -> float:
-    """Say `answer` with lookup, and return how many times faster that is than one token after another."""
+    """Generate `answer` with lookup, and return how many times faster that is than one token after another."""
     lookup = Lookup(prompt, BatchCosts(costs), learn_costs=False)
     real = BatchCosts(costs).of
     lookup.follow(answer[:1])
@@ -110,7 +110,7 @@ def corrected(seed: int, every: int, change: str) -> tuple[list[int], list[int]]
 
 @pytest.mark.parametrize("change", ["replaced", "left out", "put in"])
 def test_a_copy_goes_on_behind_each_correction(change: str) -> None:
-    # Matches of three tokens alone would be wanted again after each, and leave little of every eight.
+    # If each correction needed a new match of three tokens, little would be left of every eight.
     prompt, answer = corrected(2, 8, change)
     least = {"replaced": 2.0, "left out": 2.0, "put in": 1.3}
     assert decode(prompt, answer, FAST) >= least[change]
@@ -125,7 +125,7 @@ def test_any_text_can_be_followed(prompt: list[int], answer: list[int]) -> None:
 @pytest.mark.parametrize("name", COSTS)
 @pytest.mark.parametrize("vocabulary", [2, 4, 8, 16, 40])
 def test_text_whose_likeness_means_nothing_costs_next_to_nothing(name: str, vocabulary: int) -> None:
-    # In random text over so few tokens nearly everything came before, and what followed then says nothing.
+    # In random text over so few tokens nearly every match occurred before, but does not predict the next token.
     speeds = [decode((), words(seed, 500, vocabulary), COSTS[name]) for seed in range(10)]
     assert sum(speeds) / len(speeds) > 0.97
 
@@ -133,7 +133,7 @@ def test_text_whose_likeness_means_nothing_costs_next_to_nothing(name: str, voca
 @pytest.mark.parametrize("name", COSTS)
 @pytest.mark.parametrize("chance", [0.2, 0.3, 0.4, 0.5, 0.6, 0.8])
 def test_at_no_rate_of_right_guesses_it_costs_more_than_it_brings(name: str, chance: float) -> None:
-    # A copy that goes on somewhere else after each wrong word.
+    # The copy continues at another place after each wrong token.
     speeds = []
     for seed in range(10):
         draw = random.Random(seed)
@@ -149,7 +149,7 @@ def test_at_no_rate_of_right_guesses_it_costs_more_than_it_brings(name: str, cha
 
 
 def refuse(lookup: Lookup, prompt: Sequence[int], times: int) -> list[int]:
-    """Let the answer begin to copy again and again, and go on otherwise each time; return what was drafted."""
+    """Let the answer begin to copy again and again, and each time continue differently; return the drafts."""
     drafted = []
     for i in range(times):
         lookup.follow(prompt[10 * i : 10 * i + 8])

@@ -1,4 +1,4 @@
-"""ChatML: only the marks we write are control tokens, and no text is changed on its way."""
+"""ChatML: only the marks that the program writes are control tokens, and no text is changed."""
 
 import os
 from collections.abc import Iterator

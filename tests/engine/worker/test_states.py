@@ -1,4 +1,4 @@
-"""What the worker keeps of a conversation, and what it takes up again: the real worker, on a tiny model."""
+"""Which states the worker stores, and which it restores: the real worker, with a tiny model."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ from qwen_tui.messages import Event, Finished, Message, Prefill, Text
 QUESTION = "hello world " * 60
 GREEDY = SamplingOptions(temperature=0)
 DRAWN = SamplingOptions()
-# So hot that any other rounding soon brings another token.
+# With so high a temperature, a different rounding soon leads to another token.
 SEEDED = SamplingOptions(temperature=2, top_k=0, top_p=1, seed=7)
 STEP = 32
 Engines = Callable[..., LocalEngine]
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def engines(tiny: Path, folder: Path) -> Iterator[Engines]:
-    """Makes engines that keep their states in one folder."""
+    """Return a function that makes engines, which store their states in one folder."""
     made: list[LocalEngine] = []
 
     def make(
@@ -68,7 +68,7 @@ def engines(tiny: Path, folder: Path) -> Iterator[Engines]:
     yield make
     for engine in made:
         engine.close()
-    # One of them may hash a large model.
+    # One of the workers may be hashing a large model.
     until(lambda: not psutil.Process().children(), 60)
 
 
@@ -118,10 +118,10 @@ def test_a_state_is_saved_when_nobody_has_asked_for_a_while(engines: Engines, fo
     until((folder / "aaa.state").exists)
     second = ask(engines())
     assert cached(second) == 128, "what is greedy uses whole steps"
-    # What was restored counts as done from the first event with a figure in it.
+    # From the first event with a number on, the restored tokens count as done.
     steps = [event.done for event in second if isinstance(event, Prefill)]
     assert cached(second) in steps[:2]
-    # It goes on as if nothing had been, in the process that has it in memory as well.
+    # The conversation goes on unchanged, also in the process that has the state in memory.
     assert cached(ask(engine)) == 128
 
 
@@ -189,7 +189,7 @@ def test_of_a_state_that_differs_somewhere_the_beginning_serves(engines: Engines
 def test_the_next_program_finds_what_the_one_just_left_computed_also_of_a_model_that_nobody_has_hashed(
     engines: Engines, tiny: Path, tmp_path: Path
 ) -> None:
-    # So much of nothing behind a model takes longer to hash than anybody waits here.
+    # With so many zeros after the model, hashing takes longer than this test waits.
     large = tmp_path / "large.gguf"
     shutil.copy(tiny, large)
     with large.open("r+b") as file:
@@ -201,7 +201,7 @@ def test_the_next_program_finds_what_the_one_just_left_computed_also_of_a_model_
 
 
 class Coming:
-    """A state of `QUESTION` that is being written: another process has left, and its sign is up."""
+    """A state of `QUESTION` that another process, which has left, is writing: its sign is on the disk."""
 
     def __init__(self, folder: Path, token_s: float) -> None:
         self._state = folder / "aaa.state"
@@ -245,7 +245,7 @@ def test_a_state_that_is_just_being_written_is_waited_for(engines: Engines, comi
     events: list[Event] = []
     for event in engines().stream(request(QUESTION, None, DRAWN)):
         events.append(event)
-        # It goes on telling that it waits.
+        # The worker keeps reporting that it waits.
         if sum(map(is_awaited, events)) == 3:
             state.arrives()
     assert cached(events) > 100
@@ -289,7 +289,7 @@ def test_what_is_of_no_use_is_not_waited_for(
     assert cached(events) == 0
 
 
-# Texts of which the beginning is kept: cut within a step of the prompt, and of one whose end is that of a step.
+# Texts whose beginning is stored: one ends inside a batch of the prompt, the other at the end of a batch.
 MATERIAL = "the of and to in is that for it as with was on be at by this from or an are not have you " * 8
 
 
@@ -307,14 +307,14 @@ def test_an_answer_with_a_seed_repeats_whatever_was_kept(
     cold = answer(engines(flash_attention=flash_attention))
     first = engines(flash_attention=flash_attention)
     ask(first, MATERIAL + "Another question, and a longer one?", sampler=DRAWN)
-    # In the process that has it in memory, and in one that reads it.
+    # Ask in the process that has the state in memory, and in one that reads it.
     assert answer(first) == cold
     assert answer(first, "bbb") == cold
     leave(first)
     assert answer(engines(flash_attention=flash_attention)) == cold
     assert found[0] == 0
     assert all(count >= 128 and count % STEP == 0 for count in found[1:])
-    # Another number of threads computes the same, but not always with flash attention.
+    # Another number of threads computes the same, except sometimes with flash attention.
     if not flash_attention:
         assert answer(engines(threads=2)) == cold
         assert found[-1] >= 128
@@ -326,7 +326,7 @@ def test_what_was_computed_in_other_steps_is_for_those_whose_answers_need_not_re
     leave(first)
     assert cached(ask(engines(), sampler=GREEDY, conversation=None)) == 0
     assert cached(ask(engines(), sampler=DRAWN, conversation=None)) > 100
-    # What is greedy computes all of it then, and that is worth being kept beside the other.
+    # A greedy answer then computes everything again, and its state is worth storing beside the other.
     second = engines()
     ask(second, conversation="bbb")
     leave(second)

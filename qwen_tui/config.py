@@ -5,7 +5,7 @@ import os
 import re
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -122,8 +122,7 @@ def check(name: str, value: object, where: str) -> Any:
     field = FIELDS.get(name)
     if field is None:
         raise ConfigError(
-            _("{where}: there is no setting “{name}”.").format(where=where, name=name),
-            _("The settings are: {names}.").format(names=listed(FIELDS)),
+            _("{where}: there is no setting “{name}”.").format(where=where, name=name), which_is_meant(name)
         )
     if name == "gpu_layers" and type(value) is int:
         # In TOML, people write a number of layers as a number.
@@ -135,7 +134,7 @@ def check(name: str, value: object, where: str) -> Any:
         problem = _kind(name, field.type)
     if problem:
         raise ConfigError(
-            _("{where}: “{value}” is no value for {name}: {reason}").format(
+            _("{where}: {name} cannot be “{value}”: {reason}").format(
                 where=where, value=value, name=name, reason=problem
             ),
             _("Set another with: qwen config set {name} VALUE").format(name=name),
@@ -143,8 +142,19 @@ def check(name: str, value: object, where: str) -> Any:
     return converted
 
 
-def set_value(path: Path, name: str, text: str | None) -> None:
-    """Write the setting `name` into the file, and keep the rest as it is; `None` removes the setting.
+def which_is_meant(name: str, known: Iterable[str] = FIELDS) -> str:
+    """Return the remedy for a setting that is none of the `known`: those it is like, or else all of them."""
+    import difflib
+
+    named = list(known)
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), named)
+    if near:
+        return _("Did you mean: {names}?").format(names=listed(near))
+    return _("The settings are: {names}.").format(names=listed(named))
+
+
+def set_value(path: Path, name: str, text: str | None) -> Any:
+    """Write the setting `name` into the file, and keep the rest as it is; return the value. `None` removes the setting.
 
     Raises `ConfigError` for an unknown setting, and for a file that is not TOML, which stays as it is.
     """
@@ -168,6 +178,7 @@ def set_value(path: Path, name: str, text: str | None) -> None:
             _("Set {variable} to it instead.").format(variable=environment_name(name)),
         ) from error
     write_private(path, content)
+    return value
 
 
 def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
@@ -241,10 +252,10 @@ def _kind(name: str, wanted: Any) -> str:
         return _number_or_word(name)
     kinds = typing.get_args(wanted) or (wanted,)
     if bool in kinds:
-        return _("it is true or false")
+        return _("it has to be true or false")
     if int in kinds:
-        return _("it is a whole number")
-    return _("it is a number") if float in kinds else _("it is a text")
+        return _("it has to be a whole number")
+    return _("it has to be a number") if float in kinds else _("it has to be a text")
 
 
 def _problem(name: str, value: Any) -> str:
@@ -268,15 +279,15 @@ def _problem(name: str, value: Any) -> str:
     if name in lowest_highest and value != "auto":
         lowest, highest = lowest_highest[name]
         if not lowest <= value <= highest:
-            return _("it lies between {lowest} and {highest}").format(lowest=lowest, highest=highest)
+            return _("it has to lie between {lowest} and {highest}").format(lowest=lowest, highest=highest)
     if name == "language" and value not in LANGUAGES:
-        return _("it is one of {choices}").format(choices=listed(LANGUAGES))
+        return _("it has to be one of {choices}").format(choices=listed(LANGUAGES))
     if name == "theme" and value not in THEMES:
-        return _("it is one of {choices}").format(choices=listed(THEMES))
+        return _("it has to be one of {choices}").format(choices=listed(THEMES))
     if name == "gpu_layers" and value not in ("auto", "all") and not value.isdecimal():
         return _number_or_word(name)
     return ""
 
 
 def _number_or_word(name: str) -> str:
-    return _("it is auto, all, or a number") if name == "gpu_layers" else _("it is auto or a number")
+    return _("it has to be auto, all, or a number") if name == "gpu_layers" else _("it has to be auto or a number")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from qwen_tui import config, files
+from qwen_tui import config, files, i18n
 from qwen_tui.errors import ConfigError, WriteError
+from qwen_tui.explanations import explanation
 from tests.conftest import Run
 
 
@@ -125,15 +127,44 @@ def test_what_cannot_be_read_is_not_overwritten(tmp_path: Path, content: bytes) 
 
 
 def test_config_commands(qwen: Run, home: Path) -> None:
-    assert qwen("config", "path").stdout.decode().strip() == str(home / "config.toml")
-    assert qwen("config", "set", "temperature", "0.25").returncode == 0
+    file = home / "config.toml"
+    assert qwen("config", "path").stdout.decode().strip() == str(file)
+    assert qwen("config", "set", "temperature", "0.25").stdout.decode() == f"Set in {file}: temperature = 0.25\n"
     shown = qwen("config", "show", env={**os.environ, "QWEN_TUI_TOP_K": "9"}).stdout.decode()
-    assert f"temperature = 0.25  # {home / 'config.toml'}" in shown
-    assert "top_k = 9  # QWEN_TUI_TOP_K" in shown
-    assert "top_p = 0.8  # default" in shown
+    assert f"temperature = 0.25  # from {file}" in shown
+    assert "top_k = 9  # from QWEN_TUI_TOP_K" in shown
+    assert f"# {explanation('top_p')}\ntop_p = 0.8  # default\n" in shown
+    assert "seed = (random)  # default" in shown
+    one = qwen("config", "show", "seed").stdout.decode().splitlines()
+    assert one == [f"# {explanation('seed')}", "seed = (random)  # default"]
+    back = qwen("config", "set", "temperature").stdout.decode()
+    assert back == f"Removed from {file}: temperature is 0.7 again, its default.\n"
     environment = {**os.environ, "EDITOR": f"{sys.executable} -c 'raise SystemExit(0)'", "VISUAL": ""}
     assert qwen("config", "edit", env={**environment, "EDITOR": "true"}).returncode == 0
     assert b"EDITOR" in qwen("config", "edit", env={**environment, "EDITOR": "no-such-editor"}).stderr
+
+
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
+def test_a_new_file_begins_with_every_setting_explained_and_none_in_force(qwen: Run, home: Path, language: str) -> None:
+    environment = {**os.environ, "EDITOR": "true", "VISUAL": "", "QWEN_TUI_LANG": language}
+    assert qwen("config", "edit", env=environment).returncode == 0
+    file = home / "config.toml"
+    text = file.read_text(encoding="utf-8")
+    assert config.load(file, {}).sources == {}
+    # What a person does next: every setting without its #.
+    file.write_text(re.sub(r"(?m)^# (?=[a-z_]+ = )", "", text), encoding="utf-8")
+    assert set(config.load(file, {}).sources) == set(config.FIELDS)
+    for name in config.FIELDS:
+        assert f"# {explanation(name)}\n" in text or language != "en"
+
+
+def test_of_an_unknown_setting_those_like_it_are_named(qwen: Run) -> None:
+    for words in (["set", "temprature", "1"], ["set", "Top-P", "1"], ["show", "temperatur"]):
+        refused = qwen("config", *words)
+        assert refused.returncode in (1, 2)
+        near = "top_p" if "Top-P" in words else "temperature"
+        assert f"Did you mean: {near}" in refused.stderr.decode()
+    assert "-o temprature=1: there is no setting" in qwen("ask", "-o", "temprature=1", "x").stderr.decode()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

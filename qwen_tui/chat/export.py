@@ -9,27 +9,31 @@ from typing import Any, NamedTuple
 import msgspec
 
 from qwen_tui.chat import endings
-from qwen_tui.chat.question import Part, caption, folded, parts, prompt_text, said
+from qwen_tui.chat.question import Part, caption, folded, parts, said, without_system
 from qwen_tui.errors import UsageError
-from qwen_tui.history.records import StoredConversation
+from qwen_tui.history.records import StoredConversation, Summary
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed
-from qwen_tui.messages import Exchange, FinishReason, Role
+from qwen_tui.i18n import language, listed
+from qwen_tui.messages import Exchange, FinishReason, Limit, Role
 
 FORMATS = ("md", "html", "json")
+# The languages of the program, as a page names them (BCP 47).
+_TAGS = {"zh": "zh-CN", "en": "en"}
 
 
 class ExportedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message in the JSON export.
 
-    A question has the `parts` that make up its `content`. An answer has a `finish_reason`; null means that the program
-    ended before the answer.
+    A question has `parts`. Its `content` is made of them, without the part of the kind "system", which a template gave
+    to the model with this question. An answer has a `finish_reason`, null where its program ended before it did, and
+    the `limit` that cut it, null where none did.
     """
 
     role: Role
     content: str
     parts: tuple[Part, ...] | msgspec.UnsetType = msgspec.UNSET
     finish_reason: FinishReason | msgspec.UnsetType | None = msgspec.UNSET
+    limit: Limit | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class ExportedConversation(msgspec.Struct, frozen=True):
@@ -42,6 +46,41 @@ class ExportedConversation(msgspec.Struct, frozen=True):
     written: str
     system: str | None
     messages: tuple[ExportedMessage, ...]
+
+
+class FoundLine(msgspec.Struct, frozen=True):
+    """What a search found, in the JSON of a list: a line of an answer, or of a part of a question."""
+
+    kind: str
+    name: str
+    line: str
+
+
+class ListedConversation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A conversation in the JSON of a list; `match` is what a search found in it."""
+
+    id: str
+    title: str
+    model: str
+    created: str
+    written: str
+    match: FoundLine | msgspec.UnsetType = msgspec.UNSET
+
+
+def index(summaries: Sequence[Summary]) -> str:
+    """Return a list of conversations as one JSON object."""
+    listed = [
+        ListedConversation(
+            one.id,
+            one.title,
+            one.model,
+            _when(one.created),
+            _when(one.written),
+            FoundLine(one.hit.kind, one.hit.name, one.hit.line) if one.hit else msgspec.UNSET,
+        )
+        for one in summaries
+    ]
+    return msgspec.json.encode({"conversations": listed}).decode() + "\n"
 
 
 def export(stored: StoredConversation, form: str) -> str:
@@ -79,8 +118,8 @@ def _json(stored: StoredConversation) -> str:
 
 def _messages(exchange: Exchange) -> tuple[ExportedMessage, ExportedMessage]:
     return (
-        ExportedMessage("user", prompt_text(exchange.question), tuple(parts(exchange.question))),
-        ExportedMessage("assistant", exchange.answer, finish_reason=exchange.reason),
+        ExportedMessage("user", without_system(exchange.question), tuple(parts(exchange.question))),
+        ExportedMessage("assistant", exchange.answer, finish_reason=exchange.reason, limit=exchange.limit),
     )
 
 
@@ -136,16 +175,25 @@ def _page(stored: StoredConversation) -> str:
     sections = []
     for spoken in _spoken(stored):
         ending = f'<p class="ending">{html.escape(spoken.mark)}</p>' if spoken.mark else ""
-        text = "".join(map(_details, spoken.about)) + renderer.render(spoken.content)
-        sections.append(
-            f'<section class="{spoken.role}"><h2>{html.escape(spoken.speaker)}</h2>{text}{ending}</section>'
-        )
+        heading = f"<h2>{html.escape(spoken.speaker)}</h2>" + "".join(map(_details, spoken.about))
+        content = f'<div lang="{_tag_of(spoken.content)}">{renderer.render(spoken.content)}</div>'
+        sections.append(f'<section class="{spoken.role}">{heading}{content}{ending}</section>')
     title = html.escape(stored.summary.title)
     about = html.escape(f"{stored.summary.model}, {_when(stored.summary.written)}")
     return (
-        f'<!doctype html>\n<html><head><meta charset="utf-8"><title>{title}</title>\n<style>{_style()}</style></head>\n'
-        f"<body><h1>{title}</h1><p>{about}</p>\n" + "\n".join(sections) + "\n</body></html>\n"
+        f'<!doctype html>\n<html lang="{_TAGS[language()]}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title>\n<style>{_style()}</style></head>\n"
+        f'<body><h1 lang="{_tag_of(title)}">{title}</h1><p>{about}</p>\n' + "\n".join(sections) + "\n</body></html>\n"
     )
+
+
+def _tag_of(text: str) -> str:
+    """Return the tag for a text that may be in any language; empty, which is HTML's word for unknown, if it is open.
+
+    With the tag, a browser chooses the Chinese form of a character that Japanese writes otherwise.
+    """
+    return _TAGS["zh"] if re.search("[\u4e00-\u9fff]", text) and not re.search("[\u3040-\u30ff]", text) else ""
 
 
 def _details(part: Part) -> str:
@@ -186,9 +234,10 @@ def _style() -> str:
     return (
         ":root{color-scheme:light dark}body{max-width:46rem;margin:2rem auto;padding:0 1rem;"
         "font:1rem/1.6 system-ui,sans-serif}section{border-top:1px solid #8886;margin-top:1.5rem}"
-        "section h2{font-size:.9rem;opacity:.7}.user{white-space:normal}.ending{font-style:italic;opacity:.7}"
-        "pre{overflow:auto;padding:.8rem;"
-        "background:#8882;border-radius:6px}code{font-family:ui-monospace,monospace}table{border-collapse:collapse}"
+        "section h2{font-size:.9rem;opacity:.7}.ending{font-style:italic;opacity:.7}"
+        "body{overflow-wrap:break-word}pre,code{font-family:ui-monospace,monospace;background:#8883;border-radius:4px}"
+        "pre{overflow:auto;padding:.8rem}code{padding:.1em .35em;border:1px solid #8886}"
+        "pre code{padding:0;border:0;background:none}table{border-collapse:collapse}"
         "td,th{border:1px solid #8886;padding:.2rem .6rem}blockquote{border-left:3px solid #8886;margin:0;"
         f"padding-left:1rem}}\n{light}\n@media(prefers-color-scheme:dark){{{dark}}}"
     )

@@ -1,6 +1,6 @@
 """Overviews for a screen: many conversations, one conversation, the use of the context, the figures of an answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from wcwidth import width
 
@@ -8,7 +8,8 @@ from qwen_tui.chat import endings
 from qwen_tui.chat.question import caption, folded, said
 from qwen_tui.columns import cut, table
 from qwen_tui.files import time_text
-from qwen_tui.history.records import Summary
+from qwen_tui.history.grams import found_in
+from qwen_tui.history.records import Hit, Summary
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
 from qwen_tui.messages import Exchange, Timings, Usage
@@ -17,23 +18,54 @@ from qwen_tui.messages import Exchange, Timings, Usage
 COLUMNS = 80
 # The columns of an id, a date and the gaps after them.
 _BEFORE_TITLE = 26
-# At most so many lines of the last turn are shown.
+# What was found in a conversation stands below its date.
+_BEFORE_HIT = " " * 8
+_LEAST_OF_HIT = 16
+# How much of a long last turn is shown, in lines.
 _QUESTION_LINES, _ANSWER_LINES = 3, 12
 
 
-def conversations(summaries: Sequence[Summary], words: str = "", columns: int | None = COLUMNS) -> str:
-    """Return one line for each conversation, and below it the line in which `words` were found.
+def conversations(summaries: Sequence[Summary], columns: int | None = COLUMNS) -> str:
+    """Return a line a conversation; `columns` None cuts nothing."""
+    return "\n".join(_line(summary, columns) for summary in summaries)
 
-    Lines are cut to `columns`, or not if that is None.
-    """
-    room = None if columns is None else max(20, columns - _BEFORE_TITLE)
-    found: list[str] = []
+
+def found(
+    summaries: Sequence[Summary], words: str, columns: int | None = COLUMNS, mark: Callable[[str], str] = str
+) -> str:
+    """Return a line a conversation, and below it who said what in which `words` were found; `mark` marks these."""
+    lines = []
     for summary in summaries:
-        title = " ".join(summary.title.split())
-        found.append(f"{summary.id}  {time_text(summary.written)}  {title if room is None else cut(title, room)}")
-        if summary.line and summary.line != summary.title:
-            found.append(" " * _BEFORE_TITLE + (summary.line if room is None else _around(summary.line, words, room)))
-    return "\n".join(found)
+        lines.append(_line(summary, columns))
+        if hit := summary.hit:
+            speaker = _("{speaker}: ").format(speaker=_speaker(hit))
+            room = None if columns is None else max(_LEAST_OF_HIT, columns - len(_BEFORE_HIT) - width(speaker))
+            lines.append(f"{_BEFORE_HIT}{speaker}{_marked(hit.line, words, room, mark)}")
+    return "\n".join(lines)
+
+
+def nothing_found(words: str) -> str:
+    """Return what is said where a search finds nothing."""
+    return _("No conversation holds “{words}”.").format(words=" ".join(words.split()))
+
+
+def _line(summary: Summary, columns: int | None) -> str:
+    title = " ".join(summary.title.split())
+    title = title if columns is None else cut(title, max(20, columns - _BEFORE_TITLE))
+    return f"{summary.id}  {time_text(summary.written)}  {title}"
+
+
+def _speaker(hit: Hit) -> str:
+    """Return whose words a search found."""
+    match hit.kind:
+        case "answer":
+            return _("Assistant")
+        case "words":
+            return _("You")
+        case "system" | "template":
+            return _("Template “{name}”").format(name=hit.name)
+        case _any:
+            return " ".join(hit.name.split())
 
 
 def standing(summary: Summary, exchanges: Sequence[Exchange]) -> str:
@@ -93,10 +125,40 @@ def figures(usage: Usage, timings: Timings) -> str:
     return table(rows)
 
 
-def _around(line: str, words: str, columns: int) -> str:
-    """Return the part of a long `line` that contains the first match of one of `words`."""
-    found = [start for word in words.split() if (start := line.lower().find(word.lower())) >= 0]
-    start = min(found, default=0)
-    if width(line) > columns and width(line[:start]) > columns // 2:
-        line = "…" + line[start - columns // 8 :]
-    return cut(line, columns)
+def _marked(line: str, words: str, room: int | None, mark: Callable[[str], str]) -> str:
+    """Return as much of `line` as the `room` takes around the first of `words`, each of them marked."""
+    line = " ".join(line.split())
+    places = found_in(words, line)
+    first = places[0] if places else (0, 0)
+    start, end = (0, len(line)) if room is None or width(line) <= room else _window(line, first, room)
+    shown, at = "…" if start else "", start
+    for begins, ends in places:
+        if ends > end:
+            break
+        shown += line[at:begins] + mark(line[begins:ends])
+        at = ends
+    return shown + line[at:end] + ("…" if end < len(line) else "")
+
+
+def _window(line: str, place: tuple[int, int], room: int) -> tuple[int, int]:
+    """Return the part of a long `line` around a `place` that takes the `room` with … at both ends, in whole words."""
+    start, end = place
+    if width(line[:start]) <= room // 3:
+        start = 0
+    else:
+        # What follows tells more than what goes before.
+        while width(line[start - 1 : place[1]]) <= room // 3:
+            start -= 1
+        blank = line.find(" ", start, place[0])
+        start = blank + 1 if blank >= 0 and not _is_end_of_word(line, start) else start
+    while end < len(line) and width(line[start : end + 1]) <= room - 2:
+        end += 1
+    if not _is_end_of_word(line, end) and (blank := line.rfind(" ", place[1], end)) >= 0:
+        end = blank
+    return start, end
+
+
+def _is_end_of_word(line: str, at: int) -> bool:
+    """Whether a line may be cut at this place: at a blank, an end, or beside Chinese, which has no blanks."""
+    around = line[max(0, at - 1) : at + 1]
+    return not 0 < at < len(line) or " " in around or any(width(character) > 1 for character in around)

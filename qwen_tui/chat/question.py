@@ -33,8 +33,13 @@ def prompt_text(question: Question) -> str:
     The material comes first: then a second question about the same material begins with the same tokens, and the
     engine reuses their computed state.
     """
-    message = _framed(question, question.materials)
+    message = without_system(question)
     return f"{question.template.system}\n\n{message}" if question.template.system else message
+
+
+def without_system(question: Question) -> str:
+    """Return the question as the model reads it, but for the system text that a template put before it."""
+    return _framed(question, question.materials)
 
 
 def to_edit(question: Question) -> tuple[str, tuple[Material, ...]]:

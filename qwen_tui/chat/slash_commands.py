@@ -17,6 +17,7 @@ from qwen_tui.chat.session import Session
 from qwen_tui.columns import table
 from qwen_tui.config import SETTABLE
 from qwen_tui.errors import ConfigError, HistoryError, UsageError
+from qwen_tui.explanations import shown_value
 from qwen_tui.history.records import title_of
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
@@ -173,8 +174,10 @@ def _template(session: Session, argument: str) -> Draft | None:
 
 def _logs(session: Session, argument: str) -> None:
     history = _history(session)
-    found = history.search(argument) if argument else history.recent()
-    session.say(overviews.conversations(found, argument) or _("Nothing was found."))
+    if not argument:
+        session.say(overviews.conversations(history.recent()) or _("There is no conversation yet."))
+        return
+    session.say(overviews.found(history.search(argument), argument) or overviews.nothing_found(argument))
 
 
 def _resume(session: Session, argument: str) -> None:
@@ -204,7 +207,11 @@ def _system(session: Session, argument: str) -> None:
 
 def _set(session: Session, argument: str) -> None:
     name, _space, value = argument.partition(" ")
-    if name not in SETTABLE or not value:
+    if value and name not in SETTABLE:
+        raise UsageError(
+            _("There is no setting “{name}” to answer by.").format(name=name), config.which_is_meant(name, SETTABLE)
+        )
+    if not value:
         raise UsageError(
             _("/set {argument} is not understood.").format(argument=argument),
             _("Write /set NAME VALUE, with one of: {names}.").format(names=listed(SETTABLE)),
@@ -223,7 +230,7 @@ def _set(session: Session, argument: str) -> None:
 
 def _show(session: Session, _argument: str) -> None:
     options = {**msgspec.structs.asdict(session.options.sampling), "max_tokens": session.options.max_tokens}
-    lines = [f"{name} = {_('(the program decides)') if value is None else value}" for name, value in options.items()]
+    lines = [f"{name} = {shown_value(name, value)}" for name, value in options.items()]
     about = [session.keeper.model]
     if session.info:
         about += [session.info.device, _("context {size}").format(size=session.info.ctx_size)]

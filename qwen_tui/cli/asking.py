@@ -9,6 +9,7 @@ import typer
 from qwen_tui import cancellation
 from qwen_tui.cli import screen, stdin
 from qwen_tui.cli.environment import Environment
+from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.hashing import OnProgress
 from qwen_tui.terminal.sanitise import clean
@@ -28,6 +29,17 @@ class Asker:
     def can_answer(self) -> bool:
         """Whether a person is at the terminal."""
         return self._environment.can_ask
+
+    def agreed(self, question: str, *, yes: bool) -> bool:
+        """Return whether what `question` asks for may be removed; raises `UsageError` where nobody can be asked."""
+        if yes:
+            return True
+        if not self.can_answer:
+            raise UsageError(
+                _("Nothing was removed: there is no terminal on which to ask first."),
+                _("To remove without being asked, add --yes."),
+            )
+        return self.confirm(question)
 
     def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask a question of yes or no; Enter alone is the default. Raises `typer.Abort` at Ctrl-D."""

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-import msgspec
 import typer
 
 from qwen_tui import config, files
 from qwen_tui.cli.editor import open_editor
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import tell_problems
-from qwen_tui.errors import WriteError, how_to_write, why
+from qwen_tui.errors import UsageError, WriteError, how_to_write, why
+from qwen_tui.explanations import EXAMPLES, explanation, shown_value
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 
@@ -19,37 +19,58 @@ from qwen_tui.messages import as_text
 def build() -> typer.Typer:
     """Return the command group."""
     app = typer.Typer()
-    app.command("show", help=_("Show every setting, and where it comes from."))(show)
+    app.command("show", help=_("Show every setting, what it is for, and where its value comes from."))(show)
     app.command("set", help=_("Set NAME to VALUE; without VALUE, back to the default."))(set_)
     app.command("edit", help=_("Open the file in your editor."))(edit)
     app.command("path", help=_("Print where the file is."))(path)
     return app
 
 
-def show(context: typer.Context) -> None:
-    """Print the settings as TOML, with their sources."""
+def show(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", show_default=False, help=_("A setting; without it, all of them."))
+    ] = None,
+) -> None:
+    """Print the settings as TOML, each below what it is for and with where it comes from."""
     environment = Environment.of(context)
+    if name is not None and name not in config.FIELDS:
+        raise UsageError(_("There is no setting “{name}”.").format(name=name), config.which_is_meant(name))
     settings = config.read(files.folders().config_file, environment.variables)
     tell_problems(environment, settings.problems)
-    sources = {"file": str(files.folders().config_file)}
-    for name, value in msgspec.structs.asdict(settings.config).items():
-        source = settings.sources.get(name, _("default"))
-        if source == "environment":
-            source = config.environment_name(name)
-        shown = _("(the program decides)") if value is None else _toml(value)
-        environment.print(f"{name} = {shown}  # {sources.get(source, source)}")
+    for one in [name] if name else config.FIELDS:
+        # A path in a variable need not be text.
+        value = as_text(found) if isinstance(found := getattr(settings.config, one), str) else found
+        source = {
+            "environment": _("from {place}").format(place=config.environment_name(one)),
+            "file": _("from {place}").format(place=files.folders().config_file),
+        }.get(settings.sources.get(one, ""), _("default"))
+        environment.print(f"# {explanation(one)}\n{one} = {shown_value(one, value)}  # {source}")
+        if not name:
+            environment.print("\n")
 
 
 def set_(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    value: Annotated[str | None, typer.Argument(metavar="VALUE", show_default=False)] = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=_("A setting; see: qwen config show."))],
+    value: Annotated[
+        str | None, typer.Argument(metavar="VALUE", show_default=False, help=_("Without it: back to the default."))
+    ] = None,
 ) -> None:
-    """Write one setting into the file."""
+    """Write one setting into the file, and say so."""
+    file = files.folders().config_file
     with _writing():
-        config.set_value(files.folders().config_file, name, value)
-    variable = config.environment_name(name)
+        written = config.set_value(file, name, value)
     environment = Environment.of(context)
+    if written is not None:
+        said = _("Set in {path}: {name} = {value}")
+    elif name in config.FIELDS:
+        said, written = _("Removed from {path}: {name} is {value} again, its default."), config.FIELDS[name].default
+    else:
+        said = _("Removed from {path}: {name}")
+    shown = shown_value(name, written) if name in config.FIELDS else ""
+    environment.print(said.format(name=name, value=shown, path=file))
+    variable = config.environment_name(name)
     if environment.variables.get(variable):
         environment.note(_("Note: {variable} is set and wins over the file.").format(variable=variable))
 
@@ -59,21 +80,25 @@ def edit(context: typer.Context) -> None:
     file = files.folders().config_file
     with _writing():
         if not file.exists():
-            files.write_private(file, b"")
+            files.write_private(file, _first_text().encode())
     environment = Environment.of(context)
     open_editor(environment, file)
     config.load(file, environment.variables)
 
 
+def _first_text() -> str:
+    """Return what a new file begins with: every setting, none of them in force."""
+    head = _("The settings of qwen-tui. To change one, remove the # before its line, and give it another value.")
+    settings = [
+        f"# {explanation(name)}\n# {name} = {shown_value(name, EXAMPLES.get(name, field.default))}"
+        for name, field in config.FIELDS.items()
+    ]
+    return "\n\n".join([f"# {head}", *settings]) + "\n"
+
+
 def path(context: typer.Context) -> None:
     """Print the path of the file."""
     Environment.of(context).print(str(files.folders().config_file))
-
-
-def _toml(value: object) -> str:
-    """Return a value in TOML, which writes these values as JSON does."""
-    # The value of an environment variable can be bytes that are not text.
-    return msgspec.json.encode(as_text(value) if isinstance(value, str) else value).decode()
 
 
 @contextmanager

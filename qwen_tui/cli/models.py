@@ -169,7 +169,7 @@ def rm(
         question = _("Forget {name}? Its file stays at {path}.").format(name=held.name, path=held.file)
     else:
         question = _("Remove {name} ({size})?").format(name=held.name, size=size_text(held.size))
-    if not _agreed(environment, question, yes=yes):
+    if not Asker(environment).agreed(question, yes=yes):
         return 1
     with _removing(held.file):
         if not held.linked:
@@ -196,7 +196,7 @@ def _remove_partials(environment: Environment, shelf: Shelf, *, yes: bool) -> in
     size = sum(one.size for one in there)
     if there:
         question = ngettext("Remove {n} incomplete file ({size})?", "Remove {n} incomplete files ({size})?", len(there))
-        if not _agreed(environment, question.format(n=len(there), size=size_text(size)), yes=yes):
+        if not Asker(environment).agreed(question.format(n=len(there), size=size_text(size)), yes=yes):
             return 1
     removed = 0
     for one in there:
@@ -209,14 +209,6 @@ def _remove_partials(environment: Environment, shelf: Shelf, *, yes: bool) -> in
         ngettext("{n} incomplete file removed", "{n} incomplete files removed", removed).format(n=removed) + "\n"
     )
     return 0 if removed == len(there) else 1
-
-
-def _agreed(environment: Environment, question: str, *, yes: bool) -> bool:
-    if yes:
-        return True
-    if not environment.can_ask:
-        raise UsageError(_("Nobody is there to ask."), _("To remove without being asked, add --yes."))
-    return Asker(environment).confirm(question)
 
 
 @contextmanager

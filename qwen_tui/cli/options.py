@@ -92,7 +92,12 @@ def sampling_flags(options: Sequence[str] | None) -> dict[str, Any]:
     flags: dict[str, Any] = {}
     for option in options or ():
         name, equals, value = option.partition("=")
-        if not equals or name not in SETTABLE:
+        if equals and name not in SETTABLE:
+            raise UsageError(
+                _("-o {option}: there is no setting “{name}” to answer by.").format(option=option, name=name),
+                config.which_is_meant(name, SETTABLE),
+            )
+        if not equals:
             raise UsageError(
                 _("-o {option} is not understood.").format(option=option),
                 _("Write NAME=VALUE, with one of: {names}.").format(names=listed(SETTABLE)),

@@ -86,6 +86,15 @@ def print_markdown(environment: Environment, settings: Config, text: str) -> Non
     environment.print(text)
 
 
+def bold(environment: Environment) -> Callable[[str], str]:
+    """Return what makes text on stdout bold, where that is a terminal and its person wants more than plain text."""
+    from qwen_tui.terminal.painted_output import can_paint
+
+    if environment.variables.get("NO_COLOR") or not can_paint(environment.stdout, environment.variables):
+        return str
+    return lambda text: f"\x1b[1m{text}\x1b[22m"
+
+
 def clipboard(environment: Environment) -> SystemClipboard:
     """Return the clipboard that the person at this terminal has."""
     return SystemClipboard(environment.stdout, environment.variables)

@@ -1,33 +1,62 @@
 """Finds conversations by their words, and the questions that a person has asked."""
 
 import sqlite3
+from typing import Literal
 
 from qwen_tui.history import grams, parts
-from qwen_tui.history.records import Summary, rows, summary
+from qwen_tui.history.records import Hit, Summary, rows, summary
+from qwen_tui.messages import PartKind
 
 # In characters. Older versions stored a document and its question as one text: a longer text is such a one.
 _LONGEST_QUESTION = 20_000
 
 
 def search(connection: sqlite3.Connection, words: str, count: int) -> list[Summary]:
-    """Return the conversations with all of `words` in one message, best first, each with the line that matches."""
+    """Return the conversations with all of `words` in one message, the last written first, with the best line."""
     expression = grams.query(words)
     if not expression:
         return []
-    found: dict[str, Summary] = {}
-    hits = rows(
+    matches = connection.execute("SELECT rowid FROM grams WHERE grams MATCH ? ORDER BY rank", (expression,))
+    place = {message: number for number, (message,) in enumerate(matches)}
+    # Their paths run through a match: it is their head, or lies before it.
+    conversations = rows(
         connection,
-        "SELECT m.id, m.content FROM grams JOIN messages m ON m.id = grams.rowid WHERE grams MATCH ? ORDER BY rank",
-        (expression,),
+        "WITH RECURSIVE below(id) AS (SELECT rowid FROM grams WHERE grams MATCH ? UNION "
+        "SELECT m.id FROM messages m JOIN below ON m.parent = below.id) "
+        "SELECT * FROM conversations WHERE head IN below ORDER BY sequence DESC LIMIT ?",
+        (expression, count),
+    ).fetchall()
+    found = []
+    for row in conversations:
+        best = min(filter(place.__contains__, _path(connection, row["head"])), key=place.__getitem__)
+        found.append(summary(row, _hit(connection, best, words)))
+    return found
+
+
+def _path(connection: sqlite3.Connection, head: int) -> list[int]:
+    """Return the numbers of the messages up to `head`."""
+    found = connection.execute(
+        "WITH RECURSIVE path(id) AS (SELECT ? UNION ALL "
+        "SELECT m.parent FROM messages m JOIN path ON m.id = path.id WHERE m.parent IS NOT NULL) SELECT id FROM path",
+        (head,),
     )
-    for hit in hits:
-        for row in _holders(connection, hit["id"]):
-            if row["id"] not in found:
-                whole = parts.text(connection, hit["id"], hit["content"])
-                found[row["id"]] = summary(row, grams.matching_line(words, whole))
-        if len(found) >= count:
-            break
-    return list(found.values())[:count]
+    return [row[0] for row in found]
+
+
+def _hit(connection: sqlite3.Connection, message: int, words: str) -> Hit:
+    """Return the line of a message that holds most of `words`."""
+    row = rows(connection, "SELECT role, content FROM messages WHERE id = ?", (message,)).fetchone()
+    said: list[tuple[PartKind | Literal["answer"], str, str]] = [
+        ("answer" if row["role"] == "assistant" else "words", "", row["content"]),
+        *parts.beside_words(connection, message),
+    ]
+    hits = [Hit(kind, name, line.strip()) for kind, name, text in said for line in text.splitlines() if line.strip()]
+    return max(hits, key=lambda hit: _held(words, hit.line), default=Hit("words", "", ""))
+
+
+def _held(words: str, line: str) -> int:
+    """Return how many different of `words` stand in `line`."""
+    return len({line[start:end].lower() for start, end in grams.found_in(words, line)})
 
 
 def questions(connection: sqlite3.Connection, count: int) -> list[str]:
@@ -47,14 +76,3 @@ def questions(connection: sqlite3.Connection, count: int) -> list[str]:
         if len(found) >= count:
             break
     return list(found)
-
-
-def _holders(connection: sqlite3.Connection, message: int) -> list[sqlite3.Row]:
-    """Return the conversations whose path leads through a message."""
-    return rows(
-        connection,
-        "WITH RECURSIVE below(id) AS (SELECT ? UNION ALL "
-        "SELECT m.id FROM messages m JOIN below ON m.parent = below.id) "
-        "SELECT * FROM conversations WHERE head IN below ORDER BY sequence DESC",
-        (message,),
-    ).fetchall()

@@ -5,6 +5,7 @@ is one of the pairs of 请发邮件给我. Other scripts are indexed by whole wo
 """
 
 import re
+import unicodedata
 
 # Han, kana and hangul. All other scripts are taken to separate their words with spaces.
 _UNSPACED = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]"
@@ -32,11 +33,28 @@ def query(words: str) -> str:
     return " AND ".join(terms)
 
 
-def matching_line(words: str, text: str) -> str:
-    """Return the line of `text` that contains the most of `words`, the first of several."""
-    wanted = [unspaced or word.lower() for unspaced, word in _runs(words)]
-    lines = [line for line in text.splitlines() if line.strip()] or [""]
-    return max(lines, key=lambda line: sum(word in line.lower() for word in wanted)).strip()
+def found_in(words: str, line: str) -> list[tuple[int, int]]:
+    """Return where `line` holds one of `words`, in order: from which character to which."""
+    # The index knows neither capitals nor accents. One character stays one, so that the places are those of `line`.
+    plain = "".join(map(_plain, line))
+    places = []
+    for unspaced, word in _runs("".join(map(_plain, words))):
+        pattern = unspaced or rf"(?:(?<![^\W_])|(?<={_UNSPACED})){word}"
+        places += [match.span() for match in re.finditer(pattern, plain)]
+    apart: list[tuple[int, int]] = []
+    for start, end in sorted(places):
+        if apart and start <= apart[-1][1]:
+            apart[-1] = apart[-1][0], max(end, apart[-1][1])
+        else:
+            apart.append((start, end))
+    return apart
+
+
+def _plain(character: str) -> str:
+    """Return a character small and without its accent."""
+    apart = unicodedata.normalize("NFD", character)
+    # Hangul comes apart as well, but not into a letter and its marks.
+    return (apart if all(map(unicodedata.combining, apart[1:])) else character).lower()[0]
 
 
 def _runs(text: str) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ The words themselves are the content of the message.
 import sqlite3
 
 from qwen_tui.history.records import rows
-from qwen_tui.messages import Filled, Material, Question
+from qwen_tui.messages import Filled, Material, PartKind, Question
 
 # The kinds of rows that are not material: a template's system text, and its body around the text or around the words.
 _SYSTEM, _AROUND_TEXT, _AROUND_WORDS = "system", "template", "template around words"
@@ -44,8 +44,14 @@ def read(connection: sqlite3.Connection, message: int, words: str) -> Question:
 
 
 def text(connection: sqlite3.Connection, message: int, content: str) -> str:
-    """Return the content and all parts of a message, each on lines of its own, for the full-text index."""
-    return "\n".join([content, *(row["text"] for row in _rows(connection, message))])
+    """Return all that a message says, each part on lines of its own: what a search looks through."""
+    return "\n".join([content, *(text for _kind, _name, text in beside_words(connection, message))])
+
+
+def beside_words(connection: sqlite3.Connection, message: int) -> list[tuple[PartKind, str, str]]:
+    """Return the kind, the name and the text of each part that a message has beside the person's words."""
+    found = _rows(connection, message)
+    return [("template" if row["kind"] == _AROUND_WORDS else row["kind"], row["name"], row["text"]) for row in found]
 
 
 def _rows(connection: sqlite3.Connection, message: int) -> sqlite3.Cursor:

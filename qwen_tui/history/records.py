@@ -2,22 +2,32 @@
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Literal
 
-from qwen_tui.messages import Exchange, Question
+from qwen_tui.messages import Exchange, PartKind, Question
 
 _TITLE_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """What a search found: a line of an answer, or of a part of a question, which has a `name` if it is a material."""
+
+    kind: PartKind | Literal["answer"]
+    name: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
-    """A conversation in a list; times are in seconds since 1970. `line` is the line that a search found."""
+    """A conversation in a list; times are seconds since 1970. `hit` is what a search found in it."""
 
     id: str
     title: str
     model: str
     created: float
     written: float
-    line: str = ""
+    hit: Hit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +54,9 @@ def title_of(question: Question) -> str:
     return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
 
 
-def summary(row: sqlite3.Row, line: str = "") -> Summary:
-    """Return the summary of a row of the table `conversations`."""
-    return Summary(row["id"], row["title"], row["model"], row["created"], row["written"], line)
+def summary(row: sqlite3.Row, hit: Hit | None = None) -> Summary:
+    """Return a row of the table of conversations as a summary."""
+    return Summary(row["id"], row["title"], row["model"], row["created"], row["written"], hit)
 
 
 def rows(connection: sqlite3.Connection, statement: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:

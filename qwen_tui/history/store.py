@@ -160,22 +160,25 @@ class History:
             row = self._row(conversation)
             return writing.branch(connection, row["id"], row["head"], time.time())
 
-    def remove(self, conversation: str) -> str:
-        """Delete a conversation and its messages, also from the files on the disk; return its id.
+    def remove(self, *conversations: str) -> list[str]:
+        """Delete conversations and their messages, from the files as well; return their ids.
 
-        Messages that another conversation needs now belong to that one. The messages of other conversations stay.
+        Where one of them is not there, none is deleted. What another conversation builds upon is that one's from now
+        on. The messages of others stay, whatever they are.
         """
         with self._writing(long=True) as connection:
-            root: str = self._row(conversation)["id"]
+            roots = list(dict.fromkeys(self._row(conversation)["id"] for conversation in conversations))
             ownership.find_owners(connection)
-            connection.execute("UPDATE conversations SET head = NULL, undone = NULL WHERE id = ?", (root,))
-            ownership.delete(connection, ownership.hand_over(connection, root))
-            connection.execute("DELETE FROM conversations WHERE id = ?", (root,))
-            # FTS5 only marks deleted text: optimising removes it from the index, the checkpoint from the log.
+            for root in roots:
+                cancellation.check()
+                connection.execute("UPDATE conversations SET head = NULL, undone = NULL WHERE id = ?", (root,))
+                ownership.delete(connection, ownership.hand_over(connection, root))
+                connection.execute("DELETE FROM conversations WHERE id = ?", (root,))
+            # The index only marks what is deleted, until its parts are merged; the log still holds all of it.
             connection.execute("INSERT INTO grams(grams) VALUES ('optimize')")
         with self._guarded():
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return root
+        return roots
 
     def read(self, conversation: str) -> StoredConversation:
         """Return the conversation with this id, or the only one whose id begins with it."""
@@ -194,14 +197,16 @@ class History:
         recent = self.recent(1)
         return recent[0].id if recent else None
 
-    def recent(self, count: int = 20) -> list[Summary]:
-        """Return the conversations that were written last, newest first; a wrong clock does not change the order."""
+    def recent(self, count: int | None = 20) -> list[Summary]:
+        """Return the conversations last written, None for all, newest first, whatever the clock said."""
         with self._guarded():
-            cursor = rows(self._connection, "SELECT * FROM conversations ORDER BY sequence DESC LIMIT ?", (count,))
+            # SQLite has no limit below 0.
+            limit = -1 if count is None else count
+            cursor = rows(self._connection, "SELECT * FROM conversations ORDER BY sequence DESC LIMIT ?", (limit,))
             return [summary(row) for row in cursor]
 
     def search(self, words: str, count: int = 20) -> list[Summary]:
-        """Return the conversations with all of `words` in one message, best first, each with the line that matches."""
+        """Return the conversations with all of `words` in one message, newest first, with the line that matched."""
         with self._guarded():
             return finding.search(self._connection, words, count)
 

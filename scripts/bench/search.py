@@ -158,8 +158,8 @@ def search_all(history: History) -> None:
             found = history.search(words)
             seconds.append(time.perf_counter() - started)
         for summary in found:
-            assert any(word in summary.line.lower() for word in words.split()), f"{words}: {summary.line}"
-        line = found[0].line if found else ""
+            assert summary.hit is not None and grams.found_in(words, summary.hit.line), f"{words}: {summary.hit}"
+        line = found[0].hit.line if found and found[0].hit else ""
         shown = line if len(line) <= 40 else line[:40] + "…"
         rows.append((name, words, f"{statistics.median(seconds):.3f}", f"{max(seconds):.3f}", len(found), shown))
     print(markdown_table(["search", "words", "median s", "worst s", "conversations", "first line found"], rows))

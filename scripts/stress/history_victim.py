@@ -70,9 +70,9 @@ class WatchedHistory(History):
         with self._watched(what):
             super().write_answer(turn, text, reason, limit)
 
-    def remove(self, conversation: str) -> str:
-        with self._watched("removal", conversation=conversation):
-            return super().remove(conversation)
+    def remove(self, *conversations: str) -> list[str]:
+        with self._watched("removal", conversation=" ".join(conversations)):
+            return super().remove(*conversations)
 
     def _watched(self, what: str, **fields: str) -> "Watched":
         self._left -= 1

@@ -1,8 +1,11 @@
 """Conversations as files: the content of a page, and that it has the same Markdown as the screen."""
 
+import json
+
 import pytest
 from markdown_it import MarkdownIt
 
+from qwen_tui import i18n
 from qwen_tui.chat.export import export
 from qwen_tui.history.records import StoredConversation, Summary
 from qwen_tui.messages import Exchange, Question
@@ -61,3 +64,23 @@ def test_a_page_fetches_nothing() -> None:
     assert "<img" not in text
     assert "src=" not in text
     assert "@import" not in text
+
+
+def test_a_page_says_in_which_language_it_is_and_shows_code_within_a_sentence() -> None:
+    text = page("用 `ls -l` 查看")
+    assert '<html lang="en">' in text
+    assert '<div lang="zh-CN"><p>用 <code>ls -l</code> 查看' in text
+    assert '<div lang=""><p>ひらがなと漢字' in page("ひらがなと漢字"), "nobody can tell every language from its letters"
+    code = text[text.index("pre,code{") : text.index("pre code{")]
+    assert "background:" in code
+    assert "border:" in code
+    i18n.use_language("zh")
+    assert '<html lang="zh-CN">' in page("hello")
+
+
+def test_json_holds_characters_as_they_are_and_what_cut_an_answer() -> None:
+    exchanges = (Exchange(Question("邮件"), "好的", "length", "context"), Exchange(Question("?"), "Yes."))
+    text = export(StoredConversation(Summary("bcdfgh", "邮件", "demo", 0.0, 0.0), None, exchanges), "json")
+    assert '"content": "邮件"' in text
+    answers = json.loads(text)["messages"][1::2]
+    assert [(answer["finish_reason"], answer["limit"]) for answer in answers] == [("length", "context"), ("stop", None)]

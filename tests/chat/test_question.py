@@ -164,7 +164,9 @@ def test_a_file_is_in_the_database_once_and_found_by_its_words(path: Path) -> No
     assert held + connection.execute("SELECT sum(length(text)) FROM parts").fetchone()[0] < len(text) + 100
     (found,) = history.search("Zanzibar777")
     assert found.title == "Summarise"
-    assert "Zanzibar777" in found.line
+    assert found.hit is not None
+    assert (found.hit.kind, found.hit.name) == ("file", "long.txt")
+    assert "Zanzibar777" in found.hit.line
     assert [summary.id for summary in history.search("summarise")] == [found.id]
     assert history.questions() == ["Summarise"]
 
@@ -275,7 +277,7 @@ def test_exports_show_material_as_what_it_is(path: Path) -> None:
     assert "<details><summary>notes.txt, 14 characters</summary><pre>Friday it is.</pre></details>" in page
     assert "<pre>&lt;b&gt;Saturday" in page
     asked = json.loads(export(record, "json"))["messages"][0]
-    assert asked["content"] == prompt_text(FULL)
+    assert f"{FULL.template.system}\n\n{asked['content']}" == prompt_text(FULL), "a template's system text is a part"
     assert [(part["kind"], part["name"]) for part in asked["parts"]] == [
         ("system", "mend"), ("file", "notes.txt"), ("clipboard", "the clipboard"), ("words", ""), ("template", "mend"),
     ]  # fmt: skip

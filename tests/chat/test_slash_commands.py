@@ -169,11 +169,11 @@ def test_fork_goes_on_beside_the_conversation(history: History) -> None:
 
 
 def test_a_setting_that_is_none_is_told_as_the_command_would_be_written() -> None:
-    talk = Talk(
-        ScriptedEngine(), Person("/set", "/set x 1", "/set temperature", "/set temperature hot", "/set top_k 5")
-    )
-    assert [error.remedy.partition(" ")[0] for error in talk.errors] == ["Write:", "Write", "Write", "Write:"]
-    assert "/set temperature" in talk.errors[3].remedy
+    lines = ["/set", "/set x 1", "/set temprature 1", "/set temperature", "/set temperature hot", "/set top_k 5"]
+    talk = Talk(ScriptedEngine(), Person(*lines))
+    begin = ["Write:", "The settings", "Did you mean: temperature?", "Write", "Write:"]
+    assert [error.remedy[: len(begins)] for error, begins in zip(talk.errors, begin, strict=True)] == begin
+    assert "/set temperature" in talk.errors[4].remedy
     assert talk.shown == ["top_k = 5"]
 
 
@@ -184,7 +184,7 @@ def test_system_and_show() -> None:
     shown = talk.shown[2]
     assert shown.startswith("scripted · CPU · context 1000\n")
     assert "seed = 7" in shown
-    assert "max_tokens = (the program decides)" in shown
+    assert "max_tokens = (no limit)" in shown
     assert "system: 用中文回答。" in shown
     assert "system:" not in talk.shown[-1]
 

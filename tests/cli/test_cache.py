@@ -178,14 +178,14 @@ def test_removing_a_conversation_removes_what_was_computed_for_it(ask: Any, qwen
     # The two conversations share only the opening, so each has its own state.
     first, second = ask("How many boxes are there?"), ask("x" * 300, stdin=b"")
     assert {path.stem for path in states(home)} == {first["conversation_id"], second["conversation_id"]}
-    assert qwen("logs", "rm", first["conversation_id"][:5]).returncode == 0
+    assert qwen("logs", "rm", "--yes", first["conversation_id"][:5]).returncode == 0
     assert [path.stem for path in states(home)] == [second["conversation_id"]]
 
 
 def test_removing_at_once_wins_over_the_worker_that_still_writes(qwen: Run, home: Path) -> None:
     for _attempt in range(3):
         done = qwen("ask", *GREEDY, "--json", "How many?", stdin=MATERIAL)
-        assert qwen("logs", "rm", json.loads(done.stdout)["conversation_id"]).returncode == 0
+        assert qwen("logs", "rm", "--yes", json.loads(done.stdout)["conversation_id"]).returncode == 0
         settle(home)
         assert states(home) == []
 

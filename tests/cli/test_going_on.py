@@ -137,7 +137,7 @@ def test_removing_a_conversation_leaves_the_turns_taken_back_in_others(qwen: Run
     with sqlite3.connect(home / "history.db") as connection:
         connection.execute("UPDATE conversations SET head = NULL, undone = head")
     other, _notes = asked(qwen, "-m", tiny)
-    assert qwen("logs", "rm", str(other["conversation_id"])).returncode == 0
+    assert qwen("logs", "rm", "--yes", str(other["conversation_id"])).returncode == 0
     with sqlite3.connect(home / "history.db") as connection:
         assert connection.execute("SELECT count(*) FROM messages").fetchone() == (2,)
 
@@ -183,6 +183,7 @@ def test_how_an_answer_ended_is_marked_wherever_it_is_read_later(qwen: Run, ende
         assert text.count(CUT) == text.count(STOPPED) == text.count(BROKEN) == 1
     messages = json.loads(qwen("logs", "export", ended, "--format", "json").stdout)["messages"]
     assert [message["finish_reason"] for message in messages[1::2]] == ["length", "interrupted", None]
+    assert [message["limit"] for message in messages[1::2]] == ["max_tokens", None, None]
     assert not any("finish_reason" in message for message in messages[::2])
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from qwen_tui.errors import HistoryError
 from qwen_tui.history.database import MIGRATIONS, VERSION
-from qwen_tui.history.records import title_of
+from qwen_tui.history.grams import found_in
+from qwen_tui.history.records import Hit, title_of
 from qwen_tui.history.store import History
 from qwen_tui.messages import Question
 from tests.kept import texts
@@ -160,14 +161,53 @@ def test_search_finds_words_in_both_languages(history: History, words: str, foun
 
 def test_search_shows_the_line_that_matched_from_the_original_text(history: History) -> None:
     said(history, None, "x", "# 标题\n\n请把“会议纪要”发给大家！\n再见")
-    (hit,) = history.search("会议纪要")
-    assert hit.line == "请把“会议纪要”发给大家！"
+    (found,) = history.search("会议纪要")
+    assert found.hit == Hit("answer", "", "请把“会议纪要”发给大家！")
 
 
-def test_search_puts_the_best_first(history: History) -> None:
-    said(history, None, "long", "budget " + "and many other words " * 50)
-    best = said(history, None, "budget", "The budget of the budget.")
-    assert history.search("budget")[0].id == best
+def test_search_lists_the_last_written_first_with_the_best_line_of_each(history: History) -> None:
+    first = said(history, None, "budget", "The budget of the budget.")
+    second = said(history, None, "long", "budget " + "and many other words " * 50)
+    assert [found.id for found in history.search("budget")] == [second, first]
+    said(history, first, "And then?", "Nothing.")
+    found = history.search("budget")
+    assert [found.id for found in found] == [first, second]
+    assert [found.id for found in history.search("budget", 1)] == [first]
+
+
+def test_a_fork_is_found_by_what_it_shares_and_a_turn_taken_back_is_not(history: History) -> None:
+    first = said(history, None, "budget", "The budget.")
+    fork = history.fork(first)
+    assert {found.id for found in history.search("budget")} == {first, fork}
+    history.move(first, history.read(first).head, None, None)
+    assert [found.id for found in history.search("budget")] == [fork]
+
+
+@pytest.mark.parametrize(
+    ("words", "line", "marked"),
+    [
+        ("mail", "The Mail is no email, but mails", ["Mail", "mail"]),
+        ("cafe", "Zum Café", ["Café"]),
+        ("café résumé", "cafe, resumé", ["cafe", "resumé"]),
+        ("会议纪要", "请把“会议纪要”发给大家", ["会议纪要"]),
+        ("会议 会议纪要", "会议纪要", ["会议纪要"]),
+        ("PDF文件", "一个pdf文件", ["pdf文件"]),
+        ("한글", "이 한글은", ["한글"]),
+        ("İstanbul", "istanbul", ["istanbul"]),
+        ("(a+", "a++ (a)", ["a", "a"]),
+    ],
+)
+def test_what_was_found_is_known_by_its_place(words: str, line: str, marked: list[str]) -> None:
+    assert [line[start:end] for start, end in found_in(words, line)] == marked
+
+
+def test_of_several_conversations_all_are_removed_or_none(history: History) -> None:
+    ids = [said(history, None, "question", "answer") for _n in range(3)]
+    with pytest.raises(HistoryError, match="aeiou"):
+        history.remove(ids[0], "aeiou")
+    assert len(history.recent()) == 3
+    assert history.remove(ids[0], ids[1], ids[0]) == ids[:2]
+    assert [summary.id for summary in history.recent(None)] == ids[2:]
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,16 @@ def program(arguments: list[str], environment: Environment) -> int:
         # The language must be set before: importing a command translates its help.
         import typer
 
+        from qwen_tui.cli import shells
         from qwen_tui.cli.app import build, knows_languages, path_of, see_help
 
+        if shells.COMPLETE in environment.variables:
+            from qwen_tui.cli.completion import answer
+
+            environment.print_answer(answer(environment.variables))
+            return 0
+        if (code := shells.run(environment, others)) is not None:
+            return code
         if others[:1] == ["help"]:
             arguments = others = [*others[1:], "--help"]
         wanted = next((argument for argument in others if not argument.startswith("-")), "")

@@ -1,0 +1,143 @@
+"""The names that options and arguments take, for the Tab key of a shell."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+from qwen_tui import config, files, i18n
+from qwen_tui.errors import QwenError
+from qwen_tui.i18n import gettext as _
+
+# A word that could stand in the line, and what it is.
+Offer = tuple[str, str]
+
+# Encodings that texts of this program's users are in, beside UTF-8.
+_ENCODINGS = ("utf-8", "gb18030", "big5", "shift_jis", "euc-kr", "cp1252", "cp1251", "utf-16")
+_MOST_CONVERSATIONS = 50
+
+
+def of(path: Sequence[str], parameter: str, begun: str, before: Sequence[str]) -> list[Offer] | None:
+    """Return the values of a command's `parameter`, None for files; `before` are the words before the one `begun`.
+
+    What cannot be found out offers nothing: the person is typing, and reads no errors.
+    """
+    if parameter in _FILES or (parameter == "model" and begun.startswith((".", "/", "~"))):
+        return None
+    names = _NAMES.get((*path[:1], parameter)) or _NAMES.get((parameter,))
+    try:
+        return list(names(before)) if names else []
+    except (QwenError, OSError):
+        return []
+
+
+def _models(_before: Sequence[str] = ()) -> Iterator[Offer]:
+    """Yield what -m takes: the demonstration model, those on this computer, and those that can be fetched."""
+    yield "demo", _("the demonstration model")
+    installed = dict(_installed())
+    yield from installed.items()
+    yield from (offer for offer in _published() if offer[0] not in installed)
+
+
+def _installed(_before: Sequence[str] = ()) -> Iterator[Offer]:
+    from qwen_tui.models import inventory
+    from qwen_tui.models.shelf import Shelf
+
+    folder = files.folders().models
+    if folder.is_dir():
+        yield from ((held.name, files.size_text(held.size)) for held in inventory.held(Shelf(folder)))
+
+
+def _published(_before: Sequence[str] = ()) -> Iterator[Offer]:
+    from qwen_tui.models.catalogue import CATALOGUE, DEFAULT_MODEL
+
+    sizes = {entry.full_name: entry.size for entry in reversed(CATALOGUE)}
+    yield DEFAULT_MODEL, files.size_text(CATALOGUE[0].size)
+    yield from ((name, files.size_text(size)) for name, size in reversed(sizes.items()))
+
+
+def _templates(_before: Sequence[str] = ()) -> Iterator[Offer]:
+    from qwen_tui.chat import templates
+    from qwen_tui.cli.wiring import template_folders
+
+    yield from templates.described(template_folders())
+
+
+def _variables(before: Sequence[str]) -> Iterator[Offer]:
+    """Yield the variables of the template that the line names, each with = behind it, and with its choices."""
+    from qwen_tui.chat import templates
+    from qwen_tui.cli.wiring import template_folders
+
+    named = [after for word, after in itertools.pairwise(before) if word in ("-t", "--template")]
+    if not named:
+        return
+    for variable in templates.find(named[-1], template_folders()).variables:
+        yield f"{variable.name}=", variable.description
+        yield from ((f"{variable.name}={choice}", "") for choice in variable.choices)
+
+
+def _conversations(_before: Sequence[str] = ()) -> Iterator[Offer]:
+    from qwen_tui.history.store import History
+
+    file = files.folders().history
+    if file.exists():
+        recent = History(file).recent(_MOST_CONVERSATIONS)
+        yield from ((one.id, f"{files.time_text(one.written)}  {one.title}") for one in recent)
+
+
+def _sampling(_before: Sequence[str] = ()) -> Iterator[Offer]:
+    from qwen_tui.config import SETTABLE
+    from qwen_tui.explanations import explanation
+
+    yield from ((f"{name}=", explanation(name)) for name in SETTABLE)
+
+
+def _settings(_before: Sequence[str] = ()) -> Iterator[Offer]:
+    from qwen_tui.explanations import explanation
+
+    yield from ((name, explanation(name)) for name in config.FIELDS)
+
+
+def _setting_values(before: Sequence[str]) -> Iterator[Offer]:
+    """Yield the values of the setting that stands before them."""
+    name = before[-1] if before else ""
+    if name == "model":
+        yield from _models()
+        return
+    words = {
+        "language": i18n.LANGUAGES,
+        "theme": config.THEMES,
+        "gpu_layers": ("auto", "all"),
+        "cache_limit": ("auto",),
+        "ambiguous_width": ("1", "2"),
+    }.get(name, ())
+    if name in config.FIELDS and config.FIELDS[name].type is bool:
+        words = ("true", "false")
+    yield from ((word, "") for word in words)
+
+
+def _words(*words: str) -> Callable[[Sequence[str]], Iterator[Offer]]:
+    return lambda _before: ((word, "") for word in words)
+
+
+_FILES = ("prompt", "file", "schema", "out", "path", "llama_bench", "output", "password_file")
+# By the name of the parameter, where it means another thing in one command, with that before it.
+_NAMES: dict[tuple[str, ...], Callable[[Sequence[str]], Iterator[Offer]]] = {
+    ("model",): _models,
+    ("pull", "model"): _published,
+    ("models", "name"): _installed,
+    ("template",): _templates,
+    ("templates", "name"): _templates,
+    ("param",): _variables,
+    ("option",): _sampling,
+    ("cid",): _conversations,
+    ("conversation",): _conversations,
+    ("conversations",): _conversations,
+    ("name",): _settings,
+    ("value",): _setting_values,
+    ("lang",): _words(*i18n.LANGUAGES),
+    ("gpu_layers",): _words("auto", "all"),
+    ("encoding",): _words(*_ENCODINGS),
+    ("form",): _words("md", "html", "json"),
+    ("older_than",): _words("7d", "30d", "1y"),
+    ("source",): _words("hub", "modelscope"),
+    ("fit",): _words("ask", "context", "select", "map", "each", "error"),
+}

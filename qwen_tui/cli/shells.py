@@ -1,0 +1,114 @@
+"""`--install-completion` and `--show-completion`: the Tab key of a shell knows the program's commands and names."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from qwen_tui import files
+from qwen_tui.cli.environment import Environment
+from qwen_tui.errors import QwenError, UsageError, WriteError, how_to_write, why
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
+
+# The variable that a shell's script sets to have the program answer what the Tab key offers; see `completion`.
+COMPLETE = "_QWEN_TUI_COMPLETE"
+INSTALL, SHOW = "--install-completion", "--show-completion"
+# The shells, and how the file of each is called in `assets/completion`.
+SHELLS = {"bash": "qwen.bash", "zsh": "qwen.zsh", "fish": "qwen.fish", "powershell": "qwen.ps1"}
+_CALLED = {"pwsh": "powershell"}
+_PATIENCE = 20
+
+
+def run(environment: Environment, arguments: Sequence[str]) -> int | None:
+    """Carry out `arguments` if they ask for one of the two, and return the exit code; else None."""
+    option, equals, shell = arguments[0].partition("=") if arguments else ("", "", "")
+    if option not in (INSTALL, SHOW):
+        return None
+    named = [shell] if equals else list(arguments[1:])
+    if len(named) > 1 or (named and named[0] not in SHELLS):
+        raise UsageError(
+            _("“{name}” is no shell that can be completed in.").format(name=" ".join(named)),
+            _("Choose one of: {names}.").format(names=listed(SHELLS)),
+        )
+    shell = named[0] if named else _current(environment.variables)
+    if option == SHOW:
+        environment.print(_script(shell))
+        return 0
+    for file in _install(shell, environment.variables):
+        environment.print(_("Written: {path}").format(path=file))
+    environment.print(
+        _("In new {shell} windows the Tab key now completes commands, options and names.").format(shell=shell)
+    )
+    return 0
+
+
+def _script(shell: str) -> str:
+    return (files.ASSETS / "completion" / SHELLS[shell]).read_text(encoding="utf-8")
+
+
+def _current(variables: Mapping[str, str]) -> str:
+    """Return the shell that the program was started from; raises `UsageError` if it is none of `SHELLS`."""
+    import psutil
+
+    try:
+        names = [process.name() for process in psutil.Process().parents()]
+    except psutil.Error:
+        names = []
+    for name in [*names, Path(variables.get("SHELL", "")).name]:
+        shell = name.lower().removesuffix(".exe").removeprefix("-")
+        if _CALLED.get(shell, shell) in SHELLS:
+            return _CALLED.get(shell, shell)
+    raise UsageError(
+        _("It is not clear which shell this is."), _("Name it: {command}").format(command=f"qwen {INSTALL} bash")
+    )
+
+
+def _install(shell: str, variables: Mapping[str, str]) -> list[Path]:
+    """Let `shell` complete from its next start on, and return the files that were written."""
+    home = files.expand("~")
+    if shell == "fish":
+        folder = Path(variables.get("XDG_CONFIG_HOME") or home / ".config") / "fish" / "completions"
+        # fish looks for a file of the name of the command.
+        return [_write(folder / f"{name}.fish", _script(shell)) for name in ("qwen", "qwen-tui")]
+    script = _write(files.folders().data / "completion" / SHELLS[shell], _script(shell))
+    if shell == "powershell":
+        start, line = _profile(), f'if (Test-Path "{script}") {{ . "{script}" }}'
+    else:
+        folder = Path(variables.get("ZDOTDIR") or home) if shell == "zsh" else home
+        start, line = folder / f".{shell}rc", f"[ ! -f {files.quoted(script)} ] || . {files.quoted(script)}"
+    before = start.read_text(encoding="utf-8", errors="surrogateescape") if start.exists() else ""
+    if line in before.splitlines():
+        return [script]
+    return [script, _write(start, "\n".join((*before.splitlines(), line, "")))]
+
+
+def _write(file: Path, text: str) -> Path:
+    try:
+        files.write_private(file, text.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise WriteError(
+            _("{path} could not be written: {reason}").format(path=file, reason=why(error)),
+            how_to_write(error, chosen=True),
+        ) from error
+    return file
+
+
+def _profile() -> Path:
+    """Return the file that PowerShell reads when it starts; raises `QwenError` where there is no PowerShell."""
+    for program in ("pwsh", "powershell"):
+        try:
+            asked = subprocess.run(
+                [program, "-NoProfile", "-Command", "$PROFILE.CurrentUserAllHosts"],
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError):
+            continue
+        if asked.stdout.strip():
+            return Path(asked.stdout.strip())
+    raise QwenError(
+        _("PowerShell does not answer where its profile is."),
+        _("Add to your profile what this prints: {command}").format(command=f"qwen {SHOW} powershell"),
+    )

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
+from qwen_tui.cli import help_text, shells
 from qwen_tui.cli.arguments import FilesCommand
 from qwen_tui.cli.environment import Environment
 from qwen_tui.i18n import gettext as _
@@ -25,8 +27,8 @@ class _Command(NamedTuple):
     takes_files: bool = False
 
 
-def build(wanted: str = "") -> typer.Typer:
-    """Return the command line with its help in the language in use; `wanted` is the command that the person runs."""
+def build(wanted: str = "") -> TyperGroup:
+    """Return the command line, its help in the language in use; `wanted` is the command that will be run."""
     app = typer.Typer(
         name="qwen",
         help=_("A terminal assistant for ordinary PCs. Nothing you write leaves this computer."),
@@ -51,6 +53,13 @@ def build(wanted: str = "") -> typer.Typer:
     def bare(
         context: typer.Context,
         version: bool = typer.Option(False, "-V", "--version", help=_("Show the version.")),
+        # `main` carries these out before anything is parsed: a shell's name may stand behind them.
+        _install: bool = typer.Option(
+            False,
+            shells.INSTALL,
+            help=_("Let the Tab key complete commands and names in this shell, or in the one named behind it."),
+        ),
+        _show: bool = typer.Option(False, shells.SHOW, help=_("Print the script that does so.")),
     ) -> int | None:
         if version:
             from qwen_tui import __version__
@@ -67,7 +76,10 @@ def build(wanted: str = "") -> typer.Typer:
             raise typer.Exit(chat(context))
         return None
 
-    return app
+    program = typer.main.get_command(app)
+    assert isinstance(program, TyperGroup)
+    help_text.translate(program)
+    return program
 
 
 def knows_languages(wanted: str) -> bool:

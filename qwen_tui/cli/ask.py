@@ -39,7 +39,9 @@ Interactive = Annotated[bool, typer.Option("-i", "--interactive", help=_("Go on 
 
 def ask(
     context: typer.Context,
-    prompt: Annotated[list[str] | None, typer.Argument(metavar="PROMPT", show_default=False)] = None,
+    prompt: Annotated[
+        list[str] | None, typer.Argument(metavar="PROMPT", show_default=False, help=_("The question or instruction."))
+    ] = None,
     model: options.Model = None,
     system: options.System = None,
     option: options.Option = None,

@@ -31,7 +31,14 @@ Yes = Annotated[bool, typer.Option("-y", "--yes", help=_("Do not ask."))]
 
 def pull(
     context: typer.Context,
-    model: Annotated[str | None, typer.Argument(metavar="MODEL", show_default=False)] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            show_default=False,
+            help=_("A model's name, owner/repo:FILE, or an address; without it, the model in use."),
+        ),
+    ] = None,
     source: Sources = None,
     repair: Repair = False,
     yes: Yes = False,

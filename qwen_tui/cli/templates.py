@@ -13,7 +13,7 @@ from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import TemplateError, UsageError
 from qwen_tui.i18n import gettext as _
 
-Name = Annotated[str, typer.Argument(metavar="NAME")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help=_("A template; see: qwen templates list."))]
 
 
 def build() -> typer.Typer:

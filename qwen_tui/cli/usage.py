@@ -68,13 +68,27 @@ def _what_is_wrong(error: Any, line: Sequence[Part]) -> str:
         return sentence.format(option=error.option_name)
     if kind == "MissingParameter" and parameter is not None:
         return _("{name} is missing.").format(name=parameter.metavar or parameter.human_readable_name)
-    if kind == "BadParameter" and parameter is not None and "integer" in error.message:
+    if kind == "BadParameter" and parameter is not None:
         names_of_it = (*parameter.opts, *parameter.secondary_opts)
         option, value = next(((t.option, t.value) for t in line if t.option in names_of_it), (names_of_it[0], ""))
-        return _("{option}: “{value}” does not fit: {reason}").format(
-            option=option, value=value, reason=_("it is a whole number")
+        return _("{option} cannot be “{value}”: {reason}").format(
+            option=option, value=value, reason=_what_it_takes(parameter, error.message)
         )
     return str(error.format_message())
+
+
+def _what_it_takes(parameter: Any, message: str) -> str:
+    """Return the clause that says which values a parameter takes that Typer refuses with `message`."""
+    lowest, highest = getattr(parameter, "min", None), getattr(parameter, "max", None)
+    if "integer" in message:
+        return _("it has to be a whole number")
+    if "valid number" in message:
+        return _("it has to be a number")
+    if "than or equal" not in message:
+        return message
+    if highest is None:
+        return _("it has to be {lowest} or more").format(lowest=lowest)
+    return _("it has to lie between {lowest} and {highest}").format(lowest=lowest, highest=highest)
 
 
 def _no_option(
@@ -181,6 +195,4 @@ def _options_of_ask() -> dict[str, bool]:
 
 
 def _command(name: str) -> Any:
-    program = typer.main.get_command(build(name))
-    assert isinstance(program, TyperGroup)
-    return program.commands[name]
+    return build(name).commands[name]

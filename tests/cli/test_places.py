@@ -106,17 +106,18 @@ def test_a_folder_that_the_system_refuses_is_named(qwen: Run, tmp_path: Path, co
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("gpu_layers = true", "it is auto, all, or a number"),
-        ("gpu_layers = 1.5", "it is auto, all, or a number"),
-        ("cache_limit = 'lots'", "it is auto or a number"),
-        ("threads = 'many'", "it is a whole number"),
+        ("gpu_layers = true", "it has to be auto, all, or a number"),
+        ("gpu_layers = 1.5", "it has to be auto, all, or a number"),
+        ("cache_limit = 'lots'", "it has to be auto or a number"),
+        ("threads = 'many'", "it has to be a whole number"),
     ],
 )
 def test_of_a_setting_of_the_wrong_type_it_is_said_what_it_takes(qwen: Run, home: Path, line: str, reason: str) -> None:
     home.mkdir()
     (home / "config.toml").write_text(line)
     said = qwen("ask", "-m", "demo", "hi").stderr.decode()
-    assert f"no value for {line.split()[0]}: {reason}\n" in said
+    assert f"{line.split()[0]} cannot be “" in said
+    assert f"”: {reason}\n" in said
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def refused(done: "subprocess.CompletedProcess[bytes]") -> str:
         (["help", "pul"], "qwen pull --help"),
         (["help", "nosuch"], "qwen --help"),
         # Names that other programs use. “get” is similar to “set”, but “config set NAME” removes a value.
-        (["config", "get", "temperature"], "qwen config show"),
+        (["config", "get", "temperature"], "qwen config show temperature"),
         (["models", "remove", "a b"], "qwen models rm 'a b'"),
         (["models", "improt", "my model.gguf"], "qwen models import 'my model.gguf'"),
         (["-m", "demo", "ask", "hi there"], "qwen ask -m demo 'hi there'"),
@@ -66,10 +66,13 @@ def test_a_word_that_is_like_no_command_is_a_question_and_one_that_is_both_gets_
     [
         (["pull", "--foo"], "qwen: There is no option --foo.\nSee: qwen pull --help\n"),
         (["pull", "a", "b"], "qwen: “b” is more than qwen pull takes.\nSee: qwen pull --help\n"),
-        (["logs", "show"], "qwen: ID is missing.\nSee: qwen logs show --help\n"),
+        (["templates", "show"], "qwen: NAME is missing.\nSee: qwen templates show --help\n"),
         (["ask", "-m"], "qwen: -m needs a value.\nSee: qwen ask --help\n"),
         (["bench", "--json=1"], "qwen: --json takes no value.\nSee: qwen bench --help\n"),
-        (["logs", "list", "-n", "x"], "qwen: -n: “x” does not fit: it is a whole number\nSee: qwen logs list --help\n"),
+        (
+            ["logs", "list", "-n", "x"],
+            "qwen: -n cannot be “x”: it has to be a whole number\nSee: qwen logs list --help\n",
+        ),
         (["models", "--foo"], "qwen: There is no option --foo.\nSee: qwen models --help\n"),
     ],
 )
@@ -79,7 +82,14 @@ def test_the_help_of_the_command_that_was_used_is_named(typed: list[str], said: 
 
 def test_it_is_said_in_chinese_too(qwen: Run) -> None:
     chinese = {**os.environ, "QWEN_TUI_LANG": "zh"}
-    for typed in (["pull", "--foo"], ["ask", "-m"], ["logs", "show"], ["什么是", "熵"], ["models"], ["ask", "-1 是"]):
+    for typed in (
+        ["pull", "--foo"],
+        ["ask", "-m"],
+        ["templates", "show"],
+        ["什么是", "熵"],
+        ["models"],
+        ["ask", "-1 是"],
+    ):
         said = refused(qwen(*typed, env=chinese))
         assert not any(english in said for english in ("There", "See", "needs", "missing", "question", "begins"))
 

@@ -1,4 +1,4 @@
-"""Text in columns of a terminal, straight under Chinese characters, which take two of them."""
+"""Text in columns that stay straight in a terminal, where a Chinese character takes two columns."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,7 +15,7 @@ def cut(text: str, columns: int) -> str:
 
 
 def padded(text: str, columns: int, *, right: bool = False) -> str:
-    """Return `text` with blanks up to `columns`, before it if it is to stand at the right."""
+    """Return `text` padded with blanks to `columns`; the blanks come first if the text is aligned right."""
     blanks = " " * (columns - width(text))
     return blanks + text if right else text + blanks
 

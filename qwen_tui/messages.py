@@ -1,6 +1,6 @@
-"""What travels between the rooms: messages, the events of an answer, and who takes them.
+"""The types that travel between the rooms: messages, questions, the events of an answer, and the protocol of an output.
 
-The engine yields events, `chat` passes each to an `Output`, and nobody else needs to know either side.
+The engine yields events, and `chat` passes each to an `Output`: neither side needs to know the other.
 """
 
 import os
@@ -11,24 +11,24 @@ import msgspec
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "interrupted"]
-# What an answer of the reason "length" ran into.
+# The limit that cut off an answer with the reason "length".
 Limit = Literal["max_tokens", "context"]
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One message of a conversation, as the model is given it."""
+    """One message of a conversation, as the model gets it."""
 
     role: Role
     content: str
 
 
-# Where a material came from.
+# Where a material comes from.
 MaterialKind = Literal["file", "stdin", "clipboard"]
 PartKind = Literal["system", "template", "words"] | MaterialKind
 
 
 class Material(msgspec.Struct, frozen=True):
-    """A text that a question is about: what the person calls it, and where it came from."""
+    """A text that a question is about, with the person's name for it, and where it comes from."""
 
     name: str
     text: str
@@ -36,11 +36,12 @@ class Material(msgspec.Struct, frozen=True):
 
 
 class Filled(msgspec.Struct, frozen=True):
-    """What the template `name` put into one question.
+    """What the template `name` added to one question.
 
-    `system` is its system text, where that went into the question. `pieces` is its body with the values filled in, cut
-    at each place that `holds` something: the whole "text" at hand, materials and words, or the "words" alone, with the
-    materials before the body. One piece alone stands behind the text. No piece: the person's words hold the body.
+    - `system` is its system text, if that became a part of the question.
+    - `pieces` is its body with the values filled in, cut at the places for what it `holds`: "text" stands for the
+      materials and the words, "words" for the words alone, with the materials before the body.
+    - A single piece comes after the text. Without pieces, the person has edited the body, and it is in the words.
     """
 
     name: str = ""
@@ -50,9 +51,9 @@ class Filled(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What a person asks: their own words, the materials it is about, and what a template put in.
+    """What a person asks: their own words, the materials that these are about, and what a template added.
 
-    `qwen_tui.chat.question` makes the prompt text of it.
+    `qwen_tui.chat.question` makes the text for the model from these parts.
     """
 
     words: str
@@ -61,11 +62,11 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """A question and its answer, as a conversation holds them.
+    """A question and its answer in a conversation.
 
-    `reason` says how the answer ended, None where no program finished it; `limit` what one of the reason "length" ran
-    into, None where that is not known. `kept` is the answer's number in the history, None where it is not kept.
-    `instead_of` is the exchange whose place this one took, by /edit or /retry.
+    `reason` says how the answer ended, None if the program was killed before. `limit` is the limit behind the reason
+    "length", None if it is unknown. `kept` is the answer's number in the history, None if it is not stored there.
+    `instead_of` is the exchange that this one replaced, by /edit or /retry.
     """
 
     question: Question
@@ -77,10 +78,10 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """What an answer took, in tokens.
+    """The tokens of an answer.
 
-    `cached_tokens` are those of the prompt that were not computed again; drafted and accepted ones come from
-    speculation and stay 0 without it.
+    `cached_tokens` are the prompt tokens that were not computed again. Drafted and accepted tokens come from prompt
+    lookup; without it they are 0.
     """
 
     prompt_tokens: int = 0
@@ -91,10 +92,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the time of an answer went, in seconds, and its speeds in tokens per second.
+    """The times of an answer in seconds, and its speeds in tokens per second.
 
-    `load_s` is what loading the model took in this stream (0 when it was loaded before), `ttft_s` the time from the
-    request to the first token, loading included.
+    `load_s` is the time for loading the model in this stream (0 if it was loaded before). `ttft_s` is the time from the
+    request to the first token, including loading.
     """
 
     load_s: float = 0.0
@@ -114,7 +115,7 @@ class Loading(msgspec.Struct, frozen=True, tag=True):
 class Prefill(msgspec.Struct, frozen=True, tag=True):
     """`done` of `total` prompt tokens are in the KV cache; `cached` of them were not computed now.
 
-    With `awaited` none is yet: another process is just writing what it computed of them.
+    With `awaited`, the engine waits for another process, which is writing a state with these tokens.
     """
 
     done: int
@@ -124,10 +125,10 @@ class Prefill(msgspec.Struct, frozen=True, tag=True):
 
 
 class Text(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """The next piece of the answer: whole characters, never empty.
+    """The next piece of the answer: complete characters, never empty.
 
-    Where the engine tells, `tokens` are those that were drawn since the piece before it, and so many were `drafted` and
-    `accepted` since then.
+    If the engine reports them, `tokens` are the tokens sampled since the last piece, and `drafted` and `accepted` count
+    the draft tokens since then.
     """
 
     piece: str
@@ -137,9 +138,9 @@ class Text(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class Reasoning(msgspec.Struct, frozen=True, tag=True):
-    """The next piece of what the model thinks before it answers; it is no part of the answer.
+    """The next piece of the model's reasoning before the answer; it is not part of the answer.
 
-    What is `taken_back` came as `Text` before, all of it so far: only then did it show what it was.
+    With `taken_back`, all `Text` events so far were reasoning: only the closing mark has shown that.
     """
 
     piece: str
@@ -147,7 +148,7 @@ class Reasoning(msgspec.Struct, frozen=True, tag=True):
 
 
 class Note(msgspec.Struct, frozen=True, tag=True):
-    """What the person should know about how the answer is computed; it is no part of the answer."""
+    """A sentence for the person about how the answer is computed; it is not part of the answer."""
 
     sentence: str
 
@@ -164,9 +165,9 @@ Event = Loading | Prefill | Text | Reasoning | Note | Finished
 
 
 class Slot(msgspec.Struct, frozen=True):
-    """A place in a draft to fill in: what `shown` is stands at `start`, and `hint` says what is wanted.
+    """A place in a draft that the person fills in: `shown` stands at `start`, and `hint` says what belongs there.
 
-    Without a default it has to be filled before the draft is sent.
+    Without a default, the person must fill it in before the draft is sent.
     """
 
     start: int
@@ -176,12 +177,12 @@ class Slot(msgspec.Struct, frozen=True):
 
     @property
     def shown(self) -> str:
-        """What stands in the text until it is filled: the default, or the name in braces."""
+        """The text in the slot until the person fills it in: the default, or the name in braces."""
         return f"{{{{{self.name}}}}}" if self.default is None else self.default
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """What a line starts with: a text, the slots in it in order, and whom to tell when the person clears it."""
+    """The text with which a line begins, and its slots in order; clearing the line calls `on_clear`."""
 
     text: str
     slots: tuple[Slot, ...] = ()
@@ -189,10 +190,10 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 def as_text(typed: str) -> str:
-    """Return what was typed as text that can be passed on.
+    """Return what was typed as text that can be encoded.
 
-    Bytes that are no text in the locale's encoding reach Python as lone surrogates, which nothing can encode; people's
-    terminals send UTF-8 nearly always.
+    Bytes that are not text in the locale's encoding reach Python as lone surrogates, which cannot be encoded. Nearly
+    all terminals send UTF-8, so such bytes are read as UTF-8.
     """
     try:
         typed.encode()
@@ -202,10 +203,10 @@ def as_text(typed: str) -> str:
 
 
 class Output(Protocol):
-    """Where the events of an answer go: a terminal, a pipe, JSON."""
+    """Takes the events of an answer, for a terminal, a pipe or JSON."""
 
     def show(self, event: Event) -> None:
         """Take the next event; raises `OutputError` when it cannot be written."""
 
     def note(self, sentence: str) -> None:
-        """Tell the person something that is not part of the answer."""
+        """Show a sentence that is not part of the answer."""

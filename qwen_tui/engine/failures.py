@@ -7,6 +7,7 @@ import signal
 from qwen_tui.engine import wire
 from qwen_tui.engine.installed import build_command, for_people, how_to_mend
 from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.engine.recovery import OF_MEMORY, Cause, Phase
 from qwen_tui.engine.unfit import unfit
 from qwen_tui.errors import EngineError, InvalidModelError, PromptTooLongError, QwenError, UsageError, WorkerDiedError
 from qwen_tui.files import folders, quoted
@@ -32,43 +33,55 @@ _DAMAGED = re.compile(
     r"|error loading model (?:architecture|hyperparameters|vocabulary)",
     re.IGNORECASE,
 )
-# What a processor or llama.cpp itself ends a worker with. A killed one, or one whose file has changed, did not crash.
+# The signals by which a processor, or llama.cpp itself, ends a worker. A person ends it by others.
 _CRASHES = {int(number): number.name for number in (signal.SIGILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE)}
 
 
 class WorkerFailure(Exception):  # noqa: N818 - it is caught where it is raised, and what a person sees is `error`
-    """A worker failed: with `error`, where nothing helps.
+    """A worker failed. The person sees `error` where nothing helps; `recovery` knows what may help after a `cause`.
 
-    With `lighter`, asking for less memory may help; with `again`, just the same may, for it may have been an accident.
-    With `memory`, it is known that there was too little. `crash` is the signal of a fault in what it computed.
+    `crash` is the name of the signal where the code that computed has a fault.
     """
 
-    def __init__(
-        self, error: QwenError, *, lighter: bool = False, again: bool = False, memory: bool = False, crash: str = ""
-    ) -> None:
+    def __init__(self, error: QwenError, cause: Cause, phase: Phase, *, crash: str = "") -> None:
         super().__init__(error.message)
         self.error = error
+        self.cause = cause
+        self.phase = phase
         self.crash = crash
         if isinstance(error, WorkerDiedError):
             error.crash = crash
-        self.memory = memory
-        self.lighter = lighter
-        self.again = again
+
+    @property
+    def headline(self) -> str:
+        """What has happened, in one line."""
+        return self.error.message.splitlines()[0]
 
 
-def of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> WorkerFailure:
+def of_reply(failure: wire.Failed, options: LoadOptions, lines: str, phase: Phase) -> WorkerFailure:
     """Return what a `Failed` reply stands for; `lines` is the end of llama.cpp's log."""
-    ran_out = failure.kind == "memory" or bool(_RAN_OUT.search(f"{failure.detail}\n{lines}"))
-    if ran_out and failure.kind in FATAL:
-        return WorkerFailure(_no_memory(options), lighter=True, memory=True)
-    # What a driver fails at is not always called by its name; what is wrong with a file is, in the log or the detail.
-    damaged = bool(failure.detail or _DAMAGED.search(lines))
-    lighter = failure.kind in ("context", "decode") or (
-        failure.kind == "model" and options.plan.gpu_layers != 0 and not damaged
-    )
+    cause = _cause_of_reply(failure, options, lines)
+    if cause == "no memory":
+        return WorkerFailure(_no_memory(options), cause, phase)
     if failure.kind == "model" and (error := unfit(os.fsdecode(options.path), f"{failure.detail}\n{lines}")):
-        return WorkerFailure(error)
-    return WorkerFailure(_error_of(failure, options, _last(lines)), lighter=lighter)
+        return WorkerFailure(error, "bad file", phase)
+    return WorkerFailure(_error_of(failure, options, _last(lines)), cause, phase)
+
+
+def _cause_of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> Cause:
+    if failure.kind in FATAL and (failure.kind == "memory" or _RAN_OUT.search(f"{failure.detail}\n{lines}")):
+        return "no memory"
+    match failure.kind:
+        case "library":
+            return "no library"
+        case "model":
+            # Of a bad file, the log or the detail says what is wrong. Of a driver's failure, often nothing does.
+            is_bad = failure.detail or _DAMAGED.search(lines) or not options.plan.gpu_layers
+            return "bad file" if is_bad else "refused"
+        case "too_long" | "schema":
+            return "bad request"
+        case _:
+            return "refused"
 
 
 def _error_of(failure: wire.Failed, options: LoadOptions, lines: str) -> QwenError:
@@ -113,26 +126,30 @@ def _error_of(failure: wire.Failed, options: LoadOptions, lines: str) -> QwenErr
             return _no_memory(options)
 
 
-def of_death(code: int, options: LoadOptions, lines: str, *, loading: bool, starved: bool = False) -> WorkerFailure:
+def of_death(code: int, options: LoadOptions, lines: str, phase: Phase, *, starved: bool = False) -> WorkerFailure:
     """Return what a worker's exit code stands for; negative is the signal that ended it.
 
-    With `starved` the kernel has just killed for lack of memory. SIGKILL alone says nothing: anybody may have sent it.
+    `starved` says that the kernel has just killed a program for lack of memory. SIGKILL alone says nothing, because
+    anybody may have sent it.
     """
-    error: QwenError
-    crash = _CRASHES.get(-code, "")
-    if code == -signal.SIGILL:
-        return WorkerFailure(_epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading), crash=crash)
+    loading, cause = phase == "loading", _cause_of_death(code, lines, starved=starved)
+    if cause in OF_MEMORY:
+        return WorkerFailure(_no_memory(options) if loading else _ran_out(), cause, phase)
+    error = _epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading)
+    return WorkerFailure(error, cause, phase, crash=_CRASHES.get(-code, ""))
+
+
+def _cause_of_death(code: int, lines: str, *, starved: bool) -> Cause:
     killed = code < 0 and code == -_number("SIGKILL")
-    died, memory = code < 0, bool(_RAN_OUT.search(lines)) or (killed and starved)
-    if memory:
-        error, crash = (_no_memory(options) if loading else _ran_out()), ""
-    else:
-        error = _epitaph(code, options, _last(lines, 3 if loading else 1), loading=loading)
-    if loading:
-        # A system that does not count what it kills may have been short of memory.
-        lighter = memory or killed
-        return WorkerFailure(error, lighter=lighter, again=died and not memory, memory=memory, crash=crash)
-    return WorkerFailure(error, lighter=died or memory, again=died, memory=memory, crash=crash)
+    if code == -signal.SIGILL:
+        return "illegal instruction"
+    if _RAN_OUT.search(lines) or (killed and starved):
+        return "died of memory" if code < 0 else "no memory"
+    if code >= 0:
+        return "ended"
+    if killed:
+        return "killed"
+    return "crashed" if -code in _CRASHES else "other signal"
 
 
 def no_memory_for_context(options: LoadOptions, smaller: int) -> QwenError:

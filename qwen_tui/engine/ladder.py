@@ -10,6 +10,7 @@ import msgspec
 
 from qwen_tui import files
 from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.engine.recovery import OF_MEMORY, Action, Cause
 from qwen_tui.hardware.plan import ALL_LAYERS, Plan
 from qwen_tui.i18n import gettext as _
 
@@ -93,66 +94,47 @@ class Ladder:
         self._told = self._at
         # Whether each step down was taken for a reason that will be there the next time too.
         self._keep = True
-        # Why the steps were taken that the person does not know of yet: too little memory, or no GPU at all.
-        self._short = self._no_gpu = False
+        # The causes of the steps that the person does not know of yet.
+        self._untold: set[Cause] = set()
 
     @property
     def options(self) -> LoadOptions:
         """The step to be taken, or in use."""
         return self._steps[self._at]
 
-    def step_down(self, *, memory: bool = False, keep: bool = True) -> bool:
-        """Go to the next step; False where there is none.
-
-        `memory`: because it is known to be short. Without `keep` the step may not have been needed: it is for now only.
-        """
-        if not self._go(to_cpu=False):
+    def take(self, action: Action, cause: Cause) -> bool:
+        """Go to the step that `action` names, because of `cause`; False where there is none."""
+        below = range(self._at + 1, len(self._steps))
+        at = next((at for at in below if self._leads_to(action, self._steps[at])), None)
+        if at is None:
             return False
-        self._short |= memory
-        self._keep &= keep
+        self._at = at
+        self._keep &= action == "less, and keep it"
+        self._untold.add(cause)
         return True
 
-    def without_gpu(self) -> bool:
-        """Go to the next step without a GPU, because none is seen now; False where there is none."""
-        if not self._go(to_cpu=True):
+    def _leads_to(self, action: Action, step: LoadOptions) -> bool:
+        now, plan = self.options.plan, step.plan
+        if not self._keeps_context(step):
             return False
-        self._no_gpu = True
-        self._keep = False
-        return True
-
-    def leave_card(self) -> bool:
-        """Go to the next step without a GPU, because something may be wrong with it; False where none is in use."""
-        if not (self.options.plan.gpu_layers and self._go(to_cpu=True)):
-            return False
-        self._keep = False
-        return True
-
-    def step_aside(self) -> bool:
-        """Go to the next step on the processor that computes by other code, because this one crashes; False without."""
-        now = self.options.plan
-        for at in range(self._at + 1, len(self._steps)):
-            options = self._steps[at]
-            plan = options.plan
-            other = (plan.repack, plan.flash_attention, plan.kv_type)
-            if (
-                self._keeps_context(options)
-                and not plan.gpu_layers
-                and other != (now.repack, now.flash_attention, now.kv_type)
-                # Repacked weights are the likeliest reason.
-                and not (now.repack and plan.repack)
-            ):
-                self._at = self._told = at
-                self._keep = False
+        match action:
+            case "less" | "less, and keep it":
                 return True
-        return False
+            case "less on the card":
+                return now.gpu_layers != 0
+            case "without the card":
+                return now.gpu_layers != 0 and not plan.gpu_layers
+            case "other code":
+                return _computes_otherwise(now, plan)
+            case "no repacking":
+                return now.repack and _computes_otherwise(now, plan)
+            case "again":
+                return False
 
-    def _go(self, *, to_cpu: bool) -> bool:
-        for at in range(self._at + 1, len(self._steps)):
-            options = self._steps[at]
-            if self._keeps_context(options) and not (to_cpu and options.plan.gpu_layers):
-                self._at = at
-                return True
-        return False
+    def told(self) -> None:
+        """Know that the person has been told of the step in use."""
+        self._told = self._at
+        self._untold.clear()
 
     def works(self) -> None:
         """Remember the step in use, unless it is what was planned, is known already, or is for now only."""
@@ -167,10 +149,9 @@ class Ladder:
         before, now = self._steps[self._told], self.options
         if self._told == self._at:
             return ""
-        self._told = self._at
-        short, no_gpu = self._short, self._no_gpu
-        self._short = self._no_gpu = False
-        if no_gpu:
+        short, gone = bool(self._untold & OF_MEMORY), "card gone" in self._untold
+        self.told()
+        if gone:
             return _("llama.cpp sees no graphics card: the processor computes alone. See: qwen doctor")
         if before.plan.gpu_layers and not now.plan.gpu_layers:
             return self._news_of_cpu(short=short)
@@ -225,6 +206,14 @@ def _read(path: Path) -> tuple[_Entry, ...]:
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return ()
     return file.worked if file.version == _VERSION else ()
+
+
+def _computes_otherwise(now: Plan, plan: Plan) -> bool:
+    """Whether the processor computes alone with both plans, and with `plan` by other code, so that it may not crash."""
+    if now.gpu_layers or plan.gpu_layers or (now.repack and plan.repack):
+        # Repacked weights are the likeliest reason of a crash.
+        return False
+    return (now.repack, now.flash_attention, now.kv_type) != (plan.repack, plan.flash_attention, plan.kv_type)
 
 
 def _counted(gpu_layers: int, all_layers: int) -> int:

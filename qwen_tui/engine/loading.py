@@ -9,15 +9,13 @@ from qwen_tui.engine import failures, leaving, wire
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder
 from qwen_tui.engine.process import WorkerProcess
+from qwen_tui.engine.recovery import OF_MEMORY, POLICY, Action, Cause, Phase, Tries
 from qwen_tui.engine.silence import TICK, Silence
 from qwen_tui.errors import EngineError, QwenError, why
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Loading, Note
 
-# A card whose worker crashes without a word of memory is tried with so many modest ways: memory may be short all the
-# same, but what is wrong with a driver or a file is wrong in every way.
-_CRASHES = 2
 # Of the log, what may tell why a worker failed, in lines.
 _LOG_END = 20
 
@@ -68,6 +66,12 @@ class LoadedWorker:
         self._load_s = 0.0
 
     @property
+    def _phase(self) -> Phase:
+        if self.loaded is None:
+            return "loading"
+        return "answering" if self._computed else "first decode"
+
+    @property
     def keeps_states(self) -> bool:
         """Whether computed states may be kept on disk."""
         return self._ladder.options.store is not None
@@ -97,12 +101,9 @@ class LoadedWorker:
     def load(self) -> Generator[Loading | Note, None, bool]:
         """Load in the ways there are until one works; raises what the last one failed at.
 
-        A worker that dies without a word of memory may have had an accident: it is tried once more. If it was none,
-        less is asked of the card a few times, then nothing; what comes of it is not remembered.
-
         Yields progress, then what the person should know. False if the operation is cancelled: the loading goes on.
         """
-        again, crashes = self._again, 0
+        tries = self.tries()
         while True:
             try:
                 if not (yield from self._step()):
@@ -111,26 +112,46 @@ class LoadedWorker:
                 yield from map(Note, notes)
                 return True
             except WorkerFailure as failure:
-                if failure.again and again:
-                    again = False
-                elif not self._goes_on(failure, crashes):
+                action = self._act(failure.cause, failure.phase, tries, failure.crash)
+                if action is None:
                     raise self.hopeless(failure) from None
-                else:
-                    crashes += failure.again
+                if action == "no repacking":
+                    self.tell_later(_("{what} It is loaded in another way.").format(what=failure.headline))
 
-    def _goes_on(self, failure: WorkerFailure, crashes: int) -> bool:
-        ladder = self._ladder
-        if failure.crash and ladder.options.plan.repack and not ladder.options.plan.gpu_layers:
-            aside = self._step_aside(failure)
-            if aside:
-                what = failure.error.message.splitlines()[0]
-                self.tell_later(_("{what} It is loaded in another way.").format(what=what))
-            return aside
-        if failure.lighter:
-            return ladder.step_down(memory=failure.memory, keep=failure.memory or not failure.again)
-        if not (failure.again and ladder.options.plan.gpu_layers):
-            return False
-        return (crashes < _CRASHES and ladder.step_down(keep=False)) or ladder.leave_card()
+    def tries(self) -> Tries:
+        """Return what may be tried in one loading, or in one answer."""
+        return Tries() if self._again else Tries(again=0)
+
+    def recover(self, failure: WorkerFailure, tries: Tries) -> str:
+        """Do what may help after a failure in an answer, and return what the person should know; empty: nothing does.
+
+        The model is not loaded yet when this returns.
+        """
+        what = failure.headline
+        match self._act(failure.cause, failure.phase, tries, failure.crash):
+            case None:
+                return ""
+            case "again":
+                return _("{what} It is started again, and the answer goes on.").format(what=what)
+            case "other code":
+                return _("{what} The model is loaded in another way, and the answer goes on.").format(what=what)
+            case _:
+                news = self._ladder.news(self._layers)
+                return news if failure.cause in OF_MEMORY else f"{what} {news}"
+
+    def _act(self, cause: Cause, phase: Phase, tries: Tries, crash: str = "") -> Action | None:
+        """Take the first action of the table that can be taken, and return it; None where there is none."""
+        for action in POLICY[phase].get(cause, ()):
+            plan = self._ladder.options.plan
+            if tries.allows(action) and (action == "again" or self._ladder.take(action, cause)):
+                tries.count(action)
+                if action in ("other code", "no repacking"):
+                    # The caller says so.
+                    self._ladder.told()
+                    self._spoilt.append(plan)
+                    self._signal = crash
+                return action
+        return None
 
     def _step(self) -> Generator[Loading | Note, None, bool]:
         self.start()
@@ -152,7 +173,7 @@ class LoadedWorker:
         """Take note of what was loaded; a GPU that is not there any more is a reason to go on without it."""
         self._load_s += loaded.load_s
         lost = self._ladder.options.plan.gpu_layers and not loaded.info.gpu_layers
-        if lost and self._ladder.without_gpu():
+        if lost and self._act("card gone", "loading", Tries()):
             self.end()
             self.start()
             return
@@ -170,28 +191,6 @@ class LoadedWorker:
         """Have the person told when the next question is asked."""
         self._notes.append(sentence)
 
-    def less(self, failure: WorkerFailure) -> str:
-        """Go on in a way that takes less, if that may help and there is one, and return what the person should know."""
-        if failure.crash and self._is_sure(failure) and self._step_aside(failure):
-            what = failure.error.message.splitlines()[0]
-            return _("{what} The model is loaded in another way, and the answer goes on.").format(what=what)
-        if not (failure.lighter and self._ladder.step_down(memory=failure.memory, keep=failure.memory)):
-            return ""
-        news = self._ladder.news(self._layers)
-        return news if failure.memory else f"{failure.error.message.splitlines()[0]} {news}"
-
-    def _is_sure(self, failure: WorkerFailure) -> bool:
-        """Whether it is the way of computing that crashes: what has worked before had an accident."""
-        return not self._ladder.options.plan.gpu_layers and (failure.crash == "SIGILL" or not self._computed)
-
-    def _step_aside(self, failure: WorkerFailure) -> bool:
-        spoilt = self._ladder.options.plan
-        if not self._ladder.step_aside():
-            return False
-        self._spoilt.append(spoilt)
-        self._signal = failure.crash
-        return True
-
     def computes(self) -> None:
         """Know that the worker has computed something; where another way crashed, it is remembered."""
         self._computed = True
@@ -202,7 +201,7 @@ class LoadedWorker:
     def hopeless(self, failure: WorkerFailure) -> QwenError:
         """Return the error of a failure that nothing helps against, but perhaps a smaller context."""
         smaller = self._ladder.smaller_context()
-        if failure.memory and smaller:
+        if failure.cause in OF_MEMORY and smaller:
             return failures.no_memory_for_context(self._ladder.options, smaller)
         return failure.error
 
@@ -218,19 +217,21 @@ class LoadedWorker:
         try:
             reply = process.receive(TICK)
         except EOFError:
-            loading, code, starved = self.loaded is None, process.wait(), process.memory_ran_out()
+            phase, code, starved = self._phase, process.wait(), process.memory_ran_out()
             # Closing reads the log to its end.
             self.end()
-            lines = process.last_lines(_LOG_END)
-            failure = failures.of_death(code, self._ladder.options, lines, loading=loading, starved=starved)
-            if not self._again and not loading:
+            failure = failures.of_death(
+                code, self._ladder.options, process.last_lines(_LOG_END), phase, starved=starved
+            )
+            if not self._again and phase != "loading":
                 # There is no conversation that could go on.
                 failure.error.remedy = _("See what this PC has and lacks with: qwen doctor")
             raise failure from None
         if isinstance(reply, wire.Failed):
+            phase = self._phase
             if reply.kind in failures.FATAL:
                 self.end()
-            raise failures.of_reply(reply, self._ladder.options, process.last_lines(_LOG_END))
+            raise failures.of_reply(reply, self._ladder.options, process.last_lines(_LOG_END), phase)
         return reply
 
     def end(self) -> None:

@@ -14,7 +14,6 @@ from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
 from qwen_tui.engine.silence import HEARTBEAT
 from qwen_tui.errors import CancelledError
-from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Loading, Message, Note, Prefill, Text
 
 # How long a cancelled worker may take to stop by itself before the parent replaces it, in seconds.
@@ -24,9 +23,8 @@ _CANCEL_PATIENCE = 0.8
 class LocalEngine:
     """An `Engine` on llama.cpp.
 
-    Where memory runs out, it loads the model again in a way that takes less, as long as there is one, also in the
-    middle of an answer. Where the worker dies without a word of memory, it first tries the same way once more, and then
-    ways that take less. While loading, it does the latter only as long as layers are on a GPU, and soon without a GPU.
+    Where a worker fails, it loads the model again in the same way or in another, also in the middle of an answer. The
+    table in `recovery` says when it does what.
     """
 
     def __init__(
@@ -50,7 +48,6 @@ class LocalEngine:
         """
         ladder = Ladder([options] if isinstance(options, LoadOptions) else options, worked)
         self._worker = LoadedWorker(ladder, start_worker, log, notes, crashed, leaving, again=again)
-        self._again = again
         self._number = 0
         # Whether the worker has computed a state that may be stored, and has not been asked another question.
         self._may_leave = False
@@ -94,7 +91,7 @@ class LocalEngine:
         asked = self._asked or time.perf_counter()
         self._asked = None
         answer = PartialAnswer(request, asked)
-        again = self._again
+        tries = self._worker.tries()
         while True:
             if not (yield from self._worker.load()):
                 yield self._interrupted(answer)
@@ -103,14 +100,7 @@ class LocalEngine:
                 yield from self._answer(answer)
                 return
             except WorkerFailure as failure:
-                once_more = failure.again and again
-                # A death without a word of memory may be an accident: try the same way once, and only then less.
-                accident = once_more and not failure.memory
-                note = "" if accident else self._worker.less(failure)
-                if not note and once_more:
-                    again = False
-                    what = failure.error.message.splitlines()[0]
-                    note = _("{what} It is started again, and the answer goes on.").format(what=what)
+                note = self._worker.recover(failure, tries)
                 if not note:
                     raise self._worker.hopeless(failure) from None
                 yield Note(note)

@@ -24,13 +24,18 @@ def read(path: Path, kind: type[T], nothing: T) -> T:
 
 
 def write(path: Path, content: object, *, indented: bool = False) -> None:
-    """Write `content` as JSON, at once or not at all, for the eyes of its owner; `indented` is for people who look.
+    """Write `content` as `save` does. Where it cannot be written, the program learns it again another time."""
+    with contextlib.suppress(OSError):
+        save(path, content, indented=indented)
 
-    Where it cannot be written, the program learns it again another time.
+
+def save(path: Path, content: object, *, indented: bool = False) -> None:
+    """Write `content` as JSON, whole or not at all, readable for its owner alone; raises `OSError`.
+
+    `indented` is for people who look into the file.
     """
     encoded = msgspec.json.encode(content)
-    with contextlib.suppress(OSError):
-        write_private(path, msgspec.json.format(encoded) if indented else encoded)
+    write_private(path, msgspec.json.format(encoded) + b"\n" if indented else encoded)
 
 
 def latest(entries: Mapping[str, T], key: str, value: T, most: int) -> dict[str, T]:

@@ -18,7 +18,7 @@ from qwen_tui.messages import Event
 from qwen_tui.models.locate import locate
 from qwen_tui.planning import planner as planning
 from qwen_tui.planning.planner import Planner
-from qwen_tui.planning.trial import Purpose
+from qwen_tui.planning.tuned import Purpose
 
 
 @dataclass(frozen=True, slots=True)

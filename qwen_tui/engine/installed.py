@@ -19,7 +19,7 @@ from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.silence import TICK, Silence
 from qwen_tui.errors import EngineError, why
 from qwen_tui.hardware.device import Build
-from qwen_tui.hardware.gpu import Graphics
+from qwen_tui.hardware.gpu import Card, Graphics
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Loading, Note
 
@@ -182,11 +182,12 @@ def _end(code: int, lines: str) -> str:
     return f"{reason}: {last[0]}" if last else reason
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found out about llama.cpp, or the `trouble` that it gave; `gpu_taken` is what its start takes of a GPU.
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    """What llama.cpp said when it was `asked` (seconds since 1970) what it is and sees: a `build`, or the `trouble`.
 
-    The free memory of the devices in `build` is that of the moment when it was `asked`. `circumstances` are those of
-    then. `free` is set where the trouble may be that no more was free of the fullest card.
+    The free memory of the devices in `build` is that of the moment when it was asked, and `circumstances` are those of
+    then. `gpu_taken` is what its start takes of a card, in bytes; None where that is not known. `free` is set where the
+    trouble may be that only so many bytes were free of the fullest card.
     """
 
     build: Build | None = None
@@ -214,7 +215,7 @@ def known(
     *,
     log: Callable[[str], None] | None = None,
     noting: bool = True,
-) -> Known:
+) -> Inspection:
     """Return what `describe` says, from the file `memory` where nothing has changed since it was asked.
 
     `circumstances` is what the answer depends on beside the library and the model: driver and cards. Starting a
@@ -229,8 +230,9 @@ def known(
     try:
         build = describe(options, show=show, log=log)
     except AskError as error:
-        free = seen.fullest.free if error.looking and is_short(seen) and seen.fullest else None
-        found = Known(trouble=error.reason, asked=time.time(), circumstances=circumstances, free=free)
+        card = short_card(seen) if error.looking else None
+        free = card.free if card else None
+        found = Inspection(trouble=error.reason, asked=time.time(), circumstances=circumstances, free=free)
         if error.passing:
             return found
     else:
@@ -238,7 +240,7 @@ def known(
         card = seen.of(device) if device else None
         before = card.free if card else None
         taken = None if device is None or before is None else min(_MOST_TAKEN, max(0, before - device.free))
-        found = Known(build=build, gpu_taken=taken, asked=time.time(), circumstances=circumstances)
+        found = Inspection(build=build, gpu_taken=taken, asked=time.time(), circumstances=circumstances)
         # A graphics part inside the processor takes no layers unless somebody insists; a server comes and goes.
         if (device and device.kind == "gpu" and before is None) or os.environ.get(RPC_VARIABLE):
             return found
@@ -247,9 +249,10 @@ def known(
     return found
 
 
-def is_short(seen: Graphics) -> bool:
-    """Whether so little of a card is free that looking at it may end llama.cpp."""
-    return seen.fullest is not None and (seen.fullest.free or 0) < _LITTLE
+def short_card(seen: Graphics) -> Card | None:
+    """Return the fullest card if so little of it is free that looking at it may end llama.cpp; None otherwise."""
+    card = seen.fullest
+    return card if card and (card.free or 0) < _LITTLE else None
 
 
 def start_takes(memory: Path, circumstances: str) -> int | None:
@@ -268,8 +271,8 @@ def forget_troubles(memory: Path) -> bool:
     return True
 
 
-def _read(memory: Path) -> dict[str, Known]:
-    return learned.read(memory, dict[str, Known], {})
+def _read(memory: Path) -> dict[str, Inspection]:
+    return learned.read(memory, dict[str, Inspection], {})
 
 
 def _key(options: Sequence[LoadOptions], circumstances: str) -> str:

@@ -1,14 +1,14 @@
 """Ways to load one model, from the best to the most modest, and which of them works on this computer."""
 
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from qwen_tui import files
+from qwen_tui import learned
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.recovery import OF_MEMORY, Action, Cause
 from qwen_tui.hardware.plan import ALL_LAYERS, Plan
@@ -20,10 +20,9 @@ _BELIEVED = 14 * 24 * 3600
 _MORE, _PART = 64 << 20, 8
 # So many places are remembered, the latest first.
 _MOST = 50
-_VERSION = 2
 
 
-class _Entry(msgspec.Struct, frozen=True):
+class _WorkingPlan(msgspec.Struct, frozen=True):
     key: str
     when: float
     plan: Plan
@@ -31,8 +30,8 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 class _File(msgspec.Struct, frozen=True):
-    version: int
-    worked: tuple[_Entry, ...]
+    version: Literal[2]
+    worked: tuple[_WorkingPlan, ...] = ()
 
 
 class Worked:
@@ -71,11 +70,8 @@ class Worked:
     def keep(self, plan: Plan) -> None:
         """Remember `plan`; where that cannot be written, it will be found out again."""
         others = [entry for entry in _read(self._path) if entry.key != self._key]
-        entries = (_Entry(self._key, time.time(), plan.without_threads(), self._free), *others)[:_MOST]
-        try:
-            files.write_private(self._path, msgspec.json.encode(_File(_VERSION, entries)))
-        except OSError:
-            return
+        latest = _WorkingPlan(self._key, time.time(), plan.without_threads(), self._free)
+        learned.write(self._path, _File(2, (latest, *others)[:_MOST]))
 
 
 class Ladder:
@@ -194,18 +190,13 @@ def forget(path: Path, concerns: Callable[[str], bool]) -> bool:
     others = tuple(entry for entry in entries if not concerns(entry.key))
     if len(others) == len(entries):
         return False
-    # Where it cannot be written, it is forgotten by itself after two weeks.
-    with contextlib.suppress(OSError):
-        files.write_private(path, msgspec.json.encode(_File(_VERSION, others)))
+    # If this cannot be written, the program still believes the plan for two weeks at the most.
+    learned.write(path, _File(2, others))
     return True
 
 
-def _read(path: Path) -> tuple[_Entry, ...]:
-    try:
-        file = msgspec.json.decode(path.read_bytes(), type=_File)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return ()
-    return file.worked if file.version == _VERSION else ()
+def _read(path: Path) -> tuple[_WorkingPlan, ...]:
+    return learned.read(path, _File, _File(2)).worked
 
 
 def _computes_otherwise(now: Plan, plan: Plan) -> bool:

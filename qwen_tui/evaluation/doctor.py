@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from qwen_tui import __version__
-from qwen_tui.engine.installed import AskError, is_short
+from qwen_tui.engine.installed import AskError, short_card
 from qwen_tui.errors import EngineError, QwenError, refused
 from qwen_tui.evaluation import findings
 from qwen_tui.evaluation.advice import advice
@@ -108,8 +108,8 @@ def _build(patient: Patient, computer: Computer) -> tuple[Build | None, list[Pro
         # If a build with GPU backends fails while it looks for devices, the driver is at fault: the CPU can compute.
         if not error.looking or not patient.backends():
             return None, [_engine_not_usable(error)], ""
-        if is_short(seen) and seen.fullest:
-            return None, [findings.card_full(filled_by_others(seen.fullest))], error.reason
+        if card := short_card(seen):
+            return None, [findings.card_full(filled_by_others(card))], error.reason
         said = _("llama.cpp could not look at the graphics card: {reason}").format(reason=error.reason)
         remedy = findings.until_mended()
         problem = Problem(code="gpu_not_usable", severity="warning", message=said, remedy=remedy)

@@ -23,7 +23,7 @@ def expected(
     For a plan that is wholly on the card, the card's own bandwidth is used and reported.
     """
     if measured is not None:
-        trial = measured.choice("chat").trial
+        trial = measured.plan_for("chat").trial
         return ExpectedSpeed(source="measured", reading=trial.reading, writing=trial.writing, when=measured.when[:10])
     if plan is None:
         return ExpectedSpeed(source="unknown", bandwidth=bandwidth)

@@ -16,13 +16,13 @@ from qwen_tui.messages import Output
 from qwen_tui.planning import tuned
 from qwen_tui.planning.in_force import difference, memory_missing
 from qwen_tui.planning.planner import Planner
-from qwen_tui.planning.trial import Found, Trial
+from qwen_tui.planning.tuned import SearchResult, Trial
 
 # If other programs use more than this share of the processor, the person is told.
 _BUSY = 0.2
 
 
-def tune(subject: Planner, start: Plan, seconds: float, output: Output) -> Found:
+def tune(subject: Planner, start: Plan, seconds: float, output: Output) -> SearchResult:
     """Search from the plan `start` for about so many `seconds`, and store the result.
 
     `output` shows what is tried. A search that fails or is cancelled stores nothing, and raises the reason.
@@ -82,7 +82,7 @@ def forget(find: Callable[[], Planner]) -> bool:
     return any((hung, troubles, measured, subject.forget_worked(), subject.crashes.forget()))
 
 
-def table(found: Found, start: Plan) -> str:
+def table(found: SearchResult, start: Plan) -> str:
     """Return a table of the trials, with what each is used for."""
     head = [_("tried"), _("reading, tokens/s"), _("writing, tokens/s"), _("loading, s"), _("used for")]
     rows = []

@@ -27,7 +27,7 @@ from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event, Finished, Message
 from qwen_tui.planning.in_force import difference
-from qwen_tui.planning.trial import Found, Purpose, Trial
+from qwen_tui.planning.tuned import Purpose, SearchResult, Trial
 
 # So many tokens are decoded one by one, each timed twice. On a processor there are `_DEPTH` tokens before them, like a
 # conversation of several turns: at such a depth flash attention and the KV type make a difference.
@@ -80,7 +80,7 @@ class Search:
     _loads: dict[bool, list[float]] = field(default_factory=dict)
     _rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - words
 
-    def run(self) -> Found:
+    def run(self) -> SearchResult:
         """Search until everything has been tried or the budget is used; raises what engines raise."""
         self._begun = self.clock()
         best = self._attempt(self.start, _all(self.start))
@@ -221,7 +221,7 @@ class Search:
         repack = self.may_repack and not self.gpu and not plan.repack
         return self._costs_s() + (self._trial_s(msgspec.structs.replace(self.start, repack=True)) if repack else 0.0)
 
-    def _found(self) -> Found:
+    def _found(self) -> SearchResult:
         # Loading times vary most, and the first load may have waited for the disk. So all loads of one kind, repacked
         # or mapped, get their median.
         loads = {kind: statistics.median(times[1:] or times) for kind, times in self._loads.items()}
@@ -240,7 +240,7 @@ class Search:
                 if not self._trials:
                     raise
                 return self._found()
-        return Found(trials, chat, ask, costs[chat.plan], costs.get(ask.plan, ()))
+        return SearchResult(trials, chat, ask, costs[chat.plan], costs.get(ask.plan, ()))
 
     def _costs(self, plan: Plan) -> tuple[float, ...]:
         """Return the costs of batches, none if nothing is left of the budget."""

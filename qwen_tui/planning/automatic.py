@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from qwen_tui.engine.installed import Inspection
 from qwen_tui.hardware.device import Build, Device
 from qwen_tui.hardware.gpu import Card, Graphics, may_have_card
 from qwen_tui.hardware.machine import default_plan, this_machine
@@ -28,21 +29,8 @@ _STARTING = 150 << 20
 _MOSTLY = 4
 
 
-class Found(NamedTuple):
-    """What the engine says of the installed llama.cpp: `build`, or the `trouble` that it gave.
-
-    `gpu_taken` is what its start takes of a card, in bytes; None where that is not known. `full` says that the trouble
-    may be no more than a card that others have filled.
-    """
-
-    build: Build | None
-    trouble: str = ""
-    gpu_taken: int | None = None
-    full: bool = False
-
-
 # Asks the engine: about the buffers of these plans, under these circumstances, with these cards as they are before.
-Ask = Callable[[Sequence[Plan], str, Graphics], Found]
+Ask = Callable[[Sequence[Plan], str, Graphics], Inspection]
 
 
 class Automatic(NamedTuple):
@@ -97,7 +85,7 @@ def automatic(
     if backends is not None and "cuda" in backends and (filled := full(seen, starting(about), freeing)):
         return Automatic(placed(ram_room(), None), circumstances=about, full=filled)
     found = ask(to_measure(header, gpu, cpu, layers), about, seen)
-    if found.build is None and found.full and seen.fullest:
+    if found.build is None and found.free is not None and seen.fullest:
         return Automatic(placed(ram_room(), None), circumstances=about, full=filled_by_others(seen.fullest))
     if found.build is None:
         return Automatic(placed(ram_room(), None), trouble=_not_looked_at(found.trouble))
@@ -143,7 +131,7 @@ def filled_by_others(card: Card) -> str:
     ).format(free=(card.free or 0) / 2**20, total=(card.total or 0) / 2**20)
 
 
-def gpu_room(found: Found, seen: Graphics, device: Device | None, freeing: int = 0) -> Room:
+def gpu_room(found: Inspection, seen: Graphics, device: Device | None, freeing: int = 0) -> Room:
     """Return the memory that is free now: the card's by its driver, less what a start takes, else as ggml said.
 
     What we are `freeing` of it, in bytes, counts already.

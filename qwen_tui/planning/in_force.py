@@ -16,8 +16,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header
 from qwen_tui.planning import tuned
 from qwen_tui.planning.automatic import Automatic, ram_room
-from qwen_tui.planning.trial import Purpose
-from qwen_tui.planning.tuned import Tuned
+from qwen_tui.planning.tuned import Purpose, Tuned
 
 
 class InForce(NamedTuple):
@@ -70,7 +69,7 @@ def in_force(
     costs: tuple[float, ...] = ()
     plan, origin, note = by_rule, _("by rule; qwen tune measures"), (auto.trouble or auto.full) if auto else ""
     if found := tuned.read(kept, model, gpu_layers):
-        choice = found.choice(purpose)
+        choice = found.plan_for(purpose)
         measured = asked(choice.trial.plan)
         if not gpu_layers or room.gpu_free is None or laid_out(measured).fits:
             plan, costs = measured, choice.batch_costs

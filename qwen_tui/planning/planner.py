@@ -13,6 +13,7 @@ from qwen_tui import files
 from qwen_tui.config import Config
 from qwen_tui.engine import installed, ladder, leaving
 from qwen_tui.engine.crashes import Crashes, differing
+from qwen_tui.engine.installed import Inspection
 from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.library import library_stamp
 from qwen_tui.engine.local import LocalEngine
@@ -28,9 +29,9 @@ from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import check_unchanged
 from qwen_tui.planning import states, tuned
-from qwen_tui.planning.automatic import Ask, Automatic, Found, automatic, ram_room
+from qwen_tui.planning.automatic import Ask, Automatic, automatic, ram_room
 from qwen_tui.planning.in_force import InForce, in_force, with_threads
-from qwen_tui.planning.trial import Purpose
+from qwen_tui.planning.tuned import Purpose
 
 
 class Watcher(Protocol):
@@ -238,9 +239,7 @@ def planner_of(
         settings.ctx_size,
         installed.gpu_backends(),
         lambda: remembering(files.folders().driver_hung, noting=learning),
-        (lambda _plans, _circumstances, seen: Found(None, trouble, full=installed.is_short(seen)))
-        if trouble
-        else _asker(path, watcher, learning=learning),
+        _failed(trouble) if trouble else _asker(path, watcher, learning=learning),
         layers,
         starting=lambda circumstances: installed.start_takes(files.folders().engine, circumstances),
         freeing=freeing + leaving.still_held(files.folders().leaving),
@@ -249,15 +248,24 @@ def planner_of(
     return Planner(settings, path, header, ALL_LAYERS if placement.whole else placement.gpu_layers, auto, watcher.log)
 
 
+def _failed(trouble: str) -> Ask:
+    """Return what answers in place of the engine, which has just given this `trouble`."""
+
+    def ask(_plans: Sequence[Plan], circumstances: str, seen: Graphics) -> Inspection:
+        card = installed.short_card(seen)
+        return Inspection(trouble=trouble, circumstances=circumstances, free=card.free if card else None)
+
+    return ask
+
+
 def _asker(path: Path, watcher: Watcher, *, learning: bool) -> Ask:
     """Return what asks the engine about the installed llama.cpp, and when `learning` remembers what it said."""
 
-    def ask(plans: Sequence[Plan], circumstances: str, seen: Graphics) -> Found:
+    def ask(plans: Sequence[Plan], circumstances: str, seen: Graphics) -> Inspection:
         options = [LoadOptions(path=os.fsencode(path), plan=plan) for plan in plans]
         with watcher.asking() as show:
             memory = files.folders().engine
-            found = installed.known(options, memory, circumstances, seen, show, log=watcher.log, noting=learning)
-        return Found(found.build, found.trouble, found.gpu_taken, found.free is not None)
+            return installed.known(options, memory, circumstances, seen, show, log=watcher.log, noting=learning)
 
     return ask
 

@@ -3,18 +3,64 @@
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from qwen_tui import files
+from qwen_tui import learned
 from qwen_tui.errors import WriteError, how_to_write, why
 from qwen_tui.hardware.machine import Machine, this_machine
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
-from qwen_tui.planning.trial import Found, Purpose, Trial
 
-_VERSION = 3
 # Models and machines remembered, the latest first: a folder may travel on a stick.
 _MOST = 50
+# What does not change a time or a speed by more than this factor is noise.
+_CLEARLY = 0.97
+
+
+Purpose = Literal["chat", "ask"]
+
+
+class Use(NamedTuple):
+    """A typical turn: tokens read that were not cached, tokens written, and whether the model is loaded for it."""
+
+    reads: int
+    writes: int
+    loads: bool
+
+
+TYPICAL: dict[Purpose, Use] = {"chat": Use(150, 250, False), "ask": Use(400, 150, True)}
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan and what was measured with it: loading in seconds, reading and writing in tokens per second."""
+
+    plan: Plan
+    load_s: float
+    reading: float
+    writing: float
+
+    def seconds(self, purpose: Purpose) -> float:
+        """Return what a typical turn takes."""
+        use = TYPICAL[purpose]
+        return use.reads / self.reading + use.writes / self.writing + (self.load_s if use.loads else 0.0)
+
+    def clearly_better(self, than: "Trial", purpose: Purpose) -> bool:
+        """Whether a typical turn is clearly shorter, or one speed clearly higher and the turn no longer."""
+        ours, theirs = self.seconds(purpose), than.seconds(purpose)
+        faster = than.reading < _CLEARLY * self.reading or than.writing < _CLEARLY * self.writing
+        return ours < _CLEARLY * theirs or (faster and ours < theirs)
+
+
+class SearchResult(NamedTuple):
+    """What a search came to. `chat` and `ask` are among `trials`; the costs are of batches of 1, 2, 3, … tokens."""
+
+    trials: tuple[Trial, ...]
+    chat: Trial
+    ask: Trial
+    chat_costs: tuple[float, ...]
+    ask_costs: tuple[float, ...]
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +77,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     gpu_layers: int = 0
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
+class TunedPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The plan for one purpose with its figures, and the costs of batches of 1, 2, 3, … tokens; empty: not measured."""
 
     trial: Trial
@@ -44,18 +90,18 @@ class Tuned(msgspec.Struct, frozen=True, kw_only=True):
     subject: Subject
     when: str
     ctx_size: int
-    chat: Choice
-    ask: Choice
+    chat: TunedPlan
+    ask: TunedPlan
     trials: tuple[Trial, ...] = ()
 
-    def choice(self, purpose: Purpose) -> Choice:
+    def plan_for(self, purpose: Purpose) -> TunedPlan:
         """Return what was chosen for `purpose`."""
         return self.chat if purpose == "chat" else self.ask
 
 
 class _File(msgspec.Struct, frozen=True):
-    version: int
-    tuned: tuple[Tuned, ...]
+    version: Literal[3]
+    tuned: tuple[Tuned, ...] = ()
 
 
 def subject(model: Path, gpu_layers: int = 0) -> Subject:
@@ -78,14 +124,14 @@ def subject(model: Path, gpu_layers: int = 0) -> Subject:
     )
 
 
-def tuned(found: Found, about: Subject, ctx_size: int) -> Tuned:
+def tuned(found: SearchResult, about: Subject, ctx_size: int) -> Tuned:
     """Return what is to be kept of a search."""
     return Tuned(
         subject=about,
         when=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         ctx_size=ctx_size,
-        chat=Choice(trial=found.chat, batch_costs=found.chat_costs),
-        ask=Choice(trial=found.ask, batch_costs=found.ask_costs),
+        chat=TunedPlan(trial=found.chat, batch_costs=found.chat_costs),
+        ask=TunedPlan(trial=found.ask, batch_costs=found.ask_costs),
         trials=found.trials,
     )
 
@@ -133,27 +179,21 @@ def _without(path: Path, about: Subject) -> list[Tuned]:
 
 
 def _read(path: Path) -> tuple[Tuned, ...]:
-    try:
-        file = msgspec.json.decode(path.read_bytes(), type=_File)
-    # Measuring again mends a damaged file; until then the rules hold.
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return ()
-    if file.version != _VERSION:
-        return ()
-    return tuple(entry for entry in file.tuned if _usable(entry.chat) and _usable(entry.ask))
+    # The person can measure again; until then the rules hold.
+    known = learned.read(path, _File, _File(3)).tuned
+    return tuple(one for one in known if _usable(one.chat) and _usable(one.ask))
 
 
-def _usable(choice: Choice) -> bool:
+def _usable(tuned: TunedPlan) -> bool:
     # llama.cpp ends the process over numbers that make no sense.
-    plan = choice.trial.plan
+    plan = tuned.trial.plan
     counts = 1 <= plan.threads <= 1024 and 1 <= plan.batch_threads <= 1024 and 16 <= plan.batch_size <= 4096
-    return counts and (plan.flash_attention or plan.kv_type == "f16") and all(cost > 0 for cost in choice.batch_costs)
+    return counts and (plan.flash_attention or plan.kv_type == "f16") and all(cost > 0 for cost in tuned.batch_costs)
 
 
 def _write(path: Path, entries: Sequence[Tuned]) -> None:
-    content = msgspec.json.format(msgspec.json.encode(_File(_VERSION, tuple(entries[:_MOST]))))
     try:
-        files.write_private(path, content + b"\n")
+        learned.save(path, _File(3, tuple(entries[:_MOST])), indented=True)
     except OSError as error:
         raise WriteError(
             _("What was measured could not be kept in {path}: {reason}").format(path=path, reason=why(error)),

@@ -13,7 +13,7 @@ from qwen_tui.engine.library import library_files
 from qwen_tui.hardware.machine import default_plan, this_machine
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.planning import tuned
-from qwen_tui.planning.trial import Found, Trial
+from qwen_tui.planning.tuned import SearchResult, Trial
 from tests.conftest import Run
 from tests.faulty_llama import fault, install
 from tests.program import environment
@@ -32,7 +32,7 @@ def remember_tuned(model: Path, **changes: object) -> None:
     """Store a plan of another processor, as in a home folder that was copied from another PC."""
     plan = msgspec.structs.replace(default_plan(this_machine()), **changes)
     trial = Trial(plan=plan, load_s=1, reading=30, writing=4)
-    found = Found((trial,), trial, trial, (), ())
+    found = SearchResult((trial,), trial, trial, (), ())
     tuned.keep(files.folders().tuned, tuned.tuned(found, tuned.subject(model), 8192))
 
 

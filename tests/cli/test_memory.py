@@ -16,7 +16,7 @@ from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.planning import tuned
-from qwen_tui.planning.trial import Found, Trial
+from qwen_tui.planning.tuned import SearchResult, Trial
 from tests.conftest import Run
 from tests.program import environment
 
@@ -62,7 +62,7 @@ def remember_tuned(model: Path, **changes: object) -> Plan:
     """Store a plan for the processor that no rule would make."""
     plan = msgspec.structs.replace(Plan(threads=3, batch_threads=5, batch_size=96), **changes)
     trial = Trial(plan=plan, load_s=1, reading=30, writing=4)
-    found = Found((trial,), trial, trial, (1.0, 1.3), (1.0, 1.3))
+    found = SearchResult((trial,), trial, trial, (1.0, 1.3), (1.0, 1.3))
     tuned.keep(files.folders().tuned, tuned.tuned(found, tuned.subject(model), 8192))
     return plan
 

@@ -93,7 +93,7 @@ def test_what_was_said_is_remembered_until_something_changes(
     monkeypatch.setattr(installed, "describe", answer)
     memory = tmp_path / "engine.json"
 
-    def known(driver: str) -> installed.Known:
+    def known(driver: str) -> installed.Inspection:
         return installed.known([options], memory, driver, seen)
 
     assert known("550").gpu_taken == 150

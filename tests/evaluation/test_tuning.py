@@ -25,7 +25,7 @@ from qwen_tui.models.gguf import read_header
 from qwen_tui.planning import in_force as planning
 from qwen_tui.planning import tuned
 from qwen_tui.planning.in_force import in_force
-from qwen_tui.planning.trial import Found, Trial
+from qwen_tui.planning.tuned import SearchResult, Trial
 from tests.conftest import COMMAND, Run
 from tests.scripted_engine import ScriptedEngine
 from tests.streams import Clock
@@ -67,7 +67,7 @@ class TimedEngine(ScriptedEngine):
         return seconds
 
 
-def search(speeds: Speeds, machine: Machine = OFFICE, budget: float = 60, **options: Any) -> tuple[Found, Clock]:
+def search(speeds: Speeds, machine: Machine = OFFICE, budget: float = 60, **options: Any) -> tuple[SearchResult, Clock]:
     clock = Clock()
 
     def open_engine(plan: Plan) -> TimedEngine:
@@ -207,7 +207,7 @@ def remember(file: Path, kept: Path, *, repack: bool = False, **changes: Any) ->
     """Store a plan that no rule would make."""
     plan = Plan(threads=3, batch_threads=5, batch_size=64, repack=repack)
     trial = Trial(plan=plan, load_s=1, reading=30, writing=4)
-    found = Found((trial,), trial, trial, (1.0, 1.3), ())
+    found = SearchResult((trial,), trial, trial, (1.0, 1.3), ())
     about = msgspec.structs.replace(tuned.subject(file), **changes)
     tuned.keep(kept, tuned.tuned(found, about, 8192))
     return plan

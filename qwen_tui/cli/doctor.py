@@ -8,6 +8,7 @@ from qwen_tui import config, files
 from qwen_tui.cli import options, wiring
 from qwen_tui.cli.environment import Environment
 from qwen_tui.engine import installed
+from qwen_tui.engine.library import gpu_backends
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.locate import locate
 
@@ -49,7 +50,7 @@ def doctor(
             folders=folders,
             locate=lambda name: locate(name, folders.models),
             describe=lambda: installed.describe(log=wiring.log(environment)),
-            backends=installed.gpu_backends,
+            backends=gpu_backends,
             starting=lambda circumstances: installed.start_takes(folders.engine, circumstances),
             in_force=lambda trouble: wiring.planner(environment, settings, trouble, learning=False).next_time(),
             network=network,

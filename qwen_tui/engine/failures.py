@@ -5,10 +5,10 @@ import re
 import signal
 
 from qwen_tui.engine import wire
-from qwen_tui.engine.installed import build_command, for_people, how_to_mend
+from qwen_tui.engine.installed import for_people
+from qwen_tui.engine.library import build_command, how_to_mend
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.recovery import OF_MEMORY, Cause, Phase
-from qwen_tui.engine.unfit import unfit
 from qwen_tui.errors import EngineError, InvalidModelError, PromptTooLongError, QwenError, UsageError, WorkerDiedError
 from qwen_tui.files import folders, quoted
 from qwen_tui.i18n import gettext as _
@@ -33,6 +33,11 @@ _DAMAGED = re.compile(
     r"|error loading model (?:architecture|hyperparameters|vocabulary)",
     re.IGNORECASE,
 )
+# What llama.cpp says of a file that may well be whole, but that this program cannot use.
+_ARCHITECTURE = re.compile(r"unknown model architecture: '([^']*)'")
+_TOKENIZER = re.compile(r"unknown (?:pre-)?tokenizer(?: type)?: '([^']*)'")
+_PART = re.compile(r"failed to load GGUF split from (.+)")
+_PICTURES = "cannot be used as main model"
 # The signals by which a processor, or llama.cpp itself, ends a worker. A person ends it by others.
 _CRASHES = {int(number): number.name for number in (signal.SIGILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE)}
 
@@ -63,7 +68,7 @@ def of_reply(failure: wire.Failed, options: LoadOptions, lines: str, phase: Phas
     cause = _cause_of_reply(failure, options, lines)
     if cause == "no memory":
         return WorkerFailure(_no_memory(options), cause, phase)
-    if failure.kind == "model" and (error := unfit(os.fsdecode(options.path), f"{failure.detail}\n{lines}")):
+    if failure.kind == "model" and (error := _unfit(os.fsdecode(options.path), f"{failure.detail}\n{lines}")):
         return WorkerFailure(error, "bad file", phase)
     return WorkerFailure(_error_of(failure, options, _last(lines)), cause, phase)
 
@@ -82,6 +87,42 @@ def _cause_of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> C
             return "bad request"
         case _:
             return "refused"
+
+
+def _unfit(path: str, said: str) -> InvalidModelError | None:
+    """Return the error for the file `path` of which llama.cpp `said` this; None where it is damaged or unknown."""
+    if found := _ARCHITECTURE.search(said):
+        return InvalidModelError(
+            _("{path} is of the architecture “{name}”, which the llama.cpp installed here does not know.").format(
+                path=path, name=found[1]
+            ),
+            _("The file may well be whole. Choose another model with -m; a newer version of qwen-tui may know it."),
+        )
+    if found := _TOKENIZER.search(said):
+        return InvalidModelError(
+            _("{path} has the tokenizer “{name}”, which the llama.cpp installed here does not know.").format(
+                path=path, name=found[1]
+            ),
+            _("The file may well be whole. Choose another model with -m; a newer version of qwen-tui may know it."),
+        )
+    if wire.NOT_CHATML in said:
+        return InvalidModelError(
+            _("{path} does not know ChatML, the form of prompts in which this program speaks to models.").format(
+                path=path
+            ),
+            _("The file may well be whole. Choose another model with -m, such as one of Qwen."),
+        )
+    if found := _PART.search(said):
+        return InvalidModelError(
+            _("{path} is one part of a model, and another is not there: {part}").format(path=path, part=found[1]),
+            _("Put all parts into one folder, and name the first with -m."),
+        )
+    if _PICTURES in said:
+        return InvalidModelError(
+            _("{path} is the part of a model that looks at pictures, and cannot answer.").format(path=path),
+            _("Choose another file with -m."),
+        )
+    return None
 
 
 def _error_of(failure: wire.Failed, options: LoadOptions, lines: str) -> QwenError:

@@ -1,7 +1,6 @@
 """The installed llama.cpp, asked from outside: in a worker of its own, so that a broken driver breaks nothing here."""
 
 import hashlib
-import importlib.metadata
 import os
 import re
 import signal
@@ -13,7 +12,7 @@ import msgspec
 
 from qwen_tui import cancellation, learned
 from qwen_tui.engine import wire
-from qwen_tui.engine.library import RPC_VARIABLE, library_files
+from qwen_tui.engine.library import RPC_VARIABLE, gpu_backends, how_to_mend, library_files
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.silence import TICK, Silence
@@ -39,16 +38,10 @@ _MOST_TAKEN = 600 << 20
 # A look that ends while less than this is free of a card may have ended for want of memory, in bytes: 506 MiB is the
 # most that a start of CUDA was seen to take. So much more than then is worth another look.
 _LITTLE, _MORE = 1 << 30, 64 << 20
-_PACKAGE = "llama-cpp-python"
-# What a CUDA build is linked to: the driver, libcuda.so.1 or nvcuda.dll, and the runtime. Without one of them nothing
-# of llama.cpp can be loaded, and so not on the CPU either.
-_OF_NVIDIA = re.compile(r"(?<![\w-])(?:lib|nv)?(?:cuda|cudart|cublas(?:Lt)?)(?:64_\d+)?\.(?:so|dll)", re.IGNORECASE)
 # A place in the source of llama.cpp, at the beginning of a line or behind "in function … at"; and how many lines may
 # follow the one that says what is wrong.
 _PLACE = re.compile(r"(?:in function \S+ )?(?:\bat )?(?:[A-Za-z]:)?[^\s:]*\.(?:cpp|cuh?|cc?|hpp|h|mm?|inc):\d+:?")
 _TOLD = 6
-# What llama.cpp calls the libraries of its backends that compute on a GPU: libggml-cuda.so, ggml-vulkan.dll.
-_GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "cann", "webgpu")
 
 
 class AskError(EngineError):
@@ -65,43 +58,6 @@ class AskError(EngineError):
         self.reason = reason
         self.looking = looking
         self.passing = passing
-
-
-def how_to_mend(reason: str) -> str:
-    """Return what to do about a library that cannot be loaded for this `reason`, as the system gave it."""
-    # Windows names no more than the library that it was to load.
-    unnamed = "one of its dependencies" in reason and "cuda" in (gpu_backends() or ())
-    if _OF_NVIDIA.search(reason) or unnamed:
-        return _(
-            "It was built for NVIDIA cards, and their driver or the CUDA libraries are not here. Install those, or "
-            "llama.cpp for the CPU: {command}"
-        ).format(command=_from_index())
-    return _("Install it again with: {command}").format(command=build_command())
-
-
-def build_command() -> str:
-    """Return the command that installs what is installed once more: the same version, for the same devices."""
-    return "python scripts/build_engine.py" if gpu_backends() else _from_index()
-
-
-def _from_index() -> str:
-    try:
-        version = "==" + importlib.metadata.version(_PACKAGE).partition("+")[0]
-    except importlib.metadata.PackageNotFoundError:
-        version = ""
-    return f"pip install --force-reinstall --no-cache-dir {_PACKAGE}{version}"
-
-
-def gpu_backends() -> tuple[str, ...] | None:
-    """Return the GPU backends that are installed, as ("cuda",), by the names of their files, without loading anything.
-
-    None where that cannot be told so. An RPC server that the environment names counts as one.
-    """
-    files = [file.name for file in library_files()]
-    if not any("ggml-cpu" in name for name in files):
-        return None
-    found = (backend for backend in _GPU_BACKENDS if any(f"ggml-{backend}" in name for name in files))
-    return (*found, "rpc") if os.environ.get(RPC_VARIABLE) else tuple(found)
 
 
 Show = Callable[[Loading | Note], None]

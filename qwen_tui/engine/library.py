@@ -1,13 +1,22 @@
-"""Finds the files of the installed llama.cpp without loading any of them."""
+"""The files of the installed llama.cpp: what they compute on, and how to install them anew. Nothing is loaded."""
 
 import contextlib
 import importlib.util
 import os
+import re
 from pathlib import Path
+
+from qwen_tui.i18n import gettext as _
 
 # HOST:PORT of an RPC server of llama.cpp, which then is a device like a graphics card. For development: with it, a
 # computer without a card can really offload a part of the layers, and really fail at it.
 RPC_VARIABLE = "QWEN_TUI_RPC"
+_PACKAGE = "llama-cpp-python"
+# What a CUDA build is linked to: the driver, libcuda.so.1 or nvcuda.dll, and the runtime. Without one of them nothing
+# of llama.cpp can be loaded, and so not on the CPU either.
+_OF_NVIDIA = re.compile(r"(?<![\w-])(?:lib|nv)?(?:cuda|cudart|cublas(?:Lt)?)(?:64_\d+)?\.(?:so|dll)", re.IGNORECASE)
+# What llama.cpp calls the libraries of its backends that compute on a GPU: libggml-cuda.so, ggml-vulkan.dll.
+_GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "cann", "webgpu")
 
 
 def library_files() -> list[Path]:
@@ -30,3 +39,43 @@ def library_stamp() -> tuple[tuple[str, int, int], ...]:
             facts = file.stat()
             stamps.append((file.name, facts.st_size, facts.st_mtime_ns))
     return tuple(stamps)
+
+
+def how_to_mend(reason: str) -> str:
+    """Return what to do about a library that cannot be loaded for this `reason`, as the system gave it."""
+    # Windows names no more than the library that it was to load.
+    unnamed = "one of its dependencies" in reason and "cuda" in (gpu_backends() or ())
+    if _OF_NVIDIA.search(reason) or unnamed:
+        return _(
+            "It was built for NVIDIA cards, and their driver or the CUDA libraries are not here. Install those, or "
+            "llama.cpp for the CPU: {command}"
+        ).format(command=_from_index())
+    return _("Install it again with: {command}").format(command=build_command())
+
+
+def build_command() -> str:
+    """Return the command that installs what is installed once more: the same version, for the same devices."""
+    return "python scripts/build_engine.py" if gpu_backends() else _from_index()
+
+
+def _from_index() -> str:
+    # Imported only here, because the import takes time.
+    import importlib.metadata
+
+    try:
+        version = "==" + importlib.metadata.version(_PACKAGE).partition("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        version = ""
+    return f"pip install --force-reinstall --no-cache-dir {_PACKAGE}{version}"
+
+
+def gpu_backends() -> tuple[str, ...] | None:
+    """Return the GPU backends that are installed, as ("cuda",), by the names of their files, without loading anything.
+
+    None where that cannot be told so. An RPC server that the environment names counts as one.
+    """
+    files = [file.name for file in library_files()]
+    if not any("ggml-cpu" in name for name in files):
+        return None
+    found = (backend for backend in _GPU_BACKENDS if any(f"ggml-{backend}" in name for name in files))
+    return (*found, "rpc") if os.environ.get(RPC_VARIABLE) else tuple(found)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from qwen_tui import child
 from qwen_tui.engine import wire
-from qwen_tui.engine.oom import kills_so_far
 from qwen_tui.engine.threads import start_thread
+from qwen_tui.hardware.memory import kills_so_far
 from qwen_tui.messages import Loading
 
 # How many lines of the worker's own output are kept for error messages.

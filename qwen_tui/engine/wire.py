@@ -9,6 +9,8 @@ from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
 from qwen_tui.hardware.device import Build
 from qwen_tui.messages import Finished, Loading, Message, Note, Prefill, Reasoning, Text
 
+# How the `detail` of a `Failed` begins where the vocabulary lacks a special token of the prompt.
+NOT_CHATML = "the vocabulary has no token "
 # The length of a frame in bytes.
 _LENGTH = struct.Struct("<I")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from qwen_tui.engine.installed import build_command
+from qwen_tui.engine.library import build_command
 from qwen_tui.evaluation.report import Folder, ModelState, Problem
 from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.gpu import Graphics

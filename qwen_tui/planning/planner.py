@@ -15,7 +15,7 @@ from qwen_tui.engine import installed, ladder, leaving
 from qwen_tui.engine.crashes import Crashes, differing
 from qwen_tui.engine.installed import Inspection
 from qwen_tui.engine.ladder import Worked
-from qwen_tui.engine.library import library_stamp
+from qwen_tui.engine.library import gpu_backends, library_stamp
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import Engine, LoadOptions
 from qwen_tui.errors import InvalidModelError
@@ -237,7 +237,7 @@ def planner_of(
     auto = automatic(
         header,
         settings.ctx_size,
-        installed.gpu_backends(),
+        gpu_backends(),
         lambda: remembering(files.folders().driver_hung, noting=learning),
         _failed(trouble) if trouble else _asker(path, watcher, learning=learning),
         layers,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qwen_tui.engine import installed, silence
+from qwen_tui.engine import installed, library, silence
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.hardware.device import Build, Device, parse_features
 from qwen_tui.hardware.gpu import Card, Graphics
@@ -150,21 +150,21 @@ def test_what_is_free_of_a_card_is_asked_where_only_ggml_tells(
 
 def test_what_is_installed_again_is_what_was_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     version = importlib.metadata.version("llama-cpp-python").partition("+")[0]
-    assert installed.build_command().endswith(f"llama-cpp-python=={version}")
+    assert library.build_command().endswith(f"llama-cpp-python=={version}")
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(tmp_path))
     for name in ("libggml-cpu.so", "libggml-cuda.so"):
         (tmp_path / name).touch()
-    assert "build_engine.py" in installed.build_command()
+    assert "build_engine.py" in library.build_command()
 
 
 def test_gpu_backends_are_told_by_the_names_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert installed.gpu_backends() is not None
+    assert library.gpu_backends() is not None
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(tmp_path))
-    assert installed.gpu_backends() is None
+    assert library.gpu_backends() is None
     (tmp_path / "libggml-cpu.so").touch()
-    assert installed.gpu_backends() == ()
+    assert library.gpu_backends() == ()
     (tmp_path / "libggml-cuda.so").touch()
-    assert installed.gpu_backends() == ("cuda",)
+    assert library.gpu_backends() == ("cuda",)
 
 
 def test_the_library_s_own_words_are_read() -> None:
@@ -179,6 +179,6 @@ def test_the_library_s_own_words_are_read() -> None:
 def test_windows_does_not_name_the_library_that_is_missing(
     monkeypatch: pytest.MonkeyPatch, backends: tuple[str, ...], mended: str
 ) -> None:
-    monkeypatch.setattr(installed, "gpu_backends", lambda: backends)
+    monkeypatch.setattr(library, "gpu_backends", lambda: backends)
     reason = "Could not find module 'llama.dll' (or one of its dependencies). Try using the full path."
-    assert mended in installed.how_to_mend(reason)
+    assert mended in library.how_to_mend(reason)

@@ -16,7 +16,7 @@ import pytest
 from qwen_tui.hardware import processor as processors
 from qwen_tui.hardware.gpu import HUNG, Graphics, graphics, may_have_card, remembering
 from qwen_tui.hardware.machine import Machine, this_computer, this_machine
-from qwen_tui.hardware.memory import memory
+from qwen_tui.hardware.memory import kills_so_far, memory
 from qwen_tui.hardware.processor import processor
 
 GIB = 1 << 30
@@ -124,6 +124,46 @@ def test_memory_is_within_what_control_groups_allow(
 ) -> None:
     found = memory(write(tmp_path, **files))
     assert (found.total, found.free, found.limited) == (total * GIB, free * GIB, total < 16)
+
+
+@pytest.mark.parametrize(
+    ("files", "kills"),
+    [
+        pytest.param({}, None, id="nobody counts"),
+        pytest.param({"proc__vmstat": "nr_free_pages 3\noom_kill 4\n"}, 4, id="the whole PC"),
+        pytest.param(
+            {
+                "proc__self__cgroup": "0::/a/b\n",
+                "sys__fs__cgroup__a__b__memory.events": "low 0\noom 2\noom_kill 1\noom_group_kill 0\n",
+                "sys__fs__cgroup__a__memory.events": "oom_kill 5\n",
+                "proc__vmstat": "oom_kill 9\n",
+            },
+            1,
+            id="version 2",
+        ),
+        pytest.param(
+            {
+                "proc__self__cgroup": "4:memory:/docker/3f\n0::/\n",
+                "sys__fs__cgroup__memory__memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+            },
+            2,
+            id="version 1 in a container: the path is the host's",
+        ),
+        pytest.param(
+            {
+                "proc__self__cgroup": "0::/\n",
+                "sys__fs__cgroup__memory.events": "oom 1\n",
+                "proc__vmstat": "oom_kill 9\n",
+            },
+            9,
+            id="a kernel before 4.13",
+        ),
+    ],
+)
+def test_what_the_kernel_killed_for_lack_of_memory_is_counted_nearest_first(
+    tmp_path: Path, files: dict[str, str], kills: int | None
+) -> None:
+    assert kills_so_far(write(tmp_path, **files)) == kills
 
 
 MOUNTS = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"

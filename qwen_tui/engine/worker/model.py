@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qwen_tui.engine.protocol import LoadOptions
-from qwen_tui.engine.unfit import NO_MARK
+from qwen_tui.engine.wire import NOT_CHATML
 from qwen_tui.engine.worker.devices import device_for_layers
 from qwen_tui.hardware.plan import ALL_LAYERS
 
@@ -99,7 +99,7 @@ class Vocabulary:
         """Return the special token with this name, such as `<|im_end|>`; raises `LoadError` if there is none."""
         tokens = self._tokenize(text, special=True)
         if len(tokens) != 1:
-            raise LoadError(f"{NO_MARK}{text}")
+            raise LoadError(f"{NOT_CHATML}{text}")
         return tokens[0]
 
     def is_end(self, token: int) -> bool:

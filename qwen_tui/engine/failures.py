@@ -15,18 +15,19 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.models.inventory import held
 from qwen_tui.models.shelf import Shelf
 
-# After these the worker is of no use any more.
+# After one of these failures, the worker is of no use any more.
 FATAL = ("library", "model", "context", "memory", "decode")
-# What llama.cpp, its backends, the C++ and the Python runtime and the loader say when there is no memory. What could
-# not be pinned is merely slower.
+# How llama.cpp, its backends, the C++ and Python runtimes and the loader say that memory ran out. A failure to allocate
+# pinned memory is left out: llama.cpp goes on with other memory, only slower.
 _RAN_OUT = re.compile(
     r"(?:failed|unable) to allocate(?!.*pinned)|out of (?:device |host )?memory|Out_?Of\w*Memory|bad_alloc|MemoryError"
     r"|cannot allocate memory|(?:insufficient|not enough) memory|failed to map segment|can't start new thread"
-    # Of cuBLAS, which asks for its own memory when it is first used.
+    # cuBLAS allocates memory of its own when it is first used.
     r"|resource temporarily unavailable|CUBLAS_STATUS_(?:ALLOC_FAILED|NOT_INITIALIZED)|resource allocation failed",
     re.IGNORECASE,
 )
-# What llama.cpp says of a file that is damaged, or that it does not know: nothing that another device would change.
+# What llama.cpp says of a file that is damaged, or of a kind that it does not know. On another device, it would say the
+# same.
 _DAMAGED = re.compile(
     r"gguf_init_from_|invalid magic|within the file bounds|corrupted or incomplete|unknown model architecture"
     r"|missing tensor|wrong (?:shape|number of tensors)|key not found"
@@ -38,14 +39,14 @@ _ARCHITECTURE = re.compile(r"unknown model architecture: '([^']*)'")
 _TOKENIZER = re.compile(r"unknown (?:pre-)?tokenizer(?: type)?: '([^']*)'")
 _PART = re.compile(r"failed to load GGUF split from (.+)")
 _PICTURES = "cannot be used as main model"
-# The signals by which a processor, or llama.cpp itself, ends a worker. A person ends it by others.
+# The signals with which a processor, or llama.cpp itself, ends a worker. People and systems send others.
 _CRASHES = {int(number): number.name for number in (signal.SIGILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE)}
 
 
 class WorkerFailure(Exception):  # noqa: N818 - it is caught where it is raised, and what a person sees is `error`
-    """A worker failed. The person sees `error` where nothing helps; `recovery` knows what may help after a `cause`.
+    """A worker failed, for a `cause`. `recovery` knows what may help; if nothing does, the person sees `error`.
 
-    `crash` is the name of the signal where the code that computed has a fault.
+    `crash` is the name of the signal if the code that computes has a fault, as "SIGSEGV"; else it is empty.
     """
 
     def __init__(self, error: QwenError, cause: Cause, phase: Phase, *, crash: str = "") -> None:
@@ -80,7 +81,7 @@ def _cause_of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> C
         case "library":
             return "no library"
         case "model":
-            # Of a bad file, the log or the detail says what is wrong. Of a driver's failure, often nothing does.
+            # If the file is bad, the log or the detail says what is wrong. If a driver failed, often nothing does.
             is_bad = failure.detail or _DAMAGED.search(lines) or not options.plan.gpu_layers
             return "bad file" if is_bad else "refused"
         case "too_long" | "schema":
@@ -90,7 +91,7 @@ def _cause_of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> C
 
 
 def _unfit(path: str, said: str) -> InvalidModelError | None:
-    """Return the error for the file `path` of which llama.cpp `said` this; None where it is damaged or unknown."""
+    """Return the error if llama.cpp `said` that it cannot use the undamaged file `path`; None if it did not."""
     if found := _ARCHITECTURE.search(said):
         return InvalidModelError(
             _("{path} is of the architecture “{name}”, which the llama.cpp installed here does not know.").format(
@@ -168,10 +169,10 @@ def _error_of(failure: wire.Failed, options: LoadOptions, lines: str) -> QwenErr
 
 
 def of_death(code: int, options: LoadOptions, lines: str, phase: Phase, *, starved: bool = False) -> WorkerFailure:
-    """Return what a worker's exit code stands for; negative is the signal that ended it.
+    """Return what the exit `code` of a worker stands for; a negative one is the signal that ended it.
 
-    `starved` says that the kernel has just killed a program for lack of memory. SIGKILL alone says nothing, because
-    anybody may have sent it.
+    `starved` says that the kernel has just killed a program for lack of memory. SIGKILL alone does not say so, because
+    any program may have sent it.
     """
     loading, cause = phase == "loading", _cause_of_death(code, lines, starved=starved)
     if cause in OF_MEMORY:
@@ -194,7 +195,7 @@ def _cause_of_death(code: int, lines: str, *, starved: bool) -> Cause:
 
 
 def no_memory_for_context(options: LoadOptions, smaller: int) -> QwenError:
-    """Return the error where only a context of `smaller` tokens would help."""
+    """Return the error if only a context of `smaller` tokens may help."""
     return EngineError(
         _("There is too little memory for a context of {size} tokens.").format(size=options.plan.ctx_size),
         _("Choose a smaller one with --ctx-size {smaller}, or close other programs.").format(smaller=smaller),
@@ -253,14 +254,14 @@ def _remedy(code: int, options: LoadOptions) -> str:
 
 
 def _verifiable(path: bytes) -> str | None:
-    """Return the name by which `qwen models verify` knows the file, None where it does not."""
+    """Return the name by which `qwen models verify` knows the file; None if it does not."""
     real = os.path.realpath(os.fsdecode(path))
     there = held(Shelf(folders().models))
     return next((model.name for model in there if os.path.realpath(model.file) == real), None)
 
 
 def _describe(code: int) -> str:
-    """Say how a worker ended, in words that follow “the engine”."""
+    """Return how a worker ended, in words that follow “The engine”."""
     if code >= 0:
         return _("ended with code {code}").format(code=code)
     reasons = {
@@ -283,5 +284,5 @@ def _last(lines: str, count: int = 3) -> str:
 
 
 def _number(name: str) -> int:
-    """The number of a signal that not every platform has."""
+    """Return the number of a signal; 0 on a platform without it."""
     return int(getattr(signal, name, 0))

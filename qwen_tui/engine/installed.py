@@ -1,4 +1,4 @@
-"""The installed llama.cpp, asked from outside: in a worker of its own, so that a broken driver breaks nothing here."""
+"""Asks the installed llama.cpp what it is and sees. A worker of its own does that: a broken driver breaks only it."""
 
 import hashlib
 import os
@@ -22,32 +22,35 @@ from qwen_tui.hardware.gpu import Card, Graphics
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Loading, Note
 
-# A driver that has computed nothing for so many seconds will not answer.
+# A worker that has used no CPU time for so many seconds hangs in the driver, and will not answer.
 _PATIENCE = 30.0
-# The first start after an installation may compile for more than a minute. In seconds.
+# At its first start after an installation, a driver may compile for more than a minute. So the parent waits this long,
+# in seconds, for a worker that computes.
 _LONGEST = 180.0
-# Computing less than this, in seconds, is none.
+# Less CPU time than this, in seconds, does not count as computing.
 _COMPUTING = 0.05
+# How many inspections are remembered, the latest last.
 _REMEMBERED = 20
-# The exit code of a library that was built for another processor; Windows knows no such signal.
+# The exit code of a worker whose library was built for another processor.
 _ILLEGAL = -signal.SIGILL
-# Troubles end: a library is added, a driver mended, memory is free again. In seconds.
+# After this time, in seconds, llama.cpp is asked again: troubles end when a person adds a library or mends a driver.
 _TROUBLE_LASTS = 3600.0
-# More than a start takes of a card was taken by another program meanwhile.
+# The most bytes that a start takes of a card. If more has gone, another program took the rest at the same time.
 _MOST_TAKEN = 600 << 20
-# A look that ends while less than this is free of a card may have ended for want of memory, in bytes: 506 MiB is the
-# most that a start of CUDA was seen to take. So much more than then is worth another look.
+# A worker that ends while less than `_LITTLE` bytes of a card are free may have ended for want of memory: a start of
+# CUDA was seen to take up to 506 MiB. llama.cpp is asked again when `_MORE` bytes more are free.
 _LITTLE, _MORE = 1 << 30, 64 << 20
-# A place in the source of llama.cpp, at the beginning of a line or behind "in function … at"; and how many lines may
-# follow the one that says what is wrong.
+# A place in llama.cpp's source, at the beginning of a line or behind "in function … at".
 _PLACE = re.compile(r"(?:in function \S+ )?(?:\bat )?(?:[A-Za-z]:)?[^\s:]*\.(?:cpp|cuh?|cc?|hpp|h|mm?|inc):\d+:?")
+# The line that says what is wrong is among so many last lines of the log.
 _TOLD = 6
 
 
 class AskError(EngineError):
-    """llama.cpp could not be asked for this `reason`, which may be `passing`.
+    """llama.cpp could not be asked, for this `reason`.
 
-    `looking` says that it ended or hung while it looked for devices, as with a broken graphics driver.
+    `passing` says that the reason may be gone the next time. `looking` says that llama.cpp ended or hung when it looked
+    for devices, as with a broken graphics driver.
     """
 
     def __init__(self, reason: str, *, looking: bool = False, passing: bool = False) -> None:
@@ -70,9 +73,10 @@ def describe(
     show: Show = lambda _event: None,
     log: Callable[[str], None] | None = None,
 ) -> Build:
-    """Return what llama.cpp is, with a dry run of each of `options`; raises `AskError` with the reason.
+    """Return what llama.cpp is and sees, with a dry run of each of `options`; raises `AskError`.
 
-    `show` gets what a person who waits should see, several times a second, `log` each line that it prints.
+    `show` is called several times a second, with what a person who waits should see. `log` is called with each line
+    that llama.cpp prints.
     """
     try:
         worker = WorkerProcess(log)
@@ -87,7 +91,7 @@ def describe(
 
 def _answer(worker: WorkerProcess, patience: float, show: Show) -> Build:
     silence, gpu = Silence(), bool(gpu_backends())
-    # Ticks, not the clock: a program that was stopped, or a PC that slept, has not waited.
+    # This counts ticks and ignores the clock: a program that was suspended, or a PC that slept, has not waited.
     ticks = idle = 0
     computed = 0.0
     while idle * TICK < patience and ticks * TICK < max(patience, _LONGEST):
@@ -97,7 +101,7 @@ def _answer(worker: WorkerProcess, patience: float, show: Show) -> Build:
             reply = worker.receive(TICK)
         except EOFError:
             code = worker.wait()
-            # Closing reads the log to its end.
+            # When the process is closed, all of its log has been read.
             worker.close()
             raise AskError(_end(code, worker.last_lines(_TOLD)), looking=code != _ILLEGAL) from None
         if reply is None:
@@ -113,10 +117,10 @@ def _answer(worker: WorkerProcess, patience: float, show: Show) -> Build:
 
 
 def for_people(lines: str) -> list[str]:
-    """Return the lines of a log without places in the source, and without what only explains those.
+    """Return the lines of a log that mean something to a person: without places in llama.cpp's source code.
 
-    llama.cpp ends with a line such as `/build/ggml/src/ggml-cuda/ggml-cuda.cu:103: CUDA error`, behind others that say
-    more. In its log all of them are found.
+    llama.cpp's last line is such as `/build/ggml/src/ggml-cuda/ggml-cuda.cu:103: CUDA error`, and the lines before it
+    say more. The log file has all of them.
     """
     kept: list[str] = []
     for line in lines.splitlines():
@@ -154,7 +158,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     free: int | None = None
 
     def holds(self, seen: Graphics) -> bool:
-        """Whether it need not be asked again, with the cards as they are now."""
+        """Whether this still holds with the cards as they are now, so that nobody asks llama.cpp again."""
         if self.build is not None:
             return True
         card = seen.fullest
@@ -164,7 +168,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 
 def known(
     options: Sequence[LoadOptions],
-    memory: Path,
+    kept: Path,
     circumstances: str,
     seen: Graphics,
     show: Show = lambda _event: None,
@@ -172,15 +176,15 @@ def known(
     log: Callable[[str], None] | None = None,
     noting: bool = True,
 ) -> Inspection:
-    """Return what `describe` says, from the file `memory` where nothing has changed since it was asked.
+    """Return what `describe` says. It comes from the file `kept` if nothing has changed since llama.cpp was asked.
 
-    `circumstances` is what the answer depends on beside the library and the model: driver and cards. Starting a
-    graphics driver and two dry runs take a second or more, which is too much for every question. `seen` are the cards
-    before that start; what they do not tell is free of the one that is used, is asked for every time. `show` and
+    Asking takes a second or more, because a graphics driver has to start: too long for every question. The answer
+    depends on the library, the model and the `circumstances` (the driver and the cards). `seen` are the cards before
+    the start. If the driver does not tell what is free of the card in use, llama.cpp is asked every time. `show` and
     `log` are those of `describe`. Without `noting`, nothing is written.
     """
     key = _key(options, circumstances)
-    entries = _read(memory)
+    entries = _read(kept)
     if (found := entries.get(key)) and found.holds(seen):
         return found
     try:
@@ -197,11 +201,11 @@ def known(
         before = card.free if card else None
         taken = None if device is None or before is None else min(_MOST_TAKEN, max(0, before - device.free))
         found = Inspection(build=build, gpu_taken=taken, asked=time.time(), circumstances=circumstances)
-        # A graphics part inside the processor takes no layers unless somebody insists; a server comes and goes.
+        # A graphics part inside the processor gets no layers unless a person insists. An RPC server comes and goes.
         if (device and device.kind == "gpu" and before is None) or os.environ.get(RPC_VARIABLE):
             return found
     if noting:
-        learned.write(memory, learned.latest(entries, key, found, _REMEMBERED))
+        learned.write(kept, learned.latest(entries, key, found, _REMEMBERED))
     return found
 
 
@@ -211,24 +215,24 @@ def short_card(seen: Graphics) -> Card | None:
     return card if card and (card.free or 0) < _LITTLE else None
 
 
-def start_takes(memory: Path, circumstances: str) -> int | None:
-    """Return what llama.cpp's start was seen to take of a card under these circumstances, in bytes."""
-    found = (known.gpu_taken for known in _read(memory).values() if known.circumstances == circumstances)
+def start_takes(kept: Path, circumstances: str) -> int | None:
+    """Return what llama.cpp's start took of a card under these circumstances, in bytes; None if that is not known."""
+    found = (known.gpu_taken for known in _read(kept).values() if known.circumstances == circumstances)
     return max((taken for taken in found if taken is not None), default=None)
 
 
-def forget_troubles(memory: Path) -> bool:
-    """Have asked again what gave trouble, as when a driver was mended, and return whether there was any."""
-    entries = _read(memory)
+def forget_troubles(kept: Path) -> bool:
+    """Forget the troubles, so that llama.cpp is asked again, as after a driver was mended; whether there were any."""
+    entries = _read(kept)
     sound = {key: found for key, found in entries.items() if found.build is not None}
     if len(sound) == len(entries):
         return False
-    learned.write(memory, sound)
+    learned.write(kept, sound)
     return True
 
 
-def _read(memory: Path) -> dict[str, Inspection]:
-    return learned.read(memory, dict[str, Inspection], {})
+def _read(kept: Path) -> dict[str, Inspection]:
+    return learned.read(kept, dict[str, Inspection], {})
 
 
 def _key(options: Sequence[LoadOptions], circumstances: str) -> str:

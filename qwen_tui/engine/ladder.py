@@ -1,4 +1,4 @@
-"""Ways to load one model, from the best to the most modest, and which of them works on this computer."""
+"""The ways to load one model, the best first, and which of them worked on this computer."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,11 +14,12 @@ from qwen_tui.engine.recovery import OF_MEMORY, Action, Cause
 from qwen_tui.hardware.plan import ALL_LAYERS, Plan
 from qwen_tui.i18n import gettext as _
 
-# What was found is believed so long, in seconds: the memory may have been short for a reason that is gone.
+# After this time, in seconds, the program tries the best way again: the memory may have been short only then.
 _BELIEVED = 14 * 24 * 3600
-# What is free changes all the time: so many bytes more, and such a part, are more.
+# The free memory changes all the time. It counts as more than before if it has grown by so many bytes, and by one part
+# in so many.
 _MORE, _PART = 64 << 20, 8
-# So many places are remembered, the latest first.
+# How many plans are remembered, the latest first.
 _MOST = 50
 
 
@@ -35,15 +36,15 @@ class _File(msgspec.Struct, frozen=True):
 
 
 class Worked:
-    """The plan that worked the last time, kept in a file under a key that names what it holds for.
+    """Remembers in a file which plan worked the last time.
 
-    The threads are set aside: they decide nothing about memory. The key is the caller's: machine, driver, model,
-    context. With another one nothing is known; nor where more memory is free than then, for want of which it may have
-    been.
+    The plan holds for a key that the caller makes of the machine, the driver, the model and the context. With another
+    key, no plan is known. Nor is one known if more memory is free now than then, because the better ways may have
+    failed for want of it. The file holds no numbers of threads: they do not decide how much memory a plan takes.
     """
 
     def __init__(self, path: Path, key: Callable[[], str], free: int | None = None) -> None:
-        """`key` is asked only where something is known or to be noted; `free` bytes are so now, None if unknown."""
+        """`key` is called only if the file holds a plan, or is to hold one. `free` is in bytes, None if unknown."""
         self._path = path
         self._free = free
         self._ask_key = key
@@ -53,7 +54,7 @@ class Worked:
         return self._ask_key()
 
     def recall(self) -> Plan | None:
-        """Return the plan that worked, None where that is unknown or too long ago."""
+        """Return the plan that worked; None if that is not known, or too long ago."""
         oldest = time.time() - _BELIEVED
         return next(
             (
@@ -68,34 +69,34 @@ class Worked:
         return free is not None and self._free is not None and self._free > free + max(_MORE, free // _PART)
 
     def keep(self, plan: Plan) -> None:
-        """Remember `plan`; where that cannot be written, it will be found out again."""
+        """Remember `plan`. If it cannot be written, the program finds it again the next time."""
         others = [entry for entry in _read(self._path) if entry.key != self._key]
         latest = _WorkingPlan(self._key, time.time(), plan.without_threads(), self._free)
         learned.write(self._path, _File(2, (latest, *others)[:_MOST]))
 
 
 class Ladder:
-    """The ways to load a model in the order in which to try them; it only ever goes down.
+    """The ways to load a model, in the order in which to try them, as steps: it never goes up again.
 
-    A step with a smaller context than the first is not taken without the person's word: it is passed over, and named.
+    It passes over a step with a smaller context than the first: only the person may decide that. The message names it.
     """
 
     def __init__(self, steps: Sequence[LoadOptions], worked: Worked | None = None) -> None:
-        """Begin with the step that worked the last time, else with the first."""
+        """Begin with the step that worked the last time, or else with the first."""
         self._steps = tuple(steps)
         self._worked = worked if len(self._steps) > 1 else None
         known = self._worked.recall() if self._worked else None
         self._at = next((at for at, options in enumerate(self._steps) if options.plan.without_threads() == known), 0)
-        # The step that the person knows of: the one planned, or the one they were told of when it was found.
+        # The step that the person knows of: the planned one, or one that a message named.
         self._told = self._at
-        # Whether each step down was taken for a reason that will be there the next time too.
+        # Whether every step down had a cause that will be there the next time, too.
         self._keep = True
         # The causes of the steps that the person does not know of yet.
         self._untold: set[Cause] = set()
 
     @property
     def options(self) -> LoadOptions:
-        """The step to be taken, or in use."""
+        """The step that is in use, or will be loaded next."""
         return self._steps[self._at]
 
     def take(self, action: Action, cause: Cause) -> bool:
@@ -133,7 +134,7 @@ class Ladder:
         self._untold.clear()
 
     def works(self) -> None:
-        """Remember the step in use, unless it is what was planned, is known already, or is for now only."""
+        """Remember the step in use, unless it is the planned one, is known already, or is for now only."""
         if not (self._worked and self._at and self._keep):
             return
         plan = self.options.plan
@@ -141,7 +142,10 @@ class Ladder:
             self._worked.keep(plan)
 
     def news(self, all_layers: int) -> str:
-        """Say what the person does not know yet of the step in use, of a model with so many layers; else nothing."""
+        """Return what the person does not know yet of the step in use; empty if there is nothing.
+
+        `all_layers` is how many layers the model has.
+        """
         before, now = self._steps[self._told], self.options
         if self._told == self._at:
             return ""
@@ -171,7 +175,7 @@ class Ladder:
         return f"{sentence} {hint}" if smaller and self._smaller().plan.gpu_layers else sentence
 
     def smaller_context(self) -> int | None:
-        """Return the largest smaller context that there is a step for, None where there is none."""
+        """Return the largest of the smaller contexts, in tokens, for which there is a step; None without one."""
         return max((step.plan.ctx_size for step in self._steps if not self._keeps_context(step)), default=None)
 
     def _keeps_context(self, options: LoadOptions) -> bool:
@@ -182,15 +186,15 @@ class Ladder:
 
 
 def forget(path: Path, concerns: Callable[[str], bool]) -> bool:
-    """Have the best way tried first again, as after a search for a better one; whether anything was known.
+    """Forget the plans whose key `concerns` accepts, so that the best way is tried first; whether there were any.
 
-    `concerns` says by its key whether something is to be forgotten: of other models it stays.
+    The plans of other models stay.
     """
     entries = _read(path)
     others = tuple(entry for entry in entries if not concerns(entry.key))
     if len(others) == len(entries):
         return False
-    # If this cannot be written, the program still believes the plan for two weeks at the most.
+    # If this cannot be written, the program believes the plan for two more weeks at most.
     learned.write(path, _File(2, others))
     return True
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from qwen_tui.i18n import gettext as _
 
-# HOST:PORT of an RPC server of llama.cpp, which then is a device like a graphics card. For development: with it, a
-# computer without a card can really offload a part of the layers, and really fail at it.
+# HOST:PORT of an RPC server of llama.cpp, which is then a device like a graphics card. It is for development: with it,
+# a computer without a card can offload a part of the layers for real, and fail at it for real.
 RPC_VARIABLE = "QWEN_TUI_RPC"
 _PACKAGE = "llama-cpp-python"
-# What a CUDA build is linked to: the driver, libcuda.so.1 or nvcuda.dll, and the runtime. Without one of them nothing
-# of llama.cpp can be loaded, and so not on the CPU either.
+# The libraries that a CUDA build is linked to: the driver (libcuda.so.1 or nvcuda.dll) and the runtime. If one of them
+# is missing, no part of llama.cpp can be loaded, not even the one for the CPU.
 _OF_NVIDIA = re.compile(r"(?<![\w-])(?:lib|nv)?(?:cuda|cudart|cublas(?:Lt)?)(?:64_\d+)?\.(?:so|dll)", re.IGNORECASE)
-# What llama.cpp calls the libraries of its backends that compute on a GPU: libggml-cuda.so, ggml-vulkan.dll.
+# The names of llama.cpp's backends for GPUs, as in the names of their files: libggml-cuda.so, ggml-vulkan.dll.
 _GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "cann", "webgpu")
 
 
@@ -42,8 +42,8 @@ def library_stamp() -> tuple[tuple[str, int, int], ...]:
 
 
 def how_to_mend(reason: str) -> str:
-    """Return what to do about a library that cannot be loaded for this `reason`, as the system gave it."""
-    # Windows names no more than the library that it was to load.
+    """Return what the person can do about a library that cannot be loaded for this `reason`, in the system's words."""
+    # Windows names only the library that it was to load, not the missing one.
     unnamed = "one of its dependencies" in reason and "cuda" in (gpu_backends() or ())
     if _OF_NVIDIA.search(reason) or unnamed:
         return _(
@@ -54,7 +54,7 @@ def how_to_mend(reason: str) -> str:
 
 
 def build_command() -> str:
-    """Return the command that installs what is installed once more: the same version, for the same devices."""
+    """Return the command that installs the same version for the same devices once more."""
     return "python scripts/build_engine.py" if gpu_backends() else _from_index()
 
 
@@ -70,9 +70,9 @@ def _from_index() -> str:
 
 
 def gpu_backends() -> tuple[str, ...] | None:
-    """Return the GPU backends that are installed, as ("cuda",), by the names of their files, without loading anything.
+    """Return the installed GPU backends, as ("cuda",), by the names of their files; nothing is loaded.
 
-    None where that cannot be told so. An RPC server that the environment names counts as one.
+    None if the files do not tell. An RPC server that the environment names counts as a backend.
     """
     files = [file.name for file in library_files()]
     if not any("ggml-cpu" in name for name in files):

@@ -1,4 +1,4 @@
-"""A worker that has the model: loaded in the best way that works, and started anew where it ended."""
+"""A worker with the model, loaded in the best way that works; where it ends, another one is started."""
 
 import os
 from collections.abc import Callable, Generator, Sequence
@@ -16,16 +16,19 @@ from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Loading, Note
 
-# Of the log, what may tell why a worker failed, in lines.
+# In so many last lines of its log, a worker may say why it failed.
 _LOG_END = 20
 
-# Learns that these plans end by a signal, and that the other one works.
+# Called with plans with which the worker ended by a signal, with another plan that works, and with the signal.
 Crashed = Callable[[Sequence[Plan], Plan, str], None]
 StartWorker = Callable[[Callable[[str], None] | None], WorkerProcess]
 
 
 class LoadedWorker:
-    """The worker in use, if there is one, and the way in which it loads the model."""
+    """The worker in use, if there is one, and the way in which it loads the model.
+
+    Where it fails, the table in `recovery` decides what this does.
+    """
 
     def __init__(
         self,
@@ -38,15 +41,15 @@ class LoadedWorker:
         *,
         again: bool,
     ) -> None:
-        """`notes` are for the person, once the model is loaded. `crashed` learns in which way it never works.
+        """`notes` are shown to the person when the model is loaded. Without `again`, nothing is tried a second time.
 
-        Without `again` the first failure counts. In the folder `leaving` are signs of workers that are leaving and hold
-        memory of a GPU.
+        `crashed` is called when another way works than the one that crashed. The folder `leaving` has the notices of
+        workers that leave and still hold memory of a GPU.
         """
         self._leaving = leaving
         self._crashed = crashed
         self._again = again
-        # The plans that crash, until it is known that another one works, and the signal of the last of them.
+        # The plans that have crashed, until another one computes, and the signal of the last crash.
         self._spoilt: list[Plan] = []
         self._signal = ""
         # Whether the worker in use has computed anything.
@@ -54,15 +57,15 @@ class LoadedWorker:
         self._ladder = ladder
         self._start_worker = start_worker
         self._log = log
-        # What the person should be told once the model is loaded.
+        # What to tell the person when the model is loaded.
         self._notes = list(notes)
         self._process: WorkerProcess | None = None
         self._silence = Silence()
-        # How many layers the model has, once that is known.
+        # How many layers the model has; 0 until the first loading.
         self._layers = 0
-        # What is loaded; None until then, and after the worker's end.
+        # What the worker has loaded; None while it loads, and after its end.
         self.loaded: wire.Loaded | None = None
-        # What loading took that nobody has been told of yet, in seconds.
+        # The seconds of loading that no answer has in its figures yet.
         self._load_s = 0.0
 
     @property
@@ -73,11 +76,11 @@ class LoadedWorker:
 
     @property
     def keeps_states(self) -> bool:
-        """Whether computed states may be kept on disk."""
+        """Whether the worker may keep computed states on the disk."""
         return self._ladder.options.store is not None
 
     def start(self) -> None:
-        """Start the worker and its loading; returns at once. One that died while idle is replaced."""
+        """Start the worker and its loading, and return at once; a worker that died while idle is replaced."""
         if self._process is not None and (self.loaded is None or self._process.is_alive()):
             return
         self.end()
@@ -99,9 +102,10 @@ class LoadedWorker:
         return process.loaded
 
     def load(self) -> Generator[Loading | Note, None, bool]:
-        """Load in the ways there are until one works; raises what the last one failed at.
+        """Load the model in one way after another, until one works; raises the error of the last one.
 
-        Yields progress, then what the person should know. False if the operation is cancelled: the loading goes on.
+        Yields the progress, then what the person should know. Returns False if the operation is cancelled; the loading
+        goes on then.
         """
         tries = self.tries()
         while True:
@@ -170,7 +174,7 @@ class LoadedWorker:
         return True
 
     def _take(self, loaded: wire.Loaded) -> None:
-        """Take note of what was loaded; a GPU that is not there any more is a reason to go on without it."""
+        """Take over what was loaded; without the GPU for which the plan has layers, load the next way instead."""
         self._load_s += loaded.load_s
         lost = self._ladder.options.plan.gpu_layers and not loaded.info.gpu_layers
         if lost and self._act("card gone", "loading", Tries()):
@@ -183,48 +187,48 @@ class LoadedWorker:
             self.tell_later(sentence)
 
     def take_load_s(self) -> float:
-        """Return the seconds that loading took since this was asked the last time."""
+        """Return the seconds of loading since the last call."""
         taken, self._load_s = self._load_s, 0.0
         return taken
 
     def tell_later(self, sentence: str) -> None:
-        """Have the person told when the next question is asked."""
+        """Show `sentence` to the person with the next question."""
         self._notes.append(sentence)
 
     def computes(self) -> None:
-        """Know that the worker has computed something; where another way crashed, it is remembered."""
+        """Know that the worker has computed something: if other ways crashed before, they are remembered."""
         self._computed = True
         if self._spoilt:
             self._crashed(self._spoilt, self._ladder.options.plan, self._signal)
             self._spoilt = []
 
     def hopeless(self, failure: WorkerFailure) -> QwenError:
-        """Return the error of a failure that nothing helps against, but perhaps a smaller context."""
+        """Return the error to show when nothing is left to try; it names a smaller context if only that may help."""
         smaller = self._ladder.smaller_context()
         if failure.cause in OF_MEMORY and smaller:
             return failures.no_memory_for_context(self._ladder.options, smaller)
         return failure.error
 
     def send(self, command: wire.Command) -> None:
-        """Send a command to the worker, which must have been started."""
+        """Send a command to the worker, which has to be started before."""
         assert self._process is not None
         self._process.send(command)
 
     def receive(self) -> wire.Reply | None:
-        """Return the next reply, or None after a tick; raises what a failure or the worker's death means."""
+        """Return the next reply, or None after a tick; raises `WorkerFailure` for `Failed` or the worker's death."""
         process = self._process
         assert process is not None
         try:
             reply = process.receive(TICK)
         except EOFError:
             phase, code, starved = self._phase, process.wait(), process.memory_ran_out()
-            # Closing reads the log to its end.
+            # When the process is closed, all of its log has been read.
             self.end()
             failure = failures.of_death(
                 code, self._ladder.options, process.last_lines(_LOG_END), phase, starved=starved
             )
             if not self._again and phase != "loading":
-                # There is no conversation that could go on.
+                # Nobody talks to an engine that measures, so the message speaks of no conversation.
                 failure.error.remedy = _("See what this PC has and lacks with: qwen doctor")
             raise failure from None
         if isinstance(reply, wire.Failed):

@@ -264,8 +264,8 @@ def _asker(path: Path, watcher: Watcher, *, learning: bool) -> Ask:
     def ask(plans: Sequence[Plan], circumstances: str, seen: Graphics) -> Inspection:
         options = [LoadOptions(path=os.fsencode(path), plan=plan) for plan in plans]
         with watcher.asking() as show:
-            memory = files.folders().engine
-            return installed.known(options, memory, circumstances, seen, show, log=watcher.log, noting=learning)
+            kept = files.folders().engine
+            return installed.known(options, kept, circumstances, seen, show, log=watcher.log, noting=learning)
 
     return ask
 

@@ -1,4 +1,4 @@
-"""What an engine is: the protocol that `chat` and `evaluation` see, and the data it takes and gives."""
+"""What an engine is: the protocol that `chat` and `evaluation` see, and the data that goes in and out."""
 
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Protocol
@@ -10,9 +10,9 @@ from qwen_tui.messages import Event, Loading, Message, Note
 
 
 class SamplingOptions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """How tokens are drawn. The defaults are those recommended for Qwen3-4B-Instruct-2507.
+    """How to sample tokens. The defaults are those recommended for Qwen3-4B-Instruct-2507.
 
-    `temperature` 0 is greedy. `seed` None draws another one each time.
+    A `temperature` of 0 is greedy. With `seed` None, each answer has a new random seed.
     """
 
     temperature: float = 0.7
@@ -30,12 +30,12 @@ class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One question: the conversation so far, ending with the user's message.
+    """One question: the conversation so far, which ends with the user's message.
 
-    `max_tokens` None answers until the model ends or the context is full. `schema` is a JSON schema that the answer
-    must follow, as JSON text. `conversation` is the id under which what was computed may be kept on disk, None where
-    nothing of it may be written. `lookup` drafts tokens from the text at hand. `begun` are the tokens of the answer as
-    far as it came before: it is continued, and they count towards `max_tokens`.
+    With `max_tokens` None, the answer goes on until the model ends it or the context is full. `schema` is the JSON text
+    of a JSON schema that the answer must follow. `conversation` is the id under which the worker may keep the computed
+    state on disk; with None it writes nothing. `lookup` says whether to draft tokens by prompt lookup. `begun` are the
+    tokens of an answer that another worker has begun: this one continues it, and they count towards `max_tokens`.
     """
 
     messages: tuple[Message, ...]
@@ -48,25 +48,25 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_drawn_alike(self) -> bool:
-        """Whether the same logits bring the same tokens: there is a seed, or nothing is drawn at random."""
+        """Whether the same logits lead to the same tokens: there is a seed, or sampling is greedy."""
         sampler = self.sampler
         return isinstance(sampler, SamplingOptions) and (sampler.temperature == 0 or sampler.seed is not None)
 
     @property
     def repeats(self) -> bool:
-        """Whether the answer is to be the same whenever this is asked, for the price of computing a little more.
+        """Whether the answer must be the same each time, although the worker computes a little more for that.
 
-        That is promised for the first turn of a conversation. A later one stands behind an answer: computing that again
-        as part of the prompt would take long, and its text may be cut into other tokens.
+        The program promises that for the first turn of a conversation. A later turn stands behind an answer. To compute
+        that as part of the prompt would take long, and its text may become other tokens.
         """
         return self.is_drawn_alike and all(message.role != "assistant" for message in self.messages)
 
 
 class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Where computed prompt states are kept on disk.
+    """Where the worker keeps computed prompt states on disk.
 
-    `folder` is as `os.fsencode` gives it, `limit` the most bytes that all of them may take. A state is kept only where
-    computing it again would take `worth_s` seconds or more.
+    `folder` is as `os.fsencode` gives it. All states together take at most `limit` bytes. The worker keeps a state only
+    if computing it again would take at least `worth_s` seconds.
     """
 
     folder: bytes
@@ -77,11 +77,12 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
 class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Which model to load, and how.
 
-    `path` is as `os.fsencode` gives it: a file name need not be valid text. `batch_costs` are the measured costs of
-    batches of 1, 2, 3, … tokens, in those of one token; empty where nobody has measured. `store` None keeps no states.
+    `path` is as `os.fsencode` gives it, because a file name may be invalid text. `batch_costs` are the times of batches
+    of 1, 2, 3, … tokens, divided by the time of a batch of one; empty if they were not measured. With `store` None, the
+    worker keeps no states.
 
-    With layers on a GPU the worker makes the whole context and computes one full batch before the model counts as
-    loaded, and `least_free` bytes must then be left on the GPU; with `warm_up` it computes the batch elsewhere, too.
+    With layers on a GPU, the worker makes the whole context and computes one full batch before it reports the model as
+    loaded. `least_free` bytes of the GPU must then be free. With `warm_up`, it does the same without a GPU.
     """
 
     path: bytes
@@ -97,9 +98,10 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What is loaded. `ctx_size` is what the context can hold: as asked, or what the model was trained for if less.
+    """What is loaded.
 
-    `gpu_layers` of the model's `layers` are on a GPU; both count the output layer.
+    The context can hold `ctx_size` tokens: as many as asked, or as many as the model was trained for, if those are
+    fewer. `gpu_layers` of the model's `layers` are on a GPU; both numbers count the output layer.
     """
 
     model: str
@@ -113,51 +115,51 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
 class Engine(Protocol):
     """A model that answers.
 
-    Errors are `EngineError` and its kind, `InvalidModelError` and `PromptTooLongError`; after any of them the engine
-    can be used again, a dead worker is replaced.
+    The methods raise `EngineError` and its subclasses, `InvalidModelError` and `PromptTooLongError`. After any of them,
+    the caller can go on using the engine: it replaces a dead worker.
 
-    Each looks whether the operation that runs is cancelled (`cancellation`): `load` and `stream` then end soon, the
-    others raise `CancelledError`.
+    All methods that wait look whether the current operation is cancelled (see `cancellation`). Then `load` and `stream`
+    end soon, and the others raise `CancelledError`.
     """
 
     def start(self) -> None:
-        """Begin loading in the background and return at once; nothing to do where it has begun."""
+        """Begin to load in the background, unless that has begun already, and return at once."""
 
     def load(self) -> Generator[Loading | Note, None, bool]:
-        """Yield progress until the model is loaded; the value is False where the operation was cancelled.
+        """Yield progress until the model is loaded, and return True.
 
-        The loading itself goes on.
+        If the operation is cancelled, return False; the loading goes on then.
         """
 
     def loading(self) -> float | None:
         """Return how much of the model is loaded, from 0 to 1, without waiting; None where nothing is being loaded."""
 
     def info(self) -> EngineInfo:
-        """Describe what is loaded; waits for the loading."""
+        """Wait until the model is loaded, and describe it."""
 
     def count(self, messages: Sequence[Message]) -> int:
-        """Return the number of prompt tokens that `messages` make, the opening of the answer included."""
+        """Return the number of prompt tokens of `messages`, including those that open the answer."""
 
     def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:
-        """Return the seconds that computing a batch of each of `sizes` tokens takes, behind about `depth` others.
+        """Return the seconds that a batch of each of `sizes` tokens takes, behind about `depth` tokens.
 
-        None exceeds `batch_size`.
+        No size may exceed the plan's `batch_size`.
         """
 
     def stream(self, request: Request) -> Iterator[Event]:
-        """Answer: `Loading` and `Prefill` events, the `Text`, one `Finished`; a cancelled stream ends the same way.
+        """Answer: yield `Loading` and `Prefill` events, the `Text`, then one `Finished`, also after a cancellation.
 
-        Where the engine had to be started anew in the middle, a `Note` says so, progress follows, and then the `Text`
-        goes on where it was.
+        If the worker fails in the middle, a `Note` says so. Progress follows, and then the `Text` goes on where it
+        stopped.
 
-        While nothing new happens, the last progress is yielded again, several times a second.
+        While nothing new happens, the engine yields the last progress again, several times a second.
         """
 
     def pause(self) -> None:
-        """Stop computing until `resume`: the program is being suspended."""
+        """Stop computing until `resume`, because the system suspends the program."""
 
     def resume(self) -> None:
         """Go on computing."""
 
     def close(self) -> None:
-        """Free everything; callable twice."""
+        """Free everything; a second call does nothing."""

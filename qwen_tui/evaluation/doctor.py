@@ -167,8 +167,8 @@ def _checksum(patient: Patient, path: Path) -> State:
 def _speed(forced: InForce | None, computer: Computer, build: Build | None) -> ExpectedSpeed:
     device, seen = build.device if build else None, computer.graphics
     card = seen.of(device) if device else seen.card
-    if forced is None or forced.found is not None:
-        return expected(None, forced.found if forced else None, None, None)
+    if forced is None or forced.tuned is not None:
+        return expected(None, forced.tuned if forced else None, None, None)
     if forced.placement.gpu_layers and not device:
         # The settings ask for layers on a graphics card, and there is none.
         return expected(None, None, None, None)

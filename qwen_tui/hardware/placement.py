@@ -1,4 +1,4 @@
-"""What of a model goes where on this PC: pure arithmetic over the tensors of its file and the memory that is free."""
+"""Calculates which parts of a model go where on this PC, from the tensors of its file and the free memory."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -18,24 +18,26 @@ from qwen_tui.hardware.tensors import (
 )
 from qwen_tui.models.gguf import Header
 
-# What stays free on a GPU. Outside of the buffers counted here, CUDA takes memory when it computes: its own workspaces,
-# the activations of a batch in another format, and a layer's q8_0 keys and values as f16, of which the last value is
-# included; and a desktop opens another window. An out-of-memory in the middle of an answer costs more than a layer that
-# is left to the CPU.
+# So many bytes of a GPU stay free. CUDA takes memory beside the buffers that are counted here: for its own workspaces,
+# for the activations of a batch in another format, and for the q8_0 keys and values of one layer as f16. A desktop may
+# open another window. If memory runs out in the middle of an answer, that costs more than a layer on the CPU.
 MARGIN = 300 << 20
+# So many bytes of that are for the keys and values as f16. A plan that needs more for them gets a larger margin.
 _WORKSPACE_INCLUDED = 32 << 20
-# What the worker itself takes of RAM beside the model: Python, llama.cpp, the vocabulary.
+# What the worker takes of RAM beside the model, in bytes: Python, llama.cpp and the vocabulary.
 _PROCESS = 150 << 20
-# Where the whole network would fit but for the buffers, smaller steps are tried before layers are left to the CPU.
-_SMALLER_STEPS = (256, 128)
-# A smaller context than this is no help for the material that people bring.
+# If the whole network does not fit because of the compute buffers, these smaller ubatches are tried before layers stay
+# on the CPU.
+_SMALLER_UBATCHES = (256, 128)
+# A smaller context than this, in tokens, does not help with the material that people bring.
 _LEAST_CTX = 2048
-# What is left of the layers on the GPU at each step down, and how often: a load takes seconds.
+# Each step down leaves this share of the layers on the GPU, and there are so many of these steps, because each loading
+# takes seconds.
 _FEWER, _FEWER_STEPS = 0.75, 3
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
-    """The memory that is free, in bytes; `gpu_free` None where nothing can be given to a GPU."""
+    """The free memory in bytes; `gpu_free` is None if nothing can go to a GPU."""
 
     ram_free: int
     ram_total: int
@@ -45,10 +47,11 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the model takes the memory of one device, in bytes.
+    """What a model takes of the memory of one device, in bytes.
 
-    `weights` include `head`, the copy of the embedding that a GPU gets as output head where the file has it only once.
-    `repacked` is the second copy of weights that a CPU computes with, `process` what the worker takes itself.
+    `weights` include `head`: if the file has one tensor for embedding and output head, a GPU gets a copy of it as the
+    head. `repacked` is the second copy of the weights for a CPU, `compute` the compute buffer. `process` is what the
+    worker takes beside the model.
     """
 
     weights: int = 0
@@ -60,17 +63,17 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The sum."""
         return self.weights + self.repacked + self.kv + self.compute + self.process
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """A plan for this PC, and what it takes of which memory.
 
-    The plan's context is what the model was trained for at the most. Its `gpu_layers` are so many of `all_layers`, the
-    output being the first. `room` is what was free; `margin` bytes of the GPU are to stay so. `measured` says that the
-    buffers to compute in are llama.cpp's own figure, and not an estimate. `needs_word` marks a context smaller than was
-    asked for: that is for the person to decide.
+    The plan's context is not larger than the model was trained for. `all_layers` is how many layers the model has, the
+    output layer included. `room` is the memory that was free. `margin` bytes of the GPU must stay free. `measured` says
+    that the sizes of the compute buffers come from llama.cpp, and are no estimate. `needs_word` marks a context that is
+    smaller than the person wants: only the person may decide that.
     """
 
     plan: Plan
@@ -84,7 +87,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def gpu_layers(self) -> int:
-        """The layers on the GPU."""
+        """How many layers are on the GPU."""
         return self.plan.gpu_layers
 
     @property
@@ -99,31 +102,31 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def gpu_left(self) -> int | None:
-        """Bytes that stay free on the GPU; None without one."""
+        """How many bytes stay free on the GPU; None without one."""
         return None if self.room.gpu_free is None else self.room.gpu_free - self.gpu.total
 
     @property
     def ram_left(self) -> int:
-        """Bytes of RAM that stay free; below 0, weights are read from the disk again and again."""
+        """How many bytes of RAM stay free; below 0, the system reads weights from the disk again and again."""
         return self.room.ram_free - self.ram.total
 
     @property
     def fits(self) -> bool:
-        """Whether the GPU holds its part with the margin."""
+        """Whether the part for the GPU fits, with the margin."""
         return not self.gpu_layers or (self.gpu_left is not None and self.gpu_left >= self.margin)
 
 
-# Tells the buffers of a plan as llama.cpp has reported them; None where it has not been asked.
+# Returns the compute buffers with a plan as llama.cpp has reported them; None if it was not asked.
 Measured = Callable[[Plan], Buffers | None]
 
 
 def nothing_measured(_plan: Plan) -> Buffers | None:
-    """Know no buffers: all are estimated."""
+    """Know no buffers, so that all are estimated."""
     return None
 
 
 def lay_out(header: Header, plan: Plan, room: Room, *, measured: Measured = nothing_measured) -> Placement:
-    """Return what a plan takes (with -1 or too many layers on the GPU: all of them), whether it fits or not."""
+    """Return what a plan takes, whether it fits or not; -1 or too many layers on the GPU mean all of them."""
     network, most = shape(header), all_layers(header)
     layers = most if plan.gpu_layers < 0 else min(plan.gpu_layers, most)
     size = _trained(header, plan.ctx_size)
@@ -163,23 +166,21 @@ def place(
     measured: Measured = nothing_measured,
     layers: int | None = None,
 ) -> Placement:
-    """Return the best way to load a model: `gpu` is the plan for a GPU with room for everything, `cpu` that without.
+    """Return the best way to load a model: `gpu` is the plan if everything fits on a GPU, `cpu` the plan without one.
 
-    How many layers of `gpu` are on the GPU is decided here.
+    This decides how many layers go to the GPU. The best is the whole network, even with a q8_0 KV cache or a smaller
+    ubatch: a layer on the CPU costs more at every token, and no loss of quality was measured with q8_0. The next best
+    is as many layers as fit, with a q8_0 KV cache, and the last is the CPU.
 
-    All of the network on the GPU comes first, even if that takes a q8_0 KV cache, which costs the answers nothing that
-    can be measured, or smaller steps: a layer that stays behind costs more at every token. Else as many layers as fit,
-    with the small KV cache; else the CPU.
-
-    Where the person has said how many `layers` (-1: all), so many are on the GPU: as above, or in the way that takes
-    least of it where none fits.
+    If the person has named a number of `layers` (-1: all), exactly so many go to the GPU, with the first of these plans
+    that fits, or with the one that takes the least.
     """
     if layers is None and room.gpu_free is None:
         return lay_out(header, cpu, room, measured=measured)
     for plan in gpu_plans(gpu):
         asked = ALL_LAYERS if layers is None else layers
         tried = lay_out(header, replace(plan, gpu_layers=asked), room, measured=measured)
-        # Where nobody knows the memory to be short, nothing is done to spare it.
+        # If nobody knows how much memory is free, the best plan is taken.
         unknown = layers is not None and (room.gpu_free is None or not room.gpu_total)
         if tried.fits or unknown:
             return tried
@@ -188,24 +189,24 @@ def place(
     small = _small_cache(gpu)
     for count in range(all_layers(header) - 1, 0, -1):
         part = lay_out(header, replace(small, gpu_layers=count), room, measured=measured)
-        # The output alone is no gain: what is before it has to be handed over for every token.
+        # The output layer alone makes nothing faster, because its input has to be copied to the GPU for every token.
         if part.fits and count > 1:
             return part
     return lay_out(header, cpu, room, measured=measured)
 
 
 def gpu_plans(plan: Plan) -> tuple[Plan, ...]:
-    """Return the plans for all of the network on the GPU, the best first."""
+    """Return the plans for the whole network on the GPU, the best first."""
     small = _small_cache(plan)
-    steps = [size for size in _SMALLER_STEPS if size < plan.batch_size]
-    plans = (plan, small, *(replace(small, batch_size=size) for size in steps))
+    sizes = [size for size in _SMALLER_UBATCHES if size < plan.batch_size]
+    plans = (plan, small, *(replace(small, batch_size=size) for size in sizes))
     return tuple(dict.fromkeys(plans))
 
 
 def to_measure(header: Header, gpu: Plan, cpu: Plan, layers: int | None = None) -> tuple[Plan, ...]:
-    """Return the plans whose buffers `place` asks for, the threads set aside.
+    """Return the plans whose compute buffers `place` needs, without their threads.
 
-    A part of the network needs about the same for any part.
+    Of the plans with a part of the network on the GPU, one is enough: the buffers are about the same for any part.
     """
     most = all_layers(header)
     asked = most if layers is None or layers < 0 else min(layers, most)
@@ -218,7 +219,7 @@ def to_measure(header: Header, gpu: Plan, cpu: Plan, layers: int | None = None) 
 
 
 def measured_by(header: Header, runs: Mapping[Plan, Buffers]) -> Measured:
-    """Return what tells the buffers of a plan out of what dry `runs` have shown."""
+    """Return a function that returns the compute buffers with a plan, from the results of dry `runs`."""
     most = all_layers(header)
     known = {_computing(plan): buffers for plan, buffers in runs.items()}
 
@@ -235,22 +236,22 @@ def measured_by(header: Header, runs: Mapping[Plan, Buffers]) -> Measured:
 
 
 def _computing(plan: Plan) -> Plan:
-    """Return what of a plan decides the buffers to compute in: repacked weights lie elsewhere."""
+    """Return the plan for comparisons of compute buffers: repacked weights are in another buffer."""
     return replace(plan.without_threads(), repack=False)
 
 
 def _trained(header: Header, ctx_size: int) -> int:
-    """Return the context, in tokens: what the model was trained for at the most."""
+    """Return the context in tokens, but not more than the model was trained for."""
     return min(ctx_size, shape(header).trained or ctx_size)
 
 
 def steps_down(
     placement: Placement, header: Header, *, cpu: Plan, measured: Measured = nothing_measured
 ) -> list[Placement]:
-    """Return what to try in turn when `placement` turns out not to fit, each taking less than the one before.
+    """Return what to try one after another if `placement` does not fit; each takes less memory than the one before.
 
-    On a GPU: a small KV cache, fewer layers, smaller steps, a smaller context, the CPU with `cpu`. On a CPU: mapped
-    weights, smaller steps, a small KV cache, a smaller context. What has a smaller context is marked `needs_word`.
+    On a GPU: a q8_0 KV cache, fewer layers, smaller ubatches, a smaller context, then the CPU with the plan `cpu`. On a
+    CPU: mapped weights, a smaller ubatch, a q8_0 KV cache, smaller contexts. A smaller context is marked `needs_word`.
     """
     wanted = placement.plan.ctx_size
 
@@ -272,7 +273,7 @@ def _gpu_steps(plan: Plan) -> Iterator[Plan]:
         if (fewer := int(plan.gpu_layers * _FEWER)) > 1:
             plan = replace(plan, gpu_layers=fewer)
             yield plan
-    for batch in (step for step in _SMALLER_STEPS if step < plan.batch_size):
+    for batch in (size for size in _SMALLER_UBATCHES if size < plan.batch_size):
         plan = replace(plan, batch_size=batch)
         yield plan
     if (size := plan.ctx_size // 2) >= _LEAST_CTX:
@@ -295,5 +296,5 @@ def _cpu_steps(plan: Plan) -> Iterator[Plan]:
 
 
 def _small_cache(plan: Plan) -> Plan:
-    # llama.cpp takes a quantised V cache with flash attention only.
+    # llama.cpp accepts a quantised V cache only with flash attention.
     return replace(plan, kv_type="q8_0", flash_attention=True)

@@ -1,4 +1,4 @@
-"""How a model is loaded: one type from planning to the worker."""
+"""How a model is loaded: the one type for it, from planning to the worker."""
 
 from typing import Literal
 
@@ -9,13 +9,13 @@ ALL_LAYERS = -1
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How to load a model: the settings that decide speed and memory, and not the answer.
+    """How to load a model: the settings that decide about speed and memory, and not about the answer.
 
-    `threads` decode, `batch_threads` compute batches. `batch_size` is the ubatch of the prefill in tokens: after each
-    one progress is shown, and the prefill can be stopped. `kv_type` is the one setting that may touch the answer, but
-    q8_0 costs it nothing that could be measured. `repack` trades loading time and a second copy of the weights for
-    faster decoding on some CPUs. `ctx_size` is in tokens. `gpu_layers` counts from the output layer backwards,
-    `ALL_LAYERS` for all.
+    `threads` is how many threads decode, `batch_threads` how many compute batches. `batch_size` is the ubatch of the
+    prefill in tokens: after each one, the worker reports progress and can stop. `kv_type` is the type of the KV cache
+    and may change the answer, but no loss of quality could be measured with q8_0. `repack` makes decoding faster on
+    some CPUs, for a longer loading and a second copy of the weights. `ctx_size` is in tokens. `gpu_layers` counts the
+    layers on a GPU from the output layer backwards; `ALL_LAYERS` means all.
     """
 
     threads: int = 1
@@ -28,5 +28,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     gpu_layers: int = 0
 
     def without_threads(self) -> "Plan":
-        """Return what of the plan decides how much memory it takes: the number of threads is of no account."""
+        """Return the plan for comparisons of memory: the number of threads does not decide how much it takes."""
         return msgspec.structs.replace(self, threads=1, batch_threads=1)

@@ -1,1 +1,1 @@
-"""How a model is loaded on this PC: settings, model, machine and what was measured come to ways, the best first."""
+"""Decides how a model is loaded on this PC, from the settings, the model, the machine and what was measured."""

@@ -1,4 +1,4 @@
-"""What `--gpu-layers` comes to on this PC at this moment: the placement, and why nothing goes to the GPU."""
+"""Decides what `--gpu-layers` means on this PC now: the placement, and why nothing goes to the GPU."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -23,21 +23,22 @@ from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header
 
-# What CUDA's start takes of a card where that has not been seen, in bytes: 100 to 200 MiB on a card with 4 GB.
+# What the start of CUDA takes of a card, in bytes, as long as nobody has measured it: 100 to 200 MiB on a card of 4 GB.
 _STARTING = 150 << 20
-# Where a card would take layers with all but one part in so many of what others hold, it is they who fill it.
+# Other programs are said to fill a card if layers would go to it without what they hold, but for one part in so many.
 _MOSTLY = 4
 
 
-# Asks the engine: about the buffers of these plans, under these circumstances, with these cards as they are before.
+# Asks llama.cpp about the buffers of these plans, given the circumstances, and the cards before llama.cpp starts.
 Ask = Callable[[Sequence[Plan], str, Graphics], Inspection]
 
 
 class Automatic(NamedTuple):
-    """The placement that is to be used, what it was reckoned from, and in a sentence what keeps the GPU from use.
+    """The placement to use, and the buffers that it was calculated from, as llama.cpp reported them.
 
-    `circumstances` names the driver and the cards, where they were asked. `full` says in a sentence that other programs
-    have filled the card: that is so now, and may be otherwise with the next question.
+    `trouble` says in a sentence what keeps the GPU from use. `full` says in a sentence that other programs have filled
+    the card; that may be over with the next question. `circumstances` names the driver and the cards, if they were
+    asked.
     """
 
     placement: Placement
@@ -58,13 +59,14 @@ def automatic(
     starting: Callable[[str], int | None] = lambda _circumstances: None,
     freeing: int = 0,
 ) -> Automatic:
-    """Return what goes where; `backends` are the GPU backends installed, None where that is not known.
+    """Return what goes where; `backends` are the installed GPU backends, None if that is not known.
 
-    `layers` are how many the person wants on the GPU (-1: all), None where that is left to the program; the rest is
-    found in the same way. Where there are no backends nobody is asked: a start on the CPU costs nothing.
+    `layers` is how many layers the person wants on the GPU (-1: all); with None, the program decides. Without backends,
+    neither the driver nor llama.cpp is asked, so that a start on the CPU costs nothing.
 
-    `starting` tells what the engine's start was seen to take of a card under these circumstances, in bytes. On a card
-    with less it would end; then it is not asked. `freeing` bytes of the card are ours, and will be free soon.
+    `starting` returns what llama.cpp's start was seen to take of a card under these circumstances, in bytes. On a card
+    with less free memory, llama.cpp would end, so it is not asked. `freeing` bytes of the card are held by an engine of
+    this program that will soon be closed.
     """
     machine = this_machine()
     cpu, gpu = (
@@ -78,7 +80,7 @@ def automatic(
         return Automatic(placed(ram_room(), layers))
     seen = graphics()
     hopeless = not seen.cards and (seen.trouble == "broken" or not may_have_card())
-    # Who insists may know better than the driver's management library.
+    # A person who insists may know better than the driver's management library.
     if layers is None and backends == ("cuda",) and hopeless:
         return Automatic(placed(ram_room(), None), trouble=_without_card(seen))
     about = circumstances(seen)
@@ -91,7 +93,7 @@ def automatic(
         return Automatic(placed(ram_room(), None), trouble=_not_looked_at(found.trouble))
     device = found.build.device
     if device is not None and device.kind != "gpu" and layers is None:
-        # A graphics part inside the processor gains nothing.
+        # A graphics part inside the processor makes nothing faster.
         device = None
     trouble = ""
     if device is None and (seen.cards or backends == ("cuda",)):
@@ -108,9 +110,9 @@ def automatic(
 
 
 def full(seen: Graphics, start: int | None, freeing: int = 0) -> str:
-    """Say that the card is filled by other programs, where it has less free than the `start` of an engine takes.
+    """Return a sentence if other programs have filled all cards, so that llama.cpp cannot start; else nothing.
 
-    `start` is in bytes, None where nobody has seen it. All cards must be full: else one of them may do.
+    `start` is what its start takes of a card, in bytes, None if nobody has measured it.
     """
     most = max((card for card in seen.cards if card.free is not None), key=lambda card: card.free or 0, default=None)
     if most is None or (most.free or 0) + freeing >= (_STARTING if start is None else start):
@@ -119,12 +121,12 @@ def full(seen: Graphics, start: int | None, freeing: int = 0) -> str:
 
 
 def circumstances(seen: Graphics) -> str:
-    """Return what an answer of the engine depends on beside itself: driver and cards."""
+    """Return the circumstances under which llama.cpp gives an answer: the driver and the cards."""
     return f"{seen.driver} {[each.name for each in seen.cards]}"
 
 
 def filled_by_others(card: Card) -> str:
-    """Say that other programs have filled the card."""
+    """Return the sentence that other programs have filled the card."""
     return _(
         "Another program fills the graphics card: {free:.0f} MiB of {total:.0f} are free. The CPU computes until there "
         "is room."
@@ -132,9 +134,10 @@ def filled_by_others(card: Card) -> str:
 
 
 def gpu_room(found: Inspection, seen: Graphics, device: Device | None, freeing: int = 0) -> Room:
-    """Return the memory that is free now: the card's by its driver, less what a start takes, else as ggml said.
+    """Return the memory that is free now.
 
-    What we are `freeing` of it, in bytes, counts already.
+    Of the card that is what its driver says, less what llama.cpp's start takes, or else what ggml said. The bytes that
+    this program is `freeing` count as free.
     """
     ram = memory()
     if device is None:
@@ -152,7 +155,7 @@ def gpu_room(found: Inspection, seen: Graphics, device: Device | None, freeing: 
 
 
 def ram_room() -> Room:
-    """Return the memory that is free now where a GPU does not come into it, or is not asked."""
+    """Return the memory that is free now, without a GPU."""
     ram = memory()
     return Room(ram_free=ram.free, ram_total=ram.total)
 

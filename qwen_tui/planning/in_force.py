@@ -1,4 +1,4 @@
-"""Which plan is used: what was asked for, else what was measured, else the rules; and why."""
+"""Decides which plan is used, and says why: what the person set, else what was measured, else the rules."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,10 +20,11 @@ from qwen_tui.planning.tuned import Purpose, Tuned
 
 
 class InForce(NamedTuple):
-    """A plan, the measured costs of batches, and in a sentence each where it comes from and what had to give.
+    """The plan in use, with the measured costs of batches.
 
-    `placement` is what the plan takes of which memory, `found` what was measured, if that is what it follows, `trouble`
-    what keeps a graphics card from use.
+    `origin` says in words where the plan comes from. `placement` is what it takes of which memory. `note` says in a
+    sentence why a better plan is not used. `tuned` is what was measured, if the plan follows that. `trouble` says in a
+    sentence what keeps a graphics card from use.
     """
 
     plan: Plan
@@ -31,11 +32,11 @@ class InForce(NamedTuple):
     origin: str
     placement: Placement
     note: str = ""
-    found: Tuned | None = None
+    tuned: Tuned | None = None
     trouble: str = ""
 
     def describe(self) -> str:
-        """Return the plan in words, one line or two."""
+        """Return the plan in words, in one line or two."""
         line = f"{describe(self.plan)} ({self.origin})"
         return f"{line}\n{self.note}" if self.note else line
 
@@ -53,9 +54,9 @@ def in_force(
 ) -> InForce:
     """Return the plan for the model file under `settings`; `kept` is the file of what was measured.
 
-    A setting that the person made wins; `auto` is what was found for the `gpu_layers`, None without any.
-    Repacked weights, and what was measured on a GPU, are for who has the memory at this moment. `avoid` returns a plan
-    without what crashes on this machine.
+    A setting of the person wins. `auto` is what was decided for the `gpu_layers`, None without any. Repacked weights,
+    and a plan that was measured on a GPU, are used only if there is enough free memory now. `avoid` returns a plan
+    without the settings that crash on this machine.
     """
     room = auto.placement.room if auto else ram_room()
 
@@ -69,10 +70,10 @@ def in_force(
     costs: tuple[float, ...] = ()
     plan, origin, note = by_rule, _("by rule; qwen tune measures"), (auto.trouble or auto.full) if auto else ""
     if found := tuned.read(kept, model, gpu_layers):
-        choice = found.plan_for(purpose)
-        measured = asked(choice.trial.plan)
+        best = found.plan_for(purpose)
+        measured = asked(best.trial.plan)
         if not gpu_layers or room.gpu_free is None or laid_out(measured).fits:
-            plan, costs = measured, choice.batch_costs
+            plan, costs = measured, best.batch_costs
             origin = _("measured {date}").format(date=found.when[:10])
         else:
             found = None
@@ -90,14 +91,14 @@ def in_force(
 
 
 def with_threads(plan: Plan, settings: Config) -> Plan:
-    """Return `plan` with the threads that the person has set, if any."""
+    """Return `plan` with the number of threads that the person has set, if they have."""
     if settings.threads is None:
         return plan
     return msgspec.structs.replace(plan, threads=settings.threads, batch_threads=settings.threads)
 
 
 def memory_missing(header: Header, plan: Plan) -> str:
-    """Say why the weights cannot be repacked now; empty where they can."""
+    """Return the reason why the weights cannot be repacked now; empty if they can."""
     wanted, free = repack_bytes(header, plan), available_memory()
     if wanted <= free:
         return ""
@@ -123,7 +124,7 @@ def describe(plan: Plan) -> str:
 
 
 def difference(plan: Plan, start: Plan) -> str:
-    """Return in words how `plan` differs from `start`."""
+    """Return in words in what `plan` differs from `start`."""
     names = {
         "threads": _("{value} threads").format(value=plan.threads),
         "batch_threads": _("{value} threads for reading").format(value=plan.batch_threads),

@@ -1,4 +1,4 @@
-"""One model on this computer: what is known of it, the ways to load it, the best first, and engines on it."""
+"""One model on this computer: the ways to load it, the best first, and the engines that do it."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -35,28 +35,28 @@ from qwen_tui.planning.tuned import Purpose
 
 
 class Watcher(Protocol):
-    """Shows a person who waits how far planning is, and takes what llama.cpp prints."""
+    """Shows the person who waits how far the planning has come, and takes what llama.cpp prints."""
 
     @property
     def log(self) -> Callable[[str], None] | None:
-        """What takes each line of llama.cpp's log, None where nobody wants them."""
+        """Called with each line of llama.cpp's log; None if nobody wants them."""
 
     def hashing(self, name: str) -> AbstractContextManager[Callable[[int, int], None]]:
-        """Give what takes how many bytes of the file `name` are hashed, and how many it has."""
+        """During the block, give a callback for how many bytes of the file `name` are hashed, and how many it has."""
 
     def asking(self) -> AbstractContextManager[installed.Show]:
-        """Give what takes the events while llama.cpp is asked about this PC.
+        """During the block, give a callback for the events while llama.cpp is asked about this PC.
 
-        That takes long where a graphics driver starts for the first time and compiles first.
+        That takes long when a graphics driver starts for the first time, because it compiles its code then.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """One model file, the ways to load it on this computer, and engines on it.
+    """Plans how to load one model file on this computer, and opens engines with it.
 
-    `auto` is what goes where if layers may go to a graphics card, None where none may. `log` takes what llama.cpp
-    prints.
+    `gpu_layers` are the layers for a graphics card, `auto` is what was decided about them; None if the person wants
+    none. `log` is called with each line that llama.cpp prints.
     """
 
     settings: Config
@@ -68,41 +68,45 @@ class Planner:
 
     @property
     def start(self) -> Plan:
-        """The plan by rule, for a search for a better one to start from."""
+        """The plan by the rules, from which the search for a better one starts."""
         ruled = self.auto.placement.plan if self.auto else default_plan(this_machine(), gpu=bool(self.gpu_layers))
         asked = {"ctx_size": self.settings.ctx_size, "gpu_layers": self.gpu_layers}
         return self.avoid(msgspec.structs.replace(ruled, **asked))
 
     @property
     def crashes(self) -> Crashes:
-        """What crashed on this computer, with any model."""
+        """The settings that crashed on this computer, with any model."""
         return Crashes(files.folders().crashes)
 
     def avoid(self, plan: Plan, *, gpu: bool | None = None) -> Plan:
-        """Return a plan without what crashes here, for a `gpu` or the processor; as the model is loaded by default."""
+        """Return `plan` without the settings that crash here, on a `gpu` or not; None means: where the model goes."""
         on_gpu = bool(self.gpu_layers) if gpu is None else gpu
         return self.crashes.around(plan, default_plan(this_machine(), gpu=on_gpu), gpu=on_gpu)
 
     def crashed(self, failed: Sequence[Plan], works: Plan, by: str) -> None:
-        """Remember what the plans share with which the engine ended by the signal `by`, and the working one lacks."""
+        """Remember the settings that all `failed` plans share and that the one that `works` lacks.
+
+        `by` is the signal by which the engine ended.
+        """
         if spoilt := differing(failed, works):
             self.crashes.note(spoilt, by)
 
     def ways(self, purpose: Purpose = "chat") -> list[LoadOptions]:
-        """Return how to load the model, the best way first, then what takes less and less memory.
+        """Return the ways to load the model: the best first, then others that take less and less memory.
 
-        Those with a smaller context than was asked for are among them: the engine leaves them to the person.
+        Some have a smaller context than the person wants. The engine does not take those, but names one in its message.
         """
         return [options for options, _placement in self._placed(purpose)]
 
     def _placed(self, purpose: Purpose) -> list[tuple[LoadOptions, Placement]]:
-        """Return the ways with what each takes of which memory."""
+        """Return the ways, each with what it takes of which memory."""
         forced = self.in_force(purpose)
         first = self.load_options(forced.plan, forced.batch_costs)
         measured = self.auto.measured if self.auto else nothing_measured
         on_cpu = self._in_force_on_cpu(purpose) if self.gpu_layers else forced
         steps = steps_down(forced.placement, self.header, cpu=on_cpu.plan, measured=measured)
-        # What was measured elsewhere may crash on this processor, and so may all that takes less of the same kind.
+        # A plan that was measured on another PC may crash on this processor, and so may all ways that derive from it.
+        # So the last way is that of the rules.
         ruled = with_threads(self.avoid(default_plan(this_machine()), gpu=False), self.settings)
         ruled = msgspec.structs.replace(ruled, ctx_size=self.settings.ctx_size)
         steps.append(lay_out(self.header, ruled, forced.placement.room))
@@ -110,13 +114,13 @@ class Planner:
         return [(first, forced.placement), *((self._options(step, on_cpu), step) for step in steps)]
 
     def worked(self, first: LoadOptions) -> Worked:
-        """Return what knows which of the ways worked the last time, `first` being the best of them."""
+        """Return the memory of which way worked the last time; `first` is the best of them."""
         room = self.auto.placement.room if self.auto else ram_room()
         free = room.gpu_free if first.plan.gpu_layers else room.ram_free
         return Worked(files.folders().worked, lambda: self.circumstances(first), free)
 
     def forget_worked(self) -> bool:
-        """Have the best way tried first again, whatever was asked for; whether anything was known."""
+        """Forget which ways worked for this model, so that the best is tried first; whether there were any."""
 
         def is_of_this(key: str) -> bool:
             try:
@@ -128,9 +132,9 @@ class Planner:
         return ladder.forget(files.folders().worked, is_of_this)
 
     def circumstances(self, first: LoadOptions) -> str:
-        """Return what decides which of the ways works, `first` being the best of them.
+        """Return the key for what decides which of the ways works; `first` is the best of them.
 
-        That is the machine, its driver, the installed llama.cpp, the model, and what was asked for.
+        That is the machine, its driver, the installed llama.cpp, the model, and what the person wants.
         """
         about, settings = tuned.subject(self.path, self.gpu_layers), self.settings
         driver = self.auto.circumstances if self.auto else ""
@@ -150,36 +154,36 @@ class Planner:
     def _options(self, placement: Placement, on_cpu: InForce) -> LoadOptions:
         plan = placement.plan
         if not placement.needs_word:
-            # Less than was asked for, because the model was trained for no more, is no smaller context.
+            # A context that is smaller because the model was trained for no more does not count as smaller.
             plan = msgspec.structs.replace(plan, ctx_size=self.settings.ctx_size)
-        # What was measured on the CPU holds for smaller steps and contexts, too: no draft is as long as a step.
+        # The measured costs of batches hold for smaller ubatches and contexts, too: no draft is as long as a ubatch.
         as_measured = {"batch_size": on_cpu.plan.batch_size, "ctx_size": on_cpu.plan.ctx_size}
         same = msgspec.structs.replace(plan, **as_measured) == on_cpu.plan
         return self.load_options(plan, on_cpu.batch_costs if same else ())
 
     def engine(self, purpose: Purpose = "chat") -> LocalEngine:
-        """Return the engine that answers, not yet started: it loads the model in the best of the ways that works."""
+        """Return the engine that answers, not yet started. It will load the model in the best way that works."""
         store = states.options(self.settings)
         ways = [msgspec.structs.replace(way, store=store) for way in self.ways(purpose)]
-        # What keeps a graphics card from use.
+        # The sentence that says what keeps a graphics card from use.
         trouble = (self.auto.trouble or self.auto.full) if self.auto else ""
         notes = (trouble,) if trouble else ()
         worked, leaving = self.worked(ways[0]), files.folders().leaving
         return LocalEngine(ways, self.log, worked, notes, crashed=self.crashed, leaving=leaving)
 
     def open_engine(self, options: LoadOptions) -> LocalEngine:
-        """Return an engine to measure with, not yet started.
+        """Return an engine for a measurement, not yet started.
 
-        It tries nothing a second time: whoever measures wants to know what fails.
+        It tries nothing a second time, because a measurement has to know what fails.
         """
         return LocalEngine(options, log=self.log, again=False)
 
     def load_options(self, plan: Plan, batch_costs: tuple[float, ...] = ()) -> LoadOptions:
-        """Return how to load the model with a plan."""
+        """Return the options that load the model with `plan`."""
         return LoadOptions(path=os.fsencode(self.path), plan=plan, batch_costs=batch_costs)
 
     def in_force(self, purpose: Purpose = "chat") -> InForce:
-        """Return how the model is computed on this PC."""
+        """Return the plan for this PC, and why it is used."""
         return in_force(
             self.settings,
             self.path,
@@ -192,7 +196,7 @@ class Planner:
         )
 
     def next_time(self, purpose: Purpose = "chat") -> InForce:
-        """Return how the model is loaded the next time: as it should be, or in the modest way that worked last."""
+        """Return the plan of the next loading: the best one, or a more modest one that worked the last time."""
         forced, placed = self.in_force(purpose), self._placed(purpose)
         known = self.worked(placed[0][0]).recall()
         at = next((at for at, (way, _placement) in enumerate(placed) if way.plan.without_threads() == known), 0)
@@ -205,7 +209,7 @@ class Planner:
             batch_costs=options.batch_costs,
             placement=placement,
             note="\n".join(filter(None, (forced.note, note))),
-            found=None,
+            tuned=None,
         )
 
 
@@ -214,16 +218,16 @@ def planner_of(
 ) -> Planner:
     """Return the planner of the model that `settings` name; raises `ModelNotFoundError`, `InvalidModelError`.
 
-    A file that was verified and has changed since is hashed, and refused if its content is another by now. `watcher`
-    shows how far that is. With `trouble` llama.cpp has just failed to look at the graphics card, for this reason, and
-    is not asked again. Without `learning` nothing that is found out on the way is written: a command that only looks
-    leaves everything as it is. An engine that will be closed before holds `freeing` bytes of a card.
+    If a verified file has changed since, it is hashed, and refused if its content has changed; `watcher` shows the
+    progress. `trouble` is the reason if llama.cpp has just failed to look at the graphics card: then it is not asked
+    again. Without `learning`, nothing is written, because a command that only looks must change nothing. `freeing` is
+    how many bytes of a card an engine holds that will be closed before.
     """
     models = files.folders().models
     path = locate(settings.model, models)
     with watcher.hashing(path.name) as show:
         check_unchanged(path, Shelf(models), show, noting=learning)
-    # The header tells of damage at once and plainly, before llama.cpp sees the file.
+    # The header is read before llama.cpp starts: if the file is damaged, it shows that at once, with a clear message.
     header = read_header(path)
     if not header.tensors:
         raise InvalidModelError(
@@ -249,7 +253,7 @@ def planner_of(
 
 
 def _failed(trouble: str) -> Ask:
-    """Return what answers in place of the engine, which has just given this `trouble`."""
+    """Return the answer of llama.cpp without asking it: it has just given this `trouble`."""
 
     def ask(_plans: Sequence[Plan], circumstances: str, seen: Graphics) -> Inspection:
         card = installed.short_card(seen)
@@ -259,7 +263,7 @@ def _failed(trouble: str) -> Ask:
 
 
 def _asker(path: Path, watcher: Watcher, *, learning: bool) -> Ask:
-    """Return what asks the engine about the installed llama.cpp, and when `learning` remembers what it said."""
+    """Return a function that asks the installed llama.cpp and, when `learning`, remembers its answer."""
 
     def ask(plans: Sequence[Plan], circumstances: str, seen: Graphics) -> Inspection:
         options = [LoadOptions(path=os.fsencode(path), plan=plan) for plan in plans]
@@ -271,10 +275,10 @@ def _asker(path: Path, watcher: Watcher, *, learning: bool) -> Ask:
 
 
 def opener(settings: Config, watcher: Watcher, in_use: Engine) -> Callable[[str], Engine]:
-    """Return what builds the engine of another model by its name, in all else as `settings` say.
+    """Return a function that builds an engine with another model, by its name, in all else as `settings` say.
 
-    The new engine takes the place of the one that is `in_use`, or that was built before, and gets what that one holds
-    of a graphics card.
+    The new engine replaces the one `in_use`, or the last one that the function has built. So the memory of a card that
+    the old engine holds counts as free.
     """
     engines = [in_use]
 

@@ -1,4 +1,4 @@
-"""Where computed prompt states are kept on this PC, and how much of the disk they may take."""
+"""Decides where computed prompt states are kept on this PC, and how much of the disk they may take."""
 
 import os
 import shutil
@@ -8,18 +8,18 @@ from qwen_tui.config import Config
 from qwen_tui.engine.prefix_store import PrefixStore
 from qwen_tui.engine.protocol import StoreOptions
 
-# Without a setting the states may take so many bytes at the most; and what one state of 7,000 tokens takes.
+# Without a setting, the states take at most so many bytes. A state of 7,000 tokens takes one gibibyte.
 _LARGEST_SHARE = 4 << 30
 _ONE_STATE = 1 << 30
 
 
 def store(settings: Config) -> PrefixStore:
-    """Return the prompt states kept on disk, of every model."""
+    """Return the store of the prompt states of all models."""
     return PrefixStore(files.folders().states, limit(settings))
 
 
 def options(settings: Config) -> StoreOptions | None:
-    """Return how the worker keeps states; None where it is to keep none."""
+    """Return how the worker keeps states; None if it must keep none."""
     if not settings.cache:
         return None
     return StoreOptions(
@@ -28,7 +28,7 @@ def options(settings: Config) -> StoreOptions | None:
 
 
 def limit(settings: Config) -> int:
-    """Return how many bytes the states may take: as set, or else a modest share of the free disk."""
+    """Return how many bytes the states may take: as the person has set, or else a small share of the free disk."""
     if settings.cache_limit != "auto":
         return int(settings.cache_limit * 1e9)
     folder = files.folders().states
@@ -38,5 +38,5 @@ def limit(settings: Config) -> int:
         free = shutil.disk_usage(folder).free
     except OSError:
         return 0
-    # On a small disk the states may take a fourth of what is left, so that one state of a long prompt fits.
+    # On a nearly full disk, the states may take a fourth of what is free, so that one state of a long prompt fits.
     return min(_LARGEST_SHARE, max(free // 20, min(free // 4, _ONE_STATE)))

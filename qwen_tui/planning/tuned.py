@@ -1,4 +1,4 @@
-"""What `qwen tune` found, kept for this machine and this model in `tuned.json`, and used from then on."""
+"""What `qwen tune` has measured: trials of plans, and the best of them for a machine and a model, in `tuned.json`."""
 
 import datetime
 from collections.abc import Sequence
@@ -13,9 +13,10 @@ from qwen_tui.hardware.machine import Machine, this_machine
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
 
-# Models and machines remembered, the latest first: a folder may travel on a stick.
+# How many results are remembered, the latest first. They may be of several machines, because a person may carry the
+# folder on a stick.
 _MOST = 50
-# What does not change a time or a speed by more than this factor is noise.
+# A smaller change of a time or a speed than by this factor counts as noise.
 _CLEARLY = 0.97
 
 
@@ -23,7 +24,7 @@ Purpose = Literal["chat", "ask"]
 
 
 class Use(NamedTuple):
-    """A typical turn: tokens read that were not cached, tokens written, and whether the model is loaded for it."""
+    """A typical turn: the tokens that the prefill computes, those of the answer, and whether the model is loaded."""
 
     reads: int
     writes: int
@@ -34,7 +35,7 @@ TYPICAL: dict[Purpose, Use] = {"chat": Use(150, 250, False), "ask": Use(400, 150
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan and what was measured with it: loading in seconds, reading and writing in tokens per second."""
+    """A plan and what was measured with it: loading in seconds; prefill (`reading`), decode (`writing`) in tokens/s."""
 
     plan: Plan
     load_s: float
@@ -42,19 +43,19 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     writing: float
 
     def seconds(self, purpose: Purpose) -> float:
-        """Return what a typical turn takes."""
+        """Return how long a typical turn takes, in seconds."""
         use = TYPICAL[purpose]
         return use.reads / self.reading + use.writes / self.writing + (self.load_s if use.loads else 0.0)
 
     def clearly_better(self, than: "Trial", purpose: Purpose) -> bool:
-        """Whether a typical turn is clearly shorter, or one speed clearly higher and the turn no longer."""
+        """Whether a typical turn is clearly shorter; or one speed is clearly higher, and the turn not longer."""
         ours, theirs = self.seconds(purpose), than.seconds(purpose)
         faster = than.reading < _CLEARLY * self.reading or than.writing < _CLEARLY * self.writing
         return ours < _CLEARLY * theirs or (faster and ours < theirs)
 
 
 class SearchResult(NamedTuple):
-    """What a search came to. `chat` and `ask` are among `trials`; the costs are of batches of 1, 2, 3, … tokens."""
+    """The result of a search: its `trials`, the best ones, and the costs of batches of 1, 2, 3, … tokens with these."""
 
     trials: tuple[Trial, ...]
     chat: Trial
@@ -64,9 +65,9 @@ class SearchResult(NamedTuple):
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """What the figures hold for: this model file, on this machine, with this llama.cpp, computed there.
+    """What a result holds for: a model file, a machine, a version of llama.cpp, and the layers on a GPU.
 
-    `modified` is in whole seconds, which every file system keeps.
+    `modified` is in whole seconds, because some file systems keep no fractions.
     """
 
     machine: Machine
@@ -78,14 +79,14 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TunedPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """The plan for one purpose with its figures, and the costs of batches of 1, 2, 3, … tokens; empty: not measured."""
+    """The best plan for one purpose, and the costs of batches of 1, 2, 3, … tokens; empty if they were not measured."""
 
     trial: Trial
     batch_costs: tuple[float, ...] = ()
 
 
 class Tuned(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found, when (ISO 8601, local time), with which context, and everything that was tried."""
+    """The result of a search as it is kept: with its time (ISO 8601, local), its context and all its trials."""
 
     subject: Subject
     when: str
@@ -106,7 +107,7 @@ class _File(msgspec.Struct, frozen=True):
 
 def subject(model: Path, gpu_layers: int = 0) -> Subject:
     """Describe the model file on this machine; raises `OSError` where the file is not there."""
-    # Only where something was measured: a tenth of what starting takes.
+    # Imported only if something was measured, because the import takes a tenth of the program's start.
     import importlib.metadata
 
     stat = model.stat()
@@ -125,7 +126,7 @@ def subject(model: Path, gpu_layers: int = 0) -> Subject:
 
 
 def tuned(found: SearchResult, about: Subject, ctx_size: int) -> Tuned:
-    """Return what is to be kept of a search."""
+    """Return what to keep of a search."""
     return Tuned(
         subject=about,
         when=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -137,7 +138,7 @@ def tuned(found: SearchResult, about: Subject, ctx_size: int) -> Tuned:
 
 
 def read(path: Path, model: Path, gpu_layers: int = 0) -> Tuned | None:
-    """Return what was found for the model file here; None where nothing was, or `path` cannot be understood."""
+    """Return what was measured for the model file here; None if nothing was, or the file `path` is damaged."""
     entries = _read(path)
     if not entries:
         return None
@@ -146,12 +147,12 @@ def read(path: Path, model: Path, gpu_layers: int = 0) -> Tuned | None:
 
 
 def keep(path: Path, found: Tuned) -> None:
-    """Add `found` to the file, in place of what it replaces; raises `WriteError`."""
+    """Write `found` into the file, in place of older results of the same file; raises `WriteError`."""
     _write(path, [found, *_without(path, found.subject)])
 
 
 def forget(path: Path, about: Subject) -> bool:
-    """Remove what was found for the model of `about` and return whether there was anything; raises `WriteError`."""
+    """Remove the results for the model of `about`, and return whether there were any; raises `WriteError`."""
     kept = _without(path, about)
     if len(kept) == len(_read(path)):
         return False
@@ -160,17 +161,17 @@ def forget(path: Path, about: Subject) -> bool:
 
 
 def is_of(about: Subject, model: Path) -> bool:
-    """Whether `about` is the file of that name on this machine, whatever its state and the library's."""
+    """Whether `about` is the file of that name on this machine; its content and the library may have changed."""
     return (about.machine, about.model) == (this_machine(), _name(model))
 
 
 def _name(model: Path) -> str:
-    # A name that is no text would be no JSON either.
+    # A file name may be invalid text, which JSON cannot hold.
     return model.name.encode("utf-8", "replace").decode()
 
 
 def _without(path: Path, about: Subject) -> list[Tuned]:
-    """Return the entries but for those of this file on this machine, whatever its state and the library's."""
+    """Return all results but those of this file on this machine; its content and the library may have changed."""
 
     def place(subject: Subject) -> tuple[Machine, str, int]:
         return subject.machine, subject.model, subject.gpu_layers
@@ -179,13 +180,13 @@ def _without(path: Path, about: Subject) -> list[Tuned]:
 
 
 def _read(path: Path) -> tuple[Tuned, ...]:
-    # The person can measure again; until then the rules hold.
+    # If the file is damaged, the plans follow the rules until the person measures again.
     known = learned.read(path, _File, _File(3)).tuned
     return tuple(one for one in known if _usable(one.chat) and _usable(one.ask))
 
 
 def _usable(tuned: TunedPlan) -> bool:
-    # llama.cpp ends the process over numbers that make no sense.
+    # Impossible numbers would let llama.cpp abort the process.
     plan = tuned.trial.plan
     counts = 1 <= plan.threads <= 1024 and 1 <= plan.batch_threads <= 1024 and 16 <= plan.batch_size <= 4096
     return counts and (plan.flash_attention or plan.kv_type == "f16") and all(cost > 0 for cost in tuned.batch_costs)

@@ -115,26 +115,36 @@ class Loading(msgspec.Struct, frozen=True, tag=True):
 class Prefill(msgspec.Struct, frozen=True, tag=True):
     """`done` of `total` prompt tokens are in the KV cache; `cached` of them were not computed now.
 
-    With `awaited`, the engine waits for another process, which is writing a state with these tokens.
+    With `awaited`, the engine waits for another process, which is writing a state with these tokens. The rest will take
+    about `left_s` seconds, None if that is not known.
     """
 
     done: int
     total: int
     cached: int = 0
     awaited: bool = False
+    left_s: float | None = None
+
+
+class BestTwo(msgspec.Struct, frozen=True):
+    """The two most likely tokens at one place of an answer, the most likely one first, and their logits."""
+
+    tokens: tuple[int, int]
+    logits: tuple[float, float]
 
 
 class Text(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """The next piece of the answer: complete characters, never empty.
 
     If the engine reports them, `tokens` are the tokens sampled since the last piece, and `drafted` and `accepted` count
-    the draft tokens since then.
+    the draft tokens since then. On request, `best` has the most likely tokens at the place of each of the `tokens`.
     """
 
     piece: str
     tokens: tuple[int, ...] = ()
     drafted: int = 0
     accepted: int = 0
+    best: tuple[BestTwo, ...] = ()
 
 
 class Reasoning(msgspec.Struct, frozen=True, tag=True):

@@ -43,6 +43,9 @@ class ScriptedEngine:
     def count(self, messages: Sequence[Message]) -> int:
         return sum(len(message.content.split()) for message in messages)
 
+    def estimate(self, tokens: int, cached: int = 0) -> float | None:
+        return None
+
     def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:
         return tuple(float(size) for size in sizes)
 

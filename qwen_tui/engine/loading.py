@@ -8,7 +8,9 @@ from qwen_tui import cancellation
 from qwen_tui.engine import failures, leaving, wire
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder
+from qwen_tui.engine.prefill_cost import PrefillCost
 from qwen_tui.engine.process import WorkerProcess
+from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.recovery import OF_MEMORY, POLICY, Action, Cause, Phase, Tries
 from qwen_tui.engine.silence import TICK, Silence
 from qwen_tui.errors import EngineError, QwenError, why
@@ -61,6 +63,7 @@ class LoadedWorker:
         self._notes = list(notes)
         self._process: WorkerProcess | None = None
         self._silence = Silence()
+        self.prefill_cost = _cost_of(ladder.options)
         # How many layers the model has; 0 until the first loading.
         self._layers = 0
         # What the worker has loaded; None while it loads, and after its end.
@@ -149,6 +152,8 @@ class LoadedWorker:
             plan = self._ladder.options.plan
             if tries.allows(action) and (action == "again" or self._ladder.take(action, cause)):
                 tries.count(action)
+                if action != "again":
+                    self.prefill_cost = _cost_of(self._ladder.options)
                 if action in ("other code", "no repacking"):
                     # The caller says so.
                     self._ladder.told()
@@ -262,3 +267,8 @@ class LoadedWorker:
         """Go on computing."""
         if self._process is not None:
             self._process.resume()
+
+
+def _cost_of(way: LoadOptions) -> PrefillCost:
+    speed = way.costs.prefill_tps
+    return PrefillCost(1 / speed if speed else 0.0)

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from qwen_tui import cancellation
 from qwen_tui.engine import wire
 from qwen_tui.engine.answer import PartialAnswer
@@ -78,6 +80,11 @@ class LocalEngine:
         assert isinstance(reply, wire.Counted)
         return reply.tokens
 
+    def estimate(self, tokens: int, cached: int = 0) -> float | None:
+        """Return about how many seconds the prefill of a prompt of `tokens` takes; see `Engine.estimate`."""
+        token_s = self._worker.prefill_cost.token_s
+        return max(0, tokens - cached) * token_s if token_s else None
+
     def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:
         """Return the seconds that batches of `sizes` tokens take behind `depth` others."""
         self._wait_loaded()
@@ -111,6 +118,7 @@ class LocalEngine:
         self._number += 1
         request = answer.remaining()
         self._may_leave = False
+        self._worker.prefill_cost.begin()
         self._worker.send(wire.Generate(self._number, request))
         finished = False
         try:
@@ -206,6 +214,8 @@ class LocalEngine:
                 answer.add(reply)
             elif isinstance(reply, Prefill) and not reply.awaited:
                 answer.prefill(reply)
+                self._worker.prefill_cost.watch(reply)
+                reply = msgspec.structs.replace(reply, left_s=self.estimate(reply.total, reply.done))
             last, silent = reply, 0
             yield reply
             if isinstance(reply, Finished):

@@ -24,9 +24,13 @@ class SamplingOptions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Follow `text` token by token instead of drawing; everything else is real. For benchmarks and tests."""
+    """Follow `text` token by token instead of sampling; all else is computed as ever. For benchmarks and tests.
+
+    With `best_two`, each `Text` also says which tokens were the most likely ones.
+    """
 
     text: str
+    best_two: bool = False
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,12 +78,22 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     worth_s: float = 0.5
 
 
+class Costs(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured of computing with one plan; empty and 0 if it was not measured.
+
+    `batches` are the times of batches of 1, 2, 3, … tokens, divided by the time of a batch of one. `prefill_tps` is the
+    speed of the prefill in tokens per second.
+    """
+
+    batches: tuple[float, ...] = ()
+    prefill_tps: float = 0.0
+
+
 class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Which model to load, and how.
 
-    `path` is as `os.fsencode` gives it, because a file name may be invalid text. `batch_costs` are the times of batches
-    of 1, 2, 3, … tokens, divided by the time of a batch of one; empty if they were not measured. With `store` None, the
-    worker keeps no states.
+    `path` is as `os.fsencode` gives it, because a file name may be invalid text. `costs` are those measured with the
+    `plan`. With `store` None, the worker keeps no states.
 
     With layers on a GPU, the worker makes the whole context and computes one full batch before it reports the model as
     loaded. `least_free` bytes of the GPU must then be free. With `warm_up`, it does the same without a GPU.
@@ -87,7 +101,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     path: bytes
     plan: Plan = msgspec.field(default_factory=Plan)
-    batch_costs: tuple[float, ...] = ()
+    costs: Costs = Costs()
     store: StoreOptions | None = None
     warm_up: bool = False
     least_free: int = 64 << 20
@@ -120,6 +134,12 @@ class Engine(Protocol):
 
     All methods that wait look whether the current operation is cancelled (see `cancellation`). Then `load` and `stream`
     end soon, and the others raise `CancelledError`.
+
+    What reads ahead will get one more method, `expect(messages, conversation)`: the next prompt will begin with these
+    messages. It returns at once. While nothing else is asked, the worker prefills them, ubatch by ubatch, and every
+    command stops it behind the ubatch that it computes. `stream` needs no word of it: it finds a common beginning in
+    the context, as it does after an answer. An expectation replaces the one before it. It raises nothing, because what
+    fails there fails again in `stream`. `conversation` is that of a `Request`: with None, nothing is written.
     """
 
     def start(self) -> None:
@@ -139,6 +159,13 @@ class Engine(Protocol):
 
     def count(self, messages: Sequence[Message]) -> int:
         """Return the number of prompt tokens of `messages`, including those that open the answer."""
+
+    def estimate(self, tokens: int, cached: int = 0) -> float | None:
+        """Return about how many seconds the prefill of a prompt of `tokens` takes, without waiting.
+
+        The first `cached` tokens need no computing. None if the engine does not know yet what a token costs: it learns
+        that from its own prefills, and before the first one from the plan's measured costs.
+        """
 
     def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:
         """Return the seconds that a batch of each of `sizes` tokens takes, behind about `depth` tokens.

@@ -76,7 +76,7 @@ class ModelBench:
                 crashed_once = not is_certain
 
     def _measured(self, plan: InForce) -> BenchReport:
-        options = self.subject.load_options(plan.plan, plan.batch_costs)
+        options = self.subject.load_options(plan.plan, plan.costs)
         return Bench(
             self.subject.open_engine,
             options,

@@ -97,8 +97,8 @@ def in_force(subject: Planner) -> str:
     """Return the plans that are used from now on, for chats and for single questions."""
     chats, questions = subject.next_time("chat"), subject.next_time("ask")
     lines = [_("Chats: {plan}").format(plan=chats.describe()), f"qwen ask: {questions.describe()}"]
-    if chats.batch_costs:
-        costs = ", ".join(f"{size}: {chats.batch_costs[size - 1]:.2f}" for size in (2, 4, 8, 16))
+    if chats.costs.batches:
+        costs = ", ".join(f"{size}: {chats.costs.batches[size - 1]:.2f}" for size in (2, 4, 8, 16))
         lines.append(_("A batch costs so many times one token ({costs}).").format(costs=costs))
     return "\n".join(lines)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from qwen_tui.config import Config
+from qwen_tui.engine.protocol import Costs
 from qwen_tui.hardware.machine import default_plan, this_machine
 from qwen_tui.hardware.memory import available_memory
 from qwen_tui.hardware.placement import Placement, lay_out, nothing_measured
@@ -20,7 +21,7 @@ from qwen_tui.planning.tuned import Purpose, Tuned
 
 
 class InForce(NamedTuple):
-    """The plan in use, with the measured costs of batches.
+    """The plan in use, with the costs that were measured with it.
 
     `origin` says in words where the plan comes from. `placement` is what it takes of which memory. `note` says in a
     sentence why a better plan is not used. `tuned` is what was measured, if the plan follows that. `trouble` says in a
@@ -28,7 +29,7 @@ class InForce(NamedTuple):
     """
 
     plan: Plan
-    batch_costs: tuple[float, ...]
+    costs: Costs
     origin: str
     placement: Placement
     note: str = ""
@@ -67,25 +68,25 @@ def in_force(
         return lay_out(header, plan, room, measured=auto.measured if auto else nothing_measured)
 
     by_rule = asked(auto.placement.plan if auto else default_plan(this_machine(), gpu=bool(gpu_layers)))
-    costs: tuple[float, ...] = ()
+    costs = Costs()
     plan, origin, note = by_rule, _("by rule; qwen tune measures"), (auto.trouble or auto.full) if auto else ""
     if found := tuned.read(kept, model, gpu_layers):
         best = found.plan_for(purpose)
         measured = asked(best.trial.plan)
         if not gpu_layers or room.gpu_free is None or laid_out(measured).fits:
-            plan, costs = measured, best.batch_costs
+            plan, costs = measured, best.costs
             origin = _("measured {date}").format(date=found.when[:10])
         else:
             found = None
             note = _("The plan that was measured takes more of the graphics card than is free now.")
     if (sound := avoid(plan)) != plan:
         note = _("Not used, since the engine crashes with it here: {settings}").format(settings=difference(plan, sound))
-        plan, costs, found = sound, (), None
+        plan, costs, found = sound, Costs(), None
     if plan.repack and (missing := memory_missing(header, plan)):
-        plan, costs = msgspec.structs.replace(plan, repack=False), ()
+        plan, costs = msgspec.structs.replace(plan, repack=False), Costs()
         note = missing
     if settings.threads is not None:
-        plan, costs = with_threads(plan, settings), ()
+        plan, costs = with_threads(plan, settings), Costs()
         origin = _("{origin}; the threads as set").format(origin=origin)
     return InForce(plan, costs, origin, laid_out(plan), note, found, auto.trouble if auto else "")
 

@@ -17,7 +17,7 @@ from qwen_tui.engine.installed import Inspection
 from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.library import gpu_backends, library_stamp
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.protocol import Engine, LoadOptions
+from qwen_tui.engine.protocol import Costs, Engine, LoadOptions
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.hardware.gpu import Graphics, remembering
 from qwen_tui.hardware.machine import default_plan, this_machine
@@ -101,7 +101,7 @@ class Planner:
     def _placed(self, purpose: Purpose) -> list[tuple[LoadOptions, Placement]]:
         """Return the ways, each with what it takes of which memory."""
         forced = self.in_force(purpose)
-        first = self.load_options(forced.plan, forced.batch_costs)
+        first = self.load_options(forced.plan, forced.costs)
         measured = self.auto.measured if self.auto else nothing_measured
         on_cpu = self._in_force_on_cpu(purpose) if self.gpu_layers else forced
         steps = steps_down(forced.placement, self.header, cpu=on_cpu.plan, measured=measured)
@@ -156,10 +156,10 @@ class Planner:
         if not placement.needs_word:
             # A context that is smaller because the model was trained for no more does not count as smaller.
             plan = msgspec.structs.replace(plan, ctx_size=self.settings.ctx_size)
-        # The measured costs of batches hold for smaller ubatches and contexts, too: no draft is as long as a ubatch.
+        # The measured costs hold for smaller ubatches and contexts, too: no draft is as long as a ubatch.
         as_measured = {"batch_size": on_cpu.plan.batch_size, "ctx_size": on_cpu.plan.ctx_size}
         same = msgspec.structs.replace(plan, **as_measured) == on_cpu.plan
-        return self.load_options(plan, on_cpu.batch_costs if same else ())
+        return self.load_options(plan, on_cpu.costs if same else Costs())
 
     def engine(self, purpose: Purpose = "chat") -> LocalEngine:
         """Return the engine that answers, not yet started. It will load the model in the best way that works."""
@@ -178,9 +178,9 @@ class Planner:
         """
         return LocalEngine(options, log=self.log, again=False)
 
-    def load_options(self, plan: Plan, batch_costs: tuple[float, ...] = ()) -> LoadOptions:
-        """Return the options that load the model with `plan`."""
-        return LoadOptions(path=os.fsencode(self.path), plan=plan, batch_costs=batch_costs)
+    def load_options(self, plan: Plan, costs: Costs = Costs()) -> LoadOptions:  # noqa: B008 - it cannot change
+        """Return the options that load the model with `plan`; the `costs` were measured with it."""
+        return LoadOptions(path=os.fsencode(self.path), plan=plan, costs=costs)
 
     def in_force(self, purpose: Purpose = "chat") -> InForce:
         """Return the plan for this PC, and why it is used."""
@@ -206,7 +206,7 @@ class Planner:
         note = _("What asked for more failed the last time. To have it tried again: qwen tune --reset")
         return forced._replace(
             plan=options.plan,
-            batch_costs=options.batch_costs,
+            costs=options.costs,
             placement=placement,
             note="\n".join(filter(None, (forced.note, note))),
             tuned=None,

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from qwen_tui import learned
+from qwen_tui.engine.protocol import Costs
 from qwen_tui.errors import WriteError, how_to_write, why
 from qwen_tui.hardware.machine import Machine, this_machine
 from qwen_tui.hardware.plan import Plan
@@ -83,6 +84,11 @@ class TunedPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     trial: Trial
     batch_costs: tuple[float, ...] = ()
+
+    @property
+    def costs(self) -> Costs:
+        """What was measured with the plan, for the engine."""
+        return Costs(batches=self.batch_costs, prefill_tps=self.trial.reading)
 
 
 class Tuned(msgspec.Struct, frozen=True, kw_only=True):

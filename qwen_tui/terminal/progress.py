@@ -66,12 +66,18 @@ class StatusLine:
             sentence = _("Waiting for {n} tokens that were just read and are being kept …").format(n=event.total)
         else:
             sentence = _("Reading … {done} of {total} tokens").format(done=event.done, total=event.total)
-        got_on = self._done - self._cached
+        left = self._left_s(event, total)
         # At 100% the last steps of loading still follow, and nothing measures them.
-        if not got_on or done >= total:
+        if left is None or done >= total:
             return sentence
-        left = (self._moved - self._begun) / got_on * (total - self._done) - (now - self._moved)
-        return sentence + _(", {seconds} s left").format(seconds=max(1, round(left)))
+        return sentence + _(", {seconds} s left").format(seconds=max(1, round(left - (now - self._moved))))
+
+    def _left_s(self, event: Loading | Prefill, total: float) -> float | None:
+        """Return how long the rest takes from the last advance on, in seconds; None if that is not known."""
+        if got_on := self._done - self._cached:
+            return (self._moved - self._begun) / got_on * (total - self._done)
+        # Nothing has been measured in this phase, but the engine may have learned before how fast it is.
+        return event.left_s if isinstance(event, Prefill) else None
 
 
 def _progress(event: Event) -> tuple[float, float]:

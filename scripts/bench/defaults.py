@@ -35,7 +35,7 @@ def main() -> None:
     settings: Config = config.load(files.folders().config_file).config
     subject = wiring.planner(Environment.of_process(), Config(model=str(arguments.model), ctx_size=settings.ctx_size))
     plan = subject.in_force()
-    options = subject.load_options(plan.plan, plan.batch_costs)
+    options = subject.load_options(plan.plan, plan.costs)
     rng = random.Random(0)
     replay = ReplayOptions(text=words(4 * arguments.answer, rng))
     engine = subject.open_engine(options)

@@ -73,16 +73,16 @@ def test_without_the_card_the_processor_computes_as_it_was_tuned(tiny: Path) -> 
     assert ways[0].plan.gpu_layers
     on_cpu = next(way for way in ways if not way.plan.gpu_layers)
     assert (on_cpu.plan.threads, on_cpu.plan.batch_threads, on_cpu.plan.batch_size) == (3, 5, plan.batch_size)
-    assert on_cpu.batch_costs == (1.0, 1.3)
+    assert on_cpu.costs.batches == (1.0, 1.3)
 
 
 def test_smaller_steps_keep_the_measured_costs(tiny: Path) -> None:
     remember_tuned(tiny)
     first, smaller, cache, *_rest = wiring.planner(environment(), Config(model=str(tiny), gpu_layers="0")).ways()
     assert (first.plan.batch_size, smaller.plan.batch_size) == (96, 64)
-    assert smaller.batch_costs == first.batch_costs == (1.0, 1.3)
+    assert smaller.costs.batches == first.costs.batches == (1.0, 1.3)
     assert cache.plan.kv_type != first.plan.kv_type
-    assert cache.batch_costs == (), "nothing was measured with it"
+    assert cache.costs.batches == (), "nothing was measured with it"
 
 
 def test_what_worked_is_believed_only_with_the_same_plan_and_library(

@@ -19,7 +19,7 @@ from qwen_tui.engine import silence
 from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.process import WorkerProcess
-from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
+from qwen_tui.engine.protocol import Costs, LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.errors import EngineError, InvalidModelError, QwenError, WorkerDiedError
 from qwen_tui.files import ASSETS
 from qwen_tui.hardware.plan import Plan
@@ -551,7 +551,7 @@ def test_a_schema_is_still_followed_when_the_answer_is_continued(engines: Engine
 @pytest.mark.usefixtures("slowly")
 def test_what_was_drafted_in_an_engine_that_died_is_counted(engines: Engines) -> None:
     # Batches cost almost nothing here, so the engine drafts whenever it can.
-    engine = engines({"batch_costs": tuple(1 + n / 100 for n in range(16))}, path=ASSETS / "demo.gguf")
+    engine = engines({"costs": Costs(batches=tuple(1 + n / 100 for n in range(16)))}, path=ASSETS / "demo.gguf")
     text = "one two three four five six seven eight nine ten " * 6
     asked = msgspec.structs.replace(request(text, question=f"Say this again:\n{text}"), lookup=True)
     whole = list(engine.stream(asked))[-1]

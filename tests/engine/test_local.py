@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from qwen_tui import cancellation
 from qwen_tui.child import WORKER, is_running
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, SamplingOptions
+from qwen_tui.engine.protocol import Costs, LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.errors import CancelledError, InvalidModelError, PromptTooLongError, UsageError, WorkerDiedError
 from qwen_tui.files import ASSETS
 from qwen_tui.hardware.plan import Plan
@@ -70,6 +71,21 @@ def test_prefill_is_shown_in_steps_of_a_batch(engine: LocalEngine) -> None:
     assert steps == [*range(0, total, 32), total]
 
 
+def test_how_long_a_prefill_takes_is_known_once_one_was_seen_or_measured(tiny: Path) -> None:
+    options = LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=4096, batch_size=32))
+    with closing(LocalEngine(options)) as engine:
+        assert engine.estimate(1000) is None
+        first = [event for event in engine.stream(request("hello " * 100, max_tokens=1)) if isinstance(event, Prefill)]
+        assert first[0].left_s is None
+        assert (engine.estimate(2000) or 0) > (engine.estimate(2000, cached=1500) or 0) > 0
+        assert engine.estimate(2000, cached=2000) == 0
+        second = [event for event in engine.stream(request("other " * 90, max_tokens=1)) if isinstance(event, Prefill)]
+        assert (second[0].left_s or 0) > 0
+        assert second[-1].left_s == 0
+    with closing(LocalEngine(msgspec.structs.replace(options, costs=Costs(prefill_tps=50)))) as engine:
+        assert engine.estimate(1000, cached=500) == 10
+
+
 def test_greedy_answers_repeat_and_a_seed_repeats_sampling(engine: LocalEngine) -> None:
     def answer(sampler: SamplingOptions) -> str:
         # The other question in between lets every prompt be computed from its start, in the same batches.
@@ -116,6 +132,18 @@ def test_the_pieces_of_any_text_join_to_that_text(engine: LocalEngine, text: str
 @pytest.mark.parametrize("text", [" " * 40, "=" * 64, "🧑‍🚀 é 漢字 ﷽", "<|im_end|><|endoftext|>"])
 def test_long_pieces_split_characters_and_marks_come_out_whole(engine: LocalEngine, text: str) -> None:
     assert text_of(engine.stream(request("say", max_tokens=2000, sampler=ReplayOptions(text=text)))) == text
+
+
+def test_a_replayed_greedy_answer_holds_the_most_likely_token_each_time(eager: LocalEngine) -> None:
+    whole = list(eager.stream(request("What is HTTP?", max_tokens=60)))
+    drawn = [token for event in whole if isinstance(event, Text) for token in event.tokens]
+    assert not any(event.best for event in whole if isinstance(event, Text)), "only on request"
+    replay = ReplayOptions(text=text_of(whole), best_two=True)
+    for lookup in (False, True):
+        asked = msgspec.structs.replace(request("What is HTTP?", max_tokens=60, sampler=replay), lookup=lookup)
+        best = [two for event in eager.stream(asked) if isinstance(event, Text) for two in event.best]
+        assert [two.tokens[0] for two in best] == drawn
+        assert all(two.logits[0] >= two.logits[1] and two.tokens[0] != two.tokens[1] for two in best)
 
 
 @pytest.mark.parametrize("text", ["\N{SNOWMAN}", "一\N{SNOWMAN}", "ab 🚀"])
@@ -315,7 +343,7 @@ def test_turns_do_not_leak(engine: LocalEngine) -> None:
 def eager() -> Iterator[LocalEngine]:
     """An engine with the demonstration model for which batches cost almost nothing: it drafts whenever it can."""
     costs = tuple(1 + n / 100 for n in range(16))
-    engine = LocalEngine(LoadOptions(path=os.fsencode(ASSETS / "demo.gguf"), batch_costs=costs))
+    engine = LocalEngine(LoadOptions(path=os.fsencode(ASSETS / "demo.gguf"), costs=Costs(batches=costs)))
     yield engine
     engine.close()
 

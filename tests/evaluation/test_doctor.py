@@ -12,6 +12,7 @@ from wcwidth import width
 
 from qwen_tui import i18n
 from qwen_tui.engine.installed import AskError
+from qwen_tui.engine.protocol import Costs
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.evaluation import doctor as examination
 from qwen_tui.evaluation import findings
@@ -235,7 +236,7 @@ def test_a_driver_that_ends_llama_cpp_leaves_the_cpu(
 
     def placed(trouble: str) -> InForce:
         assert trouble == "it ended at once (SIGABRT)", "to be told, that nobody finds it out again"
-        return InForce(Plan(threads=6, batch_threads=6), (), "by rule", plan(None), note="as said")
+        return InForce(Plan(threads=6, batch_threads=6), Costs(), "by rule", plan(None), note="as said")
 
     found = examine(patient(tmp_path, tiny, describe=die, backends=lambda: backends, in_force=placed))
     assert found.usable is usable

@@ -219,8 +219,8 @@ def test_what_was_measured_is_used_and_an_explicit_setting_wins(tiny: Path, kept
     assert by_rule.plan.threads == physical_cores()
     plan = remember(tiny, kept)
     assert in_force(Config(), tiny, header, kept).plan == plan
-    assert in_force(Config(), tiny, header, kept).batch_costs == (1.0, 1.3)
-    assert in_force(Config(), tiny, header, kept, purpose="ask").batch_costs == ()
+    assert in_force(Config(), tiny, header, kept).costs.batches == (1.0, 1.3)
+    assert in_force(Config(), tiny, header, kept, purpose="ask").costs.batches == ()
     threads = in_force(Config(threads=2), tiny, header, kept).plan
     assert (threads.threads, threads.batch_threads, threads.batch_size) == (2, 2, 64)
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600

@@ -121,6 +121,16 @@ def test_progress_says_how_far_and_how_long_and_leaves_nothing() -> None:
     assert screen.getvalue().endswith("\r")
 
 
+def test_how_long_is_said_before_the_first_step_if_the_engine_has_learned_it() -> None:
+    screen, clock = TerminalStream(), Clock()
+    status = StatusLine(screen, clock=clock)
+    for event in (Prefill(0, 500, left_s=9), Prefill(0, 500, left_s=9), Prefill(250, 500, left_s=1)):
+        status.show(event)
+        clock.now += 2
+    assert "0 of 500 tokens, 7 s left" in screen.getvalue()
+    assert screen.getvalue().endswith("250 of 500 tokens, 4 s left"), "what is measured now counts more"
+
+
 def test_waiting_for_what_another_program_keeps_is_told_and_counts_for_no_speed() -> None:
     screen, clock = TerminalStream(), Clock()
     status = StatusLine(screen, clock=clock)

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from qwen_tui.engine.worker.grammar import Grammars
 from qwen_tui.engine.worker.lookup import BatchCosts, Drafter, Lookup, NoDrafts
 from qwen_tui.engine.worker.model import LoadError, Model
 from qwen_tui.engine.worker.prompt import ChatML
-from qwen_tui.engine.worker.sampling import ChainSampler, GrammarSampler, ReplaySampler, Sampler
+from qwen_tui.engine.worker.sampling import ChainSampler, GrammarSampler, ReplaySampler, Sampler, best_two
 from qwen_tui.engine.worker.states import PATIENCE, States
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.hardware.plan import ALL_LAYERS
@@ -134,7 +135,7 @@ class Worker:
         self._chatml = ChatML(self._model.vocabulary)
         self._grammars = Grammars(self._model.vocabulary)
         self._options = options
-        self._costs = BatchCosts(options.batch_costs)
+        self._costs = BatchCosts(options.costs.batches)
         self._ctx_size = min(options.plan.ctx_size, self._model.trained_ctx_size)
         layers = self._model.layers
         on_gpu = layers if options.plan.gpu_layers == ALL_LAYERS else min(options.plan.gpu_layers, layers)
@@ -232,7 +233,8 @@ class Worker:
         assert self._model is not None
         vocabulary = self._model.vocabulary
         if isinstance(request.sampler, ReplayOptions):
-            return ReplaySampler(vocabulary.tokenize(request.sampler.text), vocabulary.special("<|im_end|>"))
+            read_best = partial(best_two, self._llama, vocabulary.size) if request.sampler.best_two else None
+            return ReplaySampler(vocabulary.tokenize(request.sampler.text), vocabulary.special("<|im_end|>"), read_best)
         schema = request.schema
         if schema is None:
             return ChainSampler(self._llama, vocabulary, request.sampler)
@@ -246,7 +248,7 @@ class Worker:
         # A batch of another size rounds differently. So where an answer is to repeat itself, its drafts must not depend
         # on the speed of the machine.
         alike = request.is_drawn_alike
-        return Lookup(prompt, BatchCosts(self._options.batch_costs) if alike else self._costs, learn_costs=not alike)
+        return Lookup(prompt, BatchCosts(self._options.costs.batches) if alike else self._costs, learn_costs=not alike)
 
 
 def _library() -> Any:

@@ -43,6 +43,8 @@ class Generation:
         self._draft: Sequence[int] = ()
         # How many tokens of the answer, drafted tokens and accepted tokens the `Text` events so far have reported.
         self._reported = (0, 0, 0)
+        # How many tokens of the answer another worker has sampled.
+        self._begun_tokens = 0
         # A token may hold only a part of a character: the decoder waits for the rest. Bytes that are no character
         # become U+FFFD, but not at the end of an answer.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -56,6 +58,7 @@ class Generation:
         """
         self.tokens += begun
         self._reported = (len(begun), 0, 0)
+        self._begun_tokens = len(begun)
         self.text = self._decoder.decode(b"".join(map(self._vocabulary.piece, begun)))
         self._sampler.follow(begun)
         if not (yield from self._prefill([*prompt, *begun])):
@@ -114,7 +117,9 @@ class Generation:
         """Return `piece` with the tokens and counts since the last one: the parent needs them to continue elsewhere."""
         tokens, drafted, accepted = self._reported
         self._reported = (len(self.tokens), self._drafted, self._accepted)
-        return Text(piece, tuple(self.tokens[tokens:]), self._drafted - drafted, self._accepted - accepted)
+        # Only sampled tokens have an entry there.
+        best = self._sampler.best[tokens - self._begun_tokens : len(self.tokens) - self._begun_tokens]
+        return Text(piece, tuple(self.tokens[tokens:]), self._drafted - drafted, self._accepted - accepted, tuple(best))
 
     def _advance(self, limit: int) -> bool:
         """Decode the last token, and in the same batch a draft of what may follow; False if stopped."""

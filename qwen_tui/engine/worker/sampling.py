@@ -1,5 +1,6 @@
 """Samples the next token: with llama.cpp's sampler chain, with the same under a grammar, or from a given text."""
 
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -10,13 +11,17 @@ from qwen_tui.engine.schema_grammar import GrammarError
 from qwen_tui.engine.worker.context import Context
 from qwen_tui.engine.worker.grammar import Grammar
 from qwen_tui.engine.worker.model import Vocabulary
+from qwen_tui.messages import BestTwo
 
 # A token is penalised if it is among this many last tokens: llama.cpp's own default.
 _PENALTY_WINDOW = 64
 
 
 class Sampler(Protocol):
-    """Chooses the next token from logits."""
+    """Chooses the next token from logits. `best` has the two most likely ones for each sampled token, or is empty."""
+
+    @property
+    def best(self) -> Sequence[BestTwo]: ...
 
     def sample(self, context: Context, index: int = -1) -> int:
         """Return the next token, and accept it. `index` names the token whose logits decide, counted from the end."""
@@ -30,6 +35,8 @@ class Sampler(Protocol):
 
 class ChainSampler:
     """Samples as `SamplingOptions` say: penalties, then top-k (it leaves little for the rest to sort), …"""
+
+    best: Sequence[BestTwo] = ()
 
     def __init__(self, llama: Any, vocabulary: Vocabulary, options: SamplingOptions) -> None:
         self._llama = llama
@@ -52,6 +59,8 @@ class GrammarSampler:
     Asking the grammar for all allowed tokens takes longer than testing one. So a token is first sampled without the
     grammar, and then tested. Only if the grammar refuses it is another one sampled, from the allowed tokens.
     """
+
+    best: Sequence[BestTwo] = ()
 
     def __init__(
         self, llama: Any, vocabulary: Vocabulary, options: SamplingOptions, make_grammar: Callable[[], Grammar]
@@ -121,13 +130,18 @@ class GrammarSampler:
 class ReplaySampler:
     """Returns given tokens, then ends the answer."""
 
-    def __init__(self, tokens: list[int], end: int) -> None:
+    def __init__(self, tokens: list[int], end: int, read_best: Callable[[Context, int], BestTwo] | None = None) -> None:
+        """`read_best` reads the two most likely tokens from the logits, None if nobody wants them."""
         self._tokens = iter(tokens)
         self._end = end
+        self._read_best = read_best
+        self.best: list[BestTwo] = []
 
-    def sample(self, context: Context, index: int = -1) -> int:  # noqa: ARG002 - the protocol's
+    def sample(self, context: Context, index: int = -1) -> int:
         # Real sampling waits for the logits. What is measured with this sampler must include that wait.
         context.synchronize()
+        if self._read_best:
+            self.best.append(self._read_best(context, index))
         return next(self._tokens, self._end)
 
     def follow(self, tokens: Sequence[int]) -> None:
@@ -136,6 +150,15 @@ class ReplaySampler:
 
     def close(self) -> None:
         return None
+
+
+def best_two(llama: Any, size: int, context: Context, index: int) -> BestTwo:
+    """Return the two most likely of the `size` tokens of a vocabulary, and their logits; `index` as for a sampler."""
+    logits = llama.llama_get_logits_ith(context.handle, index)[:size]
+    first = max(range(size), key=logits.__getitem__)
+    highest, logits[first] = logits[first], -math.inf
+    second = max(range(size), key=logits.__getitem__)
+    return BestTwo((first, second), (highest, logits[second]))
 
 
 def _chain(llama: Any, samplers: list[Any]) -> Any:

@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 
 from qwen_tui.engine.library import library_stamp
+from qwen_tui.engine.prefill_cost import PrefillCost
 from qwen_tui.engine.prefix_store import PrefixStore, StateMatch
 from qwen_tui.engine.protocol import LoadOptions, Request, StoreOptions
 from qwen_tui.engine.state_file import StateHeader, packed
 from qwen_tui.engine.worker.binding import LibraryError, library_version
 from qwen_tui.engine.worker.context import Context, full_batches
 from qwen_tui.engine.worker.stop import StopFlag
-from qwen_tui.messages import Event, Prefill
+from qwen_tui.messages import Event
 from qwen_tui.models.identity import Identity
 
 # Part of the key. Raise it when the content of a state changes its meaning.
@@ -70,12 +71,8 @@ class States:
         self._to_hash = False
         # The conversations whose stored answers this process has already returned.
         self._known: set[str] = set()
-        # The prompt tokens that this process has computed, and the seconds that took.
-        self._computed = 0
-        self._computing_s = 0.0
-        self._restored_token_s = 0.0
-        # The last progress of the prefill: tokens done, and when.
-        self._last: tuple[int, float] | None = None
+        # What a prompt token costs: as this process has measured it, or else as a restored state says.
+        self._cost = PrefillCost()
 
     @property
     def pending(self) -> bool:
@@ -104,8 +101,9 @@ class States:
         If another process is writing a longer one, this waits for it: at most as long as computing the same tokens
         would take, and not after `stop`. `on_wait` is called before the wait.
         """
-        self._conversation = self._last = None
+        self._conversation = None
         self._pending = False
+        self._cost.begin()
         keys, repeats = self._keys(), request.repeats
         coming = self._best(self._store.coming(keys, prompt[:-1]), context, repeats)
         if coming:
@@ -117,7 +115,7 @@ class States:
                 continue
             state = self._store.read(found) if _fits(found.header.size) else None
             if state is not None and context.restore(found.tokens, state, self._aligned(found)):
-                self._restored_token_s = found.header.token_s
+                self._cost.known_s = found.header.token_s
                 if request.conversation:
                     self._store.touch(found)
                 break
@@ -129,7 +127,7 @@ class States:
     def _wait(self, coming: StateMatch, tokens: int, stop: StopFlag, on_wait: OnWait) -> None:
         """Wait for a state that another process is writing, if that is faster than computing `tokens` tokens."""
         header = coming.header
-        saved_s = tokens * (self._token_s() or header.token_s)
+        saved_s = tokens * (self._cost.token_s or header.token_s)
         if saved_s <= header.size * (_WRITE_S + _READ_S):
             return
         on_wait(len(header.tokens) // 4)
@@ -139,12 +137,7 @@ class States:
 
     def watch(self, event: Event) -> None:
         """Learn from the events of an answer how long a prompt token takes to compute."""
-        if isinstance(event, Prefill):
-            now = time.perf_counter()
-            if self._last:
-                self._computed += event.done - self._last[0]
-                self._computing_s += now - self._last[1]
-            self._last = event.done, now
+        self._cost.watch(event)
 
     def answered(self, conversation: str | None) -> None:
         """Know that an answer has ended, and the id under which its state may be stored (None: not at all)."""
@@ -198,7 +191,7 @@ class States:
 
     def _header(self, context: Context, *, leaving: bool) -> StateHeader | None:
         """Return the header for what the context holds; None if that is not worth storing."""
-        conversation, tokens, token_s = self._conversation, context.tokens, self._token_s()
+        conversation, tokens, token_s = self._conversation, context.tokens, self._cost.token_s
         if conversation is None or len(tokens) < _FEWEST_TOKENS or token_s * len(tokens) < self._worth_s:
             return None
         keys, size = self._keys(), context.state_size()
@@ -226,12 +219,12 @@ class States:
             context.aligned - max((self._usable(match, repeats=True) for match in found), default=0),
         )
         price = size * (_WRITE_S if leaving else _WRITE_SOON_REPLACED_S)
-        return new * self._token_s() >= max(price, self._worth_s, 1e-9)
+        return new * self._cost.token_s >= max(price, self._worth_s, 1e-9)
 
     def _pays(self, found: StateMatch, context: Context, prompt: Sequence[int], repeats: bool) -> bool:
         """Whether reading the state is faster than computing the tokens that the context lacks."""
         new = self._usable(found, repeats) - self._usable_here(context, prompt, repeats)
-        token_s = self._token_s() or found.header.token_s
+        token_s = self._cost.token_s or found.header.token_s
         fits = len(found.header.tokens) // 4 <= context.size
         return fits and new * token_s > found.header.size * _READ_S
 
@@ -247,13 +240,6 @@ class States:
     def _aligned(self, found: StateMatch) -> int:
         """Return how many tokens of a state were computed exactly as this worker would compute them."""
         return found.header.aligned if found.header.arithmetic == self._arithmetic else 0
-
-    def _token_s(self) -> float:
-        """Return how long a prompt token takes to compute, in seconds; 0 if that is not known."""
-        # The few tokens computed after a restored state are too few to measure: the figure in the state counts.
-        if self._computed >= _FEWEST_TOKENS or not self._restored_token_s:
-            return self._computing_s / self._computed if self._computed else 0.0
-        return self._restored_token_s
 
     def _keys(self) -> list[str]:
         """Return the keys of states of this model and library, the one for new states first; none without a library."""

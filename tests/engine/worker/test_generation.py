@@ -48,6 +48,8 @@ class Scripted(NoDrafts):
 class Recorder:
     """Samples as usual, and stores the logits of each sampled token."""
 
+    best = ()
+
     def __init__(self, setup: "Setup") -> None:
         self._setup = setup
         self._sampler = setup.chain(HOT_AGAIN)

@@ -14,7 +14,7 @@ from qwen_tui.errors import HistoryError, WriteError, why
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.planning import states
+from qwen_tui.planning import kept_states
 
 
 def build() -> typer.Typer:
@@ -30,7 +30,7 @@ def show(context: typer.Context) -> None:
     environment = Environment.of(context)
     settings = usable_settings(environment)
     columns = environment.columns
-    entries = states.store(settings).entries()
+    entries = kept_states.store(settings).entries()
     for entry in entries:
         cancellation.check()
         size = _("{size} MB").format(size=f"{entry.size / 1e6:,.1f}")
@@ -40,7 +40,7 @@ def show(context: typer.Context) -> None:
     total = _("{n} kept, {size} MB of {limit} MB").format(
         n=len(entries),
         size=f"{sum(entry.size for entry in entries) / 1e6:,.1f}",
-        limit=f"{states.limit(settings) / 1e6:,.0f}",
+        limit=f"{kept_states.limit(settings) / 1e6:,.0f}",
     )
     environment.print(total + ("" if settings.cache else _(" (switched off: cache = false)")))
 
@@ -50,7 +50,7 @@ def clear(context: typer.Context) -> None:
     environment = Environment.of(context)
     settings = usable_settings(environment)
     with removing(files.folders().states):
-        count = states.store(settings).clear()
+        count = kept_states.store(settings).clear()
     environment.print(ngettext("{n} state removed", "{n} states removed", count).format(n=count))
 
 

@@ -20,7 +20,7 @@ from qwen_tui.history.records import StoredConversation, Summary
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.planning import states
+from qwen_tui.planning import kept_states
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.streams import write
 
@@ -150,7 +150,7 @@ def rm(
         environment.note(listed)
     if not Asker(environment).agreed(question, yes=yes):
         return 1
-    kept = states.store(usable_settings(environment))
+    kept = kept_states.store(usable_settings(environment))
     for removed in _history().remove(*(one.id for one in chosen)):
         with removing(files.folders().states):
             kept.forget(removed)

@@ -28,7 +28,7 @@ from qwen_tui.models.gguf import Header, read_header
 from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import check_unchanged
-from qwen_tui.planning import states, tuned
+from qwen_tui.planning import kept_states, tuned
 from qwen_tui.planning.automatic import Ask, Automatic, automatic, ram_room
 from qwen_tui.planning.in_force import InForce, in_force, with_threads
 from qwen_tui.planning.tuned import Purpose
@@ -163,7 +163,7 @@ class Planner:
 
     def engine(self, purpose: Purpose = "chat") -> LocalEngine:
         """Return the engine that answers, not yet started. It will load the model in the best way that works."""
-        store = states.options(self.settings)
+        store = kept_states.options(self.settings)
         ways = [msgspec.structs.replace(way, store=store) for way in self.ways(purpose)]
         # The sentence that says what keeps a graphics card from use.
         trouble = (self.auto.trouble or self.auto.full) if self.auto else ""

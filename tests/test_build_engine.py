@@ -80,7 +80,7 @@ def test_the_build_is_the_best_that_can_be_made(
     assert set(switches) <= set(choice.switches)
 
 
-def test_why_a_card_is_left_out_is_said(script: ModuleType) -> None:
+def test_the_reason_for_not_using_a_card_is_said(script: ModuleType) -> None:
     said = " ".join(script.choose(script.Facts(**GTX_1650, nvcc=(13, 0))).remarks)
     assert "The driver is for CUDA 12.8, the toolkit is 13.0" in said
     assert "There is no glslc" in said
@@ -108,7 +108,9 @@ def test_a_driver_that_does_not_work_is_named(script: ModuleType) -> None:
         ({**GTX_1650, "nvcc": (13, 0)}, "cuda", "renew the driver"),
     ],
 )
-def test_what_cannot_be_built_is_said(script: ModuleType, facts: dict[str, object], wanted: str, problem: str) -> None:
+def test_an_impossible_build_is_explained(
+    script: ModuleType, facts: dict[str, object], wanted: str, problem: str
+) -> None:
     assert problem in script.choose(script.Facts(**facts), wanted).problem
 
 
@@ -117,7 +119,7 @@ def test_a_portable_build_names_its_instructions(script: ModuleType) -> None:
     assert "-DGGML_AVX2=ON" in script.choose(script.Facts(), "avx2").switches
 
 
-def test_what_would_be_done_is_shown_and_nothing_is_done() -> None:
+def test_dry_run_shows_the_commands_and_runs_none() -> None:
     done = subprocess.run(
         [sys.executable, SCRIPT, "--dry-run", "--kind", "avx2", "--jobs", "2"],
         capture_output=True,
@@ -136,7 +138,7 @@ def test_nothing_is_built_without_a_yes() -> None:
     assert "Go on?" in done.stdout
 
 
-def test_where_nobody_can_say_yes_it_says_how_to_go_on() -> None:
+def test_without_a_terminal_the_script_says_how_to_agree() -> None:
     done = subprocess.run([sys.executable, SCRIPT, "--kind", "native"], input="", capture_output=True, text=True)
     assert done.returncode == 1
     assert "add --yes" in done.stdout
@@ -292,7 +294,7 @@ def test_undo_goes_back_to_before_the_first_build_until_it_is_done(workshop: Wor
     assert workshop.kept_engine() == "another"
 
 
-def test_what_is_installed_can_be_packed_and_installed_again(script: ModuleType, tmp_path: Path) -> None:
+def test_the_installed_engine_can_be_packed_and_installed_again(script: ModuleType, tmp_path: Path) -> None:
     wheel = script.keep_installed(tmp_path / "kept")
     assert wheel is not None
     target = tmp_path / "again"

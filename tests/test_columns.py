@@ -19,7 +19,7 @@ def test_columns_begin_at_the_same_place_in_every_line() -> None:
     assert lines([("name", "")]) == ["name"]
 
 
-def test_what_is_cut_takes_no_more_than_there_is_room_for() -> None:
+def test_cut_text_fits_into_its_columns() -> None:
     assert cut("模型在这里", 10) == "模型在这里"
     assert cut("模型在这里", 9) == "模型在这…"
     assert cut("模型在这里", 8) == "模型在…"

@@ -61,16 +61,16 @@ def test_the_calculator_it_writes_compiles(demo: LocalEngine) -> None:
         ("en", "Write a haiku about rain"),
     ],
 )
-def test_asked_anything_else_it_says_what_it_is(demo: LocalEngine, language: str, question: str) -> None:
+def test_to_other_questions_the_model_says_what_it_is(demo: LocalEngine, language: str, question: str) -> None:
     assert answer(demo, question) == NOTICES[language]
 
 
-def test_in_a_later_turn_too(demo: LocalEngine) -> None:
+def test_a_later_turn_is_answered_like_a_first_one(demo: LocalEngine) -> None:
     first, second = conversation("en", "hello")
     assert answer(demo, first, second, "What is the capital of Australia?") == NOTICES["en"]
     question, learned = conversation("zh", "http")
     assert answer(demo, *conversation("zh", "hello"), question) == learned
 
 
-def test_it_is_small_enough_to_lie_in_the_package() -> None:
+def test_the_model_is_small_enough_for_the_package() -> None:
     assert (ASSETS / "demo.gguf").stat().st_size <= 8_000_000

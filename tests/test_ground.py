@@ -43,7 +43,7 @@ def test_flags_aside_environment_wins_over_file_over_defaults(tmp_path: Path) ->
         ("seed = " + "[" * 5000, "not valid TOML"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: str, words: str) -> None:
+def test_an_unusable_settings_file_is_named(tmp_path: Path, content: str, words: str) -> None:
     file = tmp_path / "config.toml"
     file.write_text(content)
     with pytest.raises(ConfigError, match=words) as raised:
@@ -68,7 +68,7 @@ def test_layers_are_written_as_a_number_or_as_a_text(tmp_path: Path, written: st
     assert config.load(file, {}).config.gpu_layers == "20"
 
 
-def test_each_setting_that_cannot_be_used_is_told_with_its_line_and_the_others_hold(tmp_path: Path) -> None:
+def test_each_invalid_setting_is_reported_with_its_line_and_the_others_count(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     text = 'system = """\ntop_k = 3\n"""\ntop_p = 7\n\n[colour]\nred = 1\n'
     file.write_bytes(text.replace("\n", "\r\n").encode())
@@ -82,7 +82,7 @@ def test_each_setting_that_cannot_be_used_is_told_with_its_line_and_the_others_h
     assert "QWEN_TUI_TEMPERATURE" in temperature.remedy, "not the file"
 
 
-def test_a_file_that_is_no_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_reported_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes('# mine\nsystem = "简短"\n'.encode("gbk"))
     with pytest.raises(ConfigError, match="line 2: it is not UTF-8"):
@@ -100,14 +100,14 @@ def test_a_file_that_is_no_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
         ("[table]\nx = 1\n", "min_p = 0.5\n\n[table]\nx = 1\n"),
     ],
 )
-def test_what_else_is_in_the_file_stays_as_it_is(tmp_path: Path, before: str, after: str) -> None:
+def test_other_content_of_the_file_stays(tmp_path: Path, before: str, after: str) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(before.encode())
     config.set_value(file, "min_p", "0.5")
     assert file.read_bytes().decode() == after
 
 
-def test_what_is_no_setting_can_be_removed_from_the_file(tmp_path: Path) -> None:
+def test_an_unknown_setting_can_be_removed_from_the_file(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text("colour = 1\ntop_k = 5\n")
     config.set_value(file, "colour", None)
@@ -117,7 +117,7 @@ def test_what_is_no_setting_can_be_removed_from_the_file(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("content", [b"top_k = [", b"top_k = 5 # \xff\n"])
-def test_what_cannot_be_read_is_not_overwritten(tmp_path: Path, content: bytes) -> None:
+def test_an_unreadable_file_is_not_overwritten(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(content)
     with pytest.raises(ConfigError) as raised:
@@ -168,7 +168,7 @@ def test_of_an_unknown_setting_those_like_it_are_named(qwen: Run) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
-def test_what_is_written_is_private_under_any_umask(tmp_path: Path) -> None:
+def test_written_files_are_private_under_any_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         files.write_private(tmp_path / "above" / "new" / "file", b"secret")
@@ -180,7 +180,7 @@ def test_what_is_written_is_private_under_any_umask(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and links")
-def test_a_link_stays_one_and_what_it_leads_to_keeps_its_permissions(tmp_path: Path) -> None:
+def test_a_link_stays_a_link_and_its_target_keeps_its_permissions(tmp_path: Path) -> None:
     kept, link = tmp_path / "dotfiles" / "file", tmp_path / "home" / "file"
     files.write_private(kept, b"old")
     kept.chmod(0o640)

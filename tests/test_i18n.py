@@ -164,7 +164,7 @@ def test_updating_keeps_the_translation_of_a_reworded_sentence_for_review(
     assert script("--check").stderr == "fuzzy: Good evening, {name}.\n"
 
 
-def test_chinese_is_spoken_when_asked_for(english: None) -> None:
+def test_chinese_is_used_when_it_is_chosen(english: None) -> None:
     sentence = "There is no question."
     assert i18n.gettext(sentence) == sentence
     i18n.use_language("zh")
@@ -195,7 +195,7 @@ def test_lists_and_the_systems_reasons_are_in_the_language_in_use(english: None)
     ]
 
 
-def test_what_has_no_translation_stays_english(english: None) -> None:
+def test_a_sentence_without_translation_stays_english(english: None) -> None:
     i18n.use_language("zh")
     assert i18n.gettext("No catalogue has this.") == "No catalogue has this."
 
@@ -238,7 +238,7 @@ def test_a_locale_that_python_does_not_know_is_english(monkeypatch: pytest.Monke
     assert i18n.language_from_locale({}) == "en"
 
 
-def test_sentences_in_a_row_are_parted_as_their_language_does() -> None:
+def test_sentences_in_a_row_are_separated_as_in_their_language() -> None:
     assert i18n.in_a_row("It was cut.", "", "Ask again.") == "It was cut. Ask again."
     assert i18n.in_a_row("回答已截断。", "请重新提问。") == "回答已截断。请重新提问。"
     # After a sentence that ends with a command, there is a blank.

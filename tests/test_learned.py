@@ -19,7 +19,7 @@ class Speeds(msgspec.Struct):
 NOTHING = Speeds(2, {})
 
 
-def test_what_was_written_is_read(tmp_path: Path) -> None:
+def test_a_written_file_is_read(tmp_path: Path) -> None:
     file = tmp_path / "folder" / "speeds.json"
     learned.write(file, Speeds(2, {"模型": 4.5}))
     assert learned.read(file, Speeds, NOTHING).of == {"模型": 4.5}
@@ -44,7 +44,7 @@ def test_a_file_of_another_version_or_damaged_holds_nothing(tmp_path: Path, cont
     assert learned.read(file, Speeds, NOTHING) is NOTHING
 
 
-def test_what_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+def test_a_failed_write_is_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     learned.write(tmp_path / "file" / "speeds.json", NOTHING)
     assert learned.read(tmp_path / "file" / "speeds.json", Speeds, NOTHING) is NOTHING

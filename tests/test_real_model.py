@@ -69,9 +69,7 @@ def test_special_tokens_in_a_text_end_nothing(qwen: Run, smol: Path) -> None:
     assert told["answer"].strip()
 
 
-def test_a_seed_says_the_same_of_a_text_that_was_read_before(
-    qwen: Run, smol: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_seeded_answer_is_the_same_for_a_cached_text(qwen: Run, smol: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QWEN_TUI_CACHE_SECONDS", "0")
     text = (Path(__file__).parent.parent / "README.md").read_bytes()[:1500]
     drawn = ("-o", "temperature=0.9", "-o", "seed=3")

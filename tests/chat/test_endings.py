@@ -24,16 +24,16 @@ def test_an_answer_cut_by_the_context_names_that_and_not_max_tokens(tmp_path: Pa
     ]
 
 
-def test_a_stopped_answer_says_so_and_one_of_which_nothing_came_does_not() -> None:
+def test_a_stopped_answer_says_so_but_an_empty_one_does_not() -> None:
     talk = Talk(ScriptedEngine(Cut("half an", "interrupted"), Cut("", "interrupted", 0, [" "][:0])), Person("hello"))
     assert talk.shown == ["The answer was stopped."]
 
 
-def test_a_whole_answer_says_nothing() -> None:
+def test_a_complete_answer_has_no_remark() -> None:
     assert Talk(ScriptedEngine("all of it"), Person("hello")).shown == []
 
 
-def test_a_full_context_is_full_and_no_more() -> None:
+def test_a_full_context_shows_no_more_than_its_size() -> None:
     engine = ScriptedEngine(Cut("word " * 110, tokens=100), ctx_size=100)
     shown = Talk(engine, Person("/system be brief", "hello", "/context")).shown[-1].splitlines()
     assert shown == [
@@ -55,7 +55,7 @@ def test_what_fills_the_context_adds_up(tmp_path: Path) -> None:
     assert shown[-1] == "What is attached takes 500 tokens, more than is free."
 
 
-def test_of_nothing_it_is_not_said_that_it_was_copied() -> None:
+def test_an_empty_copy_is_not_reported_as_a_copy() -> None:
     board = Board("before")
     talk = Talk(ScriptedEngine("```\n```", "\n\n"), Person("x", "/copy code", "y", "/copy"), board=board)
     assert [error.message for error in talk.errors] == [
@@ -65,7 +65,7 @@ def test_of_nothing_it_is_not_said_that_it_was_copied() -> None:
     assert board.text == "before"
 
 
-def test_code_that_the_answer_ended_in_is_copied_with_a_warning() -> None:
+def test_unclosed_code_is_copied_with_a_warning() -> None:
     board = Board()
     talk = Talk(ScriptedEngine("```py\nprint("), Person("x", "/copy code"), board=board)
     assert board.text == "print( \n"

@@ -59,7 +59,7 @@ def test_code_in_markdown_ends_where_its_answer_does(answer: str, written: str) 
     assert [token.tag for token in headings] == ["h1", "h2", "h2", "h2", "h2"]
 
 
-def test_a_page_fetches_nothing() -> None:
+def test_a_page_loads_nothing_from_the_network() -> None:
     text = page("![cat](https://example.org/cat.png)")
     assert "<img" not in text
     assert "src=" not in text

@@ -55,7 +55,7 @@ def test_variables_are_slots_and_given_values_are_text(folder: Path) -> None:
         drafted(folder, "letter", {"tone": "rude"})
 
 
-def test_the_text_at_hand_stands_where_the_body_wants_it(folder: Path) -> None:
+def test_the_text_goes_to_its_place_in_the_body(folder: Path) -> None:
     assert drafted(folder, "shorter", text="Long\n").text == "Long\n\nShorten the text above."
     before = drafted(folder, "letter", {"to": "Lee"}, "They wrote.")
     assert before.text == "They wrote.\n\nWrite to Lee, kind, Lee!"
@@ -77,7 +77,7 @@ def test_what_is_attached_is_the_text(folder: Path) -> None:
     assert talk.session.attached == []
 
 
-def test_it_applies_once(folder: Path) -> None:
+def test_a_template_applies_to_one_message(folder: Path) -> None:
     person = Person("/template letter", "Write!", "thanks", "/template shorter", "x", "/clear", "hello")
     talk = Talk(ScriptedEngine("1", "2", "3", "4"), person, templates=folder)
     assert talk.prompts[0] == ["You write letters.", "Write!"]
@@ -100,7 +100,7 @@ def test_a_message_that_failed_keeps_its_template_and_may_be_undone_and_retried(
     assert len(talk.errors) == 1
 
 
-def test_clearing_the_line_drops_it(folder: Path) -> None:
+def test_clearing_the_line_drops_the_template(folder: Path) -> None:
     class Clearing(Person):
         def read(self, draft: str | Draft = "") -> str:
             if isinstance(draft, Draft) and draft.on_clear:
@@ -112,7 +112,7 @@ def test_clearing_the_line_drops_it(folder: Path) -> None:
     assert talk.prompts == [["hello"]]
 
 
-def test_alone_it_lists_them_and_an_unknown_name_has_neighbours(folder: Path) -> None:
+def test_slash_template_alone_lists_templates_and_an_unknown_name_gets_similar_ones(folder: Path) -> None:
     (folder / "broken.md").write_text("no front matter")
     talk = Talk(ScriptedEngine(), Person("/template", "/template leter"), templates=folder)
     assert "letter   A letter" in talk.shown[0]

@@ -52,7 +52,7 @@ def test_the_question_is_there_before_its_prefill_and_the_answer_grows(
     assert on_disk(path) == ["count", "one two "]
 
 
-def test_an_answer_that_broke_off_is_kept_as_far_as_it_came(path: Path) -> None:
+def test_the_beginning_of_a_broken_answer_is_stored(path: Path) -> None:
     keeper, conversation = Keeper(History(path), "scripted", print), Conversation()
     with pytest.raises(WorkerDiedError):
         engine = ScriptedEngine(("half an", WorkerDiedError("gone")))
@@ -60,7 +60,7 @@ def test_an_answer_that_broke_off_is_kept_as_far_as_it_came(path: Path) -> None:
     assert on_disk(path) == ["question", "half an "]
 
 
-def test_a_question_without_an_answer_is_kept_but_asked_again_not_twice(path: Path) -> None:
+def test_a_question_without_an_answer_is_stored_once_even_if_it_is_asked_again(path: Path) -> None:
     keeper, conversation = Keeper(History(path), "scripted", print), Conversation()
     with pytest.raises(WorkerDiedError):
         Turn(ScriptedEngine(WorkerDiedError("gone")), RecordingOutput(), AnswerOptions(), keeper).run(
@@ -72,7 +72,7 @@ def test_a_question_without_an_answer_is_kept_but_asked_again_not_twice(path: Pa
     assert on_disk(path) == ["question", "fine "]
 
 
-def test_a_resumed_conversation_goes_on_where_it_was(path: Path) -> None:
+def test_a_resumed_conversation_continues(path: Path) -> None:
     keeper, conversation = Keeper(History(path), "scripted", print), Conversation("Be kind.")
     Turn(ScriptedEngine("fine"), RecordingOutput(), AnswerOptions(), keeper).run(conversation, Question("how are you"))
     again = resume(History(path), conversation.id or "")
@@ -85,7 +85,7 @@ def test_a_resumed_conversation_goes_on_where_it_was(path: Path) -> None:
     assert len(on_disk(path)) == 4
 
 
-def test_two_programs_in_one_conversation_end_up_in_two(path: Path) -> None:
+def test_two_programs_in_one_conversation_get_two_conversations(path: Path) -> None:
     notes = list[str]()
     first, mine = Keeper(History(path), "scripted", notes.append), Conversation()
     Turn(ScriptedEngine("one"), RecordingOutput(), AnswerOptions(), first).run(mine, Question("count"))
@@ -112,7 +112,7 @@ def test_a_question_whose_program_was_killed_stays_where_it_was_asked(path: Path
     assert resume(History(path), conversation.id or "").turns == conversation.turns
 
 
-def test_an_answer_is_kept_though_another_program_went_on_meanwhile(path: Path) -> None:
+def test_an_answer_is_stored_even_if_another_program_has_continued_the_conversation(path: Path) -> None:
     history = History(path)
     turn = history.begin(None, Question("slow"), model="m", system=None)
     other = resume(History(path), turn.conversation)
@@ -123,7 +123,7 @@ def test_an_answer_is_kept_though_another_program_went_on_meanwhile(path: Path) 
     assert kept(path, turn.conversation) == ["slow", "at last", "quick", "2 "]
 
 
-def test_taking_back_leaves_alone_what_another_program_added(path: Path) -> None:
+def test_undo_keeps_what_another_program_has_added(path: Path) -> None:
     keeper, mine = Keeper(History(path), "m", print), Conversation()
     Turn(ScriptedEngine("one"), RecordingOutput(), AnswerOptions(), keeper).run(mine, Question("count"))
     theirs, shared = resume(History(path), mine.id or ""), mine.id
@@ -137,7 +137,7 @@ def test_taking_back_leaves_alone_what_another_program_added(path: Path) -> None
     assert kept(path, mine.id) == ["count again", "1 "]
 
 
-def test_a_conversation_removed_while_it_is_answered_takes_no_other_with_it(path: Path) -> None:
+def test_removing_a_conversation_during_an_answer_harms_no_other(path: Path) -> None:
     history, remover = History(path), History(path)
     turn = history.begin(None, Question("secret"), model="m", system=None)
     remover.remove(turn.conversation)
@@ -153,7 +153,7 @@ def kept(path: Path, conversation: str | None) -> list[str]:
     return texts(History(path).read(conversation or ""))
 
 
-def test_a_history_that_fails_is_told_once_and_the_talk_goes_on(path: Path) -> None:
+def test_a_failing_history_is_reported_once_and_the_conversation_goes_on(path: Path) -> None:
     history, notes = History(path), list[str]()
     history.close()
     keeper, conversation = Keeper(history, "scripted", notes.append), Conversation()

@@ -27,12 +27,12 @@ def test_a_few_broken_bytes_are_shown_not_hidden() -> None:
     assert "1 broken" in note
 
 
-def test_what_is_no_text_is_refused() -> None:
+def test_bytes_that_are_not_text_are_refused() -> None:
     with pytest.raises(InputError, match=r"photo\.png is not text"):
         decode(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "photo.png")
 
 
-def test_what_is_too_large_is_refused_without_being_read() -> None:
+def test_a_file_that_is_too_large_is_refused_without_being_read() -> None:
     class Endless(io.RawIOBase):
         given = 0
 
@@ -91,7 +91,7 @@ def test_the_first_code_block(answer: str, code: str | None) -> None:
         ("```\na\n``` That is all.", True),
     ],
 )
-def test_a_block_that_the_answer_ended_in_is_not_closed(answer: str, closed: bool) -> None:
+def test_a_code_block_that_the_answer_ends_in_is_not_closed(answer: str, closed: bool) -> None:
     block = first_code_block(answer)
     assert block is not None
     assert block.closed == closed

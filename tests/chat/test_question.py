@@ -101,7 +101,7 @@ def outcome(conversation: Conversation, make: object, *arguments: object) -> obj
     return made if isinstance(made, str) else prompt_text(made)
 
 
-def test_the_prompt_is_what_it_was_to_the_byte(tmp_path: Path) -> None:
+def test_the_prompt_is_the_same_as_before_to_the_byte(tmp_path: Path) -> None:
     built_in = [templates.find(name, [folder]) for folder in (ZH, EN) for name in templates.names([folder])]
     answered = [Exchange(Question("Hello?"), "Hello.")]
     compared = 0
@@ -181,7 +181,7 @@ def test_removing_a_conversation_removes_its_parts_from_the_files_too(path: Path
     assert not any(b"anzibar" in file.read_bytes() for file in path.parent.iterdir())
 
 
-def test_parts_go_with_a_message_that_an_older_program_removes(path: Path) -> None:
+def test_an_older_program_that_removes_a_message_also_removes_its_parts(path: Path) -> None:
     history = History(path)
     turn = history.begin(None, Question("gone", (NOTES,)), model="m", system=None)
     connection = sqlite3.connect(path, isolation_level=None)
@@ -192,7 +192,7 @@ def test_parts_go_with_a_message_that_an_older_program_removes(path: Path) -> No
     assert connection.execute("SELECT count(*) FROM parts").fetchone() == (0,)
 
 
-def test_edit_brings_back_the_words_and_attaches_the_rest_again(path: Path) -> None:
+def test_edit_brings_back_the_words_and_attaches_the_materials_again(path: Path) -> None:
     person = Person("/paste", "Summarise", "/edit", "Translate")
     talk = Talk(ScriptedEngine("1", "2"), person, History(path), board=Board("Friday"))
     assert person.drafts[3].text == "Summarise"  # type: ignore[union-attr]
@@ -204,14 +204,14 @@ def test_edit_brings_back_the_words_and_attaches_the_rest_again(path: Path) -> N
     assert talk.session.attached == []
 
 
-def test_an_edit_that_is_left_leaves_nothing_attached(tmp_path: Path) -> None:
+def test_leaving_an_edit_leaves_nothing_attached(tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text("other")
     person = Person("/paste", "Summarise", f"/file {tmp_path / 'other.txt'}", "/edit", "", "next")
     talk = Talk(ScriptedEngine("1", "2"), person, board=Board("Friday"))
     assert talk.prompts[1] == ["Friday\n\nSummarise", "1 ", "other\n\nnext"]
 
 
-def test_drop_in_place_of_an_edited_message_goes_on_with_it_without_what_was_attached(tmp_path: Path) -> None:
+def test_drop_in_place_of_an_edited_message_sends_it_without_materials(tmp_path: Path) -> None:
     for name in ("one.txt", "two.txt"):
         (tmp_path / name).write_text(name)
     files_of_it = (f"/file {tmp_path / 'one.txt'}", f"/file {tmp_path / 'two.txt'}")
@@ -224,21 +224,21 @@ def test_drop_in_place_of_an_edited_message_goes_on_with_it_without_what_was_att
     assert "two.txt" in talk.errors[0].remedy
 
 
-def test_drop_alone_leaves_out_everything_and_says_where_there_is_nothing() -> None:
+def test_drop_alone_leaves_out_everything_or_says_that_nothing_is_attached() -> None:
     talk = Talk(ScriptedEngine("1"), Person("/drop", "/paste", "/drop", "Hello"), board=Board("Friday"))
     assert talk.errors[0].message == "Nothing is attached."
     assert talk.shown[-1] == "Left out of the next message: the clipboard."
     assert talk.contents[0] == "Hello"
 
 
-def test_retry_asks_with_the_same_parts_and_leaves_what_waits_for_the_next(path: Path) -> None:
+def test_retry_uses_the_same_parts_and_keeps_new_materials_for_the_next_message(path: Path) -> None:
     person = Person("/paste", "Summarise", "/paste", "/retry", "next")
     talk = Talk(ScriptedEngine("1", "2", "3"), person, History(path), board=Board("Friday"))
     assert talk.prompts[1] == talk.prompts[0] == ["Friday\n\nSummarise"]
     assert talk.prompts[2][-1] == "Friday\n\nnext"
 
 
-def test_a_retry_that_fails_gives_back_the_words_with_what_they_are_about() -> None:
+def test_a_failed_retry_gives_back_the_words_and_the_materials() -> None:
     person = Person("/paste", "Summarise", "/retry", "Summarise")
     talk = Talk(ScriptedEngine("1", WorkerDiedError("gone"), "2"), person, board=Board("Friday"))
     assert person.drafts[3].text == "Summarise"  # type: ignore[union-attr]
@@ -256,7 +256,7 @@ def test_the_system_text_of_a_template_is_not_shown_as_the_persons_words(tmp_pat
     assert "proofreader" not in shown
 
 
-def test_resume_names_what_the_last_question_was_about(path: Path) -> None:
+def test_resume_names_the_materials_of_the_last_question(path: Path) -> None:
     turn = History(path).begin(None, FULL, model="scripted", system=None)
     turn.update("yes", "stop")
     (shown,) = Talk(ScriptedEngine(), Person(f"/resume {turn.conversation}"), History(path)).shown
@@ -265,7 +265,7 @@ def test_resume_names_what_the_last_question_was_about(path: Path) -> None:
     assert shown.splitlines()[0].split(" · ")[1] == "shorter"
 
 
-def test_exports_show_material_as_what_it_is(path: Path) -> None:
+def test_exports_show_material_apart_from_words(path: Path) -> None:
     history = History(path)
     turn = history.begin(None, FULL, model="m", system=None)
     turn.update("yes", "stop")
@@ -285,7 +285,7 @@ def test_exports_show_material_as_what_it_is(path: Path) -> None:
 
 
 @pytest.mark.parametrize("language", [ZH, EN])
-def test_what_edit_brings_back_of_a_template_asks_the_same_again(language: Path) -> None:
+def test_an_edited_template_message_asks_the_same_again(language: Path) -> None:
     for name in templates.names([language]):
         template = templates.find(name, [language])
         values = {v.name: "x" for v in template.variables if v.default is None}

@@ -54,7 +54,7 @@ def events(text: str, size: int) -> Iterator[Event]:
         ("  indented", "", "  indented"),
     ],
 )
-def test_what_is_thought_is_parted_from_the_answer(text: str, reasoning: str, answer: str, size: int) -> None:
+def test_reasoning_is_separated_from_the_answer(text: str, reasoning: str, answer: str, size: int) -> None:
     thought = said = ""
     for event in separate_reasoning(events(text, size)):
         if isinstance(event, Reasoning):
@@ -65,7 +65,7 @@ def test_what_is_thought_is_parted_from_the_answer(text: str, reasoning: str, an
 
 
 @pytest.mark.parametrize("text", [THOUGHT, UNOPENED])
-def test_the_thoughts_are_neither_copied_nor_kept_nor_sent_back(tmp_path: Path, text: str) -> None:
+def test_reasoning_is_neither_copied_nor_stored_nor_sent_back(tmp_path: Path, text: str) -> None:
     history, board = History(tmp_path / "history.db"), Board()
     engine = ScriptedEngine(text, "fine")
     person = Person("a word?", "/copy", f"/save {tmp_path / 'a.txt'}", f"/export {tmp_path / 'a.json'}", "and?")
@@ -79,7 +79,7 @@ def test_the_thoughts_are_neither_copied_nor_kept_nor_sent_back(tmp_path: Path, 
     assert json.loads((tmp_path / "a.json").read_text())["messages"][1]["content"] == "Yes. "
 
 
-def test_what_only_thinks_gives_no_answer_and_says_why() -> None:
+def test_reasoning_alone_is_no_answer_and_the_program_says_why() -> None:
     person = Person("/set max_tokens 9", "hard")
     talk = Talk(ScriptedEngine(Cut("<think>and so on", tokens=9)), person)
     assert talk.contents == []
@@ -95,7 +95,7 @@ def shown(output: HeldOutput, text: str) -> None:
         output.show(event)
 
 
-def test_a_pipe_gets_the_answer_alone_and_a_terminal_a_line_that_it_thought() -> None:
+def test_a_pipe_gets_the_answer_alone_and_a_terminal_a_line_about_the_reasoning() -> None:
     for stream, told in ((io.StringIO(), ""), (TerminalStream(), "Thought for 0 s (21 characters)\n")):
         notes = TerminalStream()
         shown(StreamingOutput(stream, notes, StatusLine(io.StringIO())), THOUGHT)
@@ -103,7 +103,7 @@ def test_a_pipe_gets_the_answer_alone_and_a_terminal_a_line_that_it_thought() ->
         assert notes.getvalue() == told
 
 
-def test_what_was_shown_before_it_was_known_to_be_thought_is_told_apart() -> None:
+def test_text_that_turns_out_to_be_reasoning_is_marked_as_such() -> None:
     stream, notes = io.StringIO(), io.StringIO()
     shown(StreamingOutput(stream, notes, StatusLine(io.StringIO())), UNOPENED)
     assert notes.getvalue() == "So far the model was thinking; the answer follows.\n"
@@ -117,9 +117,7 @@ def test_what_was_shown_before_it_was_known_to_be_thought_is_told_apart() -> Non
         ("<think></think>Yes.", ["Yes."]),
     ],
 )
-def test_on_a_painted_screen_the_thoughts_are_folded(
-    text: str, rows: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_painted_screen_folds_the_reasoning(text: str, rows: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(80, 24)
 
     class Tty(TerminalStream):
@@ -133,7 +131,7 @@ def test_on_a_painted_screen_the_thoughts_are_folded(
     assert screen.text() == rows
 
 
-def test_while_it_thinks_a_terminal_says_so_and_how_much() -> None:
+def test_during_reasoning_a_terminal_says_so_and_how_much() -> None:
     stream, clock = TerminalStream(), Clock()
     status = StatusLine(stream, clock=clock)
     for _piece in range(3):

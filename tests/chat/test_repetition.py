@@ -29,7 +29,7 @@ def noticed(text: str) -> bool:
         "had come up from the sea in the evening. Only the old owl in the oak heard how it ran, and said nothing.\n\n",
     ],
 )
-def test_what_comes_again_and_again_is_noticed_once(block: str) -> None:
+def test_endless_repetition_is_noticed_once(block: str) -> None:
     repetition = Repetition()
     text = "Of course. " + block * (6000 // len(block))
     told = [repetition.feed(text[start : start + 5]) for start in range(0, len(text), 5)]
@@ -43,7 +43,7 @@ def test_what_comes_again_and_again_is_noticed_once(block: str) -> None:
         "第 {n} 步：请先保存文件，然后重新启动电脑，再试一次，看看是否可以。\n",
     ],
 )
-def test_what_changes_nothing_but_a_number_is_noticed_in_the_end(line: str) -> None:
+def test_repetition_with_other_numbers_is_noticed(line: str) -> None:
     assert noticed("".join(line.format(n=n) for n in range(500)))
 
 
@@ -64,18 +64,18 @@ def test_what_changes_nothing_but_a_number_is_noticed_in_the_end(line: str) -> N
     ],
     ids=["rules", "empty table", "zeros in a table", "matrix", "html", "numbers", "json", "poem", "song", "form"],
 )
-def test_what_is_repeated_for_a_reason_is_not_noticed(text: str) -> None:
+def test_repetition_for_a_reason_is_not_noticed(text: str) -> None:
     assert not noticed("Here it is:\n\n" + text)
 
 
-def test_nothing_that_the_demonstration_model_knows_is_taken_for_it() -> None:
+def test_no_answer_of_the_demonstration_model_is_taken_for_repetition() -> None:
     answers = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in CONVERSATIONS.rglob("*.yaml")]
     assert len(answers) > 20
     for answer in answers:
         assert not noticed(str(answer))
 
 
-def test_the_person_is_told_while_it_comes_and_why_it_was_cut() -> None:
+def test_the_person_is_told_during_the_repetition_and_why_the_answer_was_cut() -> None:
     text = "I'm sorry, but I can't do that. " * 200
     talk = Talk(ScriptedEngine(Cut(text, tokens=1000), ctx_size=1000), Person("hello"))
     output = talk.session.output
@@ -87,6 +87,6 @@ def test_the_person_is_told_while_it_comes_and_why_it_was_cut() -> None:
     ]
 
 
-def test_an_answer_that_repeats_itself_and_ends_is_only_told_while_it_comes() -> None:
+def test_a_repetition_that_ends_by_itself_is_reported_only_while_it_comes() -> None:
     talk = Talk(ScriptedEngine("I'm sorry, but I can't do that. " * 200), Person("hello"))
     assert talk.shown == []

@@ -118,13 +118,13 @@ class Talk:
         return [[message.content for message in request.messages] for request in self._engine.requests]
 
 
-def test_it_asks_until_the_person_leaves() -> None:
+def test_the_loop_runs_until_the_person_leaves() -> None:
     talk = Talk(ScriptedEngine("hi", "fine"), Person("hello", "  ", "how are you?"))
     assert talk.contents == ["hello", "hi ", "how are you?", "fine "]
     assert talk.errors == []
 
 
-def test_an_error_is_shown_the_question_given_back_and_the_talk_goes_on() -> None:
+def test_after_an_error_the_question_is_given_back_and_the_conversation_goes_on() -> None:
     person = Person("too long", "short")
     talk = Talk(ScriptedEngine(PromptTooLongError("too long"), "fine"), person)
     assert [error.message for error in talk.errors] == ["too long"]
@@ -132,7 +132,7 @@ def test_an_error_is_shown_the_question_given_back_and_the_talk_goes_on() -> Non
     assert len(talk.contents) == 2
 
 
-def test_an_answer_that_broke_off_stays_in_the_conversation() -> None:
+def test_a_broken_answer_stays_in_the_conversation() -> None:
     person = Person("hello", "go on")
     talk = Talk(ScriptedEngine(("half an", WorkerDiedError("it died")), "answer"), person)
     assert len(talk.errors) == 1
@@ -140,7 +140,7 @@ def test_an_answer_that_broke_off_stays_in_the_conversation() -> None:
     assert talk.contents == ["hello", "half an ", "go on", "answer "]
 
 
-def test_what_was_typed_during_the_answer_is_in_the_next_line() -> None:
+def test_text_typed_during_an_answer_is_in_the_next_line() -> None:
     person = Person("hello", typed="and then")
     Talk(ScriptedEngine("hi"), person)
     assert person.drafts == ["", "and then"]
@@ -203,7 +203,7 @@ def test_a_file_goes_with_the_next_message_only(tmp_path: Path) -> None:
     assert "/nowhere" in talk.errors[0].message
 
 
-def test_what_is_attached_waits_while_the_last_message_is_answered_again(tmp_path: Path) -> None:
+def test_attached_materials_wait_while_the_last_message_is_answered_again(tmp_path: Path) -> None:
     (tmp_path / "cats.txt").write_text("Cats.")
     talk = Talk(ScriptedEngine("1", "1 again", "2"), Person("one", f"/file {tmp_path / 'cats.txt'}", "/retry", "two"))
     assert [request[-1] for request in talk.prompts] == ["one", "one", "Cats.\n\ntwo"]
@@ -259,7 +259,7 @@ def test_a_resumed_conversation_goes_on_with_its_own_model(tmp_path: Path) -> No
     assert history.read(kept).summary.model == "other"
 
 
-def test_a_model_named_for_the_sitting_goes_on_with_what_is_resumed_and_says_so(tmp_path: Path) -> None:
+def test_a_named_model_continues_a_resumed_conversation_and_says_so(tmp_path: Path) -> None:
     history, kept = with_other_model(tmp_path)
     talk = Talk(
         ScriptedEngine("mine"),
@@ -273,7 +273,7 @@ def test_a_model_named_for_the_sitting_goes_on_with_what_is_resumed_and_says_so(
     assert history.read(kept).summary.model == "scripted"
 
 
-def test_a_conversation_whose_model_is_gone_is_not_gone_on_with(tmp_path: Path) -> None:
+def test_a_conversation_whose_model_is_gone_is_not_continued(tmp_path: Path) -> None:
     history, kept = with_other_model(tmp_path)
     talk = Talk(ScriptedEngine("mine", "more"), Person("hello", f"/resume {kept}", "and?"), history)
     (error,) = talk.errors

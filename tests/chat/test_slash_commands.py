@@ -29,7 +29,7 @@ def test_every_command_refuses_what_it_does_not_take() -> None:
 
 
 @pytest.mark.parametrize("line", ["/undo", "/retry", "/edit", "/copy", "/save a", "/export a.md", "/fork", "/stats"])
-def test_before_the_first_answer_nothing_can_be_done_with_it(line: str) -> None:
+def test_before_the_first_answer_its_commands_are_refused(line: str) -> None:
     (error,) = Talk(ScriptedEngine(), Person(line)).errors
     assert error.remedy == "Ask something first."
 
@@ -56,12 +56,12 @@ def test_paste_attaches_the_clipboard_to_the_next_message() -> None:
     assert talk.contents[0] == "会议\n记录\n\nSummarise"
 
 
-def test_an_empty_clipboard_is_told() -> None:
+def test_an_empty_clipboard_is_reported() -> None:
     (error,) = Talk(ScriptedEngine(), Person("/paste"), board=Board("\n")).errors
     assert "empty" in error.message
 
 
-def test_several_files_are_told_apart(tmp_path: Path) -> None:
+def test_several_files_are_distinguished(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\n")
     (tmp_path / "b.txt").write_text("two\n")
     person = Person(f"/file {tmp_path / 'a.txt'}", f"/file {tmp_path / 'b.txt'}", "/context", "Compare")
@@ -81,7 +81,7 @@ def test_a_pattern_attaches_every_file_that_it_stands_for(tmp_path: Path) -> Non
     assert "*.none cannot be read" in error.message
 
 
-def test_what_is_no_text_is_not_attached(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_not_attached(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4 all of it ASCII")
     (tmp_path / "b.docx").write_bytes(b"PK\x03\x04 no zero byte")
     (tmp_path / "c.png").write_bytes(b"\x89PNG\0")
@@ -95,7 +95,7 @@ def test_what_is_no_text_is_not_attached(tmp_path: Path) -> None:
     assert talk.session.attached == []
 
 
-def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("mine")
     (tmp_path / "a-2.md").write_text("mine too")
     person = Person("x", f"/save {tmp_path / 'a.md'}", f"/export {tmp_path / 'a.md'}", f"/save {tmp_path}")
@@ -105,7 +105,7 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     assert (tmp_path / "a.md").read_text() == "mine"
 
 
-def test_a_file_that_cannot_be_written_is_told_and_the_talk_goes_on(tmp_path: Path) -> None:
+def test_a_failed_write_is_reported_and_the_conversation_goes_on(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     talk = Talk(ScriptedEngine("1", "2"), Person("x", f"/save {tmp_path / 'file' / 'a.md'}", "y"))
     (error,) = talk.errors
@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_written_is_told_and_the_talk_goes_on(tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["talk.md", "talk.html", "talk.json", "talk"])
-def test_export_writes_what_the_name_says(tmp_path: Path, name: str) -> None:
+def test_the_ending_of_the_name_decides_on_the_format_of_an_export(tmp_path: Path, name: str) -> None:
     talk = Talk(ScriptedEngine("the *answer*"), Person("问题", f"/export {tmp_path / name}"))
     assert talk.shown == [f"Written: {tmp_path / name}"]
     text = (tmp_path / name).read_text(encoding="utf-8")
@@ -132,7 +132,7 @@ def test_export_knows_three_formats(tmp_path: Path) -> None:
     assert ".md, .html, .json" in error.remedy
 
 
-def test_logs_are_straight_and_fit_80_columns(history: History) -> None:
+def test_logs_have_straight_columns_and_fit_80_columns(history: History) -> None:
     from wcwidth import width
 
     Talk(ScriptedEngine("好 " * 200 + "发票在这里"), Person("请帮我写一封很长很长的邮件，" * 5), history)
@@ -168,7 +168,7 @@ def test_fork_goes_on_beside_the_conversation(history: History) -> None:
     assert sorted(len(texts(history.read(summary.id))) for summary in history.recent()) == [2, 4]
 
 
-def test_a_setting_that_is_none_is_told_as_the_command_would_be_written() -> None:
+def test_an_invalid_setting_is_refused_with_the_right_form_of_the_command() -> None:
     lines = ["/set", "/set x 1", "/set temprature 1", "/set temperature", "/set temperature hot", "/set top_k 5"]
     talk = Talk(ScriptedEngine(), Person(*lines))
     begin = ["Write:", "The settings", "Did you mean: temperature?", "Write", "Write:"]
@@ -189,7 +189,7 @@ def test_system_and_show() -> None:
     assert "system:" not in talk.shown[-1]
 
 
-def test_context_says_what_fills_it() -> None:
+def test_slash_context_says_what_fills_the_context() -> None:
     engine = ScriptedEngine("four words of answer", ctx_size=100)
     talk = Talk(engine, Person("/system be brief", "a question", "/context"))
     assert talk.shown[1].splitlines() == [
@@ -200,7 +200,7 @@ def test_context_says_what_fills_it() -> None:
     ]
 
 
-def test_stats_are_of_the_last_answer_and_not_of_another_conversation() -> None:
+def test_slash_stats_shows_the_last_answer_of_this_conversation() -> None:
     talk = Talk(ScriptedEngine("a"), Person("three words here", "/stats", "/clear", "/stats"))
     assert talk.shown[0].splitlines() == [
         "prompt  3 tokens, 0 of them cached; 0.0 tokens/s",
@@ -223,7 +223,7 @@ def test_another_model_goes_on_with_the_conversation(history: History) -> None:
     assert history.read(str(talk.session.conversation.id)).summary.model == "other"
 
 
-def test_a_model_that_is_not_there_leaves_the_old_one() -> None:
+def test_a_missing_model_leaves_the_old_one_in_use() -> None:
     engine = ScriptedEngine("1", "2")
     talk = Talk(engine, Person("one", "/model nothing", "two"))
     assert not engine.closed
@@ -231,6 +231,6 @@ def test_a_model_that_is_not_there_leaves_the_old_one() -> None:
     assert talk.session.keeper.model == "scripted"
 
 
-def test_the_export_of_a_kept_conversation_is_the_kept_one(history: History, tmp_path: Path) -> None:
+def test_the_export_of_a_stored_conversation_has_its_id_and_title(history: History, tmp_path: Path) -> None:
     talk = Talk(ScriptedEngine("a"), Person("x", f"/export {tmp_path / 'talk.json'}"), history)
     assert json.loads((tmp_path / "talk.json").read_bytes())["id"] == talk.session.conversation.id

@@ -59,7 +59,7 @@ def test_an_edit_that_is_cleared_changes_nothing(path: Path) -> None:
 
 @pytest.mark.parametrize("leaving", ["/edit", "/retry"])
 @pytest.mark.parametrize("engine", [Stopped, ScriptedEngine])
-def test_what_ends_before_the_first_word_leaves_the_old_turn(
+def test_a_turn_that_ends_before_its_first_word_leaves_the_old_one(
     path: Path, leaving: str, engine: type[ScriptedEngine]
 ) -> None:
     lines = ["one", leaving, *(["uno"] if leaving == "/edit" else [])]
@@ -70,7 +70,7 @@ def test_what_ends_before_the_first_word_leaves_the_old_turn(
     assert person.drafts[-1].text == lines[-1].replace("/retry", "one"), "the question is given back"  # type: ignore[union-attr]
 
 
-def test_a_question_given_back_still_takes_the_place_of_the_old_one(path: Path) -> None:
+def test_an_edited_question_that_was_given_back_still_replaces_the_old_one(path: Path) -> None:
     engine = ScriptedEngine("1", WorkerDiedError("gone"), WorkerDiedError("gone"), "eins")
     talk = Talk(engine, Person("one", "/edit", "uno", "uno", "ein"), History(path))
     assert talk.contents == ["ein", "eins "]
@@ -88,7 +88,7 @@ def test_a_message_that_began_with_a_slash_may_be_edited(path: Path) -> None:
     assert talk.contents == [" /etc is what?", "2 "]
 
 
-def test_until_the_new_answer_has_begun_a_kill_leaves_the_old_turn(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_before_the_new_answer_begins_leaves_the_old_turn(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill -9 leaves what is on the disk at that moment."""
     monkeypatch.setattr(keeping, "_EVERY", 0.0)
     seen: list[tuple[Event, list[str]]] = []
@@ -107,7 +107,7 @@ def test_until_the_new_answer_has_begun_a_kill_leaves_the_old_turn(path: Path, m
     assert [kept for event, kept in seen if isinstance(event, Text)] == [["uno", "first "], ["uno", "first second "]]
 
 
-def test_a_plain_question_is_on_the_disk_before_its_answer_though_one_was_replaced_before(path: Path) -> None:
+def test_a_question_is_stored_before_its_answer_even_after_a_replaced_one(path: Path) -> None:
     talk = Talk(ScriptedEngine("1", "2", WorkerDiedError("gone")), Person("one", "/retry", "two"), History(path))
     assert talk.contents == ["one", "2 "]
     assert on_disk(path) == ["one", "2 ", "two", ""]
@@ -144,14 +144,14 @@ def test_steps_back_and_forth(path: Path, lines: tuple[str, ...], left: list[str
         assert on_disk(path) == left
 
 
-def test_a_new_answer_ends_what_can_be_brought_back(path: Path) -> None:
+def test_after_a_new_answer_redo_has_nothing_to_bring_back(path: Path) -> None:
     talk = stepping(path, "one", "/undo", "two", "/redo")
     assert "nothing to bring back" in talk.errors[0].message
     assert "/undo" in talk.errors[0].remedy
     assert stepping(None, "/redo").errors[0].message == talk.errors[0].message
 
 
-def test_a_question_that_was_not_answered_ends_nothing(path: Path) -> None:
+def test_a_question_without_an_answer_keeps_redo_possible(path: Path) -> None:
     engine = ScriptedEngine("1", WorkerDiedError("gone"), "3")
     talk = Talk(engine, Clearing("one", "/undo", "two", "/redo"), History(path))
     assert talk.contents == ["one", "1 "]
@@ -168,9 +168,7 @@ def test_a_question_that_was_not_answered_ends_nothing(path: Path) -> None:
         (("one", "two", "/undo", "/fork"), [["one", "1 ", "two", "2 "]]),
     ],
 )
-def test_what_was_taken_back_can_be_brought_back_by_the_next_program(
-    path: Path, lines: tuple[str, ...], after: list[list[str]]
-) -> None:
+def test_the_next_program_can_redo_what_was_undone(path: Path, lines: tuple[str, ...], after: list[list[str]]) -> None:
     stepping(path, *lines)
     for expected in after:
         talk = stepping(path, f"/resume {History(path).last()}", "/redo")
@@ -180,7 +178,7 @@ def test_what_was_taken_back_can_be_brought_back_by_the_next_program(
     assert stepping(path, f"/resume {History(path).last()}", "/redo").errors
 
 
-def test_the_next_program_goes_back_over_a_replaced_turn_too(path: Path) -> None:
+def test_the_next_program_can_undo_a_replaced_turn(path: Path) -> None:
     stepping(path, "one", "/edit", "uno", "/retry")
     for expected in (["uno", "2 "], ["one", "1 "], []):
         assert stepping(path, f"/resume {History(path).last()}", "/undo").contents == expected
@@ -196,7 +194,7 @@ def test_a_question_whose_program_was_killed_does_not_hide_the_turn_before(path:
     assert stepping(path, f"/resume {history.last()}", "/redo").contents == ["one", "1 ", "two", "2 "]
 
 
-def test_an_interrupted_question_does_not_make_a_branch_of_what_follows_an_undo(path: Path) -> None:
+def test_a_question_after_an_interrupted_one_and_an_undo_makes_no_branch(path: Path) -> None:
     engine = ScriptedEngine("1", WorkerDiedError("gone"), "3")
     talk = Talk(engine, Clearing("one", "two", "/undo", "three"), History(path))
     assert talk.contents == ["three", "3 "]
@@ -238,7 +236,7 @@ def again(session: Session, engine: ScriptedEngine, output: RecordingOutput) -> 
     Turn(engine, output, AnswerOptions(), session.keeper).run(session.conversation, Question("one"), instead=True)
 
 
-def test_the_last_figures_stay_where_nothing_was_answered() -> None:
+def test_without_an_answer_the_last_figures_stay() -> None:
     talk = Talk(ScriptedEngine("1", WorkerDiedError("gone")), Person("one", "/retry", "/stats"))
     assert talk.session.last is not None
     assert talk.session.last.text == "1 "

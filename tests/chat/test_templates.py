@@ -54,7 +54,7 @@ def test_values_and_defaults_fill_the_body(tmp_path: Path) -> None:
     )
 
 
-def test_what_is_filled_in_is_never_filled_again(tmp_path: Path) -> None:
+def test_braces_in_a_filled_in_value_stay(tmp_path: Path) -> None:
     assert filled(template(tmp_path), {"to": "{{tone}} {{input}}"}, "{{to}}") == (
         "{{to}}\n\nWrite to {{tone}} {{input}}, kind."
     )
@@ -68,12 +68,12 @@ def test_what_is_filled_in_is_never_filled_again(tmp_path: Path) -> None:
         ({"to": "x", "colour": "red"}, "no variable “colour”"),
     ],
 )
-def test_values_that_do_not_fit_are_told(tmp_path: Path, values: dict[str, str], words: str) -> None:
+def test_invalid_values_are_refused(tmp_path: Path, values: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         filled(template(tmp_path), values, "")
 
 
-def test_a_template_about_a_text_wants_one(tmp_path: Path) -> None:
+def test_a_template_about_a_text_needs_one(tmp_path: Path) -> None:
     about = template(tmp_path, "---\ndescription: x\n---\n{{input}}\n\nShorten it.")
     assert filled(about, {}, "long text\n") == "long text\n\nShorten it."
     with pytest.raises(UsageError, match="about a text"):
@@ -93,13 +93,15 @@ def test_a_template_about_a_text_wants_one(tmp_path: Path) -> None:
         ("---\nx: !!python/object/apply:os.system [ls]\n---\nbody", 2, "python"),
     ],
 )
-def test_a_file_that_is_wrong_is_named_with_its_line(tmp_path: Path, text: str, line: int, words: str) -> None:
+def test_a_mistake_in_a_template_is_reported_with_file_and_line(
+    tmp_path: Path, text: str, line: int, words: str
+) -> None:
     with pytest.raises(TemplateError, match=words) as raised:
         template(tmp_path, text)
     assert f"letter.md, line {line}:" in raised.value.message
 
 
-def test_the_users_own_folder_wins_and_names_stay_in_their_folders(tmp_path: Path) -> None:
+def test_the_users_folder_wins_and_names_cannot_leave_the_folders(tmp_path: Path) -> None:
     own, built_in = tmp_path / "own", tmp_path / "built-in"
     for folder in (own, built_in):
         folder.mkdir()
@@ -113,7 +115,7 @@ def test_the_users_own_folder_wins_and_names_stay_in_their_folders(tmp_path: Pat
     assert "letter" in raised.value.remedy
 
 
-def test_a_bare_argument_fills_the_one_thing_missing() -> None:
+def test_the_words_are_the_value_of_the_only_missing_variable() -> None:
     shell = templates.find("shell-command", [files.packaged("templates") / "en"])
     conversation = Conversation()
     assert "Task: find big files" in prompt_text(compose(conversation, [], "find big files", shell, {}))
@@ -128,7 +130,7 @@ def test_in_a_running_conversation_the_system_prompt_goes_into_the_message(tmp_p
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_the_built_in_templates_are_whole(language: str) -> None:
+def test_the_built_in_templates_are_valid(language: str) -> None:
     folder = files.packaged("templates") / language
     assert set(templates.names([folder])) == BUILT_IN
     for name in BUILT_IN:

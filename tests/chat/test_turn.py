@@ -16,7 +16,7 @@ def turn(engine: ScriptedEngine, output: RecordingOutput | None = None) -> Turn:
     return Turn(engine, output or RecordingOutput(), AnswerOptions(), Keeper(None, "scripted", print))
 
 
-def test_events_reach_the_output_in_order_and_the_turn_is_kept() -> None:
+def test_events_reach_the_output_in_order_and_the_turn_is_stored() -> None:
     engine, output, conversation = ScriptedEngine("It is blue."), RecordingOutput(), Conversation("Be brief.")
     answer = turn(engine, output).run(conversation, Question("And the sky?"))
     assert answer.text == "It is blue. "
@@ -25,14 +25,14 @@ def test_events_reach_the_output_in_order_and_the_turn_is_kept() -> None:
     assert engine.requests[0].messages == (Message("system", "Be brief."), Message("user", "And the sky?"))
 
 
-def test_what_came_before_the_engine_died_is_kept() -> None:
+def test_the_answer_before_the_engines_death_is_kept() -> None:
     conversation = Conversation()
     with pytest.raises(WorkerDiedError):
         turn(ScriptedEngine(("It is", WorkerDiedError("gone")))).run(conversation, Question("And the sky?"))
     assert conversation.turns[-1] == Message("assistant", "It is ")
 
 
-def test_a_question_without_any_answer_is_no_turn() -> None:
+def test_a_question_without_an_answer_is_not_a_turn() -> None:
     engine, conversation = ScriptedEngine("never said"), Conversation()
     with cancellation.operation() as operation:
         operation.cancel()

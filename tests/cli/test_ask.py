@@ -41,7 +41,7 @@ def test_without_a_prompt_stdin_is_the_prompt(qwen: Run, tiny: Path) -> None:
     assert qwen("ask", "-m", tiny, *SHORT, stdin=b"hello").stdout == qwen("ask", "-m", tiny, *SHORT, "hello").stdout
 
 
-def test_no_stdin_leaves_it_alone(qwen: Run, tiny: Path) -> None:
+def test_no_stdin_leaves_stdin_alone(qwen: Run, tiny: Path) -> None:
     alone = qwen("ask", "-m", tiny, *SHORT, "hello")
     assert qwen("ask", "-m", tiny, *SHORT, "--no-stdin", "hello", stdin=b"material").stdout == alone.stdout
 
@@ -93,7 +93,7 @@ def test_files_come_in_their_order_and_before_stdin_each_under_its_name(
         ("large.txt", b"x" * (8 * 2**20 + 1), "larger than 8 MB"),
     ],
 )
-def test_a_file_that_cannot_be_material_is_told(
+def test_a_file_that_cannot_be_material_is_refused(
     qwen: Run, tiny: Path, tmp_path: Path, name: str, content: bytes | None, reason: str
 ) -> None:
     if content is not None:
@@ -148,13 +148,13 @@ def test_json_says_in_itself_that_the_answer_was_cut(qwen: Run, tiny: Path) -> N
     assert b"max_tokens" in qwen("ask", "-m", tiny, *SHORT, "--json", "hello").stderr
 
 
-def test_a_full_context_is_told_as_such(qwen: Run, tiny: Path) -> None:
+def test_a_full_context_is_named_as_the_reason(qwen: Run, tiny: Path) -> None:
     done = qwen("ask", "-m", tiny, "--ctx-size", "256", "-o", "temperature=0", "-o", "max_tokens=5000", "hello")
     assert done.returncode == 0
     assert b"the context of 256 tokens is full.\nAsk again with a larger one: --ctx-size 512" in done.stderr
 
 
-def test_code_that_the_answer_ended_in_is_printed_and_fails(qwen: Run) -> None:
+def test_unclosed_code_is_printed_and_the_command_fails(qwen: Run) -> None:
     asked = ("ask", "-m", "demo", "-o", "temperature=0", "-x", "-q", DEMO_QUESTION)
     whole = qwen(*asked)
     assert whole.returncode == 0
@@ -198,7 +198,7 @@ def test_an_answer_cut_under_a_schema_fails(qwen: Run, tiny: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_it_with_what_came(tiny: Path, number: signal.Signals, code: int) -> None:
+def test_a_signal_ends_ask_with_the_answer_so_far(tiny: Path, number: signal.Signals, code: int) -> None:
     with started("ask", "-m", tiny, "-o", "temperature=0", "--ctx-size", "16384", "hello") as process:
         # Read without the buffer: `communicate` does not see what a buffer has read ahead.
         first = os.read(process.stdout.fileno(), 1)

@@ -77,7 +77,7 @@ def test_a_second_question_about_the_same_material_computes_only_what_is_new(ask
 
 
 @pytest.mark.parametrize("options", [("temperature=0",), ("temperature=2", "top_k=0", "top_p=1", "seed=7")])
-def test_what_is_greedy_or_has_a_seed_says_the_same_whatever_was_kept(
+def test_greedy_and_seeded_answers_do_not_depend_on_stored_states(
     qwen: Run, tiny: Path, home: Path, options: tuple[str, ...]
 ) -> None:
     drawn = [word for option in options for word in ("-o", option)]
@@ -99,7 +99,7 @@ def test_what_is_greedy_or_has_a_seed_says_the_same_whatever_was_kept(
     assert warm["usage"]["cached_tokens"] > warm["usage"]["prompt_tokens"] - 2 * 128
 
 
-def test_the_question_that_comes_at_once_finds_what_the_one_before_computed(qwen: Run, home: Path) -> None:
+def test_an_immediate_second_question_finds_the_state_of_the_first(qwen: Run, home: Path) -> None:
     found = []
     for number in range(3):
         material = b"%d\n%b" % (number, MATERIAL)
@@ -111,14 +111,14 @@ def test_the_question_that_comes_at_once_finds_what_the_one_before_computed(qwen
     assert not [path for path in (home / "cache/states").iterdir() if path.suffix not in (".state", ".json")]
 
 
-def test_going_on_at_once_goes_on_where_it_was(qwen: Run, home: Path) -> None:
+def test_continuing_at_once_uses_the_state_of_the_turn_before(qwen: Run, home: Path) -> None:
     first = qwen("ask", *GREEDY, "--json", "How many boxes are there?", stdin=MATERIAL)
     second = qwen("ask", *GREEDY, "--json", "-c", "And in words?")
     before, after = (json.loads(done.stdout)["usage"] for done in (first, second))
     assert after["cached_tokens"] >= before["prompt_tokens"] + before["completion_tokens"] - 1
 
 
-def test_two_that_leave_at_once_are_both_found(home: Path, tmp_path: Path, qwen: Run) -> None:
+def test_two_workers_that_leave_at_the_same_time_both_store_their_states(home: Path, tmp_path: Path, qwen: Run) -> None:
     materials = [b"%d\n%b" % (number, MATERIAL) for number in range(2)]
     asked = [*COMMAND, "ask", "-m", "demo", "-o", "max_tokens=4", "How many boxes are there?"]
     both = [subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path) for _each in materials]
@@ -136,7 +136,7 @@ def test_two_that_leave_at_once_are_both_found(home: Path, tmp_path: Path, qwen:
         assert usage["cached_tokens"] > 0.9 * usage["prompt_tokens"]
 
 
-def test_going_on_goes_on_at_once(ask: Any, home: Path) -> None:
+def test_continuing_later_uses_the_stored_state(ask: Any, home: Path) -> None:
     first = ask("How many boxes are there?")
     second = ask("-c", "And in words?", stdin=b"")
     before = first["usage"]["prompt_tokens"] + first["usage"]["completion_tokens"] - 1
@@ -144,7 +144,7 @@ def test_going_on_goes_on_at_once(ask: Any, home: Path) -> None:
     assert len(states(home)) == 1, "one a conversation"
 
 
-def test_an_answer_in_unusual_tokens_is_gone_on_with_as_it_was_written(qwen: Run, tiny: Path, home: Path) -> None:
+def test_an_answer_in_unusual_tokens_is_continued_with_these_tokens(qwen: Run, tiny: Path, home: Path) -> None:
     # Random weights write texts in tokens that no tokenizer would choose.
     def turn(*arguments: str) -> Any:
         done = qwen("ask", "-m", tiny, "-o", "temperature=0", "-o", "max_tokens=80", "--json", *arguments)
@@ -165,7 +165,7 @@ def test_nothing_is_written_when_nothing_should_be(ask: Any, home: Path, variabl
     assert not (home / "cache").exists()
 
 
-def test_without_keeping_anything_what_is_there_can_be_used(ask: Any, home: Path) -> None:
+def test_with_storing_switched_off_stored_states_are_still_used(ask: Any, home: Path) -> None:
     ask("How many boxes?")
     (file,) = states(home)
     before = file.stat().st_mtime_ns
@@ -174,7 +174,7 @@ def test_without_keeping_anything_what_is_there_can_be_used(ask: Any, home: Path
     assert ask("How many boxes?", QWEN_TUI_CACHE="false")["usage"]["cached_tokens"] == 0
 
 
-def test_removing_a_conversation_removes_what_was_computed_for_it(ask: Any, qwen: Run, home: Path) -> None:
+def test_removing_a_conversation_removes_its_states(ask: Any, qwen: Run, home: Path) -> None:
     # The two conversations share only the opening, so each has its own state.
     first, second = ask("How many boxes are there?"), ask("x" * 300, stdin=b"")
     assert {path.stem for path in states(home)} == {first["conversation_id"], second["conversation_id"]}
@@ -182,7 +182,7 @@ def test_removing_a_conversation_removes_what_was_computed_for_it(ask: Any, qwen
     assert [path.stem for path in states(home)] == [second["conversation_id"]]
 
 
-def test_removing_at_once_wins_over_the_worker_that_still_writes(qwen: Run, home: Path) -> None:
+def test_removing_wins_over_a_worker_that_is_still_writing(qwen: Run, home: Path) -> None:
     for _attempt in range(3):
         done = qwen("ask", *GREEDY, "--json", "How many?", stdin=MATERIAL)
         assert qwen("logs", "rm", "--yes", json.loads(done.stdout)["conversation_id"]).returncode == 0
@@ -252,7 +252,7 @@ def test_another_model_under_the_same_name_does_not_get_its_states(qwen: Run, tm
     assert [cached(), cached() > 100] == [0, True]
 
 
-def test_leaving_waits_for_nothing_and_a_reader_of_the_pipe_neither(home: Path, tmp_path: Path) -> None:
+def test_neither_the_program_nor_a_reader_of_its_pipe_waits_for_the_worker(home: Path, tmp_path: Path) -> None:
     asked = [*COMMAND, "ask", *GREEDY, "How many boxes are there?"]
     process = subprocess.Popen(
         asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path
@@ -279,7 +279,7 @@ def test_a_killed_program_leaves_no_worker_that_saves(home: Path, tmp_path: Path
     assert states(home) == []
 
 
-def test_what_is_too_quick_to_compute_is_not_kept(ask: Any, home: Path) -> None:
+def test_a_state_that_is_quick_to_compute_is_not_stored(ask: Any, home: Path) -> None:
     ask("How many boxes are there?", QWEN_TUI_CACHE_SECONDS="100")
     assert states(home) == []
 

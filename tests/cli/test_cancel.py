@@ -109,7 +109,7 @@ def test_hashing_a_model_before_it_is_loaded_ends(changed: str, large: Path, num
 
 
 @pytest.mark.parametrize("command", [("models", "verify"), ("models", "import", "--link")])
-def test_hashing_ends_and_nothing_is_noted(large: Path, home: Path, command: tuple[str, ...], changed: str) -> None:
+def test_verifying_ends_and_records_nothing(large: Path, home: Path, command: tuple[str, ...], changed: str) -> None:
     before = (home / "models" / "models.json").read_bytes()
     with running(*command, changed if command[1] == "verify" else large) as process:
         reads(process, large)
@@ -117,7 +117,7 @@ def test_hashing_ends_and_nothing_is_noted(large: Path, home: Path, command: tup
     assert (home / "models" / "models.json").read_bytes() == before
 
 
-def test_copying_ends_and_leaves_no_half_of_a_model(tiny: Path, tmp_path: Path, home: Path) -> None:
+def test_copying_ends_and_leaves_no_incomplete_model(tiny: Path, tmp_path: Path, home: Path) -> None:
     # A named pipe stands for a USB stick that hangs.
     source = tmp_path / "pack"
     source.mkdir()
@@ -161,7 +161,7 @@ def test_waiting_for_a_database_ends(home: Path, command: tuple[str, ...]) -> No
 
 
 @pytest.mark.parametrize("option", ["-f", "--schema"])
-def test_a_named_pipe_that_nobody_writes_to_ends(tmp_path: Path, option: str) -> None:
+def test_waiting_for_a_named_pipe_ends(tmp_path: Path, option: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     with running("ask", "-m", "demo", option, tmp_path / "pipe", "hello") as process:
         time.sleep(1)
@@ -170,13 +170,13 @@ def test_a_named_pipe_that_nobody_writes_to_ends(tmp_path: Path, option: str) ->
 
 
 @pytest.mark.parametrize("number", list(CODES))
-def test_stdin_that_says_nothing_ends(number: int) -> None:
+def test_waiting_for_a_silent_stdin_ends(number: int) -> None:
     with running("ask", "-m", "demo", stdin=subprocess.PIPE) as process:
         until(lambda: psutil.Process(process.pid).children())
         interrupted(process, number)
 
 
-def test_a_server_that_says_nothing_ends() -> None:
+def test_waiting_for_a_silent_server_ends() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
         with running("pull", "--yes", "acme/x:x.gguf", environment={"HF_ENDPOINT": address}) as process:
@@ -185,7 +185,7 @@ def test_a_server_that_says_nothing_ends() -> None:
                 interrupted(process)
 
 
-def test_a_name_that_is_not_found_ends(tmp_path: Path) -> None:
+def test_looking_up_a_name_ends(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         f"import pathlib, socket, time\ndef wait(*_a, **_k):\n    pathlib.Path({str(tmp_path / 'asked')!r}).touch()\n"
         "    time.sleep(60)\nsocket.getaddrinfo = wait\n"
@@ -196,7 +196,7 @@ def test_a_name_that_is_not_found_ends(tmp_path: Path) -> None:
         interrupted(process)
 
 
-def test_a_driver_that_hangs_ends(tiny: Path, tmp_path: Path) -> None:
+def test_waiting_for_a_hung_driver_ends(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "pynvml.py").write_text(
         f"import pathlib, time\ndef nvmlInit():\n    pathlib.Path({str(tmp_path / 'asked')!r}).touch()\n"
         "    time.sleep(60)\n"
@@ -207,7 +207,7 @@ def test_a_driver_that_hangs_ends(tiny: Path, tmp_path: Path) -> None:
         interrupted(process)
 
 
-def test_an_editor_ends(tmp_path: Path, home: Path) -> None:
+def test_waiting_for_an_editor_ends(tmp_path: Path, home: Path) -> None:
     editor = tmp_path / "editor"
     editor.write_text(f"#!/bin/sh\ntouch {tmp_path}/open\nexec sleep 60\n")
     editor.chmod(0o755)
@@ -216,14 +216,14 @@ def test_an_editor_ends(tmp_path: Path, home: Path) -> None:
         interrupted(process)
 
 
-def test_tuning_ends_and_keeps_nothing(tiny: Path, home: Path) -> None:
+def test_tuning_ends_and_stores_nothing(tiny: Path, home: Path) -> None:
     with running("tune", "-m", tiny) as process:
         until(lambda: psutil.Process(process.pid).children())
         assert "Nothing was kept" in interrupted(process)
     assert not (home / "tuned.json").exists()
 
 
-def test_a_pipe_that_nobody_reads_ends() -> None:
+def test_writing_to_a_pipe_that_nobody_reads_ends() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with contextlib.suppress(BlockingIOError):
@@ -274,7 +274,7 @@ def test_a_command_of_the_repl_ends_and_everything_is_as_before(changed: str, tm
     assert terminal.leave() == 0
 
 
-def test_a_clipboard_that_hangs_ends(tmp_path: Path) -> None:
+def test_waiting_for_a_hung_clipboard_ends(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "xclip").write_text("#!/bin/sh\nexec sleep 60\n")
     (tmp_path / "bin" / "xclip").chmod(0o755)

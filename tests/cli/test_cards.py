@@ -45,7 +45,7 @@ def test_of_two_cards_the_larger_one_is_used_and_named(qwen: Run, tiny: Path, ca
     assert "Small" not in plan
 
 
-def test_layers_that_are_named_are_placed_in_the_same_way(tiny: Path, cards: Cards) -> None:
+def test_named_layers_are_placed_in_the_same_way(tiny: Path, cards: Cards) -> None:
     cards(cards=[card("Card", 2 * GIB)])
 
     def of(layers: str) -> Planner:
@@ -61,7 +61,7 @@ def test_layers_that_are_named_are_placed_in_the_same_way(tiny: Path, cards: Car
     assert small.plan.gpu_layers == 2
 
 
-def test_named_layers_that_fail_to_load_are_stepped_down_from_in_one_line(qwen: Run, tiny: Path, cards: Cards) -> None:
+def test_named_layers_that_fail_to_load_are_reduced_with_one_line(qwen: Run, tiny: Path, cards: Cards) -> None:
     cards(fault("load", layers=1), cards=[card("Card", 2 * GIB)])
     done = qwen("ask", "-m", tiny, "-o", "max_tokens=3", "--gpu-layers", "2", "hello")
     assert done.returncode == 0
@@ -69,7 +69,7 @@ def test_named_layers_that_fail_to_load_are_stepped_down_from_in_one_line(qwen: 
     assert "processor computes alone" in line
 
 
-def test_what_has_just_failed_to_look_at_the_card_is_not_asked_again(
+def test_llama_cpp_that_failed_to_look_at_the_card_is_not_asked_again(
     tiny: Path, cards: Cards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cards()

@@ -36,7 +36,7 @@ def talker(tiny: Path) -> Iterator[Terminal]:
     terminal.process.close(force=True)
 
 
-def test_a_question_is_answered_and_the_toolbar_tells_how(chat: Terminal) -> None:
+def test_a_question_is_answered_and_the_toolbar_shows_its_figures(chat: Terminal) -> None:
     chat.type("你好" + ENTER)
     text = chat.wait_for("tokens/s")
     assert "> 你好" in text
@@ -65,7 +65,7 @@ def test_ctrl_c_clears_the_line_and_ctrl_d_leaves_only_an_empty_one(chat: Termin
     assert chat.leave() == 0
 
 
-def test_ctrl_c_stops_the_answer_keeps_it_and_what_was_typed(talker: Terminal) -> None:
+def test_ctrl_c_stops_the_answer_and_keeps_it_and_the_typed_text(talker: Terminal) -> None:
     talker.type("count" + ENTER)
     talker.wait_for_answer("> count")
     talker.type("下一个 question" + ENTER)
@@ -77,7 +77,7 @@ def test_ctrl_c_stops_the_answer_keeps_it_and_what_was_typed(talker: Terminal) -
     assert talker.leave() == 0
 
 
-def test_a_worker_that_dies_is_told_and_its_answer_goes_on(talker: Terminal) -> None:
+def test_the_death_of_a_worker_is_reported_and_its_answer_goes_on(talker: Terminal) -> None:
     talker.type("count" + ENTER)
     talker.wait_for_answer("> count")
     (worker,) = psutil.Process(talker.process.pid).children()
@@ -137,7 +137,7 @@ def test_a_long_paste_during_an_answer_neither_blocks_ctrl_c_nor_gets_lost(talke
     assert talker.leave() == 0
 
 
-def test_a_model_that_goes_away_is_told_at_the_next_message_not_by_the_prompt(tmp_path: Path, tiny: Path) -> None:
+def test_a_removed_model_is_reported_at_the_next_message(tmp_path: Path, tiny: Path) -> None:
     model = tmp_path / "model.gguf"
     model.write_bytes(tiny.read_bytes())
     terminal = Terminal(*COMMAND, "chat", "-m", str(model), "-o", "max_tokens=5")
@@ -172,7 +172,7 @@ def test_slash_commands_are_completed_and_carried_out(chat: Terminal) -> None:
     assert chat.ended() == 0
 
 
-def test_being_told_to_end_at_the_prompt_ends_it(chat: Terminal) -> None:
+def test_sigterm_at_the_prompt_ends_the_program(chat: Terminal) -> None:
     chat.type("half a question")
     chat.wait_for("half a question")
     chat.process.kill(15)

@@ -70,7 +70,7 @@ def test_tune_says_what_crashes_and_goes_on_without_it(
 
 
 @pytest.mark.parametrize("signal", ["SIGILL", "SIGSEGV"])
-def test_a_plan_of_another_processor_is_left_for_one_that_works(
+def test_a_plan_of_another_processor_that_crashes_is_replaced(
     qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signal: str
 ) -> None:
     remember_tuned(tiny, repack=True)
@@ -95,7 +95,7 @@ def test_weights_that_crash_while_they_are_repacked_are_mapped(
     assert "The engine" not in ask(qwen, tiny)
 
 
-def test_where_all_of_the_kind_crashes_the_rule_is_left_to(
+def test_after_a_crash_the_setting_is_that_of_the_rule(
     qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remember_tuned(tiny, repack=True, flash_attention=True)
@@ -106,7 +106,9 @@ def test_where_all_of_the_kind_crashes_the_rule_is_left_to(
     assert "The engine" not in ask(qwen, tiny)
 
 
-def test_an_accident_is_not_remembered(qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_crash_is_not_remembered(
+    qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     remember_tuned(tiny, repack=True)
     install(tmp_path, monkeypatch, fault("decode", "SIGSEGV", once=True), cards=())
     assert "started again" in ask(qwen, tiny)
@@ -127,7 +129,7 @@ def test_bench_measures_what_works(qwen: Run, tiny: Path, tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("command", [("tune", "--seconds", "1"), ("bench", "--quick")])
-def test_where_nothing_works_it_is_said_without_a_word_of_talks(
+def test_if_nothing_works_the_message_does_not_speak_of_conversations(
     qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     install(tmp_path, monkeypatch, fault("decode", "SIGILL"), cards=())

@@ -27,7 +27,7 @@ def test_the_demonstration_model_is_ready_to_answer(qwen: Run) -> None:
     assert not done.stderr
 
 
-def test_without_a_model_everything_else_is_told_and_the_exit_code_says_so(qwen: Run) -> None:
+def test_without_a_model_everything_else_is_reported_and_the_exit_code_says_so(qwen: Run) -> None:
     done = qwen("doctor")
     shown = done.stdout.decode()
     assert done.returncode == 1
@@ -57,7 +57,7 @@ def test_it_speaks_chinese(qwen: Run) -> None:
     assert "这台电脑" in done.stdout.decode()
 
 
-def test_a_damaged_model_is_told_with_what_to_do(qwen: Run, tmp_path: Path) -> None:
+def test_a_damaged_model_is_reported_with_a_remedy(qwen: Run, tmp_path: Path) -> None:
     (tmp_path / "x.gguf").write_bytes(b"<!DOCTYPE html><html>")
     done = qwen("doctor", "-m", "x.gguf", "--json")
     report = json.loads(done.stdout)
@@ -70,7 +70,7 @@ def test_a_damaged_model_is_told_with_what_to_do(qwen: Run, tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files")
-def test_a_folder_that_others_can_read_is_told(qwen: Run, home: Path) -> None:
+def test_a_folder_that_others_can_read_is_reported(qwen: Run, home: Path) -> None:
     home.mkdir()
     home.chmod(0o755)
     report = json.loads(qwen("doctor", "-m", "demo", "--json").stdout)
@@ -81,7 +81,7 @@ def test_a_folder_that_others_can_read_is_told(qwen: Run, home: Path) -> None:
     assert json.loads(qwen("doctor", "-m", "demo", "--json").stdout)["problems"] == []
 
 
-def test_settings_that_cannot_be_used_do_not_keep_it_from_telling_the_rest(qwen: Run, home: Path) -> None:
+def test_with_invalid_settings_the_rest_is_reported(qwen: Run, home: Path) -> None:
     home.mkdir(mode=0o700)
     (home / "config.toml").write_text("threads = 'many'\n")
     done = qwen("doctor", "-m", "demo", "--json")
@@ -101,7 +101,9 @@ def broken_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names of libraries")
-def test_a_library_that_cannot_be_loaded_is_told(qwen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_that_cannot_be_loaded_is_reported(
+    qwen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken_library(tmp_path, monkeypatch)
     done = qwen("doctor", "-m", "demo", "--json")
     report = json.loads(done.stdout)

@@ -44,11 +44,11 @@ TAKEN = "Read as files too, since they follow -f: b.md, c.md\n"
         ["-rf", "a.md", "b.md", "c.md", "--", "Compare"],
     ],
 )
-def test_what_the_shell_made_of_a_pattern_are_files(typed: list[str], asked: Asked) -> None:
+def test_the_names_into_which_the_shell_expands_a_pattern_are_files(typed: list[str], asked: Asked) -> None:
     assert asked(*typed) == (f"{ALL}Compare", TAKEN)
 
 
-def test_a_pattern_that_no_shell_has_replaced_is_replaced(asked: Asked) -> None:
+def test_a_pattern_that_no_shell_has_expanded_is_expanded(asked: Asked) -> None:
     said = "Read as files too, since they follow -f: a.md, b.md, c.md\n"
     assert asked("-f", "*.md", "Compare") == (f"{ALL}Compare", said)
 
@@ -78,13 +78,13 @@ def test_a_folder_that_is_the_question_is_not_said_to_be_readable(asked: Asked) 
         (["--why", "-f", "a.md", "b.md", "c.md", "x"], "qwen ask -f a.md -f b.md -f c.md -- '--why x'"),
     ],
 )
-def test_files_are_none_of_the_words_of_a_hint(qwen: Run, asked: Asked, typed: list[str], hint: str) -> None:
+def test_the_hint_leaves_out_the_files(qwen: Run, asked: Asked, typed: list[str], hint: str) -> None:
     done = qwen("ask", *typed)
     assert done.returncode == 2
     assert hint in done.stderr.decode()
 
 
-def test_words_elsewhere_that_are_files_by_chance_stay_words(asked: Asked) -> None:
+def test_words_that_happen_to_be_files_stay_words(asked: Asked) -> None:
     assert asked("-f", "a.md", "Is", "b.md", "better?") == ("<a>\n\nIs b.md better?", "")
     assert asked("-f", "a.md", "--raw", "b.md", "or", "not?") == ("<a>\n\nb.md or not?", "")
     assert asked("-f", "a.md", "--", "b.md", "or", "not?") == ("<a>\n\nb.md or not?", "")

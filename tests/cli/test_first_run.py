@@ -37,7 +37,7 @@ def test_it_says_what_it_would_fetch_and_the_demonstration_model_is_a_choice() -
     assert terminal.leave() == 0
 
 
-def test_what_was_fetched_is_talked_to_at_once(hub: FaultyHub) -> None:
+def test_a_fetched_model_answers_at_once(hub: FaultyHub) -> None:
     terminal = started("chat", "-m", NAME, HF_ENDPOINT=hub.url)
     terminal.wait_for("Which?")
     terminal.type("1" + ENTER)
@@ -53,7 +53,7 @@ def test_what_was_fetched_is_talked_to_at_once(hub: FaultyHub) -> None:
     assert terminal.leave() == 0
 
 
-def test_a_file_that_is_there_will_do_after_one_that_is_not(tiny: Path) -> None:
+def test_an_existing_file_is_taken_after_a_missing_one(tiny: Path) -> None:
     terminal = started("chat")
     terminal.wait_for("Which?")
     for path in ("/no/such.gguf", f"'{tiny}'"):

@@ -32,7 +32,9 @@ def slow_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("slow_card")
 @pytest.mark.parametrize("command", [("ask", "hello"), ("chat",)], ids=lambda command: command[0])
-def test_a_driver_that_takes_long_is_shown_explained_and_can_be_left(tiny: Path, command: tuple[str, ...]) -> None:
+def test_a_slow_driver_is_shown_and_explained_and_the_wait_can_be_cancelled(
+    tiny: Path, command: tuple[str, ...]
+) -> None:
     terminal = Terminal(*COMMAND, *command, "-m", str(tiny))
     terminal.wait_for("Loading the model … 0%")
     terminal.wait_for("The graphics driver prepares itself")

@@ -11,7 +11,7 @@ from tests.conftest import Run
 FUZZ = Path(__file__).parents[2] / "scripts" / "stress" / "fuzz_sanitiser.py"
 
 
-def test_no_front_lets_through_what_steers_a_terminal() -> None:
+def test_no_front_lets_control_sequences_through() -> None:
     done = subprocess.run(
         [sys.executable, FUZZ, "--strings", "2000", "--each", "100"], capture_output=True, timeout=100, text=True
     )
@@ -23,5 +23,5 @@ def test_a_pipe_gets_the_settings_as_they_are(qwen: Run) -> None:
     assert "a\u202eb\x9bc".encode() in shown.stdout
 
 
-def test_a_path_with_a_nul_is_one_that_is_not_there() -> None:
+def test_a_path_with_a_nul_is_a_missing_file() -> None:
     assert not files.expand("a\0b").exists()

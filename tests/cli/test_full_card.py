@@ -57,7 +57,7 @@ def filled(free: int) -> str:
 
 
 @pytest.mark.parametrize("options", [(), ("--gpu-layers", "2")])
-def test_with_less_than_a_start_takes_llama_cpp_is_not_even_asked(
+def test_llama_cpp_is_not_asked_if_the_card_has_less_than_a_start_takes(
     qwen: Run, tiny: Path, home: Path, driver: Driver, options: tuple[str, ...]
 ) -> None:
     driver.has(100 * MIB)
@@ -77,7 +77,7 @@ def test_with_less_than_a_start_takes_llama_cpp_is_not_even_asked(
     assert "CUDA error" not in said
 
 
-def test_a_look_that_ends_while_little_is_free_is_no_broken_driver(
+def test_a_failed_look_at_a_full_card_is_not_taken_for_a_broken_driver(
     qwen: Run, tiny: Path, driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver.has(350 * MIB)
@@ -92,7 +92,7 @@ def test_a_look_that_ends_while_little_is_free_is_no_broken_driver(
     assert card_answers(qwen, tiny)
 
 
-def test_a_place_in_the_source_is_for_the_log_alone(
+def test_a_source_location_is_only_in_the_log(
     qwen: Run, tiny: Path, driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, cards=[card("Card", 4 << 30)], start=4 << 30)
@@ -105,7 +105,7 @@ def test_a_place_in_the_source_is_for_the_log_alone(
     assert ".cu:" not in report
 
 
-def test_where_others_leave_no_room_for_a_layer_it_is_said(qwen: Run, tiny: Path, driver: Driver) -> None:
+def test_if_others_leave_no_room_for_a_layer_the_program_says_so(qwen: Run, tiny: Path, driver: Driver) -> None:
     driver.has(700 * MIB)
     assert filled(700) in ask(qwen, tiny)[1]
     assert not card_answers(qwen, tiny)
@@ -172,7 +172,7 @@ def test_a_worker_that_leaves_says_what_it_holds_until_it_has_gone(
     assert leaving.still_held(folder) == 0
 
 
-def test_another_model_gets_what_the_one_in_use_holds(
+def test_another_model_gets_the_memory_of_the_one_in_use(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, cards=[card("Card", 4 << 30)], layer=1e9)
@@ -192,7 +192,7 @@ def test_another_model_gets_what_the_one_in_use_holds(
     assert terminal.leave() == 0
 
 
-def test_a_failure_that_is_remembered_is_told_where_the_card_works_by_now(
+def test_doctor_reports_a_remembered_failure_of_a_card_that_works_now(
     qwen: Run, tiny: Path, home: Path, driver: Driver
 ) -> None:
     (home / "cache").mkdir(parents=True, mode=0o700)

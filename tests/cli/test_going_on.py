@@ -50,7 +50,7 @@ def test_the_demonstration_model_goes_on_though_no_other_is_there(qwen: Run) -> 
     assert asked(qwen, "-c")[0]["model"] == "demo"
 
 
-def test_what_the_environment_or_the_file_says_is_no_choice_of_the_persons(
+def test_a_model_from_the_environment_or_the_settings_does_not_count_as_named(
     qwen: Run, model: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked(qwen, "-m", model)
@@ -60,7 +60,7 @@ def test_what_the_environment_or_the_file_says_is_no_choice_of_the_persons(
     assert asked(qwen, "-c")[0]["model"] == str(model)
 
 
-def test_another_model_that_is_named_is_noted_and_kept(qwen: Run, model: Path) -> None:
+def test_a_named_other_model_is_noted_and_stored(qwen: Run, model: Path) -> None:
     asked(qwen, "-m", model)
     changed, notes = asked(qwen, "-c", "-m", "demo")
     assert changed["model"] == "demo"
@@ -116,14 +116,16 @@ def test_a_system_prompt_takes_effect_for_what_follows(qwen: Run, tiny: Path, mo
     assert last(qwen)["system"] is None
 
 
-def test_an_empty_id_is_no_new_conversation(qwen: Run, tiny: Path) -> None:
+def test_an_empty_id_does_not_begin_a_new_conversation(qwen: Run, tiny: Path) -> None:
     asked(qwen, "-m", tiny)
     done = qwen("ask", "--cid", "", "x")
     assert done.returncode == 1
     assert b"no conversation" in done.stderr
 
 
-def test_going_on_takes_what_was_written_last_though_the_clock_was_wrong(qwen: Run, tiny: Path, home: Path) -> None:
+def test_continuing_takes_the_last_written_conversation_even_if_the_clock_was_wrong(
+    qwen: Run, tiny: Path, home: Path
+) -> None:
     ahead, _notes = asked(qwen, "-m", tiny)
     with sqlite3.connect(home / "history.db") as connection:
         connection.execute("UPDATE conversations SET written = 4e9, created = 4e9")

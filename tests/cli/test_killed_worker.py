@@ -33,7 +33,7 @@ def signs(text: str) -> str:
 
 
 @pytest.mark.parametrize("way", [(), ("--raw",)], ids=["painted", "raw"])
-def test_on_a_terminal_the_answer_is_shown_once(way: tuple[str, ...], whole: str) -> None:
+def test_a_terminal_shows_the_answer_once(way: tuple[str, ...], whole: str) -> None:
     terminal = Terminal(*COMMAND, *ASK, *way, QUESTION)
     terminal.wait_for("the answer goes on.")
     assert terminal.ended(closing=False) == 0
@@ -41,7 +41,7 @@ def test_on_a_terminal_the_answer_is_shown_once(way: tuple[str, ...], whole: str
     assert signs(before + behind) == whole
 
 
-def test_with_notes_elsewhere_the_answer_is_in_one_piece(whole: str, tmp_path: Path) -> None:
+def test_with_stderr_elsewhere_the_answer_is_in_one_piece(whole: str, tmp_path: Path) -> None:
     words = [*COMMAND, *ASK, "--raw", QUESTION]
     terminal = Terminal("sh", "-c", f'"$@" 2>{tmp_path}/notes', "sh", *words)
     assert terminal.ended(closing=False) == 0
@@ -49,7 +49,7 @@ def test_with_notes_elsewhere_the_answer_is_in_one_piece(whole: str, tmp_path: P
     assert (tmp_path / "notes").read_text() == TOLD + "\n"
 
 
-def test_in_a_conversation_it_is_shown_once(whole: str) -> None:
+def test_a_conversation_shows_the_answer_once(whole: str) -> None:
     terminal = Terminal(*COMMAND, "chat", "-n", "-m", "demo", "-o", "temperature=0")
     terminal.wait_for("\n>", "Ctrl-D leaves")
     terminal.type(QUESTION + ENTER)
@@ -60,13 +60,13 @@ def test_in_a_conversation_it_is_shown_once(whole: str) -> None:
     assert terminal.leave() == 0
 
 
-def test_in_a_pipe_it_is_one_piece(qwen: Run, whole: str) -> None:
+def test_in_a_pipe_the_answer_is_in_one_piece(qwen: Run, whole: str) -> None:
     done = qwen(*ASK, QUESTION)
     assert signs(done.stdout.decode()) == whole
     assert done.stderr.decode() == TOLD + "\n"
 
 
-def test_in_json_it_is_one_answer(qwen: Run, whole: str) -> None:
+def test_in_json_there_is_one_answer(qwen: Run, whole: str) -> None:
     done = qwen(*ASK, "--json", QUESTION)
     assert signs(json.loads(done.stdout)["answer"]) == whole
     assert done.stderr.decode() == TOLD + "\n"

@@ -82,7 +82,7 @@ def test_a_template_is_filled_in_the_line_and_takes_its_defaults(start: Start) -
     assert "executive assistant" in str(system())
 
 
-def test_a_slot_that_has_to_be_filled_keeps_the_message_back(start: Start) -> None:
+def test_a_message_with_an_empty_required_slot_is_not_sent(start: Start) -> None:
     chat = start("-t", "email", "-p", "tone=firm")
     chat.wait_for("To: {{recipient}}", "Tone: firm")
     chat.type(ENTER)
@@ -154,7 +154,7 @@ def test_text_with_no_slots_goes_through_the_editor_too(
 
 
 @pytest.mark.parametrize("editor", ["it's", "no-such-editor", "false"])
-def test_an_editor_that_cannot_be_used_is_told_and_the_line_stays(
+def test_a_missing_editor_is_reported_and_the_line_stays(
     start: Start, monkeypatch: pytest.MonkeyPatch, editor: str
 ) -> None:
     monkeypatch.setenv("EDITOR", editor)
@@ -198,7 +198,7 @@ def test_a_draft_is_still_there_after_a_look_at_earlier_questions(start: Start) 
     assert sent(chat)[0].startswith("Write an email.\nTo: Lee")
 
 
-def test_without_a_log_what_was_typed_is_remembered_for_this_sitting_only(start: Start, home: Path) -> None:
+def test_without_a_log_earlier_questions_are_those_of_this_session(start: Start, home: Path) -> None:
     chat = start("-n")
     chat.type("秘密 question" + ENTER)
     chat.wait_for("tokens/s")
@@ -213,7 +213,7 @@ def test_without_a_log_what_was_typed_is_remembered_for_this_sitting_only(start:
     assert "秘密".encode() not in kept
 
 
-def test_templates_and_conversations_are_completed_with_what_they_are_about(start: Start) -> None:
+def test_templates_and_conversations_are_completed_with_their_descriptions(start: Start) -> None:
     history = History(files.folders().history)
     turn = history.begin(None, Question("关于猫的故事"), model="m", system=None)
     turn.update("从前", "stop")

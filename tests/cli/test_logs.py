@@ -51,7 +51,7 @@ def test_nothing_is_kept_when_nothing_should_be(qwen: Run, tiny: Path, home: Pat
     assert not home.exists()
 
 
-def test_exports_are_what_their_names_say(qwen: Run, kept: str, tmp_path: Path) -> None:
+def test_the_ending_of_the_name_decides_on_the_export(qwen: Run, kept: str, tmp_path: Path) -> None:
     for name in ("talk.md", "talk.html", "talk.json"):
         assert qwen("logs", "export", kept, tmp_path / name).returncode == 0
     assert json.loads((tmp_path / "talk.json").read_bytes())["id"] == kept
@@ -175,7 +175,7 @@ def test_a_history_that_cannot_be_used_does_not_stop_an_answer(qwen: Run, tiny: 
     assert qwen("logs", "list").returncode == 1
 
 
-def test_there_is_nothing_to_go_on_with_at_first(qwen: Run, tiny: Path) -> None:
+def test_without_a_conversation_continuing_is_refused(qwen: Run, tiny: Path) -> None:
     done = qwen("ask", "-m", tiny, "-c", "x")
     assert done.returncode == 1
     assert b"qwen chat" in done.stderr

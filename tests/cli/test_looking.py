@@ -70,13 +70,13 @@ def test_looking_leaves_everything_as_it_was(learned: Path, qwen: Run) -> None:
         assert tree(learned) == before, look
 
 
-def test_looking_into_a_home_that_is_none_makes_none(home: Path, qwen: Run) -> None:
+def test_looking_creates_no_home_folder(home: Path, qwen: Run) -> None:
     for look in ("doctor -m demo", "models list", "cache show", "tune -m demo --show"):
         qwen(*look.split())
         assert not home.exists(), look
 
 
-def test_a_card_that_nobody_has_asked_yet_is_asked_and_not_remembered(
+def test_a_look_at_an_unknown_card_is_not_remembered(
     qwen: Run, tiny: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, cards=[card("Card", 2 << 30)])
@@ -87,7 +87,7 @@ def test_a_card_that_nobody_has_asked_yet_is_asked_and_not_remembered(
         assert not home.exists(), look
 
 
-def test_looking_in_the_middle_of_a_talk_learns_nothing(tiny: Path, home: Path) -> None:
+def test_looking_during_a_conversation_learns_nothing(tiny: Path, home: Path) -> None:
     terminal = Terminal(*COMMAND, "chat", "-m", str(tiny), "-n", "-o", "max_tokens=3")
     terminal.wait_for("Enter sends", "tiny.gguf · context")
     terminal.type("hello" + ENTER)

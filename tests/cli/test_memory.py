@@ -85,7 +85,7 @@ def test_smaller_steps_keep_the_measured_costs(tiny: Path) -> None:
     assert cache.costs.batches == (), "nothing was measured with it"
 
 
-def test_what_worked_is_believed_only_with_the_same_plan_and_library(
+def test_a_remembered_plan_counts_only_for_the_same_settings_and_library(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     libraries = tmp_path / "lib"
@@ -131,7 +131,7 @@ def test_tuning_has_the_best_way_tried_again_for_this_model_alone(
     assert worked(other).recall()
 
 
-def test_layers_that_were_asked_for_without_a_card_are_told_as_such(qwen: Run, tiny: Path) -> None:
+def test_layers_without_a_card_are_reported(qwen: Run, tiny: Path) -> None:
     for _time in range(2):
         done = qwen("ask", "-m", tiny, "-o", "max_tokens=3", "--gpu-layers", "all", "hello")
         errors = done.stderr.decode()

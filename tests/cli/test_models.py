@@ -80,7 +80,7 @@ def test_a_file_is_taken_over_listed_used_and_removed(qwen: Run, mine: Path, hom
     assert not (home / "models/mine.gguf").exists()
 
 
-def test_a_second_time_it_is_not_copied_again(qwen: Run, mine: Path, home: Path) -> None:
+def test_a_second_import_copies_nothing(qwen: Run, mine: Path, home: Path) -> None:
     qwen("models", "import", mine)
     again = qwen("models", "import", mine)
     assert again.returncode == 0
@@ -97,7 +97,7 @@ def test_a_link_is_used_where_it_is_and_rm_leaves_the_file(qwen: Run, mine: Path
     assert mine.exists()
 
 
-def test_a_linked_file_that_is_gone_is_told_as_such(qwen: Run, mine: Path) -> None:
+def test_a_missing_linked_file_is_reported(qwen: Run, mine: Path) -> None:
     qwen("models", "import", mine, "--link")
     mine.unlink()
     for command in (("ask", "-m", "mine", "hello"), ("models", "show", "mine"), ("models", "verify")):
@@ -116,7 +116,7 @@ def test_the_default_is_marked(qwen: Run, mine: Path) -> None:
     assert qwen("models", "show", "--json").returncode == 0
 
 
-def test_show_tells_what_the_model_is_made_of(qwen: Run, mine: Path) -> None:
+def test_show_describes_the_model(qwen: Run, mine: Path) -> None:
     qwen("models", "import", mine)
     shown = json.loads(qwen("models", "show", "mine", "--json").stdout)
     assert shown["architecture"] == "qwen3"
@@ -154,7 +154,7 @@ def test_damage_is_found_by_verify_and_never_loaded(qwen: Run, mine: Path, home:
     assert qwen("ask", "-m", "mine", *SHORT, "hello").returncode == 0
 
 
-def test_a_folder_of_several_wants_a_choice(qwen: Run, mine: Path, tmp_path: Path) -> None:
+def test_a_folder_with_several_models_needs_a_choice(qwen: Run, mine: Path, tmp_path: Path) -> None:
     make_tiny_model(mine.parent / "second.gguf", layers=1)
     (mine.parent / "._mine.gguf").write_bytes(b"what macOS leaves")
     done = qwen("models", "import", mine.parent)
@@ -168,7 +168,7 @@ def test_a_folder_of_several_wants_a_choice(qwen: Run, mine: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>sign in</html>", b"PK\x03\x04"])
-def test_what_is_no_model_is_refused(qwen: Run, tmp_path: Path, content: bytes, home: Path) -> None:
+def test_a_file_that_is_not_a_model_is_refused(qwen: Run, tmp_path: Path, content: bytes, home: Path) -> None:
     file = tmp_path / "some.gguf"
     file.write_bytes(content)
     done = qwen("models", "import", file)
@@ -178,7 +178,7 @@ def test_what_is_no_model_is_refused(qwen: Run, tmp_path: Path, content: bytes, 
     assert qwen("models", "import", "/no/such").returncode == 1
 
 
-def test_unknown_names_are_answered_with_what_there_is(qwen: Run, mine: Path) -> None:
+def test_unknown_names_are_answered_with_the_known_ones(qwen: Run, mine: Path) -> None:
     for command in ("verify", "rm"):
         done = qwen("models", command, "nothing", *(["--yes"] if command == "rm" else []))
         assert done.returncode == 1
@@ -219,7 +219,7 @@ def test_a_download_that_goes_on_is_left_alone(qwen: Run, home: Path) -> None:
     assert partial.exists()
 
 
-def test_of_a_partial_download_that_nobody_knows_it_is_told_how_to_remove_it(qwen: Run, home: Path) -> None:
+def test_an_unknown_partial_download_is_shown_with_the_way_to_remove_it(qwen: Run, home: Path) -> None:
     partial = home / "models/abc.part"
     partial.parent.mkdir(parents=True)
     partial.write_bytes(b"some")
@@ -254,7 +254,7 @@ def test_a_link_to_nothing_does_not_keep_the_file_beside_it_out(qwen: Run, mine:
     assert b"-m mine.gguf" in done.stdout
 
 
-def test_names_that_no_disk_takes_are_told_as_such(qwen: Run, mine: Path) -> None:
+def test_names_that_no_disk_accepts_are_reported(qwen: Run, mine: Path) -> None:
     long = "a" * 300 + ".gguf"
     imported = qwen("models", "import", long)
     assert imported.returncode == 1
@@ -274,7 +274,7 @@ def test_a_link_becomes_a_copy_when_it_is_imported_again(qwen: Run, mine: Path, 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs names that Windows does not take")
-def test_what_files_are_called_never_steers_the_terminal(qwen: Run, mine: Path) -> None:
+def test_names_of_files_cannot_control_the_terminal(qwen: Run, mine: Path) -> None:
     odd = mine.rename(mine.parent / "it's \x1b[31m red\x9b.gguf")
     make_tiny_model(mine.parent / "second.gguf", layers=1)
     several = qwen("models", "import", mine.parent)
@@ -303,7 +303,7 @@ def test_the_demonstration_model_is_built_in(qwen: Run, command: tuple[str, ...]
     assert b"built in" in done.stderr
 
 
-def test_nothing_is_nothing(qwen: Run, home: Path) -> None:
+def test_without_models_the_list_is_empty(qwen: Run, home: Path) -> None:
     done = qwen("models", "list")
     assert done.returncode == 0
     assert b"qwen pull" in done.stderr
@@ -312,7 +312,7 @@ def test_nothing_is_nothing(qwen: Run, home: Path) -> None:
     assert not (home / "models").exists()
 
 
-def test_what_other_programs_fetched_is_offered(qwen: Run, tiny: Path, person: Path) -> None:
+def test_models_of_other_programs_are_offered(qwen: Run, tiny: Path, person: Path) -> None:
     hub = person / ".cache/huggingface/hub/models--Qwen--Qwen3-0.6B-GGUF"
     (hub / "blobs").mkdir(parents=True)
     (hub / "blobs/abc").write_bytes(tiny.read_bytes())
@@ -390,7 +390,7 @@ def test_two_imports_at_once_end_in_one_file(mine: Path, tmp_path: Path, home: P
     assert [path.name for path in (home / "models").glob("*.gguf")] == ["mine.gguf"]
 
 
-def test_pull_tells_of_a_file_that_another_program_has_fetched(qwen: Run, person: Path, tiny: Path) -> None:
+def test_pull_mentions_a_file_that_another_program_has_fetched(qwen: Run, person: Path, tiny: Path) -> None:
     entry = catalogue.CATALOGUE[0]
     file = person / ".lmstudio/models/unsloth/some" / entry.file
     file.parent.mkdir(parents=True)
@@ -410,7 +410,7 @@ def all_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("all_recognised")
-def test_a_refused_file_does_not_keep_those_behind_it_out(mine: Path, home: Path) -> None:
+def test_after_a_refused_file_the_next_ones_are_imported(mine: Path, home: Path) -> None:
     for name in ("a-page.gguf", "z-page.gguf"):
         (mine.parent / name).write_bytes(b"<html>sign in</html>")
     done = call("models", "import", "--yes", mine.parent)
@@ -424,7 +424,9 @@ def test_a_refused_file_does_not_keep_those_behind_it_out(mine: Path, home: Path
 
 
 @pytest.mark.usefixtures("all_recognised")
-def test_one_that_does_not_fit_does_not_keep_a_smaller_one_out(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_file_that_is_too_large_for_the_disk_a_smaller_one_is_imported(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     larger = mine.parent / "larger.gguf"
     larger.write_bytes(mine.read_bytes() + bytes(5_000_000))
     room = disk.SPARE + 2_000_000

@@ -37,7 +37,9 @@ def leftovers(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_there_and_back(qwen: Run, tmp_path: Path, other: dict[str, str], kind: str) -> None:
+def test_a_packed_model_is_imported_on_another_computer(
+    qwen: Run, tmp_path: Path, other: dict[str, str], kind: str
+) -> None:
     qwen("config", "set", "model", "mine.gguf")
     qwen("config", "set", "temperature", "0.1")
     made = qwen("pack", kind)
@@ -102,7 +104,7 @@ def test_the_settings_name_a_model_that_is_in_the_pack(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_overwritten_unasked(qwen: Run, tmp_path: Path, kind: str) -> None:
+def test_nothing_is_overwritten_without_a_question(qwen: Run, tmp_path: Path, kind: str) -> None:
     assert qwen("pack", "-m", "mine", kind).returncode == 0
     refused = qwen("pack", "-m", "mine", kind)
     assert refused.returncode == 2
@@ -128,7 +130,7 @@ def test_what_is_overwritten_stays_a_link_and_keeps_its_permissions(qwen: Run, t
     assert list(stick.iterdir()) == [stick / "old"]
 
 
-def test_what_else_is_on_a_stick_stays(qwen: Run, tmp_path: Path) -> None:
+def test_other_files_on_a_stick_stay(qwen: Run, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     stick.mkdir()
     (stick / "holiday.jpg").write_bytes(b"a picture")
@@ -160,7 +162,7 @@ def test_a_damaged_model_is_not_packed_and_nothing_half_is_left(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_disk_that_holds_no_large_files(qwen: Run, tmp_path: Path, kind: str) -> None:
+def test_a_disk_that_cannot_have_large_files(qwen: Run, tmp_path: Path, kind: str) -> None:
     import resource
 
     done = subprocess.run(
@@ -175,7 +177,7 @@ def test_a_disk_that_holds_no_large_files(qwen: Run, tmp_path: Path, kind: str) 
     assert leftovers(tmp_path) == []
 
 
-def test_what_is_no_pack_and_no_place_is_refused(qwen: Run, tmp_path: Path) -> None:
+def test_an_invalid_pack_or_target_is_refused(qwen: Run, tmp_path: Path) -> None:
     assert qwen("pack", "-m", "mine", "pack.tar.gz").returncode == 2
     assert qwen("pack", "-m", "nothing", "pack").returncode == 1
     (tmp_path / "file").write_text("")
@@ -215,7 +217,7 @@ def test_a_pack_cannot_give_its_model_a_published_name(qwen: Run, tmp_path: Path
     assert b"No published hash vouches for mine.gguf" in done.stderr
 
 
-def test_settings_that_cannot_be_used_are_left_out(qwen: Run, tmp_path: Path, other: dict[str, str]) -> None:
+def test_invalid_settings_are_left_out(qwen: Run, tmp_path: Path, other: dict[str, str]) -> None:
     qwen("config", "set", "temperature", "0.1")
     qwen("pack", "-m", "mine", "pack")
     config, manifest = tmp_path / "pack/config.toml", tmp_path / "pack/qwen-pack.json"

@@ -29,7 +29,7 @@ def test_ask_paints_on_a_terminal() -> None:
     assert COLOUR.search(terminal.written.getvalue())
 
 
-def test_raw_is_what_the_model_wrote(qwen: Run) -> None:
+def test_raw_shows_what_the_model_wrote(qwen: Run) -> None:
     terminal = Terminal(*ASK, "--raw", QUESTION)
     assert terminal.ended() == 0
     piped = qwen(*ASK[len(COMMAND) :], QUESTION).stdout.decode()
@@ -50,7 +50,7 @@ def test_terminals_get_what_they_can_show(environment: dict[str, str], bold: boo
     assert ("**" in written) == (not bold)
 
 
-def test_a_theme_that_is_none_is_told(qwen: Run) -> None:
+def test_an_unknown_theme_is_reported(qwen: Run) -> None:
     done = qwen("config", "set", "theme", "pink")
     assert done.returncode == 1
     assert b"auto, dark, light" in done.stderr

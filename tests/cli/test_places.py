@@ -68,14 +68,14 @@ def test_without_a_home_every_command_says_how_to_name_a_folder(
 
 
 @pytest.mark.parametrize("home", ["~nobody-of-that-name/qwen", "~nobody-of-that-name"])
-def test_a_home_of_nobody_is_not_made_here(qwen: Run, tmp_path: Path, home: str) -> None:
+def test_an_unknown_users_home_is_not_created_here(qwen: Run, tmp_path: Path, home: str) -> None:
     done = qwen("config", "set", "top_k", "5", env={**os.environ, "QWEN_TUI_HOME": home})
     assert done.returncode == 1
     assert home in done.stderr.decode()
     assert not list(tmp_path.iterdir())
 
 
-def test_a_home_that_is_a_file_is_called_that(qwen: Run, tmp_path: Path) -> None:
+def test_a_home_that_is_a_file_is_reported_as_a_file(qwen: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = qwen("config", "set", "top_k", "5", env={**os.environ, "QWEN_TUI_HOME": str(tmp_path / "file")})
     # The exit code 74 stands for a failed write.
@@ -112,7 +112,9 @@ def test_a_folder_that_the_system_refuses_is_named(qwen: Run, tmp_path: Path, co
         ("threads = 'many'", "it has to be a whole number"),
     ],
 )
-def test_of_a_setting_of_the_wrong_type_it_is_said_what_it_takes(qwen: Run, home: Path, line: str, reason: str) -> None:
+def test_a_setting_of_the_wrong_type_is_refused_with_the_right_type(
+    qwen: Run, home: Path, line: str, reason: str
+) -> None:
     home.mkdir()
     (home / "config.toml").write_text(line)
     said = qwen("ask", "-m", "demo", "hi").stderr.decode()
@@ -128,7 +130,7 @@ def test_of_a_setting_of_the_wrong_type_it_is_said_what_it_takes(qwen: Run, home
         ("temperature = [\n", ["not valid TOML"]),
     ],
 )
-def test_a_setting_that_cannot_be_used_stops_nothing_that_only_looks(
+def test_an_invalid_setting_does_not_stop_commands_that_only_look(
     qwen: Run, home: Path, content: str, words: list[str]
 ) -> None:
     home.mkdir()
@@ -151,7 +153,7 @@ def test_a_setting_that_cannot_be_used_stops_nothing_that_only_looks(
     assert all(word in done.stderr.decode() for word in words)
 
 
-def test_the_settings_that_can_be_used_hold_beside_one_that_cannot(qwen: Run, home: Path) -> None:
+def test_valid_settings_count_beside_an_invalid_one(qwen: Run, home: Path) -> None:
     home.mkdir()
     (home / "config.toml").write_text("colour = 1\ntop_k = 5\nlanguage = 'zh'\n")
     environment = {name: value for name, value in os.environ.items() if name != "QWEN_TUI_LANG"}
@@ -203,7 +205,7 @@ def test_an_editor_in_a_folder_with_blanks_is_found(tmp_path: Path, monkeypatch:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pty")
 @pytest.mark.parametrize("command", [["models", "import", "{folder}"], ["models", "rm", "two"]], ids=["choose", "yes"])
-def test_bytes_that_are_no_text_are_no_answer(tmp_path: Path, tiny: Path, command: list[str]) -> None:
+def test_bytes_that_are_not_text_are_not_an_answer(tmp_path: Path, tiny: Path, command: list[str]) -> None:
     stick = tmp_path / "stick"
     stick.mkdir()
     for name in ("one", "two"):
@@ -258,7 +260,7 @@ NOT_TEXT = os.fsdecode(b"\xff\xe4")
     ],
     ids=lambda arguments: " ".join(arguments).replace(NOT_TEXT, "?"),
 )
-def test_arguments_that_are_no_text_are_told_like_any_other(qwen: Run, arguments: list[str]) -> None:
+def test_arguments_that_are_not_text_are_refused_like_any_other(qwen: Run, arguments: list[str]) -> None:
     done = qwen(*arguments, env={**os.environ, "EDITOR": "true", "VISUAL": ""})
     said = done.stderr.decode()
     assert done.returncode in (0, 1, 2, 74), said

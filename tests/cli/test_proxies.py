@@ -67,7 +67,7 @@ def test_a_broken_proxy_that_is_not_needed_stops_nothing(pull: Pull, proxy: Prox
     assert {asked.partition(":")[0] for asked in proxy.asked} == {HOST}, "the bytes come directly"
 
 
-def test_a_proxy_may_want_to_know_who_asks(pull: Pull) -> None:
+def test_a_proxy_may_demand_a_password(pull: Pull) -> None:
     for kind in ("http", "socks5"):
         with running(kind, LOGIN) as proxy:
             for given in ("", "nobody:nothing@"):
@@ -114,7 +114,7 @@ def test_a_proxy_that_does_not_work_is_one_message_with_its_variable(pull: Pull,
     assert "http_proxy" in said.splitlines()[-1], "and in what to do"
 
 
-def test_a_server_that_the_proxy_does_not_get_through_to_is_no_fault_of_the_variable(
+def test_an_unreachable_server_behind_a_proxy_is_not_blamed_on_the_variable(
     pull: Pull, hub: FaultyHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_host: str, _port: int) -> socket.socket:
@@ -129,7 +129,7 @@ def test_a_server_that_the_proxy_does_not_get_through_to_is_no_fault_of_the_vari
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs a certificate")
-def test_what_is_secret_stays_so_through_a_proxy(
+def test_secrets_stay_secret_through_a_proxy(
     qwen: Run, tiny: Path, tmp_path: Path, home: Path, proxy: ProxyServer
 ) -> None:
     signed = faulty_cases.certificate(tmp_path)

@@ -106,7 +106,7 @@ def begun(home: Path) -> "subprocess.Popen[bytes]":
     return process
 
 
-def test_what_a_kill_leaves_is_gone_on_with_by_another_process(qwen: Run, hub: FaultyHub, home: Path) -> None:
+def test_another_process_resumes_what_a_kill_has_left(qwen: Run, hub: FaultyHub, home: Path) -> None:
     hub.always = Answering(rate=1e6)
     for _kill in range(2):
         process = begun(home)
@@ -125,7 +125,7 @@ def test_what_a_kill_leaves_is_gone_on_with_by_another_process(qwen: Run, hub: F
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_ctrl_c_keeps_what_came_and_says_how_to_go_on(qwen: Run, hub: FaultyHub, home: Path) -> None:
+def test_ctrl_c_keeps_the_partial_file_and_says_how_to_resume(qwen: Run, hub: FaultyHub, home: Path) -> None:
     hub.always = Answering(rate=1e6)
     process = begun(home)
     process.send_signal(signal.SIGINT)
@@ -139,7 +139,7 @@ def test_ctrl_c_keeps_what_came_and_says_how_to_go_on(qwen: Run, hub: FaultyHub,
 
 
 @pytest.mark.skipif(os.name == "nt", reason="quotes of POSIX")
-def test_what_is_left_is_listed_with_the_command_that_goes_on_with_it(qwen: Run, hub: FaultyHub, home: Path) -> None:
+def test_a_partial_file_is_listed_with_the_command_that_resumes_it(qwen: Run, hub: FaultyHub, home: Path) -> None:
     """Of an address, which may be signed, only the host is stored."""
     half = Answering(until=hub.size // 2)
     hub.linked_etag = None
@@ -164,7 +164,7 @@ def test_what_is_left_is_listed_with_the_command_that_goes_on_with_it(qwen: Run,
         assert list((home / "models").iterdir()) == []
 
 
-def test_going_on_as_it_was_listed_fetches_the_rest_alone(qwen: Run, hub: FaultyHub) -> None:
+def test_the_listed_command_fetches_only_the_rest(qwen: Run, hub: FaultyHub) -> None:
     hub.linked_etag = None
     hub.at_bytes += [Answering(until=hub.size // 2), *[Answering(status=404)] * 2]
     assert qwen("pull", "--source", hub.url, NAME).returncode == 1
@@ -175,7 +175,7 @@ def test_going_on_as_it_was_listed_fetches_the_rest_alone(qwen: Run, hub: Faulty
     assert qwen("models", "list").stdout.decode().count("\n") == 1
 
 
-def test_what_was_begun_before_its_hash_was_known_is_gone_on_with(qwen: Run, hub: FaultyHub, home: Path) -> None:
+def test_a_download_begun_before_its_hash_was_known_is_resumed(qwen: Run, hub: FaultyHub, home: Path) -> None:
     known, hub.linked_etag = hub.linked_etag, None
     hub.at_bytes += [Answering(until=hub.size // 2), *[Answering(status=404)] * 2]
     assert qwen("pull", NAME).returncode == 1
@@ -239,7 +239,7 @@ def test_wrong_words(qwen: Run, arguments: list[str], code: int, word: str) -> N
     assert word in done.stderr.decode()
 
 
-def test_what_was_fetched_answers_by_its_name(qwen: Run, hub: FaultyHub) -> None:
+def test_a_fetched_model_answers_by_its_name(qwen: Run, hub: FaultyHub) -> None:
     assert qwen("pull", NAME).returncode == 0
     done = qwen("ask", "-m", NAME, "-o", "max_tokens=3", "Hello")
     assert done.returncode == 0, done.stderr
@@ -280,7 +280,7 @@ def test_an_address_never_gets_the_file_of_a_published_model(qwen: Run, hub: Fau
 
 
 @pytest.mark.parametrize(("written", "name"), [("a%3Ab.gguf", "a-b.gguf"), ("a%00b.gguf", "a-b.gguf")])
-def test_what_no_file_can_be_called_is_left_out_of_the_name(
+def test_characters_that_file_names_cannot_have_are_left_out(
     qwen: Run, hub: FaultyHub, home: Path, written: str, name: str
 ) -> None:
     assert qwen("pull", f"{hub.bytes_url}/{written}").returncode == 0
@@ -317,13 +317,13 @@ def test_another_publishers_file_is_as_good(home: Path) -> None:
     assert fetch.target == file
 
 
-def test_of_a_published_model_the_size_and_the_memory_are_told() -> None:
+def test_the_size_and_the_memory_of_a_published_model_are_shown() -> None:
     fetch = Fetch("qwen3-4b-instruct:Q8_0", screen.transfer_line(environment()))
     assert "4.28 GB" in fetch.plan()
     assert "5.91 GB of memory" in fetch.plan()
 
 
-def test_nobody_is_warned_of_a_published_model_whose_hash_the_hub_knows(run: Callable[[Case], Outcome]) -> None:
+def test_a_published_model_whose_hash_the_hub_knows_gets_no_warning(run: Callable[[Case], Outcome]) -> None:
     outcome = run(Case("", lambda scene: scene.pin(None)))
     assert (outcome.code, outcome.right) == (0, True)
     assert "trust it only" not in outcome.shown
@@ -349,7 +349,7 @@ def test_the_cause_is_said_once_also_after_several_tries(qwen: Run, hub: FaultyH
     assert "Check the connection" not in told, "it answered"
 
 
-def test_why_nobody_can_be_reached_is_said(qwen: Run) -> None:
+def test_the_reason_why_no_server_can_be_reached_is_shown(qwen: Run) -> None:
     silent = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "NO_PROXY": "*"}
     assert b"127.0.0.1:9: it cannot be reached: nobody listens there" in qwen("pull", NAME, env=silent).stderr
 
@@ -367,7 +367,7 @@ def test_why_nobody_can_be_reached_is_said(qwen: Run) -> None:
         ("no address", "unset HF_ENDPOINT"),
     ],
 )
-def test_an_endpoint_that_is_no_address_is_named_and_how_to_mend_it(value: str, remedy: str, qwen: Run) -> None:
+def test_an_invalid_endpoint_is_named_with_a_remedy(value: str, remedy: str, qwen: Run) -> None:
     done = qwen("pull", env={**os.environ, "HF_ENDPOINT": value})
     assert done.returncode == 1
     told = done.stderr.decode()
@@ -376,12 +376,12 @@ def test_an_endpoint_that_is_no_address_is_named_and_how_to_mend_it(value: str, 
 
 
 @pytest.mark.parametrize("arguments", [["https://[bad/x.gguf"], ["--source", "https://host:99999", NAME]])
-def test_an_address_that_is_none_is_wrong_usage(arguments: list[str], qwen: Run) -> None:
+def test_an_invalid_address_is_wrong_usage(arguments: list[str], qwen: Run) -> None:
     done = qwen("pull", *arguments)
     assert (done.returncode, b"The address cannot be used" in done.stderr) == (2, True)
 
 
-def test_what_forbids_the_network_is_named(qwen: Run) -> None:
+def test_the_setting_that_forbids_the_network_is_named(qwen: Run) -> None:
     assert b"Leave out --offline" in qwen("pull", NAME, "--offline").stderr
     told = qwen("pull", NAME, env={**os.environ, "HF_HUB_OFFLINE": "1"}).stderr
     assert b"HF_HUB_OFFLINE" in told
@@ -421,7 +421,9 @@ def take_another(*_file: object, **_how: object) -> Imported:
 
 @pytest.mark.usefixtures("found_elsewhere")
 @pytest.mark.parametrize("take", [refuse, take_another])
-def test_what_cannot_be_taken_over_is_fetched(monkeypatch: pytest.MonkeyPatch, take: Callable[..., Imported]) -> None:
+def test_a_model_that_cannot_be_imported_is_fetched(
+    monkeypatch: pytest.MonkeyPatch, take: Callable[..., Imported]
+) -> None:
     monkeypatch.setattr(Importer, "take", take)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     done = call("pull", "--offline", typed="是\n是\n")

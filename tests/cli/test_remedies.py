@@ -21,7 +21,7 @@ UNKNOWN = "which the llama.cpp installed here does not know"
         (b"<|im_start|>", b"<|xx_start|>", ["does not know ChatML", "may well be whole", "-m"]),
     ],
 )
-def test_a_whole_model_of_another_kind_is_not_to_be_fetched_again(
+def test_a_complete_model_of_another_kind_is_not_fetched_again(
     there: bytes, instead: bytes, words: list[str], qwen: Run, tiny: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.gguf"
@@ -45,7 +45,7 @@ def test_a_wrong_option_is_named_as_it_was_typed_with_the_help_of_its_command(co
 
 
 @pytest.mark.skipif(os.name == "nt", reason="as POSIX shells take it")
-def test_a_bad_variable_is_named_with_how_to_do_without_it(qwen: Run) -> None:
+def test_an_invalid_variable_is_named_with_the_command_that_removes_it(qwen: Run) -> None:
     for name, value in (("TEMPERATURE", "warm"), ("CTX_SIZE", "3"), ("LANG", "fr"), ("GPU_LAYERS", "x")):
         told = qwen("ask", "-m", "demo", "Hello", env={**os.environ, f"QWEN_TUI_{name}": value}).stderr.decode()
         assert told.startswith(f"qwen: QWEN_TUI_{name}: “{value}”")
@@ -63,7 +63,7 @@ def test_a_bad_variable_is_named_with_how_to_do_without_it(qwen: Run) -> None:
     ],
 )
 @pytest.mark.parametrize("arguments", [["config", "set", "theme", "dark"], ["config", "edit"]])
-def test_settings_that_cannot_be_written_say_what_helps(
+def test_a_failed_write_of_settings_has_a_remedy(
     arguments: list[str],
     number: int,
     remedy: str,

@@ -71,7 +71,7 @@ FOLLOWED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", FOLLOWED)
-def test_what_is_printed_follows_the_schema(qwen: Run, tiny: Path, name: str) -> None:
+def test_the_printed_answer_follows_the_schema(qwen: Run, tiny: Path, name: str) -> None:
     schema = FOLLOWED[name]
     # Every second schema is tried with the demonstration model, which strongly prefers its learned answers.
     model, option = ("demo", "temperature=0") if list(FOLLOWED).index(name) % 2 else (tiny, "seed=1")
@@ -82,7 +82,7 @@ def test_what_is_printed_follows_the_schema(qwen: Run, tiny: Path, name: str) ->
     jsonschema.validate(json.loads(done.stdout), schema)
 
 
-def test_numbers_are_held_against_each_other_as_they_are_written(qwen: Run, tiny: Path) -> None:
+def test_numbers_are_compared_as_they_are_written(qwen: Run, tiny: Path) -> None:
     # 4.35 / 0.01 is 434.99999999999994 in floating-point numbers.
     schema = '{"type": "number", "multipleOf": 0.01, "minimum": 4.35, "maximum": 4.35}'
     done = qwen("ask", "-n", "-m", tiny, "--schema", schema, "-o", "seed=1", "x")
@@ -108,7 +108,7 @@ def test_a_schema_comes_from_a_file_of_any_editor(qwen: Run, tiny: Path, tmp_pat
 
 
 @pytest.mark.parametrize("schema", ["true", "{}"])
-def test_a_schema_that_asks_for_nothing_gives_any_json(qwen: Run, tiny: Path, schema: str) -> None:
+def test_an_empty_schema_allows_any_json(qwen: Run, tiny: Path, schema: str) -> None:
     done = qwen("ask", "-n", "-m", tiny, "--schema", schema, "-o", "seed=3", "-o", "max_tokens=30", "x")
     if done.returncode == 0:
         json.loads(done.stdout)
@@ -139,7 +139,9 @@ def test_a_schema_that_asks_for_nothing_gives_any_json(qwen: Run, tiny: Path, sc
         ({"dependencies": {"a": ["b"]}}, "dependencies", "#"),
     ],
 )
-def test_what_cannot_be_followed_is_named_before_a_model_is_looked_for(schema: Any, named: str, place: str) -> None:
+def test_keywords_that_cannot_be_followed_are_named_before_the_model_is_looked_for(
+    schema: Any, named: str, place: str
+) -> None:
     code, _out, error = call("ask", "-m", "none.gguf", "--schema", json.dumps(schema), "x")
     assert code == 2
     assert f"“{named}” at " in error
@@ -165,7 +167,7 @@ def test_what_cannot_be_followed_is_named_before_a_model_is_looked_for(schema: A
         ("[1]", "no JSON object"),
     ],
 )
-def test_a_schema_that_is_none_is_wrong_usage_and_says_where(tmp_path: Path, schema: str, said: str) -> None:
+def test_an_invalid_schema_is_wrong_usage_and_its_place_is_named(tmp_path: Path, schema: str, said: str) -> None:
     file = tmp_path / "schema.json"
     file.write_text(schema)
     code, _out, error = call("ask", "-m", "none.gguf", "--schema", file, "x")
@@ -184,7 +186,7 @@ def test_a_schema_that_is_none_is_wrong_usage_and_says_where(tmp_path: Path, sch
         ("no-such-file.json", "no-such-file.json cannot be read"),
     ],
 )
-def test_what_was_meant_for_a_schema_is_told_what_it_is(schema: str, said: str) -> None:
+def test_input_that_is_not_a_schema_is_named_as_what_it_is(schema: str, said: str) -> None:
     done = call("ask", "-m", "none.gguf", "--schema", schema, "x")
     assert done.code == 2
     assert said in done.err

@@ -116,13 +116,13 @@ def test_files_given_at_the_start_go_with_the_first_message(tiny: Path, tmp_path
 
 
 @pytest.mark.parametrize(("path", "words"), [("none.txt", "No such file"), ("-", "qwen ask -i")])
-def test_a_file_that_cannot_be_had_ends_it_before_the_talk(tiny: Path, path: str, words: str) -> None:
+def test_a_missing_file_ends_the_program_before_the_conversation(tiny: Path, path: str, words: str) -> None:
     terminal = Terminal(*COMMAND, "chat", "-m", str(tiny), "-f", path)
     terminal.wait_for(words)
     assert terminal.ended() == (2 if path == "-" else 1)
 
 
-def test_a_sitting_with_all_the_other_commands(chat: Terminal, tmp_path: Path) -> None:
+def test_a_session_with_all_the_other_commands(chat: Terminal, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Friday it is.", encoding="utf-8")
     chat.type("hello" + ENTER)
     chat.wait_for("tokens/s")
@@ -165,7 +165,7 @@ def test_show_says_with_which_settings_the_model_is_computed(chat: Terminal) -> 
     chat.wait_for("no flash attention", "(by rule", "temperature = 0")
 
 
-def test_an_edit_that_is_left_changes_nothing_and_an_undo_can_be_undone(chat: Terminal, home: Path) -> None:
+def test_leaving_an_edit_changes_nothing_and_redo_reverses_undo(chat: Terminal, home: Path) -> None:
     chat.type("hello" + ENTER)
     chat.wait_for("tokens/s")
     before = on_disk(home)

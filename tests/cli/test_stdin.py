@@ -26,7 +26,7 @@ def message_of(qwen: Run, answer: bytes) -> str:
 
 @needs_posix
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-def test_a_stdin_that_does_not_block_is_read_whole(kind: str, qwen: Run, tiny: Path, tmp_path: Path) -> None:
+def test_all_of_a_nonblocking_stdin_is_read(kind: str, qwen: Run, tiny: Path, tmp_path: Path) -> None:
     if kind == "pipe":
         reading, writing = os.pipe()
     else:
@@ -64,7 +64,7 @@ def test_a_question_waits_at_a_terminal_that_does_not_block(home: Path) -> None:
     assert not left.exists()
 
 
-def test_what_a_loop_has_begun_to_read_stays_the_loops(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+def test_stdin_that_a_shell_loop_reads_is_left_to_the_loop(qwen: Run, tiny: Path, tmp_path: Path) -> None:
     questions = tmp_path / "questions.txt"
     questions.write_bytes(b"first\nsecond\nthird\n")
     asked = ("ask", "-m", tiny, *SHORT, "--json")

@@ -20,7 +20,7 @@ def test_ask_fills_a_template_with_material_and_values(qwen: Run, tiny: Path) ->
     assert "one line" in conversation["messages"][0]["content"]
 
 
-def test_what_a_template_lacks_is_told(qwen: Run, tiny: Path) -> None:
+def test_missing_values_of_a_template_are_named(qwen: Run, tiny: Path) -> None:
     missing = qwen("ask", "-m", tiny, "-t", "email")
     assert missing.returncode == 2
     assert b"-p recipient" in missing.stderr
@@ -43,7 +43,7 @@ def test_templates_with_chinese_names_are_listed_in_straight_columns(qwen: Run, 
     assert mine.index("What it does") + 2 == email.index("Draft an email")
 
 
-def test_a_template_of_ones_own_wins(qwen: Run, home: Path) -> None:
+def test_the_persons_own_template_wins(qwen: Run, home: Path) -> None:
     environment = {**os.environ, "EDITOR": "true", "VISUAL": ""}
     assert qwen("templates", "new", "mine", env=environment).returncode == 0
     assert "mine" in qwen("templates", "list").stdout.decode()

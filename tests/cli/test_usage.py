@@ -48,12 +48,12 @@ def refused(done: "subprocess.CompletedProcess[bytes]") -> str:
     ],
 )
 @pytest.mark.skipif(os.name == "nt", reason="quoted as POSIX shells take it")
-def test_what_was_meant_is_named_as_it_is_typed(typed: list[str], meant: str, qwen: Run) -> None:
+def test_the_probable_command_is_named(typed: list[str], meant: str, qwen: Run) -> None:
     said = refused(qwen(*typed))
     assert said.rstrip("\n").endswith(meant)
 
 
-def test_a_word_that_is_like_no_command_is_a_question_and_one_that_is_both_gets_both_hints(qwen: Run) -> None:
+def test_a_word_similar_to_no_command_is_a_question_and_an_ambiguous_one_gets_both_hints(qwen: Run) -> None:
     assert "qwen ask hello\nSee: qwen --help" in refused(qwen("hello"))
     assert "qwen chat" not in refused(qwen("what", "is", "this")), "“what” is no slip of “chat”"
     both = refused(qwen("tone", "down", "this"))
@@ -80,7 +80,7 @@ def test_the_help_of_the_command_that_was_used_is_named(typed: list[str], said: 
     assert refused(qwen(*typed)) == said
 
 
-def test_it_is_said_in_chinese_too(qwen: Run) -> None:
+def test_the_message_is_in_chinese_too(qwen: Run) -> None:
     chinese = {**os.environ, "QWEN_TUI_LANG": "zh"}
     for typed in (
         ["pull", "--foo"],

@@ -22,7 +22,7 @@ def options(tiny: Path) -> LoadOptions:
     return LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=2048, batch_size=64))
 
 
-def test_the_library_tells_what_it_is_and_what_it_would_take(options: LoadOptions) -> None:
+def test_the_library_describes_itself_and_the_buffers_of_a_model(options: LoadOptions) -> None:
     larger = options.planned(ctx_size=8192)
     build = installed.describe([options, larger])
     assert build.version
@@ -34,7 +34,7 @@ def test_the_library_tells_what_it_is_and_what_it_would_take(options: LoadOption
     assert small.buffers.gpu == 0
 
 
-def test_a_file_that_is_no_model_has_no_dry_run_and_breaks_nothing(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model_has_no_dry_run_and_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / "x.gguf").write_bytes(b"nothing")
     assert installed.describe([LoadOptions(path=os.fsencode(tmp_path / "x.gguf"))]).dry_runs == ()
 
@@ -48,7 +48,7 @@ def test_a_file_that_is_no_model_has_no_dry_run_and_breaks_nothing(tmp_path: Pat
         ("import time; time.sleep(60)", "does not answer"),
     ],
 )
-def test_a_worker_that_dies_or_hangs_is_told_with_the_reason(
+def test_the_reason_why_a_worker_dies_or_hangs_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, reason: str
 ) -> None:
     python = tmp_path / "python"
@@ -60,7 +60,9 @@ def test_a_worker_that_dies_or_hangs_is_told_with_the_reason(
     assert not raised.value.passing, "no question after this one is to wait for it"
 
 
-def test_a_driver_that_still_compiles_is_waited_for_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_that_is_still_compiling_is_waited_for_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     python = tmp_path / "python"
     python.write_text(
         f"#!{sys.executable}\nimport sys, time\nend = time.monotonic() + 4\n"
@@ -77,7 +79,7 @@ def test_a_driver_that_still_compiles_is_waited_for_and_told(tmp_path: Path, mon
     assert sum(isinstance(event, Loading) for event in shown) > 10
 
 
-def test_what_was_said_is_remembered_until_something_changes(
+def test_a_description_is_remembered_until_something_changes(
     tmp_path: Path, options: LoadOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = Device(name="CUDA0", description="GTX 1650", kind="gpu", free=3 << 30, total=4 << 30)
@@ -130,7 +132,7 @@ def test_troubles_are_forgotten_after_an_hour_and_passing_ones_at_once(
 
 
 @pytest.mark.parametrize(("free", "times", "taken"), [(None, 2, None), (16 << 30, 1, 600 << 20)])
-def test_what_is_free_of_a_card_is_asked_where_only_ggml_tells(
+def test_the_free_memory_of_a_card_is_asked_of_ggml_if_only_ggml_knows_it(
     tmp_path: Path, options: LoadOptions, monkeypatch: pytest.MonkeyPatch, free: int | None, times: int, taken: int
 ) -> None:
     card = Device(name="Vulkan0", description="RX 6400", kind="gpu", free=3 << 30, total=4 << 30)
@@ -148,7 +150,7 @@ def test_what_is_free_of_a_card_is_asked_where_only_ggml_tells(
     assert len(asked) == times
 
 
-def test_what_is_installed_again_is_what_was_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reinstall_command_installs_the_same_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     version = importlib.metadata.version("llama-cpp-python").partition("+")[0]
     assert library.build_command().endswith(f"llama-cpp-python=={version}")
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(tmp_path))
@@ -157,7 +159,7 @@ def test_what_is_installed_again_is_what_was_installed(tmp_path: Path, monkeypat
     assert "build_engine.py" in library.build_command()
 
 
-def test_gpu_backends_are_told_by_the_names_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_backends_are_recognised_by_the_names_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert library.gpu_backends() is not None
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(tmp_path))
     assert library.gpu_backends() is None
@@ -167,7 +169,7 @@ def test_gpu_backends_are_told_by_the_names_of_files(tmp_path: Path, monkeypatch
     assert library.gpu_backends() == ("cuda",)
 
 
-def test_the_library_s_own_words_are_read() -> None:
+def test_the_cause_is_read_from_the_librarys_own_message() -> None:
     text = "CUDA : ARCHS = 610,800 | FORCE_MMQ = 1 | CPU : SSE3 = 1 | AVX2 = 1 | "
     assert parse_features(text) == {
         "CUDA": {"ARCHS": "610,800", "FORCE_MMQ": "1"},

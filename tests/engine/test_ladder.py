@@ -153,7 +153,7 @@ def ask_and_kill(
     ],
     ids=lambda broken: f"{broken['call']} {broken['does']}",
 )
-def test_what_fails_in_the_loading_is_tried_with_fewer_layers(
+def test_after_a_failed_load_fewer_layers_are_tried(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: dict[str, object]
 ) -> None:
     install(tmp_path, monkeypatch, broken)
@@ -172,7 +172,7 @@ def test_a_card_that_is_too_full_after_the_warm_up_gets_fewer_layers(
     assert ask(engine)[1] == [SHORT.format(n=1)]
 
 
-def test_a_card_on_which_nothing_works_is_left_alone(
+def test_a_card_on_which_nothing_works_is_not_used(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, fault("decode", "SIGSEGV", layers=0))
@@ -181,7 +181,9 @@ def test_a_card_on_which_nothing_works_is_left_alone(
     assert engine.info().device == "CPU"
 
 
-def test_a_card_that_is_gone_is_gone_without(engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_card_the_model_is_loaded_on_the_processor(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install(tmp_path, monkeypatch, cards=())
     worked = tmp_path / "worked.json"
     engine = engines(
@@ -255,7 +257,7 @@ def test_one_crash_in_the_loading_is_an_accident(
 
 
 @pytest.mark.parametrize(("numbers", "tries"), [((-1, 2, 1, 0), 5), ((0,), 2), ((2,), 2)])
-def test_a_file_that_crashes_every_worker_is_told_after_few_of_them(
+def test_a_file_that_crashes_every_worker_is_reported_after_a_few(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, ...], tries: int
 ) -> None:
     install(tmp_path, monkeypatch, fault("load", "SIGABRT"))
@@ -288,7 +290,7 @@ def test_a_model_whose_checksum_is_known_is_to_be_checked_when_it_crashes(
         "VK_ERROR_OUT_OF_DEVICE_MEMORY",
     ],
 )
-def test_a_crash_that_speaks_of_memory_costs_a_step_at_once(
+def test_a_crash_that_names_memory_takes_the_next_way_at_once(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: str
 ) -> None:
     install(tmp_path, monkeypatch, fault("load", "SIGABRT", layers=1, says=log))
@@ -299,7 +301,7 @@ def test_a_crash_that_speaks_of_memory_costs_a_step_at_once(
 
 
 @pytest.mark.parametrize(("call", "at"), [("load", 0.0), ("decode", 1.0)])
-def test_a_driver_that_takes_long_at_either_end_of_the_loading_is_told_once(
+def test_a_slow_driver_at_the_start_or_end_of_loading_is_reported_once(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call, at: float
 ) -> None:
     install(tmp_path, monkeypatch, fault(call, "long"))
@@ -322,7 +324,7 @@ def test_a_processor_that_takes_long_is_not_taken_for_a_driver(
     assert notes_of(list(engines({}).load())) == []
 
 
-def test_a_loading_that_says_nothing_can_be_left_at_any_time(
+def test_a_silent_load_can_be_cancelled_at_any_time(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, fault("load", "hang"))
@@ -338,7 +340,7 @@ def test_a_loading_that_says_nothing_can_be_left_at_any_time(
 
 
 @pytest.mark.parametrize("does", ["null", "silent", "SIGABRT", "memory"])
-def test_a_ladder_that_is_used_up_ends_in_one_message(
+def test_if_all_ways_fail_there_is_one_message(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str
 ) -> None:
     install(tmp_path, monkeypatch, fault("load", does))
@@ -351,7 +353,7 @@ def test_a_ladder_that_is_used_up_ends_in_one_message(
     assert all(isinstance(event, Loading) for event in tried)
 
 
-def test_an_instruction_that_the_processor_lacks_is_told_at_once(
+def test_an_instruction_that_the_processor_lacks_is_reported_at_once(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, fault("load", "SIGILL"))
@@ -360,7 +362,7 @@ def test_an_instruction_that_the_processor_lacks_is_told_at_once(
     assert "another processor" in raised.value.remedy
 
 
-def test_a_context_that_cannot_grow_is_made_in_a_way_that_takes_less(
+def test_a_context_that_cannot_grow_is_created_in_a_way_with_less_memory(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, fault("context", ctx=2048, batch=16), cards=())
@@ -388,7 +390,7 @@ def test_an_answer_goes_on_in_another_engine_where_the_first_one_died(engines: E
 
 
 @pytest.mark.usefixtures("slowly")
-def test_an_answer_that_kills_every_engine_is_kept_as_far_as_it_came(engines: Engines) -> None:
+def test_the_answer_so_far_is_kept_if_it_kills_every_engine(engines: Engines) -> None:
     engine = engines({})
     came: list[Event] = []
     with pytest.raises(WorkerDiedError, match="SIGKILL") as raised:
@@ -400,7 +402,7 @@ def test_an_answer_that_kills_every_engine_is_kept_as_far_as_it_came(engines: En
 
 
 @pytest.mark.usefixtures("slowly")
-def test_a_card_whose_memory_goes_in_the_middle_of_an_answer_costs_a_step_each_time(engines: Engines) -> None:
+def test_each_lack_of_card_memory_during_an_answer_takes_the_next_way(engines: Engines) -> None:
     events = ask_and_kill(engines(*layers(-1, 2, 1, 0), start_worker=starving), request(), 20, 20, 20)
     assert text_of(events) == TEXT
     assert notes_of(events) == [
@@ -436,7 +438,7 @@ def test_one_crash_on_a_processor_changes_nothing(engines: Engines, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("slowly")
-def test_what_the_system_killed_for_its_memory_is_remembered(engines: Engines, tmp_path: Path) -> None:
+def test_a_kill_by_the_system_for_lack_of_memory_is_remembered(engines: Engines, tmp_path: Path) -> None:
     worked = Worked(tmp_path / "worked.json", lambda: "here")
     events = ask_and_kill(engines({}, {"batch_size": 16}, worked=worked, start_worker=starving), request(), 20)
     assert text_of(events) == TEXT
@@ -446,7 +448,7 @@ def test_what_the_system_killed_for_its_memory_is_remembered(engines: Engines, t
 
 @pytest.mark.usefixtures("slowly")
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGABRT])
-def test_of_what_ends_without_a_word_of_memory_nothing_is_said_or_remembered(
+def test_an_end_without_a_sign_of_little_memory_is_neither_reported_nor_remembered(
     engines: Engines, tmp_path: Path, by: signal.Signals
 ) -> None:
     worked = Worked(tmp_path / "worked.json", lambda: "here")
@@ -468,7 +470,7 @@ def test_a_step_that_keeps_all_layers_does_not_count_them(
 
 
 @pytest.mark.parametrize("name", ["garbage", "truncated_header", "truncated_tensors"])
-def test_a_damaged_file_is_told_after_one_try(
+def test_a_damaged_file_is_reported_after_one_try(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     install(tmp_path, monkeypatch)
@@ -549,7 +551,7 @@ def test_a_schema_is_still_followed_when_the_answer_is_continued(engines: Engine
 
 
 @pytest.mark.usefixtures("slowly")
-def test_what_was_drafted_in_an_engine_that_died_is_counted(engines: Engines) -> None:
+def test_the_drafts_of_an_engine_that_died_are_counted(engines: Engines) -> None:
     # Batches cost almost nothing here, so the engine drafts whenever it can.
     engine = engines({"costs": Costs(batches=tuple(1 + n / 100 for n in range(16)))}, path=ASSETS / "demo.gguf")
     text = "one two three four five six seven eight nine ten " * 6
@@ -591,7 +593,7 @@ def test_the_figures_of_an_answer_are_those_of_all_its_engines(engines: Engines)
 
 
 @pytest.mark.usefixtures("slowly")
-def test_an_answer_whose_engine_does_not_stop_tells_what_is_known(engines: Engines) -> None:
+def test_an_answer_whose_engine_does_not_stop_has_the_known_figures(engines: Engines) -> None:
     engine = engines({})
     engine.info()
     events: list[Event] = []
@@ -624,7 +626,7 @@ def test_max_tokens_count_from_the_beginning(engines: Engines) -> None:
 
 
 @pytest.mark.usefixtures("slowly")
-def test_an_answer_cancelled_while_it_is_taken_up_again_keeps_what_came(engines: Engines) -> None:
+def test_an_answer_cancelled_during_a_restart_keeps_its_text(engines: Engines) -> None:
     engine = engines({})
     events: list[Event] = []
     with cancellation.operation() as operation:
@@ -643,7 +645,7 @@ def test_an_answer_cancelled_while_it_is_taken_up_again_keeps_what_came(engines:
     assert ask(engine)[0] == TEXT
 
 
-def test_what_worked_is_tried_first_the_next_time(
+def test_the_way_that_worked_is_tried_first_the_next_time(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, fault("load", layers=1))
@@ -659,14 +661,14 @@ def test_what_worked_is_tried_first_the_next_time(
     assert elsewhere.info().gpu_layers == 3
 
 
-def test_a_way_down_for_want_of_memory_is_believed_until_there_is_more(tmp_path: Path) -> None:
+def test_a_way_taken_for_lack_of_memory_is_used_until_there_is_more(tmp_path: Path) -> None:
     path, step = tmp_path / "worked.json", Plan(gpu_layers=2)
     Worked(path, lambda: "here", 3 << 30).keep(step)
     for free, known in ((3 << 30, step), (2 << 30, step), (None, step), (4 << 30, None)):
         assert Worked(path, lambda: "here", free).recall() == known
 
 
-def test_a_file_of_what_worked_that_cannot_be_read_or_written_is_done_without(
+def test_an_unreadable_or_unwritable_file_of_ways_does_no_harm(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, fault("load", layers=1))
@@ -677,7 +679,7 @@ def test_a_file_of_what_worked_that_cannot_be_read_or_written_is_done_without(
         assert ask(engines(*layers(-1, 1), worked=Worked(path, lambda: "here")))[0] == TEXT
 
 
-def test_what_worked_is_not_believed_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_way_that_worked_is_forgotten_after_some_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     worked = Worked(tmp_path / "worked.json", lambda: "here")
     step = Plan(gpu_layers=1)
     worked.keep(step)
@@ -688,7 +690,7 @@ def test_what_worked_is_not_believed_for_ever(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1:50052", "127.0.0.1", "nonsense", "127.0.0.1:50052"])
-def test_an_rpc_device_is_on_this_computer_or_is_none(
+def test_an_rpc_device_must_be_on_this_computer(
     engines: Engines, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setenv("QWEN_TUI_RPC", address)
@@ -696,7 +698,7 @@ def test_an_rpc_device_is_on_this_computer_or_is_none(
         engines({}).info()
 
 
-def test_who_stops_reading_at_the_end_of_an_answer_that_could_not_be_stopped_hears_no_more(
+def test_a_reader_that_stops_at_the_end_of_an_unstoppable_answer_gets_nothing_more(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, fault("decode", "hang"))

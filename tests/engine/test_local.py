@@ -64,7 +64,7 @@ def test_an_answer_is_prefill_then_text_then_finished(engine: LocalEngine) -> No
     assert end.timings.ttft_s > end.timings.load_s
 
 
-def test_prefill_is_shown_in_steps_of_a_batch(engine: LocalEngine) -> None:
+def test_prefill_is_reported_batch_by_batch(engine: LocalEngine) -> None:
     events = list(engine.stream(request("hello world " * 100, max_tokens=1)))
     steps = list(dict.fromkeys(event.done for event in events if isinstance(event, Prefill)))
     total = finished(events).usage.prompt_tokens
@@ -107,7 +107,7 @@ def test_presence_penalty_stops_repetition(engine: LocalEngine) -> None:
     assert different(2.0) > different(0.0)
 
 
-def test_the_next_turn_computes_only_what_is_new(engine: LocalEngine) -> None:
+def test_the_next_turn_computes_only_its_new_tokens(engine: LocalEngine) -> None:
     first = list(engine.stream(request("What is HTTP?")))
     second = list(engine.stream(request("What is HTTP?", text_of(first), "And DNS?")))
     end = finished(first)
@@ -192,7 +192,7 @@ def test_a_schema_that_is_none_is_refused(engine: LocalEngine) -> None:
         list(engine.stream(Request(messages=(Message("user", "x"),), schema='{"type":"nonsense"}')))
 
 
-def test_cancelling_the_decoding_keeps_what_came(wide: LocalEngine) -> None:
+def test_cancelling_decode_keeps_the_answer_so_far(wide: LocalEngine) -> None:
     whole = text_of(wide.stream(request("count", max_tokens=300)))
     events: list[Event] = []
     with cancellation.operation() as operation:
@@ -246,7 +246,7 @@ def test_cancelling_a_count_does_not_wait_for_it(engine: LocalEngine) -> None:
     assert engine.count([Message("user", "hi")]) > 0, "with a new worker"
 
 
-def test_a_stream_left_early_does_not_spill_into_the_next(engine: LocalEngine) -> None:
+def test_a_stream_left_early_does_not_disturb_the_next(engine: LocalEngine) -> None:
     expected = text_of(engine.stream(request("hi")))
     stream = engine.stream(request("count", max_tokens=2000))
     next(stream)
@@ -272,7 +272,7 @@ def test_a_stream_left_at_its_end_leaves_the_worker_alone(engine: LocalEngine) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV, signal.SIGILL])
-def test_a_worker_that_keeps_dying_is_told_and_replaced(wide: LocalEngine, number: signal.Signals) -> None:
+def test_a_worker_that_keeps_dying_is_reported_and_replaced(wide: LocalEngine, number: signal.Signals) -> None:
     expected = text_of(wide.stream(request("count", max_tokens=100)))
     alive = True
     with pytest.raises(WorkerDiedError, match=number.name):
@@ -284,7 +284,7 @@ def test_a_worker_that_keeps_dying_is_told_and_replaced(wide: LocalEngine, numbe
     assert text_of(wide.stream(request("count", max_tokens=100))) == expected
 
 
-def test_a_worker_that_died_while_idle_is_replaced_without_a_word(engine: LocalEngine) -> None:
+def test_a_worker_that_died_while_idle_is_replaced_silently(engine: LocalEngine) -> None:
     expected = text_of(engine.stream(request("count")))
     worker = worker_of(os.getpid())
     worker.kill()
@@ -310,7 +310,7 @@ def test_no_worker_outlives_its_parent(tiny: Path, number: signal.Signals) -> No
     worker.wait(timeout=5)
 
 
-def test_llama_cpps_log_stays_out_of_sight_but_can_be_had(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_llama_cpps_log_is_hidden_but_available(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
     lines: list[str] = []
     engine = LocalEngine(LoadOptions(path=os.fsencode(tiny)), log=lines.append)
     engine.info()
@@ -368,7 +368,7 @@ def test_greedy_answers_are_the_same_with_and_without_lookup(eager: LocalEngine,
     assert not again or finished(drafted).usage.accepted_tokens > 0.7 * finished(drafted).usage.completion_tokens
 
 
-def test_what_is_copied_is_drafted_and_accepted(eager: LocalEngine) -> None:
+def test_copied_text_is_drafted_and_accepted(eager: LocalEngine) -> None:
     text = Path(__file__).read_text(encoding="utf-8")[:1500]
     asked = request(f"Say this again:\n{text}", max_tokens=2000, sampler=ReplayOptions(text=text))
     events = list(eager.stream(asked))
@@ -399,7 +399,7 @@ def worker_of(pid: int) -> psutil.Process:
     raise AssertionError("there is no worker")
 
 
-def test_how_far_the_loading_is_can_be_seen_without_waiting(engine: LocalEngine) -> None:
+def test_the_progress_of_loading_can_be_read_without_waiting(engine: LocalEngine) -> None:
     assert engine.loading() is None
     engine.start()
     begun = engine.loading()

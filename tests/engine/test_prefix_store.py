@@ -69,7 +69,7 @@ def test_the_longest_common_beginning_comes_first(store: PrefixStore) -> None:
 
 @settings(max_examples=200)
 @given(st.lists(st.integers(0, 3), max_size=12), st.lists(st.integers(0, 3), min_size=1, max_size=12))
-def test_the_common_beginning_is_counted_right(
+def test_the_length_of_the_common_beginning_is_right(
     tmp_path_factory: pytest.TempPathFactory, ours: list[int], theirs: list[int]
 ) -> None:
     store = PrefixStore(tmp_path_factory.mktemp("states"), 10_000)
@@ -105,13 +105,13 @@ def test_the_least_recently_used_make_room_and_the_limit_holds(tmp_path: Path) -
     assert sum(file.stat().st_size for file in folder.iterdir()) <= 350_000
 
 
-def test_what_is_larger_than_the_limit_is_not_kept_and_costs_nothing(store: PrefixStore) -> None:
+def test_a_state_larger_than_the_limit_is_not_stored_and_removes_no_other(store: PrefixStore) -> None:
     keep(store, "aaa", range(100))
     assert not keep(store, "bbb", range(100), size=20_000_000)
     assert conversations(store) == {"aaa"}
 
 
-def test_giving_up_leaves_what_was_there(store: PrefixStore, tmp_path: Path) -> None:
+def test_a_cancelled_write_leaves_the_old_states(store: PrefixStore, tmp_path: Path) -> None:
     keep(store, "aaa", range(100))
     header = header_of("aaa", range(9))
     assert not store.save(header, lambda: state_of(2), lambda: True)
@@ -120,7 +120,7 @@ def test_giving_up_leaves_what_was_there(store: PrefixStore, tmp_path: Path) -> 
     assert len(list((tmp_path / "states").iterdir())) == 1
 
 
-def test_a_removed_conversation_stays_removed_even_for_who_is_just_writing_it(
+def test_a_removed_conversation_stays_removed_even_if_its_state_is_being_written(
     store: PrefixStore, tmp_path: Path
 ) -> None:
     keep(store, "aaa", range(100))
@@ -247,7 +247,7 @@ def test_no_damage_is_ever_read_as_a_state(tmp_path: Path, data: st.DataObject) 
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100, b"QWENKV\x00\x01" + b"\xff" * 8, b"GGUF" * 1000])
-def test_foreign_files_are_nothing(store: PrefixStore, tmp_path: Path, content: bytes) -> None:
+def test_foreign_files_are_ignored(store: PrefixStore, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "states").mkdir()
     (tmp_path / "states/aaa.state").write_bytes(content)
     assert store.find({KEY}, range(10)) == []
@@ -255,7 +255,7 @@ def test_foreign_files_are_nothing(store: PrefixStore, tmp_path: Path, content: 
     assert keep(store, "aaa", range(10))
 
 
-def test_things_in_the_way_mean_only_that_nothing_is_kept(tmp_path: Path) -> None:
+def test_files_in_the_way_only_prevent_storing(tmp_path: Path) -> None:
     store = PrefixStore(tmp_path / "states", 1_000_000)
     (tmp_path / "states/aaa.state").mkdir(parents=True)
     assert not keep(store, "aaa", range(100))

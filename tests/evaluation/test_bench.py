@@ -57,7 +57,7 @@ def test_one_json_object_with_every_figure(qwen: Run, tiny: Path) -> None:
     assert str(tiny.parent) not in done.stdout.decode()
 
 
-def test_the_table_has_llama_bench_beside_ours_where_it_is_at_hand(qwen: Run, tiny: Path, yardstick: Path) -> None:
+def test_the_table_has_llama_bench_beside_our_figures(qwen: Run, tiny: Path, yardstick: Path) -> None:
     done = qwen("bench", "-m", tiny, *QUICK, "--llama-bench", yardstick, "--depths", "64,0", "--rounds", "2")
     assert done.returncode == 0, done.stderr.decode()
     lines = done.stdout.decode().splitlines()
@@ -68,7 +68,7 @@ def test_the_table_has_llama_bench_beside_ours_where_it_is_at_hand(qwen: Run, ti
     assert b"round 2 of 2" in done.stderr
 
 
-def test_what_cannot_be_measured_is_said(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+def test_a_failed_measurement_is_reported(qwen: Run, tiny: Path, tmp_path: Path) -> None:
     missing = qwen("bench", "-m", tiny, *QUICK, "--llama-bench", "nowhere/llama-bench")
     assert missing.returncode == 2
     assert b"There is no program nowhere/llama-bench." in missing.stderr

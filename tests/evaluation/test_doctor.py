@@ -137,7 +137,7 @@ def test_the_bar_holds_more_than_there_is() -> None:
         pytest.param(build(gpu_offload=True), Graphics(trouble="no_driver"), "driver_missing", id="no driver"),
     ],
 )
-def test_each_trouble_is_told_with_its_remedy(engine: Build, seen: Graphics, code: str) -> None:
+def test_each_problem_is_reported_with_its_remedy(engine: Build, seen: Graphics, code: str) -> None:
     found = report(plan(None), seen, engine)
     assert codes(found) == [code] or code in codes(found)
     assert all(problem.message and problem.remedy for problem in found.problems)
@@ -166,18 +166,16 @@ WITH_CARD = build(gpu_offload=True, gpu=True)
         pytest.param(build(), NOTHING_SEEN, None, "Short letters", id="no model, no card"),
     ],
 )
-def test_the_advice_says_only_what_is_so(
-    engine: Build | None, seen: Graphics, placed: Placement | None, words: str
-) -> None:
+def test_the_advice_fits_the_pc(engine: Build | None, seen: Graphics, placed: Placement | None, words: str) -> None:
     assert words in report(placed, seen, engine).advice
 
 
-def test_layers_without_a_card_are_told() -> None:
+def test_layers_without_a_card_are_a_problem() -> None:
     assert "layers_without_gpu" in codes(report(plan(3.6), engine=build()))
     assert "layers_without_gpu" not in codes(report(plan(3.6), engine=WITH_CARD))
 
 
-def test_layers_for_which_the_card_is_too_small_are_told() -> None:
+def test_layers_for_which_the_card_is_too_small_are_a_problem() -> None:
     room = Room(ram_free=12 * GIB, ram_total=16 * GIB, gpu_free=GIB, gpu_total=4 * GIB, device="CUDA0: GTX 1650")
     cpu = Plan(threads=6, batch_threads=6)
     forced = place(real_header(), room, gpu=cpu, cpu=cpu, layers=30)
@@ -187,7 +185,7 @@ def test_layers_for_which_the_card_is_too_small_are_told() -> None:
     assert "CUDA0: GTX 1650" in text(found)
 
 
-def test_the_speed_names_the_memory_that_it_was_reckoned_from() -> None:
+def test_the_estimated_speed_names_the_memory() -> None:
     on_card = expected(plan(3.6), None, None, CARD)
     assert on_card.writing
     assert on_card.bandwidth == CARD.bandwidth
@@ -195,7 +193,7 @@ def test_the_speed_names_the_memory_that_it_was_reckoned_from() -> None:
     assert "from 20.0 GB/s of memory" in text(report(plan(None), engine=build()))
 
 
-def test_what_had_to_give_stands_under_the_plan() -> None:
+def test_unfulfilled_wishes_are_shown_below_the_plan() -> None:
     noted = msgspec.structs.replace(report(plan(None), engine=build()), note="Not repacked: no memory.", offline=True)
     shown = text(noted)
     assert shown.index("by rule") < shown.index("Not repacked") < shown.index("Speed")
@@ -217,7 +215,7 @@ def patient(tmp_path: Path, model: Path, **changes: Any) -> Patient:
     return dataclasses.replace(asked, **changes)
 
 
-def test_a_model_that_is_refused_only_when_it_is_loaded_is_told(tmp_path: Path, tiny: Path) -> None:
+def test_a_model_that_is_refused_only_at_loading_is_reported(tmp_path: Path, tiny: Path) -> None:
     found = examine(patient(tmp_path, tiny))
     assert (found.usable, found.model.usable, found.plan) == (False, False, None)
     (problem,) = (each for each in found.problems if each.code == "model_not_usable")
@@ -245,7 +243,7 @@ def test_a_driver_that_ends_llama_cpp_leaves_the_cpu(
     assert not usable or "as said" in text(found)
 
 
-def test_folders_whose_names_no_system_takes_are_told(tmp_path: Path, tiny: Path) -> None:
+def test_folders_with_impossible_names_are_reported(tmp_path: Path, tiny: Path) -> None:
     endless = tmp_path / ("x" * 300)
     found = examine(patient(tmp_path, tiny, folders=Folders(config=endless, data=endless, cache=endless)))
     assert not any(folder.exists for folder in found.folders)
@@ -310,6 +308,6 @@ def test_the_network_is_asked_where_the_environment_points() -> None:
     assert isinstance(good, Reachability)
 
 
-def test_an_address_that_is_none_is_told_and_not_opened(tmp_path: Path) -> None:
+def test_an_invalid_address_is_reported_and_not_opened(tmp_path: Path) -> None:
     (place,) = reach((f"file://{tmp_path}",))
     assert place.reason == "its address is not valid"

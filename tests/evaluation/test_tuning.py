@@ -81,7 +81,7 @@ def even(_plan: Plan) -> tuple[float, float, float]:
     return 1.0, 30.0, 4.0
 
 
-def test_the_known_best_is_found() -> None:
+def test_the_search_finds_the_best_plan() -> None:
     def speeds(plan: Plan) -> tuple[float, float, float]:
         reading = 30 * (1.5 if plan.batch_threads == 12 else 1)
         writing = 4 * (1.2 if plan.flash_attention else 1) * (1.1 if plan.kv_type == "q8_0" else 1)
@@ -94,7 +94,7 @@ def test_the_known_best_is_found() -> None:
     assert found.chat_costs == pytest.approx([1 + 0.1 * n for n in range(32)], abs=0.001)
 
 
-def test_the_defaults_stay_where_nothing_is_clearly_better() -> None:
+def test_without_a_clearly_better_plan_the_defaults_stay() -> None:
     def speeds(plan: Plan) -> tuple[float, float, float]:
         return 1.0, 30.6 if plan.batch_threads == 12 else 30.0, 4.08 if plan.repack else 4.0
 
@@ -155,12 +155,12 @@ def test_the_budget_is_kept_and_the_defaults_are_measured_in_any_case(budget: fl
     assert bool(found.chat_costs) == (budget > 1)
 
 
-def test_without_the_memory_for_it_repacking_is_not_tried() -> None:
+def test_without_enough_memory_repacking_is_not_tried() -> None:
     found, _clock = search(even, may_repack=False)
     assert not any(trial.plan.repack for trial in found.trials)
 
 
-def test_a_moments_disturbance_does_not_decide() -> None:
+def test_a_short_disturbance_does_not_decide() -> None:
     disturbed = iter([2.0])
 
     def speeds(_plan: Plan) -> tuple[float, float, float]:
@@ -171,7 +171,7 @@ def test_a_moments_disturbance_does_not_decide() -> None:
     assert found.chat.plan == default_plan(OFFICE)
 
 
-def test_what_an_engine_refuses_is_passed_over() -> None:
+def test_a_plan_that_fails_is_skipped() -> None:
     class Refusing(TimedEngine):
         def load(self) -> Generator[Loading, None, bool]:
             raise EngineError("no flash attention here")
@@ -187,7 +187,7 @@ def test_what_an_engine_refuses_is_passed_over() -> None:
     assert len(found.trials) > 3
 
 
-def test_what_lies_between_the_batches_is_interpolated() -> None:
+def test_costs_between_the_measured_batches_are_interpolated() -> None:
     assert relative((1, 2, 4), (0.2, 0.3, 0.5)) == (1.0, 1.5, 2.0, 2.5)
     # The measurement of the smallest batch was disturbed.
     assert relative((1, 2, 4), (0.4, 0.3, 0.8)) == (1.0, 1.0, 1.5, 2.0)
@@ -213,7 +213,7 @@ def remember(file: Path, kept: Path, *, repack: bool = False, **changes: Any) ->
     return plan
 
 
-def test_what_was_measured_is_used_and_an_explicit_setting_wins(tiny: Path, kept: Path) -> None:
+def test_a_measured_plan_is_used_but_an_explicit_setting_wins(tiny: Path, kept: Path) -> None:
     header = read_header(tiny)
     by_rule = in_force(Config(), tiny, header, kept)
     assert by_rule.plan.threads == physical_cores()
@@ -249,7 +249,7 @@ def test_figures_of_another_machine_model_or_library_are_not_used(
         lambda _text: "",
     ],
 )
-def test_a_damaged_file_is_as_none(tiny: Path, kept: Path, damage: Callable[[str], str]) -> None:
+def test_a_damaged_file_counts_as_none(tiny: Path, kept: Path, damage: Callable[[str], str]) -> None:
     remember(tiny, kept)
     kept.write_bytes(damage(kept.read_text()).encode("utf-8", "surrogateescape"))
     assert in_force(Config(), tiny, read_header(tiny), kept).plan.batch_size == 128
@@ -258,7 +258,7 @@ def test_a_damaged_file_is_as_none(tiny: Path, kept: Path, damage: Callable[[str
     assert in_force(Config(), tiny, read_header(tiny), kept).plan == plan
 
 
-def test_several_models_are_kept_and_a_changed_one_is_replaced(tiny: Path, kept: Path, tmp_path: Path) -> None:
+def test_several_models_are_remembered_and_a_changed_one_is_replaced(tiny: Path, kept: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.gguf"
     other.write_bytes(tiny.read_bytes())
     remember(tiny, kept)
@@ -270,7 +270,7 @@ def test_several_models_are_kept_and_a_changed_one_is_replaced(tiny: Path, kept:
     assert tuned.read(kept, tiny)
 
 
-def test_weights_are_not_repacked_where_the_memory_is_short_and_that_is_said(
+def test_with_little_memory_weights_are_not_repacked_and_the_program_says_so(
     tiny: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     header = read_header(tiny)
@@ -305,7 +305,7 @@ def test_tune_measures_shows_and_forgets(qwen: Run, tiny: Path, kept: Path) -> N
     assert b"by rule" in qwen("tune", "-m", tiny, "--show").stdout
 
 
-def test_interrupted_it_keeps_nothing(tiny: Path, kept: Path, tmp_path: Path) -> None:
+def test_a_cancelled_search_stores_nothing(tiny: Path, kept: Path, tmp_path: Path) -> None:
     with subprocess.Popen(
         [*COMMAND, "tune", "-m", str(tiny)], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as program:

@@ -53,7 +53,7 @@ def test_the_processor_tells_its_name_and_instruction_sets(tmp_path: Path, monke
     assert found.has("AVX512") is False
 
 
-def test_what_the_system_does_not_say_of_the_processor_is_unknown(tmp_path: Path) -> None:
+def test_processor_facts_that_the_system_does_not_report_are_unknown(tmp_path: Path) -> None:
     found = processor(tmp_path)
     assert found.instructions is None
     assert found.has("AVX2") is None
@@ -314,14 +314,14 @@ def test_a_card_tells_what_it_is() -> None:
     "failing",
     ["nvmlDeviceGetMemoryInfo", "nvmlDeviceGetName", "nvmlDeviceGetMaxClockInfo", "nvmlSystemGetCudaDriverVersion"],
 )
-def test_what_a_card_does_not_tell_is_unknown(failing: str) -> None:
+def test_facts_that_a_card_does_not_report_are_unknown(failing: str) -> None:
     found = graphics(lambda: Driver(failing))
     assert found.trouble == ""
     assert len(found.cards) == 1
 
 
 @pytest.mark.parametrize("failing", ["everything", "nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetHandleByIndex"])
-def test_a_driver_that_fails_is_told_as_broken(failing: str) -> None:
+def test_a_failing_driver_is_reported_as_broken(failing: str) -> None:
     found = graphics(lambda: Driver(failing))
     assert (found.trouble, found.cards) == ("broken", ())
     assert "fails" in found.detail

@@ -100,7 +100,7 @@ def test_the_plan_for_eight_thousand_tokens(gpu: float | None, layers: int, kv_t
     assert found.fits
 
 
-def test_smaller_steps_come_before_layers_that_stay_behind() -> None:
+def test_smaller_batches_come_before_fewer_layers() -> None:
     # 3.27 GiB are enough for everything except the larger buffers.
     assert placed(3.27).gpu_layers == 37
     assert placed(3.27).plan.batch_size < 512
@@ -181,7 +181,7 @@ def test_each_step_down_takes_less_and_the_last_ones_are_on_the_cpu(
 
 
 @pytest.mark.parametrize("layers", [2, -1])
-def test_what_nobody_knows_to_be_short_is_not_spared(layers: int) -> None:
+def test_memory_of_unknown_size_is_not_saved(layers: int) -> None:
     """If a device does not report its memory, or there is none, all layers that a person names are planned."""
     for unknown in (room(None), msgspec.structs.replace(room(None), gpu_free=0, gpu_total=0)):
         assert place(HEADER, unknown, gpu=GPU, cpu=CPU, layers=layers).plan == sized(

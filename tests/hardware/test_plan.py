@@ -20,7 +20,7 @@ def test_a_cpu_computes_on_its_physical_cores_with_mapped_weights() -> None:
     assert plan.kv_type == "f16"
 
 
-def test_a_gpu_gets_flash_attention_and_larger_steps() -> None:
+def test_a_gpu_gets_flash_attention_and_larger_batches() -> None:
     plan = default_plan(OFFICE, gpu=True)
     assert plan.flash_attention
     assert plan.batch_size > default_plan(OFFICE).batch_size

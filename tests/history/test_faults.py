@@ -65,7 +65,7 @@ def newer(content: bytes) -> bytes:
         (newer, "newer version", "Update the program"),
     ],
 )
-def test_a_database_that_cannot_be_used_is_told_and_left_as_it_is(
+def test_an_unusable_database_is_reported_and_not_changed(
     qwen: Run, tiny: Path, database: Path, damage: object, said: str, remedy: str
 ) -> None:
     assert callable(damage)
@@ -90,7 +90,7 @@ def test_a_database_that_cannot_be_used_is_told_and_left_as_it_is(
 
 
 @pytest.mark.parametrize("place", ["a file in the way", "a folder of the name"])
-def test_a_place_where_nothing_can_be_written_is_told(qwen: Run, tiny: Path, home: Path, place: str) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(qwen: Run, tiny: Path, home: Path, place: str) -> None:
     if place == "a file in the way":
         home.write_bytes(b"precious")
     else:
@@ -105,7 +105,7 @@ def test_a_place_where_nothing_can_be_written_is_told(qwen: Run, tiny: Path, hom
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_home_of_somebody_else_is_told(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_folder_of_another_user_is_reported(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database.parent.chmod(0o555)
     # Relative, because only root may open the folders above.
     monkeypatch.chdir(database.parent)
@@ -119,7 +119,7 @@ def test_a_home_of_somebody_else_is_told(database: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a limit of the size of files stands for a full disk")
-def test_a_disk_that_fills_up_ends_the_keeping_not_the_answer(qwen: Run, tiny: Path, database: Path) -> None:
+def test_a_full_disk_ends_the_storing_but_not_the_answer(qwen: Run, tiny: Path, database: Path) -> None:
     import resource
     import signal
 
@@ -150,7 +150,7 @@ class Filling(RecordingOutput):
             self._connection.execute(f"PRAGMA max_page_count = {pages if event.piece != 'end ' else 1_000_000}")
 
 
-def test_an_answer_is_kept_whole_once_there_is_space_again(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_complete_answer_is_stored_when_there_is_space_again(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "_EVERY", 0.0)
     history, notes = History(database), list[str]()
     keeper, conversation = Keeper(history, "m", notes.append), Conversation()
@@ -169,7 +169,7 @@ def locked(database: Path) -> Iterator[sqlite3.Connection]:
     other.close()
 
 
-def test_what_is_locked_can_be_read_and_a_short_lock_is_waited_for(
+def test_a_locked_database_can_be_read_and_a_short_lock_is_waited_for(
     qwen: Run, database: Path, locked: sqlite3.Connection
 ) -> None:
     assert len(qwen("logs", "list").stdout.splitlines()) == 20
@@ -180,7 +180,7 @@ def test_what_is_locked_can_be_read_and_a_short_lock_is_waited_for(
     assert time.monotonic() - started > 0.3
 
 
-def test_a_lock_that_never_ends_is_told(
+def test_an_endless_lock_is_reported(
     database: Path, locked: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("qwen_tui.history.database.PATIENCE", 0.2)

@@ -93,7 +93,7 @@ def test_an_old_question_stays_one_part_to_the_byte(old: OldHistory) -> None:
     assert prompt_text(exchange.question) == exchange.question.words
 
 
-def test_what_lies_on_a_path_belongs_to_the_oldest_conversation_there(old: OldHistory) -> None:
+def test_messages_on_several_paths_belong_to_the_oldest_conversation(old: OldHistory) -> None:
     old.ask("one", "a")
     old.fork("one", "fork")
     old.ask("fork", "b")
@@ -104,7 +104,7 @@ def test_what_lies_on_a_path_belongs_to_the_oldest_conversation_there(old: OldHi
     assert said(old.path, "again") == ["a", "A", "b", "B", "d", "D"]
 
 
-def test_what_was_taken_back_belongs_to_the_conversation_before_it(old: OldHistory) -> None:
+def test_undone_messages_belong_to_the_conversation_before_them(old: OldHistory) -> None:
     for question in ("a", "b", "c"):
         old.ask("one", question)
     old.undo("one")
@@ -115,7 +115,7 @@ def test_what_was_taken_back_belongs_to_the_conversation_before_it(old: OldHisto
     assert said(old.path, "one") == ["a", "A", "d", "D"]
 
 
-def test_a_first_question_that_was_taken_back_belongs_to_what_was_begun_with_it(old: OldHistory) -> None:
+def test_an_undone_first_question_belongs_to_the_conversation_that_began_with_it(old: OldHistory) -> None:
     old.ask("emptied", "a")
     old.ask("emptied", "b")
     old.undo("emptied")
@@ -129,7 +129,7 @@ def test_a_first_question_that_was_taken_back_belongs_to_what_was_begun_with_it(
     assert said(old.path, "emptied") == []
 
 
-def test_removing_takes_of_an_old_database_too_only_what_is_of_the_conversation(old: OldHistory) -> None:
+def test_removing_deletes_only_the_conversations_own_messages_in_an_old_database_too(old: OldHistory) -> None:
     old.ask("one", "treasure")
     old.ask("two", "recipe")
     old.ask("two", "salt")
@@ -148,7 +148,7 @@ def test_removing_takes_of_an_old_database_too_only_what_is_of_the_conversation(
     assert connection.execute("SELECT count(*) FROM messages").fetchone() == (0,)
 
 
-def test_the_order_is_that_of_writing_though_the_clock_was_wrong(old: OldHistory) -> None:
+def test_conversations_are_in_the_order_of_writing_even_if_the_clock_was_wrong(old: OldHistory) -> None:
     old.set_clock(4e9)
     old.ask("future", "a")
     old.set_clock(1000.0)
@@ -161,7 +161,7 @@ def test_the_order_is_that_of_writing_though_the_clock_was_wrong(old: OldHistory
     assert history.last() == "future"
 
 
-def test_what_an_older_program_writes_meanwhile_is_removed_with_its_conversation(old: OldHistory) -> None:
+def test_messages_of_an_older_program_are_removed_with_their_conversation(old: OldHistory) -> None:
     old.ask("one", "a")
     history = History(old.path)
     old.ask("one", "late")
@@ -195,7 +195,7 @@ def check(path: Path, expected: dict[str, list[str]]) -> None:
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def test_several_programs_bring_it_up_to_date_at_once(old: OldHistory) -> None:
+def test_several_programs_can_migrate_at_the_same_time(old: OldHistory) -> None:
     expected = large(old)
     program = (
         "import sys; from pathlib import Path; from qwen_tui.history.store import History\n"
@@ -217,7 +217,7 @@ def test_several_programs_bring_it_up_to_date_at_once(old: OldHistory) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of POSIX")
 @pytest.mark.parametrize("step", range(2, VERSION))
-def test_a_kill_in_the_middle_leaves_it_as_it_was(old: OldHistory, step: int) -> None:
+def test_a_kill_during_a_migration_leaves_the_database_unchanged(old: OldHistory, step: int) -> None:
     expected = large(old)
     if not (child := os.fork()):
         # The child is killed at this migration.

@@ -48,7 +48,7 @@ def test_a_system_prompt_that_changes_is_kept(history: History) -> None:
     assert history.read(turn.conversation).system == "You are a nurse."
 
 
-def test_a_conversation_comes_back_as_it_was(history: History) -> None:
+def test_a_conversation_is_read_as_it_was_written(history: History) -> None:
     turn = history.begin(None, Question("What is HTTP?"), model="tiny", system="Be brief.")
     turn.update("A protocol.", "stop")
     following = history.begin(turn.conversation, Question("And DNS?"), model="tiny", system="Be brief.")
@@ -82,7 +82,7 @@ def test_a_fork_shares_the_past_and_goes_its_own_way(history: History) -> None:
     assert history.search("two") == []
 
 
-def test_a_turn_taken_back_is_no_longer_part_of_it(history: History) -> None:
+def test_an_undone_turn_is_no_longer_part_of_the_conversation(history: History) -> None:
     conversation = said(history, said(history, None, "one", "1"), "two", "2")
     take_back(history, conversation)
     assert contents(history, conversation) == ["one", "1"]
@@ -101,7 +101,7 @@ def test_a_removed_conversation_leaves_nothing_to_find(history: History, tmp_pat
     assert history.search("密码") == []
 
 
-def test_of_a_removed_conversation_no_file_holds_a_word(history: History, tmp_path: Path) -> None:
+def test_no_file_contains_words_of_a_removed_conversation(history: History, tmp_path: Path) -> None:
     kept = said(history, None, "Keep the recipe", "Salt and pepper.")
     conversation = said(history, None, "Where is the treasure?", "It is in Zanzibar. 宝藏在山洞里。" * 500)
     turn = history.begin(conversation, Question("Who hid it?"), model="tiny", system="You are Blackbeard.")
@@ -213,7 +213,7 @@ def test_of_several_conversations_all_are_removed_or_none(history: History) -> N
 @pytest.mark.parametrize(
     ("question", "title"), [("\n  Hello \nworld", "Hello"), ("长" * 70, "长" * 59 + "…"), ("", "")]
 )
-def test_titles(question: str, title: str) -> None:
+def test_the_title_is_the_first_line_of_the_question(question: str, title: str) -> None:
     assert title_of(Question(question)) == title
 
 
@@ -295,7 +295,7 @@ def test_removing_deletes_no_message_of_another_conversation(history: History) -
     assert (undone.question.words, undone.answer) == ("keep two", "2")
 
 
-def test_what_a_fork_builds_upon_is_handed_over_to_it(history: History, tmp_path: Path) -> None:
+def test_a_fork_gets_the_messages_that_it_needs(history: History, tmp_path: Path) -> None:
     first = said(history, None, "shared", "past")
     fork = history.fork(first)
     said(history, first, "secret", "Zanzibar")
@@ -307,7 +307,7 @@ def test_what_a_fork_builds_upon_is_handed_over_to_it(history: History, tmp_path
     assert [file for file in files_of(tmp_path) if b"shared" in file] == []
 
 
-def test_what_a_turn_taken_back_in_a_fork_builds_upon_stays_with_it(history: History) -> None:
+def test_a_fork_gets_the_messages_that_its_undone_turn_needs(history: History) -> None:
     first = said(history, said(history, None, "one", "1"), "two", "2")
     fork = history.fork(first)
     said(history, fork, "three", "3")
@@ -320,7 +320,7 @@ def test_what_a_turn_taken_back_in_a_fork_builds_upon_stays_with_it(history: His
     assert contents(history, fork) == ["one", "1", "two", "2", "three", "3"]
 
 
-def test_what_a_fork_has_taken_back_of_a_removed_conversation_is_gone(history: History, tmp_path: Path) -> None:
+def test_an_undone_turn_of_a_removed_conversation_is_gone_in_its_fork(history: History, tmp_path: Path) -> None:
     first = said(history, said(history, None, "one", "1"), "secret", "Zanzibar")
     fork = history.fork(first)
     take_back(history, fork)
@@ -330,7 +330,7 @@ def test_what_a_fork_has_taken_back_of_a_removed_conversation_is_gone(history: H
     assert [file for file in files_of(tmp_path) if b"anzibar" in file] == []
 
 
-def test_the_order_is_that_of_writing_though_the_clock_goes_back(
+def test_conversations_are_in_the_order_of_writing_even_if_the_clock_goes_back(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("qwen_tui.history.store.time.time", lambda: 4e9)

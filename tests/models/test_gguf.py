@@ -127,7 +127,7 @@ def test_a_header_longer_than_the_first_read(read: Reader, monkeypatch: pytest.M
     assert len(read(SMALL).tensors) == 3
 
 
-def test_a_long_text_is_kept_in_part(read: Reader) -> None:
+def test_only_the_beginning_of_a_long_text_is_kept(read: Reader) -> None:
     header = read(model([pair("tokenizer.chat_template", STRING, string("x" * 100_000)), number("after", 1)]))
     assert header.metadata == {"tokenizer.chat_template": "x" * 65_536, "after": 1}
 
@@ -194,7 +194,7 @@ def test_refuses(read: Reader, tmp_path: Path, content: bytes, reason: str) -> N
     assert "-m" in refusal.value.remedy
 
 
-def test_what_a_header_cannot_tell_is_left_to_llama_cpp(tmp_path: Path) -> None:
+def test_faults_that_a_header_cannot_show_are_left_to_llama_cpp(tmp_path: Path) -> None:
     broken = make_broken_models(tmp_path)
     assert read_header(broken.pop("block_count_zero")).metadata["qwen3.block_count"] == 0
     assert read_header(broken.pop("duplicate_token")).array_lengths["tokenizer.ggml.tokens"]

@@ -35,7 +35,7 @@ def test_a_file_is_hashed_once(file: Path, tmp_path: Path) -> None:
     assert find_out(file, memory) == hashlib.sha256(b"weights" * 1000).hexdigest() == remembered(file, memory)
 
 
-def test_a_file_that_changed_is_not_the_one_that_was_hashed(file: Path, tmp_path: Path) -> None:
+def test_a_changed_file_does_not_count_as_the_hashed_one(file: Path, tmp_path: Path) -> None:
     memory = tmp_path / "models.json"
     find_out(file, memory)
     times = file.stat()
@@ -111,7 +111,7 @@ def test_a_damaged_memory_is_an_empty_one(file: Path, tmp_path: Path, content: b
     assert find_out(file, memory) == remembered(file, memory)
 
 
-def test_only_so_many_are_remembered(file: Path, tmp_path: Path) -> None:
+def test_the_number_of_remembered_hashes_is_limited(file: Path, tmp_path: Path) -> None:
     memory = tmp_path / "models.json"
     first = tmp_path / "first.gguf"
     first.write_bytes(b"x")

@@ -128,7 +128,7 @@ def _take(path: Path, shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("write", [_tarred, _zipped, _foldered])
-def test_a_sound_pack_is_taken_over(tmp_path: Path, members: dict[str, bytes], write: Write) -> None:
+def test_an_undamaged_pack_is_imported(tmp_path: Path, members: dict[str, bytes], write: Write) -> None:
     shelf = Shelf(tmp_path / "home/models")
     write(tmp_path / ("sound" + SUFFIXES[write]), members)
     _take(tmp_path / ("sound" + SUFFIXES[write]), shelf)
@@ -138,7 +138,7 @@ def test_a_sound_pack_is_taken_over(tmp_path: Path, members: dict[str, bytes], w
 
 @pytest.mark.parametrize("write", [_tarred, _zipped])
 @pytest.mark.parametrize("fault", BAD)
-def test_a_pack_that_is_not_sound_gives_nothing_and_touches_nothing_else(
+def test_a_damaged_pack_imports_nothing_and_touches_no_other_file(
     tmp_path: Path, members: dict[str, bytes], write: Write, fault: str
 ) -> None:
     BAD[fault](members)
@@ -180,7 +180,7 @@ def test_an_archive_that_is_cut_or_altered_never_gives_another_model(
 
 
 @pytest.mark.parametrize("name", ["somebody/Repo:red\x1b[31m.gguf", "some body/Repo:one.gguf", "a/b:\x9b.gguf"])
-def test_a_name_that_is_none_is_not_taken_over(tmp_path: Path, members: dict[str, bytes], name: str) -> None:
+def test_an_invalid_name_is_not_imported(tmp_path: Path, members: dict[str, bytes], name: str) -> None:
     _manifest(members, lambda manifest: manifest["models"][0].update(name=name))
     shelf = Shelf(tmp_path / "home/models")
     _zipped(tmp_path / "odd.zip", members)
@@ -188,7 +188,7 @@ def test_a_name_that_is_none_is_not_taken_over(tmp_path: Path, members: dict[str
     assert [record.name for record in shelf.records()] == ["mine.gguf"]
 
 
-def test_the_list_of_something_else_makes_no_pack(tmp_path: Path) -> None:
+def test_a_foreign_manifest_is_not_a_pack(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
     with unpacking.opened(tmp_path) as pack:
         assert pack is None

@@ -141,7 +141,7 @@ def test_a_link_stays_where_it_is_and_is_taken_away_without_its_file(shelf: Shel
         verify(only(shelf), shelf, quiet)
 
 
-def test_a_file_in_the_folder_is_taken_over_where_it_is(shelf: Shelf, source: Path) -> None:
+def test_a_file_in_the_models_folder_is_imported_in_place(shelf: Shelf, source: Path) -> None:
     shelf.folder.mkdir(parents=True)
     there = source.rename(shelf.folder / source.name)
     assert only(shelf).state == "unverified"
@@ -152,7 +152,7 @@ def test_a_file_in_the_folder_is_taken_over_where_it_is(shelf: Shelf, source: Pa
 
 
 @pytest.mark.parametrize("content", [b"", b"GGUF", b"<!DOCTYPE html><html></html>", b"PK\x03\x04" + bytes(100)])
-def test_what_is_no_model_is_not_taken_over(shelf: Shelf, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_model_is_not_imported(shelf: Shelf, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "some.gguf"
     file.write_bytes(content)
     with pytest.raises(InvalidModelError):
@@ -175,7 +175,7 @@ def test_a_copy_that_is_interrupted_leaves_nothing(shelf: Shelf, source: Path) -
     assert inventory.leftovers(shelf) == []
 
 
-def test_without_room_nothing_is_begun(shelf: Shelf, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_enough_space_nothing_begins(shelf: Shelf, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: _Usage(10_000))
     with pytest.raises(WriteError, match=r"67.4 MB are needed, and 10 kB are free"):
         importer(shelf).take(source)
@@ -284,7 +284,7 @@ def test_a_published_file_put_there_by_hand_is_hashed_once_before_it_is_loaded(
     assert only(shelf, published).state == "verified"
 
 
-def test_of_two_of_a_name_the_sound_one_is_used(shelf: Shelf, tmp_path: Path, source: Path) -> None:
+def test_of_two_files_of_one_name_the_undamaged_one_is_used(shelf: Shelf, tmp_path: Path, source: Path) -> None:
     sound = importer(shelf).take(source).record
     (tmp_path / "b").mkdir()
     other = make_tiny_model(tmp_path / "b" / "other.gguf")
@@ -308,7 +308,7 @@ def test_a_published_model_that_is_gone_is_asked_for_by_its_name(shelf: Shelf, s
         assert "qwen pull qwen3-4b-instruct:Q4_K_M" in raised.value.remedy
 
 
-def test_a_list_that_cannot_be_read_is_put_aside(shelf: Shelf, source: Path) -> None:
+def test_an_unreadable_shelf_file_is_moved_aside(shelf: Shelf, source: Path) -> None:
     shelf.folder.mkdir(parents=True)
     (shelf.folder / "models.json").write_bytes(b"[{")
     importer(shelf).take(source)
@@ -316,7 +316,7 @@ def test_a_list_that_cannot_be_read_is_put_aside(shelf: Shelf, source: Path) -> 
     assert len(shelf.records()) == 1
 
 
-def test_of_something_unknown_the_hash_is_noted(shelf: Shelf, source: Path) -> None:
+def test_the_hash_of_an_unknown_model_is_recorded(shelf: Shelf, source: Path) -> None:
     shelf.folder.mkdir(parents=True)
     file = source.rename(shelf.folder / source.name)
     first = verify(only(shelf), shelf, quiet)

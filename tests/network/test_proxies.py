@@ -54,7 +54,7 @@ def test_the_schemes_own_variable_wins(url: str, environ: dict[str, str], variab
         ("", [], [HUB]),
     ],
 )
-def test_no_proxy_names_what_is_asked_directly(no_proxy: str, direct: list[str], through: list[str]) -> None:
+def test_no_proxy_names_direct_addresses(no_proxy: str, direct: list[str], through: list[str]) -> None:
     environ = {**USUAL, "NO_PROXY": no_proxy}
     assert [url for url in direct if proxy_for(url, environ)] == []
     assert [url for url in through if not proxy_for(url, environ)] == []
@@ -78,7 +78,7 @@ def test_without_a_proxy_for_it_an_address_is_asked_directly(environ: dict[str, 
     ],
 )
 @pytest.mark.parametrize("variable", ["https_proxy", "ALL_PROXY"])
-def test_what_is_no_proxy_is_told_by_its_variable(value: str, words: str, variable: str) -> None:
+def test_an_invalid_proxy_is_reported_with_its_variable(value: str, words: str, variable: str) -> None:
     with pytest.raises(RequestError) as raised:
         proxy_for(HUB, {variable: value})
     assert variable in raised.value.reason

@@ -49,7 +49,7 @@ def found(
     return automatic(HEADER, 8192, backends, lambda: seen, ask, layers)
 
 
-def test_a_cpu_build_asks_nobody() -> None:
+def test_a_cpu_build_asks_no_driver() -> None:
     def fail() -> Graphics:
         raise AssertionError("the driver must not be asked")
 
@@ -101,7 +101,7 @@ def test_dry_runs_replace_the_estimate() -> None:
         ),
     ],
 )
-def test_what_keeps_the_card_from_use_is_said_and_the_cpu_computes(
+def test_the_reason_why_the_card_is_not_used_is_said_and_the_cpu_computes(
     monkeypatch: pytest.MonkeyPatch, seen: Graphics, answer: Inspection | None, words: str
 ) -> None:
     monkeypatch.setattr(module, "may_have_card", lambda: False)
@@ -153,7 +153,7 @@ def test_layers_are_asked_for_even_of_a_driver_that_does_not_tell(monkeypatch: p
     assert (broken.placement.gpu_layers, "it dies" in broken.trouble) == (0, True)
 
 
-def test_of_two_cards_the_one_that_layers_go_to_is_reckoned_with() -> None:
+def test_of_two_cards_the_one_with_the_layers_counts() -> None:
     names = ("0000:01:00.0", "0000:02:00.0")
     first, second = (
         Device(name=f"CUDA{at}", description="GTX 1650", kind="gpu", free=GIB, total=4 * GIB, id=name)
@@ -167,7 +167,7 @@ def test_of_two_cards_the_one_that_layers_go_to_is_reckoned_with() -> None:
     assert (room.device, room.gpu_free) == ("CUDA0: GTX 1650", 2 * GIB)
 
 
-def test_a_graphics_part_inside_the_processor_gets_layers_only_if_somebody_insists() -> None:
+def test_integrated_graphics_get_layers_only_if_the_person_insists() -> None:
     inside = Device(name="Vulkan0", description="UHD 630", kind="igpu", free=6 * GIB, total=8 * GIB)
     answer = Inspection(build=msgspec.structs.replace(build(), devices=(inside,)))
     nothing = Graphics(trouble="no_driver")
@@ -176,7 +176,7 @@ def test_a_graphics_part_inside_the_processor_gets_layers_only_if_somebody_insis
     assert (insisted.gpu_layers, insisted.room.device) == (20, "Vulkan0: UHD 630")
 
 
-def test_what_is_free_of_another_card_does_not_count() -> None:
+def test_the_free_memory_of_another_card_does_not_count() -> None:
     other = Card(name="GT 710", total=2 * GIB, free=GIB)
     result = found(("vulkan",), Graphics(cards=(other,)), Inspection(build=build()), [])
     assert result.placement.room.gpu_free == int(3.4 * GIB)

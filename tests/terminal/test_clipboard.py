@@ -40,7 +40,7 @@ def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
 
 
-def test_what_is_copied_can_be_pasted(xclip: Path) -> None:
+def test_copied_text_can_be_pasted(xclip: Path) -> None:
     screen = TerminalStream()
     clipboard = SystemClipboard(screen)
     assert clipboard.copy("你好\n") == ""
@@ -67,7 +67,7 @@ def test_over_ssh_the_clipboard_is_the_terminals(xclip: Path, monkeypatch: pytes
     assert xclip.read_text() == "x"
 
 
-def test_a_program_that_fails_without_a_word_is_found_out(xclip: Path) -> None:
+def test_a_silent_failure_of_a_clipboard_program_is_noticed(xclip: Path) -> None:
     # xclip behaves like this when it cannot reach the display.
     (xclip.parent / "bin" / "xclip").write_text("#!/bin/sh\nexit 1\n")
     screen = TerminalStream()
@@ -75,7 +75,7 @@ def test_a_program_that_fails_without_a_word_is_found_out(xclip: Path) -> None:
     assert "]52;" in screen.getvalue()
 
 
-def test_what_cannot_be_done_says_what_to_install(nothing: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_clipboard_the_message_says_what_to_install(nothing: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ClipboardError) as refused:
         SystemClipboard(TerminalStream()).paste()
     assert "Ctrl-Shift-V" in refused.value.remedy
@@ -90,7 +90,7 @@ def test_what_cannot_be_done_says_what_to_install(nothing: None, monkeypatch: py
         SystemClipboard(TerminalStream()).copy("x")
 
 
-def test_bytes_that_are_no_text_are_told(xclip: Path) -> None:
+def test_clipboard_bytes_that_are_not_text_are_reported(xclip: Path) -> None:
     xclip.write_bytes(b"\xff\xfe\xfd")
     with pytest.raises(ClipboardError, match="could not be used"):
         SystemClipboard(TerminalStream()).paste()

@@ -49,7 +49,7 @@ def test_random_mixes_end_up_as_if_rendered_at_once(mixes: range) -> None:
 
 
 @pytest.mark.parametrize("name", ["long table", "long code", "wide code", "essay", "tens", "wide table"])
-def test_what_scrolled_off_is_never_taken_back(name: str) -> None:
+def test_scrolled_off_lines_are_never_changed(name: str) -> None:
     text = DOCUMENTS[name]
     columns, lines = 40, 10
     expected = at_once(text, columns, lines)
@@ -63,7 +63,7 @@ def test_what_scrolled_off_is_never_taken_back(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["essay", "code", "table", "list and code", "emphasis", "mathematics"])
-def test_a_stop_at_any_point_leaves_what_came_and_a_tidy_cursor(name: str) -> None:
+def test_a_stop_at_any_point_leaves_the_text_and_a_normal_cursor(name: str) -> None:
     text = DOCUMENTS[name]
     for end in range(1, len(text), 7):
         screen = Screen(40, 10)
@@ -87,7 +87,7 @@ def test_nothing_but_text_and_our_own_sequences_is_written() -> None:
     assert "z\ufffd\ufffd" in shown, "in code, hidden characters are marked"
 
 
-def test_ticks_are_rare_and_what_came_between_them_is_not_lost() -> None:
+def test_ticks_are_rare_and_lose_no_text() -> None:
     screen, clock = Screen(80, 24), Clock()
     painter = Painter(screen.write, lambda: screen.size, DARK, Ruler(), clock=clock)
     for char in "twenty ticks a second at most ":
@@ -114,7 +114,7 @@ def test_code_on_the_screen_is_the_code() -> None:
         assert plain(text, 20).endswith(code), "no margin, no break, even in a list"
 
 
-def test_marks_do_not_show_while_what_they_mark_is_written() -> None:
+def test_open_marks_are_not_shown() -> None:
     shown: list[str] = []
     painter = Painter(shown.append, lambda: os.terminal_size((80, 24)), DARK, Ruler(), clock=(clock := Clock()))
     for char in "1. **重要：**先备份，再 `rm x`，和 **kept":
@@ -155,7 +155,7 @@ def test_after_a_stop_of_the_program_the_live_rows_are_shown_anew() -> None:
 
 @pytest.mark.parametrize("name", ["essay", "wide code", "table", "list and code", "chinese", "long word"])
 @pytest.mark.parametrize("size", SIZES)
-def test_what_others_write_in_the_middle_parts_the_answer_and_repeats_nothing(name: str, size: tuple[int, int]) -> None:
+def test_a_note_in_the_middle_splits_the_answer_and_repeats_nothing(name: str, size: tuple[int, int]) -> None:
     text = DOCUMENTS[name]
     expected = at_once(text, *size)
     for at in range(1, len(text), max(1, len(text) // 15)):
@@ -225,7 +225,7 @@ def test_ambiguous_characters_may_be_two_columns_wide() -> None:
     assert table.splitlines() == ["a     | b", f"{ASCII_SIGNS.line * 5}-+--", "“1” | 2"]
 
 
-def test_without_colour_only_weight_and_slant_are_left() -> None:
+def test_without_colour_only_bold_and_italics_are_left() -> None:
     shown = static("# Head\n\n`code` **bold**\n", 80, theme("light"), Ruler(), colour=False)
     assert "\x1b[1m" in shown
     assert not [
@@ -236,7 +236,7 @@ def test_without_colour_only_weight_and_slant_are_left() -> None:
 @pytest.mark.parametrize(
     ("says", "expected"), [("0;15", "light"), ("15;0", "dark"), ("", "dark"), ("0;default;7", "light")]
 )
-def test_the_background_is_what_the_terminal_says(says: str, expected: str) -> None:
+def test_the_theme_follows_the_background_of_the_terminal(says: str, expected: str) -> None:
     assert background({"COLORFGBG": says}) == expected
 
 

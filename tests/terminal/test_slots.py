@@ -91,7 +91,7 @@ def test_one_variable_twice_is_filled_once() -> None:
     assert slots.sendable(other) == "Ann meets Bob."
 
 
-def test_slots_that_touch_are_kept_apart_by_where_the_person_is() -> None:
+def test_adjacent_slots_are_distinguished_by_the_cursor() -> None:
     both = draft(("a", None), ("b", None))
     line = typed(slots.step(typed(both, "1"), 1), "2")
     assert shown(line) == ["1", "2"]
@@ -104,7 +104,7 @@ def test_text_with_braces_of_the_persons_own_stays_text() -> None:
     assert slots.sendable(line) == "{{tone}} {{recipient}} To: {{x}}\nTone: formal."
 
 
-def test_what_an_editor_did_is_followed_where_it_can_be_and_told_where_not() -> None:
+def test_changes_by_an_editor_are_followed_if_possible_else_reported() -> None:
     inside = EMAIL.text.replace("{{recipient}}", "Ms Lee")
     assert slots.sendable(slots.follow(EMAIL, inside, len(inside))) == inside
     default = EMAIL.text.replace("formal", "informal")
@@ -146,5 +146,5 @@ def test_whatever_is_done_slots_stay_in_order_and_the_rest_of_the_text_as_it_is(
 
 
 @given(WORDS, WORDS, st.text("好x", min_size=1, max_size=5))
-def test_what_is_filled_in_is_all_that_is_added(before: str, behind: str, value: str) -> None:
+def test_filling_in_adds_only_the_filled_in_text(before: str, behind: str, value: str) -> None:
     assert slots.sendable(typed(draft(before, ("name", None), behind), value)) == before + value + behind

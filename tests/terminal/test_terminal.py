@@ -36,7 +36,7 @@ END = Finished(Usage(), Timings(), "stop")
         "\udc80",
     ],
 )
-def test_nothing_that_steers_a_terminal_gets_through(hostile: str) -> None:
+def test_no_control_sequence_gets_through(hostile: str) -> None:
     shown = set(clean(f"before{hostile}after"))
     assert not shown & set("\x1b\x9b\x00\x07\x7f\r\u202e\u2066\u2069\U000e0041")
     assert not shown & set("\u2060\ufeff\u00ad\ufe00\U000e0100\u2028\udc80")
@@ -52,7 +52,7 @@ def test_ordinary_text_gets_through() -> None:
 
 
 @given(st.text(), st.integers(0, 50))
-def test_pieces_are_cleaned_like_the_whole(text: str, cut: int) -> None:
+def test_pieces_are_cleaned_like_the_complete_text(text: str, cut: int) -> None:
     assert clean(text[:cut]) + clean(text[cut:]) == clean(text)
 
 
@@ -80,7 +80,7 @@ def test_held_output_writes_notes_only() -> None:
     assert notes.getvalue() == "a note\n"
 
 
-def test_a_note_in_the_middle_of_an_answer_parts_it_on_a_terminal_only() -> None:
+def test_a_note_in_the_middle_of_an_answer_splits_it_only_on_a_terminal() -> None:
     for stream, notes, expected in (
         (io.StringIO(), TerminalStream(), "one two\n"),
         (TerminalStream(), io.StringIO(), "one two\n"),
@@ -93,7 +93,7 @@ def test_a_note_in_the_middle_of_an_answer_parts_it_on_a_terminal_only() -> None
         assert notes.getvalue() == "The engine died.\n"
 
 
-def test_write_tells_a_closed_pipe_from_a_full_disk() -> None:
+def test_write_distinguishes_a_closed_pipe_from_a_full_disk() -> None:
     class Failing(io.StringIO):
         def __init__(self, error: OSError) -> None:
             super().__init__()
@@ -131,7 +131,7 @@ def test_how_long_is_said_before_the_first_step_if_the_engine_has_learned_it() -
     assert screen.getvalue().endswith("250 of 500 tokens, 4 s left"), "what is measured now counts more"
 
 
-def test_waiting_for_what_another_program_keeps_is_told_and_counts_for_no_speed() -> None:
+def test_waiting_for_another_process_is_shown_and_does_not_count_for_the_speed() -> None:
     screen, clock = TerminalStream(), Clock()
     status = StatusLine(screen, clock=clock)
     events = (Prefill(0, 700, awaited=True),) * 2 + (Prefill(690, 710, 690),) * 2
@@ -184,5 +184,5 @@ def test_no_progress_outside_a_terminal() -> None:
         ("半".encode()[:2], "\ufffd"),
     ],
 )
-def test_what_was_typed_during_an_answer(keys: bytes, text: str) -> None:
+def test_text_typed_during_an_answer_is_kept(keys: bytes, text: str) -> None:
     assert typed_text(keys) == text

@@ -32,7 +32,7 @@ def test_the_line_fits_however_narrow_the_terminal(
     assert "1:38" in half, "and so is the time left"
 
 
-def test_elsewhere_there_is_a_line_now_and_then() -> None:
+def test_without_a_terminal_there_is_a_line_from_time_to_time() -> None:
     seconds = itertools.count()
     stream = io.StringIO()
     line = TransferLine(stream, live=False, clock=lambda: float(next(seconds)))

@@ -43,7 +43,7 @@ def batches(tokens: int, size: int = 32) -> int:
     return -(-tokens // size)
 
 
-def test_reading_ends_when_the_card_has_read(
+def test_prefill_ends_when_the_gpu_has_finished(
     qwen: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, fault("decode", "late"), cards=())
@@ -55,7 +55,7 @@ def test_reading_ends_when_the_card_has_read(
     assert answer["timings"]["ttft_s"] >= seconds
 
 
-def test_writing_ends_when_the_last_token_is_computed(
+def test_decode_ends_when_the_last_token_is_computed(
     engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, fault("decode", "late"), cards=())
@@ -76,7 +76,7 @@ def test_a_batch_is_timed_until_the_card_has_computed_it(
     assert all(seconds >= LATE for seconds in engine.batch_seconds((1, 4)))
 
 
-def test_what_a_card_took_to_read_decides_whether_it_is_kept(
+def test_the_prefill_time_of_a_gpu_decides_whether_a_state_is_stored(
     options: LoadOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, fault("decode", "late"), cards=())

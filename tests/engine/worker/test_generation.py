@@ -134,7 +134,7 @@ def test_with_the_same_random_numbers_any_drafts_give_the_same_answer(
 
 
 @pytest.mark.parametrize("wrong", [0, 0.2, 1])
-def test_each_token_is_drawn_from_the_models_logits_behind_the_text_so_far(setup: Setup, wrong: float) -> None:
+def test_each_token_is_sampled_from_the_models_logits_after_the_text_so_far(setup: Setup, wrong: float) -> None:
     plain, _ = setup.answer(setup.chain(HOT_AGAIN))
     recorder = Recorder(setup)
     answer, end = setup.answer(recorder, Scripted(plain, wrong))
@@ -180,7 +180,7 @@ def test_no_draft_goes_beyond_the_context(setup: Setup) -> None:
     assert end.reason == "length"
 
 
-def test_an_end_is_an_end_wherever_in_a_draft(setup: Setup) -> None:
+def test_an_end_token_anywhere_in_a_draft_ends_the_answer(setup: Setup) -> None:
     end_token = setup.vocabulary.special("<|im_end|>")
     text = setup.vocabulary.tokenize("that is all")
     # In the draft, the answer ends later, or not at all.
@@ -230,7 +230,7 @@ def test_an_interruption_in_a_batch_leaves_the_context_as_it_was(setup: Setup) -
     assert setup.answer(setup.chain(GREEDY))[0] == plain
 
 
-def test_what_was_refused_is_forgotten(setup: Setup) -> None:
+def test_rejected_drafts_are_forgotten(setup: Setup) -> None:
     plain, _ = setup.answer(setup.chain(GREEDY))
     setup.answer(setup.chain(GREEDY), Scripted(plain, 1))
     held = list(setup.context.tokens)
@@ -245,7 +245,7 @@ def test_what_was_refused_is_forgotten(setup: Setup) -> None:
     assert kept == fresh
 
 
-def test_a_context_that_grows_goes_on_as_if_it_had_been_large(setup: Setup) -> None:
+def test_a_grown_context_gives_the_same_answer_as_a_large_one(setup: Setup) -> None:
     answers = []
     for room in (0, 4096):
         setup.context = Context(setup.model, setup.options, 4096, setup.stop)

@@ -101,7 +101,7 @@ def test_a_refused_token_changes_nothing(vocabularies: dict[str, Vocabulary], ki
 
 
 @pytest.mark.parametrize("kind", ["byte pairs", "demo", "words and bytes"])
-def test_a_text_of_anything_holds_no_special_token(vocabularies: dict[str, Vocabulary], kind: str) -> None:
+def test_free_text_contains_no_special_token(vocabularies: dict[str, Vocabulary], kind: str) -> None:
     vocabulary = vocabularies[kind]
     grammar = Grammars(vocabulary).grammar('{"type":"string"}')
     assert grammar.take(byte_tokens(vocabulary, '"')[0])
@@ -111,7 +111,7 @@ def test_a_text_of_anything_holds_no_special_token(vocabularies: dict[str, Vocab
     assert not any(grammar.take(token) for token in silent)
 
 
-def test_the_names_of_special_tokens_are_text_in_a_text(vocabularies: dict[str, Vocabulary]) -> None:
+def test_names_of_special_tokens_are_ordinary_text(vocabularies: dict[str, Vocabulary]) -> None:
     vocabulary = vocabularies["byte pairs"]
     text = f'"{END_OF_TEXT}{TURN_START}{TURN_END}"'
     grammar = Grammars(vocabulary).grammar('{"type":"string"}')
@@ -129,7 +129,7 @@ def test_a_blank_of_a_word_is_a_blank_of_the_answer(vocabularies: dict[str, Voca
     assert grammar.take(tokens[b"}"])
 
 
-def test_an_answer_that_was_begun_is_gone_on_with(vocabularies: dict[str, Vocabulary]) -> None:
+def test_an_answer_that_was_begun_is_continued(vocabularies: dict[str, Vocabulary]) -> None:
     vocabulary = vocabularies["byte pairs"]
     grammars = Grammars(vocabulary)
     first, second = grammars.grammar('{"const":"hello"}'), grammars.grammar('{"const":"hello"}')
@@ -141,7 +141,7 @@ def test_an_answer_that_was_begun_is_gone_on_with(vocabularies: dict[str, Vocabu
         second.follow(vocabulary.tokenize("x"))
 
 
-def test_a_vocabulary_that_cannot_write_it_is_an_error_not_another_answer(vocabularies: dict[str, Vocabulary]) -> None:
+def test_a_vocabulary_that_cannot_write_the_answer_is_an_error(vocabularies: dict[str, Vocabulary]) -> None:
     vocabulary = vocabularies["words alone"]
     grammar = Grammars(vocabulary).grammar('{"const":"no"}')
     (quote, n, o) = ({piece: token for token, piece in enumerate(vocabulary.pieces())}[p] for p in (b'"', b"n", b"o"))
@@ -154,6 +154,6 @@ def test_a_vocabulary_that_cannot_write_it_is_an_error_not_another_answer(vocabu
         grammar.biases()
 
 
-def test_what_is_no_schema_is_an_error(vocabularies: dict[str, Vocabulary]) -> None:
+def test_an_invalid_schema_is_an_error(vocabularies: dict[str, Vocabulary]) -> None:
     with pytest.raises(GrammarError, match="nonsense"):
         Grammars(vocabularies["byte pairs"]).grammar('{"type":"nonsense"}')

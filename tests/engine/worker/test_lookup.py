@@ -74,7 +74,7 @@ def test_the_latest_place_of_the_longest_match_is_found(tokens: list[int]) -> No
     assert grown.find() == by_search()
 
 
-def test_what_repeats_itself_is_continued_beyond_the_end() -> None:
+def test_a_repetition_is_continued_beyond_the_end_of_the_text() -> None:
     index = TextIndex([9, 1, 2, 3, 1, 2, 3])
     found = index.find()
     assert found == (3, 4)
@@ -83,7 +83,7 @@ def test_what_repeats_itself_is_continued_beyond_the_end() -> None:
 
 
 @pytest.mark.parametrize("name", COSTS)
-def test_text_that_is_copied_is_never_slower_and_mostly_much_faster(name: str) -> None:
+def test_copied_text_is_never_slower_and_mostly_much_faster(name: str) -> None:
     prompt = words(1, 400)
     faster = decode(prompt, prompt[50:350], COSTS[name])
     assert faster >= {"fast": 3.5, "middling": 1.9, "unknown": 1.7, "hopeless": 1}[name]
@@ -109,7 +109,7 @@ def corrected(seed: int, every: int, change: str) -> tuple[list[int], list[int]]
 
 
 @pytest.mark.parametrize("change", ["replaced", "left out", "put in"])
-def test_a_copy_goes_on_behind_each_correction(change: str) -> None:
+def test_a_copy_continues_after_each_correction(change: str) -> None:
     # If each correction needed a new match of three tokens, little would be left of every eight.
     prompt, answer = corrected(2, 8, change)
     least = {"replaced": 2.0, "left out": 2.0, "put in": 1.3}
@@ -124,7 +124,7 @@ def test_any_text_can_be_followed(prompt: list[int], answer: list[int]) -> None:
 
 @pytest.mark.parametrize("name", COSTS)
 @pytest.mark.parametrize("vocabulary", [2, 4, 8, 16, 40])
-def test_text_whose_likeness_means_nothing_costs_next_to_nothing(name: str, vocabulary: int) -> None:
+def test_text_with_meaningless_matches_costs_almost_nothing(name: str, vocabulary: int) -> None:
     # In random text over so few tokens nearly every match occurred before, but does not predict the next token.
     speeds = [decode((), words(seed, 500, vocabulary), COSTS[name]) for seed in range(10)]
     assert sum(speeds) / len(speeds) > 0.97
@@ -132,7 +132,7 @@ def test_text_whose_likeness_means_nothing_costs_next_to_nothing(name: str, voca
 
 @pytest.mark.parametrize("name", COSTS)
 @pytest.mark.parametrize("chance", [0.2, 0.3, 0.4, 0.5, 0.6, 0.8])
-def test_at_no_rate_of_right_guesses_it_costs_more_than_it_brings(name: str, chance: float) -> None:
+def test_at_every_rate_of_right_guesses_drafting_costs_no_more_than_it_saves(name: str, chance: float) -> None:
     # The copy continues at another place after each wrong token.
     speeds = []
     for seed in range(10):

@@ -70,13 +70,13 @@ def test_no_text_becomes_a_control_token(model: Model, conversation: list[tuple[
 
 @settings(max_examples=400, deadline=None)
 @given(hostile)
-def test_text_survives_tokenising(model: Model, text: str) -> None:
+def test_tokenising_keeps_the_text(model: Model, text: str) -> None:
     vocabulary = model.vocabulary
     pieces = b"".join(vocabulary.piece(token) for token in vocabulary.tokenize(text))
     assert pieces == text.encode("utf-8", "replace")
 
 
-def test_an_answer_goes_back_in_the_tokens_it_was_written_in(model: Model) -> None:
+def test_the_next_prompt_has_the_answer_in_its_own_tokens(model: Model) -> None:
     chatml = ChatML(model.vocabulary)
     one_by_one = [token for letter in "some" for token in model.vocabulary.tokenize(letter)]
     assert one_by_one != model.vocabulary.tokenize("some")

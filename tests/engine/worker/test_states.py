@@ -112,7 +112,7 @@ def leave(engine: LocalEngine) -> None:
     until(lambda: len(before & set(psutil.Process().children())) < len(before))
 
 
-def test_a_state_is_saved_when_nobody_has_asked_for_a_while(engines: Engines, folder: Path) -> None:
+def test_a_state_is_saved_when_the_worker_is_idle(engines: Engines, folder: Path) -> None:
     engine = engines()
     ask(engine)
     until((folder / "aaa.state").exists)
@@ -145,7 +145,7 @@ def test_without_a_conversation_nothing_is_written(engines: Engines, folder: Pat
     assert not folder.exists()
 
 
-def test_what_is_quickly_computed_is_not_kept(engines: Engines, folder: Path) -> None:
+def test_a_state_that_is_quick_to_compute_is_not_stored(engines: Engines, folder: Path) -> None:
     engine = engines(worth_s=60)
     ask(engine)
     leave(engine)
@@ -155,7 +155,7 @@ def test_what_is_quickly_computed_is_not_kept(engines: Engines, folder: Path) ->
 @pytest.mark.parametrize(
     ("kv_type", "flash_attention"), [("f16", False), ("f16", True), ("q8_0", True)], ids=["f16", "f16-fa", "q8_0-fa"]
 )
-def test_a_state_fits_only_the_cache_it_was_made_with(engines: Engines, kv_type: KVType, flash_attention: bool) -> None:
+def test_a_state_fits_only_the_same_kv_type(engines: Engines, kv_type: KVType, flash_attention: bool) -> None:
     first = engines(kv_type=kv_type, flash_attention=flash_attention)
     ask(first)
     leave(first)
@@ -178,7 +178,7 @@ def test_a_state_serves_another_context_size_if_it_fits(engines: Engines) -> Non
     assert cached(ask(engines(ctx_size=256), "hello world " * 15, conversation=None)) == 0, "it is longer than this"
 
 
-def test_of_a_state_that_differs_somewhere_the_beginning_serves(engines: Engines) -> None:
+def test_the_common_beginning_of_a_state_is_used(engines: Engines) -> None:
     first = engines()
     ask(first, QUESTION + "and then this")
     leave(first)
@@ -186,7 +186,7 @@ def test_of_a_state_that_differs_somewhere_the_beginning_serves(engines: Engines
     assert cached(ask(engines(), other, "bbb", sampler=DRAWN)) > 120
 
 
-def test_the_next_program_finds_what_the_one_just_left_computed_also_of_a_model_that_nobody_has_hashed(
+def test_the_next_program_finds_the_state_of_a_worker_that_leaves_even_before_the_model_is_hashed(
     engines: Engines, tiny: Path, tmp_path: Path
 ) -> None:
     # With so many zeros after the model, hashing takes longer than this test waits.
@@ -251,7 +251,7 @@ def test_a_state_that_is_just_being_written_is_waited_for(engines: Engines, comi
     assert cached(events) > 100
 
 
-def test_one_that_does_not_arrive_is_computed(engines: Engines, coming: Callable[..., Coming]) -> None:
+def test_a_state_that_does_not_arrive_is_computed(engines: Engines, coming: Callable[..., Coming]) -> None:
     state = coming()
     events: list[Event] = []
     for event in engines().stream(request(QUESTION, None, DRAWN)):
@@ -262,7 +262,7 @@ def test_one_that_does_not_arrive_is_computed(engines: Engines, coming: Callable
     assert len(text_of(events)) > 0
 
 
-def test_waiting_can_be_ended(engines: Engines, coming: Callable[..., Coming]) -> None:
+def test_waiting_for_a_state_can_be_cancelled(engines: Engines, coming: Callable[..., Coming]) -> None:
     coming()
     engine = engines()
     events: list[Event] = []
@@ -276,7 +276,7 @@ def test_waiting_can_be_ended(engines: Engines, coming: Callable[..., Coming]) -
 
 
 @pytest.mark.parametrize("why", ["quickly computed", "another cache", "another text", "too long", "forgotten"])
-def test_what_is_of_no_use_is_not_waited_for(
+def test_a_useless_state_is_not_waited_for(
     engines: Engines, coming: Callable[..., Coming], folder: Path, why: str
 ) -> None:
     coming(token_s=1e-9 if why == "quickly computed" else 1.0)
@@ -295,7 +295,7 @@ MATERIAL = "the of and to in is that for it as with was on be at by this from or
 
 @pytest.mark.parametrize("sampler", [SEEDED, GREEDY], ids=["seed", "greedy"])
 @pytest.mark.parametrize("flash_attention", [False, True], ids=["plain", "fa"])
-def test_an_answer_with_a_seed_repeats_whatever_was_kept(
+def test_a_seeded_answer_repeats_whatever_states_are_stored(
     engines: Engines, flash_attention: bool, sampler: SamplingOptions
 ) -> None:
     def answer(engine: LocalEngine, conversation: str | None = None) -> str:
@@ -320,7 +320,7 @@ def test_an_answer_with_a_seed_repeats_whatever_was_kept(
         assert found[-1] >= 128
 
 
-def test_what_was_computed_in_other_steps_is_for_those_whose_answers_need_not_repeat(engines: Engines) -> None:
+def test_tokens_computed_in_other_batches_are_used_only_for_answers_that_need_not_repeat(engines: Engines) -> None:
     first = engines(batch_size=48)
     ask(first)
     leave(first)
@@ -333,7 +333,7 @@ def test_what_was_computed_in_other_steps_is_for_those_whose_answers_need_not_re
     assert cached(ask(engines(), conversation=None)) == 128
 
 
-def test_a_later_turn_uses_all_there_is(engines: Engines) -> None:
+def test_a_later_turn_uses_the_whole_state(engines: Engines) -> None:
     engine = engines()
     answer = text_of(ask(engine))
     messages = (Message("user", QUESTION), Message("assistant", answer), Message("user", "And then?"))

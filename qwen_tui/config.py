@@ -104,7 +104,7 @@ def read(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
 def _mending(name: str, source: str) -> str:
     if source == "environment":
         variable = environment_name(name)
-        return _("Set {variable} to another value, or do without it: {command}").format(
+        return _("Set {variable} to another value, or remove it: {command}").format(
             variable=variable, command=unsetting(variable)
         )
     if name in FIELDS:
@@ -174,7 +174,7 @@ def set_value(path: Path, name: str, text: str | None) -> Any:
         content = after.encode("utf-8-sig" if _begins_with_mark(path) else "utf-8")
     except UnicodeEncodeError as error:
         raise ConfigError(
-            _("{path} holds text in UTF-8, and “{value}” is none.").format(path=path, value=text),
+            _("{path} holds text in UTF-8, and “{value}” is not UTF-8.").format(path=path, value=text),
             _("Set {variable} to it instead.").format(variable=environment_name(name)),
         ) from error
     write_private(path, content)
@@ -219,7 +219,7 @@ def _document(path: Path, text: str) -> "TOMLDocument":
 
 def _not_toml(path: Path, error: Exception) -> ConfigError:
     return ConfigError(
-        _("{path} is not valid TOML: {reason}").format(path=path, reason=error), _("Mend it with: qwen config edit")
+        _("{path} is not valid TOML: {reason}").format(path=path, reason=error), _("Correct it with: qwen config edit")
     )
 
 

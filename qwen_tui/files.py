@@ -100,7 +100,9 @@ def folders(environ: Mapping[str, str] = os.environ) -> Folders:
             cache=platformdirs.user_cache_path(APPLICATION, appauthor=False),
         )
     except RuntimeError as error:
-        raise _homeless(_("This user has no home folder: HOME is no whole path, and the system knows none.")) from error
+        raise _homeless(
+            _("This user has no home folder: HOME is not an absolute path, and the system knows none.")
+        ) from error
 
 
 def _homeless(problem: str) -> ConfigError:

@@ -34,6 +34,11 @@ def listed(names: Iterable[str]) -> str:
     return gettext(", ").join(names)
 
 
+def labelled(name: str, value: str) -> str:
+    """Return a name and its value, with the colon of the language in use."""
+    return gettext("{name}: {value}").format(name=name, value=value)
+
+
 def in_a_row(*sentences: str) -> str:
     """Return `sentences` one behind the other, without the empty ones; no blank follows a Chinese full stop."""
     text = ""

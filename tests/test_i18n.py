@@ -1,6 +1,7 @@
 """The language of the program: how it is chosen, and that the catalogue agrees with the source."""
 
 import errno
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 from qwen_tui import i18n
 from qwen_tui.errors import why
 
+CATALOGUE = i18n.LOCALE_FOLDER / "zh" / "LC_MESSAGES" / "qwen_tui.po"
 SCRIPT = Path(__file__).parent.parent / "scripts" / "translations.py"
 
 SOURCE = """\
@@ -243,3 +245,20 @@ def test_sentences_in_a_row_are_separated_as_in_their_language() -> None:
     assert i18n.in_a_row("回答已截断。", "请重新提问。") == "回答已截断。请重新提问。"
     # After a sentence that ends with a command, there is a blank.
     assert i18n.in_a_row("请执行：qwen pull", "或换一个来源。") == "请执行：qwen pull 或换一个来源。"
+
+
+def test_chinese_sentences_have_chinese_punctuation_and_say_ni() -> None:
+    from babel.messages.pofile import read_po
+
+    with CATALOGUE.open("rb") as file:
+        messages = [message for message in read_po(file) if message.id]
+    written = [text for one in messages for text in ([one.string] if isinstance(one.string, str) else one.string or ())]
+    assert len(written) > 900
+    beside_chinese = re.compile(r'[\u4e00-\u9fff][,;:!?()"]|[,;:!?()"][\u4e00-\u9fff]|您')
+    assert [text for text in written if beside_chinese.search(text)] == []
+
+
+def test_names_and_lists_take_the_punctuation_of_the_language(english: None) -> None:
+    assert (i18n.labelled("memory", "16 GB"), i18n.listed(["a", "b"])) == ("memory: 16 GB", "a, b")
+    i18n.use_language("zh")
+    assert (i18n.labelled("内存", "16 GB"), i18n.listed(["a", "b"])) == ("内存：16 GB", "a、b")

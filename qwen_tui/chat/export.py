@@ -93,7 +93,7 @@ def export(stored: StoredConversation, form: str) -> str:
         case "json":
             return _json(stored)
     raise UsageError(
-        _("“.{form}” is no format for a conversation.").format(form=form),
+        _("A conversation cannot be exported as “.{form}”.").format(form=form),
         _("Choose one of: {names}.").format(names=listed(f".{name}" for name in FORMATS)),
     )
 

@@ -106,7 +106,9 @@ class Keeper:
         """Take over the conversation of `turn`: a new one, if another program has gone on with the old one."""
         if self._conversation.id not in (None, turn.conversation):
             self._report(
-                _("This conversation was gone on with elsewhere; here it is now {id}.").format(id=turn.conversation)
+                _("Another program has continued this conversation; here it goes on as {id}.").format(
+                    id=turn.conversation
+                )
             )
         self._conversation.id = turn.conversation
 

@@ -97,6 +97,8 @@ class Session:
 
         Until the new answer begins, the state is as after /edit. Materials attached since go with the next message.
         """
+        if not self.conversation.exchanges:
+            raise UsageError(_("There is no question to answer again."), _("Ask something first."))
         self.unsent = self.replace_last()
         turn = Turn(self.engine, self.output, self.options, self.keeper)
         try:
@@ -171,7 +173,7 @@ class Session:
         The materials of its question are attached again. The turn stays until the new answer begins.
         """
         if not self.conversation.exchanges:
-            raise UsageError(_("There is no turn to take back."), _("Ask something first."))
+            raise UsageError(_("There is no message to change."), _("Ask something first."))
         self.drop_draft()
         self.replacing = True
         line, self.attached_again = to_edit(self.conversation.exchanges[-1].question)

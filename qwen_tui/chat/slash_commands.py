@@ -78,7 +78,9 @@ def commands() -> list[Command]:
         Command(("/logs",), _("list conversations, or find some by words"), _logs, _("[WORDS]"), "text"),
         Command(("/resume",), _("go on with a conversation"), _resume, _("ID"), "conversation"),
         Command(("/fork",), _("go on in a branch; the conversation stays as it is"), _fork),
-        Command(("/system",), _("say who the model is; alone, nobody in particular"), _system, _("[TEXT]"), "text"),
+        Command(
+            ("/system",), _("set the system prompt: who the model is; alone, remove it"), _system, _("[TEXT]"), "text"
+        ),
         Command(("/set",), _("set how to answer, for example: /set temperature 0"), _set, _("NAME VALUE"), "option"),
         Command(("/show",), _("show the settings in force"), _show),
         Command(("/model",), _("go on with another model"), _model, _("NAME"), "text"),
@@ -100,7 +102,7 @@ def run(session: Session, line: str) -> str | Draft | None:
         )
     if command.usage and not command.usage.startswith("[") and not argument.strip():
         raise UsageError(
-            _("{name} wants something more.").format(name=name),
+            _("{name} needs something more.").format(name=name),
             _("Write: {name} {usage}").format(name=name, usage=command.usage),
         )
     if argument.strip() and not command.usage:
@@ -272,7 +274,9 @@ def _context(session: Session, _argument: str) -> None:
     if waiting > free:
         lines.append(_("What is attached takes {n} tokens, more than is free.").format(n=f"{waiting:,}"))
     if conversation.left_out:
-        lines.append(_("left out: the oldest {n} turns").format(n=conversation.left_out // 2))
+        left_out = conversation.left_out // 2
+        sentence = ngettext("The oldest turn is left out.", "The oldest {n} turns are left out.", left_out)
+        lines.append(sentence.format(n=left_out))
     session.say("\n".join(lines))
 
 

@@ -87,7 +87,7 @@ class Template:
                 )
             if known[name].choices and value not in known[name].choices:
                 raise UsageError(
-                    _("“{value}” is no choice for {name}.").format(value=value, name=name),
+                    _("{name} cannot be “{value}”.").format(value=value, name=name),
                     _("Choose one of: {names}.").format(names=listed(known[name].choices)),
                 )
 
@@ -177,7 +177,7 @@ def _front_matter(path: Path, text: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _wrong(path, 1, str(error)) from error
     if not isinstance(data, dict):
-        raise _wrong(path, 2, _("the front matter is no list of names and values"))
+        raise _wrong(path, 2, _("the front matter has to be lines of the form name: value"))
     for key in data:
         if key not in _KEYS:
             raise _wrong(path, _line_of(text, key), _("“{key}” is not known here").format(key=key))
@@ -186,7 +186,7 @@ def _front_matter(path: Path, text: str) -> dict[str, Any]:
 
 def _variables(path: Path, data: object) -> dict[str, Variable]:
     if not isinstance(data, dict):
-        raise _wrong(path, 2, _("“variables” is no list of names and values"))
+        raise _wrong(path, 2, _("“variables” has to be lines of the form name: value"))
     variables: dict[str, Variable] = {}
     for name, about in data.items():
         about = about or {}
@@ -194,7 +194,7 @@ def _variables(path: Path, data: object) -> dict[str, Variable]:
             raise _wrong(path, 2, _("the variable “{name}” may have default, choices, description").format(name=name))
         choices = about.get("choices") or []
         if not isinstance(choices, list):
-            raise _wrong(path, 2, _("the choices of “{name}” are no list").format(name=name))
+            raise _wrong(path, 2, _("the choices of “{name}” have to be a list").format(name=name))
         default = about.get("default")
         variables[str(name)] = Variable(
             str(name),
@@ -208,7 +208,7 @@ def _variables(path: Path, data: object) -> dict[str, Variable]:
 def _string(path: Path, data: Mapping[str, Any], key: str) -> str:
     value = data.get(key) or ""
     if not isinstance(value, str):
-        raise _wrong(path, 2, _("“{key}” is no text").format(key=key))
+        raise _wrong(path, 2, _("“{key}” has to be a text").format(key=key))
     return value
 
 
@@ -222,5 +222,5 @@ def _line_of(front: str, key: object) -> int:
 def _wrong(path: Path, line: int, reason: str) -> TemplateError:
     return TemplateError(
         _("{path}, line {line}: {reason}.").format(path=path, line=line, reason=reason),
-        _("Mend it with: qwen templates edit {name}").format(name=quoted(path.stem)),
+        _("Correct it with: qwen templates edit {name}").format(name=quoted(path.stem)),
     )

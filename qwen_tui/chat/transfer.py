@@ -74,7 +74,7 @@ def copy(session: Session, argument: str) -> None:
     else:
         text = answer.strip("\n")
         if not text.strip():
-            raise UsageError(_("The last answer is empty."), _("Have it answered again with: /retry"))
+            raise UsageError(_("The last answer is empty."), _("Ask for it again with: /retry"))
         copied = _("The answer was copied.")
     remark = session.clipboard.copy(text + "\n")
     session.say(f"{copied}\n{remark}".strip())

@@ -106,21 +106,23 @@ def see_help(path: str) -> str:
 
 def _commands() -> tuple[_Command, ...]:
     return (
-        _Command("chat", _("Talk: a conversation in the terminal."), takes_files=True),
+        _Command("chat", _("A conversation in the terminal."), takes_files=True),
         _Command(
-            "ask", _("One answer on stdout; piped stdin is the material, PROMPT the instruction."), takes_files=True
+            "ask",
+            _("One answer on stdout; what is piped in is the material, PROMPT the instruction."),
+            takes_files=True,
         ),
-        _Command("pull", _("Fetch a model, going on where it stopped, and verify it.")),
+        _Command("pull", _("Download a model, resuming where it stopped, and verify it.")),
         _Command("tune", _("Measure what is fastest on this PC, in about a minute, and use it from then on.")),
-        _Command("bench", _("Measure the speed on this PC: a table for people, --json for scripts.")),
-        _Command("doctor", _("Tell what this PC has, what will run where and how fast, and what is wrong.")),
+        _Command("bench", _("Measure the speed on this PC: a table, or --json for scripts.")),
+        _Command("doctor", _("Check this PC: what it has, what runs where and how fast, and what is wrong.")),
         _Command(
             "pack", _("Put a model into a folder or an archive for a computer without a network."), has_language=False
         ),
         _Command("models", _("The models on this computer."), is_group=True),
         _Command("templates", _("Prompt templates: built in, and your own."), is_group=True),
         _Command("logs", _("The conversations kept on this computer."), is_group=True),
-        _Command("cache", _("The computed prompt states kept on disk."), is_group=True),
+        _Command("cache", _("The cache of computed prompts on disk."), is_group=True),
         _Command("config", _("Show and change the settings."), is_group=True),
     )
 

@@ -103,7 +103,7 @@ def begins_with_dash(word: str, path: str, line: Sequence[Part]) -> UsageError:
     """Return the error for a `word` that the parser takes for an option, and how to type it as a word."""
     return UsageError(
         _("“{word}” begins with a dash and was read as an option.").format(word=short(word)),
-        _("With -- before it, it is none: {command}").format(command=with_words(path, line)),
+        _("With -- before it, it is read as text: {command}").format(command=with_words(path, line)),
     )
 
 

@@ -61,7 +61,7 @@ def removing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise WriteError(
-            _("What was computed could not be removed from {path}: {reason}").format(path=folder, reason=why(error)),
+            _("The computed prompts could not be removed from {path}: {reason}").format(path=folder, reason=why(error)),
             _("Delete the folder by hand."),
         ) from error
 

@@ -16,7 +16,11 @@ _COLUMNS = 80
 
 AsJson = Annotated[bool, typer.Option("--json", help=_("Print one JSON object."))]
 Network = Annotated[
-    bool, typer.Option("--network", help=_("Also ask whether the sources of models can be reached; else nobody is."))
+    bool,
+    typer.Option(
+        "--network",
+        help=_("Also check whether the sources of models can be reached; without it, the network is not used."),
+    ),
 ]
 
 

@@ -22,7 +22,7 @@ def unforeseen(error: Exception) -> QwenError:
         return QwenError(_("There is too little memory to run the program."), _("Close other programs and try again."))
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return QwenError(
-        _("The program has a fault: {what}").format(what=what),
+        _("This is a fault of the program: {what}").format(what=what),
         _("To see where, and to report it: set QWEN_TUI_DEBUG=1 and repeat the command."),
     )
 

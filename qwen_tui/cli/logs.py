@@ -184,7 +184,7 @@ def _seconds(age: str) -> float:
     found = re.fullmatch(r"(\d{1,6})\s*([hdwy])", age.strip().lower())
     if found is None:
         raise UsageError(
-            _("--older-than: “{value}” is no age.").format(value=age),
+            _("--older-than: “{value}” is not a length of time.").format(value=age),
             _("Write a number of hours, days, weeks or years: 12h, 30d, 8w, 1y."),
         )
     return int(found[1]) * _UNITS[found[2]] * 3600.0

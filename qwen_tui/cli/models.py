@@ -141,10 +141,10 @@ def _is_whole(environment: Environment, held: Held, shelf: Shelf) -> bool:
             )
         )
     elif verdict.expected:
-        environment.print(_("{name}: whole, SHA-256 {found}").format(name=held.name, found=verdict.sha256))
+        environment.print(_("{name}: intact, its SHA-256 is {found}").format(name=held.name, found=verdict.sha256))
     else:
         environment.print(
-            _("{name}: SHA-256 {found}, noted; nobody has published one to compare it with").format(
+            _("{name}: its SHA-256 is {found}, now recorded; no published one is known to compare it with").format(
                 name=held.name, found=verdict.sha256
             )
         )

@@ -42,7 +42,7 @@ def chosen(environment: Environment, model: str, reason: str, *, offline: bool) 
         environment.note(reason)
         for number, choice in enumerate(choices, 1):
             environment.note(f"  {number}  {choice.label}".replace("\n", "\n   "))
-        answer = Asker(environment).ask(_("Which? (1 to {n}, Ctrl-D leaves)").format(n=len(choices)))
+        answer = Asker(environment).ask(_("Type a number from 1 to {n} (Ctrl-D leaves):").format(n=len(choices)))
         if not (answer.isdecimal() and 1 <= int(answer) <= len(choices)):
             continue
         try:

@@ -16,7 +16,7 @@ from qwen_tui.i18n import listed
 from qwen_tui.messages import as_text
 
 Model = Annotated[
-    str | None, typer.Option("-m", "--model", metavar="MODEL", help=_("A model's name, a .gguf file, or demo."))
+    str | None, typer.Option("-m", "--model", metavar="MODEL", help=_("The model: its name, a .gguf file, or demo."))
 ]
 System = Annotated[
     str | None, typer.Option("-s", "--system", metavar="TEXT", help=_("Who the model is and what it must heed."))
@@ -51,7 +51,8 @@ Threads = Annotated[
     int | None, typer.Option("--threads", metavar="N", help=_("Computing threads (the physical cores)."))
 ]
 GpuLayers = Annotated[
-    str | None, typer.Option("--gpu-layers", metavar="auto|all|N", help=_("Layers to compute on the GPU."))
+    str | None,
+    typer.Option("--gpu-layers", metavar="auto|all|N", help=_("How many layers the graphics card computes.")),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help=_("Never use the network."))]
 Language = Annotated[str | None, typer.Option("--lang", metavar="zh|en", help=_("The language of the program."))]

@@ -27,7 +27,7 @@ def run(environment: Environment, arguments: Sequence[str]) -> int | None:
     named = [shell] if equals else list(arguments[1:])
     if len(named) > 1 or (named and named[0] not in SHELLS):
         raise UsageError(
-            _("“{name}” is no shell that can be completed in.").format(name=" ".join(named)),
+            _("There is no completion for the shell “{name}”.").format(name=" ".join(named)),
             _("Choose one of: {names}.").format(names=listed(SHELLS)),
         )
     shell = named[0] if named else _current(environment.variables)

@@ -50,7 +50,7 @@ def _print_taken(environment: Environment, done: Imported) -> None:
         environment.note(_("It is used where it is: {path} must stay there.").format(path=record.path))
     if not record.pinned:
         environment.note(
-            _("No published hash vouches for {file}: trust it only as far as where it came from.").format(
+            _("No published hash is known for {file}: be sure that you trust its source.").format(
                 file=os.path.basename(record.path)  # noqa: PTH119 - a name, not a file
             )
         )

@@ -85,5 +85,7 @@ def _own(name: str) -> Path:
     folder = files.folders().templates
     file = folder / f"{name}.md"
     if file.parent != folder or name.startswith("."):
-        raise UsageError(_("“{name}” is no name for a template.").format(name=name), _("Use letters and hyphens."))
+        raise UsageError(
+            _("“{name}” cannot be the name of a template.").format(name=name), _("Use letters, digits and hyphens.")
+        )
     return file

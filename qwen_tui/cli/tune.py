@@ -34,7 +34,11 @@ def tune(
     settings = options.settings(environment, flags)
     if reset:
         forgotten = model_tuning.forget(lambda: wiring.planner(environment, settings, learning=False))
-        environment.print(_("Forgotten.") if forgotten else _("Nothing was kept for this model."))
+        environment.print(
+            _("What was measured for this model is removed.")
+            if forgotten
+            else _("Nothing has been measured for this model.")
+        )
         return
     subject = wiring.planner(environment, settings, learning=not show)
     if not show:

@@ -103,7 +103,7 @@ def _no_option(
         return UsageError(message, in_a_row(_("Did you mean: {names}?").format(names=listed(near)), see_help(path)))
     remedies = [see_help(path)]
     if any(argument.nargs == _ANY_NUMBER for argument in takes):
-        remedies.append(_("If it is no option: {command}").format(command=with_words(path, line)))
+        remedies.append(_("If it is not meant as an option: {command}").format(command=with_words(path, line)))
     return UsageError(message, "\n".join(remedies))
 
 
@@ -160,7 +160,7 @@ def _of_program(given: Sequence[str]) -> UsageError:
     if unknown:
         if _OPTION.fullmatch(first):
             return UsageError(_("There is no option {option}.").format(option=short(first)), see_help("qwen"))
-        return UsageError(_("“{word}” is no command.").format(word=short(first)), ask)
+        return UsageError(_("“{word}” is not a command.").format(word=short(first)), ask)
     message = _("There is no command “{name}”.").format(name=short(first))
     near = _near(first)
     if _HELP in given[given.index(first) + 1 :]:

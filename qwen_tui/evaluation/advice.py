@@ -24,7 +24,7 @@ def advice(
 ) -> str:
     """Return a paragraph about what this PC should compute with, for letters, summaries, translations and code."""
     if build is None and plan is None:
-        return _("First mend what is wrong; then qwen doctor tells what this PC should compute with.")
+        return _("First solve the problems above; then qwen doctor tells what this PC should compute with.")
     codes = {problem.code for problem in problems}
     if "trouble_remembered" in codes:
         return _(

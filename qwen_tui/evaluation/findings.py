@@ -200,7 +200,7 @@ def of_folders(folders: Sequence[Folder]) -> Iterator[Problem]:
             code="little_disk",
             severity="warning",
             message=_("The disk is nearly full."),
-            remedy=_("Free some space; qwen cache clear gives back what only saves time."),
+            remedy=_("Free some space; qwen cache clear removes computed prompts, which only save time."),
         )
 
 

@@ -12,6 +12,7 @@ from qwen_tui.hardware.machine import this_machine
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import busy
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import labelled, listed
 from qwen_tui.messages import Output
 from qwen_tui.planning import tuned
 from qwen_tui.planning.in_force import difference, memory_missing
@@ -60,7 +61,7 @@ def tune(subject: Planner, start: Plan, seconds: float, output: Output) -> Searc
     try:
         found = search.run()
     except (KeyboardInterrupt, QwenError):
-        output.note(_("Nothing was kept."))
+        output.note(_("Nothing was saved."))
         raise
     tuned.keep(files.folders().tuned, tuned.tuned(found, about, subject.settings.ctx_size))
     subject.forget_worked()
@@ -89,17 +90,17 @@ def table(found: SearchResult, start: Plan) -> str:
     for trial in found.trials:
         uses = [name for name, chosen in ((_("chats"), found.chat), ("qwen ask", found.ask)) if chosen == trial]
         figures = (trial.reading, trial.writing, trial.load_s)
-        rows.append([difference(trial.plan, start), *(f"{figure:.1f}" for figure in figures), ", ".join(uses)])
+        rows.append([difference(trial.plan, start), *(f"{figure:.1f}" for figure in figures), listed(uses)])
     return markdown_table(head, rows)
 
 
 def in_force(subject: Planner) -> str:
     """Return the plans that are used from now on, for chats and for single questions."""
     chats, questions = subject.next_time("chat"), subject.next_time("ask")
-    lines = [_("Chats: {plan}").format(plan=chats.describe()), f"qwen ask: {questions.describe()}"]
+    lines = [_("Chats: {plan}").format(plan=chats.describe()), labelled("qwen ask", questions.describe())]
     if chats.costs.batches:
-        costs = ", ".join(f"{size}: {chats.costs.batches[size - 1]:.2f}" for size in (2, 4, 8, 16))
-        lines.append(_("A batch costs so many times one token ({costs}).").format(costs=costs))
+        costs = listed(labelled(str(size), f"{chats.costs.batches[size - 1]:.2f}") for size in (2, 4, 8, 16))
+        lines.append(_("The cost of a batch, as a multiple of one token's: {costs}.").format(costs=costs))
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from qwen_tui.hardware.gpu import Graphics
 from qwen_tui.hardware.placement import Placement, Share
 from qwen_tui.hardware.processor import Processor
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed
+from qwen_tui.i18n import labelled, listed, ngettext
 from qwen_tui.planning.in_force import describe
 
 # ASCII only: terminals disagree on whether block characters are one or two columns wide.
@@ -39,7 +39,7 @@ def text(report: Report, columns: int = 80) -> str:
         _section(_("Plan"), _plan(report), columns),
         _bars(report.plan, columns) if report.plan else "",
         _section(_("Speed"), _speed(report.speed), columns),
-        _section(_("Folders"), [(folder.name, _folder(folder)) for folder in report.folders], columns),
+        _section(_("Folders"), [(_called(folder), _folder(folder)) for folder in report.folders], columns),
         _section(_("Network"), _network(report), columns),
         _problems(report, columns),
         _wrapped(report.advice, columns),
@@ -65,11 +65,12 @@ def _machine(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def _cores(processor: Processor) -> str:
-    if processor.limit:
-        said = _("{cores} cores; {instructions}")
-        return said.format(cores=processor.all_cores, instructions=_instructions(processor))
-    said = _("{cores} cores, {threads} threads; {instructions}")
-    return said.format(cores=processor.cores, threads=processor.logical_cores, instructions=_instructions(processor))
+    cores = (processor.all_cores if processor.limit else processor.cores) or 0
+    counted = ngettext("{n} core", "{n} cores", cores).format(n=cores)
+    if not processor.limit:
+        threads = processor.logical_cores
+        counted = listed((counted, ngettext("{n} thread", "{n} threads", threads).format(n=threads)))
+    return _("{cores}; {instructions}").format(cores=counted, instructions=_instructions(processor))
 
 
 def _instructions(processor: Processor) -> str:
@@ -83,7 +84,7 @@ def _graphics(seen: Graphics) -> Iterator[tuple[str, str]]:
         facts = [card.name, _("{total}, {free} free").format(total=gib(card.total), free=gib(card.free))]
         if card.display is not None:
             facts.append(_("with a screen") if card.display else _("without a screen"))
-        yield _("graphics card"), ", ".join(facts)
+        yield _("graphics card"), listed(facts)
         yield "", _("driver {driver}, CUDA {cuda}").format(driver=seen.driver or "?", cuda=seen.cuda or "?")
     if seen.trouble == "broken":
         yield _("graphics card"), _("the driver does not work: {reason}").format(reason=seen.detail)
@@ -100,10 +101,10 @@ def _build(report: Report) -> Iterator[tuple[str, str]]:
     yield _("version"), _("{version} (ggml {library})").format(version=build.version, library=build.library or "?")
     for backend, features in build.features.items():
         said = [name if value == "1" else f"{name} {value}" for name, value in features.items() if value != "0"]
-        yield _("built for"), f"{backend}: {' '.join(said)}"
+        yield _("built for"), labelled(backend, " ".join(said))
     for device in build.gpus:
         sizes = _("{total}, {free} free").format(total=gib(device.total), free=gib(device.free))
-        yield _("device"), f"{device.name}: {device.description}, {sizes}"
+        yield _("device"), labelled(device.name, listed((device.description, sizes)))
     if not build.gpus:
         yield (
             _("device"),
@@ -161,6 +162,11 @@ def _speed(speed: ExpectedSpeed) -> Iterator[tuple[str, str]]:
         yield "", named.format(bandwidth=speed.bandwidth / 1e9)
 
 
+def _called(folder: Folder) -> str:
+    names = {"config": _("settings"), "data": _("data"), "cache": _("cache"), "models": _("models")}
+    return names.get(folder.name, folder.name)
+
+
 def _folder(folder: Folder) -> str:
     notes = [] if folder.exists else [_("not there yet")]
     if not folder.writable:
@@ -174,10 +180,10 @@ def _folder(folder: Folder) -> str:
 
 def _network(report: Report) -> Iterator[tuple[str, str]]:
     if report.offline:
-        yield "", _("nobody was asked, since HF_HUB_OFFLINE is set")
+        yield "", _("not checked, since HF_HUB_OFFLINE is set")
     for source in report.network or ():
         answer = _("answers in {seconds:.1f} s").format(seconds=source.seconds) if source.reachable else _("no answer")
-        yield "", f"{source.address}: {answer}"
+        yield "", labelled(source.address, answer)
 
 
 def _problems(report: Report, columns: int) -> str:
@@ -228,7 +234,7 @@ def _bar(title: str, parts: dict[str, int], total: int, columns: int) -> str:
         "kv": _("conversation (KV cache)"),
         "compute": _("buffers to compute in"),
         "process": _("the program itself"),
-        "margin": _("kept free for surprises"),
+        "margin": _("kept free as a reserve"),
         "free": _("free"),
     }
     there = {name: size for name, size in parts.items() if size}
@@ -240,7 +246,7 @@ def _bar(title: str, parts: dict[str, int], total: int, columns: int) -> str:
         shown += size
         # Each part gets at least one character.
         bar += _MARKS[name] * max(1, round(room * shown / whole) - len(bar))
-    lines = [f"  {title}: {gib(total)}", f"  [{bar[:room].ljust(room, _MARKS['free'])}]"]
+    lines = [f"  {labelled(title, gib(total))}", f"  [{bar[:room].ljust(room, _MARKS['free'])}]"]
     lines += [f"   {_MARKS[name]} {gib(size):>9}  {names[name]}" for name, size in there.items()]
     return "\n".join(lines)
 

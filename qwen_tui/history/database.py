@@ -143,7 +143,7 @@ def unusable(path: Path, error: OSError | sqlite3.Error) -> HistoryError:
         raise CancelledError from None
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return HistoryError(
-            _("{path} is damaged, or no history of conversations.").format(path=path),
+            _("{path} is damaged, or is not a history of conversations.").format(path=path),
             _("It is left as it is. Move it away, with {path}-wal if that is there, and a new one is begun.").format(
                 path=path
             ),

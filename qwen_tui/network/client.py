@@ -87,7 +87,7 @@ def _unreachable(causes: Sequence[BaseException]) -> str:
         if isinstance(cause, socket.gaierror):
             return _("it cannot be reached: there is no network, or no such host")
         if isinstance(cause, ConnectionRefusedError):
-            return _("it cannot be reached: nobody listens there")
+            return _("it cannot be reached: the connection was refused")
         if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-            return _("it cannot be reached: no network leads there")
+            return _("it cannot be reached: there is no route to it")
     return _("it cannot be reached")

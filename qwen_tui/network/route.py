@@ -65,7 +65,7 @@ def _blamed(proxy: Proxy) -> Iterator[None]:
         raise _fault(_("the address of the proxy in {proxy} is not valid"), proxy, again=False) from error
     except (AssertionError, SOCKSError) as error:
         # httpcore2 only asserts that the reply of a SOCKS proxy has the right form.
-        raise _fault(_("what {proxy} names is no SOCKS proxy"), proxy, again=False) from error
+        raise _fault(_("what {proxy} names is not a SOCKS proxy"), proxy, again=False) from error
 
 
 def _refused(proxy: Proxy, said: str) -> RequestError:
@@ -77,7 +77,7 @@ def _refused(proxy: Proxy, said: str) -> RequestError:
 def _wants_password(variable: str) -> RequestError:
     """Return the error for a proxy that demands a name and a password, or does not accept those it got."""
     return RequestError(
-        _("the proxy of {variable} wants a name and a password").format(variable=variable),
+        _("the proxy of {variable} needs a name and a password").format(variable=variable),
         _("Write them into {variable}: {address}").format(variable=variable, address="http://NAME:PASSWORD@HOST:PORT"),
         responded=False,
     )

@@ -14,6 +14,7 @@ from qwen_tui.hardware.placement import Placement, lay_out, nothing_measured
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.tensors import repack_bytes
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed, ngettext
 from qwen_tui.models.gguf import Header
 from qwen_tui.planning import tuned
 from qwen_tui.planning.automatic import Automatic, ram_room
@@ -110,13 +111,13 @@ def memory_missing(header: Header, plan: Plan) -> str:
 
 def describe(plan: Plan) -> str:
     """Return a plan in words, in one line."""
-    threads = _("{value} threads").format(value=plan.threads)
+    threads = _threads(plan)
     if plan.batch_threads != plan.threads:
-        threads = _("{value} threads, {batch} for reading").format(value=plan.threads, batch=plan.batch_threads)
+        threads = listed((threads, _threads_for_reading(plan)))
     return " · ".join(
         (
             threads,
-            _("steps of {value} tokens").format(value=plan.batch_size),
+            _("batches of {value} tokens").format(value=plan.batch_size),
             _("KV cache {value}").format(value=plan.kv_type),
             _("flash attention") if plan.flash_attention else _("no flash attention"),
             _("repacked weights") if plan.repack else _("mapped weights"),
@@ -127,12 +128,21 @@ def describe(plan: Plan) -> str:
 def difference(plan: Plan, start: Plan) -> str:
     """Return in words in what `plan` differs from `start`."""
     names = {
-        "threads": _("{value} threads").format(value=plan.threads),
-        "batch_threads": _("{value} threads for reading").format(value=plan.batch_threads),
-        "batch_size": _("steps of {value} tokens").format(value=plan.batch_size),
+        "threads": _threads(plan),
+        "batch_threads": _threads_for_reading(plan),
+        "batch_size": _("batches of {value} tokens").format(value=plan.batch_size),
         "kv_type": _("KV cache {value}").format(value=plan.kv_type),
         "flash_attention": _("flash attention") if plan.flash_attention else _("no flash attention"),
         "repack": _("repacked weights") if plan.repack else _("mapped weights"),
     }
     other = [text for name, text in names.items() if getattr(plan, name) != getattr(start, name)]
-    return ", ".join(other) or _("the defaults")
+    return listed(other) or _("the defaults")
+
+
+def _threads(plan: Plan) -> str:
+    return ngettext("{value} thread", "{value} threads", plan.threads).format(value=plan.threads)
+
+
+def _threads_for_reading(plan: Plan) -> str:
+    said = ngettext("{value} thread for reading", "{value} threads for reading", plan.batch_threads)
+    return said.format(value=plan.batch_threads)

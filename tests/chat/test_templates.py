@@ -64,7 +64,7 @@ def test_braces_in_a_filled_in_value_stay(tmp_path: Path) -> None:
     ("values", "words"),
     [
         ({}, "needs: to"),
-        ({"to": "x", "tone": "rude"}, "“rude” is no choice"),
+        ({"to": "x", "tone": "rude"}, "tone cannot be “rude”"),
         ({"to": "x", "colour": "red"}, "no variable “colour”"),
     ],
 )

@@ -80,7 +80,7 @@ def test_a_plan_of_another_processor_that_crashes_is_replaced(
     assert not plan_of(tiny).repack
     assert "The engine" not in ask(qwen, tiny) + ask(qwen, tiny, "--ctx-size", "1024")
     assert "the engine crashes with it here: repacked weights" in qwen("tune", "-m", tiny, "--show").stdout.decode()
-    assert qwen("tune", "-m", tiny, "--reset").stdout == b"Forgotten.\n"
+    assert qwen("tune", "-m", tiny, "--reset").stdout == b"What was measured for this model is removed.\n"
     remember_tuned(tiny, repack=True)
     assert plan_of(tiny).repack
 

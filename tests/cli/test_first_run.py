@@ -41,7 +41,7 @@ def test_a_fetched_model_answers_at_once(hub: FaultyHub) -> None:
     terminal = started("chat", "-m", NAME, HF_ENDPOINT=hub.url)
     terminal.wait_for("Which?")
     terminal.type("1" + ENTER)
-    terminal.wait_for("trust it only as far as", "Fetch it?")
+    terminal.wait_for("trust its source", "Fetch it?")
     terminal.type(ENTER)
     terminal.wait_for("Which?")
     assert hub.sent == 0, "Enter alone is no"

@@ -202,5 +202,5 @@ def test_doctor_reports_a_remembered_failure_of_a_card_that_works_now(
     assert "qwen tune --reset" in problem["remedy"]
     assert "qwen tune --reset" in report["advice"]
     assert report["plan"]["gpu_layers"] == 0
-    assert qwen("tune", "-m", tiny, "--reset").stdout == b"Forgotten.\n"
+    assert qwen("tune", "-m", tiny, "--reset").stdout == b"What was measured for this model is removed.\n"
     assert json.loads(qwen("doctor", "-m", tiny, "--json").stdout)["plan"]["gpu_layers"] == 3

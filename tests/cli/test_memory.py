@@ -123,7 +123,7 @@ def test_tuning_has_the_best_way_tried_again_for_this_model_alone(
         worked(model).keep(ways(model)[1].plan)
     shown = qwen("tune", "-m", tiny, "--show", "--gpu-layers", "0").stdout.decode()
     assert shown.count("What asked for more failed") == 2
-    assert shown.count("steps of 64 tokens") == 2
+    assert shown.count("batches of 64 tokens") == 2
     assert qwen("tune", "-m", tiny, *options, "--gpu-layers", "0").returncode == 0
     kept = files.folders().worked.read_text()
     assert "other.gguf" in kept

@@ -61,7 +61,7 @@ def test_a_file_is_taken_over_listed_used_and_removed(qwen: Run, mine: Path, hom
     done = qwen("models", "import", mine)
     assert done.returncode == 0
     assert done.stdout == b"Imported; use it with: -m mine.gguf\n"
-    assert done.stderr.decode().count("No published hash vouches for mine.gguf") == 1
+    assert done.stderr.decode().count("No published hash is known for mine.gguf") == 1
     assert mine.read_bytes() == before
     (one,) = listed(qwen)["models"]
     assert (one["name"], one["state"], one["linked"], one["pinned"]) == ("mine.gguf", "verified", False, False)
@@ -103,7 +103,7 @@ def test_a_missing_linked_file_is_reported(qwen: Run, mine: Path) -> None:
     for command in (("ask", "-m", "mine", "hello"), ("models", "show", "mine"), ("models", "verify")):
         done = qwen(*command)
         assert done.returncode == 1
-        assert f"{mine} is gone" in (done.stdout + done.stderr).decode()
+        assert f"{mine} is no longer there" in (done.stdout + done.stderr).decode()
     assert b"missing" in qwen("models", "list").stdout
     assert qwen("models", "rm", "mine", "--yes").returncode == 0
 

@@ -214,7 +214,7 @@ def test_a_pack_cannot_give_its_model_a_published_name(qwen: Run, tmp_path: Path
     manifest.write_text(json.dumps(content))
     done = qwen("models", "import", tmp_path / "pack", env=other)
     assert b"-m mine.gguf" in done.stdout
-    assert b"No published hash vouches for mine.gguf" in done.stderr
+    assert b"No published hash is known for mine.gguf" in done.stderr
 
 
 def test_invalid_settings_are_left_out(qwen: Run, tmp_path: Path, other: dict[str, str]) -> None:

@@ -73,7 +73,7 @@ def test_a_proxy_may_demand_a_password(pull: Pull) -> None:
             for given in ("", "nobody:nothing@"):
                 code, said = pull(ALL_PROXY=f"{kind}://{given}{proxy.address}")
                 assert code == 1
-                assert "the proxy of ALL_PROXY wants a name and a password" in said
+                assert "the proxy of ALL_PROXY needs a name and a password" in said
     with running("socks5", LOGIN) as proxy:
         assert pull(all_proxy=f"socks5h://{':'.join(LOGIN)}@{proxy.address}")[0] == 0
 
@@ -91,7 +91,7 @@ def nowhere() -> str:
         ("http://{nowhere}", "cannot be reached"),
         ("socks5://{nowhere}", "cannot be reached"),
         ("http://no-such-host.invalid:1", "cannot be reached"),
-        ("socks5://{http}", "is no SOCKS proxy"),
+        ("socks5://{http}", "is not a SOCKS proxy"),
         ("http://{socks5}", "broke"),
         ("https://{http}", "mostly it is http://"),
         ("quic://{http}", "a kind that is not known: quic://"),

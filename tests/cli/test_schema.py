@@ -164,7 +164,7 @@ def test_keywords_that_cannot_be_followed_are_named_before_the_model_is_looked_f
         ('{"items":' * 400 + "true" + "}" * 400, "nested too deeply"),
         ('{"items":' * 100000 + "true" + "}" * 100000, ""),
         ("", "The schema is empty"),
-        ("[1]", "no JSON object"),
+        ("[1]", "not a JSON object"),
     ],
 )
 def test_an_invalid_schema_is_wrong_usage_and_its_place_is_named(tmp_path: Path, schema: str, said: str) -> None:
@@ -180,8 +180,8 @@ def test_an_invalid_schema_is_wrong_usage_and_its_place_is_named(tmp_path: Path,
     ("schema", "said"),
     [
         ("", "The schema is empty"),
-        ("[1, 2]", "no JSON object"),
-        ('"a text"', "no JSON object"),
+        ("[1, 2]", "not a JSON object"),
+        ('"a text"', "not a JSON object"),
         ('[{"type": "null"}', "not valid JSON"),
         ("no-such-file.json", "no-such-file.json cannot be read"),
     ],

@@ -108,7 +108,7 @@ def test_files_given_at_the_start_go_with_the_first_message(tiny: Path, tmp_path
     terminal.type("Summarise" + ENTER)
     terminal.wait_for("tokens/s")
     terminal.type("/resume" + ENTER)
-    terminal.wait_for("/resume wants something more.", "Write: /resume ID")
+    terminal.wait_for("/resume needs something more.", "Write: /resume ID")
     terminal.type("/edit" + ENTER)
     terminal.wait_for("Attached again: notes.txt, 4 characters.", "> Summarise")
     terminal.type(CTRL_C)

@@ -301,7 +301,7 @@ def test_tune_measures_shows_and_forgets(qwen: Run, tiny: Path, kept: Path) -> N
     assert table.endswith(shown)
     assert "measured 20" in shown
     assert qwen("ask", "-m", tiny, "-o", "max_tokens=4", "hello").returncode == 0
-    assert qwen("tune", "-m", tiny, "--reset").stdout == b"Forgotten.\n"
+    assert qwen("tune", "-m", tiny, "--reset").stdout == b"What was measured for this model is removed.\n"
     assert b"by rule" in qwen("tune", "-m", tiny, "--show").stdout
 
 
@@ -317,6 +317,6 @@ def test_a_cancelled_search_stores_nothing(tiny: Path, kept: Path, tmp_path: Pat
         stdout, stderr = program.communicate(timeout=20)
     assert program.returncode == 130
     assert stdout == b""
-    assert b"Nothing was kept." in stderr
+    assert b"Nothing was saved." in stderr
     assert b"Traceback" not in stderr
     assert not kept.exists()

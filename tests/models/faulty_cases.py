@@ -533,10 +533,12 @@ CASES = (
     Case("A without ranges at 60%, B finishes", _without_ranges_then_other, most=1.5),
     Case("A silent, then a mirror", _silent_then_other, words=("does not answer",)),
     Case("a mirror that knows no HEAD", _no_head),
-    Case("an address that dies, and another, hash unknown", _two_addresses, most=1.5, words=("Nobody knows",)),
+    Case("an address that dies, and another, hash unknown", _two_addresses, most=1.5, words=("not known in advance",)),
     Case("ModelScope's addresses", _modelscope),
-    Case("a bare address, of which nobody knows the hash", _address, words=("trust it only", "Nobody has published")),
-    Case("a signed address", _signed, words=("Nobody has published", f"qwen chat -m {FILE}")),
+    Case(
+        "a bare address, of which nobody knows the hash", _address, words=("trust its source", "No published SHA-256")
+    ),
+    Case("a signed address", _signed, words=("No published SHA-256", f"qwen chat -m {FILE}")),
     Case("a signed address, damaged since then", _signed_damaged, 1, 0.0, ("--repair ADDRESS",)),
     Case("a bare address, cut", _address_cut),
     Case("a bare address, not whole", _not_whole, 1, words=("incomplete",)),
@@ -556,7 +558,7 @@ CASES = (
         1.1,
         ("it has another file", "If its publisher replaced it", f"qwen models rm {FILE}, then qwen pull ADDRESS"),
     ),
-    Case("known by name, from an address", _known_by_name_alone, words=("trust it only", "Nobody has published")),
+    Case("known by name, from an address", _known_by_name_alone, words=("trust its source", "No published SHA-256")),
     Case(
         "gated (403)",
         _at_hub(*[Answering(status=403, headers={"X-Error-Code": "GatedRepo"})] * 9),
@@ -580,7 +582,7 @@ CASES = (
         _proxy_password,
         1,
         0.0,
-        ("the proxy of HTTP_PROXY wants a name and a password",),
+        ("the proxy of HTTP_PROXY needs a name and a password",),
     ),
     Case("HF_HUB_OFFLINE=1", _offline_variable, 1, 0.0, ("offline",)),
     Case("--offline", _offline, 1, 0.0, ("offline",)),

@@ -137,7 +137,7 @@ def test_a_link_stays_where_it_is_and_is_taken_away_without_its_file(shelf: Shel
     assert locate(one.name, shelf.folder) == source
     source.unlink()
     assert only(shelf).state == "missing"
-    with pytest.raises(ModelNotFoundError, match="is gone"):
+    with pytest.raises(ModelNotFoundError, match="is no longer there"):
         verify(only(shelf), shelf, quiet)
 
 

@@ -27,7 +27,7 @@ def check(schema: Schema, answer: str) -> None:
     except RecursionError as error:
         raise _does_not_follow(_("It is nested too deeply to be checked.")) from error
     except ValueError as error:
-        raise _does_not_follow(_("It is no JSON: {reason}.").format(reason=error)) from error
+        raise _does_not_follow(_("It is not JSON: {reason}.").format(reason=error)) from error
     if wrong:
         where = _("At {place}, {value} does not satisfy “{keyword}”: {asked}.")
         raise _does_not_follow(
@@ -44,7 +44,9 @@ def complaint(schema: Schema, answer: Answer) -> QwenError | None:
     """Return the error of an answer that is cut off or does not follow the schema, None if it does."""
     if answer.reason == "length":
         return QwenError(
-            _("The answer was cut at {n} tokens and is no complete JSON.").format(n=answer.usage.completion_tokens),
+            _("The answer was cut at {n} tokens, so its JSON is not complete.").format(
+                n=answer.usage.completion_tokens
+            ),
             _("Allow more with -o max_tokens=N, or a larger context with --ctx-size."),
         )
     try:

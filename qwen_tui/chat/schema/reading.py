@@ -31,7 +31,7 @@ def read(text: str) -> Schema:
     except (ValueError, RecursionError) as error:
         raise UsageError(_("The schema is not valid JSON: {reason}").format(reason=error), _how()) from error
     if not isinstance(document, dict | bool):
-        raise UsageError(_("The schema is no JSON object."), _how())
+        raise UsageError(_("The schema is not a JSON object."), _how())
     dialect = dialect_of(document)
     try:
         wrong = dialect.fault(json.loads(text))

@@ -192,7 +192,7 @@ class _Simplifier:
         part = resolved.contents
         if not isinstance(part, dict | bool):
             raise cannot_follow(
-                "$ref", place, _("It names {reference}, which is no schema.").format(reference=reference)
+                "$ref", place, _("It names {reference}, which is not a schema.").format(reference=reference)
             )
         # All True share an id(), and so do all False: they need one name each.
         key = id(part)

@@ -184,7 +184,7 @@ class Download:
             yield Remark(_("{host} cannot go on in the middle of a file: from the start.").format(host=source.host))
             part.restart()
         if part.size and not self.wanted.sha256 and part.notes.begun != source.key:
-            yield Remark(_("Nobody knows the SHA-256: what other sources sent is not gone on with."))
+            yield Remark(_("The SHA-256 is not known in advance, so what other sources sent is not used."))
             part.restart()
         mark, token = part.notes.marks.get(source.key), hub.token(source.endpoint) if source.endpoint else None
         with contextlib.closing(Stream(source.url, self._patience, offset=part.size, mark=mark, token=token)) as stream:

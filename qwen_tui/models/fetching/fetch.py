@@ -119,7 +119,7 @@ class Fetch:
         """
         if catalogue.find(self.wanted.name) and self.wanted.sha256:
             return None
-        return _("This file is not one of those this program knows: trust it only as far as its source.")
+        return _("This program does not know this file: be sure that you trust its source.")
 
     def check(self) -> Arrived | None:
         """Hash the present file and record it if it is right; return None if it is not, or if the hash is unknown."""
@@ -139,7 +139,7 @@ class Fetch:
             raise
         if arrived is None:
             raise DownloadError(
-                _("{path} is gone.").format(path=self.target),
+                _("{path} is no longer there.").format(path=self.target),
                 _("Something took it away as soon as it was here. Find out what did, then repeat the command."),
             )
         return arrived
@@ -191,7 +191,7 @@ def proof(arrived: Arrived) -> str:
     """Say whether the SHA-256 of the file was compared with a published one."""
     if arrived.expected:
         return _("Verified: SHA-256 {sha256}").format(sha256=arrived.sha256)
-    return _("Nobody has published what its SHA-256 should be; it is {sha256}").format(sha256=arrived.sha256)
+    return _("No published SHA-256 is known to compare it with; it is {sha256}").format(sha256=arrived.sha256)
 
 
 def _published(name: str, sha256: str) -> CatalogueEntry | None:

@@ -126,11 +126,11 @@ def endpoint(environ: Mapping[str, str] = os.environ) -> str:
     address = named_endpoint(environ)
     if is_usable(address):
         return address
-    message = _("HF_ENDPOINT is “{value}”, which is no address.").format(value=environ["HF_ENDPOINT"])
+    message = _("HF_ENDPOINT is “{value}”, which is not an address.").format(value=environ["HF_ENDPOINT"])
     if is_usable(whole := f"https://{address}") and not re.match(r"[a-z]+:|https?/", address, re.IGNORECASE):
         command = setting("HF_ENDPOINT", whole)
         raise ConfigError(message, _("It begins with https://: {command}").format(command=command))
-    raise ConfigError(message, _("Do without it: {command}").format(command=unsetting("HF_ENDPOINT")))
+    raise ConfigError(message, _("Remove it: {command}").format(command=unsetting("HF_ENDPOINT")))
 
 
 def named_endpoint(environ: Mapping[str, str] = os.environ) -> str:
@@ -218,7 +218,7 @@ def _require_usable(address: str) -> None:
     if not is_usable(address):
         # The address may be signed, so it is not shown.
         raise UsageError(
-            _("The address cannot be used: its host or its port is none."),
+            _("The address cannot be used: its host or its port is not valid."),
             _("Write it as the browser shows it: https://HOST/PATH"),
         )
 

@@ -101,7 +101,7 @@ class Importer:
             if promised.sha256 not in ("", sha256):
                 raise InvalidModelError(
                     _("{path} is damaged: its SHA-256 is not the one in its list.").format(path=called),
-                    _("Copy it again from where it came."),
+                    _("Copy it again from its source."),
                 )
             require_model(arrived, called)
             who = self._identify(sha256, reader.size, called)
@@ -130,7 +130,7 @@ class Importer:
         who = self._identify(sha256, before.size, called)
         if inside and not who.name and self._is_published(path):
             raise InvalidModelError(
-                _("{path} has the name of a published model, and is another one.").format(path=source),
+                _("{path} has the name of a published model, but is another one.").format(path=source),
                 _("Give the file another name, and import it again."),
             )
         already = any((one.path, one.sha256, one.facts) == (path, sha256, before) for one in self.shelf.records())

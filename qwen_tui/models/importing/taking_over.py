@@ -84,7 +84,7 @@ class Takeover:
         found = elsewhere.without(elsewhere.find(), inventory.held(self.shelf))
         if not found:
             raise ModelNotFoundError(
-                _("No other program has a model here that is not taken over yet."),
+                _("No models of other programs were found that are not imported yet."),
                 _("Name a file or a folder: qwen models import PATH. Or fetch one: qwen pull"),
             )
         link = self.link
@@ -149,7 +149,7 @@ class Takeover:
     def _chosen(self, found: Sequence[T], rows: Sequence[Sequence[str]]) -> list[T]:
         """Return those of the `found` models that the person chooses by their rows."""
         lines = columns.lines(rows)
-        return [found[index] for index in self.person.choose(lines, _("Which? (numbers, all, or Enter for none)"))]
+        return [found[index] for index in self.person.choose(lines, _("Type numbers, all, or Enter for none:"))]
 
     def _from_pack(self, pack: Pack) -> None:
         if self.link:

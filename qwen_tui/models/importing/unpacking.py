@@ -69,7 +69,7 @@ class Pack:
 
     def _check(self, listed: PackedFile) -> None:
         if not is_plain(listed.file):
-            raise self._bad(_("“{name}” is no name for a file in a pack").format(name=listed.file))
+            raise self._bad(_("“{name}” cannot be the name of a file in a pack").format(name=listed.file))
         size = self._place.size(listed.file)
         if size is None:
             raise self._bad(_("{name} is missing, or no plain file").format(name=listed.file))
@@ -203,6 +203,6 @@ def _archive(path: Path) -> Iterator[None]:
     except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, ValueError) as error:
         reason = why(error) if isinstance(error, OSError) else str(error)
         raise InvalidModelError(
-            _("{path} is no archive that can be read: {reason}").format(path=path, reason=reason),
+            _("{path} is not an archive that can be read: {reason}").format(path=path, reason=reason),
             _("Copy it again from where it was made."),
         ) from error

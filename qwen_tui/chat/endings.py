@@ -11,7 +11,7 @@ from qwen_tui.i18n import in_a_row
 from qwen_tui.messages import Exchange, FinishReason, Limit
 
 # What cut an answer off: a limit, or that it repeated itself until it ran into one.
-Cause = Limit | Literal["repetition"]
+CutBy = Limit | Literal["repetition"]
 
 
 class Ending(NamedTuple):
@@ -53,7 +53,7 @@ def mark_of(exchange: Exchange) -> str:
 def of_command(answer: Answer, *, kept: bool) -> Ending:
     """Return the end of an answer that a command gave; `kept` says that its conversation is in the history."""
     go_on = _("To go on with it: {command}").format(command="qwen ask -c " + quoted(_("go on")))
-    hints: list[tuple[Cause, str]] = [
+    hints: list[tuple[CutBy, str]] = [
         ("repetition", _("-o presence_penalty=1 helps against that.")),
         ("context", _("Ask again with a larger one: --ctx-size {size}").format(size=2 * _held(answer))),
         ("max_tokens", _("Allow more with -o max_tokens=N.")),
@@ -66,7 +66,7 @@ def of_conversation(answer: Answer, *, goes_on: bool, kept: bool) -> Ending:
     """Return the end of an answer in a conversation; `goes_on` says that the next prompt will still contain it."""
     go_on = _("To go on with it, write: {words}").format(words=_("go on")) if goes_on and answer.text else ""
     restart = f"qwen chat{' -c' if kept else ''} --ctx-size {2 * _held(answer)}"
-    hints: list[tuple[Cause, str]] = [
+    hints: list[tuple[CutBy, str]] = [
         ("repetition", _("/retry answers again, /undo takes it back; /set presence_penalty 1 helps against that.")),
         ("context", go_on),
         ("context", _("For more room, leave, then: {command}").format(command=restart)),
@@ -76,11 +76,11 @@ def of_conversation(answer: Answer, *, goes_on: bool, kept: bool) -> Ending:
     return Ending(_what(answer), " · ".join(_helpful(hints, answer)))
 
 
-def _helpful(hints: Sequence[tuple[Cause, str]], answer: Answer) -> list[str]:
+def _helpful(hints: Sequence[tuple[CutBy, str]], answer: Answer) -> list[str]:
     """Return those `hints` that help against what cut `answer` off; none if nothing has come of it."""
     if not answer.text and not answer.reasoning:
         return []
-    cause: Cause | None = "repetition" if answer.repeats else answer.limit
+    cause: CutBy | None = "repetition" if answer.repeats else answer.limit
     return [hint for hint_cause, hint in hints if hint and hint_cause == cause]
 
 

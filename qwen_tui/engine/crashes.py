@@ -16,7 +16,7 @@ from qwen_tui.hardware.plan import Plan
 KERNELS = ("batch_size", "kv_type", "flash_attention", "repack")
 # How many crashes are remembered, the latest first.
 _MOST = 50
-Settings = Mapping[str, Any]
+PlanSettings = Mapping[str, Any]
 
 
 class _Crash(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class Crashes:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def note(self, settings: Settings, by: str, *, gpu: bool = False) -> None:
+    def note(self, settings: PlanSettings, by: str, *, gpu: bool = False) -> None:
         """Remember that the signal `by` ended the engine with `settings`; nothing happens if that cannot be written."""
         machine, library = _here()
         new = _Crash(machine=machine, library=library, gpu=gpu, settings=dict(settings), by=by, when=time.time())
@@ -83,7 +83,7 @@ class Crashes:
         learned.write(self._path, _File(1, crashes[:_MOST]))
 
 
-def has(plan: Plan, settings: Settings) -> bool:
+def has(plan: Plan, settings: PlanSettings) -> bool:
     """Whether `plan` has all of `settings`."""
     return all(getattr(plan, name, None) == value for name, value in settings.items())
 
@@ -99,7 +99,7 @@ def differing(plans: Sequence[Plan], other: Plan) -> dict[str, Any]:
     return {name: getattr(last, name) for name in common or names}
 
 
-def _other(settings: Settings, instead: Plan) -> dict[str, Any]:
+def _other(settings: PlanSettings, instead: Plan) -> dict[str, Any]:
     others = {
         "repack": False,
         "flash_attention": not settings.get("flash_attention"),

@@ -214,7 +214,7 @@ class LoadedWorker:
             return failures.no_memory_for_context(self._ladder.options, smaller)
         return failure.error
 
-    def send(self, command: wire.Command) -> None:
+    def send(self, command: wire.WorkerCommand) -> None:
         """Send a command to the worker, which has to be started before."""
         assert self._process is not None
         self._process.send(command)

@@ -221,7 +221,7 @@ class LocalEngine:
             if isinstance(reply, Finished):
                 return
 
-    def _ask(self, command: wire.Command) -> wire.Reply:
+    def _ask(self, command: wire.WorkerCommand) -> wire.Reply:
         """Send a command and return its one reply; a worker that does not stop in time when cancelled is ended."""
         self._worker.send(command)
         deadline: float | None = None

@@ -76,7 +76,7 @@ class WorkerProcess:
             return 0.0
         return float(times.user + times.system)
 
-    def send(self, command: wire.Command) -> None:
+    def send(self, command: wire.WorkerCommand) -> None:
         """Send a command. If the worker has ended, `receive` raises the error, not this method."""
         assert self._process.stdin is not None
         if isinstance(command, wire.Generate):

@@ -109,23 +109,23 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     ctx_size: int = 0
 
 
-Command = Load | Count | Generate | Measure | Describe | Cancel | Leave
+WorkerCommand = Load | Count | Generate | Measure | Describe | Cancel | Leave
 AnswerEvent = Prefill | Text | Reasoning | Note | Finished
 Reply = Loading | Loaded | Counted | Measured | Described | Leaving | AnswerEvent | Failed
 
 _encoder = msgspec.msgpack.Encoder()
-_commands: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
+_commands: msgspec.msgpack.Decoder[WorkerCommand] = msgspec.msgpack.Decoder(WorkerCommand)
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 
-def write(stream: IO[bytes], frame: Command | Reply) -> None:
+def write(stream: IO[bytes], frame: WorkerCommand | Reply) -> None:
     """Write one frame and flush; raises `OSError` when the other side has ended."""
     body = _encoder.encode(frame)
     stream.write(_LENGTH.pack(len(body)) + body)
     stream.flush()
 
 
-def read_command(stream: IO[bytes]) -> Command | None:
+def read_command(stream: IO[bytes]) -> WorkerCommand | None:
     """Read the next command; None when the other side has ended."""
     body = _read(stream)
     return None if body is None else _commands.decode(body)

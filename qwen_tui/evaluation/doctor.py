@@ -13,10 +13,9 @@ from qwen_tui.engine.installed import AskError, short_card
 from qwen_tui.errors import EngineError, QwenError, refused
 from qwen_tui.evaluation import findings
 from qwen_tui.evaluation.advice import advice
-from qwen_tui.evaluation.expectation import expected
-from qwen_tui.evaluation.report import ExpectedSpeed, Folder, ModelState, Problem, Report
+from qwen_tui.evaluation.expectation import expected_speed
+from qwen_tui.evaluation.report import FolderState, ModelState, Problem, Report
 from qwen_tui.files import Folders
-from qwen_tui.hardware.bandwidth import memory_bandwidth
 from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.machine import Computer, this_computer
 from qwen_tui.i18n import gettext as _
@@ -78,7 +77,7 @@ def examine(patient: Patient) -> Report:
         *findings.of_folders(folders),
         *findings.of_network(reached),
     ]
-    speed = _speed(forced, computer, build)
+    speed = expected_speed(forced, computer, build)
     return Report(
         version=__version__,
         usable=all(problem.severity != "error" for problem in problems),
@@ -164,31 +163,17 @@ def _checksum(patient: Patient, path: Path) -> State:
     return next((one.state for one in held if one.file == path), "unverified")
 
 
-def _speed(forced: InForce | None, computer: Computer, build: Build | None) -> ExpectedSpeed:
-    device, seen = build.device if build else None, computer.graphics
-    card = seen.of(device) if device else seen.card
-    if forced is None or forced.tuned is not None:
-        return expected(None, forced.tuned if forced else None, None, None)
-    if forced.placement.gpu_layers and not device:
-        # The settings ask for layers on a graphics card, and there is none.
-        return expected(None, None, None, None)
-    if forced.placement.whole:
-        return expected(forced.placement, None, None, card)
-    bandwidth = memory_bandwidth(computer.processor.cores, computer.memory.free)
-    return expected(forced.placement, None, bandwidth, card)
-
-
 def _text(path: object) -> str:
     # Bytes of a name that are not text could not be encoded as JSON.
     return str(path).encode("utf-8", "replace").decode()
 
 
-def _folders(folders: Folders) -> tuple[Folder, ...]:
+def _folders(folders: Folders) -> tuple[FolderState, ...]:
     named = {"config": folders.config, "data": folders.data, "models": folders.models, "cache": folders.cache}
     return tuple(_folder(name, path) for name, path in named.items())
 
 
-def _folder(name: str, path: Path) -> Folder:
+def _folder(name: str, path: Path) -> FolderState:
     nearest = path
     while not _holds(nearest.exists) and nearest != nearest.parent:
         nearest = nearest.parent
@@ -199,7 +184,7 @@ def _folder(name: str, path: Path) -> Folder:
             private = not path.stat().st_mode & 0o077
     except OSError:
         free = None
-    return Folder(
+    return FolderState(
         name=name,
         path=_text(path),
         exists=_holds(path.is_dir),

@@ -1,8 +1,12 @@
 """Estimates how fast answers will come: as `qwen tune` measured, else by the bandwidth of the memory."""
 
 from qwen_tui.evaluation.report import ExpectedSpeed
+from qwen_tui.hardware.bandwidth import memory_bandwidth
+from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.gpu import Card
+from qwen_tui.hardware.machine import Computer
 from qwen_tui.hardware.placement import Placement
+from qwen_tui.planning.in_force import InForce
 from qwen_tui.planning.tuned import Tuned
 
 # To decode a token, all weights are read once. On a processor, decoding reached this share of the memory bandwidth.
@@ -13,6 +17,21 @@ _CPU_SHARE = 0.8
 # 2.5 GB: 38.8 tokens/s at 192 GB/s (a public report of a GTX 1650 Ti), and 241 to 306 at 4.8 TB/s (an H200 with the
 # code for that card).
 _GPU_SHARE, _LAYER_S = 0.56, 75e-6
+
+
+def expected_speed(in_force: InForce | None, computer: Computer, build: Build | None) -> ExpectedSpeed:
+    """Return the expected speed of the plan in force; `in_force` is None without a usable model."""
+    device, seen = build.device if build else None, computer.graphics
+    card = seen.of(device) if device else seen.card
+    if in_force is None or in_force.tuned is not None:
+        return expected(None, in_force.tuned if in_force else None, None, None)
+    if in_force.placement.gpu_layers and not device:
+        # The settings ask for layers on a graphics card, and there is none.
+        return expected(None, None, None, None)
+    if in_force.placement.whole:
+        return expected(in_force.placement, None, None, card)
+    bandwidth = memory_bandwidth(computer.processor.cores, computer.memory.free)
+    return expected(in_force.placement, None, bandwidth, card)
 
 
 def expected(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from qwen_tui.engine.library import build_command
-from qwen_tui.evaluation.report import Folder, ModelState, Problem
+from qwen_tui.evaluation.report import FolderState, ModelState, Problem
 from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.gpu import Graphics
 from qwen_tui.hardware.placement import Placement
@@ -177,7 +177,7 @@ def of_memory(plan: Placement | None) -> Iterator[Problem]:
     )
 
 
-def of_folders(folders: Sequence[Folder]) -> Iterator[Problem]:
+def of_folders(folders: Sequence[FolderState]) -> Iterator[Problem]:
     """Yield the problems of folders and disks."""
     # Several of the folders may be the same.
     for folder in {folder.path: folder for folder in folders}.values():

@@ -25,7 +25,7 @@ class ExpectedSpeed(msgspec.Struct, frozen=True, kw_only=True):
     on_card: bool = False
 
 
-class Folder(msgspec.Struct, frozen=True, kw_only=True):
+class FolderState(msgspec.Struct, frozen=True, kw_only=True):
     """A folder of the program.
 
     `writable` is also true if the folder could be created. `private` says that no other user can read it, None on a
@@ -82,7 +82,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     speed: ExpectedSpeed
     model: ModelState
-    folders: tuple[Folder, ...]
+    folders: tuple[FolderState, ...]
     network: tuple[Reachability, ...] | None
     offline: bool = False
     problems: tuple[Problem, ...]

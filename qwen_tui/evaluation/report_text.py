@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from wcwidth import width
 
 from qwen_tui.columns import padded
-from qwen_tui.evaluation.report import ExpectedSpeed, Folder, Report
+from qwen_tui.evaluation.report import ExpectedSpeed, FolderState, Report
 from qwen_tui.files import size_text
 from qwen_tui.hardware.gpu import Graphics
 from qwen_tui.hardware.placement import Placement, Share
@@ -162,12 +162,12 @@ def _speed(speed: ExpectedSpeed) -> Iterator[tuple[str, str]]:
         yield "", named.format(bandwidth=speed.bandwidth / 1e9)
 
 
-def _called(folder: Folder) -> str:
+def _called(folder: FolderState) -> str:
     names = {"config": _("settings"), "data": _("data"), "cache": _("cache"), "models": _("models")}
     return names.get(folder.name, folder.name)
 
 
-def _folder(folder: Folder) -> str:
+def _folder(folder: FolderState) -> str:
     notes = [] if folder.exists else [_("not there yet")]
     if not folder.writable:
         notes.append(_("cannot be written"))

@@ -117,7 +117,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # Returns the compute buffers with a plan as llama.cpp has reported them; None if it was not asked.
-Measured = Callable[[Plan], Buffers | None]
+MeasuredBuffers = Callable[[Plan], Buffers | None]
 
 
 def nothing_measured(_plan: Plan) -> Buffers | None:
@@ -125,7 +125,7 @@ def nothing_measured(_plan: Plan) -> Buffers | None:
     return None
 
 
-def lay_out(header: Header, plan: Plan, room: Room, *, measured: Measured = nothing_measured) -> Placement:
+def lay_out(header: Header, plan: Plan, room: Room, *, measured: MeasuredBuffers = nothing_measured) -> Placement:
     """Return what a plan takes, whether it fits or not; -1 or too many layers on the GPU mean all of them."""
     network, most = shape(header), all_layers(header)
     layers = most if plan.gpu_layers < 0 else min(plan.gpu_layers, most)
@@ -163,7 +163,7 @@ def place(
     *,
     gpu: Plan,
     cpu: Plan,
-    measured: Measured = nothing_measured,
+    measured: MeasuredBuffers = nothing_measured,
     layers: int | None = None,
 ) -> Placement:
     """Return the best way to load a model: `gpu` is the plan if everything fits on a GPU, `cpu` the plan without one.
@@ -218,7 +218,7 @@ def to_measure(header: Header, gpu: Plan, cpu: Plan, layers: int | None = None) 
     )
 
 
-def measured_by(header: Header, runs: Mapping[Plan, Buffers]) -> Measured:
+def measured_by(header: Header, runs: Mapping[Plan, Buffers]) -> MeasuredBuffers:
     """Return a function that returns the compute buffers with a plan, from the results of dry `runs`."""
     most = all_layers(header)
     known = {_computing(plan): buffers for plan, buffers in runs.items()}
@@ -246,7 +246,7 @@ def _trained(header: Header, ctx_size: int) -> int:
 
 
 def steps_down(
-    placement: Placement, header: Header, *, cpu: Plan, measured: Measured = nothing_measured
+    placement: Placement, header: Header, *, cpu: Plan, measured: MeasuredBuffers = nothing_measured
 ) -> list[Placement]:
     """Return what to try one after another if `placement` does not fit; each takes less memory than the one before.
 

@@ -30,7 +30,7 @@ _FLAGS = {
 # Those that Windows reports: the numbers of PF_…_INSTRUCTIONS_AVAILABLE for IsProcessorFeaturePresent.
 _WINDOWS = {"SSE3": 13, "SSSE3": 36, "AVX": 39, "AVX2": 40, "AVX512": 41}
 # Why this process may not use all cores: it is bound to some of them, or a control group limits its computing time.
-Limit = Literal["affinity", "quota"]
+CoreLimit = Literal["affinity", "quota"]
 X86 = ("x86_64", "amd64", "i386", "i686")
 
 
@@ -48,7 +48,7 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
     logical_cores: int
     instructions: tuple[str, ...] | None = None
     all_cores: int | None = None
-    limit: Limit | None = None
+    limit: CoreLimit | None = None
 
     def has(self, instruction: str) -> bool | None:
         """Whether the processor has an instruction set; None if unknown."""
@@ -99,7 +99,7 @@ def _bound() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _limit(root: Path) -> Limit | None:
+def _limit(root: Path) -> CoreLimit | None:
     cores, bound = _all_cores(), _bound()
     if (quota := _quota(root)) is not None and quota < min(cores, bound):
         return "quota"

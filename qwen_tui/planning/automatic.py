@@ -11,7 +11,7 @@ from qwen_tui.hardware.gpu import Card, Graphics, may_have_card
 from qwen_tui.hardware.machine import default_plan, this_machine
 from qwen_tui.hardware.memory import memory
 from qwen_tui.hardware.placement import (
-    Measured,
+    MeasuredBuffers,
     Placement,
     Room,
     measured_by,
@@ -42,7 +42,7 @@ class Automatic(NamedTuple):
     """
 
     placement: Placement
-    measured: Measured = nothing_measured
+    measured: MeasuredBuffers = nothing_measured
     trouble: str = ""
     circumstances: str = ""
     full: str = ""
@@ -73,7 +73,7 @@ def automatic(
         msgspec.structs.replace(default_plan(machine, gpu=on_gpu), ctx_size=ctx_size) for on_gpu in (False, True)
     )
 
-    def placed(room: Room, layers: int | None, measured: Measured = nothing_measured) -> Placement:
+    def placed(room: Room, layers: int | None, measured: MeasuredBuffers = nothing_measured) -> Placement:
         return place(header, room, gpu=gpu, cpu=cpu, measured=measured, layers=layers)
 
     if backends is not None and not backends:

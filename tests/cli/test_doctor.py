@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from qwen_tui.evaluation import doctor as examination
 from tests.conftest import Run
 from tests.program import call
 
@@ -122,7 +121,7 @@ def test_no_socket_is_opened_unless_asked(monkeypatch: pytest.MonkeyPatch) -> No
         raise OSError("no network here")
 
     # The measurement would raise the memory peak of this process, which other tests look at.
-    monkeypatch.setattr(examination, "memory_bandwidth", lambda *_: None)
+    monkeypatch.setattr("qwen_tui.evaluation.expectation.memory_bandwidth", lambda *_: None)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
     assert call("doctor", "-m", "demo").code == 0

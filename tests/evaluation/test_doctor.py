@@ -14,12 +14,11 @@ from qwen_tui import i18n
 from qwen_tui.engine.installed import AskError
 from qwen_tui.engine.protocol import Costs
 from qwen_tui.errors import InvalidModelError
-from qwen_tui.evaluation import doctor as examination
 from qwen_tui.evaluation import findings
 from qwen_tui.evaluation.advice import advice
 from qwen_tui.evaluation.doctor import Patient, examine
 from qwen_tui.evaluation.expectation import expected
-from qwen_tui.evaluation.report import Folder, ModelState, Report
+from qwen_tui.evaluation.report import FolderState, ModelState, Report
 from qwen_tui.evaluation.report_text import text
 from qwen_tui.files import Folders
 from qwen_tui.hardware import bandwidth
@@ -85,7 +84,7 @@ def report(placed: Placement | None, seen: Graphics = SEEN, engine: Build | None
         origin="by rule",
         speed=speed,
         model=ModelState(name="qwen3-4b-instruct", path="/models/qwen.gguf", size=2_497_281_120, usable=True),
-        folders=(Folder(name="data", path="/data", exists=True, writable=True, private=True, free=9 * GIB),),
+        folders=(FolderState(name="data", path="/data", exists=True, writable=True, private=True, free=9 * GIB),),
         network=None,
         problems=problems,
         advice=advice(computer, engine, placed, speed),
@@ -227,7 +226,7 @@ def test_a_driver_that_ends_llama_cpp_leaves_the_cpu(
     tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, backends: tuple[str, ...], usable: bool
 ) -> None:
     # The measurement would raise the memory peak of this process, which other tests look at.
-    monkeypatch.setattr(examination, "memory_bandwidth", lambda *_: None)
+    monkeypatch.setattr("qwen_tui.evaluation.expectation.memory_bandwidth", lambda *_: None)
 
     def die() -> Build:
         raise AskError("it ended at once (SIGABRT)", looking=True)

@@ -23,7 +23,7 @@ def main() -> None:
     """Serve the parent until it ends."""
     commands, replies = _take_pipes()
     stop = StopFlag()
-    pending: queue.SimpleQueue[wire.Command] = queue.SimpleQueue()
+    pending: queue.SimpleQueue[wire.WorkerCommand] = queue.SimpleQueue()
     start_thread(lambda: _read(commands, pending, stop))
     worker = Worker(lambda reply: wire.write(replies, reply), stop)
     try:
@@ -48,8 +48,8 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
     return commands, replies
 
 
-def _read(commands: BinaryIO, pending: "queue.SimpleQueue[wire.Command]", stop: StopFlag) -> None:
-    command: wire.Command | None = None
+def _read(commands: BinaryIO, pending: "queue.SimpleQueue[wire.WorkerCommand]", stop: StopFlag) -> None:
+    command: wire.WorkerCommand | None = None
     try:
         while not isinstance(command, wire.Leave) and (command := wire.read_command(commands)) is not None:
             if isinstance(command, wire.Cancel):

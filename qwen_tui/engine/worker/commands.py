@@ -48,7 +48,7 @@ class Worker:
         self._context: Context | None = None
         self._states: States | None = None
 
-    def handle(self, command: wire.Command) -> None:
+    def handle(self, command: wire.WorkerCommand) -> None:
         """Carry out one command; an error becomes a `Failed` reply."""
         try:
             match command:

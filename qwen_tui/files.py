@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import glob
 import itertools
 import os
 import re
@@ -124,15 +123,19 @@ def expand(path: str) -> Path:
         return Path(path)
 
 
-def matching(pattern: str) -> list[str]:
-    """Return the files that `pattern` stands for; none where it is the name of a file, or matches none.
+def is_there(path: str | Path) -> bool:
+    """Whether there is a file or a folder; False too for a path that is too long, or may not be looked at."""
+    return os.path.exists(path)  # noqa: PTH110 - those of pathlib raise for such paths
 
-    A shell replaces patterns; that of Windows, and the line of a conversation, do not.
-    """
-    if os.path.exists(pattern) or not glob.has_magic(pattern):  # noqa: PTH110 - it never raises
-        return []
-    found = glob.glob(str(expand(pattern)))  # noqa: PTH207 - the pattern may begin anywhere
-    return sorted(path for path in found if os.path.isfile(path))  # noqa: PTH113 - it never raises
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is a file; False as for `is_there`."""
+    return os.path.isfile(path)  # noqa: PTH113 - likewise
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is a folder; False as for `is_there`."""
+    return os.path.isdir(path)  # noqa: PTH112 - likewise
 
 
 def quoted(word: str | Path) -> str:
@@ -189,11 +192,11 @@ def sync_folder(path: Path) -> None:
 
 def private_folder(path: Path) -> Path:
     """Create `path` and its missing parents, readable by the user alone (0700), and return `path`."""
-    if path.is_dir():
+    if is_folder(path):
         return path
     # mkdir(parents=True) would create the parents readable by others.
     for folder in (*reversed(path.parents), path):
-        if not folder.is_dir():
+        if not is_folder(folder):
             try:
                 folder.mkdir(mode=0o700, exist_ok=True)
             except FileExistsError:
@@ -261,12 +264,12 @@ def save_new(path: Path, text: str, *, chosen: bool = True) -> None:
     `chosen` says that the person has named the place, and not this program. Raises `UsageError` if there is a file or a
     folder of that name already, `WriteError` if the system refuses to write.
     """
-    if path.is_dir():
+    if is_folder(path):
         raise UsageError(
             _("{path} is a folder.").format(path=path),
             _("Name a file in it, for example: {path}").format(path=path / "talk.md"),
         )
-    if path.exists():
+    if is_there(path):
         raise UsageError(
             _("There is a file {path} already, and it stays as it is.").format(path=path),
             _("Choose another name, for example: {path}").format(path=_free(path)),
@@ -283,7 +286,7 @@ def save_new(path: Path, text: str, *, chosen: bool = True) -> None:
 def _free(path: Path) -> Path:
     """Return the same name with the first number, from 2, that no file there has."""
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
-    return next(candidate for candidate in numbered if not candidate.exists())
+    return next(candidate for candidate in numbered if not is_there(candidate))
 
 
 def packaged(name: str, package: Path = PACKAGE) -> Path:

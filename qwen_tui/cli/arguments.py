@@ -1,6 +1,5 @@
 """Looks at the arguments of a command before Typer parses them: options with values, words, and files behind `-f`."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -8,9 +7,10 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import UsageError
-from qwen_tui.files import command_line, matching
+from qwen_tui.files import command_line, is_file, is_there
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
+from qwen_tui.typed_paths import matching
 
 _FILE = ("-f", "--file")
 _TEMPLATE = ("-t", "--template")
@@ -143,7 +143,7 @@ def with_files(options: Mapping[str, bool], arguments: Sequence[str], *, takes_q
         following.remove(max(following))
     changed = FileArguments([], [], [], kept)
     for at, part in enumerate(line):
-        if at in following and not _is_file(part.value):
+        if at in following and not is_file(part.value):
             changed.folders.append(part.value)
         elif found := [part.value] if at in following else _matched_files(part):
             changed.taken.extend(found)
@@ -159,10 +159,10 @@ def _following(line: Sequence[Part]) -> set[int]:
     run: list[int] = []
     for at, part in enumerate([*line, Part((), "", "")]):
         is_next = at > 0 and (line[at - 1].option in _FILE or at - 1 in run)
-        if is_next and part.option is None and _is_there(part.value):
+        if is_next and part.option is None and is_there(part.value):
             run.append(at)
             continue
-        if any(_is_file(line[i].value) for i in run):
+        if any(is_file(line[i].value) for i in run):
             following.update(run)
         run = []
     return following
@@ -171,14 +171,6 @@ def _following(line: Sequence[Part]) -> set[int]:
 def _matched_files(part: Part) -> list[str]:
     """Return the files that match the pattern of a `-f`; none for a word, and for an option with a plain name."""
     return matching(part.value) if part.option in _FILE else []
-
-
-def _is_file(path: str) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113 - it never raises
-
-
-def _is_there(path: str) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 - likewise
 
 
 class FilesCommand(TyperCommand):
@@ -218,7 +210,7 @@ def _notes(files: FileArguments) -> Iterator[str]:
         yield _("Read as files too, since they follow -f: {names}").format(names=listed(named))
     if files.folders:
         yield _("Left out, since they are folders: {names}").format(names=listed(files.folders))
-    if files.kept and not _is_file(files.kept):
+    if files.kept and not is_file(files.kept):
         yield _("“{name}” is the question, since there is no other.").format(name=files.kept)
     elif files.kept:
         yield _("“{name}” is the question, not a file, since there is no other. To have it read: -f {name}").format(

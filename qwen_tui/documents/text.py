@@ -1,0 +1,189 @@
+"""Bytes to text: the encoding, and what is no text in it, such as NULs and the escape sequences of terminals."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from qwen_tui.documents import encodings
+from qwen_tui.documents.encodings import MOSTLY_UTF8, Encoding
+from qwen_tui.errors import InputError, UsageError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed, ngettext
+
+# UTF-32 before UTF-16, whose mark its own begins with.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"\x84\x31\x95\x33", "gb18030"),
+)
+# Text in seven bits, whose escape sequences change what the letters mean.
+_SHIFTED = ((b"\x1b$)C", "iso2022_kr"), (b"\x1b$", "iso2022_jp_2"))
+# What text may hold below the blank: tab, line ends, page break, backspace, escape; DOS ended files with Ctrl-Z.
+_CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\b\x1b\x1a\x07\0")
+# What is more than that share of the bytes makes them no text.
+_CONTROLS_AT_MOST = 0.01
+# So many places with NULs are dropped, or one in so many bytes; and only up to this share of all.
+_FEW_NULS, _SPARSE_NULS, _NULS_AT_MOST = 3, 200, 1 / 3
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x7fELF", b"PK\3\4", b"\x1f\x8b", b"7z\xbc\xaf", b"MZ\x90")
+_ESCAPE = re.compile(
+    "\x1b"
+    r"(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours, the cursor
+    "|[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\)"  # OSC, DCS and their like: titles, links
+    r"|[ -/]+[0-~]|[0-~])?"
+    "|\x9b[0-?]*[ -/]*[@-~]"
+)
+# As typewriters wrote bold and underlined: a character, back, and another over it.
+_OVERSTRUCK = re.compile(r"[^\n\b][\b]")
+
+
+class Decoded(NamedTuple):
+    """A text from outside, and what the person should know about how it was read."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+def encoding_called(name: str) -> Encoding:
+    """Return the encoding that a person calls `name`; raises `UsageError`."""
+    found = encodings.named(name)
+    if found is None:
+        known = listed(["utf-8", "gb18030", "big5", "shift-jis", "euc-kr", "windows-1252", "windows-1251", "utf-16"])
+        raise UsageError(
+            _("There is no encoding “{name}” for text.").format(name=name),
+            _("There are, for example: {names}.").format(names=known),
+        )
+    return found
+
+
+def decode(data: bytes, name: str, encoding: Encoding | None = None, say_otherwise: str = "") -> Decoded:
+    """Return `data` as text, line ends as newlines, in the `encoding` that the person has named or else the likeliest.
+
+    `name` is what the notes call it, and `say_otherwise` how the person names another encoding, with `{name}` for it.
+    Raises `InputError` for what is no text.
+    """
+    _refuse_documents(data, name)
+    notes: list[str] = []
+    if encoding is not None:
+        text = encodings.decoded(data, encoding)
+        notes += _broken(text, name, encoding.name)
+        text = text.removeprefix("\ufeff").replace("\0", "")
+    else:
+        text = _decoded(data, name, say_otherwise, notes)
+    plain = _without_escapes(text)
+    if plain != text:
+        notes.append(_("Terminal colours and other escape sequences were taken out of {name}.").format(name=name))
+    return Decoded(re.sub("\r+\n|\r", "\n", plain.removesuffix("\x1a")), tuple(notes))
+
+
+def _decoded(data: bytes, name: str, say_otherwise: str, notes: list[str]) -> str:
+    for mark, codec in _MARKS:
+        if data.startswith(mark):
+            text = data.removeprefix(mark).decode(codec, "replace")
+            notes += _broken(text, name, codec.upper())
+            return text
+    for sign, codec in _SHIFTED:
+        if sign in data and (shifted := _strictly(data, codec)) is not None:
+            notes.append(_read_as(name, codec.upper().replace("ISO2022_", "ISO-2022-").replace("_2", "")))
+            return shifted
+    if any(code < 32 and code not in b"\t\n\v\f\r\b\x1b" for code in set(data)) and (found := encodings.wide(data)):
+        text = encodings.decoded(data, found)
+        notes.append(_read_as(name, found.name))
+        return text
+    if b"\0" in data:
+        data, dropped = _without_nuls(data, name)
+        notes.append(
+            ngettext("{n} NUL byte was left out of {name}.", "{n} NUL bytes were left out of {name}.", dropped).format(
+                n=f"{dropped:,}", name=name
+            )
+        )
+    if len(data.translate(None, _CONTROLS)) < len(data) * (1 - _CONTROLS_AT_MOST):
+        raise _binary(name)
+    plain = _strictly(data, "utf-8")
+    if plain is None or encodings.may_be_chance(plain):
+        return _guessed(data, name, say_otherwise, notes)
+    return plain
+
+
+def _guessed(data: bytes, name: str, say_otherwise: str, notes: list[str]) -> str:
+    encoding, other = encodings.guess(data)
+    text = encodings.decoded(data, encoding)
+    if encoding is MOSTLY_UTF8:
+        strays = encodings.mostly_utf8(data).strays
+        if strays:
+            sentence = ngettext(
+                "{name} is UTF-8, but {n} byte of it is not; it was read as {encoding}.",
+                "{name} is UTF-8, but {n} bytes of it are not; they were read as {encoding}.",
+                strays,
+            )
+            notes.append(sentence.format(name=name, n=strays, encoding=encodings.ENCODINGS[0].name))
+    elif other is None or not say_otherwise:
+        notes.append(_read_as(name, encoding.name))
+    else:
+        notes.append(
+            _("{name} was read as {encoding}; it may be {other}: {how}").format(
+                name=name, encoding=encoding.name, other=other.name, how=say_otherwise.format(name=other.name.lower())
+            )
+        )
+    notes += _broken(text, name, encoding.name)
+    return text
+
+
+def _strictly(data: bytes, codec: str) -> str | None:
+    try:
+        return data.decode(codec)
+    except UnicodeDecodeError:
+        return None
+
+
+def _without_nuls(data: bytes, name: str) -> tuple[bytes, int]:
+    """Return `data` without its NULs, and how many they were; raises `InputError` where they are not few."""
+    places = len(re.findall(b"\0+", data))
+    dropped = data.count(b"\0")
+    is_archive = data[257:262] == b"ustar"
+    if places > max(_FEW_NULS, len(data) // _SPARSE_NULS) or dropped > _NULS_AT_MOST * len(data) or is_archive:
+        raise _binary(name)
+    return data.replace(b"\0", b""), dropped
+
+
+def _without_escapes(text: str) -> str:
+    if "\b" in text:
+        before = ""
+        while before != text:
+            before, text = text, _OVERSTRUCK.sub("", text)
+        text = text.replace("\b", "")
+    return _ESCAPE.sub("", text) if "\x1b" in text or "\x9b" in text else text
+
+
+def _refuse_documents(data: bytes, name: str) -> None:
+    if data.startswith(b"%PDF-") or (data.startswith(b"PK\3\4") and name.lower().endswith(".docx")):
+        raise InputError(
+            _("{name} is a document, not text.").format(name=name),
+            _("PDF and Word files cannot be read yet: convert this one to text first."),
+        )
+    if data.startswith(_SIGNATURES):
+        raise _binary(name)
+
+
+def _read_as(name: str, encoding: str) -> str:
+    return _("{name} was read as {encoding}.").format(name=name, encoding=encoding)
+
+
+def _broken(text: str, name: str, encoding: str) -> Iterator[str]:
+    if broken := text.count("\ufffd"):
+        sentence = ngettext(
+            "{name} is {encoding} with {n} broken character, shown as \ufffd.",
+            "{name} is {encoding} with {n} broken characters, shown as \ufffd.",
+            broken,
+        )
+        yield sentence.format(name=name, encoding=encoding, n=broken)
+
+
+def _binary(name: str) -> InputError:
+    return InputError(
+        _("{name} is not text.").format(name=name),
+        _("Give a text file; convert other formats to text first."),
+    )

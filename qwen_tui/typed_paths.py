@@ -1,0 +1,97 @@
+"""Paths as people type them, paste them, and drop them onto a terminal: quoted, with escaped blanks, as an address."""
+
+import glob
+import os
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from qwen_tui.files import expand, is_file, is_there
+
+# A backslash before one of these is an escape only in a path of Windows; elsewhere terminals put none there.
+_NAME = re.compile(r"\w")
+
+
+def matching(pattern: str) -> list[str]:
+    """Return the files that `pattern` stands for; none where it is the name of a file, or matches none.
+
+    A shell replaces patterns; that of Windows, and the line of a conversation, do not.
+    """
+    if is_there(pattern) or not glob.has_magic(pattern):
+        return []
+    found = glob.glob(str(expand(pattern)))  # noqa: PTH207 - the pattern may begin anywhere
+    return sorted(path for path in found if is_file(path))
+
+
+def all_meant(text: str) -> list[str]:
+    """Return the files that a line means: one as it is or unquoted, those of a pattern, or several dropped at once."""
+    for name in (text, unquoted(text)):
+        if is_there(expand(name)):
+            return [name]
+        if found := matching(name):
+            return found
+    names = list(map(_from_address, words(text)))
+    if len(names) > 1 and any(is_there(expand(name)) for name in names):
+        return [path for name in names for path in matching(name) or [name]]
+    return [unquoted(text)]
+
+
+def meant(text: str) -> str:
+    """Return the path that `text` means: as it is where something is there, else unquoted."""
+    return text if is_there(expand(text)) else unquoted(text)
+
+
+def unquoted(text: str) -> str:
+    """Return the one path in `text` without quotes and escapes; what holds several words or none stays as it is."""
+    found = words(text)
+    return _from_address(found[0]) if len(found) == 1 else text
+
+
+def words(text: str, *, escapes: bool = os.name != "nt") -> list[str]:
+    """Return the words of `text`, parted by blanks that are neither quoted nor, with `escapes`, behind a backslash.
+
+    A quote counts at the beginning of a word, behind a slash, and behind what was quoted or escaped. Where one is not
+    closed, all of `text` is one word: it is an apostrophe, or the beginning of a path that is being typed.
+    """
+    # PowerShell gets a dropped file as a command.
+    text = re.sub(r"^& (?=['\"])", "", text.strip())
+    try:
+        return list(_words(text, escapes=escapes))
+    except ValueError:
+        return [text[1:] if text[:1] in ("'", '"') else text]
+
+
+def _words(text: str, *, escapes: bool) -> Iterator[str]:
+    word, quote, may_open, begun = "", "", True, False
+    at = 0
+    while at < len(text):
+        char, after = text[at], text[at + 1 : at + 2]
+        at += 1
+        if char == quote:
+            quote, may_open = "", True
+        elif escapes and char == "\\" and quote != "'" and after and not _NAME.match(after):
+            word, may_open, begun = word + after, True, True
+            at += 1
+        elif quote:
+            word += char
+        elif char in "'\"" and may_open:
+            quote, begun = char, True
+        elif char.isspace():
+            if begun:
+                yield word
+            word, may_open, begun = "", True, False
+        else:
+            word, may_open, begun = word + char, char in "/\\", True
+    if quote:
+        raise ValueError(quote)
+    if begun:
+        yield word
+
+
+def _from_address(text: str) -> str:
+    """Return the path in a `file:` address, or `text` if it is none."""
+    if not text.lower().startswith("file:/"):
+        return text
+    path = os.fsdecode(unquote_to_bytes(urlsplit(text)._replace(query="", fragment="").path))
+    # Of file:///C:/a.txt, the path begins with the letter.
+    return path[1:] if re.match(r"/[A-Za-z]:", path) else path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from qwen_tui.errors import ConfigError, why
-from qwen_tui.files import quoted, unsetting, write_private
+from qwen_tui.files import is_file, quoted, unsetting, write_private
 from qwen_tui.i18n import LANGUAGES, listed
 from qwen_tui.i18n import gettext as _
 
@@ -224,7 +224,7 @@ def _not_toml(path: Path, error: Exception) -> ConfigError:
 
 
 def _begins_with_mark(path: Path) -> bool:
-    return path.is_file() and path.read_bytes().startswith(codecs.BOM_UTF8)
+    return is_file(path) and path.read_bytes().startswith(codecs.BOM_UTF8)
 
 
 def _place(path: Path, text: str, name: str) -> str:

@@ -37,6 +37,8 @@ def why(error: OSError) -> str:
         errno.ENOSPC: _("No space left on device"),
         errno.EROFS: _("Read-only file system"),
         errno.ENAMETOOLONG: _("File name too long"),
+        errno.ELOOP: _("Too many levels of symbolic links"),
+        errno.ESTALE: _("The network drive has lost the file"),
         errno.EIO: _("Input/output error"),
         errno.ENOMEM: _("Cannot allocate memory"),
     }
@@ -65,7 +67,15 @@ def how_to_write(error: OSError, *, chosen: bool = False) -> str:
 
 
 def refused(error: OSError) -> "QwenError":
-    """Return what to tell of a file or a folder of the program's own that the operating system does not let it use."""
+    """Return what to tell of a file or a folder of the program's own that the operating system does not let it use.
+
+    Not every error names a file.
+    """
+    if error.filename is None:
+        return QwenError(
+            _("The system refuses something: {reason}.").format(reason=why(error)),
+            _("To see where, and to report it: set QWEN_TUI_DEBUG=1 and repeat the command."),
+        )
     return QwenError(
         _("{path} cannot be used: {reason}").format(path=error.filename, reason=why(error)), how_to_write(error)
     )

@@ -1,14 +1,18 @@
 """The loop of a conversation: read a line, run it as a command or answer it, until the person leaves."""
 
+import re
 from collections.abc import Callable
 from typing import Protocol
 
 from qwen_tui import cancellation
 from qwen_tui.chat import slash_commands
 from qwen_tui.chat.session import Session
-from qwen_tui.errors import CancelledError, OutputError, QwenError
+from qwen_tui.errors import CancelledError, OutputError, QwenError, refused
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Draft
+
+# A slash with a word behind it that has no further slash, as a path has.
+_COMMAND = re.compile(r"/[^\s/]*(?!\S)")
 
 
 class AnsweringMode(Protocol):
@@ -75,6 +79,9 @@ class Repl:
                 self._session.say(_("Stopped."))
             except QwenError as error:
                 self._show_error(error)
+            except OSError as error:
+                # What the system refuses a command, and no other room has foreseen, ends no conversation.
+                self._show_error(refused(error))
         self._session.left_edit = False
         return self._draft(draft, mode.typed)
 
@@ -82,8 +89,9 @@ class Repl:
         """Whether `line` is a slash command, not a message."""
         if self._session.replacing and self._session.conversation.exchanges[-1].question.words.startswith("/"):
             return False
-        # A line that a template began is a message, even if the first filled-in value begins with a slash.
-        return line.startswith("/") and self._session.template is None
+        # A line that a template began is a message, even if the first filled-in value begins with a slash. So is a line
+        # that begins with a path, such as that of a file dropped onto the terminal.
+        return _COMMAND.match(line) is not None and self._session.template is None
 
     def _draft(self, begun: str | Draft | None, typed: str) -> str | Draft:
         """Return the draft of the next line: `begun`, or else the unsent text, followed by `typed`."""

@@ -12,9 +12,11 @@ from qwen_tui.chat import endings, going_on
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import with_system
 from qwen_tui.chat.keeping import Keeper
+from qwen_tui.chat.material import Reading
 from qwen_tui.chat.question import ask_about, to_edit
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
+from qwen_tui.documents.encodings import Encoding
 from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import CancelledError, UsageError
 from qwen_tui.i18n import gettext as _
@@ -46,6 +48,7 @@ class Session:
       come from that turn.
     - `left_edit`: the person has left such a message; true until the end of the next line.
     - `is_named`: the person has named the model, so it goes on with every conversation.
+    - `encoding` is the one of the files that the person attaches; None if it is to be guessed.
     """
 
     engine: Engine
@@ -68,6 +71,11 @@ class Session:
     computing: Callable[[str], str] | None = None
     file_of: Callable[[str], Path] = Path
     is_named: bool = False
+    encoding: Encoding | None = None
+
+    def reading(self) -> Reading:
+        """Return how the files are read that the person attaches."""
+        return Reading(self.say, self.encoding, "/set encoding {name}")
 
     def answer(self, words: str) -> None:
         """Answer a question of these words about the attached materials; raises what `Turn.run` raises.

@@ -1,13 +1,13 @@
 """The slash commands, as one table: the program runs, explains and completes them from it."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
-from qwen_tui import config
+from qwen_tui import config, typed_paths
 from qwen_tui.chat import overviews, templates, transfer
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import begins_with_input, draft
@@ -15,7 +15,7 @@ from qwen_tui.chat.keeping import resume
 from qwen_tui.chat.question import ask_about, prompt_text
 from qwen_tui.chat.session import Session
 from qwen_tui.columns import table
-from qwen_tui.config import SETTABLE
+from qwen_tui.documents.text import encoding_called
 from qwen_tui.errors import ConfigError, HistoryError, UsageError
 from qwen_tui.explanations import shown_value
 from qwen_tui.history.records import title_of
@@ -160,7 +160,7 @@ def _edit(session: Session, _argument: str) -> str:
 
 
 def _template(session: Session, argument: str) -> Draft | None:
-    name, text = (*argument.split(maxsplit=1), "", "")[:2]
+    name, text = _template_name(argument, templates.names(session.template_folders))
     if not name:
         session.say(table(templates.described(session.template_folders)))
         return None
@@ -172,6 +172,16 @@ def _template(session: Session, argument: str) -> Draft | None:
     filled = draft(template, {}, text, text_precedes=bool(session.attached))
     session.template = template
     return filled
+
+
+def _template_name(argument: str, known: Sequence[str]) -> tuple[str, str]:
+    """Return the name of a template at the beginning of `argument`, which may hold blanks, and the text behind it."""
+    for name in sorted(known, key=len, reverse=True):
+        for written in (name, f"'{name}'", f'"{name}"'):
+            if " " in name and (argument == written or argument.startswith(f"{written} ")):
+                return name, argument[len(written) :].strip()
+    name, text = (*argument.split(maxsplit=1), "", "")[:2]
+    return name, text
 
 
 def _logs(session: Session, argument: str) -> None:
@@ -207,6 +217,10 @@ def _system(session: Session, argument: str) -> None:
     session.say(_("It applies from the next message on."))
 
 
+# What /set changes: how to answer, and how files are read.
+SETTABLE = (*config.SETTABLE, "encoding")
+
+
 def _set(session: Session, argument: str) -> None:
     name, _space, value = argument.partition(" ")
     if value and name not in SETTABLE:
@@ -218,6 +232,10 @@ def _set(session: Session, argument: str) -> None:
             _("/set {argument} is not understood.").format(argument=argument),
             _("Write /set NAME VALUE, with one of: {names}.").format(names=listed(SETTABLE)),
         )
+    if name == "encoding":
+        session.encoding = None if value.strip() == "auto" else encoding_called(value.strip())
+        session.say(f"encoding = {session.encoding.name if session.encoding else 'auto'}")
+        return
     try:
         checked = config.check(name, value.strip(), where="/set")
     except ConfigError as error:
@@ -245,6 +263,7 @@ def _show(session: Session, _argument: str) -> None:
 
 
 def _model(session: Session, argument: str) -> None:
+    argument = typed_paths.meant(argument)
     session.use_model(argument)
     session.say(_("From here on {name} answers.").format(name=argument))
     if argument == DEMO:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_tui.errors import TemplateError, UsageError, why
-from qwen_tui.files import quoted
+from qwen_tui.files import is_file, is_folder, quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 
@@ -110,7 +110,7 @@ class Template:
 
 def names(folders: Sequence[Path]) -> list[str]:
     """Return the names of all templates in `folders`."""
-    return sorted({file.stem for folder in folders if folder.is_dir() for file in folder.glob("*.md")})
+    return sorted({file.stem for folder in folders if is_folder(folder) for file in folder.glob("*.md")})
 
 
 def described(folders: Sequence[Path]) -> list[tuple[str, str]]:
@@ -129,7 +129,7 @@ def find(name: str, folders: Sequence[Path]) -> Template:
     # A name such as "../x" must not lead out of the folders.
     for folder in folders:
         file = folder / f"{name}.md"
-        if file.parent == folder and file.is_file():
+        if file.parent == folder and is_file(file):
             return read(file)
     known = names(folders)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known

@@ -4,10 +4,11 @@ import io
 import time
 from pathlib import Path
 
-from qwen_tui import files
+from qwen_tui import files, typed_paths
 from qwen_tui.chat import material
 from qwen_tui.chat.code_blocks import code_blocks
 from qwen_tui.chat.export import export
+from qwen_tui.chat.material import Reading
 from qwen_tui.chat.session import Session
 from qwen_tui.errors import ClipboardError, UsageError
 from qwen_tui.history.records import StoredConversation, Summary, title_of
@@ -18,8 +19,11 @@ from qwen_tui.messages import Material
 
 def attach_file(session: Session, argument: str) -> None:
     """Run /file: the text of a file, or of all files that match a pattern, goes with the next message."""
-    for name in files.matching(argument) or [argument]:
-        attach(session, material.from_file(files.expand(name), session.say, name))
+    reading = session.reading()
+    # All are read before the first is attached: if one cannot be read, none goes with the message.
+    read = [material.from_file(files.expand(name), reading, name) for name in typed_paths.all_meant(argument)]
+    for one in read:
+        attach(session, one)
 
 
 def attach_clipboard(session: Session, _argument: str) -> None:
@@ -28,7 +32,7 @@ def attach_clipboard(session: Session, _argument: str) -> None:
     if not text.strip():
         raise ClipboardError(_("The clipboard is empty, or holds no text."), _("Copy some text, then try again."))
     data = io.BytesIO(text.encode("utf-8", "replace"))
-    attach(session, material.from_stream(data, _("the clipboard"), session.say, "clipboard"))
+    attach(session, material.from_stream(data, _("the clipboard"), Reading(session.say), "clipboard"))
 
 
 def drop(session: Session, argument: str) -> str | None:
@@ -41,6 +45,8 @@ def drop(session: Session, argument: str) -> str | None:
         session.drop_draft()
         raise UsageError(_("Nothing is attached."), _("Attach a file with: /file PATH"))
     names = list(dict.fromkeys(one.name for one in session.attached))
+    if argument not in names:
+        argument = typed_paths.unquoted(argument)
     if argument not in ("", *names):
         session.unsent = line
         raise UsageError(
@@ -88,7 +94,7 @@ def save_answer(session: Session, argument: str) -> None:
 def export_conversation(session: Session, argument: str) -> None:
     """Run /export: write the conversation to a file, in the format of the name's ending."""
     session.last_answer()
-    form = Path(argument).suffix.removeprefix(".").lower() or "md"
+    form = Path(typed_paths.unquoted(argument)).suffix.removeprefix(".").lower() or "md"
     _write(session, argument, export(_stored(session), form))
 
 
@@ -112,6 +118,6 @@ def _stored(session: Session) -> StoredConversation:
 
 
 def _write(session: Session, argument: str, text: str) -> None:
-    path = files.expand(argument)
+    path = files.expand(typed_paths.unquoted(argument))
     files.save_new(path, text)
     session.say(_("Written: {path}").format(path=path))

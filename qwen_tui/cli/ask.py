@@ -13,6 +13,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.endings import Ending
 from qwen_tui.chat.from_template import compose, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
+from qwen_tui.chat.material import Reading
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
@@ -20,6 +21,7 @@ from qwen_tui.cli import first_run, options, schemas, screen, signals, sources, 
 from qwen_tui.cli.chat import Opening, converse
 from qwen_tui.cli.delivery import Delivery
 from qwen_tui.cli.environment import Environment
+from qwen_tui.documents.text import encoding_called
 from qwen_tui.errors import QwenError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Question, as_text
@@ -54,6 +56,7 @@ def ask(
     no_stdin: NoStdin = False,
     interactive: Interactive = False,
     file: options.File = None,
+    encoding: options.Encoding = None,
     template: options.Template = None,
     param: options.Parameter = None,
     continued: options.Continue = False,
@@ -71,13 +74,15 @@ def ask(
     settings = options.settings(environment, {**flags, "language": lang, **options.sampling_flags(option)})
     # JSON is not Markdown: a renderer would swallow its backslashes and underscores.
     output = screen.output(environment, settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
-    follows = schemas.given(schema, output.note) if schema is not None else None
+    reading = Reading(output.note, encoding_called(encoding) if encoding is not None else None)
+    follows = schemas.given(schema, reading) if schema is not None else None
     asked = Asked(
         prompt=as_text(" ".join(prompt or ())),
         files=tuple(file or ()),
         piped=not no_stdin and _is_handed_over(environment, file or (), output.note),
         template=templates.find(template, wiring.template_folders()) if template else None,
         values=parameters([as_text(text) for text in param or ()]),
+        reading=reading,
     )
     _refuse_what_cannot_be(environment, asked, interactive=interactive)
     wanted = Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
@@ -106,7 +111,7 @@ def _answered(
     with closing(output), closing(keeper), closing(engine):
         # The worker loads the model while this process reads the material.
         engine.start()
-        question = asked.question(environment, conversation, output.note)
+        question = asked.question(environment, conversation)
         # If the REPL follows, Ctrl-C ends only the answer, and not the command.
         scope = cancellation.operation() if interactive else nullcontext(cancellation.current())
         with scope as operation, signals.suspending(lambda: engine, output.resumed):
@@ -119,7 +124,7 @@ def _answered(
         if interactive and not cancellation.current().requested:
             if failure:
                 output.note(failure.message)
-            return converse(environment, engine, begun, Opening(), always_tty=True)
+            return converse(environment, engine, begun, Opening(encoding=asked.reading.encoding), always_tty=True)
         if failure:
             raise failure
     return operation.exit_code
@@ -140,17 +145,18 @@ def _failure(answer: Answer, ended: Ending, follows: schemas.Given | None, *, wh
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The question on the command line: its words, where its material is, and the template with its values."""
+    """The question on the command line: its words, where and how to read its material, the template with its values."""
 
     prompt: str
     files: tuple[str, ...]
     piped: bool
     template: Template | None
     values: Mapping[str, str]
+    reading: Reading
 
-    def question(self, environment: Environment, conversation: Conversation, note: Callable[[str], None]) -> Question:
+    def question(self, environment: Environment, conversation: Conversation) -> Question:
         """Read the material and return the question; raises `InputError`, and `UsageError` where it says nothing."""
-        materials, words = sources.gather(environment, self.files, note, piped=self.piped), self.prompt
+        materials, words = sources.gather(environment, self.files, self.reading, piped=self.piped), self.prompt
         if not words.strip() and self.template is None and [one.kind for one in materials] == ["stdin"]:
             # Without any words, the text on stdin is the question itself, and not material for one.
             materials, words = [], materials[0].text

@@ -67,7 +67,7 @@ def removing(folder: Path) -> Iterator[None]:
 
 
 def _title(conversation: str) -> str:
-    if not files.folders().history.exists():
+    if not files.is_there(files.folders().history):
         return ""
     try:
         title = History(files.folders().history).read(conversation).summary.title

@@ -12,6 +12,7 @@ from qwen_tui import __version__, cancellation
 from qwen_tui.chat import slash_commands, templates, transfer
 from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
+from qwen_tui.chat.material import Reading
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
@@ -20,7 +21,9 @@ from qwen_tui.cli import first_run, options, screen, signals, sources, wiring
 from qwen_tui.cli.editor import edited
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
-from qwen_tui.config import SETTABLE, Config
+from qwen_tui.config import Config
+from qwen_tui.documents.encodings import Encoding
+from qwen_tui.documents.text import encoding_called
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import HistoryError, OutputError, QwenError, UsageError
 from qwen_tui.history.store import History
@@ -43,6 +46,7 @@ def chat(
     template: options.Template = None,
     param: options.Parameter = None,
     file: options.File = None,
+    encoding: options.Encoding = None,
     continued: options.Continue = False,
     cid: options.Cid = None,
     no_log: options.NoLog = False,
@@ -66,21 +70,27 @@ def chat(
     chosen = templates.find(template, wiring.template_folders()) if template else None
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
     notes = screen.output(environment, settings, held=True, notes=environment.stdout)
+    reading = Reading(notes.note, encoding_called(encoding) if encoding is not None else None)
     begun = begin(settings, wanted, wiring.model_file, notes.note)
     with closing(begun.keeper), closing(wiring.engine(environment, begun.settings)) as engine:
         # The worker loads the model while the person types the first message.
         engine.start()
-        opening = Opening(sources.gather(environment, file or (), notes.note, piped=False), chosen, first)
+        attached = sources.gather(environment, file or (), reading, piped=False)
+        opening = Opening(attached, chosen, first, reading.encoding)
         shows_standing = begun.keeper.history is not None and wanted.goes_on
         return converse(environment, engine, begun, opening, shows_standing=shows_standing)
 
 
 class Opening(NamedTuple):
-    """The material for the first message, the draft that its line begins with, and the template of that draft."""
+    """The material for the first message, the draft that its line begins with, and the template of that draft.
+
+    `encoding` is the one of all files that are attached, None if it is to be guessed.
+    """
 
     attached: Sequence[Material] = ()
     template: Template | None = None
     first: Draft | None = None
+    encoding: Encoding | None = None
 
 
 def converse(
@@ -118,6 +128,7 @@ def converse(
         computing=wiring.describer(environment, settings),
         file_of=wiring.model_file,
         is_named=begun.wanted.model is not None,
+        encoding=opening.encoding,
     )
     reader = _line_reader(environment, session, settings, always_tty=always_tty)
     output.note(_banner(settings))
@@ -158,7 +169,7 @@ def _line_reader(
 def _offers(session: Session) -> Offers:
     """Return what Tab offers behind a slash command, by the kind of argument that the command takes."""
     return {
-        "option": lambda: [(name, "") for name in SETTABLE],
+        "option": lambda: [(name, "") for name in slash_commands.SETTABLE],
         "template": lambda: templates.described(session.template_folders),
         "conversation": lambda: [(s.id, s.title) for s in _quietly(session, lambda history: history.recent(100))],
     }

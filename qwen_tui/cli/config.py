@@ -79,7 +79,7 @@ def edit(context: typer.Context) -> None:
     """Open the file in the editor and check it afterwards."""
     file = files.folders().config_file
     with _writing():
-        if not file.exists():
+        if not files.is_there(file):
             files.write_private(file, _first_text().encode())
     environment = Environment.of(context)
     open_editor(environment, file)

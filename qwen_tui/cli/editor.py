@@ -10,6 +10,7 @@ from qwen_tui import cancellation
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
 from qwen_tui.errors import ConfigError, QwenError, WriteError, why
+from qwen_tui.files import is_file
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 
@@ -34,7 +35,7 @@ def open_editor(environment: Environment, file: Path) -> None:
 
 def command(editor: str) -> list[str]:
     """Return the words of the command line `editor`; raises `ValueError` where a quote is not closed."""
-    if Path(editor).is_file():
+    if is_file(editor):
         # It is a path, perhaps with blanks, and not a command line.
         return [editor]
     if os.name != "nt":

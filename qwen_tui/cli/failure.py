@@ -1,19 +1,35 @@
 """Tells the person on stderr what went wrong."""
 
+import errno
 import traceback
+from typing import TextIO
 
 from qwen_tui.cli.environment import Environment, unwritable
 from qwen_tui.errors import QwenError, refused
 from qwen_tui.i18n import gettext as _
 
+# Where stdout has no buffer, nothing is kept of what did not fit.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-def refused_by_system(error: OSError) -> QwenError:
+
+def refused_by_system(error: OSError, stdout: TextIO) -> QwenError:
     """Return the error for an `OSError` that no other room has caught.
 
-    If it names a file, it is about that file, for example one that belongs to root since somebody ran `sudo qwen`. Only
-    a failed write to stdout names no file.
+    If it names a file, it is about that file, for example one that belongs to root since somebody ran `sudo qwen`. If
+    `stdout` cannot be written to, it is about that.
     """
-    return unwritable(error) if error.filename is None else refused(error)
+    if error.filename is None and (error.errno in _NO_ROOM or _is_lost(stdout)):
+        return unwritable(error)
+    return refused(error)
+
+
+def _is_lost(stdout: TextIO) -> bool:
+    """Whether what was printed cannot be written: Python keeps it and fails anew."""
+    try:
+        stdout.flush()
+    except (OSError, ValueError):
+        return True
+    return False
 
 
 def unforeseen(error: Exception) -> QwenError:

@@ -46,7 +46,7 @@ def _run(arguments: Sequence[str], environment: Environment) -> int:
     except BrokenPipeError:
         code = 0
     except OSError as error:
-        code = report(environment, refused_by_system(error))
+        code = report(environment, refused_by_system(error, environment.stdout))
     except Exception as error:
         code = report(environment, unforeseen(error))
     return code

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from qwen_tui import files
+from qwen_tui import files, typed_paths
 from qwen_tui.cli import screen
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
@@ -88,8 +88,7 @@ def _fetched(environment: Environment, model: str) -> str | None:
 
 
 def _from_path(environment: Environment) -> str:
-    # A file that is dragged into a terminal comes in quotes.
-    path = files.expand(Asker(environment).ask(_("The path of the file:")).strip("'\"")).absolute()
+    path = files.expand(typed_paths.meant(Asker(environment).ask(_("The path of the file:")))).absolute()
     return _name_to_use(environment, takeover(environment).take(path))
 
 

@@ -41,6 +41,10 @@ File = Annotated[
     list[str] | None,
     typer.Option("-f", "--file", metavar="PATH", help=_("A text file the question is about, - for stdin; repeatable.")),
 ]
+Encoding = Annotated[
+    str | None,
+    typer.Option("--encoding", metavar="NAME", help=_("The encoding of the files and of stdin, such as gb18030.")),
+]
 Continue = Annotated[bool, typer.Option("-c", "--continue", help=_("Go on with the conversation last written."))]
 Cid = Annotated[str | None, typer.Option("--cid", metavar="ID", help=_("Go on with the conversation of this id."))]
 NoLog = Annotated[bool, typer.Option("-n", "--no-log", help=_("Keep nothing of this conversation."))]

@@ -1,10 +1,10 @@
 """`--schema`: reads the schema from a file or the command line."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from qwen_tui import cancellation, files
+from qwen_tui import cancellation, files, typed_paths
 from qwen_tui.chat import material
+from qwen_tui.chat.material import Reading
 from qwen_tui.errors import UsageError, why
 from qwen_tui.i18n import gettext as _
 
@@ -19,11 +19,8 @@ class Given(NamedTuple):
     grammar: str
 
 
-def given(argument: str, note: Callable[[str], None]) -> Given:
-    """Return the schema that `argument` is, or that is in the file it names; raises `UsageError`.
-
-    `note` is told of an encoding that had to be guessed.
-    """
+def given(argument: str, reading: Reading) -> Given:
+    """Return the schema that `argument` is, or that is in the file it names; raises `UsageError`."""
     # The file can be a named pipe, as with <(…) in a shell, and reading it can block.
     with cancellation.current().interruptible():
         # Imported here, because these libraries take time and only --schema needs them.
@@ -32,11 +29,11 @@ def given(argument: str, note: Callable[[str], None]) -> Given:
         from qwen_tui.chat.schema.simplifying import simplify
         from qwen_tui.engine.schema_grammar import problem
 
-        schema = read(_text(argument, note))
+        schema = read(_text(argument, reading))
         return Given(schema, grammar_of(simplify(schema), problem))
 
 
-def _text(argument: str, note: Callable[[str], None]) -> str:
+def _text(argument: str, reading: Reading) -> str:
     begins = argument.lstrip()[:1]
     if begins == "{" or argument.strip() in ("true", "false"):
         return argument
@@ -44,7 +41,7 @@ def _text(argument: str, note: Callable[[str], None]) -> str:
     if not begins:
         raise UsageError(_("The schema is empty."), how)
     try:
-        with files.expand(argument).open("rb") as file:
+        with files.expand(typed_paths.meant(argument)).open("rb") as file:
             data = material.read(file, argument)
     except OSError as error:
         if begins in '["':
@@ -53,7 +50,7 @@ def _text(argument: str, note: Callable[[str], None]) -> str:
         raise UsageError(
             _("The schema {path} cannot be read: {reason}").format(path=argument, reason=why(error)), how
         ) from error
-    text: str = material.from_bytes(data, argument, note).text
+    text: str = material.from_bytes(data, argument, reading).text
     if not text.strip():
         raise UsageError(_("The schema is empty."), how)
     return text

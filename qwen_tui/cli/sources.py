@@ -1,10 +1,11 @@
 """Reads the material of a command line: the files of `-f`, and stdin."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from qwen_tui import cancellation, files
+from qwen_tui import cancellation, files, typed_paths
 from qwen_tui.chat import material
+from qwen_tui.chat.material import Reading
 from qwen_tui.cli import stdin
 from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import InputError, why
@@ -18,22 +19,19 @@ STDIN = "-"
 _PATIENCE = 3.0
 
 
-def gather(
-    environment: Environment, paths: Sequence[str], note: Callable[[str], None], *, piped: bool
-) -> list[Material]:
+def gather(environment: Environment, paths: Sequence[str], reading: Reading, *, piped: bool) -> list[Material]:
     """Return the texts of the files in their order; if stdin is `piped` and not among them, it comes last."""
     wanted = [*paths, STDIN] if piped and STDIN not in paths else paths
-    return [
-        read_stdin(environment, note) if path == STDIN else material.from_file(files.expand(path), note, as_text(path))
-        for path in wanted
-    ]
+    return [read_stdin(environment, reading) if path == STDIN else _read(path, reading) for path in wanted]
 
 
-def read_stdin(environment: Environment, note: Callable[[str], None]) -> Material:
-    """Return what is on stdin; raises `InputError`.
+def _read(path: str, reading: Reading) -> Material:
+    meant = typed_paths.meant(path)
+    return material.from_file(files.expand(meant), reading, as_text(meant))
 
-    `note` is told which encoding was guessed, and after 3 s of silence, that the program waits for stdin.
-    """
+
+def read_stdin(environment: Environment, reading: Reading) -> Material:
+    """Return what is on stdin; raises `InputError`. After 3 s of silence, the person is told what is waited for."""
     name = _("the input")
     if environment.stdin is None:
         raise InputError(_("There is no stdin to read."), _("Give a text file or a pipe on stdin."))
@@ -41,7 +39,7 @@ def read_stdin(environment: Environment, note: Callable[[str], None]) -> Materia
 
     def remind() -> None:
         if not arrived.wait(_PATIENCE):
-            note(_("Waiting for input on stdin (end it with Ctrl-D, or use --no-stdin) …"))
+            reading.report(_("Waiting for input on stdin (end it with Ctrl-D, or use --no-stdin) …"))
 
     threading.Thread(target=remind, daemon=True).start()
     try:
@@ -54,4 +52,4 @@ def read_stdin(environment: Environment, note: Callable[[str], None]) -> Materia
         ) from error
     finally:
         arrived.set()
-    return material.from_bytes(data, name, note, "stdin")
+    return material.from_bytes(data, name, reading, "stdin")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from qwen_tui import files
+from qwen_tui import files, typed_paths
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
 from qwen_tui.files import expand, quoted
@@ -31,7 +31,7 @@ Yes = Annotated[bool, typer.Option("-y", "--yes", help=_("Do not ask: take what 
 def import_(context: typer.Context, path: Source = None, link: Link = False, yes: Yes = False) -> int:
     """Take models over and print the names by which they are used."""
     taking = takeover(Environment.of(context), link=link, yes=yes)
-    return 0 if (taking.from_elsewhere() if path is None else taking.from_path(expand(path))) else 1
+    return 0 if (taking.from_elsewhere() if path is None else taking.from_path(expand(typed_paths.meant(path)))) else 1
 
 
 def takeover(environment: Environment, *, link: bool = False, yes: bool = False) -> Takeover:

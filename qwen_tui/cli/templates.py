@@ -51,7 +51,7 @@ def show(context: typer.Context, name: Name) -> None:
 def new(context: typer.Context, name: Name) -> None:
     """Make a template with a first text in it."""
     file = _own(name)
-    if file.exists():
+    if files.is_there(file):
         raise UsageError(
             _("You have a template “{name}” already.").format(name=name),
             _("Edit it with: qwen templates edit {name}").format(name=files.quoted(name)),
@@ -65,7 +65,7 @@ def new(context: typer.Context, name: Name) -> None:
 def edit(context: typer.Context, name: Name) -> None:
     """Open a template in the editor and check it afterwards."""
     file = _own(name)
-    if not file.exists():
+    if not files.is_there(file):
         files.save_new(
             file, templates.find(name, wiring.template_folders()).path.read_text(encoding="utf-8"), chosen=False
         )

@@ -32,7 +32,7 @@ def limit(settings: Config) -> int:
     if settings.cache_limit != "auto":
         return int(settings.cache_limit * 1e9)
     folder = files.folders().states
-    while not folder.exists() and folder != folder.parent:
+    while not files.is_there(folder) and folder != folder.parent:
         folder = folder.parent
     try:
         free = shutil.disk_usage(folder).free

@@ -1,35 +1,12 @@
-"""How bytes from files, pipes and the clipboard become text."""
+"""How much is read of files and pipes."""
 
 import io
 
 import pytest
 
 from qwen_tui.chat.code_blocks import first_code_block
-from qwen_tui.chat.material import MOST_BYTES, decode, read
+from qwen_tui.chat.material import MOST_BYTES, read
 from qwen_tui.errors import InputError
-
-CHINESE = "会议记录：张三说下周五之前要交报告，李四同意。"
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "gb18030", "gbk"])
-def test_chinese_in_any_usual_encoding(encoding: str) -> None:
-    assert decode(CHINESE.encode(encoding), "it").text == CHINESE
-
-
-def test_line_ends_become_newlines() -> None:
-    assert decode(b"a\r\nb\rc\n", "it").text == "a\nb\nc\n"
-
-
-def test_a_few_broken_bytes_are_shown_not_hidden() -> None:
-    text, note = decode(CHINESE.encode() * 10 + b"\xe4\xbd", "notes.txt")
-    assert text == CHINESE * 10 + "\ufffd"
-    assert "notes.txt" in note
-    assert "1 broken" in note
-
-
-def test_bytes_that_are_not_text_are_refused() -> None:
-    with pytest.raises(InputError, match=r"photo\.png is not text"):
-        decode(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "photo.png")
 
 
 def test_a_file_that_is_too_large_is_refused_without_being_read() -> None:

@@ -81,6 +81,93 @@ def test_a_pattern_attaches_every_file_that_it_stands_for(tmp_path: Path) -> Non
     assert "*.none cannot be read" in error.message
 
 
+@pytest.mark.parametrize(
+    "typed", ["{0}", "'{0}'", '"{0}"', "{1}", "file://{2}", "'{0}' {3}", "{1} {3}", "file://{2}\n{3}"]
+)
+def test_a_file_is_attached_as_terminals_paste_what_is_dropped(tmp_path: Path, typed: str) -> None:
+    folder = tmp_path / "my docs"
+    folder.mkdir()
+    path, other = folder / "a (1).txt", tmp_path / "b.txt"
+    path.write_text("first")
+    other.write_text("second")
+    escaped = str(path).translate({ord(char): f"\\{char}" for char in " ()"})
+    line = "/file " + typed.format(path, escaped, str(path).replace(" ", "%20"), other)
+    talk = Talk(ScriptedEngine(), Person(line))
+    assert not talk.errors
+    assert [one.name for one in talk.session.attached] == [str(path), *([str(other)] if "{3}" in typed else [])]
+
+
+def test_of_several_files_none_is_attached_if_one_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    talk = Talk(ScriptedEngine(), Person(f"/file {tmp_path}/a.txt {tmp_path}/none.txt"))
+    assert "none.txt" in talk.errors[0].message
+    assert not talk.session.attached
+
+
+@pytest.mark.parametrize("path", ["x" * 300, f"{'x' * 300}/a.md", "{0}/loop/a.md", "{0}/file/a.md"])
+@pytest.mark.parametrize("command", ["/file", "/save", "/export", "/template"])
+def test_no_path_ends_a_conversation(tmp_path: Path, command: str, path: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    person = Person("x", f"{command} {path.format(tmp_path)}", "y")
+    talk = Talk(ScriptedEngine("an answer", "another"), person, templates=tmp_path)
+    assert len(talk.errors) == 1
+    assert "output" not in talk.errors[0].message
+    assert "y" in talk.contents
+
+
+def test_what_the_system_refuses_a_command_does_not_end_a_conversation() -> None:
+    class Worn(Board):
+        def paste(self) -> str:
+            raise OSError(5, "Input/output error")
+
+    talk = Talk(ScriptedEngine("an answer"), Person("/paste", "y"), board=Worn())
+    assert talk.errors[0].message == "The system refuses something: Input/output error."
+    assert "y" in talk.contents
+
+
+def test_a_line_that_begins_with_a_path_is_a_message() -> None:
+    lines = ["/home/me/a.txt", "'/home/me/my docs/a.txt'", "/usr/bin is what?"]
+    assert Talk(ScriptedEngine("a", "b", "c"), Person(*lines)).contents[::2] == lines
+
+
+@pytest.mark.parametrize(
+    "typed", ["'my talk.md'", '"my talk.md"', "my\\ talk.md", "my talk.md", "file://{0}/my%20talk.md"]
+)
+def test_an_answer_is_saved_under_the_name_without_quotes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    typed = typed.format(tmp_path)
+    talk = Talk(ScriptedEngine("an answer"), Person("x", f"/save {typed}", f"/export {typed.replace('talk', 'log')}"))
+    assert not talk.errors
+    assert {path.name for path in tmp_path.iterdir()} == {"my talk.md", "my log.md"}
+
+
+def test_what_is_attached_is_dropped_by_its_name_in_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "a b.txt"
+    path.touch()
+    assert not Talk(ScriptedEngine(), Person(f"/file {path}", f"/drop '{path}'")).session.attached
+
+
+def test_a_template_with_blanks_in_its_name_is_found(tmp_path: Path) -> None:
+    (tmp_path / "my letter.md").write_text("---\ndescription: a letter\n---\n{{input}}\n\nWrite.\n")
+    for typed in ("my letter", "'my letter' to Anna", "my letter to Anna"):
+        talk = Talk(ScriptedEngine(), Person(f"/template {typed}"), templates=tmp_path)
+        assert not talk.errors
+
+
+def test_the_encoding_of_files_can_be_set(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("für".encode("cp850"))
+    lines = ["/set encoding cp850", f"/file {path}", "/set encoding gbkk", "/set encoding auto", f"/file {path}"]
+    talk = Talk(ScriptedEngine(), Person(*lines))
+    assert talk.session.attached[0].text == "für"
+    assert talk.session.encoding is None
+    assert "“gbkk”" in talk.errors[0].message
+    assert talk.shown[0] == "encoding = CP850"
+
+
 def test_a_file_that_is_not_text_is_not_attached(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4 all of it ASCII")
     (tmp_path / "b.docx").write_bytes(b"PK\x03\x04 no zero byte")

@@ -10,6 +10,9 @@ import pytest
 from tests.conftest import Run
 from tests.tiny_model import make_broken_models
 
+# Longer than the name of a file may be on any system.
+LONG = "x" * 300
+
 
 def refused(done: "subprocess.CompletedProcess[bytes]", code: int, *words: str) -> None:
     message = done.stderr.decode()
@@ -99,8 +102,9 @@ def test_empty_stdin_without_a_prompt_is_no_question(qwen: Run, tiny: Path) -> N
     ("data", "note"),
     [
         ("你好，世界".encode("gb18030"), b"GB18030"),
-        (b"caf\xe9 con le\xf1a", b"read as"),
-        (b"good text, one broken byte " * 20 + b"\xff", b"1 broken"),
+        (b"caf\xe9 con le\xf1a", b"read as Windows-1252."),
+        ("Zürich ".encode() * 9 + b"Don\x92t", b"1 byte of it is not"),
+        (b"\x1b[31mred\x1b[0m", b"escape sequences were taken out"),
     ],
 )
 def test_other_encodings_are_read_with_a_note(qwen: Run, tiny: Path, data: bytes, note: bytes) -> None:
@@ -149,3 +153,42 @@ def test_a_broken_configuration_names_file_and_remedy(qwen: Run, home: Path) -> 
     home.mkdir()
     (home / "config.toml").write_text("temperature = [")
     refused(qwen("ask", "-m", "demo", "x"), 1, "config.toml", "qwen config edit")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["ask", "-m", "demo", "-f", LONG, "x"], 1),
+        (["ask", "-m", "demo", "-f", f"{LONG}/a.txt", "x"], 1),
+        (["ask", "-m", "demo", "-f", "loop", "x"], 1),
+        (["ask", "-m", "demo", "-f", "file/a.txt", "x"], 1),
+        (["ask", "-m", LONG, "x"], 1),
+        (["ask", "-m", f"{LONG}.gguf", "x"], 1),
+        (["ask", "-m", "loop", "x"], 1),
+        (["ask", "-m", "demo", "-t", LONG, "x"], 1),
+        (["ask", "-m", "demo", "--schema", LONG, "x"], 2),
+        (["templates", "show", LONG], 1),
+        (["templates", "edit", LONG], 1),
+        (["templates", "new", LONG], 74),
+        (["models", "import", LONG], 1),
+        (["models", "import", "loop"], 1),
+        (["models", "show", LONG], 1),
+        (["pack", f"{LONG}.tar", "-m", LONG], 1),
+    ],
+)
+def test_no_path_ends_in_more_than_two_lines(qwen: Run, tmp_path: Path, arguments: list[str], code: int) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    done = qwen(*arguments)
+    refused(done, code)
+    assert len(done.stderr.decode().strip().splitlines()) <= 2
+    assert "Free some space" not in done.stderr.decode()
+
+
+def test_an_encoding_is_named_on_the_command_line(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "tree.txt").write_bytes("für €".encode("cp1252"))
+    done = qwen("ask", "-m", tiny, "-o", "max_tokens=3", "-f", "tree.txt", "--encoding", "cp1252", "x", stdin=b"\x80")
+    assert done.returncode == 0
+    assert b"read as" not in done.stderr
+    refused(qwen("ask", "-m", tiny, "--encoding", "gbkk", "x"), 2, "“gbkk”", "gb18030")
+    refused(qwen("ask", "-m", tiny, "--encoding", "rot13", "x"), 2, "“rot13”", "windows-1252")

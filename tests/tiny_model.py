@@ -33,14 +33,33 @@ _CHINESE = """
 """
 
 
-def make_tiny_model(path: Path, *, seed: int = 0, layers: int = 2, embedding: int = 64, context: int = 32768) -> Path:
-    """Write a model of this many `layers`, `embedding` dimensions and trained `context` tokens to `path`; return it."""
+def make_tiny_model(
+    path: Path,
+    *,
+    seed: int = 0,
+    layers: int = 2,
+    embedding: int = 64,
+    context: int = 32768,
+    architecture: str = "qwen3",
+    marks: gguf.TokenType | None = gguf.TokenType.CONTROL,
+    add_bos: bool = False,
+    tensors_a_part: int = 0,
+) -> Path:
+    """Write a model of this many `layers`, `embedding` dimensions and trained `context` tokens to `path`; return it.
+
+    The marks of ChatML are tokens of the type `marks`; None writes a model that does not know them. With
+    `tensors_a_part` the model is split, `path` names none of the parts, and the first one is returned.
+    """
     tokens, types, merges = _vocabulary()
+    for mark in (TURN_START, TURN_END):
+        at = tokens.index(mark)
+        tokens[at] = mark if marks is not None else mark.strip("<|>")
+        types[at] = gguf.TokenType.CONTROL if marks is None else marks
     feed_forward = 2 * embedding
     query, key_value = _HEADS * _HEAD_SIZE, _KV_HEADS * _HEAD_SIZE
     rng = np.random.default_rng(seed)
 
-    writer = gguf.GGUFWriter(path, "qwen3")
+    writer = gguf.GGUFWriter(path, architecture, split_max_tensors=tensors_a_part)
     writer.add_name(f"tiny {seed}")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     writer.add_block_count(layers)
@@ -60,9 +79,9 @@ def make_tiny_model(path: Path, *, seed: int = 0, layers: int = 2, embedding: in
     writer.add_token_types(types)
     writer.add_token_merges(merges)
     writer.add_bos_token_id(tokens.index(END_OF_TEXT))
-    writer.add_eos_token_id(tokens.index(TURN_END))
+    writer.add_eos_token_id(tokens.index(TURN_END if marks is not None else TURN_END.strip("<|>")))
     writer.add_pad_token_id(tokens.index(END_OF_TEXT))
-    writer.add_add_bos_token(False)
+    writer.add_add_bos_token(add_bos)
 
     def matrix(name: str, rows: int, columns: int, gain: float = 1.0) -> None:
         # The usual standard deviation, 1/sqrt(inputs), keeps activations at about 1.
@@ -93,7 +112,40 @@ def make_tiny_model(path: Path, *, seed: int = 0, layers: int = 2, embedding: in
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return path
+    return min(path.parent.glob(f"{path.stem}-*-of-*.gguf")) if tensors_a_part else path
+
+
+def make_other_files(folder: Path) -> dict[str, Path]:
+    """Write sound GGUF files into `folder` that are no models which answer, and return them by what they are."""
+    kinds: dict[str, tuple[str, dict[str, str | int], tuple[str, ...]]] = {
+        "adapter": ("qwen3", {"general.type": "adapter", "adapter.type": "lora"}, ("blk.0.attn_q.weight.lora_a",)),
+        "control vector": ("controlvector", {"controlvector.model_hint": "qwen3"}, ("direction.1",)),
+        "projector": ("clip", {"general.type": "mmproj"}, ("v.patch_embd.weight",)),
+        "old projector": ("clip", {"clip.vision.block_count": 1}, ("v.patch_embd.weight",)),
+        "importance matrix": ("", {"general.type": "imatrix", "imatrix.chunk_count": 1}, ("blk.0.in_sum2",)),
+        "embedding model": ("qwen3", {"qwen3.pooling_type": 3, "general.name": "Tiny"}, ("token_embd.weight",)),
+        "encoder": ("nomic-bert", {}, ("token_embd.weight",)),
+        "named as an embedding model": ("qwen3", {"general.name": "Qwen3 Embedding 0.6B"}, ("token_embd.weight",)),
+        "reranker": ("qwen3", {"qwen3.pooling_type": 4}, ("cls.output.weight",)),
+        "named as a reranker": ("qwen3", {"general.name": "Qwen3-Reranker-0.6B"}, ("token_embd.weight",)),
+        "vocabulary": ("qwen3", {}, ()),
+    }
+    paths: dict[str, Path] = {}
+    for kind, (architecture, values, tensors) in kinds.items():
+        paths[kind] = folder / f"{kind.replace(' ', '-')}.gguf"
+        writer = gguf.GGUFWriter(paths[kind], architecture)
+        for key, value in values.items():
+            if isinstance(value, str):
+                writer.add_string(key, value)
+            else:
+                writer.add_uint32(key, value)
+        for name in tensors:
+            writer.add_tensor(name, np.ones((2, 32), dtype=np.float32))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+    return paths
 
 
 def make_broken_models(folder: Path) -> dict[str, Path]:

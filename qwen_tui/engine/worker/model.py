@@ -1,6 +1,7 @@
 """A loaded model: its weights and its vocabulary."""
 
 import ctypes
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ _ALL = 1_000_000
 _LEAST_CTX = 64
 # The first buffer for the bytes of a token. Hardly any token has more.
 _PIECE_SIZE = 64
+# The marks of a prompt, and the end of a text, as the models of Qwen call them.
+_MARKS = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
 
 
 class LoadError(Exception):
@@ -90,10 +93,12 @@ class Vocabulary:
         self.handle = handle
         self.size = int(llama.llama_vocab_n_tokens(handle))
         self._pieces: dict[int, bytes] = {}
+        self._inside_marks = self._places_to_cut()
 
     def tokenize(self, text: str) -> list[int]:
         """Return the tokens of plain `text`; in it, the name of a special token is ordinary text."""
-        return self._tokenize(text, special=False)
+        pieces = self._inside_marks.split(text) if self._inside_marks else [text]
+        return [token for piece in pieces for token in self._tokenize(piece, special=False)]
 
     def special(self, text: str) -> int:
         """Return the special token with this name, such as `<|im_end|>`; raises `LoadError` if there is none."""
@@ -124,10 +129,33 @@ class Vocabulary:
         return pieces
 
     @property
+    def beginning(self) -> list[int]:
+        """The token with which the file wants every prompt to begin (`add_bos_token`); none for most models."""
+        token = int(self._llama.llama_vocab_bos(self.handle))
+        return [token] if token >= 0 and self._llama.llama_vocab_get_add_bos(self.handle) else []
+
+    @property
     def named_ends(self) -> list[int]:
         """The tokens that the file names as the end of an answer or of a turn."""
         named = (self._llama.llama_vocab_eos(self.handle), self._llama.llama_vocab_eot(self.handle))
         return [token for token in named if token >= 0]
+
+    def _places_to_cut(self) -> re.Pattern[str] | None:
+        """Return what matches inside each mark that llama.cpp would take for a token also in plain text, if any.
+
+        A file can declare a mark as text of its own (USER_DEFINED), and such a token is always recognised. So plain
+        text is cut inside the mark, where the tokenizer of Qwen would cut it too, and each piece is tokenised alone.
+        """
+        handle = self.handle
+        ids = (self._llama.llama_vocab_bos(handle), *self.named_ends)
+        texts = [self._llama.llama_vocab_get_text(handle, token) for token in ids if 0 <= token < self.size]
+        marks = dict.fromkeys([*_MARKS, *(text.decode("utf-8", "replace") for text in texts if text)])
+        places = []
+        for mark in marks:
+            if len(mark) > 1 and self._tokenize(mark, special=False) == self._tokenize(mark, special=True)[:1]:
+                at = 2 if mark.startswith("<|") else 1
+                places.append(f"(?<={re.escape(mark[:at])})(?={re.escape(mark[at:])})")
+        return re.compile("|".join(places)) if places else None
 
     def _tokenize(self, text: str, *, special: bool) -> list[int]:
         # UTF-8 cannot hold a lone surrogate: it becomes a question mark.

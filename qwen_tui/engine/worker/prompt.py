@@ -2,6 +2,8 @@
 
     <|im_start|>{role}⏎{content}<|im_end|>⏎ … <|im_start|>assistant⏎
 
+Before it stands the token with which the model's file wants every prompt to begin, if it names one.
+
 Only the marks that this module writes become control tokens; `<|im_end|>` inside a message is ordinary text.
 """
 
@@ -28,6 +30,8 @@ class ChatML:
         self._vocabulary = vocabulary
         self._start = vocabulary.special("<|im_start|>")
         self._end = vocabulary.special("<|im_end|>")
+        # Some models are named the mark itself as the token to begin with: it stands there anyway.
+        self._beginning = [token for token in vocabulary.beginning if token != self._start]
         self._newline = vocabulary.tokenize("\n")
         self._assistant = vocabulary.tokenize("assistant\n")
         self._answers: OrderedDict[str, Sequence[int]] = OrderedDict()
@@ -36,7 +40,7 @@ class ChatML:
 
     def tokens(self, messages: Iterable[Message]) -> list[int]:
         """Return the prompt tokens of `messages`, the opening of the answer included."""
-        prompt: list[int] = []
+        prompt = list(self._beginning)
         for message in messages:
             prompt += [self._start, *self._body(message), self._end, *self._newline]
         return [*prompt, self._start, *self._assistant]

@@ -71,6 +71,10 @@ class Folders:
         return self.cache / "engine.json"
 
     @property
+    def examined(self) -> Path:
+        return self.cache / "examined.json"
+
+    @property
     def leaving(self) -> Path:
         return self.cache / "leaving"
 

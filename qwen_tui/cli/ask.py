@@ -87,7 +87,7 @@ def ask(
     _refuse_what_cannot_be(environment, asked, interactive=interactive)
     wanted = Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
     if not wanted.keeps_model:
-        settings = first_run.settled(environment, settings, offline=offline, quiet=quiet)
+        settings = first_run.settled(environment, settings, offline=offline, quiet=quiet, is_named=model is not None)
     begun = begin(settings, wanted, wiring.model_file, output.note)
     delivery = Delivery(environment, output.note, as_json=as_json, extract=extract, usage=usage, quiet=quiet)
     return _answered(environment, begun, asked, output, delivery, follows, interactive=interactive)

@@ -12,6 +12,7 @@ from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.hashing import OnProgress
+from qwen_tui.models.importing.importing import is_model_name
 from qwen_tui.terminal.sanitise import clean
 
 _YES = ("y", "yes", "是", "好", "对")
@@ -75,6 +76,20 @@ class Asker:
             self.note("")
             raise typer.Abort
         return line.strip()
+
+    def ask_for_model(self, question: str) -> str:
+        """Ask for the path of a .gguf file and return what was typed; Tab completes it if the terminal can redraw.
+
+        Raises `typer.Abort` at Ctrl-D.
+        """
+        if not self._environment.can_redraw:
+            return self.ask(question)
+        from qwen_tui.terminal.path_line import read_path
+
+        try:
+            return read_path(question, self._environment.stderr, is_model_name)
+        except (EOFError, OSError):
+            raise typer.Abort from None
 
     def progress(self, label: str) -> AbstractContextManager[OnProgress]:
         """Show under this label how many bytes are done, until the block ends."""

@@ -62,7 +62,7 @@ def chat(
     settings = options.settings(environment, {**flags, "language": lang, **options.sampling_flags(option)})
     wanted = Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
     if not wanted.keeps_model:
-        settings = first_run.settled(environment, settings, offline=offline)
+        settings = first_run.settled(environment, settings, offline=offline, is_named=model is not None)
     if not environment.can_converse:
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
     if sources.STDIN in (file or ()):

@@ -10,10 +10,11 @@ from qwen_tui import config, files
 from qwen_tui.cli.editor import open_editor
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import tell_problems
-from qwen_tui.errors import UsageError, WriteError, how_to_write, why
+from qwen_tui.errors import QwenError, UsageError, WriteError, how_to_write, why
 from qwen_tui.explanations import EXAMPLES, explanation, shown_value
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
+from qwen_tui.models.locate import lasting, locate
 
 
 def build() -> typer.Typer:
@@ -58,10 +59,8 @@ def set_(
     ] = None,
 ) -> None:
     """Write one setting into the file, and say so."""
-    file = files.folders().config_file
-    with _writing():
-        written = config.set_value(file, name, value)
-    environment = Environment.of(context)
+    environment, file = Environment.of(context), files.folders().config_file
+    written = store(environment, name, _model(environment, value) if name == "model" and value else value)
     if written is not None:
         said = _("Set in {path}: {name} = {value}")
     elif name in config.FIELDS:
@@ -70,9 +69,28 @@ def set_(
         said = _("Removed from {path}: {name}")
     shown = shown_value(name, written) if name in config.FIELDS else ""
     environment.print(said.format(name=name, value=shown, path=file))
+
+
+def store(environment: Environment, name: str, value: str | None) -> object:
+    """Write one setting into the file, None for the default, and return what is written; None if nothing is.
+
+    Raises `ConfigError`, `WriteError`.
+    """
+    with _writing():
+        written = config.set_value(files.folders().config_file, name, value)
     variable = config.environment_name(name)
     if environment.variables.get(variable):
         environment.note(_("Note: {variable} is set and wins over the file.").format(variable=variable))
+    return written
+
+
+def _model(environment: Environment, name: str) -> str:
+    """Return a name that finds the model in every folder; one that finds none stays, and the person is told so."""
+    try:
+        return lasting(name, locate(name, files.folders().models))
+    except QwenError as error:
+        environment.note(f"{error.message}\n{error.remedy}")
+        return name
 
 
 def edit(context: typer.Context) -> None:

@@ -7,10 +7,11 @@ import typer
 from qwen_tui import config, files
 from qwen_tui.cli import options, wiring
 from qwen_tui.cli.environment import Environment
-from qwen_tui.engine import installed
+from qwen_tui.engine import examining, installed
 from qwen_tui.engine.library import gpu_backends
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.locate import locate
+from qwen_tui.planning import stand_in
 
 _COLUMNS = 80
 
@@ -43,7 +44,8 @@ def doctor(
     flags = {"model": model, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers, "language": lang}
     folders = files.folders()
     read = config.read(folders.config_file, environment.variables)
-    settings = options.settings_of(read.config, flags)
+    usual = stand_in.settled(read, noting=False) if model is None else read.config
+    settings = options.settings_of(usual, flags)
     problems = tuple(
         Problem(code="settings", severity="error", message=problem.message, remedy=problem.remedy)
         for problem in read.problems
@@ -59,6 +61,7 @@ def doctor(
             in_force=lambda trouble: wiring.planner(environment, settings, trouble, learning=False).next_time(),
             network=network,
             problems=problems,
+            unfit=lambda file: examining.problem(file, noting=False),
         )
     )
     if as_json:

@@ -1,6 +1,6 @@
 """`qwen models`: the models on this computer, listed, described, checked and removed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -9,20 +9,21 @@ import msgspec
 import typer
 
 from qwen_tui import files
-from qwen_tui.cli import screen, taking_over
+from qwen_tui.cli import default_model, screen, taking_over
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import usable_settings
-from qwen_tui.columns import cut, table
+from qwen_tui.columns import table
+from qwen_tui.engine import examining
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError, WriteError, why
 from qwen_tui.files import size_text
 from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.models import inventory, listing
+from qwen_tui.messages import as_text
+from qwen_tui.models import inventory, listing, parts
 from qwen_tui.models.catalogue import WORKING_BYTES
 from qwen_tui.models.describing import describe
-from qwen_tui.models.gguf import read_header
 from qwen_tui.models.importing import elsewhere
 from qwen_tui.models.inventory import Held
 from qwen_tui.models.locate import locate
@@ -47,6 +48,7 @@ def build() -> typer.Typer:
     """Return the command group."""
     app = typer.Typer()
     app.command("list", help=_("List the models, and what is left of broken downloads."))(list_)
+    app.command("use", help=_("Have a model answer from now on where none is named."))(use)
     app.command("show", help=_("Show what a model is made of, and what it needs."))(show)
     app.command("import", help=_("Take over a model from a file, a folder, a USB stick or a pack."))(
         taking_over.import_
@@ -63,34 +65,59 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     shelf = Shelf(files.folders().models)
     shelf.look()
     models, leftovers = inventory.held(shelf), inventory.leftovers(shelf)
-    chosen = inventory.find(usable_settings(environment).model, shelf)
-    default = next((one for one in models if chosen and one.file == chosen.file), None)
+    usual = usable_settings(environment, standing_in=True).model
+    default = _file_of(usual, shelf)
+    problems = _problems(models)
     others = elsewhere.without(elsewhere.find(), models)
     if as_json:
-        printed = listing.listing(shelf.folder, models, leftovers, others, default)
+        chosen = next((one for one in models if one.file == default), None)
+        printed = listing.listing(shelf.folder, models, leftovers, others, chosen, problems)
         environment.print(msgspec.json.encode(printed).decode())
         return
-    columns = environment.columns
-    for number, line in enumerate(listing.lines(models, leftovers, default)):
-        # What to do about a partial file stands at the end of its line, and is worth a second one.
-        environment.print(cut(line, columns) if columns and number < len(models) else line)
-    notes = [elsewhere.summary(others)] if others else []
+    for line in listing.lines(models, leftovers, default, problems, environment.columns):
+        environment.print(line)
     if not models:
-        notes.insert(0, _("There is no model yet: fetch one with qwen pull."))
-    for note in notes:
-        environment.note(note)
+        environment.note(_("There is no model yet: fetch one with qwen pull."))
+    elif default is None:
+        name = as_text(usual)
+        environment.note(_("The default, {name}, is not here. Choose another: qwen models use NAME").format(name=name))
+    if others:
+        environment.note(elsewhere.summary(others))
+
+
+def _file_of(name: str, shelf: Shelf) -> Path | None:
+    try:
+        return locate(name, shelf.folder)
+    except (ModelNotFoundError, InvalidModelError):
+        return None
+
+
+def _problems(models: Sequence[Held]) -> dict[Path, str]:
+    """Return why the models that cannot answer cannot, by their files."""
+    unknown = (one for one in models if one.state != "missing" and not one.entry)
+    found = ((one.file, examining.problem(one.file, noting=False)) for one in unknown)
+    return {file: problem.message for file, problem in found if problem}
+
+
+def use(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=_("A model's name, a .gguf file, or demo."))],
+) -> None:
+    """Have a model on this computer answer from now on where none is named."""
+    environment = Environment.of(context)
+    environment.print(default_model.use(environment, name))
 
 
 def show(context: typer.Context, name: Name = None, as_json: AsJson = False) -> None:
     """Print what a model is made of, by its header alone."""
     environment = Environment.of(context)
-    wanted = name or usable_settings(environment).model
+    wanted = name or usable_settings(environment, standing_in=True).model
     shelf = Shelf(files.folders().models)
     held = inventory.find(wanted, shelf)
     if held and held.state == "missing":
         raise missing(held)
     file = held.file if held else locate(wanted, shelf.folder)
-    header = read_header(file)
+    header = parts.read_model(file)
     described = describe(
         held.name if held else wanted,
         file,
@@ -127,7 +154,13 @@ def verify_(context: typer.Context, name: Name = None) -> None:
 
 
 def _is_whole(environment: Environment, held: Held, shelf: Shelf) -> bool:
-    """Hash one model and print what that has shown."""
+    """Hash all files of a model and print what that has shown."""
+    verdicts = [_is_sound(environment, one, shelf) for one in held.pieces]
+    return all(verdicts)
+
+
+def _is_sound(environment: Environment, held: Held, shelf: Shelf) -> bool:
+    """Hash one file and print what that has shown."""
     try:
         with screen.transfer(environment, _("Checking {name}").format(name=held.name)) as show:
             verdict = verify(held, shelf, show)
@@ -171,11 +204,12 @@ def rm(
         question = _("Remove {name} ({size})?").format(name=held.name, size=size_text(held.size))
     if not Asker(environment).agreed(question, yes=yes):
         return 1
-    with _removing(held.file):
-        if not held.linked:
-            held.file.unlink(missing_ok=True)
-        if held.record:
-            shelf.forget(held.record.path)
+    for one in held.pieces:
+        with _removing(one.file):
+            if not one.linked:
+                one.file.unlink(missing_ok=True)
+            if one.record:
+                shelf.forget(one.record.path)
     done = _("{name} is forgotten.") if held.linked else _("{name} is removed.")
     environment.print(done.format(name=held.name))
     return 0
@@ -206,7 +240,7 @@ def _remove_partials(environment: Environment, shelf: Shelf, *, yes: bool) -> in
             else:
                 environment.note(_("{name} is being fetched just now: it stays.").format(name=one.name))
     environment.print(
-        ngettext("{n} incomplete file removed", "{n} incomplete files removed", removed).format(n=removed) + "\n"
+        ngettext("{n} incomplete file removed", "{n} incomplete files removed", removed).format(n=removed)
     )
     return 0 if removed == len(there) else 1
 

@@ -14,6 +14,7 @@ from qwen_tui.errors import ConfigError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.messages import as_text
+from qwen_tui.planning import stand_in
 
 Model = Annotated[
     str | None, typer.Option("-m", "--model", metavar="MODEL", help=_("The model: its name, a .gguf file, or demo."))
@@ -68,14 +69,18 @@ _OPTIONS = {"language": "--lang"}
 
 def settings(environment: Environment, flags: dict[str, Any]) -> Config:
     """Return the settings with `flags`, where None means not given, over them; raises `UsageError`, `ConfigError`."""
-    return settings_of(config.load(files.folders().config_file, environment.variables).config, flags)
+    read = config.load(files.folders().config_file, environment.variables)
+    return settings_of(stand_in.settled(read) if flags.get("model") is None else read.config, flags)
 
 
-def usable_settings(environment: Environment) -> Config:
-    """Return the settings for a command that only looks: without those that cannot be used, and stderr tells which."""
+def usable_settings(environment: Environment, *, standing_in: bool = False) -> Config:
+    """Return the settings for a command that only looks: without those that cannot be used, and stderr tells which.
+
+    With `standing_in`, they name a model that is here if nobody has chosen one, and there is any.
+    """
     settings = config.read(files.folders().config_file, environment.variables)
     tell_problems(environment, settings.problems)
-    return settings.config
+    return stand_in.settled(settings, noting=False) if standing_in else settings.config
 
 
 def tell_problems(environment: Environment, problems: Sequence[ConfigError]) -> None:

@@ -10,12 +10,13 @@ from qwen_tui import files
 from qwen_tui.cli import screen
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import usable_settings
-from qwen_tui.errors import ConfigError, UsageError, why
+from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, UsageError, why
 from qwen_tui.files import expand, quoted, size_text
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models import inventory
+from qwen_tui.models import inventory, parts
 from qwen_tui.models.importing import packing
-from qwen_tui.models.inventory import Held
+from qwen_tui.models.inventory import DEMO, Held
+from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import missing
 
@@ -39,14 +40,15 @@ def pack(
             _("Models hardly shrink: leave out the compression."),
         )
     shelf = Shelf(files.folders().models)
-    settings = usable_settings(environment)
+    settings = usable_settings(environment, standing_in=True)
     items = packing.items([_held(name, shelf) for name in model or [settings.model]])
     own = None if no_config else _settings()
     content = None if no_config else packing.portable_settings(own, _in_use(settings.model, items, shelf))
     with screen.transfer(environment, _("Packing")) as show:
         packed = packing.pack(place, items, content, show, overwrite=yes)
     size = sum(one.size for one in packed.models)
-    names = ", ".join(one.name for one in packed.models)
+    firsts = [one for one in packed.models if (part := parts.part(one.file)) is None or part.number == 1]
+    names = ", ".join(one.name for one in firsts)
     environment.print(_("Packed {names} ({size}) into {path}.").format(names=names, size=size_text(size), path=place))
     environment.note(_("On the other computer: qwen models import {name}").format(name=quoted(place.name or place)))
     if own is not None and packed.config:
@@ -54,25 +56,20 @@ def pack(
 
 
 def _held(name: str, shelf: Shelf) -> Held:
-    if os.path.isfile(path := expand(name)):  # noqa: PTH113 - it never raises
-        # A file that was never imported can be packed all the same.
-        known = [one for one in inventory.held(shelf) if one.file.resolve() == path.resolve()]
-        if known:
-            return known[0]
-        size = path.stat().st_size
-        entry = inventory.catalogue_entry(path.name, size)
-        return Held(entry.full_name if entry else path.name, path.absolute(), size, "unverified", entry=entry)
-    held = inventory.get(name, shelf)
-    if held.state == "missing":
-        raise missing(held)
-    return held
+    file = inventory.get(name, shelf).file if name == DEMO else locate(name, shelf.folder)
+    known = next((one for one in inventory.held(shelf) if one.file.resolve() == file.resolve()), None)
+    if known and known.state == "missing":
+        raise missing(known)
+    # A file that was never imported can be packed all the same.
+    return known or inventory.unrecorded(file)
 
 
 def _in_use(name: str, items: list[packing.Item], shelf: Shelf) -> packing.Item:
     """Return the model that is in use here if it is among the packed ones, else the first of them."""
-    path = expand(name)
-    held = None if os.path.isfile(path) else inventory.find(name, shelf)  # noqa: PTH113 - it never raises
-    file = os.path.realpath(held.file if held else path)
+    try:
+        file = os.path.realpath(locate(name, shelf.folder))
+    except (ModelNotFoundError, InvalidModelError):
+        return items[0]
     return next((item for item in items if os.path.realpath(item.held.file) == file), items[0])
 
 

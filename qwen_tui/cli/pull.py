@@ -1,23 +1,28 @@
 """`qwen pull`: a model is fetched, resumed where it stopped, and proven."""
 
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
 
-from qwen_tui import config, files
-from qwen_tui.cli import options, screen
+from qwen_tui import columns, config, files
+from qwen_tui.cli import default_model, options, screen
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
 from qwen_tui.cli.options import usable_settings
 from qwen_tui.cli.taking_over import takeover
-from qwen_tui.errors import InvalidModelError
+from qwen_tui.engine import examining
+from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models import catalogue
-from qwen_tui.models.fetching.events import Arrived
+from qwen_tui.models import address, catalogue, inventory, parts
+from qwen_tui.models.fetching import repository
 from qwen_tui.models.fetching.fetch import Fetch, proof
 from qwen_tui.models.importing import elsewhere
-from qwen_tui.models.locate import DEMO
+from qwen_tui.models.inventory import in_repository
+from qwen_tui.models.locate import DEMO, locate
+from qwen_tui.models.shelf import Shelf
+from qwen_tui.models.verifying import is_fetchable
 
 Sources = Annotated[
     list[str] | None,
@@ -51,30 +56,113 @@ def pull(
     if name == DEMO:
         environment.print(_("The demonstration model is built in. Try it with: qwen chat -m demo"))
         return 0
-    fetch = Fetch(name, screen.transfer_line(environment), source or (), offline=offline)
-    if not repair and (sentence := fetch.ready()):
+    if sentence := _here_for_good(name, is_named=model is not None):
         environment.print(sentence)
         return 0
-    if repair and (arrived := fetch.check()):
+    names = [name]
+    if wanted := repository.repository(name, environment.variables):
+        names = _chosen(environment, wanted, offline=offline)
+    wish = _Wish(environment, tuple(source or ()), repair=repair, ask=not yes, offline=offline)
+    return max([_pull_all(wish, each) for each in names], default=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """How to fetch: the `sources` that were named, whether to `repair` and to `ask`, and whether it is `offline`."""
+
+    environment: Environment
+    sources: tuple[str, ...]
+    repair: bool
+    ask: bool
+    offline: bool
+
+
+def _here_for_good(name: str, *, is_named: bool) -> str | None:
+    """Return a sentence for a model that is here and cannot be fetched; None for any other.
+
+    The settings may name one that was imported: then nothing is to be fetched unless the person names something.
+    """
+    shelf = Shelf(files.folders().models)
+    if catalogue.find(name) or address.is_address(name) or in_repository(name):
+        return None
+    try:
+        file = locate(name, shelf.folder)
+    except (ModelNotFoundError, InvalidModelError):
+        return None
+    held = next((one for one in inventory.held(shelf) if one.file == file), None)
+    if held and is_fetchable(held.name, pinned=bool(held.record and held.record.pinned)):
+        return None
+    if is_named and held is None:
+        return None
+    here = _("{name} is here already: {path}").format(name=held.name if held else name, path=file)
+    other = _("To fetch the standard model: {command}").format(command=f"qwen pull {catalogue.DEFAULT_MODEL}")
+    return here if is_named else f"{here}\n{other}"
+
+
+def _chosen(environment: Environment, wanted: tuple[str, str, str], *, offline: bool) -> list[str]:
+    """Return the names of the models of a repository that are to be fetched; raises `UsageError` if nobody chooses."""
+    offered = repository.models(wanted, offline=offline, environ=environment.variables)
+    if len(offered) == 1:
+        return [offered[0].name]
+    several = _("There are several models in {path}.").format(path=wanted[0])
+    if not environment.can_ask:
+        commands = [f"  {files.command_line('qwen', 'pull', one.name)}" for one in offered]
+        raise UsageError(several, "\n".join([_("Fetch one of them:"), *commands]))
+    environment.note(several)
+    rows = columns.lines(
+        [(one.name.partition(":")[2], files.size_text(one.size) if one.size else "") for one in offered]
+    )
+    which = Asker(environment).choose(rows, _("Which? (numbers, all, or Enter for none)"))
+    return [offered[index].name for index in which]
+
+
+def _pull_all(wish: _Wish, name: str) -> int:
+    """Fetch a model, of a split one all parts, and say what to type next; return the exit code."""
+    fetched: Fetch | None = None
+    for number, each in enumerate(parts.names(name)):
+        fetch = Fetch(each, screen.transfer_line(wish.environment), wish.sources, offline=wish.offline)
+        code = _pull(wish if number == 0 else replace(wish, ask=False), fetch)
+        if code:
+            return code
+        if code is None:
+            fetched = fetched or fetch
+    return _told(wish.environment, fetched) if fetched else 0
+
+
+def _pull(wish: _Wish, fetch: Fetch) -> int | None:
+    """Fetch one file; return the exit code where there is nothing to fetch, or the person does not want it."""
+    environment = wish.environment
+    if not wish.repair and (sentence := fetch.ready()):
+        environment.print(sentence)
+        return 0
+    if wish.repair and (arrived := fetch.check()):
         environment.print(_("{path} is whole.").format(path=arrived.path))
         return 0
-    if not (repair or source) and _taken_over(environment, fetch, ask=not yes):
+    if not (wish.repair or wish.sources) and _taken_over(environment, fetch, ask=wish.ask):
         return 0
     fetch.learn()
     environment.print(fetch.plan())
-    if not _accepted(environment, fetch.warning(), ask=not yes):
+    if not _accepted(environment, fetch.warning(), ask=wish.ask):
         return 1
-    arrived = fetch.run(replace=repair)
-    environment.print(_outcome(environment, arrived, fetch.wanted.name))
-    return 0
+    arrived = fetch.run(replace=wish.repair)
+    environment.print(proof(arrived))
+    return None
 
 
-def _outcome(environment: Environment, arrived: Arrived, name: str) -> str:
-    """Say that the file is there, how far it is proven, and what to type next."""
+def _told(environment: Environment, fetch: Fetch) -> int:
+    """Say what to type next, or that no answer can come from what was fetched; return the exit code."""
+    name = fetch.wanted.name
+    shelf = Shelf(files.folders().models)
+    record = shelf.named(name)
+    if record and (problem := examining.problem(parts.first(shelf.file(record)))):
+        raise problem
     usual = config.read(files.folders().config_file, environment.variables).config.model
     is_usual = name in {usual, *(entry.full_name for entry in catalogue.find(usual))}
     chat = files.command_line("qwen", "chat", *([] if is_usual else ["-m", name]))
-    return "\n".join([proof(arrived), _("Talk to it with: {command}").format(command=chat)])
+    environment.print(_("Talk to it with: {command}").format(command=chat))
+    if record and not is_usual:
+        default_model.after_arrival(environment, [record])
+    return 0
 
 
 def _taken_over(environment: Environment, fetch: Fetch, *, ask: bool) -> bool:

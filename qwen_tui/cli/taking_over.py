@@ -6,13 +6,15 @@ from typing import Annotated
 import typer
 
 from qwen_tui import files, typed_paths
+from qwen_tui.cli import default_model
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
+from qwen_tui.errors import QwenError
 from qwen_tui.files import expand, quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.importing.importing import Imported
 from qwen_tui.models.importing.taking_over import Takeover
-from qwen_tui.models.shelf import Shelf, is_outside
+from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
 
 Source = Annotated[
     str | None,
@@ -29,15 +31,34 @@ Yes = Annotated[bool, typer.Option("-y", "--yes", help=_("Do not ask: take what 
 
 
 def import_(context: typer.Context, path: Source = None, link: Link = False, yes: Yes = False) -> int:
-    """Take models over and print the names by which they are used."""
-    taking = takeover(Environment.of(context), link=link, yes=yes)
-    return 0 if (taking.from_elsewhere() if path is None else taking.from_path(expand(typed_paths.meant(path)))) else 1
+    """Take models over and print the names by which they are used; one of them answers from now on if none does yet."""
+    environment = Environment.of(context)
+    taken: list[ModelRecord] = []
+    taking = takeover(environment, taken, link=link, yes=yes)
+    try:
+        is_wanted = taking.from_elsewhere() if path is None else taking.from_path(expand(typed_paths.meant(path)))
+    except QwenError:
+        # The others have come all the same.
+        default_model.after_arrival(environment, taken)
+        raise
+    default_model.after_arrival(environment, taken)
+    return 0 if is_wanted else 1
 
 
-def takeover(environment: Environment, *, link: bool = False, yes: bool = False) -> Takeover:
-    """Return what takes models over, asks the person at the terminal, and prints what it has taken."""
-    shelf = Shelf(files.folders().models)
-    return Takeover(shelf, Asker(environment), lambda done: _print_taken(environment, done), link=link, yes=yes)
+def takeover(
+    environment: Environment, taken: list[ModelRecord] | None = None, *, link: bool = False, yes: bool = False
+) -> Takeover:
+    """Return what takes models over, asks the person at the terminal, and prints what it has taken.
+
+    It adds each model to `taken`.
+    """
+    records = [] if taken is None else taken
+
+    def on_taken(done: Imported) -> None:
+        records.append(done.record)
+        _print_taken(environment, done)
+
+    return Takeover(Shelf(files.folders().models), Asker(environment), on_taken, link=link, yes=yes)
 
 
 def _print_taken(environment: Environment, done: Imported) -> None:

@@ -69,7 +69,7 @@ def of_reply(failure: wire.Failed, options: LoadOptions, lines: str, phase: Phas
     cause = _cause_of_reply(failure, options, lines)
     if cause == "no memory":
         return WorkerFailure(_no_memory(options), cause, phase)
-    if failure.kind == "model" and (error := _unfit(os.fsdecode(options.path), f"{failure.detail}\n{lines}")):
+    if failure.kind == "model" and (error := unfit(os.fsdecode(options.path), f"{failure.detail}\n{lines}")):
         return WorkerFailure(error, "bad file", phase)
     return WorkerFailure(_error_of(failure, options, _last(lines)), cause, phase)
 
@@ -90,7 +90,7 @@ def _cause_of_reply(failure: wire.Failed, options: LoadOptions, lines: str) -> C
             return "refused"
 
 
-def _unfit(path: str, said: str) -> InvalidModelError | None:
+def unfit(path: str, said: str) -> InvalidModelError | None:
     """Return the error if llama.cpp `said` that it cannot use the undamaged file `path`; None if it did not."""
     if found := _ARCHITECTURE.search(said):
         return InvalidModelError(

@@ -205,9 +205,7 @@ class LocalEngine:
                 if silent % HEARTBEAT == 0 and isinstance(last, Prefill):
                     yield last
                 continue
-            assert not isinstance(
-                reply, wire.Loaded | wire.Counted | wire.Measured | wire.Described | wire.Failed | wire.Leaving
-            )
+            assert isinstance(reply, Loading | wire.AnswerEvent)
             if isinstance(reply, Text) or (isinstance(reply, Prefill) and reply.done > reply.cached):
                 self._worker.computes()
             if isinstance(reply, Text):

@@ -55,6 +55,12 @@ class Describe(msgspec.Struct, frozen=True, tag=True):
     options: tuple[LoadOptions, ...] = ()
 
 
+class Examine(msgspec.Struct, frozen=True, tag=True):
+    """Find out whether a model can be loaded and spoken to, without its weights; answered by `Examined`."""
+
+    options: LoadOptions
+
+
 class Cancel(msgspec.Struct, frozen=True, tag=True):
     """Stop the question with this number, running or not yet begun; no other question."""
 
@@ -96,6 +102,10 @@ class Described(msgspec.Struct, frozen=True, tag=True):
     build: Build
 
 
+class Examined(msgspec.Struct, frozen=True, tag=True):
+    """The model can be loaded and spoken to."""
+
+
 class Leaving(msgspec.Struct, frozen=True, tag=True):
     """Other processes can now see on the disk which state this worker is writing."""
 
@@ -109,9 +119,9 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     ctx_size: int = 0
 
 
-WorkerCommand = Load | Count | Generate | Measure | Describe | Cancel | Leave
+WorkerCommand = Load | Count | Generate | Measure | Describe | Examine | Cancel | Leave
 AnswerEvent = Prefill | Text | Reasoning | Note | Finished
-Reply = Loading | Loaded | Counted | Measured | Described | Leaving | AnswerEvent | Failed
+Reply = Loading | Loaded | Counted | Measured | Described | Examined | Leaving | AnswerEvent | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[WorkerCommand] = msgspec.msgpack.Decoder(WorkerCommand)

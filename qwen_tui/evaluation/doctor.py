@@ -19,10 +19,10 @@ from qwen_tui.files import Folders
 from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.machine import Computer, this_computer
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models import inventory
+from qwen_tui.models import inventory, kinds, parts
 from qwen_tui.models.fetching.reach import addresses, reach
 from qwen_tui.models.fetching.source import is_offline
-from qwen_tui.models.gguf import Header, read_header
+from qwen_tui.models.gguf import Header
 from qwen_tui.models.inventory import State
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.planning.automatic import circumstances, filled_by_others, full
@@ -36,7 +36,8 @@ class Patient:
     `model` is the name of the model in the settings, and `locate` finds its file. `describe` asks llama.cpp about its
     build (raises `EngineError`). `in_force` returns how the file is loaded (raises `QwenError`); if it gets the reason
     why llama.cpp failed to look at the graphics card, it does not ask llama.cpp again. `starting` returns how much of
-    the graphics card's memory the start of llama.cpp takes.
+    the graphics card's memory the start of llama.cpp takes. `unfit` returns why llama.cpp cannot answer with a
+    file, None if nothing is known against it.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Patient:
     network: bool = False
     problems: tuple[Problem, ...] = ()
     starting: Callable[[str], int | None] = lambda _circumstances: None
+    unfit: Callable[[Path], QwenError | None] = lambda _file: None
 
 
 def examine(patient: Patient) -> Report:
@@ -57,7 +59,7 @@ def examine(patient: Patient) -> Report:
     """
     computer = this_computer()
     build, problems, trouble = _build(patient, computer)
-    model, header, remedy = _model(patient)
+    model, header, remedy = _model(patient, runs=build is not None)
     forced: InForce | None = None
     if header is not None and (build is not None or all(problem.severity != "error" for problem in problems)):
         forced, model, remedy = _forced(patient, model, trouble)
@@ -122,24 +124,23 @@ def _engine_not_usable(error: EngineError) -> Problem:
     return Problem(code="engine_not_usable", severity="error", message=error.message, remedy=error.remedy)
 
 
-def _model(patient: Patient) -> tuple[ModelState, Header | None, str]:
-    """Return the state of the model, its header, and if it has none, what to do."""
+def _model(patient: Patient, *, runs: bool) -> tuple[ModelState, Header | None, str]:
+    """Return the state of the model, its header, and if it has none, what to do; llama.cpp is asked if it `runs`."""
     path: Path | None = None
     name = _text(patient.model)
     try:
         path = patient.locate(patient.model)
-        header = read_header(path)
-        size = path.stat().st_size
+        header = parts.read_model(path)
+        kinds.require_model(header, path)
+        if runs and (unfit := patient.unfit(path)):
+            raise unfit
+        size = sum(part.stat().st_size for part in parts.files(path))
     except QwenError as error:
         state = ModelState(name=name, path=None if path is None else _text(path), problem=_text(error.message))
         return state, None, error.remedy
     except OSError as error:
         told = refused(error)
         return ModelState(name=name, path=_text(path), problem=_text(told.message)), None, told.remedy
-    if not header.tensors:
-        problem = _("{path} is a vocabulary without a model.").format(path=_text(path))
-        state = ModelState(name=name, path=_text(path), size=size, problem=problem)
-        return state, None, _("Choose another file with -m.")
     return (
         ModelState(name=name, path=_text(path), size=size, usable=True, checksum=_checksum(patient, path)),
         header,

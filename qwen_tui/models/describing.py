@@ -9,6 +9,7 @@ import msgspec
 
 from qwen_tui.files import size_text
 from qwen_tui.i18n import gettext as _
+from qwen_tui.models import parts
 from qwen_tui.models.catalogue import CatalogueEntry
 from qwen_tui.models.gguf import Header
 from qwen_tui.models.inventory import Held
@@ -73,7 +74,7 @@ def describe(
     sizes: Counter[str] = Counter()
     for tensor in header.tensors:
         sizes[tensor.type] += tensor.nbytes
-    size = file.stat().st_size
+    size = sum(part.stat().st_size for part in parts.files(file))
     architecture = str(header.metadata.get("general.architecture", ""))
     record = held.record if held and held.state == "verified" else None
     entry: CatalogueEntry | None = held.entry if held else None

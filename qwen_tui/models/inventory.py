@@ -3,15 +3,16 @@
 import difflib
 import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from qwen_tui.errors import ModelNotFoundError
-from qwen_tui.files import quoted
+from qwen_tui.files import ASSETS, quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.models import catalogue, identity
+from qwen_tui.models import catalogue, identity, parts
 from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
 from qwen_tui.models.fetching.partial import SUFFIX, Notes, read_notes
 from qwen_tui.models.importing.copying import ARRIVING, IMPORT_LOCK
@@ -23,13 +24,20 @@ State = Literal["verified", "changed", "unverified", "missing"]
 
 # The name of the model that comes with the program.
 DEMO = "demo"
+DEMO_FILE = ASSETS / "demo.gguf"
 _QUANT = re.compile(r"(?<![A-Z0-9])(?:I?Q\d_[A-Z0-9]+(?:_[A-Z]+)?|BF16|F16|F32)(?![A-Z0-9])", re.IGNORECASE)
+_IN_REPOSITORY = re.compile(r"([\w.-]+/[\w.-]+):([^\\:?#\s/][^\\:?#]*)")
 _SHORTEST_HASH = 6
+# So many models are named in an error.
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One model on this computer: `name` for `-m`, `file` its path, `size` its present bytes, 0 if it is missing."""
+    """One model on this computer: `name` for `-m`, `file` its path, `size` its present bytes, 0 if it is missing.
+
+    A split model has its `parts`, each as a model of its own, also those that are missing; `file` is the first of them.
+    """
 
     name: str
     file: Path
@@ -37,6 +45,17 @@ class Held:
     state: State
     record: ModelRecord | None = None
     entry: CatalogueEntry | None = None
+    parts: tuple["Held", ...] = ()
+
+    @property
+    def pieces(self) -> tuple["Held", ...]:
+        """The files of the model: its parts, or the only one."""
+        return self.parts or (self,)
+
+    @property
+    def absent(self) -> Path:
+        """The first of its files that is missing, of a model that is not whole."""
+        return next((one.file for one in self.pieces if one.state == "missing"), self.file)
 
     @property
     def linked(self) -> bool:
@@ -73,9 +92,42 @@ def held(shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGUE) -> list[
     for file in sorted(_files(shelf.folder)):
         seen = identity.facts(os.fsencode(file))
         if file.suffix.lower() == ".gguf" and file not in known and seen is not None:
-            entry = catalogue_entry(file.name, seen.size, entries)
-            found.append(Held(entry.full_name if entry else file.name, file, seen.size, "unverified", entry=entry))
-    return found
+            found.append(_unrecorded(file, seen.size, entries))
+    return _joined(found)
+
+
+def unrecorded(file: Path) -> Held:
+    """Return the model in `file`, which has no record, with all its parts; `file` exists."""
+    there = [part for part in parts.files(file) if part.exists()]
+    return _joined([_unrecorded(part, part.stat().st_size, CATALOGUE) for part in there])[0]
+
+
+def _unrecorded(file: Path, size: int, entries: tuple[CatalogueEntry, ...]) -> Held:
+    entry = catalogue_entry(file.name, size, entries)
+    return Held(entry.full_name if entry else file.name, file, size, "unverified", entry=entry)
+
+
+def _joined(single: Sequence[Held]) -> list[Held]:
+    """Return the models with the parts of each split model as one, at the place of the part that came first."""
+    split: dict[Path, dict[Path, Held]] = {}
+    for one in single:
+        if parts.part(one.file.name):
+            split.setdefault(parts.files(one.file)[0], {})[one.file] = one
+    joined: list[Held] = []
+    for one in single:
+        there = split.pop(parts.files(one.file)[0], None) if parts.part(one.file.name) else {one.file: one}
+        if there is None:
+            continue
+        joined.append(_whole(parts.files(one.file), there) if parts.part(one.file.name) else one)
+    return joined
+
+
+def _whole(files: Sequence[Path], there: Mapping[Path, Held]) -> Held:
+    """Return a split model of these `files`, of which some are `there`."""
+    pieces = tuple(there.get(file) or Held(file.name, file, 0, "missing") for file in files)
+    worst = next(state for state in _WORST_FIRST if any(one.state == state for one in pieces))
+    size = sum(one.size for one in pieces)
+    return Held(pieces[0].name, pieces[0].file, size, worst, pieces[0].record, parts=pieces)
 
 
 def catalogue_entry(file: str, size: int, entries: tuple[CatalogueEntry, ...] = CATALOGUE) -> CatalogueEntry | None:
@@ -122,8 +174,8 @@ def find(name: str, shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGU
     """Return the model that `name` stands for, None if there is none.
 
     `name` is `NAME[:QUANT]`, the name under which the model was imported or fetched, the name of its file with or
-    without .gguf, or the beginning of its SHA-256 if no other model's begins so. Among several models the last one that
-    came wins.
+    without .gguf, the beginning of one of these, or the beginning of its SHA-256. Among several models of one name the
+    last one that came wins. Raises `ModelNotFoundError` for the beginning of several names.
     """
     there = held(shelf, entries)
     published = {entry.full_name for entry in catalogue.find(name, entries)}
@@ -131,7 +183,7 @@ def find(name: str, shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGU
     for matches in (
         lambda one: one.name in published,
         lambda one: one.name == name,
-        lambda one: one.file.name == name,
+        lambda one: any(piece.file.name == name for piece in one.pieces),
         lambda one: lower in (one.name.lower(), one.file.name.lower(), one.file.stem.lower()),
     ):
         found = [one for one in there if matches(one)]
@@ -142,7 +194,48 @@ def find(name: str, shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGU
         found = [one for one in there if one.record and one.record.sha256.startswith(lower)]
         if len({one.record.sha256 for one in found if one.record}) == 1:
             return found[-1]
-    return None
+    return None if published or name == DEMO else _begun(name, there)
+
+
+def _begun(name: str, there: Sequence[Held]) -> Held | None:
+    """Return the only model whose name begins with `name`; raises `ModelNotFoundError` if there are several."""
+    lower = name.lower()
+    names = ((one, (one.name.lower(), one.file.name.lower())) for one in there if lower)
+    found = [one for one, known in names if any(each.startswith(lower) for each in known)]
+    present = [one for one in found if one.state != "missing"] or found
+    if len(present) > 1:
+        raise ModelNotFoundError(
+            _("Several models begin with “{name}”.").format(name=name),
+            _("Write more of the name: {names}").format(names=listed([one.name for one in present[:_MOST_NAMED]])),
+        )
+    return present[0] if present else None
+
+
+def lasting_name(one: Held, shelf: Shelf) -> str:
+    """Return a name of the model that means it in every folder, also if a file there is called like it."""
+    if not is_path(one.name):
+        return one.name
+    stem = one.name[: -len(".gguf")]
+    taken = is_path(stem) or stem == DEMO or catalogue.find(stem)
+    same = None if taken else find(stem, shelf)
+    return stem if same and same.file == one.file else str(one.file)
+
+
+def is_path(name: str) -> bool:
+    """Whether `name` is the path of a file by its form, whatever exists.
+
+    It begins with a dot, a slash or a tilde, on Windows also with a drive or a backslash, or it ends in .gguf without
+    the name of a repository before it.
+    """
+    if name.startswith((".", "/", "~", *([os.sep] if os.sep != "/" else []))) or os.path.splitdrive(name)[0]:
+        return True
+    return name.lower().endswith(".gguf") and not in_repository(name)
+
+
+def in_repository(name: str) -> tuple[str, str] | None:
+    """Return the repository and the file if `name` is `owner/repo:FILE`, else None."""
+    match = _IN_REPOSITORY.fullmatch(name)
+    return (match[1], match[2]) if match and ".." not in match[2].split("/") else None
 
 
 def get(name: str, shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGUE) -> Held:
@@ -166,6 +259,8 @@ def get(name: str, shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGUE
 
 
 _RANK: dict[State, int] = {"missing": 0, "unverified": 1, "changed": 2, "verified": 3}
+# The state of a split model is the worst of its parts.
+_WORST_FIRST: tuple[State, ...] = ("missing", "changed", "unverified", "verified")
 
 
 def _recorded(shelf: Shelf, record: ModelRecord, entries: tuple[CatalogueEntry, ...]) -> Held:

@@ -1,6 +1,6 @@
 """The models of this computer as a list, for people and for scripts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -8,14 +8,18 @@ import msgspec
 from qwen_tui import columns
 from qwen_tui.files import quoted, size_text, time_text
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import ngettext
 from qwen_tui.models.describing import timestamp
 from qwen_tui.models.fetching.source import ABRIDGED
 from qwen_tui.models.importing.elsewhere import ForeignModel
-from qwen_tui.models.inventory import Held, Leftover, State
+from qwen_tui.models.inventory import DEMO, DEMO_FILE, Held, Leftover, State
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A model as `--json` prints it; `size` in bytes, `pinned` says whether its hash equals a published one."""
+    """A model as `--json` prints it; `size` in bytes, `pinned` says whether its hash equals a published one.
+
+    `problem` says why no answer can come from it, None if nothing is known against it.
+    """
 
     name: str
     quant: str
@@ -28,6 +32,7 @@ class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
     linked: bool
     pinned: bool
     source: str
+    problem: str | None
 
 
 class ListedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +60,18 @@ def listing(
     leftovers: Sequence[Leftover],
     found: Sequence[ForeignModel],
     default: Held | None,
+    problems: Mapping[Path, str],
 ) -> Listing:
-    """Return the listing for `--json`; `default` is the model in use when the person names none."""
+    """Return the listing for `--json`; `default` is the model in use when the person names none.
+
+    `problems` says, by its file, why a model cannot answer.
+    """
     return Listing(
         folder=str(folder),
-        models=[_model(one, is_default=default is not None and one.file == default.file) for one in models],
+        models=[
+            _model(one, problems.get(one.file), is_default=default is not None and one.file == default.file)
+            for one in models
+        ],
         partial=[ListedFile(name=one.name, file=str(one.file), size=one.size, total=one.total) for one in leftovers],
         elsewhere=[
             ListedFile(name=one.called, file=str(one.path), size=one.size, program=one.program) for one in found
@@ -67,17 +79,41 @@ def listing(
     )
 
 
-def lines(models: Sequence[Held], leftovers: Sequence[Leftover], default: Held | None) -> list[str]:
-    """Return one line for each model and each partial download."""
+def lines(
+    models: Sequence[Held],
+    leftovers: Sequence[Leftover],
+    default: Path | None,
+    problems: Mapping[Path, str],
+    width: int | None,
+) -> list[str]:
+    """Return one line for each model, the demonstration model and each partial download.
+
+    `default` is the file of the model in use when the person names none. Below a model stands what is the matter with
+    it. In a terminal of that `width`, lines about models are cut; those about partial downloads hold commands.
+    """
     rows = [
-        (one.name, one.quant, size_text(one.size), _state(one), _remarks(one, is_default=one is default))
+        (one.name, one.quant, size_text(one.size), _state(one), _remarks(one, is_default=one.file == default))
         for one in models
     ]
+    rows.append((DEMO, "", size_text(DEMO_FILE.stat().st_size), _("built in"), _default(default == DEMO_FILE)))
+    count = len(rows)
     rows += [(one.name, "", _amount(one), _("incomplete"), _remedy(one)) for one in leftovers]
-    return columns.lines(rows)
+    set_out = columns.lines(rows)
+    printed = [columns.cut(line, width) if width else line for line in set_out[:count]] + set_out[count:]
+    below = [_below(one, problems) for one in models]
+    for at in reversed(range(len(models))):
+        printed[at + 1 : at + 1] = below[at]
+    return printed
 
 
-def _model(one: Held, *, is_default: bool) -> ListedModel:
+def _below(one: Held, problems: Mapping[Path, str]) -> list[str]:
+    if one.state == "missing" and one.parts:
+        return ["  " + _("{path} is no longer there.").format(path=one.absent)]
+    problem = problems.get(one.file)
+    return ["  " + _("It cannot answer: {problem}").format(problem=problem)] if problem else []
+
+
+def _model(one: Held, problem: str | None, *, is_default: bool) -> ListedModel:
     record = one.record
     return ListedModel(
         name=one.name,
@@ -91,6 +127,7 @@ def _model(one: Held, *, is_default: bool) -> ListedModel:
         linked=one.linked,
         pinned=bool(record and record.pinned),
         source=record.source if record else "",
+        problem=problem,
     )
 
 
@@ -100,8 +137,14 @@ def _state(one: Held) -> str:
     return {"changed": _("changed since"), "missing": _("missing")}.get(one.state, _("not verified"))
 
 
+def _default(is_default: bool) -> str:
+    return _("default") if is_default else ""
+
+
 def _remarks(one: Held, *, is_default: bool) -> str:
-    remarks = [_("default")] if is_default else []
+    remarks = [_default(True)] if is_default else []
+    if one.parts:
+        remarks.append(ngettext("{n} part", "{n} parts", len(one.parts)).format(n=len(one.parts)))
     if one.linked:
         remarks.append(_("linked: {path}").format(path=one.file))
     elif one.file.name != one.name and (not one.entry or one.file.name != one.entry.file):

@@ -98,7 +98,7 @@ def damaged(record: ModelRecord, path: Path) -> InvalidModelError:
 def missing(held: Held) -> ModelNotFoundError:
     """Return the error for a record whose file is gone."""
     return ModelNotFoundError(
-        _("{path} is no longer there.").format(path=held.file),
+        _("{path} is no longer there.").format(path=held.absent),
         _("Fetch it with qwen pull {name}, or forget it with qwen models rm {name}.").format(name=quoted(held.name))
         if held.record and is_fetchable(held.name, pinned=held.record.pinned)
         else _("Bring it back, or forget it with: qwen models rm {name}").format(name=quoted(held.name)),

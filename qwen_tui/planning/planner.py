@@ -18,13 +18,13 @@ from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.library import gpu_backends, library_stamp
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import Costs, Engine, LoadOptions
-from qwen_tui.errors import InvalidModelError
 from qwen_tui.hardware.gpu import Graphics, remembering
 from qwen_tui.hardware.machine import default_plan, this_machine
 from qwen_tui.hardware.placement import Placement, lay_out, nothing_measured, steps_down
 from qwen_tui.hardware.plan import ALL_LAYERS, Plan
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models.gguf import Header, read_header
+from qwen_tui.models import kinds, parts
+from qwen_tui.models.gguf import Header
 from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import check_unchanged
@@ -225,15 +225,12 @@ def planner_of(
     """
     models = files.folders().models
     path = locate(settings.model, models)
-    with watcher.hashing(path.name) as show:
-        check_unchanged(path, Shelf(models), show, noting=learning)
+    for part in parts.files(path):
+        with watcher.hashing(part.name) as show:
+            check_unchanged(part, Shelf(models), show, noting=learning)
     # The header is read before llama.cpp starts: if the file is damaged, it shows that at once, with a clear message.
-    header = read_header(path)
-    if not header.tensors:
-        raise InvalidModelError(
-            _("{path} is a vocabulary without a model.").format(path=path),
-            _("Choose another file with -m."),
-        )
+    header = parts.read_model(path)
+    kinds.require_model(header, path)
     named: dict[str, int | None] = {"auto": None, "all": ALL_LAYERS}
     layers = named[settings.gpu_layers] if settings.gpu_layers in named else int(settings.gpu_layers)
     if layers == 0:

@@ -67,6 +67,9 @@ class Worker:
                     self._reply(wire.Measured(seconds))
                 case wire.Describe(options):
                     self._reply(wire.Described(dry_run.describe(_library(), options)))
+                case wire.Examine(options):
+                    dry_run.examine(_library(), options)
+                    self._reply(wire.Examined())
                 case wire.Leave(notice):
                     self._leave(notice)
                 case wire.Cancel():

@@ -1,4 +1,4 @@
-"""Describes the installed llama.cpp: how it was compiled, its devices, and the buffers that a model would need."""
+"""Describes the installed llama.cpp: how it was compiled, its devices, what a model needs, and which ones it knows."""
 
 import ctypes
 import re
@@ -11,6 +11,7 @@ from qwen_tui.engine.worker.buffers import logged_buffers
 from qwen_tui.engine.worker.context import Context, ContextError
 from qwen_tui.engine.worker.devices import devices, ggml, text
 from qwen_tui.engine.worker.model import LoadError, Model
+from qwen_tui.engine.worker.prompt import ChatML
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.hardware.device import Build, DryRun, parse_features
 
@@ -50,6 +51,15 @@ def describe(llama: Any, options: Sequence[LoadOptions]) -> Build:
         dry_runs=tuple(runs),
         notes=notes,
     )
+
+
+def examine(llama: Any, options: LoadOptions) -> None:
+    """Raise `LoadError` if the model cannot be loaded, or does not know the marks of a prompt."""
+    model = Model(llama, options, lambda _fraction: None, dry=True)
+    try:
+        ChatML(model.vocabulary)
+    finally:
+        model.close()
 
 
 def _by_layers(options: Sequence[LoadOptions]) -> list[list[LoadOptions]]:

@@ -149,7 +149,7 @@ class Download:
                 part.remove()
                 # The partial file is deleted, and the person does not know its name.
                 message = error.message.replace(str(part.path), self.target.name)
-                raise InvalidModelError(message, _("It was deleted. Try another source with --source.")) from error
+                raise InvalidModelError(message, self._was_deleted()) from error
         sha256, size = part.sha256, part.size
         if self.target.exists() and not replace:
             # Another process has put a file there in the meantime.
@@ -258,7 +258,7 @@ class Download:
             _("What came from {hosts} is not the file that was asked for: its SHA-256 differs.").format(
                 hosts=listed(hosts)
             ),
-            in_a_row(_("It was deleted. Try another source with --source."), self._if_replaced()),
+            in_a_row(self._was_deleted(), self._if_replaced()),
         )
 
     def _if_replaced(self) -> str:
@@ -277,7 +277,14 @@ class Download:
             if endpoint and error and error.absent and not near:
                 names = hub.near(endpoint, self.wanted, self._patience)
                 near = [f"{self.wanted.repository}:{name}" for name in names]
-        return self._rotation.failure(self.wanted.name, part.size if part else 0, near)
+        return self._rotation.failure(self.wanted.name, part.size if part else 0, near, self._from_elsewhere())
+
+    def _from_elsewhere(self) -> str:
+        """Return the command that fetches the same from a source that the person names."""
+        return f"qwen pull --source WHERE {self.wanted.pullable}"
+
+    def _was_deleted(self) -> str:
+        return _("It was deleted. Try another source: {command}").format(command=self._from_elsewhere())
 
     def _partial(self) -> PartialFile:
         return PartialFile(self.target.parent, self.wanted.sha256 or self._unproven())

@@ -44,9 +44,12 @@ class Fetch:
 
         Raises `ModelNotFoundError` and `UsageError`.
         """
-        self._asked = (name, tuple(given))
         self._shelf = Shelf(files.folders().models)
-        self.wanted = _called(source.wanted(name), self._shelf)
+        asked = source.wanted(name)
+        given = given or asked.at
+        # A page's address may be long; the name says the same.
+        self._asked = (name if asked.url else asked.name, tuple(given))
+        self.wanted = _called(asked, self._shelf)
         self._record = self._shelf.named(self.wanted.name)
         if self._record and (entry := _published(self.wanted.name, self._record.sha256)):
             # The present file may be that of another publisher in the catalogue: it is as good.

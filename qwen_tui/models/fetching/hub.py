@@ -8,12 +8,12 @@ import importlib
 import logging
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from qwen_tui import cancellation
-from qwen_tui.models.fetching import source
+from qwen_tui.models.address import HUB
 from qwen_tui.models.fetching.responses import refusal
 from qwen_tui.models.fetching.rotation import Patience
 from qwen_tui.models.fetching.source import WantedModel
@@ -58,18 +58,30 @@ def metadata(endpoint: str, asked: WantedModel, patience: Patience) -> Metadata:
     return _asked(endpoint, ask, patience)
 
 
-def near(endpoint: str, asked: WantedModel, patience: Patience) -> list[str]:
-    """Return at most three names of model files in the repository of `asked` that are similar to the missing one."""
+class Published(NamedTuple):
+    """A file in a repository; its `size` in bytes is None where the hub does not tell it."""
+
+    path: str
+    size: int | None
+
+
+def models(endpoint: str, repository: str, patience: Patience) -> list[Published]:
+    """Return the .gguf files in a repository of the hub at `endpoint`; raises `RequestError`."""
     _import()
     from huggingface_hub import HfApi
 
-    def ask() -> list[str]:
+    def ask() -> list[Published]:
         api = HfApi(endpoint=endpoint, token=token(endpoint) or False, library_name=AGENT)
-        siblings = api.model_info(asked.repository, timeout=patience.response).siblings or []
-        return [sibling.rfilename for sibling in siblings if sibling.rfilename.endswith(".gguf")]
+        siblings = api.model_info(repository, timeout=patience.response, files_metadata=True).siblings or []
+        return [Published(one.rfilename, one.size) for one in siblings if one.rfilename.lower().endswith(".gguf")]
 
+    return _asked(endpoint, ask, patience)
+
+
+def near(endpoint: str, asked: WantedModel, patience: Patience) -> list[str]:
+    """Return at most three names of model files in the repository of `asked` that are similar to the missing one."""
     try:
-        names = _asked(endpoint, ask, patience)
+        names = [one.path for one in models(endpoint, asked.repository, patience)]
     except RequestError:
         return []
     folded = {name.lower(): name for name in names}
@@ -80,7 +92,7 @@ def near(endpoint: str, asked: WantedModel, patience: Patience) -> list[str]:
 
 def token(endpoint: str) -> str | None:
     """Return the person's token if `endpoint` is the hub itself: a mirror never gets it."""
-    if endpoint != source.HUB:
+    if endpoint != HUB:
         return None
     from huggingface_hub import get_token
 

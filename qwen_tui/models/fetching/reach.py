@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from qwen_tui import cancellation
-from qwen_tui.models.fetching.source import MODELSCOPE, named_endpoint
+from qwen_tui.models.address import MODELSCOPE
+from qwen_tui.models.fetching.source import named_endpoint
 from qwen_tui.network.request import RequestError, Timeouts
 
 _TIMEOUTS = Timeouts(response=5.0, stall=5.0)

@@ -100,8 +100,11 @@ class Rotation:
         for candidate in self.live:
             candidate.failures, candidate.not_before, candidate.from_start = 0, 0.0, False
 
-    def failure(self, name: str, kept: int, near: Sequence[str]) -> DownloadError:
-        """Return the error for when no source is left; `kept` bytes are on the disk, `near` are similar file names."""
+    def failure(self, name: str, kept: int, near: Sequence[str], from_elsewhere: str) -> DownloadError:
+        """Return the error for when no source is left; `kept` bytes are on the disk, `near` are similar file names.
+
+        `from_elsewhere` is the command that fetches from a source that the person names.
+        """
         message = _("{name} could not be fetched.").format(name=name)
         untold = dict.fromkeys((at.host, error.reason) for at, error in self.failed.items())
         reasons = [
@@ -114,17 +117,19 @@ class Rotation:
             remedies.append(_("Did you mean: {names}?").format(names=listed(map(quoted, near))))
         if kept:
             remedies.append(
-                _("{n:.1f} MB are kept: repeat the command to go on, or add --source.").format(n=kept / 1e6)
+                _("{n:.1f} MB are kept. Try again to go on from there, or from another source: {command}").format(
+                    n=kept / 1e6, command=from_elsewhere
+                )
             )
-        return DownloadError(message, in_a_row(*dict.fromkeys(remedies)) or self._what_may_help())
+        return DownloadError(message, in_a_row(*dict.fromkeys(remedies)) or self._what_may_help(from_elsewhere))
 
-    def _what_may_help(self) -> str:
+    def _what_may_help(self, from_elsewhere: str) -> str:
         """Say what to do if no failure has a remedy of its own."""
         if not all(error.responded for error in self.failed.values()):
-            return _("Check the connection, or name another source with --source.")
+            return _("Check the connection, or name another source: {command}").format(command=from_elsewhere)
         if any(error.absent for error in self.failed.values()):
-            return _("Check the name, or name another source with --source.")
-        return _("Try again later, or name another source with --source.")
+            return _("Check the name, or name another source: {command}").format(command=from_elsewhere)
+        return _("Try again later, or name another source: {command}").format(command=from_elsewhere)
 
     def _tries(self, candidate: Candidate, error: RequestError) -> int:
         """Return how many tries a source gets: all if it responds or has sent bytes, one if it was always silent."""

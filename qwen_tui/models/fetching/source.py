@@ -9,16 +9,18 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 
 from qwen_tui.errors import ConfigError, UsageError
-from qwen_tui.files import expand, quoted, setting, unsetting
+from qwen_tui.files import expand, folders, quoted, setting, unsetting
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 from qwen_tui.models import catalogue
+from qwen_tui.models.address import HUB, MODELSCOPE, Place, is_address, is_repository, place
 from qwen_tui.models.catalogue import CatalogueEntry
 from qwen_tui.models.importing.importing import safe_name
-from qwen_tui.models.locate import in_repository, unknown
+from qwen_tui.models.inventory import in_repository
+from qwen_tui.models.locate import unknown
+from qwen_tui.models.shelf import Shelf
 
-HUB = "https://huggingface.co"
-MODELSCOPE = "https://modelscope.cn"
+_PAGE = re.compile(r"^(https?://[^/?#]+/[^/?#]+/[^/?#]+)/blob/(?=[^/?#]+/[^?#]+\.gguf(?:[?#]|$))", re.IGNORECASE)
 # Stands for the part of an address that the program does not store.
 ABRIDGED = "…"
 
@@ -31,7 +33,7 @@ class WantedModel(msgspec.Struct, frozen=True, kw_only=True):
 
     `name` is the model's name, `file` the name of its file here. `path` is the file in `repository`; both are empty for
     a bare address, `url`. `size` is in bytes; it and `sha256` are None while unknown. `pinned` says that the hash is
-    from the program's own catalogue.
+    from the program's own catalogue. `at` are the sources that were named with it.
     """
 
     name: str
@@ -43,6 +45,7 @@ class WantedModel(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None = None
     licence: str = ""
     pinned: bool = False
+    at: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -76,13 +79,24 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wanted(name: str) -> WantedModel:
-    """Return the model that `name` means: `NAME[:QUANT]`, `owner/repo:FILE`, or an address.
+    """Return the model that `name` means: `NAME[:QUANT]`, `owner/repo:FILE`, or an address, also one from a browser.
 
-    Raises `ModelNotFoundError` with the nearest names, `UsageError` for the path of a file.
+    Raises `ModelNotFoundError` with the nearest names, `UsageError` for the path of a file, and for a repository alone.
     """
     name = as_text(name)
+    if found := place(name):
+        if found.path and found.is_usual:
+            return msgspec.structs.replace(wanted(found.name), at=_named_by(found))
+        name = found.url if found.path else found.repository
+    if is_repository(name):
+        raise UsageError(
+            _("{repository} is a repository, which may have several models.").format(repository=name),
+            _("See which: {command}").format(command=f"qwen pull {quoted(name)}"),
+        )
     if is_address(name):
         _require_usable(name)
+        # Of a page about a file on a mirror, the bytes are beside it.
+        name = _PAGE.sub(r"\1/resolve/", name.replace(" ", "%20"))
         file = unquote(urlsplit(name).path).replace("\\", "/").rpartition("/")[2]
         if not file.endswith(".gguf"):
             raise UsageError(
@@ -105,7 +119,14 @@ def wanted(name: str) -> WantedModel:
             _("{name} is a file, nothing to fetch.").format(name=name),
             _("To keep it with the models: qwen models import {path}").format(path=quoted(expand(name))),
         )
-    raise unknown(name)
+    raise unknown(name, Shelf(folders().models))
+
+
+def _named_by(found: Place) -> tuple[str, ...]:
+    """Return the sources that the address of a file names: none for the hub, which is asked anyway."""
+    if found.is_on_modelscope:
+        return (found.url,)
+    return () if found.site == HUB else (found.site,)
 
 
 def sources(
@@ -117,7 +138,7 @@ def sources(
     `UsageError`.
     """
     known = ["hub", "modelscope"] if asked.repository in ON_MODELSCOPE else ["hub"]
-    chosen = list(given) or ([asked.url] if asked.url else known)
+    chosen = list(given) or ([asked.url] if asked.url else list(asked.at) or known)
     return tuple(dict.fromkeys(_source(asked, text, environ) for text in chosen))
 
 
@@ -151,11 +172,6 @@ def is_usable(address: str) -> bool:
 def is_offline(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether `HF_HUB_OFFLINE` forbids the network."""
     return environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-
-
-def is_address(text: str) -> bool:
-    """Whether `text` is an address rather than a name."""
-    return text.lower().startswith(("http://", "https://"))
 
 
 def shown(url: str) -> str:

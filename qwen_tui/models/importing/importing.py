@@ -5,7 +5,8 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +14,10 @@ from qwen_tui import cancellation
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models import catalogue, identity
+from qwen_tui.models import catalogue, identity, kinds, parts
 from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
 from qwen_tui.models.disk import check_room, write_error
-from qwen_tui.models.gguf import read_header
+from qwen_tui.models.gguf import Header, read_header
 from qwen_tui.models.hashing import HashingReader, OnProgress, hash_file, reading
 from qwen_tui.models.importing.copying import give_name, one_at_a_time, received
 from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
@@ -64,23 +65,40 @@ class Importer:
     def take(self, source: Path, *, link: bool = False, called: str = "", origin: str = "") -> Imported:
         """Import the GGUF file `source`, under the name `called` instead of its own; `origin` says where it is from.
 
-        With `link`, the file stays where it is. Raises `InvalidModelError` if it is no model, damaged, or changes
-        meanwhile, and `WriteError`.
+        Of a split model, all parts come, whichever of them `source` is; the result is that of the first one. With
+        `link`, the file stays where it is. Raises `InvalidModelError` if it is no model that answers, incomplete,
+        damaged, or changes meanwhile, and `WriteError`.
         """
-        source = Path(os.path.abspath(source))  # noqa: PTH100 - links stay as they are
+        source = parts.first(Path(os.path.abspath(source)))  # noqa: PTH100 - links stay as they are
         require_model(source)
-        called = called or source.name
-        origin = origin or _("imported from {path}").format(path=source)
+        files = parts.files(source)
+        sizes = [file.stat().st_size for file in files]
         with one_at_a_time(self.shelf, self.on_wait):
             inside = os.path.realpath(source.parent) == os.path.realpath(self.shelf.folder)
-            if inside or link:
-                return self._keep_in_place(source, called, origin, inside=inside)
-            size = source.stat().st_size
-            # The file may be here already. Hashing it is cheaper than a second copy.
-            perhaps = any(record.size == size and not is_outside(record) for record in self.shelf.records())
-            if perhaps and (found := self._same(hash_file(source, self.on_progress), linked=False)):
-                return Imported(found, already=True)
-            return self._copy(source, called, origin)
+            if len(files) > 1 and not (inside or link):
+                known = {record.size for record in self.shelf.records()}
+                check_room(self.shelf.folder, sum(size for size in sizes if size not in known))
+            taken = []
+            for file, before in zip(files, accumulate(sizes, initial=0), strict=False):
+                one = (
+                    replace(self, on_progress=from_bytes(before, sum(sizes), self.on_progress))
+                    if len(files) > 1
+                    else self
+                )
+                from_there = origin or _("imported from {path}").format(path=file)
+                name = file.name if len(files) > 1 else called or file.name
+                taken.append(one._take(file, name, from_there, link=link, inside=inside))
+        return Imported(taken[0].record, already=all(each.already for each in taken))
+
+    def _take(self, source: Path, called: str, origin: str, *, link: bool, inside: bool) -> Imported:
+        if inside or link:
+            return self._keep_in_place(source, called, origin, inside=inside)
+        size = source.stat().st_size
+        # The file may be here already. Hashing it is cheaper than a second copy.
+        perhaps = any(record.size == size and not is_outside(record) for record in self.shelf.records())
+        if perhaps and (found := self._same(hash_file(source, self.on_progress), linked=False)):
+            return Imported(found, already=True)
+        return self._copy(source, called, origin)
 
     def receive(self, opened: Opened, called: str, promised: Promise) -> Imported:
         """Import the bytes of a reader from a pack; they must be as `promised`. Raises as `take`."""
@@ -103,7 +121,7 @@ class Importer:
                     _("{path} is damaged: its SHA-256 is not the one in its list.").format(path=called),
                     _("Copy it again from its source."),
                 )
-            require_model(arrived, called)
+            kinds.require_model(_header(arrived, called), arrived, called)
             who = self._identify(sha256, reader.size, called)
             again = next((one for one in self.shelf.records() if one.sha256 == sha256 and not is_outside(one)), None)
             # The sound file replaces a damaged one.
@@ -198,22 +216,40 @@ class Importer:
         return file if not (self.shelf.folder / file).exists() else _with_hash(file, sha256)
 
 
-def require_model(path: Path, called: str = "") -> None:
-    """Raise `InvalidModelError` unless `path` is a GGUF file with a model in it; the error names it `called`."""
+def require_model(path: Path) -> None:
+    """Raise `InvalidModelError` unless `path` is a whole GGUF file of a model that answers, or its first part."""
+    header = parts.read_model(path)
+    kinds.require_model(header, path)
+
+
+def no_model(path: Path) -> InvalidModelError | None:
+    """Return why the file at `path` is sound, but no model that answers; None for a model, and for a damaged file."""
     try:
         header = read_header(path)
+    except InvalidModelError:
+        return None
+    try:
+        kinds.require_model(header, path)
     except InvalidModelError as error:
-        if not called:
-            raise
+        return error
+    return None
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of the model in `path`, with all its parts that are there."""
+    return sum(part.stat().st_size for part in parts.files(path) if part.exists())
+
+
+def _header(path: Path, called: str) -> Header:
+    """Read the header of one file, whose name is yet to be `called`; raises `InvalidModelError`."""
+    try:
+        return read_header(path)
+    except InvalidModelError as error:
         raise InvalidModelError(error.message.replace(str(path), called), error.remedy) from error
-    if not header.tensors:
-        raise InvalidModelError(
-            _("{path} is a vocabulary without a model.").format(path=called or path), _("Choose another file.")
-        )
 
 
 def models_in(folder: Path) -> list[Path]:
-    """Return the .gguf files in a folder and the folders below it, as on a USB stick, without hidden ones."""
+    """Return the models in a folder and the folders below it, as on a USB stick, without hidden .gguf files."""
     found: list[Path] = []
     looked = 0
     for above, folders, names in os.walk(folder):
@@ -227,7 +263,8 @@ def models_in(folder: Path) -> list[Path]:
         looked += len(names)
         if looked > _FILES:
             break
-    return found
+    # A split model is named once, by the first of its parts that is there.
+    return list({parts.files(path)[0]: path for path in reversed(found)}.values())[::-1]
 
 
 def is_model_name(name: str) -> bool:
@@ -245,11 +282,27 @@ def safe_name(called: str) -> str:
     """Return a file name that every system accepts, ending in .gguf."""
     printable = "".join(character if character.isprintable() else "-" for character in called)
     name = re.sub(r'[<>:"/\\|?*]', "-", printable).strip(" .-")[:120] or "model"
+    if (own := parts.part(called)) and not name.endswith(tail := called[len(own.stem) :]):
+        # Without its number, llama.cpp would not find a part.
+        name = name[: 120 - len(tail)] + tail
     stem = name[:-5] if name.lower().endswith(".gguf") else name
     if re.fullmatch(r"(?i)con|prn|aux|nul|com\d|lpt\d", stem):
         stem += "-model"
     return f"{stem}.gguf"
 
 
+def from_bytes(before: int, total: int, on_progress: OnProgress) -> OnProgress:
+    """Return the callback for one of several files: it adds the `before` bytes of the files that are done."""
+    return lambda done, _size: on_progress(before + done, total)
+
+
 def _with_hash(file: str, sha256: str) -> str:
+    if parts.part(file):
+        # A part keeps its name, or the others would not find it.
+        raise InvalidModelError(
+            _("There is another model whose part is called {file}.").format(file=file),
+            _("Remove that one with: qwen models rm {name}, or give the parts of this one other names.").format(
+                name=quoted(file)
+            ),
+        )
     return f"{file.removesuffix('.gguf')}-{sha256[:8]}.gguf"

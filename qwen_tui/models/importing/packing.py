@@ -14,7 +14,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue
 from qwen_tui.models.disk import check_room, write_error
 from qwen_tui.models.hashing import HashingReader, OnProgress, reading
-from qwen_tui.models.importing.importing import is_model_name, require_model, safe_name
+from qwen_tui.models.importing.importing import from_bytes, is_model_name, require_model, safe_name
 from qwen_tui.models.importing.pack_format import (
     CONFIG,
     FORMAT,
@@ -38,10 +38,14 @@ class Item(NamedTuple):
 
 
 def items(models: Sequence[Held]) -> list[Item]:
-    """Return the models, each with a file name. Raises `InvalidModelError`, and `UsageError` if two names are equal."""
+    """Return the files of the models, each with its name in the pack.
+
+    Raises `InvalidModelError`, and `UsageError` if two names are equal.
+    """
     found: list[Item] = []
-    for held in models:
-        require_model(held.file)
+    for model in models:
+        require_model(model.file)
+    for held in (piece for model in models for piece in model.pieces):
         own = held.file.name
         file = held.entry.file if held.entry and held.entry.size == held.size else own if is_model_name(own) else ""
         found.append(Item(held, safe_name(file or held.name)))
@@ -89,7 +93,7 @@ def pack(
     try:
         with writing(out, names, overwrite=overwrite) as sink:
             for item in packed:
-                listed.append(_add_model(sink, item, _from(before, total, on_progress)))
+                listed.append(_add_model(sink, item, from_bytes(before, total, on_progress)))
                 before += item.held.size
             settings = _add(sink, CONFIG, config) if config is not None else None
             readme = _add(sink, README, (ASSETS / "pack_readme.txt").read_bytes())
@@ -102,11 +106,6 @@ def pack(
     except OSError as error:
         raise write_error(out, error, chosen=True) from error
     return manifest
-
-
-def _from(before: int, total: int, on_progress: OnProgress) -> OnProgress:
-    """Return the callback for one of several files: it adds the `before` bytes of the files that are done."""
-    return lambda done, _size: on_progress(before + done, total)
 
 
 def _add_model(sink: Sink, item: Item, on_progress: OnProgress) -> PackedModel:

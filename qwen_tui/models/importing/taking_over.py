@@ -13,7 +13,7 @@ from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, 
 from qwen_tui.files import quoted, size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.models import inventory
+from qwen_tui.models import address, inventory, parts
 from qwen_tui.models.hashing import OnProgress
 from qwen_tui.models.importing import elsewhere, importing, unpacking
 from qwen_tui.models.importing.elsewhere import ForeignModel
@@ -110,7 +110,7 @@ class Takeover:
             # ollama calls its files by their hashes.
             called = next((one.called for one in elsewhere.find() if one.path == source.absolute()), "")
         label = _("Checking {name}") if link else _("Copying {name}")
-        with self.person.progress(label.format(name=called or source.name)) as show:
+        with self.person.progress(label.format(name=called or parts.first(source).name)) as show:
             done = self._importer(show).take(source, link=link, called=called, origin=origin)
         self.on_taken(done)
         return done
@@ -130,21 +130,35 @@ class Takeover:
         return Importer(self.shelf, show, lambda: note(_("Another import is running; waiting for it to end.")))
 
     def _from_folder(self, folder: Path) -> bool:
-        found = importing.models_in(folder)
-        if not found:
-            raise ModelNotFoundError(
-                _("There is no model in {path}.").format(path=folder), _("A model is a file that ends in .gguf.")
-            )
-        chosen = [path for path in found if importing.of_size(path.stat().st_size)] if self.yes else []
+        found = self._models_in(folder)
+        sizes = {path: importing.size_of(path) for path in found}
+        chosen = [path for path in found if importing.of_size(sizes[path])] if self.yes else []
         if len(found) == 1:
             chosen = found
         elif not chosen:
             if not self.person.can_answer:
                 raise UsageError(_("There are several models in {path}.").format(path=folder), _one_of(found))
-            rows = [(str(path.relative_to(folder)), size_text(path.stat().st_size)) for path in found]
+            rows = [(str(path.relative_to(folder)), size_text(sizes[path])) for path in found]
             chosen = self._chosen(found, rows)
         _each([(str(path), partial(self.take, path)) for path in chosen])
         return bool(chosen)
+
+    def _models_in(self, folder: Path) -> list[Path]:
+        """Return the models in a folder, and tell the person what else is there that only looks like one.
+
+        Raises `ModelNotFoundError` or `InvalidModelError` if there is no model.
+        """
+        found = importing.models_in(folder)
+        others = {path: reason for path in found if (reason := importing.no_model(path))}
+        if found and len(found) == len(others) == 1:
+            raise others[found[0]]
+        for reason in others.values():
+            self.person.note(_("Left out: {reason}").format(reason=reason.message))
+        if len(found) == len(others):
+            raise ModelNotFoundError(
+                _("There is no model in {path}.").format(path=folder), _("A model is a file that ends in .gguf.")
+            )
+        return [path for path in found if path not in others]
 
     def _chosen(self, found: Sequence[T], rows: Sequence[Sequence[str]]) -> list[T]:
         """Return those of the `found` models that the person chooses by their rows."""
@@ -171,7 +185,9 @@ class Takeover:
     def _take_packed(self, pack: Pack, model: PackedModel) -> None:
         with self.person.progress(_("Copying {name}").format(name=model.file)) as show:
             done = pack.take(model, self._importer(show))
-        self.on_taken(done)
+        own = parts.part(model.file)
+        if own is None or own.number == 1:
+            self.on_taken(done)
 
     def _take_settings(self, pack: Pack) -> None:
         """Take over the settings of a pack, where the person has none and wants them."""
@@ -202,6 +218,10 @@ def _require_readable(source: Path) -> None:
             # A folder that cannot be read would look like one without a model.
             os.listdir(source)  # noqa: PTH208 - read, not used
             (source / ".").stat()
+        elif address.is_address(str(source).replace(":/", "://", 1)):
+            raise ModelNotFoundError(
+                _("An address is not imported, but fetched."), _("Fetch it with: qwen pull ADDRESS")
+            )
         elif not source.exists():
             raise ModelNotFoundError(_("There is no file {path}.").format(path=source), remedy)
     except OSError as error:

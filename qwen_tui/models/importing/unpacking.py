@@ -19,7 +19,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.models.hashing import HashingReader
 from qwen_tui.models.importing.importing import Imported, Importer, Promise
 from qwen_tui.models.importing.pack_format import FORMAT, MANIFEST, SMALL, Manifest, PackedFile, PackedModel, is_plain
-from qwen_tui.models.locate import in_repository
+from qwen_tui.models.inventory import in_repository
 
 _DAMAGE = (EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 # The most members of an archive to look at; no pack has so many.

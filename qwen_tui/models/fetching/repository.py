@@ -1,0 +1,87 @@
+"""The models in a repository of the hub, for a person who has named the repository and no file in it."""
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from qwen_tui.errors import DownloadError, ModelNotFoundError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import as_text
+from qwen_tui.models import address, parts
+from qwen_tui.models.address import HUB
+from qwen_tui.models.fetching import hub, source
+from qwen_tui.models.fetching.rotation import PATIENCE
+from qwen_tui.network.request import RequestError
+
+# Files that lie beside models and are none: what looks at pictures, and tables for making quantised models.
+_NO_MODELS = ("mmproj", "imatrix")
+
+
+class Offered(NamedTuple):
+    """A model by the `name` that `qwen pull` takes, and its `size` in bytes, None where nobody tells it."""
+
+    name: str
+    size: int | None
+
+
+def repository(name: str, environ: Mapping[str, str] = os.environ) -> tuple[str, str, str] | None:
+    """Return the repository that `name` stands for, its site, and what the files have in their names; else None.
+
+    `name` is `owner/repo`, the address of its page, or one of them with a quantisation behind it: `owner/repo:Q4_K_M`.
+    """
+    name = as_text(name)
+    found = address.place(name, environ)
+    if found and not found.is_usual:
+        return None
+    plain = found.name if found else name
+    bare, _colon, file = plain.partition(":")
+    if not address.is_repository(bare) or file.lower().endswith(".gguf"):
+        return None
+    return bare, found.site if found and found.site != HUB else "", file
+
+
+def models(wanted: tuple[str, str, str], *, offline: bool, environ: Mapping[str, str] = os.environ) -> list[Offered]:
+    """Return the models in a repository; one that is split has the name of its first part, and the size of all.
+
+    Raises `DownloadError`, and `ModelNotFoundError` if there is none.
+    """
+    bare, site, having = wanted
+    if offline or source.is_offline(environ):
+        raise DownloadError(
+            _("The list of the files in {repository} cannot be fetched: this is offline.").format(repository=bare),
+            _("Name the file: qwen pull {repository}:FILE.gguf").format(repository=bare),
+        )
+    if address.Place(bare, "", site).is_on_modelscope:
+        raise DownloadError(
+            _("{repository} is the page of a repository.").format(repository=bare),
+            _("Give the address of the file in it, as the browser shows it."),
+        )
+    endpoint = site or source.endpoint(environ)
+    try:
+        published = hub.models(endpoint, bare, PATIENCE)
+    except RequestError as error:
+        host = source.shown(endpoint)
+        named = _("Check the name, or name the file: qwen pull {repository}:FILE.gguf").format(repository=bare)
+        raise DownloadError(
+            _("The list of the files in {repository} could not be fetched. {host}: {reason}").format(
+                repository=bare, host=host, reason=error.reason
+            ),
+            error.remedy or named,
+        ) from error
+    sizes: dict[str, int | None] = {}
+    for path, size in sorted(published):
+        file = path.rpartition("/")[2]
+        if file.lower().startswith(_NO_MODELS) or having.lower() not in file.lower():
+            continue
+        own = parts.part(file)
+        first = path[: -len(file)] + own.name(1) if own else path
+        before = sizes.get(first, 0)
+        sizes[first] = None if size is None or before is None else before + size
+    if not sizes:
+        raise ModelNotFoundError(
+            _("There is no such .gguf file in {repository}.").format(repository=bare)
+            if having
+            else _("There is no .gguf file in {repository}.").format(repository=bare),
+            _("Models for llama.cpp often lie in a repository whose name ends in GGUF."),
+        )
+    return [Offered(f"{bare}:{path}", size) for path, size in sizes.items()]

@@ -1,0 +1,34 @@
+"""The line in which the person types the path of a file, with Tab to complete it."""
+
+import os
+from collections.abc import Callable
+from typing import TextIO
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import PathCompleter
+from prompt_toolkit.output.defaults import create_output
+
+from qwen_tui.messages import as_text
+from qwen_tui.terminal.sanitise import clean
+from qwen_tui.terminal.visible import Visible
+
+
+def read_path(question: str, stderr: TextIO, is_wanted: Callable[[str], bool]) -> str:
+    """Ask for a path on the terminal of stderr and return what was typed.
+
+    Tab offers folders, and files whose name `is_wanted`.
+
+    Raises `EOFError` on Ctrl-D, `KeyboardInterrupt` on Ctrl-C.
+    """
+
+    def offered(path: str) -> bool:
+        return os.path.isdir(path) or is_wanted(os.path.basename(path))  # noqa: PTH112, PTH119 - they never raise
+
+    session: PromptSession[str] = PromptSession(
+        message=f"{clean(question)} ",
+        completer=PathCompleter(expanduser=True, file_filter=offered),
+        complete_while_typing=False,
+        input_processors=[Visible()],
+        output=create_output(stdout=stderr),
+    )
+    return as_text(session.prompt()).strip()

@@ -1,10 +1,10 @@
-"""What each setting is for, and how its value is shown, in the language in use."""
+"""Explains each setting, and shows its value, in the language in use."""
 
 import msgspec
 
 from qwen_tui.i18n import gettext as _
 
-# What people can begin with where a setting has no value of its own.
+# Example values for settings without a default.
 EXAMPLES = {"language": "en", "system": "You are a patient teacher.", "threads": 4, "seed": 1, "max_tokens": 2000}
 
 
@@ -35,7 +35,7 @@ def explanation(name: str) -> str:
 
 
 def shown_value(name: str, value: object) -> str:
-    """Return the value of a setting as TOML has it, or what it means that there is none."""
+    """Return the value of a setting as TOML writes it, or what it means if there is none."""
     if value is not None:
         # TOML writes texts, numbers, true and false as JSON does.
         return msgspec.json.encode(value).decode()

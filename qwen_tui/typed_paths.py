@@ -1,4 +1,4 @@
-"""Paths as people type them, paste them, and drop them onto a terminal: quoted, with escaped blanks, as an address."""
+"""Reads paths as people type, paste or drop them onto a terminal: quoted, with escaped blanks, or as an address."""
 
 import glob
 import os
@@ -8,14 +8,14 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from qwen_tui.files import expand, is_file, is_there
 
-# A backslash before one of these is an escape only in a path of Windows; elsewhere terminals put none there.
+# A backslash before one of these characters is a separator of Windows: terminals do not escape these characters.
 _NAME = re.compile(r"\w")
 
 
 def matching(pattern: str) -> list[str]:
-    """Return the files that `pattern` stands for; none where it is the name of a file, or matches none.
+    """Return the files that match `pattern`, none if it is the name of a file itself.
 
-    A shell replaces patterns; that of Windows, and the line of a conversation, do not.
+    POSIX shells expand patterns; the Windows shell and the input line of a conversation do not.
     """
     if is_there(pattern) or not glob.has_magic(pattern):
         return []
@@ -24,7 +24,7 @@ def matching(pattern: str) -> list[str]:
 
 
 def all_meant(text: str) -> list[str]:
-    """Return the files that a line means: one as it is or unquoted, those of a pattern, or several dropped at once."""
+    """Return the files that a line means: one path, quoted or not, the matches of a pattern, or several paths."""
     for name in (text, unquoted(text)):
         if is_there(expand(name)):
             return [name]
@@ -37,21 +37,21 @@ def all_meant(text: str) -> list[str]:
 
 
 def meant(text: str) -> str:
-    """Return the path that `text` means: as it is where something is there, else unquoted."""
+    """Return the path that `text` means: `text` itself if there is such a file, else without quotes."""
     return text if is_there(expand(text)) else unquoted(text)
 
 
 def unquoted(text: str) -> str:
-    """Return the one path in `text` without quotes and escapes; what holds several words or none stays as it is."""
+    """Return the path in `text` without quotes and escapes; text with several words or none is returned unchanged."""
     found = words(text)
     return _from_address(found[0]) if len(found) == 1 else text
 
 
 def words(text: str, *, escapes: bool = os.name != "nt") -> list[str]:
-    """Return the words of `text`, parted by blanks that are neither quoted nor, with `escapes`, behind a backslash.
+    """Return the words of `text`, separated by blanks that are neither quoted nor, with `escapes`, after a backslash.
 
-    A quote counts at the beginning of a word, behind a slash, and behind what was quoted or escaped. Where one is not
-    closed, all of `text` is one word: it is an apostrophe, or the beginning of a path that is being typed.
+    A quotation mark counts at the beginning of a word, after a slash, and after a quoted or escaped part. If one is not
+    closed, all of `text` is one word: the mark is an apostrophe, or the person is still typing the path.
     """
     # PowerShell gets a dropped file as a command.
     text = re.sub(r"^& (?=['\"])", "", text.strip())
@@ -89,7 +89,7 @@ def _words(text: str, *, escapes: bool) -> Iterator[str]:
 
 
 def _from_address(text: str) -> str:
-    """Return the path in a `file:` address, or `text` if it is none."""
+    """Return the path in a `file:` address, or `text` if it is not such an address."""
     if not text.lower().startswith("file:/"):
         return text
     path = os.fsdecode(unquote_to_bytes(urlsplit(text)._replace(query="", fragment="").path))

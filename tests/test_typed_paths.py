@@ -20,7 +20,7 @@ from qwen_tui import typed_paths
         ("'/a b.txt' '/c d.txt'", ["/a b.txt", "/c d.txt"]),
         ("'/a b.txt'\n/c.txt\n", ["/a b.txt", "/c.txt"]),
         ("'会议 记录.txt'", ["会议 记录.txt"]),
-        # An apostrophe is no quote, and neither is a quote that is not closed.
+        # Neither an apostrophe nor an unclosed quotation mark quotes anything.
         ("don't.md", ["don't.md"]),
         ("Anna's and Bob's.txt", ["Anna's", "and", "Bob's.txt"]),
         ("'my docs/a", ["my docs/a"]),

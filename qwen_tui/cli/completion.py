@@ -1,9 +1,9 @@
 """What a shell offers at the Tab key: commands, options, and the names that they take.
 
-The shells' own scripts lie in `assets/completion`. Each starts the program with `_QWEN_TUI_COMPLETE` set to the shell's
-name and `_QWEN_TUI_WORDS` to the words behind the command, with U+001F between them, of which the last is completed.
-bash gives the line up to the cursor instead. The program answers with a line for each word that could stand there: the
-word, a tab, and what it is. `:files` stands for the names of files.
+The scripts for the shells are in `assets/completion`. Each starts the program with two variables: `_QWEN_TUI_COMPLETE`
+is the name of the shell, `_QWEN_TUI_WORDS` the words after the command, separated by U+001F, of which the last is
+completed. bash passes the line up to the cursor instead. The program prints one line for each possible word: the word,
+a tab, and what it is. `:files` stands for names of files.
 """
 
 import shlex
@@ -24,14 +24,14 @@ _BETWEEN_WORDS = "\x1f"
 _WORDS, _BREAKS = "_QWEN_TUI_WORDS", "_QWEN_TUI_BREAKS"
 FILES = ":files"
 _HELP = ("-h", "--help")
-# How Typer says that an argument takes any number of words.
+# Typer's value for an argument that takes any number of words.
 _ANY_NUMBER = -1
-# Of a command's help, in characters.
+# The most characters that are shown of a command's help.
 _LONGEST = 120
 
 
 def answer(variables: Mapping[str, str]) -> str:
-    """Return what the shell that has set `variables` reads."""
+    """Return the lines for the shell that has set `variables`."""
     shell, line = variables[COMPLETE], variables.get(_WORDS, "")
     words = _words_of(line)[1:] if shell == "bash" else line.split(_BETWEEN_WORDS)
     offers = offered(words or [""])
@@ -39,19 +39,19 @@ def answer(variables: Mapping[str, str]) -> str:
         return "" if shell == "bash" else f"{FILES}\n"
     if shell == "bash":
         breaks = variables.get(_BREAKS, "")
-        # bash replaces only what stands behind the last = or : of the word.
+        # bash replaces only the part of the word after the last = or :.
         behind = max((words[-1].rfind(sign) + 1 for sign in "=:" if sign in breaks), default=0)
         return "".join(f"{_for_bash(word[behind:])}\n" for word, _said in offers)
     return "".join(f"{word}\t{' '.join(said.split())}\n" for word, said in offers)
 
 
 def _for_bash(word: str) -> str:
-    """Return `word` quoted as bash takes it; what ends in = goes on, and a quote would end it."""
+    """Return `word` quoted for bash; a word that ends in = stays open, because the person types on."""
     return word if word.endswith("=") else quoted(word)
 
 
 def _words_of(line: str) -> list[str]:
-    """Return the words of a command line of a POSIX shell that is being typed; the last one may be empty."""
+    """Return the words of an incomplete command line of a POSIX shell; the last one may be empty."""
     for closing in ("", '"', "'"):
         try:
             words = shlex.split(line + closing)
@@ -62,7 +62,7 @@ def _words_of(line: str) -> list[str]:
 
 
 def offered(words: Sequence[str]) -> list[Offer] | None:
-    """Return what could stand in place of the last of `words`, which follow `qwen`; None for names of files."""
+    """Return the possible completions of the last of `words`, which follow `qwen`; None stands for names of files."""
     *before, begun = words
     if "--lang" in before[:-1]:
         at = before.index("--lang")
@@ -90,7 +90,7 @@ def _names(words: Sequence[str]) -> Iterator[str]:
 
 
 def _of_command(command: TyperCommand, path: Sequence[str], before: Sequence[str], begun: str) -> list[Offer] | None:
-    """Return what could stand in place of `begun` behind the words `before` of a command."""
+    """Return the possible completions of `begun` after the words `before` of a command."""
     takes_value = options_of(command, _HELP)
     *line, last = parts(takes_value, [*before, begun])
     if last.option and takes_value.get(last.option) and last.option != begun:
@@ -102,7 +102,7 @@ def _of_command(command: TyperCommand, path: Sequence[str], before: Sequence[str
     arguments = [one for one in command.params if isinstance(one, TyperArgument)]
     taken = sum(part.option is None for part in line)
     if taken >= len(arguments) and not (arguments and arguments[-1].nargs == _ANY_NUMBER):
-        # Files may follow -f.
+        # More files may follow after -f.
         return None if isinstance(command, FilesCommand) else []
     return _values(path, arguments[min(taken, len(arguments) - 1)].name or "", begun, before)
 
@@ -115,7 +115,7 @@ def _values(
 
 
 def _options(command: TyperCommand | TyperGroup) -> Iterator[Offer]:
-    """Yield the long names of a command's options, and of an option without one the short name."""
+    """Yield the long names of a command's options, or the short name of an option without a long one."""
     for option in command.params:
         if not isinstance(option, TyperArgument):
             names = [*option.opts, *option.secondary_opts]

@@ -7,10 +7,10 @@ from qwen_tui import config, files, i18n
 from qwen_tui.errors import QwenError
 from qwen_tui.i18n import gettext as _
 
-# A word that could stand in the line, and what it is.
+# A possible word, and what it is.
 Offer = tuple[str, str]
 
-# Encodings that texts of this program's users are in, beside UTF-8.
+# Common encodings of texts beside UTF-8.
 _ENCODINGS = ("utf-8", "gb18030", "big5", "shift_jis", "euc-kr", "cp1252", "cp1251", "utf-16")
 _MOST_CONVERSATIONS = 50
 
@@ -18,7 +18,7 @@ _MOST_CONVERSATIONS = 50
 def of(path: Sequence[str], parameter: str, begun: str, before: Sequence[str]) -> list[Offer] | None:
     """Return the values of a command's `parameter`, None for files; `before` are the words before the one `begun`.
 
-    What cannot be found out offers nothing: the person is typing, and reads no errors.
+    A failure offers nothing: the person is typing, and would not read an error.
     """
     if parameter in _FILES or (parameter == "model" and begun.startswith((".", "/", "~"))):
         return None
@@ -30,7 +30,7 @@ def of(path: Sequence[str], parameter: str, begun: str, before: Sequence[str]) -
 
 
 def _models(_before: Sequence[str] = ()) -> Iterator[Offer]:
-    """Yield what -m takes: the demonstration model, those on this computer, and those that can be fetched."""
+    """Yield the values of -m: the demonstration model, the models on this computer, and those that can be fetched."""
     yield "demo", _("the demonstration model")
     installed = dict(_installed())
     yield from installed.items()
@@ -62,7 +62,7 @@ def _templates(_before: Sequence[str] = ()) -> Iterator[Offer]:
 
 
 def _variables(before: Sequence[str]) -> Iterator[Offer]:
-    """Yield the variables of the template that the line names, each with = behind it, and with its choices."""
+    """Yield the variables of the template that the line names, each with = after it and with its choices."""
     from qwen_tui.chat import templates
     from qwen_tui.cli.wiring import template_folders
 
@@ -97,7 +97,7 @@ def _settings(_before: Sequence[str] = ()) -> Iterator[Offer]:
 
 
 def _setting_values(before: Sequence[str]) -> Iterator[Offer]:
-    """Yield the values of the setting that stands before them."""
+    """Yield the values of the setting named before."""
     name = before[-1] if before else ""
     if name == "model":
         yield from _models()
@@ -119,7 +119,7 @@ def _words(*words: str) -> Callable[[Sequence[str]], Iterator[Offer]]:
 
 
 _FILES = ("prompt", "file", "schema", "out", "path", "llama_bench", "output", "password_file")
-# By the name of the parameter, where it means another thing in one command, with that before it.
+# By the name of the parameter; if it means something else in one command, the name of that command comes before it.
 _NAMES: dict[tuple[str, ...], Callable[[Sequence[str]], Iterator[Offer]]] = {
     ("model",): _models,
     ("pull", "model"): _published,

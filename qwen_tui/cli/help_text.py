@@ -1,4 +1,4 @@
-"""The help of the commands in the language in use: Typer's own words in it are English."""
+"""Translates the help of the commands: Typer's own words in it are English."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,9 +9,9 @@ from typer.core import TyperGroup
 
 from qwen_tui.i18n import gettext as _
 
-# What Typer adds to the help of an option or argument: [default: 20; required].
+# Typer's addition to the help of an option or argument, such as [default: 20; required].
 _ADDED = re.compile(r" *\[((?:default: |required|env var: |x?[<>0-9]).*)\]$", re.DOTALL)
-# The kind of an argument, as the annotation in the code has it: NAME <list[str]>.
+# The type of an argument as it is in the code, such as NAME <list[str]>.
 _KIND = re.compile(r" <.*>$")
 
 
@@ -19,7 +19,7 @@ class _Formatter(typer.Context.formatter_class):  # type: ignore[misc, valid-typ
     """Writes the help of a command."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        """Write how the command is typed."""
+        """Write the usage of the command."""
         args = args.replace("[OPTIONS]", _("[OPTIONS]")).replace("COMMAND [ARGS]...", _("COMMAND [ARGS]..."))
         super().write_usage(prog, args, _("Usage: ") if prefix is None else prefix)
 
@@ -38,7 +38,7 @@ class _Context(typer.Context):
 
 
 def translate(command: Any) -> None:
-    """Let the help of a command, and of all commands in it, be in the language in use."""
+    """Translate the help of a command and of all its subcommands."""
     command.context_class = _Context
     if isinstance(command, TyperGroup):
         for one in command.commands.values():
@@ -46,7 +46,7 @@ def translate(command: Any) -> None:
 
 
 def _translated(said: str) -> str:
-    """Return the help of an option with what Typer says in it in the language in use."""
+    """Return the help of an option with Typer's words translated."""
     if said == "Show this message and exit.":
         return _("Show this message and exit.")
     added = _ADDED.search(said)

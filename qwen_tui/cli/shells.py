@@ -1,4 +1,4 @@
-"""`--install-completion` and `--show-completion`: the Tab key of a shell knows the program's commands and names."""
+"""`--install-completion` and `--show-completion`: let the Tab key of a shell complete commands and names."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,17 @@ from qwen_tui.errors import QwenError, UsageError, WriteError, how_to_write, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 
-# The variable that a shell's script sets to have the program answer what the Tab key offers; see `completion`.
+# The variable with which a shell's script asks the program for completions; see `completion`.
 COMPLETE = "_QWEN_TUI_COMPLETE"
 INSTALL, SHOW = "--install-completion", "--show-completion"
-# The shells, and how the file of each is called in `assets/completion`.
+# The shells, and the file of each in `assets/completion`.
 SHELLS = {"bash": "qwen.bash", "zsh": "qwen.zsh", "fish": "qwen.fish", "powershell": "qwen.ps1"}
 _CALLED = {"pwsh": "powershell"}
 _PATIENCE = 20
 
 
 def run(environment: Environment, arguments: Sequence[str]) -> int | None:
-    """Carry out `arguments` if they ask for one of the two, and return the exit code; else None."""
+    """If `arguments` have one of the two options, run it and return the exit code; else return None."""
     option, equals, shell = arguments[0].partition("=") if arguments else ("", "", "")
     if option not in (INSTALL, SHOW):
         return None
@@ -64,11 +64,11 @@ def _current(variables: Mapping[str, str]) -> str:
 
 
 def _install(shell: str, variables: Mapping[str, str]) -> list[Path]:
-    """Let `shell` complete from its next start on, and return the files that were written."""
+    """Let `shell` complete from its next start on, and return the written files."""
     home = files.expand("~")
     if shell == "fish":
         folder = Path(variables.get("XDG_CONFIG_HOME") or home / ".config") / "fish" / "completions"
-        # fish looks for a file of the name of the command.
+        # fish looks for a file with the name of the command.
         return [_write(folder / f"{name}.fish", _script(shell)) for name in ("qwen", "qwen-tui")]
     script = _write(files.folders().data / "completion" / SHELLS[shell], _script(shell))
     if shell == "powershell":
@@ -94,7 +94,7 @@ def _write(file: Path, text: str) -> Path:
 
 
 def _profile() -> Path:
-    """Return the file that PowerShell reads when it starts; raises `QwenError` where there is no PowerShell."""
+    """Return the file that PowerShell reads at its start; raises `QwenError` without PowerShell."""
     for program in ("pwsh", "powershell"):
         try:
             asked = subprocess.run(

@@ -1,1 +1,1 @@
-"""Files from outside as text: what kind they are, and which encoding they are in."""
+"""Turns files from outside into text: recognises their kind and their encoding."""

@@ -1,7 +1,7 @@
-"""Which encoding bytes are in that are not UTF-8: the one in which they read most like a language.
+"""Guesses the encoding of bytes that are not UTF-8: the one in which they look most like a language.
 
-Each encoding is tried with the languages that are written in it. What a text costs there in bits says how likely it
-is; the likeliest wins, and of equal ones that of the person's locale.
+Each encoding is tried with the languages that use it. The cost of the decoded text in bits says how likely it is: the
+encoding with the lowest cost wins, and of nearly equal ones that of the person's locale.
 """
 
 import codecs
@@ -20,7 +20,7 @@ _CYRILLIC = ("ru", "uk", "bg")
 
 
 class Encoding(NamedTuple):
-    """An encoding as people call it, Python's codec, the languages written in it, and how rare it is, in bits."""
+    """An encoding: the name that people use, Python's codec, the languages that use it, and how rare it is, in bits."""
 
     name: str
     codec: str
@@ -28,7 +28,8 @@ class Encoding(NamedTuple):
     rare: float
 
 
-# Of those that read alike, the first counts. Each codec is the widest of its kind: cp932 reads all of Shift-JIS.
+# If several give the same text, the first one counts. Each codec is the most complete of its kind: cp932 reads all of
+# Shift-JIS.
 ENCODINGS = (
     Encoding("Windows-1252", "cp1252", _WESTERN, 0),
     Encoding("GB18030", "gb18030", ("zh-Hans",), 0),
@@ -58,25 +59,25 @@ ENCODINGS = (
     Encoding("Mac-Roman", "mac_roman", _WESTERN, 7),
     Encoding("Mac-Cyrillic", "mac_cyrillic", _CYRILLIC, 9),
 )
-# UTF-8 with a few bytes in it that are not: its codec is `mostly_utf8`.
+# UTF-8 with a few invalid bytes; `mostly_utf8` decodes it.
 MOSTLY_UTF8 = Encoding("UTF-8", "", (), 0)
-# What a byte costs more that breaks the rules of UTF-8.
+# The additional cost of a byte that is invalid in UTF-8, in bits.
 _FAULT = 7.0
-# So many bits less has text that keeps the rules of UTF-8 throughout.
+# Text that is valid UTF-8 costs so many bits less.
 _WHOLE_UTF8 = 4.0
-# Up to so many characters of two bytes each may have kept them by chance.
+# Up to so many characters of two bytes each may be valid UTF-8 by chance.
 _BY_CHANCE = 8
-# Of a character in UTF-8, a part is no longer.
+# The most bytes of an incomplete UTF-8 character.
 _LONGEST_PART = 3
-# So many bits less has an encoding of the person's own locale.
+# An encoding of the person's own locale costs so many bits less.
 _FAVOUR = 5.0
-# With less between two of them, the person is told of both.
+# If two encodings differ by less than this many bits, the person is told of both.
 _CLEAR = 8.0
-# So much of a text is looked at, in bytes.
+# So many bytes of a text are examined.
 _SAMPLE = 6000
-# Above this many bits a byte, UTF-16 or UTF-32 without a mark is none.
+# Text with more bits a byte than this is not UTF-16 or UTF-32 without a byte order mark.
 _WIDE_AT_MOST = 6.0
-# Codecs that are for text in ASCII alone, and those that another reads more with.
+# Codecs for ASCII alone, and for each incomplete codec the one that reads more of the same kind.
 _FOR_ASCII = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined")
 _WIDER = {
     **dict.fromkeys(("gb2312", "gbk"), "gb18030"),
@@ -107,20 +108,20 @@ _OF_LOCALE = {
 
 
 class Guess(NamedTuple):
-    """The likeliest encoding, and another that is nearly as likely and reads otherwise, None where there is none."""
+    """The most likely encoding, and another that is nearly as likely and gives another text, None without one."""
 
     encoding: Encoding
     other: Encoding | None = None
 
 
 def may_be_chance(text: str) -> bool:
-    """Whether a `text` that was read as UTF-8 may have kept its rules by chance: some words in GB18030 do."""
+    """Whether the bytes of `text` may be valid UTF-8 only by chance: some words in GB18030 are."""
     foreign_chars = [char for char in text[:_SAMPLE] if char > "\x7f"]
     return 0 < len(foreign_chars) <= _BY_CHANCE and max(foreign_chars) < "\u0800"
 
 
 def guess(data: bytes, favoured: Sequence[str] | None = None) -> Guess:
-    """Return what `data` is in; of equals those `favoured`, by default those of the locale."""
+    """Return the encoding of `data`; those `favoured`, by default those of the locale, have an advantage."""
     wanted = of_locale() if favoured is None else favoured
     sample = _sample(data)
     against = foreign(sample)
@@ -138,19 +139,19 @@ def guess(data: bytes, favoured: Sequence[str] | None = None) -> Guess:
         if before is None or cost < before[0] - _CLEAR:
             best[text] = (cost, encoding)
         else:
-            # What reads alike is called by its first name.
+            # Encodings that give the same text are named by the first of them.
             best[text] = (min(cost, before[0]), before[1])
     (cost, first), *others = sorted(best.values(), key=lambda one: one[0])
     return Guess(first, others[0][1] if others and others[0][0] - cost < _CLEAR else None)
 
 
 def wide(data: bytes) -> Encoding | None:
-    """Return the UTF-16 or UTF-32 that `data` is in without a mark at its beginning, None where it is not."""
+    """Return the UTF-16 or UTF-32 in which `data` is written without a byte order mark, None if it is neither."""
     for name, size in (("UTF-32LE", 4), ("UTF-32BE", 4), ("UTF-16LE", 2), ("UTF-16BE", 2)):
         sample = data[: min(_SAMPLE, len(data)) // size * size]
         text = sample.decode(name, "replace")
         if len(data) > _SAMPLE:
-            # The second half of an emoji may be cut off.
+            # The sample may end in the middle of an emoji.
             text = text.removesuffix("\ufffd")
         if text and not {"\0", "\ufffd"} & {*text} and _cost(text, (), {}) < _WIDE_AT_MOST * len(sample):
             return Encoding(name, name, (), 0)
@@ -158,12 +159,12 @@ def wide(data: bytes) -> Encoding | None:
 
 
 def decoded(data: bytes, encoding: Encoding) -> str:
-    """Return `data` as text, with U+FFFD for what the encoding does not know."""
+    """Return `data` as text, with U+FFFD for bytes that are invalid in the encoding."""
     return mostly_utf8(data).text if encoding is MOSTLY_UTF8 else data.decode(encoding.codec, "replace")
 
 
 class Mended(NamedTuple):
-    """UTF-8 with `faults` in it, bytes that break its rules; `strays` of them were read as Windows-1252."""
+    """UTF-8 text with `faults` invalid bytes, of which `strays` were read as Windows-1252."""
 
     text: str
     faults: int
@@ -171,7 +172,7 @@ class Mended(NamedTuple):
 
 
 def mostly_utf8(data: bytes) -> Mended:
-    """Return `data` as UTF-8, single wrong bytes as Windows-1252, and the rest of a cut character as U+FFFD."""
+    """Return `data` as UTF-8, with stray bytes read as Windows-1252, and U+FFFD for the rest of a cut character."""
     escaped = data.decode("utf-8", "surrogateescape")
     faults = strays = 0
 
@@ -190,7 +191,7 @@ def mostly_utf8(data: bytes) -> Mended:
 
 
 def _is_cut(found: bytes, before: str, after: str) -> bool:
-    """Whether bytes that are no UTF-8 are a part of a character: of one beside ideographs, or at an end of the text."""
+    """Whether invalid bytes are a part of a cut character: they stand beside ideographs, or at an end of the text."""
     if len(found) > _LONGEST_PART:
         return False
     if any("\u0250" <= char < "\ud800" for char in (before, after)):
@@ -201,7 +202,7 @@ def _is_cut(found: bytes, before: str, after: str) -> bool:
 
 
 def named(name: str) -> Encoding | None:
-    """Return the encoding that a person calls `name`, None where there is none for text."""
+    """Return the encoding that a person calls `name`, None if there is none for text."""
     try:
         b"a".decode(name, "replace")
         codec = codecs.lookup(name).name.replace("_", "-")
@@ -215,19 +216,19 @@ def named(name: str) -> Encoding | None:
 
 
 def of_locale(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Return the names of the encodings that files have where the person is: of the system, and of its languages."""
+    """Return the names of the encodings that the person's files probably have, by the system and its language."""
     charset = named(locale.getencoding())
     own = (environ.get(variable, "") for variable in ("LC_ALL", "LC_CTYPE", "LANG"))
     territory = next(filter(None, own), "").partition(".")[0].lower()
     language = territory.partition("_")[0]
     found = (charset.name if charset else None, _OF_LOCALE.get(territory) or _OF_LOCALE.get(language))
-    # Who reads Chinese here has Chinese files.
+    # A person who uses the program in Chinese has Chinese files.
     spoken = _OF_LOCALE["zh"] if i18n.language() == "zh" and language != "zh" else None
     return tuple(dict.fromkeys(name for name in (*found, spoken) if name))
 
 
 def _sample(data: bytes) -> bytes:
-    """Return the first lines of `data` that are not ASCII; no encoding tried here has a newline inside a character."""
+    """Return the first lines of `data` that are not ASCII; in these encodings, no character contains a newline."""
     return b"\n".join(_first(line for line in data.splitlines() if not line.isascii()))
 
 

@@ -1,6 +1,6 @@
-"""Which characters and pairs are frequent in a language: how many bits a text costs that is written in it.
+"""Computes how many bits a text costs in a language, from the frequencies of characters and of pairs of characters.
 
-`scripts/letters.py` has counted them. A text in another language, or decoded wrongly, costs more.
+`scripts/letters.py` has counted these. A text in another language, or a wrongly decoded one, costs more.
 """
 
 import re
@@ -16,34 +16,35 @@ import msgspec
 
 from qwen_tui.files import ASSETS
 
-# All digits count as one, and so does everything that stands between words.
+# All digits count as one character, and so do all characters between words.
 CLASSES = {
     **dict.fromkeys(map(ord, string.digits), "0"),
     **dict.fromkeys(map(ord, string.whitespace + string.punctuation + "\u3000\u00a0"), " "),
 }
-# Languages of Latin letters.
+# Languages with Latin letters.
 _OF_THE_WEST = ("ca", "da", "de", "en", "es", "fi", "fr", "is", "it", "nb", "nl", "pt", "sv")
 LATIN = frozenset((*_OF_THE_WEST, "cs", "et", "hr", "hu", "lt", "lv", "pl", "ro", "sk", "sl", "tr", "vi"))
-# What a pair of ASCII letters costs that a language does not have, and what all of them cost it at most.
+# The cost of a pair of ASCII letters that a language does not have, and the most that all pairs may cost.
 _FOREIGN_PAIR, _FOREIGN_AT_MOST = 12.0, 15.0
-# Beside some ASCII letters, a language of another script costs more.
+# If a text has at least so many ASCII letters, a language with another script costs more.
 _SOME_LETTERS, _OTHER_SCRIPT = 4, 6.0
-# An ASCII character behind another costs the same in every language: it is the same in nearly every encoding.
+# An ASCII character after another one costs the same in every language, because nearly all encodings agree on it.
 _ASCII = 4.0
 _CONTROL = 20.0
-# What a pair costs more that is not among the frequent ones: of letters, which are few, and of ideographs and Hangul.
+# The additional cost of an infrequent pair: of letters, which are few, and of ideographs and Hangul, which are many.
 _RARE_PAIR, _RARE_PAIR_OF_MANY = 4.0, 2.0
-# A capital behind a small letter, a letter beside a digit, another script beside a Latin letter: as in garbled text.
+# Additional costs of what wrongly decoded text often has: a capital after a small letter, a letter beside a digit, an
+# ideograph or another script beside a Latin letter.
 _CAPITAL_INSIDE, _BESIDE_DIGIT, _BESIDE_IDEOGRAPH, _BESIDE_OTHER_LETTER = 8.0, 3.0, 4.0, 10.0
-# Beside a digit, a sign of money is expected.
+# A currency sign beside a digit is expected, so it costs less.
 _MONEY = -3.0
-# Capitals are seldomer than small letters.
+# The additional cost of a capital, because capitals are less frequent than small letters.
 _CAPITAL = 2.0
-# What is drawn, and katakana in half width: what the first costs, one that goes on, and the same once more.
+# Box-drawing characters and half-width katakana: the cost of the first, of a further one, and of the same one again.
 _DRAWN, _GOES_ON, _REPEATED = 15.0, 6.0, 3.0
-# Signs that stand before a word or a number, and signs behind one: where they stand otherwise, they cost more.
+# Signs that stand before a word or a number, and signs after one. On the wrong side, they cost more.
 _OPENING, _CLOSING, _MISPLACED = "„‚“«‘‹¿¡€£¥§¢µ±×¼½¾", "”»›²³®™…¶¼½¾", 6.0
-# Signs that every language has, however seldom.
+# The costs of signs that occur in every language.
 _SIGNS = {
     **dict.fromkeys("’", 6.0),
     **dict.fromkeys("“”–\u00a0", 7.0),
@@ -54,7 +55,7 @@ _SIGNS = {
     **dict.fromkeys("µ¾¶†‰¢", 12.0),
     "¤": 16.0,
 }
-# What an unknown character costs by where it stands in Unicode: the last character of a block, and the bits.
+# The cost of an unknown character by its block of Unicode: the last character of the block, and the bits.
 _BLOCKS = (
     ("\u009f", 25.0),  # controls
     ("\u00bf", 14.0),  # signs of Latin-1
@@ -70,10 +71,11 @@ _BLOCKS = (
 _DRAWING, _HALF_WIDTH = ("\u2500", "\u259f"), ("\uff61", "\uff9f")
 
 
-class Place(NamedTuple):
-    """A character of a text where it matters: with the one before it, and alone.
+class LetterPair(NamedTuple):
+    """A character of a text with the one before it, if at least one of the two is not ASCII.
 
-    `rare` is what it costs more if the pair is not known, `unknown` what it costs at most, `more` what the place adds.
+    `rare` is the additional cost if the pair is unknown, `unknown` the most that the character costs, and `more` the
+    additional cost of such a neighbourhood in any language.
     """
 
     pair: str
@@ -83,20 +85,20 @@ class Place(NamedTuple):
     more: float
 
 
-class Measured(NamedTuple):
-    """A text as it is measured: what its ASCII costs in any language, and the places where languages differ."""
+class MeasuredText(NamedTuple):
+    """A text, prepared for `Language.cost`: the cost of its ASCII in any language, and the pairs that differ."""
 
     ascii: float
-    places: list[Place]
+    places: list[LetterPair]
 
 
 class Language(NamedTuple):
-    """How many bits each frequent character costs, and behind which other it costs less."""
+    """The cost of each frequent character in bits, and of each frequent pair, in which it costs less."""
 
     chars: dict[str, int]
     pairs: dict[str, int]
 
-    def cost(self, text: Measured) -> float:
+    def cost(self, text: MeasuredText) -> float:
         """Return how many bits `text` costs in this language: -log2 of its probability."""
         chars, pairs = self.chars, self.pairs
         bits = text.ascii
@@ -109,20 +111,20 @@ class Language(NamedTuple):
         return bits
 
 
-def measured(text: str) -> Measured:
-    """Return `text` as `Language.cost` takes it."""
+def measured(text: str) -> MeasuredText:
+    """Return `text` in the form that `Language.cost` takes."""
     plain = unicodedata.normalize("NFC", text)
     ascii_bits, places = 0.0, []
     for before, after in pairwise(f" {plain} "):
         if before < "\x80" and after < "\x80":
             ascii_bits += _CONTROL if after < " " and after not in "\t\n\r\f\b\x1b" else _ASCII
         else:
-            places.append(_place(before, after))
-    return Measured(ascii_bits, places)
+            places.append(_letter_pair(before, after))
+    return MeasuredText(ascii_bits, places)
 
 
 def foreign(data: bytes) -> dict[str, float]:
-    """Return by how many bits the ASCII letters in `data` speak against each language."""
+    """Return for each language the additional cost of the ASCII letters in `data`, in bits."""
     text = data.decode("latin-1").lower().translate(CLASSES)
     pairs = Counter(re.findall("(?=([a-z ][a-z]|[a-z] ))", text))
     bits = {
@@ -136,7 +138,7 @@ def foreign(data: bytes) -> dict[str, float]:
 
 @cache
 def languages() -> dict[str, Language]:
-    """Return all languages by their codes, as `de` and `zh-Hans`."""
+    """Return all languages by their codes, such as `de` and `zh-Hans`."""
     kind = dict[str, dict[str, dict[int, str]]]
     read = msgspec.json.decode((ASSETS / "letters.json").read_bytes(), type=kind, strict=False)
     return {
@@ -153,12 +155,12 @@ def _in_twos(text: str) -> Iterable[str]:
 
 
 @cache
-def _place(before: str, after: str) -> Place:
-    """Return a place of two characters, one of which at least is not ASCII."""
+def _letter_pair(before: str, after: str) -> LetterPair:
+    """Return the pair of two characters, at least one of which is not ASCII."""
     for begin, end in (_DRAWING, _HALF_WIDTH):
         if begin <= after <= end:
             bits = _DRAWN if not begin <= before <= end else _REPEATED if before == after else _GOES_ON
-            return Place("", "", 0.0, bits, 0.0)
+            return LetterPair("", "", 0.0, bits, 0.0)
     first, second = (_small(char).translate(CLASSES) for char in (before, after))
     more = 0.0
     if after.isupper() and before.islower():
@@ -175,9 +177,11 @@ def _place(before: str, after: str) -> Place:
             more += _BESIDE_OTHER_LETTER if one < "\u2e80" else _BESIDE_IDEOGRAPH
     rare = _RARE_PAIR if max(first, second) < "\u2e80" else _RARE_PAIR_OF_MANY
     if after >= "\x80":
-        return Place(first + second, second, rare, _unknown(second), more)
-    # Behind a letter that is not ASCII, the frequent letters stand in the pairs.
-    return Place(first + second, second, rare, _ASCII + (rare if before.isalpha() and after.isalpha() else 0.0), more)
+        return LetterPair(first + second, second, rare, _unknown(second), more)
+    # After a letter that is not ASCII, the frequent ASCII letters are among the pairs.
+    return LetterPair(
+        first + second, second, rare, _ASCII + (rare if before.isalpha() and after.isalpha() else 0.0), more
+    )
 
 
 def _small(char: str) -> str:

@@ -1,4 +1,4 @@
-"""Bytes to text: the encoding, and what is no text in it, such as NULs and the escape sequences of terminals."""
+"""Decodes bytes to text, and removes what is not text, such as NULs and the escape sequences of terminals."""
 
 import codecs
 import re
@@ -11,7 +11,7 @@ from qwen_tui.errors import InputError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
 
-# UTF-32 before UTF-16, whose mark its own begins with.
+# Byte order marks. UTF-32 comes before UTF-16, because its mark begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -20,13 +20,15 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
     (b"\x84\x31\x95\x33", "gb18030"),
 )
-# Text in seven bits, whose escape sequences change what the letters mean.
+# Seven-bit encodings, in which escape sequences change the meaning of the letters.
 _SHIFTED = ((b"\x1b$)C", "iso2022_kr"), (b"\x1b$", "iso2022_jp_2"))
-# What text may hold below the blank: tab, line ends, page break, backspace, escape; DOS ended files with Ctrl-Z.
+# Control characters that text does not contain. It may contain tab, line ends, page break, backspace, escape, bell, and
+# Ctrl-Z, with which DOS ended files; NULs are handled separately.
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\b\x1b\x1a\x07\0")
-# What is more than that share of the bytes makes them no text.
+# If a larger share of the bytes are such characters, the bytes are not text.
 _CONTROLS_AT_MOST = 0.01
-# So many places with NULs are dropped, or one in so many bytes; and only up to this share of all.
+# NULs are removed if they occur at no more than so many places, or at one place in so many bytes, and if they are no
+# more than this share of all bytes.
 _FEW_NULS, _SPARSE_NULS, _NULS_AT_MOST = 3, 200, 1 / 3
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x7fELF", b"PK\3\4", b"\x1f\x8b", b"7z\xbc\xaf", b"MZ\x90")
 _ESCAPE = re.compile(
@@ -36,12 +38,12 @@ _ESCAPE = re.compile(
     r"|[ -/]+[0-~]|[0-~])?"
     "|\x9b[0-?]*[ -/]*[@-~]"
 )
-# As typewriters wrote bold and underlined: a character, back, and another over it.
+# Bold and underlined text as on typewriters: a character, a backspace, and another character over it.
 _OVERSTRUCK = re.compile(r"[^\n\b][\b]")
 
 
 class Decoded(NamedTuple):
-    """A text from outside, and what the person should know about how it was read."""
+    """A text from outside, and sentences for the person about how it was read."""
 
     text: str
     notes: tuple[str, ...] = ()
@@ -60,10 +62,10 @@ def encoding_called(name: str) -> Encoding:
 
 
 def decode(data: bytes, name: str, encoding: Encoding | None = None, say_otherwise: str = "") -> Decoded:
-    """Return `data` as text, line ends as newlines, in the `encoding` that the person has named or else the likeliest.
+    """Return `data` as text with newlines as line ends, in the named `encoding`, or else in the most likely one.
 
-    `name` is what the notes call it, and `say_otherwise` how the person names another encoding, with `{name}` for it.
-    Raises `InputError` for what is no text.
+    The notes call the data `name`. `say_otherwise` tells the person how to choose another encoding, with `{name}` in
+    its place. Raises `InputError` if the data are not text.
     """
     _refuse_documents(data, name)
     notes: list[str] = []
@@ -140,7 +142,7 @@ def _strictly(data: bytes, codec: str) -> str | None:
 
 
 def _without_nuls(data: bytes, name: str) -> tuple[bytes, int]:
-    """Return `data` without its NULs, and how many they were; raises `InputError` where they are not few."""
+    """Return `data` without its NULs, and their number; raises `InputError` if there are too many."""
     places = len(re.findall(b"\0+", data))
     dropped = data.count(b"\0")
     is_archive = data[257:262] == b"ustar"

@@ -1,18 +1,18 @@
-"""What the prefill of a token costs on this computer, learned from the progress of prefills."""
+"""Measures how long the prefill of a token takes on this computer, from the progress of prefills."""
 
 import time
 
 from qwen_tui.messages import Event, Prefill
 
-# Fewer computed tokens than this are too few to measure.
+# With fewer computed tokens than this, the measurement is not used.
 _FEWEST_TOKENS = 64
 
 
 class PrefillCost:
-    """Learns from the events of answers. Both the engine and its worker do: one for the person, one for the states.
+    """Learns from the events of answers. The engine uses it to estimate waits, the worker to decide on stored states.
 
-    `known_s` are the seconds for a token as they were measured at another time, 0 if they were not. They count until
-    enough tokens were computed now.
+    `known_s` are the seconds for a token from an earlier measurement, 0 without one. They count until enough tokens
+    have been computed.
     """
 
     def __init__(self, known_s: float = 0.0) -> None:
@@ -23,7 +23,7 @@ class PrefillCost:
         self._last: tuple[Prefill, float] | None = None
 
     def begin(self) -> None:
-        """Know that another answer begins: the time before it is no prefill."""
+        """Begin another answer: the time before it does not count as prefill."""
         self._last = None
 
     def watch(self, event: Event) -> None:
@@ -33,7 +33,7 @@ class PrefillCost:
         now = time.perf_counter()
         if self._last:
             before, then = self._last
-            # What is cached later was restored, and what comes before the first batch is no computing.
+            # Tokens that become cached meanwhile were restored. The time before the first batch is not computation.
             if event.cached == before.cached and event.done > before.done:
                 self._tokens += event.done - before.done
                 self._seconds += now - then
@@ -41,7 +41,7 @@ class PrefillCost:
 
     @property
     def token_s(self) -> float:
-        """How long a prompt token takes to compute, in seconds; 0 if that is not known."""
+        """The seconds to compute a prompt token, 0 if unknown."""
         if self.known_s and self._tokens < _FEWEST_TOKENS:
             return self.known_s
         return self._seconds / self._tokens if self._tokens else 0.0

@@ -1,4 +1,4 @@
-"""What the Tab key of a shell offers, and how a shell comes to ask."""
+"""What the Tab key of a shell offers, and how the shell gets it from the program."""
 
 import io
 import os
@@ -17,7 +17,7 @@ from tests.conftest import COMMAND, Run
 
 
 def offered(*words: str, shell: str = "fish", **variables: str) -> dict[str, str]:
-    """What is offered in place of the last of `words`, which follow `qwen`, with what is said of each."""
+    """Return the completions of the last of `words`, which follow `qwen`, with their descriptions."""
     stdout = io.StringIO()
     asked = {"_QWEN_TUI_COMPLETE": shell, "_QWEN_TUI_WORDS": "\x1f".join(words)}
     assert main([], Environment(None, stdout, io.StringIO(), {**os.environ, **asked, **variables})) == 0
@@ -106,7 +106,7 @@ def test_bash_gets_what_stands_behind_its_break_and_quotes_where_they_are_needed
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the command `qwen`, first on the PATH, in a home of its own."""
+    """The folder of the command `qwen`, which is the first on the PATH, with a new home folder."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("qwen", "qwen-tui"):

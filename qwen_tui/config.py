@@ -219,7 +219,8 @@ def _document(path: Path, text: str) -> "TOMLDocument":
 
 def _not_toml(path: Path, error: Exception) -> ConfigError:
     return ConfigError(
-        _("{path} is not valid TOML: {reason}").format(path=path, reason=error), _("Correct it with: qwen config edit")
+        _("{path} is not valid TOML: {reason}").format(path=path, reason=why(error)),
+        _("Correct it with: qwen config edit"),
     )
 
 

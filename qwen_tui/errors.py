@@ -22,27 +22,60 @@ CancelledError stands beside the tree, because it is no failure: exit 130, 143 o
 """
 
 import errno
+import re
 
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import language
 
 
-def why(error: OSError) -> str:
-    """Return the operating system's reason; common ones in the language in use."""
-    known = {
+def why(error: Exception) -> str:
+    """Return the reason of the operating system or of a library, in the language in use.
+
+    A library's own words are English. In another language they are replaced by the place in a text, if they name one,
+    or else by the kind of the error.
+    """
+    if isinstance(error, OSError) and error.errno in (known := _system_reasons()):
+        return known[error.errno]
+    words = " ".join(str((isinstance(error, OSError) and error.strerror) or error).split()) or type(error).__name__
+    if language() == "en":
+        return words
+    if place := re.search(r"line (\d+),? column (\d+)", words):
+        return _("line {line}, column {column}").format(line=place[1], column=place[2])
+    if isinstance(error, OSError) and error.errno:
+        return _("system error {number}").format(number=error.errno)
+    return type(error).__name__
+
+
+def _system_reasons() -> dict[int | None, str]:
+    return {
         errno.ENOENT: _("No such file or directory"),
         errno.EACCES: _("Permission denied"),
         errno.EPERM: _("Operation not permitted"),
         errno.EISDIR: _("Is a directory"),
         errno.ENOTDIR: _("Not a directory"),
+        errno.ENOTEMPTY: _("The folder is not empty"),
+        errno.EEXIST: _("File exists"),
         errno.ENOSPC: _("No space left on device"),
+        errno.EDQUOT: _("The disk quota is used up"),
+        errno.EFBIG: _("The file is too large"),
         errno.EROFS: _("Read-only file system"),
         errno.ENAMETOOLONG: _("File name too long"),
         errno.ELOOP: _("Too many levels of symbolic links"),
         errno.ESTALE: _("The network drive has lost the file"),
+        errno.EINVAL: _("Invalid argument"),
+        errno.EBUSY: _("Device or file is in use"),
+        errno.ETXTBSY: _("Device or file is in use"),
+        errno.EMFILE: _("Too many open files"),
+        errno.ENFILE: _("Too many open files"),
+        errno.EAGAIN: _("Too few resources for now"),
         errno.EIO: _("Input/output error"),
         errno.ENOMEM: _("Cannot allocate memory"),
+        errno.ENODEV: _("No such device"),
+        errno.ENXIO: _("No such device"),
+        errno.ENOEXEC: _("It is not a program"),
+        errno.EPIPE: _("The reader has gone"),
+        errno.ETIMEDOUT: _("It took too long"),
     }
-    return known.get(error.errno or 0) or error.strerror or str(error)
 
 
 def how_to_write(error: OSError, *, chosen: bool = False) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from qwen_tui.errors import TemplateError, UsageError, why
 from qwen_tui.files import is_file, is_folder, quoted
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed
+from qwen_tui.i18n import language, listed
 
 INPUT = "input"
 _SLOT = re.compile(r"\{\{\s*([\w-]+)\s*\}\}")
@@ -173,9 +173,10 @@ def _front_matter(path: Path, text: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         # YAML counts its lines from 0, and does not get the first line of the file, which is ---.
-        raise _wrong(path, mark.line + 2 if mark else 1, getattr(error, "problem", None) or str(error)) from error
+        problem = getattr(error, "problem", None) if language() == "en" else ""
+        raise _wrong(path, mark.line + 2 if mark else 1, problem or _("it is not valid YAML")) from error
     except (ValueError, RecursionError) as error:
-        raise _wrong(path, 1, str(error)) from error
+        raise _wrong(path, 1, why(error)) from error
     if not isinstance(data, dict):
         raise _wrong(path, 2, _("the front matter has to be lines of the form name: value"))
     for key in data:

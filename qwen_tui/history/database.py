@@ -158,10 +158,14 @@ def unusable(path: Path, error: OSError | sqlite3.Error) -> HistoryError:
             _("There is no space left to keep conversations in {path}.").format(path=path),
             _("Free some space, or set QWEN_TUI_HOME to a folder elsewhere."),
         )
+    known = {
+        "SQLITE_READONLY": _("Read-only file system"),
+        "SQLITE_CANTOPEN": _("the file cannot be opened"),
+        "SQLITE_IOERR": _("Input/output error"),
+    }
+    reason = next((said for begins, said in known.items() if name.startswith(begins)), "") or why(error)
     return HistoryError(
-        _("Conversations cannot be kept in {path}: {reason}.").format(
-            path=path, reason=why(error) if isinstance(error, OSError) else error
-        ),
+        _("Conversations cannot be kept in {path}: {reason}.").format(path=path, reason=reason),
         _("Check the permissions of the folder, or set QWEN_TUI_HOME to another."),
     )
 

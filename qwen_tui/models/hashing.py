@@ -99,8 +99,7 @@ def hash_file(path: Path, on_progress: OnProgress) -> str:
 
 
 def _unreadable(name: str | Path, error: Exception) -> InvalidModelError:
-    reason = why(error) if isinstance(error, OSError) else str(error) or type(error).__name__
     remedy = _("Check that the disk or stick is sound and connected, and copy it again.")
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM):
         remedy = _("Check its permissions.")
-    return InvalidModelError(_("{path} cannot be read: {reason}").format(path=name, reason=reason), remedy)
+    return InvalidModelError(_("{path} cannot be read: {reason}").format(path=name, reason=why(error)), remedy)

@@ -51,7 +51,7 @@ def translated(error: Exception, url: str = "") -> RequestError:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return RequestError(
-                _("its certificate is not trusted here ({reason})").format(reason=cause.verify_message),
+                _("its certificate is not trusted here ({reason})").format(reason=_certificate_fault(cause)),
                 _("Behind a company's proxy, set SSL_CERT_FILE to the company's certificates."),
                 responded=False,
             )
@@ -66,6 +66,18 @@ def translated(error: Exception, url: str = "") -> RequestError:
     if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol | ValueError):
         return RequestError(_("its address is not valid"))
     return RequestError(_("the connection broke"), again=True)
+
+
+def _certificate_fault(error: ssl.SSLCertVerificationError) -> str:
+    """Return what OpenSSL has against a certificate; its usual reasons in the language in use."""
+    known = {
+        10: _("it has expired"),
+        18: _("it is signed by itself"),
+        19: _("one that it depends on is signed by itself"),
+        20: _("the one that signed it is not known"),
+        62: _("it is of another host"),
+    }
+    return known.get(error.verify_code) or error.verify_message
 
 
 def _silent(url: str) -> RequestError:

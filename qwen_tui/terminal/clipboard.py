@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from qwen_tui import cancellation
-from qwen_tui.errors import ClipboardError
+from qwen_tui.errors import ClipboardError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.terminal.streams import write
 
@@ -92,7 +92,7 @@ def _translated() -> Iterator[None]:
     # pyperclip lets every error of its mechanisms through, even a plain Exception.
     except Exception as error:
         raise ClipboardError(
-            _("The clipboard could not be used: {reason}").format(reason=str(error).partition("\n")[0]),
+            _("The clipboard could not be used: {reason}").format(reason=why(error)),
             _("Install xclip or wl-clipboard."),
         ) from error
 

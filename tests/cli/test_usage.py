@@ -1,6 +1,7 @@
 """Wrong command lines: the message says what is wrong, and what the person probably meant to type."""
 
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -105,3 +106,39 @@ def test_help_is_a_command_too(qwen: Run) -> None:
     assert qwen("help").stdout == qwen("--help").stdout
     assert qwen("help", "models", "import").stdout == qwen("models", "import", "--help").stdout
     assert qwen("-V").stdout == qwen("--version").stdout
+
+
+ENGLISH = re.compile(r"[A-Za-z]{2,}[,:]? [a-z]{2,} [a-z]{2,}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "files"),
+    [
+        (["ask", "--help"], {}),
+        (["bench", "--help"], {}),
+        (["logs", "list", "--help"], {}),
+        (["bench", "--rounds", "0"], {}),
+        (["tune", "--seconds", "x"], {}),
+        (["logs", "list", "-n", "0"], {}),
+        (["config", "set", "theme", "blue"], {}),
+        (["config", "show"], {"home/config.toml": "top_k = [\n"}),
+        (["config", "show"], {"home/config.toml": "top_k = 'many'\n"}),
+        (["templates", "show", "mine"], {"home/templates/mine.md": "---\na: b: c\n---\nWrite.\n"}),
+        (["ask", "--schema", "[1,", "hi"], {}),
+        (["models", "import", "empty.zip"], {"empty.zip": "no archive"}),
+        (["models", "show", "bad.gguf"], {"bad.gguf": "no model"}),
+        (["logs", "list"], {"home/history.db": "no database" * 50}),
+    ],
+)
+def test_no_english_sentence_is_left_in_the_chinese_program(
+    typed: list[str], files: dict[str, str], qwen: Run, tmp_path: Path
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    done = qwen(*typed, env={**os.environ, "QWEN_TUI_LANG": "zh"})
+    said = (done.stdout + done.stderr).decode()
+    assert re.search("[\u4e00-\u9fff]", said)
+    # What is to be typed stays as it is.
+    assert not [line for line in said.splitlines() if ENGLISH.search(re.sub(r"qwen( -?-?[a-z]+)+", "", line))], said
+    assert not re.search(r"[\u4e00-\u9fff][,;:!?]", said), said

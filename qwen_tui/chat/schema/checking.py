@@ -6,7 +6,7 @@ from typing import Any
 
 from qwen_tui.chat.schema.reading import Schema, joined, json_excerpt, pointer
 from qwen_tui.chat.turn import Answer
-from qwen_tui.errors import QwenError
+from qwen_tui.errors import QwenError, why
 from qwen_tui.i18n import gettext as _
 
 
@@ -27,7 +27,7 @@ def check(schema: Schema, answer: str) -> None:
     except RecursionError as error:
         raise _does_not_follow(_("It is nested too deeply to be checked.")) from error
     except ValueError as error:
-        raise _does_not_follow(_("It is not JSON: {reason}.").format(reason=error)) from error
+        raise _does_not_follow(_("It is not JSON: {reason}.").format(reason=why(error))) from error
     if wrong:
         where = _("At {place}, {value} does not satisfy “{keyword}”: {asked}.")
         raise _does_not_follow(

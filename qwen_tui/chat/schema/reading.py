@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from qwen_tui.chat.schema.dialect import Dialect, dialect_of
-from qwen_tui.errors import UsageError
+from qwen_tui.errors import UsageError, why
 from qwen_tui.i18n import gettext as _
 
 # The most characters of an excerpt.
@@ -29,7 +29,7 @@ def read(text: str) -> Schema:
         # A lone surrogate cannot be encoded, so no answer could contain it.
         json.dumps(document, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError) as error:
-        raise UsageError(_("The schema is not valid JSON: {reason}").format(reason=error), _how()) from error
+        raise UsageError(_("The schema is not valid JSON: {reason}").format(reason=why(error)), _how()) from error
     if not isinstance(document, dict | bool):
         raise UsageError(_("The schema is not a JSON object."), _how())
     dialect = dialect_of(document)

@@ -14,7 +14,7 @@ from referencing.exceptions import Unresolvable
 from qwen_tui.chat.schema.dialect import KEYWORDS, SchemaResolver
 from qwen_tui.chat.schema.reading import Schema, another_draft, joined, pointer
 from qwen_tui.chat.schema.rewriting import bound, exact, few_multiples, spelled_out
-from qwen_tui.errors import UsageError
+from qwen_tui.errors import UsageError, why
 from qwen_tui.i18n import gettext as _
 
 Document = dict[str, Any]
@@ -235,7 +235,7 @@ def _check_pattern(keyword: str, pattern: str, place: Place) -> None:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         raise cannot_follow(
-            f"{keyword}: {pattern}", place, _("Python does not know it: {reason}.").format(reason=error)
+            f"{keyword}: {pattern}", place, _("Python does not know it: {reason}.").format(reason=why(error))
         ) from error
 
 

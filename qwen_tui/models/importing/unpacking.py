@@ -201,8 +201,7 @@ def _archive(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, ValueError) as error:
-        reason = why(error) if isinstance(error, OSError) else str(error)
         raise InvalidModelError(
-            _("{path} is not an archive that can be read: {reason}").format(path=path, reason=reason),
+            _("{path} is not an archive that can be read: {reason}").format(path=path, reason=why(error)),
             _("Copy it again from where it was made."),
         ) from error

@@ -53,13 +53,13 @@ class Begun(NamedTuple):
     wanted: Wanted
 
 
-def begin(settings: Config, wanted: Wanted, file_of: Callable[[str], Path], note: Callable[[str], None]) -> Begun:
-    """Begin the `wanted` conversation, or go on with it; `note` is told of a change of model.
+def begin(settings: Config, wanted: Wanted, file_of: Callable[[str], Path], report: Callable[[str], None]) -> Begun:
+    """Begin the `wanted` conversation, or go on with it; `report` gets a sentence if the model changes.
 
     `file_of` returns the file of a model. Raises `HistoryError`, and `ModelNotFoundError` if the conversation's own
     model is not on this computer.
     """
-    history = open_history(settings, note, no_log=wanted.no_log, needed=wanted.goes_on)
+    history = open_history(settings, report, no_log=wanted.no_log, needed=wanted.goes_on)
     conversation = Conversation(settings.system)
     if wanted.goes_on:
         # With -n, nothing is kept, but the conversation can still be read.
@@ -70,9 +70,9 @@ def begin(settings: Config, wanted: Wanted, file_of: Callable[[str], Path], note
         if wanted.keeps_model:
             settings = msgspec.structs.replace(settings, model=own_model(conversation, file_of) or settings.model)
         elif said := change_of_model(conversation, as_text(settings.model), file_of):
-            note(said)
+            report(said)
     model = lasting(settings.model, file_of(settings.model))
-    return Begun(settings, conversation, Keeper(history, as_text(model), note), wanted)
+    return Begun(settings, conversation, Keeper(history, as_text(model), report), wanted)
 
 
 def _in_history(history: History, wanted: Wanted) -> Conversation:

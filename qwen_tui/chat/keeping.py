@@ -118,11 +118,11 @@ class Keeper:
 
 
 def open_history(
-    settings: Config, note: Callable[[str], None], *, no_log: bool = False, needed: bool = False
+    settings: Config, report: Callable[[str], None], *, no_log: bool = False, needed: bool = False
 ) -> History | None:
     """Return the history, or None if nothing is to be kept.
 
-    `note` is told why it cannot be opened; if a conversation in it is `needed`, this raises `HistoryError` instead.
+    `report` gets the reason if it cannot be opened; if a conversation in it is `needed`, this raises `HistoryError`.
     """
     if no_log or not settings.history:
         return None
@@ -131,7 +131,7 @@ def open_history(
     except HistoryError as error:
         if needed:
             raise
-        note(in_memory_only(error))
+        report(in_memory_only(error))
         return None
 
 

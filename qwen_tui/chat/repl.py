@@ -76,7 +76,7 @@ class Repl:
                 raise
             except CancelledError:
                 # A command that is cancelled has changed nothing.
-                self._session.say(_("Stopped."))
+                self._session.report(_("Stopped."))
             except QwenError as error:
                 self._show_error(error)
             except OSError as error:

@@ -38,7 +38,7 @@ class Clipboard(Protocol):
 class Session:
     """The state of a REPL.
 
-    - `say` shows text that is not part of an answer.
+    - `report` shows text that is not part of an answer.
     - `open_engine` returns an engine for the name of a model; it is not started yet. It raises the reason if it cannot.
     - `file_of` returns the file of a model, `computing` the settings with which a model is computed, as a sentence.
     - `unsent` are the words of a question that has no answer yet.
@@ -56,7 +56,7 @@ class Session:
     options: AnswerOptions
     keeper: Keeper
     output: Output
-    say: Callable[[str], None]
+    report: Callable[[str], None]
     open_engine: Callable[[str], Engine]
     clipboard: Clipboard
     attached: list[Material] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Session:
 
     def reading(self) -> Reading:
         """Return how the files are read that the person attaches."""
-        return Reading(self.say, self.encoding, "/set encoding {name}")
+        return Reading(self.report, self.encoding, "/set encoding {name}")
 
     def answer(self, words: str) -> None:
         """Answer a question of these words about the attached materials; raises what `Turn.run` raises.
@@ -137,7 +137,7 @@ class Session:
         goes_on = answer.limit == "max_tokens" or 2 * answer.usage.completion_tokens < held
         ended = endings.of_conversation(answer, goes_on=goes_on, kept=self.keeper.history is not None)
         if ended.what:
-            self.say(str(ended))
+            self.report(str(ended))
 
     def drop_draft(self) -> None:
         """Forget the draft of the line: it was sent, or the person has cleared it."""
@@ -191,11 +191,11 @@ class Session:
     def tell_attached_again(self) -> None:
         """Say which materials are attached again, and how to leave them out."""
         for material in self.attached_again:
-            self.say(
+            self.report(
                 _("Attached again: {name}, {n} characters.").format(name=material.name, n=f"{len(material.text):,}")
             )
         if self.attached_again:
-            self.say(_("Write /drop in place of the message to ask without it."))
+            self.report(_("Write /drop in place of the message to ask without it."))
 
     def undo(self) -> Exchange:
         """Go back by one step, and return the exchange it took back; raises `UsageError` if there is none."""

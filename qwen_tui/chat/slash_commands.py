@@ -122,7 +122,7 @@ def _help(session: Session, _argument: str) -> None:
             before, did = rows.pop()
             name, does = f"{before}, {name}", _("{one}; {other}").format(one=did, other=does)
         rows.append((name, does))
-    session.say(table(rows))
+    session.report(table(rows))
 
 
 def _bye(_session: Session, _argument: str) -> None:
@@ -133,7 +133,7 @@ def _clear(session: Session, _argument: str) -> None:
     before = session.conversation
     session.turn_to(Conversation(None if before.from_template else before.system))
     session.attached.clear()
-    session.say(_("A new conversation."))
+    session.report(_("A new conversation."))
 
 
 def _undo(session: Session, _argument: str) -> None:
@@ -142,11 +142,11 @@ def _undo(session: Session, _argument: str) -> None:
     if undone.instead_of is not None:
         before = _("The turn is as it was before: {title}").format(title=title_of(undone.instead_of.question))
         said = f"{said}\n{before}"
-    session.say(said)
+    session.report(said)
 
 
 def _redo(session: Session, _argument: str) -> None:
-    session.say(_("Brought back: {title}").format(title=title_of(session.redo().question)))
+    session.report(_("Brought back: {title}").format(title=title_of(session.redo().question)))
 
 
 def _retry(session: Session, _argument: str) -> None:
@@ -162,7 +162,7 @@ def _edit(session: Session, _argument: str) -> str:
 def _template(session: Session, argument: str) -> Draft | None:
     name, text = _template_name(argument, templates.names(session.template_folders))
     if not name:
-        session.say(table(templates.described(session.template_folders)))
+        session.report(table(templates.described(session.template_folders)))
         return None
     template = templates.find(name, session.template_folders)
     if not text.strip() and session.attached and template.names_input and not begins_with_input(template):
@@ -187,14 +187,14 @@ def _template_name(argument: str, known: Sequence[str]) -> tuple[str, str]:
 def _logs(session: Session, argument: str) -> None:
     history = _history(session)
     if not argument:
-        session.say(overviews.conversations(history.recent()) or _("There is no conversation yet."))
+        session.report(overviews.conversations(history.recent()) or _("There is no conversation yet."))
         return
-    session.say(overviews.found(history.search(argument), argument) or overviews.nothing_found(argument))
+    session.report(overviews.found(history.search(argument), argument) or overviews.nothing_found(argument))
 
 
 def _resume(session: Session, argument: str) -> None:
     said = session.go_on_with(resume(_history(session), argument))
-    session.say("\n\n".join(filter(None, (standing(session), said))))
+    session.report("\n\n".join(filter(None, (standing(session), said))))
 
 
 def standing(session: Session) -> str:
@@ -209,12 +209,12 @@ def _fork(session: Session, _argument: str) -> None:
     if session.conversation.id is None:
         raise UsageError(_("There is nothing to branch from yet."), _("Ask something first."))
     session.conversation.id = _history(session).fork(session.conversation.id)
-    session.say(_("From here on this is conversation {id}.").format(id=session.conversation.id))
+    session.report(_("From here on this is conversation {id}.").format(id=session.conversation.id))
 
 
 def _system(session: Session, argument: str) -> None:
     session.conversation.system, session.conversation.from_template = argument or None, False
-    session.say(_("It applies from the next message on."))
+    session.report(_("It applies from the next message on."))
 
 
 # What /set changes: how to answer, and how files are read.
@@ -234,7 +234,7 @@ def _set(session: Session, argument: str) -> None:
         )
     if name == "encoding":
         session.encoding = None if value.strip() == "auto" else encoding_called(value.strip())
-        session.say(f"encoding = {session.encoding.name if session.encoding else 'auto'}")
+        session.report(f"encoding = {session.encoding.name if session.encoding else 'auto'}")
         return
     try:
         checked = config.check(name, value.strip(), where="/set")
@@ -245,7 +245,7 @@ def _set(session: Session, argument: str) -> None:
     else:
         sampling = msgspec.structs.replace(session.options.sampling, **{name: checked})
         session.options = msgspec.structs.replace(session.options, sampling=sampling)
-    session.say(f"{name} = {checked}")
+    session.report(f"{name} = {checked}")
 
 
 def _show(session: Session, _argument: str) -> None:
@@ -259,15 +259,15 @@ def _show(session: Session, _argument: str) -> None:
         lines.insert(1, session.computing(session.keeper.model))
     if session.conversation.system:
         lines.append(_("system: {text}").format(text=session.conversation.system))
-    session.say("\n".join(lines))
+    session.report("\n".join(lines))
 
 
 def _model(session: Session, argument: str) -> None:
     argument = typed_paths.meant(argument)
     session.use_model(argument)
-    session.say(_("From here on {name} answers.").format(name=argument))
+    session.report(_("From here on {name} answers.").format(name=argument))
     if argument == DEMO:
-        session.say(_("This is the demonstration model: it has learned a few dozen conversations by heart."))
+        session.report(_("This is the demonstration model: it has learned a few dozen conversations by heart."))
 
 
 def _context(session: Session, _argument: str) -> None:
@@ -296,13 +296,13 @@ def _context(session: Session, _argument: str) -> None:
         left_out = conversation.left_out // 2
         sentence = ngettext("The oldest turn is left out.", "The oldest {n} turns are left out.", left_out)
         lines.append(sentence.format(n=left_out))
-    session.say("\n".join(lines))
+    session.report("\n".join(lines))
 
 
 def _stats(session: Session, _argument: str) -> None:
     if session.last is None:
         raise UsageError(_("There is no answer yet."), _("Ask something first."))
-    session.say(overviews.figures(session.last.usage, session.last.timings))
+    session.report(overviews.figures(session.last.usage, session.last.timings))
 
 
 def _history(session: Session) -> History:

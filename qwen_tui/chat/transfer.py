@@ -32,7 +32,7 @@ def attach_clipboard(session: Session, _argument: str) -> None:
     if not text.strip():
         raise ClipboardError(_("The clipboard is empty, or holds no text."), _("Copy some text, then try again."))
     data = io.BytesIO(text.encode("utf-8", "replace"))
-    attach(session, material.from_stream(data, _("the clipboard"), Reading(session.say), "clipboard"))
+    attach(session, material.from_stream(data, _("the clipboard"), Reading(session.report), "clipboard"))
 
 
 def drop(session: Session, argument: str) -> str | None:
@@ -56,7 +56,7 @@ def drop(session: Session, argument: str) -> str | None:
     dropped = [argument] if argument else names
     session.attached = [one for one in session.attached if one.name not in dropped]
     session.attached_again = tuple(one for one in session.attached_again if one.name not in dropped)
-    session.say(_("Left out of the next message: {names}.").format(names=listed(dropped)))
+    session.report(_("Left out of the next message: {names}.").format(names=listed(dropped)))
     return line or None
 
 
@@ -83,7 +83,7 @@ def copy(session: Session, argument: str) -> None:
             raise UsageError(_("The last answer is empty."), _("Ask for it again with: /retry"))
         copied = _("The answer was copied.")
     remark = session.clipboard.copy(text + "\n")
-    session.say(f"{copied}\n{remark}".strip())
+    session.report(f"{copied}\n{remark}".strip())
 
 
 def save_answer(session: Session, argument: str) -> None:
@@ -101,7 +101,7 @@ def export_conversation(session: Session, argument: str) -> None:
 def attach(session: Session, attached: Material) -> None:
     """Attach a text to the next message, and say so."""
     session.attached.append(attached)
-    session.say(
+    session.report(
         _("{name} goes with the next message ({n} characters).").format(name=attached.name, n=f"{len(attached.text):,}")
     )
 
@@ -120,4 +120,4 @@ def _stored(session: Session) -> StoredConversation:
 def _write(session: Session, argument: str, text: str) -> None:
     path = files.expand(typed_paths.unquoted(argument))
     files.save_new(path, text)
-    session.say(_("Written: {path}").format(path=path))
+    session.report(_("Written: {path}").format(path=path))

@@ -166,17 +166,17 @@ class Asked:
         return question
 
 
-def _is_handed_over(environment: Environment, paths: Sequence[str], note: Callable[[str], None]) -> bool:
+def _is_handed_over(environment: Environment, paths: Sequence[str], report: Callable[[str], None]) -> bool:
     """Whether stdin holds material for this program.
 
     A shell's loop may share a file on stdin with the programs in it. If such a loop has read a part of the file, the
-    rest stays for the loop, and `note` is told so.
+    rest stays for the loop, and `report` gets a sentence about that.
     """
     if not stdin.is_piped(environment):
         return False
     if sources.STDIN in paths or not stdin.is_partly_read(environment):
         return True
-    note(
+    report(
         _(
             "The file on stdin was read from before, perhaps by a loop: the rest of it is left alone. "
             "-f - reads it, --no-stdin says nothing of it."

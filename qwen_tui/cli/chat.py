@@ -120,7 +120,7 @@ def converse(
         AnswerOptions.of(settings),
         begun.keeper,
         output,
-        say=output.note,
+        report=output.note,
         open_engine=wiring.opener(environment, settings, engine),
         clipboard=screen.clipboard(environment),
         template_folders=wiring.template_folders(),

@@ -26,10 +26,10 @@ class JsonAnswer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Prints what the flags ask for; `note` tells the person what else they should know."""
+    """Prints what the flags ask for; `report` gets other sentences for the person."""
 
     environment: Environment
-    note: Callable[[str], None]
+    report: Callable[[str], None]
     as_json: bool = False
     extract: bool = False
     usage: bool = False
@@ -66,7 +66,7 @@ class Delivery:
         """
         block = first_code_block(answer.text)
         if block is None:
-            self.note(_("The answer has no code block; here is all of it."))
+            self.report(_("The answer has no code block; here is all of it."))
         code = answer.text if block is None else block.code
         self.environment.print_answer(code if code.endswith("\n") else code + "\n")
         return block is None or block.closed

@@ -87,7 +87,7 @@ class Talk:
             AnswerOptions(),
             Keeper(history, "scripted", self.warnings.append),
             RecordingOutput(),
-            say=self.shown.append,
+            report=self.shown.append,
             open_engine=self._open,
             clipboard=board or Board(),
             template_folders=[templates] if templates else [],

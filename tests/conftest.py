@@ -1,17 +1,26 @@
 """What tests share: a home folder, a tiny model, the program as a command, and an engine."""
 
+import contextlib
+import importlib
+import io
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
+from unittest import mock
 
 import hypothesis
 import pytest
 
 from qwen_tui import child, i18n
+from qwen_tui.cli import app
+from qwen_tui.cli.environment import Environment
+from qwen_tui.cli.main import main
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.hardware import bandwidth
 from qwen_tui.hardware.plan import Plan
 from tests.tiny_model import make_tiny_model
 
@@ -25,6 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     # Threads of several engines that wait by spinning take the processors from each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # The tests start the program hundreds of times. Without bytecode on the disk, each start compiles all its modules.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A deadline for each example would test the speed of the machine.
     hypothesis.settings.register_profile("any machine", deadline=None)
     hypothesis.settings.load_profile("any machine")
@@ -49,9 +60,68 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny.gguf")
 
 
+@pytest.fixture(scope="session")
+def _commands_in_english() -> None:
+    """Import the commands: their help texts stay in the language in which they are imported."""
+    i18n.use_language("en")
+    for name in app.names():
+        importlib.import_module(f"qwen_tui.cli.{name}")
+
+
 @pytest.fixture
-def qwen(tmp_path: Path) -> Run:
-    """The program as a command: `qwen("ask", "hello", stdin=b"…")` gives stdout, stderr and the exit code."""
+def qwen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, process: Run, _commands_in_english: None) -> Run:
+    """The program as a command: `qwen("ask", "hello", stdin=b"…")` gives stdout, stderr and the exit code.
+
+    It runs in the process of the test: a process of its own takes a quarter of a second to start. Options that only a
+    process has, as `subprocess.run` takes them, start one all the same.
+    """
+    # How fast the memory is, no test asks: `doctor` need not measure it with all cores.
+    monkeypatch.setattr(bandwidth, "_BLOCK", 1 << 20)
+    monkeypatch.setattr(bandwidth, "_LONGEST_S", 0.01)
+
+    def run(
+        *arguments: str | Path,
+        stdin: bytes | IO[bytes] | None = None,
+        env: dict[str, str] | None = None,
+        cwd: Path = tmp_path,
+        **options: object,
+    ) -> "subprocess.CompletedProcess[bytes]":
+        if options:
+            return process(*arguments, stdin=stdin, env=env, cwd=cwd, **options)
+        words = [str(argument) for argument in arguments]
+        out, err = io.BytesIO(), io.BytesIO()
+        with (
+            contextlib.chdir(cwd),
+            mock.patch.dict(os.environ, env or {}, clear=env is not None),
+            _opened(stdin) as given,
+            io.TextIOWrapper(out, "utf-8", "replace") as stdout,
+            io.TextIOWrapper(err, "utf-8", "replace") as stderr,
+        ):
+            code = main(words, Environment(given, stdout, stderr, os.environ))
+            stdout.flush()
+            stderr.flush()
+            i18n.use_language("en")
+            return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@contextlib.contextmanager
+def _opened(stdin: bytes | IO[bytes] | None) -> Iterator[TextIO]:
+    """Open stdin as Python does; it is a file, and empty by default."""
+    with contextlib.ExitStack() as stack:
+        if stdin is None:
+            stdin = stack.enter_context(Path(os.devnull).open("rb"))
+        elif isinstance(stdin, bytes):
+            content, stdin = stdin, stack.enter_context(tempfile.TemporaryFile(buffering=0))
+            stdin.write(content)
+            stdin.seek(0)
+        yield stack.enter_context(open(stdin.fileno(), closefd=False, encoding="utf-8"))
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Run:
+    """The same as a process of its own: for what its start and its end show, and for settings of Python."""
 
     def run(
         *arguments: str | Path, stdin: bytes | IO[bytes] | None = None, **options: object

@@ -29,6 +29,8 @@ class Terminal:
             env={**os.environ, "TERM": "xterm-256color", **environment},
         )
         self.process.logfile_read = self.written
+        # A test waits for the prompt before it types, so pexpect need not wait before each key.
+        self.process.delaybeforesend = None
         self._screen = pyte.Screen(80, 24)
         self._stream = pyte.Stream(self._screen)
 

@@ -19,8 +19,8 @@ SHORT = ("-o", "max_tokens=8", "-o", "temperature=0")
 DEMO_QUESTION = "Show me some sample Python code"
 
 
-def test_the_answer_and_nothing_else_is_on_stdout(qwen: Run, tiny: Path) -> None:
-    done = qwen("ask", "-m", tiny, *SHORT, "hello")
+def test_the_answer_and_nothing_else_is_on_stdout(process: Run, qwen: Run, tiny: Path) -> None:
+    done = process("ask", "-m", tiny, *SHORT, "hello")
     assert done.returncode == 0
     assert done.stdout.strip()
     assert done.stdout.endswith(b"\n")
@@ -240,13 +240,13 @@ def test_a_full_disk_is_one_error(qwen: Run, tiny: Path) -> None:
     assert b"ask again" not in done.stderr, "it was no answer"
 
 
-def test_a_module_of_the_users_does_not_get_in_the_way(qwen: Run, tiny: Path, tmp_path: Path) -> None:
+def test_a_module_of_the_users_does_not_get_in_the_way(process: Run, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "types.py").write_text("raise SystemExit('imported')")
-    assert qwen("ask", "-m", tiny, *SHORT, "hello").returncode == 0
+    assert process("ask", "-m", tiny, *SHORT, "hello").returncode == 0
 
 
-def test_debug_shows_llama_cpps_log(qwen: Run, tiny: Path) -> None:
-    done = qwen("ask", "-m", tiny, *SHORT, "hello", env={**os.environ, "QWEN_TUI_DEBUG": "1"})
+def test_debug_shows_llama_cpps_log(process: Run, tiny: Path) -> None:
+    done = process("ask", "-m", tiny, *SHORT, "hello", env={**os.environ, "QWEN_TUI_DEBUG": "1"})
     assert b"llama_model_load" in done.stderr
 
 
@@ -254,9 +254,9 @@ def test_the_language_can_be_chosen(qwen: Run, tiny: Path) -> None:
     assert "没有" in qwen("ask", "-m", "nothing", "--lang", "zh", "x").stderr.decode()
 
 
-def test_a_non_utf8_locale_loses_nothing(qwen: Run, tiny: Path) -> None:
+def test_a_non_utf8_locale_loses_nothing(process: Run, tiny: Path) -> None:
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    assert qwen("ask", "-m", tiny, *SHORT, "你好", env=environment).returncode == 0
+    assert process("ask", "-m", tiny, *SHORT, "你好", env=environment).returncode == 0
 
 
 def test_settings_come_from_file_environment_and_flags(qwen: Run, tiny: Path) -> None:

@@ -95,6 +95,12 @@ def hub(content: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyHub]:
         yield hub
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again sooner than people's networks need it."""
+    monkeypatch.setattr("qwen_tui.models.fetching.fetch.PATIENCE", faulty_cases.IMPATIENT)
+
+
 def begun(home: Path) -> "subprocess.Popen[bytes]":
     """Start a pull, and wait until some of the file has arrived."""
     process = subprocess.Popen([*COMMAND, "pull", NAME], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -139,6 +145,7 @@ def test_ctrl_c_keeps_the_partial_file_and_says_how_to_resume(qwen: Run, hub: Fa
 
 
 @pytest.mark.skipif(os.name == "nt", reason="quotes of POSIX")
+@pytest.mark.usefixtures("impatient")
 def test_a_partial_file_is_listed_with_the_command_that_resumes_it(qwen: Run, hub: FaultyHub, home: Path) -> None:
     """Of an address, which may be signed, only the host is stored."""
     half = Answering(until=hub.size // 2)
@@ -164,6 +171,7 @@ def test_a_partial_file_is_listed_with_the_command_that_resumes_it(qwen: Run, hu
         assert list((home / "models").iterdir()) == []
 
 
+@pytest.mark.usefixtures("impatient")
 def test_the_listed_command_fetches_only_the_rest(qwen: Run, hub: FaultyHub) -> None:
     hub.linked_etag = None
     hub.at_bytes += [Answering(until=hub.size // 2), *[Answering(status=404)] * 2]
@@ -175,6 +183,7 @@ def test_the_listed_command_fetches_only_the_rest(qwen: Run, hub: FaultyHub) -> 
     assert qwen("models", "list").stdout.decode().count("\n") == 1
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_download_begun_before_its_hash_was_known_is_resumed(qwen: Run, hub: FaultyHub, home: Path) -> None:
     known, hub.linked_etag = hub.linked_etag, None
     hub.at_bytes += [Answering(until=hub.size // 2), *[Answering(status=404)] * 2]
@@ -340,6 +349,7 @@ def test_two_sources_of_one_host_both_say_what_was_wrong(qwen: Run, hub: FaultyH
     assert [told.count(f"{host}: {reason}") for reason in ("it has no such file", "it gives the file only")] == [1, 1]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_the_cause_is_said_once_also_after_several_tries(qwen: Run, hub: FaultyHub) -> None:
     hub.always = Answering(status=503)
     told = qwen("pull", NAME).stderr.decode()

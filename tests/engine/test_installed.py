@@ -65,7 +65,7 @@ def test_a_driver_that_is_still_compiling_is_waited_for_and_reported(
 ) -> None:
     python = tmp_path / "python"
     python.write_text(
-        f"#!{sys.executable}\nimport sys, time\nend = time.monotonic() + 4\n"
+        f"#!{sys.executable}\nimport sys, time\nend = time.monotonic() + 2\n"
         "while time.monotonic() < end: sum(range(100_000))\nsys.exit('compiled')\n"
     )
     python.chmod(0o755)
@@ -74,7 +74,7 @@ def test_a_driver_that_is_still_compiling_is_waited_for_and_reported(
     monkeypatch.setattr(silence, "_GPU_PATIENCE", 0.5)
     shown: list[Loading | Note] = []
     with pytest.raises(installed.AskError, match="compiled"):
-        installed.describe(patience=2, show=shown.append)
+        installed.describe(patience=1, show=shown.append)
     assert "may take a minute or two" in next(event.sentence for event in shown if isinstance(event, Note))
     assert sum(isinstance(event, Loading) for event in shown) > 10
 

@@ -1,5 +1,6 @@
 """`qwen ask` with too little memory, and what it tries then."""
 
+import bisect
 import shutil
 import subprocess
 import sys
@@ -25,8 +26,12 @@ if sys.platform == "win32":
 
 import resource
 
-# The modules that the program imports before it prints anything.
-STARTING = "import hashlib, logging, random, subprocess, threading, typer, qwen_tui.cli.ask"
+# All that the program imports before it prints anything.
+STARTING = """
+import hashlib, logging, random, subprocess, threading
+from qwen_tui.cli.main import main
+main(["ask", "--help"])
+"""
 
 
 def within(megabytes: int) -> Callable[[], None]:
@@ -41,7 +46,8 @@ def least() -> int:
         done = subprocess.run([sys.executable, "-P", "-c", STARTING], preexec_fn=within(megabytes), capture_output=True)
         return not (done.returncode or done.stderr)
 
-    return next(megabytes for megabytes in range(16, 4096, 4) if suffices(megabytes))
+    sizes = range(32, 1056, 4)
+    return sizes[bisect.bisect_left(sizes, True, key=suffices)]
 
 
 @pytest.mark.parametrize("more", [2, 8, 20, 36, 52, 4000])

@@ -17,6 +17,7 @@ from qwen_tui.errors import InvalidModelError
 from qwen_tui.files import size_text
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.fetching.fetch import Fetch
+from qwen_tui.models.fetching.rotation import Patience
 from qwen_tui.models.importing import elsewhere
 from qwen_tui.models.importing.elsewhere import ForeignModel
 from qwen_tui.models.importing.importing import Imported, Importer
@@ -98,7 +99,7 @@ def hub(content: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyHub]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again sooner than people's networks need it."""
-    monkeypatch.setattr("qwen_tui.models.fetching.fetch.PATIENCE", faulty_cases.IMPATIENT)
+    monkeypatch.setattr("qwen_tui.models.fetching.fetch.PATIENCE", Patience(first_wait=0.02))
 
 
 def begun(home: Path) -> "subprocess.Popen[bytes]":

@@ -23,8 +23,8 @@ class StatusLine:
         self._line = ErasableLine(stream)
         self._clock = clock
         self._enabled = stream.isatty() if enabled is None else enabled
-        # The kind of the last event, and whether it was a wait for another process's prefill.
-        self._phase: tuple[type[Event], bool] | None = None
+        # The kind of the last event; for a prefill also whether it was a wait for another process, and what was cached.
+        self._phase: tuple[type[Event], bool, int] | None = None
         # By the clock: when the phase began, when it last advanced, and when the line was last drawn.
         self._begun = self._moved = self._drawn = 0.0
         # What was done when the phase began, and what is done now: tokens, or the fraction loaded.
@@ -37,7 +37,8 @@ class StatusLine:
         if not self._enabled:
             return
         now = self._clock()
-        phase = (type(event), isinstance(event, Prefill) and event.awaited)
+        # A restored state brings many tokens at once. That is no progress from which a speed could follow.
+        phase = (type(event), event.awaited, event.cached) if isinstance(event, Prefill) else (type(event), False, 0)
         if phase != self._phase:
             self._phase, self._begun, self._moved = phase, now, now
             self._cached = self._done = _progress(event)[0]

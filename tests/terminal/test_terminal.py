@@ -121,6 +121,15 @@ def test_progress_says_how_far_and_how_long_and_leaves_nothing() -> None:
     assert screen.getvalue().endswith("\r")
 
 
+def test_restored_tokens_count_for_no_speed() -> None:
+    screen, clock = TerminalStream(), Clock()
+    status = StatusLine(screen, clock=clock)
+    for event in (Prefill(0, 500), Prefill(400, 500, 400), Prefill(420, 500, 400)):
+        status.show(event)
+        clock.now += 2
+    assert screen.getvalue().endswith("420 of 500 tokens, 8 s left")
+
+
 def test_how_long_is_said_before_the_first_step_if_the_engine_has_learned_it() -> None:
     screen, clock = TerminalStream(), Clock()
     status = StatusLine(screen, clock=clock)

@@ -13,7 +13,7 @@ from qwen_tui.errors import QwenError
 from qwen_tui.files import expand, quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.importing.importing import Imported
-from qwen_tui.models.importing.taking_over import Takeover
+from qwen_tui.models.importing.takeover import Takeover
 from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
 
 Source = Annotated[

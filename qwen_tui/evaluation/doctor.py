@@ -23,7 +23,7 @@ from qwen_tui.models import inventory, kinds, parts
 from qwen_tui.models.fetching.reach import addresses, reach
 from qwen_tui.models.fetching.source import is_offline
 from qwen_tui.models.gguf import Header
-from qwen_tui.models.inventory import State
+from qwen_tui.models.inventory import FileState
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.planning.automatic import circumstances, filled_by_others, full
 from qwen_tui.planning.in_force import InForce
@@ -159,7 +159,7 @@ def _forced(patient: Patient, model: ModelState, trouble: str) -> tuple[InForce 
     return None, msgspec.structs.replace(model, usable=False, problem=problem), remedy
 
 
-def _checksum(patient: Patient, path: Path) -> State:
+def _checksum(patient: Patient, path: Path) -> FileState:
     held = inventory.held(Shelf(patient.folders.models))
     return next((one.state for one in held if one.file == path), "unverified")
 

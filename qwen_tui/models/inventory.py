@@ -20,7 +20,7 @@ from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
 
 # `verified`: unchanged since the program last hashed the file; `changed`: changed since then; `unverified`: never
 # hashed; `missing`: the file is gone.
-State = Literal["verified", "changed", "unverified", "missing"]
+FileState = Literal["verified", "changed", "unverified", "missing"]
 
 # The name of the model that comes with the program.
 DEMO = "demo"
@@ -42,7 +42,7 @@ class Held:
     name: str
     file: Path
     size: int
-    state: State
+    state: FileState
     record: ModelRecord | None = None
     entry: CatalogueEntry | None = None
     parts: tuple["Held", ...] = ()
@@ -258,15 +258,15 @@ def get(name: str, shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGUE
     raise ModelNotFoundError(_("There is no model “{name}” on this computer.").format(name=name), remedy)
 
 
-_RANK: dict[State, int] = {"missing": 0, "unverified": 1, "changed": 2, "verified": 3}
+_RANK: dict[FileState, int] = {"missing": 0, "unverified": 1, "changed": 2, "verified": 3}
 # The state of a split model is the worst of its parts.
-_WORST_FIRST: tuple[State, ...] = ("missing", "changed", "unverified", "verified")
+_WORST_FIRST: tuple[FileState, ...] = ("missing", "changed", "unverified", "verified")
 
 
 def _recorded(shelf: Shelf, record: ModelRecord, entries: tuple[CatalogueEntry, ...]) -> Held:
     file = shelf.file(record)
     seen = identity.facts(os.fsencode(file))
-    state: State = "missing" if seen is None else "verified" if seen == record.facts else "changed"
+    state: FileState = "missing" if seen is None else "verified" if seen == record.facts else "changed"
     entry = catalogue.of_hash(record.sha256, entries) or next(
         (entry for entry in entries if (entry.full_name, entry.size) == (record.name, record.size)), None
     )

@@ -12,7 +12,7 @@ from qwen_tui.i18n import ngettext
 from qwen_tui.models.describing import timestamp
 from qwen_tui.models.fetching.source import ABRIDGED
 from qwen_tui.models.importing.elsewhere import ForeignModel
-from qwen_tui.models.inventory import DEMO, DEMO_FILE, Held, Leftover, State
+from qwen_tui.models.inventory import DEMO, DEMO_FILE, FileState, Held, Leftover
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +25,7 @@ class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
     quant: str
     file: str
     size: int
-    state: State
+    state: FileState
     verified: str | None
     sha256: str | None
     default: bool

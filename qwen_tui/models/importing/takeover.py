@@ -1,4 +1,4 @@
-"""Decides which models are taken over, and how: from a file, a folder, a pack, or another program."""
+"""Takes models over from a file, a folder, a pack or another program: decides which ones, and how."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -29,30 +29,30 @@ _MOST_NAMED = 10
 
 
 class Person(Protocol):
-    """Answers questions, and is told what happens meanwhile."""
+    """The person who answers questions and reads what happens."""
 
     @property
     def can_answer(self) -> bool:
-        """Whether somebody is there."""
+        """Whether a person is there to answer."""
 
     def confirm(self, question: str, *, default: bool = False) -> bool:
-        """Ask a question of yes or no."""
+        """Ask a question with the answers yes and no."""
 
     def choose(self, rows: Sequence[str], question: str) -> list[int]:
-        """Show the rows, and return the indices of those that the person wants: one, some, all or none."""
+        """Show the rows, and return the indices of those that the person chooses: one, some, all or none."""
 
     def note(self, sentence: str) -> None:
-        """Tell something that is not the result."""
+        """Show a sentence that is not part of the result."""
 
     def progress(self, label: str) -> AbstractContextManager[OnProgress]:
-        """Show under this label how many bytes are done, until the block ends."""
+        """Show during the block, under this label, how many bytes are done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """Takes models over onto the shelf, and asks the person where more than one thing is possible.
+    """Takes models over onto the shelf, and asks the person if there is a choice.
 
-    It calls `on_taken` for each model. With `link` it leaves files where they are; with `yes` it asks nothing.
+    It calls `on_taken` for each model. With `link`, files stay where they are; with `yes`, it asks nothing.
     """
 
     shelf: Shelf
@@ -237,9 +237,9 @@ def _one_of(paths: Sequence[Path]) -> str:
 
 
 def _each(takes: Sequence[tuple[str, Callable[[], object]]]) -> None:
-    """Take over one file after the other, each by its name; raises `InvalidModelError` at the end if some were refused.
+    """Take over one file after the other; raises `InvalidModelError` at the end, with the names of the refused files.
 
-    A single one raises what is wrong with it.
+    A single file raises its own error.
     """
     if len(takes) == 1:
         takes[0][1]()

@@ -14,6 +14,17 @@ def cut(text: str, columns: int) -> str:
     return text + "…"
 
 
+def fitting(parts: Sequence[tuple[int, str]], columns: int) -> str:
+    """Return the texts of `parts` in a row of at most `columns`; what does not fit is left out, the highest rank first.
+
+    The last one that is left is shortened.
+    """
+    kept = list(parts)
+    while len(kept) > 1 and width(" · ".join(text for _rank, text in kept)) > columns:
+        kept.remove(max(kept, key=lambda part: part[0]))
+    return cut(" · ".join(text for _rank, text in kept), columns)
+
+
 def padded(text: str, columns: int, *, right: bool = False) -> str:
     """Return `text` padded with blanks to `columns`; the blanks come first if the text is aligned right."""
     blanks = " " * (columns - width(text))

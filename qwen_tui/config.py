@@ -52,6 +52,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     cache_seconds: float = 0.5
     theme: str = "auto"
     ambiguous_width: int = 1
+    # The most columns that sentences take on a wide terminal; code and tables may take all.
+    prose_width: int = 100
 
 
 # What `-o NAME=VALUE` and `/set` change: how the next answer is sampled, and how long it may be.
@@ -274,6 +276,7 @@ def _problem(name: str, value: Any) -> str:
         "seed": (0, 2**32 - 2),
         "max_tokens": (1, 1_048_576),
         "ambiguous_width": (1, 2),
+        "prose_width": (20, 10_000),
         "cache_limit": (0, 100_000),
         "cache_seconds": (0, 3600),
     }

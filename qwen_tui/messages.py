@@ -4,6 +4,8 @@ The engine yields events, and `chat` passes each to an `Output`: neither side ne
 """
 
 import os
+import re
+import unicodedata
 from collections.abc import Callable
 from typing import Literal, Protocol
 
@@ -66,7 +68,8 @@ class Exchange(msgspec.Struct, frozen=True):
 
     `reason` says how the answer ended, None if the program was killed before. `limit` is the limit behind the reason
     "length", None if it is unknown. `kept` is the answer's number in the history, None if it is not stored there.
-    `instead_of` is the exchange that this one replaced, by /edit or /retry.
+    `instead_of` is the exchange that this one replaced, by /edit or /retry. `tokens` counts its prompt and its answer;
+    None if that was not counted in this sitting.
     """
 
     question: Question
@@ -75,6 +78,7 @@ class Exchange(msgspec.Struct, frozen=True):
     limit: Limit | None = None
     kept: int | None = None
     instead_of: "Exchange | None" = None
+    tokens: int | None = None
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,18 +181,14 @@ Event = Loading | Prefill | Text | Reasoning | Note | Finished
 class Slot(msgspec.Struct, frozen=True):
     """A place in a draft that the person fills in: `shown` stands at `start`, and `hint` says what belongs there.
 
-    Without a default, the person must fill it in before the draft is sent.
+    A default is what is shown. Without one, the person must fill it in before the draft is sent.
     """
 
     start: int
     name: str
+    shown: str
     default: str | None = None
     hint: str = ""
-
-    @property
-    def shown(self) -> str:
-        """The text in the slot until the person fills it in: the default, or the name in braces."""
-        return f"{{{{{self.name}}}}}" if self.default is None else self.default
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -197,6 +197,22 @@ class Draft(msgspec.Struct, frozen=True):
     text: str
     slots: tuple[Slot, ...] = ()
     on_clear: Callable[[], None] | None = None
+
+
+# A slash, or what an input method for Chinese makes of its key, and a word without a further slash, as a path has.
+_COMMAND = re.compile(r"(?:[/／]|、(?=[A-Za-zＡ-Ｚａ-ｚ?？]))([^\s/]*)(?:(\s+)(.*))?", re.DOTALL)
+
+
+def as_command(line: str) -> tuple[str, str | None] | None:
+    """Return the name of a slash command and what follows it, None for a line that is a message.
+
+    The name begins with a slash and is half-width, however it was typed; what follows is None up to the first blank.
+    """
+    match = _COMMAND.fullmatch(line)
+    if match is None:
+        return None
+    name, blank, rest = match.groups()
+    return f"/{unicodedata.normalize('NFKC', name)}", rest if blank else None
 
 
 def as_text(typed: str) -> str:
@@ -220,3 +236,6 @@ class Output(Protocol):
 
     def note(self, sentence: str) -> None:
         """Show a sentence that is not part of the answer."""
+
+    def show_end(self, text: str, rows: int) -> None:
+        """Show the last `rows` of an earlier answer."""

@@ -93,3 +93,6 @@ class RecordingOutput:
 
     def note(self, sentence: str) -> None:
         self.notes.append(sentence)
+
+    def show_end(self, text: str, rows: int) -> None:
+        self.notes.append("\n".join(text.splitlines()[-rows:]))

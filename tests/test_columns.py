@@ -1,6 +1,6 @@
 """Columns of text stay straight with Chinese characters, which are two columns wide."""
 
-from qwen_tui.columns import cut, lines, markdown_table
+from qwen_tui.columns import cut, fitting, lines, markdown_table
 
 
 def width(text: str) -> int:
@@ -23,3 +23,12 @@ def test_cut_text_fits_into_its_columns() -> None:
     assert cut("模型在这里", 10) == "模型在这里"
     assert cut("模型在这里", 9) == "模型在这…"
     assert cut("模型在这里", 8) == "模型在…"
+
+
+def test_in_a_row_whole_parts_are_left_out_the_least_wanted_first() -> None:
+    parts = [(0, "模型"), (3, "CPU"), (1, "context 90 of 8192"), (2, "5.3 tokens/s")]
+    assert fitting(parts, 49) == "模型 · CPU · context 90 of 8192 · 5.3 tokens/s"
+    assert fitting(parts, 45) == "模型 · context 90 of 8192 · 5.3 tokens/s"
+    assert fitting(parts, 30) == "模型 · context 90 of 8192"
+    assert fitting(parts, 10) == "模型"
+    assert fitting(parts, 3) == "模…"

@@ -41,6 +41,11 @@ class Conversation:
             for message in (Message("user", prompt_text(exchange.question)), Message("assistant", exchange.answer))
         ]
 
+    @property
+    def tokens(self) -> int | None:
+        """How many tokens of the context are filled, None where nobody has counted them."""
+        return self.exchanges[-1].tokens if self.exchanges else None
+
     def prompt(self, question: str) -> tuple[Message, ...]:
         """Return the messages of the prompt that ends with `question`."""
         system = [Message("system", self.system)] if self.system else []

@@ -107,7 +107,9 @@ def _put_together(parts: Sequence[tuple[str, str]], template: Template, values: 
 
 
 def _slot(variable: Variable, start: int) -> Slot:
-    hint, choices = variable.description, listed(variable.choices)
-    if hint and choices:
-        hint = _("{what} ({choices})").format(what=hint, choices=choices)
-    return Slot(start, variable.name, variable.default, hint or choices)
+    what, choices = " ".join(variable.description.split()), listed(variable.choices)
+    shown = (
+        _("[{what}]").format(what=what or choices or variable.name) if variable.default is None else variable.default
+    )
+    hint = _("{what} ({choices})").format(what=what, choices=choices) if what and choices else what or choices
+    return Slot(start, variable.name, shown, variable.default, hint)

@@ -12,7 +12,7 @@ from qwen_tui.history.grams import found_in
 from qwen_tui.history.records import Hit, Summary
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.messages import Exchange, Timings, Usage
+from qwen_tui.messages import Exchange, Output, Timings, Usage
 
 # The width of a line, in columns, if the width of the screen is unknown.
 COLUMNS = 80
@@ -68,23 +68,24 @@ def _speaker(hit: Hit) -> str:
             return " ".join(hit.name.split())
 
 
-def standing(summary: Summary, exchanges: Sequence[Exchange]) -> str:
-    """Return the title of a conversation and its last turn, with long parts shortened."""
+def standing(summary: Summary, exchanges: Sequence[Exchange], output: Output) -> None:
+    """Show the title of a conversation and its last turn, with long parts shortened."""
     turns = ngettext("{n} turn", "{n} turns", len(exchanges)).format(n=len(exchanges))
     title = cut(" ".join(summary.title.split()), COLUMNS - 40)
     head = f"{summary.id} · {title} · {turns} · {time_text(summary.written)}"
     if not exchanges:
-        return head
+        output.note(head)
+        return
     last = exchanges[-1]
     about = [f"[{caption(part)}]" for part in folded(last.question)]
-    asked, answered = said(last.question).strip().splitlines(), last.answer.strip().splitlines()
+    asked = said(last.question).strip().splitlines()
     if len(asked) > _QUESTION_LINES:
         asked = [*asked[:_QUESTION_LINES], "…"]
     asked = [*about, *asked]
-    if len(answered) > _ANSWER_LINES:
-        answered = ["…", *answered[-_ANSWER_LINES:]]
-    mark = endings.mark_of(last)
-    return "\n".join([head, "", *(f"> {line}" for line in asked), "", *answered, *(["", f"[{mark}]"] if mark else [])])
+    output.note("\n".join([head, "", *(f"> {line}" for line in asked), ""]))
+    output.show_end(last.answer, _ANSWER_LINES)
+    if mark := endings.mark_of(last):
+        output.note(f"\n[{mark}]")
 
 
 def shares(parts: Sequence[tuple[int, str]], size: int) -> str:

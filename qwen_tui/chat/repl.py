@@ -1,7 +1,7 @@
 """The loop of a conversation: read a line, run it as a command or answer it, until the person leaves."""
 
-import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from qwen_tui import cancellation
@@ -9,20 +9,7 @@ from qwen_tui.chat import slash_commands
 from qwen_tui.chat.session import Session
 from qwen_tui.errors import CancelledError, OutputError, QwenError, refused
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Draft
-
-# A slash with a word behind it that has no further slash, as a path has.
-_COMMAND = re.compile(r"/[^\s/]*(?!\S)")
-
-
-class AnsweringMode(Protocol):
-    """The state of the terminal while an answer is written; `typed` is what the person types meanwhile."""
-
-    typed: str
-
-    def __enter__(self) -> "AnsweringMode": ...
-
-    def __exit__(self, *exception: object) -> None: ...
+from qwen_tui.messages import Draft, as_command
 
 
 class LineReader(Protocol):
@@ -31,8 +18,8 @@ class LineReader(Protocol):
     def read(self, draft: str | Draft = "") -> str:
         """Let the person edit `draft`, and return the line; raises `EOFError` when the person leaves."""
 
-    def answering(self) -> AnsweringMode:
-        """Return a context manager inside which an answer may be written to the terminal."""
+    def answering(self) -> AbstractContextManager[None]:
+        """Return a context in which an answer may be written; what is typed meanwhile is kept for the next lines."""
 
 
 class Repl:
@@ -45,7 +32,7 @@ class Repl:
 
     def run(self, first: Draft | None = None) -> None:
         """Run until the person leaves, or a signal ends the program. `first` is the draft of the first line."""
-        draft = self._draft(first, "")
+        draft = self._draft(first)
         sitting = cancellation.current()
         while not sitting.requested:
             try:
@@ -63,7 +50,7 @@ class Repl:
         """Run or answer `line`; return the draft of the next line."""
         self._session.unsent = ""
         draft: str | Draft | None = None
-        with self._reader.answering() as mode, cancellation.operation():
+        with self._reader.answering(), cancellation.operation():
             try:
                 if self._is_command(line):
                     # The person has replaced the draft by a command.
@@ -83,20 +70,18 @@ class Repl:
                 # What the system refuses a command, and no other room has foreseen, ends no conversation.
                 self._show_error(refused(error))
         self._session.left_edit = False
-        return self._draft(draft, mode.typed)
+        return self._draft(draft)
 
     def _is_command(self, line: str) -> bool:
         """Whether `line` is a slash command, not a message."""
         if self._session.replacing and self._session.conversation.exchanges[-1].question.words.startswith("/"):
             return False
-        # A line that a template began is a message, even if the first filled-in value begins with a slash. So is a line
-        # that begins with a path, such as that of a file dropped onto the terminal.
-        return _COMMAND.match(line) is not None and self._session.template is None
+        # A line that a template began is a message, even if the first filled-in value begins with a slash.
+        return as_command(line) is not None and self._session.template is None
 
-    def _draft(self, begun: str | Draft | None, typed: str) -> str | Draft:
-        """Return the draft of the next line: `begun`, or else the unsent text, followed by `typed`."""
+    def _draft(self, begun: str | Draft | None) -> str | Draft:
+        """Return the draft of the next line: `begun`, or else the unsent text."""
         text, slots = (begun.text, begun.slots) if isinstance(begun, Draft) else (begun or self._session.unsent, ())
-        text = "\n".join(filter(None, (text, typed)))
         if self._session.template is None and not self._session.replacing:
             return text
         return Draft(text, slots, self._session.drop_draft)

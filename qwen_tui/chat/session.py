@@ -13,6 +13,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import with_system
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.material import Reading
+from qwen_tui.chat.overviews import COLUMNS
 from qwen_tui.chat.question import ask_about, to_edit
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
@@ -49,6 +50,8 @@ class Session:
     - `left_edit`: the person has left such a message; true until the end of the next line.
     - `is_named`: the person has named the model, so it goes on with every conversation.
     - `encoding` is the one of the files that the person attaches; None if it is to be guessed.
+    - `models` returns the names of the models on this computer, each with a word about it.
+    - `columns` returns how wide a line of a list may be.
     """
 
     engine: Engine
@@ -70,6 +73,8 @@ class Session:
     left_edit: bool = False
     computing: Callable[[str], str] | None = None
     file_of: Callable[[str], Path] = Path
+    models: Callable[[], Sequence[tuple[str, str]]] = tuple
+    columns: Callable[[], int] = lambda: COLUMNS
     is_named: bool = False
     encoding: Encoding | None = None
 

@@ -1,6 +1,7 @@
 """The slash commands, as one table: the program runs, explains and completes them from it."""
 
 import difflib
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,7 @@ from qwen_tui import config, typed_paths
 from qwen_tui.chat import overviews, templates, transfer
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import begins_with_input, draft
+from qwen_tui.chat.going_on import is_same
 from qwen_tui.chat.keeping import resume
 from qwen_tui.chat.question import ask_about, prompt_text
 from qwen_tui.chat.session import Session
@@ -22,7 +24,7 @@ from qwen_tui.history.records import title_of
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
-from qwen_tui.messages import Draft, Message
+from qwen_tui.messages import Draft, Message, as_command
 from qwen_tui.models.locate import DEMO
 
 
@@ -42,20 +44,20 @@ class Command:
     description: str
     run: Callable[[Session, str], str | Draft | None]
     usage: str = ""
-    takes: Literal["nothing", "text", "path", "option", "template", "conversation"] = "nothing"
+    takes: Literal["nothing", "text", "path", "option", "template", "conversation", "model"] = "nothing"
     in_row_before: bool = False
 
 
 def commands() -> list[Command]:
     """Return the table, in the language in use."""
     return [
-        Command(("/help", "/?"), _("show the commands"), _help),
+        Command(("/help", "/?"), _("show commands and keys"), _help),
         Command(("/bye", "/exit", "/quit"), _("leave"), _bye),
         Command(("/clear",), _("begin a new conversation"), _clear),
         Command(("/undo",), _("take back the last turn, edit or retry"), _undo),
         Command(("/redo",), _("bring it back"), _redo, in_row_before=True),
         Command(("/retry",), _("answer the last message again"), _retry),
-        Command(("/edit",), _("change the last message and send it again"), _edit),
+        Command(("/edit",), _("change and resend it"), _edit, in_row_before=True),
         Command(
             ("/template",),
             _("insert a prompt template to fill in; alone, list them"),
@@ -77,21 +79,20 @@ def commands() -> list[Command]:
         ),
         Command(("/logs",), _("list conversations, or find some by words"), _logs, _("[WORDS]"), "text"),
         Command(("/resume",), _("go on with a conversation"), _resume, _("ID"), "conversation"),
-        Command(("/fork",), _("go on in a branch; the conversation stays as it is"), _fork),
-        Command(
-            ("/system",), _("set the system prompt: who the model is; alone, remove it"), _system, _("[TEXT]"), "text"
-        ),
-        Command(("/set",), _("set how to answer, for example: /set temperature 0"), _set, _("NAME VALUE"), "option"),
-        Command(("/show",), _("show the settings in force"), _show),
-        Command(("/model",), _("go on with another model"), _model, _("NAME"), "text"),
+        Command(("/fork",), _("go on in a branch of it"), _fork, in_row_before=True),
+        Command(("/system",), _("set the system prompt; alone, remove it"), _system, _("[TEXT]"), "text"),
+        Command(("/set",), _("set how to answer (temperature 0)"), _set, _("NAME VALUE"), "option"),
+        Command(("/show",), _("show the settings"), _show, in_row_before=True),
+        Command(("/model",), _("go on with another model; alone, list them"), _model, _("[NAME]"), "model"),
         Command(("/context",), _("show what fills the context"), _context),
-        Command(("/stats",), _("show tokens and speeds of the last answer"), _stats),
+        Command(("/stats",), _("speeds of the last answer"), _stats, in_row_before=True),
     ]
 
 
 def run(session: Session, line: str) -> str | Draft | None:
     """Run the command of a line that begins with a slash; raises `UsageError` for an unknown one, and `Leave`."""
-    name, _space, argument = line.strip().partition(" ")
+    name, argument = as_command(line.strip()) or (line, None)
+    argument = (argument or "").strip()
     table = {name: command for command in commands() for name in command.names}
     command = table.get(name.lower())
     if command is None:
@@ -100,17 +101,20 @@ def run(session: Session, line: str) -> str | Draft | None:
             _("There is no command {name}.").format(name=name),
             _("Did you mean {names}? To send the line as it is, put a space before it.").format(names=listed(near)),
         )
-    if command.usage and not command.usage.startswith("[") and not argument.strip():
+    if command.usage and not command.usage.startswith("[") and not argument:
         raise UsageError(
             _("{name} needs something more.").format(name=name),
             _("Write: {name} {usage}").format(name=name, usage=command.usage),
         )
-    if argument.strip() and not command.usage:
+    if argument and not command.usage:
         raise UsageError(
             _("{name} takes nothing more.").format(name=name),
             _("Write: {name} {usage}").format(name=name, usage="").strip(),
         )
-    return command.run(session, argument.strip())
+    if command.takes in ("option", "conversation"):
+        # Nothing of these is ever full-width but by the input method.
+        argument = unicodedata.normalize("NFKC", argument)
+    return command.run(session, argument)
 
 
 def _help(session: Session, _argument: str) -> None:
@@ -122,7 +126,11 @@ def _help(session: Session, _argument: str) -> None:
             before, did = rows.pop()
             name, does = f"{before}, {name}", _("{one}; {other}").format(one=did, other=does)
         rows.append((name, does))
-    session.report(table(rows))
+    keys = _(
+        "Enter sends · Ctrl-J or Alt-Enter new line · Tab next slot, else completion · Up, Ctrl-R earlier questions · "
+        "Ctrl-X Ctrl-E editor · Ctrl-C stops the answer, clears the line · Ctrl-D leaves"
+    )
+    session.report(f"{table(rows)}\n\n{keys}")
 
 
 def _bye(_session: Session, _argument: str) -> None:
@@ -186,23 +194,26 @@ def _template_name(argument: str, known: Sequence[str]) -> tuple[str, str]:
 
 def _logs(session: Session, argument: str) -> None:
     history = _history(session)
+    columns = session.columns()
     if not argument:
-        session.report(overviews.conversations(history.recent()) or _("There is no conversation yet."))
+        session.report(overviews.conversations(history.recent(), columns) or _("There is no conversation yet."))
         return
-    session.report(overviews.found(history.search(argument), argument) or overviews.nothing_found(argument))
+    session.report(overviews.found(history.search(argument), argument, columns) or overviews.nothing_found(argument))
 
 
 def _resume(session: Session, argument: str) -> None:
     said = session.go_on_with(resume(_history(session), argument))
-    session.report("\n\n".join(filter(None, (standing(session), said))))
+    show_standing(session)
+    if said:
+        session.report(f"\n{said}")
 
 
-def standing(session: Session) -> str:
-    """Return the title and the last turn of the conversation, which is in the history."""
+def show_standing(session: Session) -> None:
+    """Show the title and the last turn of the conversation, which is in the history."""
     conversation = session.conversation
     assert conversation.id is not None, "a resumed conversation has an id"
     summary = _history(session).read(conversation.id).summary
-    return overviews.standing(summary, conversation.exchanges)
+    overviews.standing(summary, conversation.exchanges, session.output)
 
 
 def _fork(session: Session, _argument: str) -> None:
@@ -222,7 +233,7 @@ SETTABLE = (*config.SETTABLE, "encoding")
 
 
 def _set(session: Session, argument: str) -> None:
-    name, _space, value = argument.partition(" ")
+    name, value = (*argument.split(maxsplit=1), "")[:2]
     if value and name not in SETTABLE:
         raise UsageError(
             _("There is no setting “{name}” to answer by.").format(name=name), config.which_is_meant(name, SETTABLE)
@@ -237,7 +248,7 @@ def _set(session: Session, argument: str) -> None:
         session.report(f"encoding = {session.encoding.name if session.encoding else 'auto'}")
         return
     try:
-        checked = config.check(name, value.strip(), where="/set")
+        checked = config.check(name, value, where="/set")
     except ConfigError as error:
         raise UsageError(error.message, _("Write: {name} {usage}").format(name="/set", usage=f"{name} …")) from error
     if name == "max_tokens":
@@ -263,6 +274,12 @@ def _show(session: Session, _argument: str) -> None:
 
 
 def _model(session: Session, argument: str) -> None:
+    if not argument:
+        in_use = session.keeper.model
+        marks = {True: _("in use"), False: ""}
+        rows = [(name, about, marks[is_same(name, in_use, session.file_of)]) for name, about in session.models()]
+        session.report(table(rows))
+        return
     argument = typed_paths.meant(argument)
     session.use_model(argument)
     session.report(_("From here on {name} answers.").format(name=argument))

@@ -129,7 +129,15 @@ class Turn:
             if self.text:
                 replaced = conversation.exchanges[-1] if instead else None
                 conversation.add(
-                    Exchange(question, self.text, answer.reason, answer.limit, kept=kept, instead_of=replaced)
+                    Exchange(
+                        question,
+                        self.text,
+                        answer.reason,
+                        answer.limit,
+                        kept=kept,
+                        instead_of=replaced,
+                        tokens=answer.usage.prompt_tokens + answer.usage.completion_tokens or None,
+                    )
                 )
                 conversation.left_out = before.left_out
         return answer

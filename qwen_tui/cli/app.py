@@ -12,6 +12,9 @@ from qwen_tui.cli.arguments import FilesCommand
 from qwen_tui.cli.environment import Environment
 from qwen_tui.i18n import gettext as _
 
+# The most columns that a help takes.
+_HELP_WIDTH = 110
+
 
 class _Command(NamedTuple):
     """A command or a group of commands. The module of this name has a function of this name, for a group `build`.
@@ -35,7 +38,7 @@ def build(wanted: str = "") -> TyperGroup:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _HELP_WIDTH},
     )
     for command in _commands():
         if command.name != wanted:

@@ -114,7 +114,8 @@ def _answered(
         question = asked.question(environment, conversation)
         # If the REPL follows, Ctrl-C ends only the answer, and not the command.
         scope = cancellation.operation() if interactive else nullcontext(cancellation.current())
-        with scope as operation, signals.suspending(lambda: engine, output.resumed):
+        quiet = screen.quiet(environment, by_key=interactive)
+        with scope as operation, signals.suspending(lambda: engine, quiet.restore, output.resumed), quiet:
             answer = Turn(engine, output, answering, keeper).run(conversation, question)
         whole = delivery.print(answer, as_text(settings.model), conversation.id if is_kept else None)
         ended = endings.of_command(answer, kept=keeper.history is not None)

@@ -1,6 +1,7 @@
 """Asks the person at the terminal, and reads the answers."""
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
@@ -14,6 +15,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.models.hashing import OnProgress
 from qwen_tui.models.importing.importing import is_model_name
 from qwen_tui.terminal.sanitise import clean
+from qwen_tui.terminal.sequences import without_sequences
 
 _YES = ("y", "yes", "是", "好", "对")
 _ALL = ("a", "all", "全部")
@@ -44,7 +46,7 @@ class Asker:
 
     def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask a question of yes or no; Enter alone is the default. Raises `typer.Abort` at Ctrl-D."""
-        answer = self.ask(f"{question} [{'Y/n' if default else 'y/N'}]").lower()
+        answer = _half_width(self.ask(f"{question} [{'Y/n' if default else 'y/N'}]"))
         return answer in _YES if answer else default
 
     def choose(self, rows: Sequence[str], question: str) -> list[int]:
@@ -52,7 +54,7 @@ class Asker:
         for number, row in enumerate(rows, 1):
             self.note(f"{number:3}  {row}")
         while True:
-            answer = self.ask(question).lower().replace("，", ",")
+            answer = _half_width(self.ask(question))
             if answer in _ALL:
                 return list(range(len(rows)))
             parts = answer.replace(",", " ").split()
@@ -75,7 +77,8 @@ class Asker:
             # After Ctrl-D the cursor still stands behind the question.
             self.note("")
             raise typer.Abort
-        return line.strip()
+        # The answers of a terminal to questions of a program before this one may be among what was typed.
+        return without_sequences(line).strip()
 
     def ask_for_model(self, question: str) -> str:
         """Ask for the path of a .gguf file and return what was typed; Tab completes it if the terminal can redraw.
@@ -94,3 +97,8 @@ class Asker:
     def progress(self, label: str) -> AbstractContextManager[OnProgress]:
         """Show under this label how many bytes are done, until the block ends."""
         return screen.transfer(self._environment, label)
+
+
+def _half_width(answer: str) -> str:
+    """Return `answer` as it is compared: an input method for Chinese writes ｙ, １ and 、 as well."""
+    return unicodedata.normalize("NFKC", answer).lower().replace("、", ",")

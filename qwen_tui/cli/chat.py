@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import typer
 
 from qwen_tui import __version__, cancellation
-from qwen_tui.chat import slash_commands, templates, transfer
+from qwen_tui.chat import overviews, slash_commands, templates, transfer
 from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.material import Reading
@@ -20,7 +20,7 @@ from qwen_tui.chat.turn import AnswerOptions
 from qwen_tui.cli import first_run, options, screen, signals, sources, wiring
 from qwen_tui.cli.editor import edited
 from qwen_tui.cli.environment import Environment
-from qwen_tui.cli.failure import tell
+from qwen_tui.cli.failure import as_told
 from qwen_tui.config import Config
 from qwen_tui.documents.encodings import Encoding
 from qwen_tui.documents.text import encoding_called
@@ -112,7 +112,8 @@ def converse(
 
     def show_error(error: QwenError) -> None:
         output.close()
-        tell(environment, error)
+        # Like all else that is said here, it is broken between words.
+        output.note(as_told(error))
 
     session = Session(
         engine,
@@ -129,14 +130,23 @@ def converse(
         file_of=wiring.model_file,
         is_named=begun.wanted.model is not None,
         encoding=opening.encoding,
+        models=wiring.models,
+        columns=lambda: min((environment.columns or overviews.COLUMNS) - 1, settings.prose_width),
     )
-    reader = _line_reader(environment, session, settings, always_tty=always_tty)
-    output.note(_banner(settings))
-    if shows_standing:
-        output.note("\n" + slash_commands.standing(session))
-    for material in opening.attached:
-        transfer.attach(session, material)
-    with signals.telling(reader.leave), signals.suspending(lambda: session.engine, output.resumed):
+    reader = _line_reader(environment, session, settings, show_error, always_tty=always_tty)
+    with (
+        signals.telling(reader.leave),
+        signals.suspending(lambda: session.engine, reader.quiet.restore, output.resumed),
+        reader.quiet,
+    ):
+        # What was typed until now waits for Enter, too.
+        with reader.answering():
+            output.note(_banner(settings))
+            if shows_standing:
+                output.note("")
+                slash_commands.show_standing(session)
+            for material in opening.attached:
+                transfer.attach(session, material)
         try:
             Repl(session, reader, show_error).run(opening.first)
         except OutputError:
@@ -149,7 +159,12 @@ def converse(
 
 
 def _line_reader(
-    environment: Environment, session: Session, settings: Config, *, always_tty: bool
+    environment: Environment,
+    session: Session,
+    settings: Config,
+    show_error: Callable[[QwenError], None],
+    *,
+    always_tty: bool,
 ) -> "PromptLineReader":
     """Return the line that the person types into, with its completions and its toolbar."""
     from qwen_tui.terminal.line_reader import PromptLineReader
@@ -159,7 +174,7 @@ def _line_reader(
         lambda: _toolbar(session, settings),
         completions,
         _offers(session),
-        edit=partial(edited, environment),
+        edit=partial(edited, environment, show_error),
         questions=lambda: _quietly(session, History.questions),
         is_loading=lambda: session.engine.loading() is not None,
         always_tty=always_tty,
@@ -170,6 +185,7 @@ def _offers(session: Session) -> Offers:
     """Return what Tab offers behind a slash command, by the kind of argument that the command takes."""
     return {
         "option": lambda: [(name, "") for name in slash_commands.SETTABLE],
+        "model": session.models,
         "template": lambda: templates.described(session.template_folders),
         "conversation": lambda: [(s.id, s.title) for s in _quietly(session, lambda history: history.recent(100))],
     }
@@ -183,20 +199,23 @@ def _quietly(session: Session, look: Callable[[History], list[T]]) -> list[T]:
         return []
 
 
-def _toolbar(session: Session, settings: Config) -> str:
-    """Return the line below the input; prompt_toolkit draws it often, so nothing here may wait for the engine."""
-    model = _short(session.keeper.model)
-    loading = session.engine.loading()
+def _toolbar(session: Session, settings: Config) -> list[tuple[int, str]]:
+    """Return the parts of the line below the input, with their ranks; prompt_toolkit draws it often, so nothing here
+    may wait for the engine.
+    """
+    model, loading = _short(session.keeper.model), session.engine.loading()
     if loading is not None:
-        return f"{model} · " + _("loading {percent}%").format(percent=int(loading * 100))
-    if session.info is None or session.last is None:
-        return f"{model} · " + _("context {size}").format(size=settings.ctx_size)
-    usage, speed = session.last.usage, session.last.timings.decode_tps
-    used = usage.prompt_tokens + usage.completion_tokens
-    parts = [model, session.info.device, _("context {used} of {size}").format(used=used, size=session.info.ctx_size)]
-    if speed:
-        parts.append(_("{speed:.1f} tokens/s").format(speed=speed))
-    return " · ".join(parts)
+        return [(0, model), (1, _("loading {percent}%").format(percent=int(loading * 100)))]
+    size, used = session.info.ctx_size if session.info else settings.ctx_size, session.conversation.tokens
+    filled = (
+        _("context {used} of {size}").format(used=used, size=size) if used else _("context {size}").format(size=size)
+    )
+    parts = [(0, model), (1, filled)]
+    if session.info:
+        parts.insert(1, (3, session.info.device))
+    if session.last and session.last.timings.decode_tps:
+        parts.append((2, _("{speed:.1f} tokens/s").format(speed=session.last.timings.decode_tps)))
+    return parts
 
 
 def _banner(settings: Config) -> str:

@@ -2,23 +2,29 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from qwen_tui import cancellation
 from qwen_tui.cli.environment import Environment
-from qwen_tui.cli.failure import tell
 from qwen_tui.errors import ConfigError, QwenError, WriteError, why
 from qwen_tui.files import is_file
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 
+# Where nobody has chosen an editor: the first of these that is there. `editor` is the choice of a Debian system.
+_EDITORS = ("notepad",) if os.name == "nt" else ("nano", "editor", "pico", "vi")
+# How long it can be read how vi is left, before vi takes the screen, in seconds.
+_READING = 2.5
+
 
 def open_editor(environment: Environment, file: Path) -> None:
-    """Open `file` in `VISUAL` or `EDITOR` and wait until it is closed; raises `ConfigError`."""
+    """Open `file` in `VISUAL`, `EDITOR` or the system's own, and wait until it is closed; raises `ConfigError`."""
     wanted = [environment.variables.get(name, "").strip() for name in ("VISUAL", "EDITOR")]
-    editor = next(filter(None, wanted), "notepad" if os.name == "nt" else "vi")
+    editor = next(filter(None, wanted), "") or _own_editor(environment)
     try:
         running = subprocess.Popen([*command(editor), str(file)])
         cancellation.current().communicate(running)
@@ -33,6 +39,25 @@ def open_editor(environment: Environment, file: Path) -> None:
         ) from error
 
 
+def _own_editor(environment: Environment) -> str:
+    """Return the editor of this system, after saying how people leave it who have not chosen it."""
+    path = environment.variables.get("PATH")
+    editor = next((name for name in _EDITORS if shutil.which(name, path=path)), _EDITORS[-1])
+    kind = Path(shutil.which(editor, path=path) or editor).resolve().name
+    if "vi" in kind:
+        leave = _(
+            "press Esc, then type :wq and Enter to save and leave, or :q! and Enter to leave everything as it was"
+        )
+    elif kind.startswith(("nano", "pico")):
+        leave = _("Ctrl-O and Enter save, Ctrl-X leaves")
+    else:
+        leave = _("save, then close it to go on")
+    environment.note(_("The editor is {editor}: {leave}. EDITOR names another.").format(editor=editor, leave=leave))
+    if "vi" in kind:
+        cancellation.current().sleep(_READING)
+    return editor
+
+
 def command(editor: str) -> list[str]:
     """Return the words of the command line `editor`; raises `ValueError` where a quote is not closed."""
     if is_file(editor):
@@ -44,8 +69,8 @@ def command(editor: str) -> list[str]:
     return [word.strip('"') for word in shlex.split(editor, posix=False)]
 
 
-def edited(environment: Environment, text: str) -> str | None:
-    """Return `text` as the person leaves it in the editor; on a failure, say why on stderr and return None."""
+def edited(environment: Environment, show_error: Callable[[QwenError], None], text: str) -> str | None:
+    """Return `text` as the person leaves it in the editor; on a failure, show why and return None."""
     try:
         with tempfile.TemporaryDirectory(prefix="qwen-", ignore_cleanup_errors=True) as folder:
             file = Path(folder, "message.md")
@@ -53,9 +78,7 @@ def edited(environment: Environment, text: str) -> str | None:
             open_editor(environment, file)
             return file.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
     except OSError as error:
-        tell(
-            environment, WriteError(_("The text could not be handed to the editor: {reason}").format(reason=why(error)))
-        )
+        show_error(WriteError(_("The text could not be handed to the editor: {reason}").format(reason=why(error))))
     except QwenError as error:
-        tell(environment, error)
+        show_error(error)
     return None

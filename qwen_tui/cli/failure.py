@@ -60,4 +60,9 @@ def report(environment: Environment, error: QwenError) -> int:
 def tell(environment: Environment, error: QwenError) -> None:
     """Tell the person what is wrong, and what to do next."""
     # If stderr is gone too, only the exit code tells that something went wrong.
-    environment.note("\n".join(line for line in (f"qwen: {error.message}", error.remedy) if line))
+    environment.note(as_told(error))
+
+
+def as_told(error: QwenError) -> str:
+    """Return the lines that tell an error."""
+    return "\n".join(line for line in (f"qwen: {error.message}", error.remedy) if line)

@@ -10,6 +10,7 @@ from qwen_tui.config import Config
 from qwen_tui.terminal.clipboard import SystemClipboard
 from qwen_tui.terminal.output import HeldOutput, StreamingOutput
 from qwen_tui.terminal.progress import StatusLine
+from qwen_tui.terminal.quiet import QuietTerminal
 from qwen_tui.terminal.transfer_line import TransferLine
 
 
@@ -61,10 +62,18 @@ def output(
         remarks,
         status,
         theme=theme(settings.theme, environment.variables),
-        ruler=Ruler(settings.ambiguous_width),
+        ruler=Ruler(settings.ambiguous_width, settings.prose_width),
         colour=not environment.variables.get("NO_COLOR"),
         apart=apart,
     )
+
+
+def quiet(environment: Environment, *, by_key: bool) -> QuietTerminal:
+    """Return the mode of a terminal in which what is typed is not echoed into what the program writes there.
+
+    What is typed goes to whoever reads next: the REPL, `by_key`, or the shell.
+    """
+    return QuietTerminal(environment.stdout.fileno() if environment.stdout.isatty() else -1, by_key=by_key)
 
 
 def print_markdown(environment: Environment, settings: Config, text: str) -> None:
@@ -79,7 +88,7 @@ def print_markdown(environment: Environment, settings: Config, text: str) -> Non
                 environment.stdout,
                 text,
                 theme=theme(settings.theme, environment.variables),
-                ruler=Ruler(settings.ambiguous_width),
+                ruler=Ruler(settings.ambiguous_width, settings.prose_width),
                 colour=not environment.variables.get("NO_COLOR"),
             )
             return

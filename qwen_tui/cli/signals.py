@@ -43,15 +43,19 @@ def telling(on_ending: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def suspending(engine: "Callable[[], Engine]", on_resumed: Callable[[], None]) -> Iterator[None]:
-    """At Ctrl-Z, suspend the worker together with this process while the block runs; then call `on_resumed`.
+def suspending(
+    engine: "Callable[[], Engine]", on_suspended: Callable[[], None], on_resumed: Callable[[], None]
+) -> Iterator[None]:
+    """While the block runs, Ctrl-Z stops the worker together with the program.
 
-    `engine` returns the engine in use, which may change meanwhile.
+    `on_suspended` is called before both stop, `on_resumed` when both go on. `engine` returns the engine that is in use
+    then.
     """
 
     def suspend(number: int, _frame: FrameType | None) -> None:
         # The terminal stops only this process, because the worker is in a process group of its own.
         engine().pause()
+        on_suspended()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         # The shell has continued the program, for example by fg.

@@ -15,7 +15,9 @@ from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event
-from qwen_tui.models.locate import locate
+from qwen_tui.models import inventory
+from qwen_tui.models.locate import DEMO, locate
+from qwen_tui.models.shelf import Shelf
 from qwen_tui.planning import planner as planning
 from qwen_tui.planning.planner import Planner
 from qwen_tui.planning.tuned import Purpose
@@ -90,6 +92,13 @@ def log(environment: Environment) -> Callable[[str], None] | None:
 def model_file(name: str) -> Path:
     """Return the file of the model `name`; raises `ModelNotFoundError`, `InvalidModelError`."""
     return locate(name, files.folders().models)
+
+
+def models() -> list[tuple[str, str]]:
+    """Return the names of the models on this computer, each with its quantisation and size."""
+    held = [one for one in inventory.held(Shelf(files.folders().models)) if one.state != "missing"]
+    about = {one.name: f"{one.quant} {files.size_text(one.size)}".strip() for one in held}
+    return [*about.items(), (DEMO, _("the demonstration model"))]
 
 
 def template_folders(language: str | None = None) -> list[Path]:

@@ -1,10 +1,15 @@
 """What Tab offers in the input line: commands, and values for their arguments."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from qwen_tui.messages import as_command
+
 # For each kind of argument, a function that returns its possible values with descriptions. Every Tab calls it anew.
 Offers = Mapping[str, Callable[[], Iterable[tuple[str, str]]]]
+# The kinds of argument that are not the last.
+_FOLLOWED = ("option", "template")
 
 
 class Completion(NamedTuple):
@@ -18,26 +23,32 @@ class Completion(NamedTuple):
 def candidates(line: str, commands: Sequence[Completion], offers: Offers) -> Iterable[tuple[str, str]]:
     """Return what may replace the last word of `line`, with descriptions; `path_start` is for paths.
 
-    These are the values that begin with the word; if none does, those whose description contains it.
+    These are the values that begin with the word; if none does, those whose description contains it. A blank stands
+    behind those that something follows.
     """
-    name, space, argument = line.partition(" ")
-    if not name.startswith("/"):
+    name, argument = as_command(line) or ("", None)
+    if argument is None:
+        known = [command for command in commands if name and command.name.startswith(name.lower())]
+        return [(command.name + " " * (command.takes != "nothing"), command.description) for command in known]
+    takes = _takes(name, commands)
+    offer = offers.get(takes)
+    if offer is None or len(argument.split()) > 1 or argument[-1:].isspace():
         return []
-    if not space:
-        return [(command.name, command.description) for command in commands if command.name.startswith(name)]
-    offer = offers.get(_takes(name, commands))
-    if offer is None or " " in argument:
-        return []
-    known = list(offer())
-    begun = [(text, description) for text, description in known if text.startswith(argument)]
-    return begun or [(text, description) for text, description in known if argument in description]
+    values = [(text + " " * (takes in _FOLLOWED), text, description) for text, description in offer()]
+    begun = [(whole, description) for whole, text, description in values if text.startswith(argument)]
+    return begun or [(whole, description) for whole, _text, description in values if argument in description]
+
+
+def last_word(line: str) -> str:
+    """Return the part of `line` that one of the `candidates` replaces."""
+    return re.split(r"\s", line)[-1]
 
 
 def path_start(line: str, commands: Sequence[Completion]) -> int | None:
     """Return the index in `line` where a path begins, None if the command takes no path."""
-    name, space, _argument = line.partition(" ")
-    return len(name) + 1 if space and _takes(name, commands) == "path" else None
+    name, argument = as_command(line) or ("", None)
+    return len(line) - len(argument) if argument is not None and _takes(name, commands) == "path" else None
 
 
 def _takes(name: str, commands: Sequence[Completion]) -> str:
-    return next((command.takes for command in commands if command.name == name), "nothing")
+    return next((command.takes for command in commands if command.name == name.lower()), "nothing")

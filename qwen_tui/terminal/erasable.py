@@ -5,6 +5,7 @@ from typing import TextIO
 
 from wcwidth import width
 
+from qwen_tui.columns import cut
 from qwen_tui.terminal.streams import terminal_size
 
 
@@ -23,10 +24,7 @@ class ErasableLine:
     def draw(self, sentence: str) -> None:
         """Show `sentence` in place of what the line showed, cut to the width of the terminal."""
         # A line that wraps cannot be erased. Chinese characters are two columns wide.
-        columns = self.room
-        while width(sentence) > columns:
-            sentence = sentence[:-1]
-        self._show(sentence)
+        self._show(cut(sentence, self.room))
 
     def erase(self) -> None:
         """Remove the line."""

@@ -3,30 +3,37 @@
 import asyncio
 import io
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from prompt_toolkit import Application, PromptSession
-from prompt_toolkit.application.current import get_app_session
+from prompt_toolkit.application.current import get_app, get_app_session
 from prompt_toolkit.completion import CompleteEvent, Completer, PathCompleter
 from prompt_toolkit.completion import Completion as Offer
 from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_input
-from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
+from prompt_toolkit.input.typeahead import get_typeahead
+from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.keys import Keys
-from prompt_toolkit.layout import SearchBufferControl
-from prompt_toolkit.layout.processors import BeforeInput
+from prompt_toolkit.layout import AnyDimension, Dimension, SearchBufferControl, to_dimension
+from prompt_toolkit.layout.processors import BeforeInput, TabsProcessor
 from prompt_toolkit.styles import Style
 
 from qwen_tui import cancellation
+from qwen_tui.columns import fitting
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import ngettext
 from qwen_tui.messages import Draft, as_text
-from qwen_tui.terminal.completion import Completion, Offers, candidates, path_start
+from qwen_tui.terminal.completion import Completion, Offers, candidates, last_word, path_start
 from qwen_tui.terminal.draft_line import DraftLine, SlotMarks
+from qwen_tui.terminal.key_parser import filter_keys
 from qwen_tui.terminal.keys import Edit, key_bindings
+from qwen_tui.terminal.quiet import QuietTerminal
 from qwen_tui.terminal.recall import Recall
 from qwen_tui.terminal.sanitise import clean
-from qwen_tui.terminal.typeahead import QuietTerminal
+from qwen_tui.terminal.typeahead import ReadingAhead, entries
 from qwen_tui.terminal.visible import Visible
+from qwen_tui.terminal.width import Ruler
 
 # Only colours that are readable on dark and on light backgrounds.
 _STYLE = Style.from_dict(
@@ -46,15 +53,16 @@ _WHILE_LOADING = 0.25
 class PromptLineReader:
     """Reads messages of one or more lines from the terminal.
 
-    `toolbar` returns the text below the line; the reader asks again and again while `is_loading` returns True. Tab
-    offers the `commands`, and behind a command the `offers` for its kind of argument. `edit` opens the line in the
-    person's editor. `questions` returns the questions of earlier sittings, newest first; the reader calls it when it
-    shows the first line. With `always_tty` it reads the terminal itself, even if stdin is a pipe.
+    `toolbar` returns what stands below the line, see `fitting`; the reader asks again and again while `is_loading`
+    returns True. Tab offers the `commands`, and behind a command the `offers` for its kind of argument. `edit` opens
+    the line in the person's editor. `questions` returns the questions of earlier sittings, newest first; the reader
+    calls it when it shows the first line. With `always_tty` it reads the terminal itself, even if stdin is a pipe.
+    The reader is used while the terminal is `quiet`.
     """
 
     def __init__(
         self,
-        toolbar: Callable[[], str],
+        toolbar: Callable[[], Sequence[tuple[int, str]]],
         commands: Sequence[Completion],
         offers: Offers,
         *,
@@ -66,13 +74,19 @@ class PromptLineReader:
         self._left = False
         self._is_loading = is_loading
         self._input = create_input(always_prefer_tty=always_tty)
+        filter_keys(self._input)
+        # In this mode prompt_toolkit finds the terminal, and leaves it so: there is no moment with an echo between.
+        self.quiet = QuietTerminal(self._input.fileno(), by_key=True)
+        # What was typed ahead: keys that no line has taken yet, and the lines that wait for their turn.
+        self._keys: list[KeyPress] = []
+        self._waiting: list[str] = []
         recall = Recall(questions)
         self._session: PromptSession[str] = PromptSession(
             message=[("", "\n"), ("class:prompt", "> ")],
             prompt_continuation=[("class:continuation", "  ")],
             multiline=True,
             history=recall,
-            bottom_toolbar=lambda: clean(self._draft.hint or toolbar()),
+            bottom_toolbar=lambda: clean(self._below(toolbar)),
             completer=_Completer(commands, offers),
             complete_while_typing=False,
             reserve_space_for_menu=6,
@@ -86,13 +100,22 @@ class PromptLineReader:
                 control.input_processors = [BeforeInput(_("Search: "), style="class:search-toolbar.prompt")]
         self._draft = DraftLine(self._session.default_buffer, recall)
         self._session.key_bindings = key_bindings(self._draft, edit)
-        self._session.input_processors = [SlotMarks(self._draft), Visible()]
+        self._session.input_processors = [SlotMarks(self._draft), Visible(), TabsProcessor(char1=" ", char2=" ")]
+        self._leave_room_above()
 
     def read(self, draft: str | Draft = "") -> str:
-        """Return a message; raises `EOFError` on Ctrl-D in an empty line, or when the terminal is gone."""
+        """Return a message; raises `EOFError` on Ctrl-D in an empty line, or when the terminal is gone.
+
+        Without a draft the line begins with the next of what was typed ahead.
+        """
         if self._left:
             raise EOFError
+        self._waiting += entries(self._keys)
+        self._keys.clear()
+        if draft == "" and self._waiting:
+            draft = self._waiting.pop(0)
         beginning = self._draft.begin(draft if isinstance(draft, Draft) else Draft(draft))
+        self.quiet.is_lent = True
         try:
             line = as_text(self._session.prompt(default=beginning, pre_run=self._prepare))
         except KeyboardInterrupt:
@@ -102,20 +125,46 @@ class PromptLineReader:
         except (OSError, io.UnsupportedOperation):
             # The person has closed the terminal's window.
             raise EOFError from None
-        self._heed_ctrl_c()
+        finally:
+            self.quiet.is_lent = False
+        self._take_typed_ahead()
         return line
 
-    def _heed_ctrl_c(self) -> None:
-        """Cancel the sent message if Ctrl-C followed Enter at once.
+    def _below(self, toolbar: Callable[[], Sequence[tuple[int, str]]]) -> str:
+        """Return what stands below the line: what its slot wants, or else the toolbar, as far as there is room."""
+        columns = get_app().output.get_size().columns
+        if self._draft.hint:
+            return Ruler().wrapped(self._draft.hint, columns)
+        n = len(self._waiting)
+        ahead = ngettext("{n} more line was typed ahead", "{n} more lines were typed ahead", n).format(n=n)
+        return fitting([*([(0, ahead)] if n else []), *toolbar()], columns)
 
-        Until prompt_toolkit leaves raw mode, Ctrl-C is a key without a signal, and waits among the keys typed ahead.
+    def _leave_room_above(self) -> None:
+        """Let no message take more than two thirds of the screen: what was said about it stays in sight above."""
+        for window in self._session.layout.find_all_windows():
+            if getattr(window.content, "buffer", None) is self._session.default_buffer:
+                window.height = partial(self._height, window.height)
+
+    def _height(self, usual: AnyDimension) -> Dimension:
+        rows, columns = get_app().output.get_size()
+        buffer, most = self._session.default_buffer, max(3, 2 * rows // 3)
+        # A text that surely fits is not measured: to measure is slow.
+        if buffer.document.line_count <= most and len(buffer.text) <= most * columns // 4:
+            return to_dimension(usual)
+        least = to_dimension(usual).min
+        return Dimension(min=min(least, most), max=most)
+
+    def _take_typed_ahead(self) -> None:
+        """Take the keys that followed Enter at once; Ctrl-C among them cancels the sent message.
+
+        Until prompt_toolkit leaves raw mode, Ctrl-C is a key without a signal.
         """
         keys = get_typeahead(self._input)
         pressed = [index for index, key in enumerate(keys) if key.key in (Keys.ControlC, Keys.SIGINT)]
         if pressed:
             cancellation.current().cancel()
             del keys[: pressed[-1] + 1]
-        store_typeahead(self._input, keys)
+        self._keys += keys
 
     def leave(self) -> None:
         """Make a running `read` raise `EOFError`; callable from a signal handler."""
@@ -141,9 +190,9 @@ class PromptLineReader:
             await asyncio.sleep(_WHILE_LOADING)
             app.invalidate()
 
-    def answering(self) -> QuietTerminal:
-        """Return the terminal's mode during an answer: it echoes no keys, and keeps them for the next line."""
-        return QuietTerminal(self._input.fileno())
+    def answering(self) -> ReadingAhead:
+        """Return what keeps the keys of an answer's time for the next lines."""
+        return ReadingAhead(self._input, self.quiet, self._keys)
 
 
 class _Completer(Completer):
@@ -159,6 +208,6 @@ class _Completer(Completer):
             path = line[start:]
             yield from self._paths.get_completions(Document(path, len(path)), event)
             return
-        word = line.rpartition(" ")[2]
         for text, description in candidates(line, self._commands, self._offers):
-            yield Offer(text, start_position=-len(word), display=clean(text), display_meta=clean(description))
+            start = -len(last_word(line))
+            yield Offer(text, start_position=start, display=clean(text.strip()), display_meta=clean(description))

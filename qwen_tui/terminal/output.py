@@ -32,12 +32,21 @@ class HeldOutput:
             with contextlib.suppress(OutputError):
                 write(self._notes, clean(sentence) + "\n")
 
+    def show_end(self, text: str, rows: int) -> None:
+        """Show the last `rows` of an earlier answer."""
+        self.note("\n".join(end_of(text.strip("\n").splitlines(), rows)))
+
     def resumed(self) -> None:
         """Take note that the program was suspended and goes on: other programs may have written to the terminal."""
 
     def close(self) -> None:
         """Remove progress and end the last line, also after a failure."""
         self._status.clear()
+
+
+def end_of(lines: list[str], rows: int) -> list[str]:
+    """Return the last `rows` of `lines`, below a sign where others stood before them."""
+    return lines if len(lines) <= rows else ["…", *lines[-rows:]]
 
 
 class Thinking:

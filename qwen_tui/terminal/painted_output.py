@@ -4,12 +4,10 @@ import os
 from collections.abc import Mapping
 from typing import TextIO
 
-from rich.text import Text
-
 from qwen_tui import messages
 from qwen_tui.messages import Event, Finished, Reasoning
-from qwen_tui.terminal.output import HeldOutput, Thinking, taken_back
-from qwen_tui.terminal.painter import Painter, static
+from qwen_tui.terminal.output import HeldOutput, Thinking, end_of, taken_back
+from qwen_tui.terminal.painter import Painter, static, static_lines
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.streams import terminal_size, write
@@ -34,7 +32,7 @@ class PaintedOutput(HeldOutput):
         """With `apart`, a blank row stands before each answer."""
         super().__init__(notes, status)
         self._stream = stream
-        self._ruler = ruler
+        self._theme, self._ruler, self._colour = theme, ruler, colour
         self._thinking = Thinking()
         self._painter = Painter(
             lambda text: write(stream, text),
@@ -63,9 +61,14 @@ class PaintedOutput(HeldOutput):
         if self._notes is None or not self._notes.isatty():
             super().note(sentence)
             return
-        columns = terminal_size(self._stream).columns - 1
+        columns = min(terminal_size(self._stream).columns - 1, self._ruler.prose)
         with self._painter.aside():
-            super().note("\n".join(line.plain for line in self._ruler.wrap(Text(clean(sentence)), columns)))
+            super().note(self._ruler.wrapped(clean(sentence), columns))
+
+    def show_end(self, text: str, rows: int) -> None:
+        columns = terminal_size(self._stream).columns
+        lines = static_lines(text, columns, self._theme, self._ruler, colour=self._colour)
+        write(self._stream, "".join(line + "\n" for line in end_of(lines, rows)))
 
     def _fold(self, folded: str) -> None:
         """Show one dim line that stands for the model's reasoning."""

@@ -195,6 +195,11 @@ class Encoder:
 
 def static(text: str, columns: int, theme: Theme, ruler: Ruler, *, colour: bool = True) -> str:
     """Return a complete text as `Painter` would leave it on a terminal of `columns`."""
+    return "".join(line + "\n" for line in static_lines(text, columns, theme, ruler, colour=colour))
+
+
+def static_lines(text: str, columns: int, theme: Theme, ruler: Ruler, *, colour: bool = True) -> list[str]:
+    """Return the lines that `static` joins."""
     rows = rows_of(pieces(without_controls(text)), Renderer(ruler, theme), columns - 1)
     encoder = Encoder(colour=colour)
-    return "".join(encoder.line(row).written + "\n" for row in rows)
+    return [encoder.line(row).written for row in rows]

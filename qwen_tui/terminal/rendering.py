@@ -34,15 +34,18 @@ class Row(NamedTuple):
 
 
 class Renderer:
-    """Turns blocks into rows of at most `columns`."""
+    """Turns blocks into rows of at most `columns`; prose is no wider than its ruler says, code and tables may be."""
 
     def __init__(self, ruler: Ruler, theme: Theme) -> None:
         self._ruler = ruler
         self._theme = theme
         self._signs = ASCII_SIGNS if ruler.ambiguous == 2 else Signs()
+        # By how many columns prose is narrower than the rows.
+        self._margin = 0
 
     def rows(self, piece: Piece, columns: int) -> list[Row]:
         """Return the rows of a piece, without a blank row before or behind them."""
+        self._margin = max(0, columns - self._ruler.prose)
         if piece.known and not piece.settled:
             return self._code(piece.tokens[0], piece.known, look_back=False)
         return self._block(piece.tokens, columns, number=piece.number, known=piece.known)
@@ -69,7 +72,7 @@ class Renderer:
                 text = _styled(clean(readable(first.content)), self._theme.mathematics)
                 return [Row(_joined(Text("  "), row.text)) for row in self._wrapped(text, columns - 2)]
             case "hr":
-                length = columns // self._ruler.cells(self._signs.line)
+                length = (columns - self._margin) // self._ruler.cells(self._signs.line)
                 return [Row(_styled(self._signs.line * length, self._theme.faint))]
             case "table_open":
                 return self._table(tokens, columns)
@@ -136,7 +139,7 @@ class Renderer:
         return text
 
     def _wrapped(self, text: Text, columns: int) -> list[Row]:
-        return [Row(line) for line in self._ruler.wrap(text, max(columns, _NARROWEST))]
+        return [Row(line) for line in self._ruler.wrap(text, max(columns - self._margin, _NARROWEST))]
 
     def _inline(self, token: Token, style: Style | None = None) -> Text:
         """Return the text of an `inline` token, with the newlines of the source."""

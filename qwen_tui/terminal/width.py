@@ -5,6 +5,7 @@ behind an opening one such as （.
 """
 
 import re
+import sys
 import unicodedata
 from functools import lru_cache
 
@@ -26,10 +27,14 @@ _ATOM = re.compile(
 
 
 class Ruler:
-    """Measures text. `ambiguous` is the width, 1 or 2, of characters such as “ and …, which differs among terminals."""
+    """Measures text. `ambiguous` is the width, 1 or 2, of characters such as “ and …, which differs among terminals.
 
-    def __init__(self, ambiguous: int = 1) -> None:
+    `prose` is how many columns sentences take at most, however wide the terminal is: longer lines are hard to read.
+    """
+
+    def __init__(self, ambiguous: int = 1, prose: int = sys.maxsize) -> None:
         self.ambiguous = ambiguous
+        self.prose = prose
         # The last broken line, its columns and its breaks. The next line is probably the same one, a little longer.
         self._broken: tuple[str, int, list[int]] = ("", 0, [])
 
@@ -67,6 +72,10 @@ class Ruler:
                 piece.rstrip()
             lines += [piece for piece in pieces if piece.plain]
         return lines
+
+    def wrapped(self, text: str, columns: int) -> str:
+        """Return `text` with a newline wherever `wrap` breaks it."""
+        return "\n".join(line.plain for line in self.wrap(Text(text), columns))
 
     def _breaks(self, line: str, columns: int) -> list[int]:
         """Return the breaks of `line`, chosen greedily: each depends on the text before it and on the next unit."""

@@ -46,9 +46,9 @@ def drafted(
 
 def test_variables_are_slots_and_given_values_are_text(folder: Path) -> None:
     assert drafted(folder, "letter") == Draft(
-        "Write to {{to}}, kind, {{to}}!",
-        (Slot(9, "to", None, "who gets it"), Slot(17, "tone", "kind", "tone (kind, firm)"),
-         Slot(23, "to", None, "who gets it")),
+        "Write to [who gets it], kind, [who gets it]!",
+        (Slot(9, "to", "[who gets it]", None, "who gets it"), Slot(24, "tone", "kind", "kind", "tone (kind, firm)"),
+         Slot(30, "to", "[who gets it]", None, "who gets it")),
     )  # fmt: skip
     assert drafted(folder, "letter", {"to": "{{tone}}", "tone": "firm"}) == Draft("Write to {{tone}}, firm, {{tone}}!")
     with pytest.raises(UsageError, match="no choice"):
@@ -70,7 +70,7 @@ def test_what_is_attached_is_the_text(folder: Path) -> None:
     talk = Talk(ScriptedEngine("ok"), person, templates=folder, attached="Long.")
     assert person.texts[1] == "Shorten the text above."
     assert talk.prompts == [["You cut.", "Long.\n\nShorten the text above."]]
-    assert person.texts[3].startswith("{{input}}")
+    assert person.texts[3].startswith("[the text it is about]")
     inserted = Person("/template around")
     talk = Talk(ScriptedEngine(), inserted, templates=folder, attached="a cat")
     assert inserted.texts[1] == "Here: a cat - what is it?"

@@ -251,7 +251,8 @@ def test_the_system_text_of_a_template_is_not_shown_as_the_persons_words(tmp_pat
     talk = Talk(ScriptedEngine("1", "2", "3"), person, History(path), templates=tmp_path)
     assert person.drafts[4].text == "teh\n\nMend it."  # type: ignore[union-attr]
     assert talk.contents[2] == "You are a proofreader.\n\ntteh\n\nMend it.", "the edited message has it, too"
-    shown = Talk(ScriptedEngine(), Person(f"/resume {talk.session.conversation.id}"), History(path)).shown[0]
+    resumed = Talk(ScriptedEngine(), Person(f"/resume {talk.session.conversation.id}"), History(path))
+    shown = "\n".join(resumed.notes)
     assert "> [What the template “mend” says to the model]\n> tteh" in shown
     assert "proofreader" not in shown
 
@@ -259,7 +260,7 @@ def test_the_system_text_of_a_template_is_not_shown_as_the_persons_words(tmp_pat
 def test_resume_names_the_materials_of_the_last_question(path: Path) -> None:
     turn = History(path).begin(None, FULL, model="scripted", system=None)
     turn.update("yes", "stop")
-    (shown,) = Talk(ScriptedEngine(), Person(f"/resume {turn.conversation}"), History(path)).shown
+    shown = Talk(ScriptedEngine(), Person(f"/resume {turn.conversation}"), History(path)).notes[0]
     assert "> [notes.txt, 14 characters]\n> [the clipboard, 24 characters]\n> shorter\n> \n> Mend it." in shown
     assert "Friday" not in shown
     assert shown.splitlines()[0].split(" · ")[1] == "shorter"

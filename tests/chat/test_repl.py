@@ -1,6 +1,8 @@
 """The loop of a conversation, with a scripted engine and a scripted person."""
 
 import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from qwen_tui.chat.conversation import Conversation
@@ -17,11 +19,10 @@ from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 
 class Person:
-    """Types the given lines; `drafts` records the draft of each line, `typed` is typed during each answer."""
+    """Types the given lines; `drafts` records the draft of each line."""
 
-    def __init__(self, *lines: str, typed: str = "") -> None:
+    def __init__(self, *lines: str) -> None:
         self._lines = iter(lines)
-        self.typed = typed
         self.drafts: list[str | Draft] = []
 
     @property
@@ -36,14 +37,8 @@ class Person:
             raise EOFError
         return line
 
-    def answering(self) -> "Person":
-        return self
-
-    def __enter__(self) -> "Person":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        return None
+    def answering(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 class Board:
@@ -74,11 +69,14 @@ class Talk:
         templates: Path | None = None,
         attached: str = "",
         is_named: bool = False,
+        models: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.errors: list[QwenError] = []
         self.shown: list[str] = []
         # What the keeper reported.
         self.warnings: list[str] = []
+        output = RecordingOutput()
+        self.notes = output.notes
         self._engine = engine
         self._others = others or {}
         self.session = Session(
@@ -86,13 +84,14 @@ class Talk:
             Conversation(),
             AnswerOptions(),
             Keeper(history, "scripted", self.warnings.append),
-            RecordingOutput(),
+            output,
             report=self.shown.append,
             open_engine=self._open,
             clipboard=board or Board(),
             template_folders=[templates] if templates else [],
             file_of=self._file,
             is_named=is_named,
+            models=lambda: models,
         )
         if attached:
             self.session.attached.append(Material("attached", attached))
@@ -138,12 +137,6 @@ def test_a_broken_answer_stays_in_the_conversation() -> None:
     assert len(talk.errors) == 1
     assert person.drafts == ["", "", ""]
     assert talk.contents == ["hello", "half an ", "go on", "answer "]
-
-
-def test_text_typed_during_an_answer_is_in_the_next_line() -> None:
-    person = Person("hello", typed="and then")
-    Talk(ScriptedEngine("hi"), person)
-    assert person.drafts == ["", "and then"]
 
 
 def test_help_lists_every_command() -> None:
@@ -254,7 +247,7 @@ def test_a_resumed_conversation_goes_on_with_its_own_model(tmp_path: Path) -> No
     other = ScriptedEngine("from the other")
     talk = Talk(ScriptedEngine(), Person(f"/resume {kept}", "two"), history, others={"other": other})
     assert talk.errors == []
-    assert "From here on other answers." in talk.shown[0]
+    assert "From here on other answers." in talk.shown[-1]
     assert talk.contents == ["one", "1", "two", "from the other "]
     assert history.read(kept).summary.model == "other"
 
@@ -268,7 +261,7 @@ def test_a_named_model_continues_a_resumed_conversation_and_says_so(tmp_path: Pa
         others={"other": ScriptedEngine()},
         is_named=True,
     )
-    assert "This conversation was with other; from here on scripted answers." in talk.shown[0]
+    assert "This conversation was with other; from here on scripted answers." in talk.shown[-1]
     assert talk.contents == ["one", "1", "two", "mine "]
     assert history.read(kept).summary.model == "scripted"
 

@@ -241,7 +241,7 @@ def test_resume_shows_where_the_conversation_stands(history: History) -> None:
     kept = str(first.session.conversation.id)
     talk = Talk(ScriptedEngine("3"), Person("/resume zzz", f"/resume {kept[:5]}", "and?"), history)
     assert "/logs" in talk.errors[0].remedy
-    (shown,) = talk.shown
+    shown = "\n".join(talk.notes)
     assert shown.splitlines()[0].startswith(f"{kept} · a topic · 2 turns · 20")
     assert "\n> more\n" in shown
     assert "line 99" in shown
@@ -321,3 +321,40 @@ def test_a_missing_model_leaves_the_old_one_in_use() -> None:
 def test_the_export_of_a_stored_conversation_has_its_id_and_title(history: History, tmp_path: Path) -> None:
     talk = Talk(ScriptedEngine("a"), Person("x", f"/export {tmp_path / 'talk.json'}"), history)
     assert json.loads((tmp_path / "talk.json").read_bytes())["id"] == talk.session.conversation.id
+
+
+@pytest.mark.parametrize("line", ["／show", "、show", "／ＳＨＯＷ", "/Show\u3000"])
+def test_a_command_may_come_from_a_chinese_input_method(line: str) -> None:
+    talk = Talk(ScriptedEngine(), Person(line))
+    assert talk.errors == []
+    assert "temperature" in talk.shown[0]
+
+
+def test_blanks_and_values_may_be_full_width_too() -> None:
+    talk = Talk(ScriptedEngine("ok"), Person("/set\u3000temperature\u3000０．５", "／system　你是　律师", "hi"))
+    assert talk.errors == []
+    assert talk.session.options.sampling.temperature == 0.5
+    assert talk.session.conversation.system == "你是　律师"
+
+
+@pytest.mark.parametrize("line", ["、第二点呢？", "…/help", " /help", "、"])
+def test_what_only_looks_like_a_command_is_a_message(line: str) -> None:
+    assert Talk(ScriptedEngine("ok"), Person(line)).contents[0].strip() == line.strip()
+
+
+def test_model_alone_lists_the_models_and_which_answers() -> None:
+    engine = ScriptedEngine()
+    talk = Talk(engine, Person("/model"), models=[("scripted", "Q4_K_M 2.5 GB"), ("千问", "")])
+    assert not engine.closed
+    assert talk.shown[0].splitlines() == ["scripted  Q4_K_M 2.5 GB  in use", "千问"]
+
+
+def test_after_undo_the_context_is_as_full_as_it_was_before() -> None:
+    talk = Talk(ScriptedEngine("1", "2"), Person("one", "two"))
+    tokens = [talk.session.conversation.tokens]
+    for step in (talk.session.undo, talk.session.undo, talk.session.redo, talk.session.redo):
+        step()
+        tokens.append(talk.session.conversation.tokens)
+    two, one = tokens[:2]
+    assert tokens == [two, one, None, one, two]
+    assert two != one

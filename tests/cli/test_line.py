@@ -1,5 +1,6 @@
 """The input line of `qwen chat`: slots, earlier questions, completion, the editor, and Chinese at the screen's edge."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -72,7 +73,7 @@ EMAIL = "Write an email.\nTo: {}\nPurpose and points: {}\nTone: {}\nLength: abou
 def test_a_template_is_filled_in_the_line_and_takes_its_defaults(start: Start) -> None:
     chat = start()
     chat.type("/template email" + ENTER)
-    chat.wait_for("To: {{recipient}}", "Tone: professional", "who gets it")
+    chat.wait_for("To: [who gets it, e.g. Ms Lee, all parents]", "Tone: professional", "who gets it")
     chat.type("王老师" + TAB)
     chat.wait_for("To: 王老师\n", "what it must say")
     chat.type(paste("one\ntwo"))
@@ -84,7 +85,7 @@ def test_a_template_is_filled_in_the_line_and_takes_its_defaults(start: Start) -
 
 def test_a_message_with_an_empty_required_slot_is_not_sent(start: Start) -> None:
     chat = start("-t", "email", "-p", "tone=firm")
-    chat.wait_for("To: {{recipient}}", "Tone: firm")
+    chat.wait_for("To: [who gets it", "Tone: firm")
     chat.type(ENTER)
     chat.wait_for("Still to be filled in: who gets it")
     chat.type("Lee" + ENTER)
@@ -108,7 +109,7 @@ def test_backspace_empties_a_slot_undo_brings_it_back_and_shift_tab_goes_back(st
 def test_clearing_the_line_drops_the_template_and_in_a_running_talk_it_goes_into_one_message(start: Start) -> None:
     chat = start()
     chat.type("/template email" + ENTER)
-    chat.wait_for("{{recipient}}")
+    chat.wait_for("[who gets it")
     chat.type(CTRL_C + "hello" + ENTER)
     chat.wait_for("> hello", "tokens/s")
     assert system() is None
@@ -131,11 +132,11 @@ def test_the_editor_may_change_a_draft_but_no_placeholder_is_sent_unnoticed(
     monkeypatch.setenv("VISUAL", str(editor))
     chat = start("-t", "email")
     chat.type(EDITOR)
-    chat.wait_for("For: {{recipient}}\n  About: me\n  Tone: professional")
+    chat.wait_for("all parents]\n  About: me\n  Tone: professional")
     chat.type(ENTER)
-    chat.wait_for("The text still has {{recipient}}; Enter sends it as it is.")
+    chat.wait_for("The text still has [who gets it, e.g. Ms Lee, all parents]; Enter")
     chat.type(ENTER)
-    assert sent(chat)[0].startswith("Write an email.\nFor: {{recipient}}\nAbout: me\n")
+    assert sent(chat)[0].startswith("Write an email.\nFor: [who gets it, e.g. Ms Lee, all parents]\nAbout: me\n")
 
 
 def test_text_with_no_slots_goes_through_the_editor_too(
@@ -193,7 +194,7 @@ def test_a_draft_is_still_there_after_a_look_at_earlier_questions(start: Start) 
     chat.type("Lee" + UP + UP)
     chat.wait_for("> earlier")
     chat.type("\x1b[B")
-    chat.wait_for("To: Lee\n", "points: {{purpose}}")
+    chat.wait_for("To: Lee\n", "points: [what it must say")
     chat.type(TAB + TAB + "x" + ENTER)
     assert sent(chat)[0].startswith("Write an email.\nTo: Lee")
 
@@ -267,3 +268,63 @@ def test_the_window_may_change_its_size_while_one_types(start: Start) -> None:
     chat.wait_for("> " + "一二三四五六七八九十" * 3 + "末")
     chat.type(ENTER)
     assert sent(chat) == ["一二三四五六七八九十" * 3 + "末"]
+
+
+def test_of_a_message_too_long_for_the_context_and_the_screen_the_error_is_seen_above_it(start: Start) -> None:
+    chat = start("--ctx-size", "512")
+    chat.type(paste("\n".join(f"第 {n} 行 of a message that is far too long" for n in range(80))))
+    chat.wait_for("第 79 行")
+    chat.type(ENTER)
+    chat.wait_for("The prompt has", "the context holds 512", "Shorten it", "第 79 行 of a message")
+    chat.resize(40, 16)
+    chat.type("!")
+    chat.wait_for("第 79 行", "!\n")
+    toolbar = chat.text.splitlines()[-1]
+    assert toolbar == "tiny.gguf · context 512", "whole parts are left out"
+    chat.type(CTRL_C + "/nonsense" + ENTER)
+    chat.wait_for("Did you mean")
+    said = " ".join(chat.text.rpartition("> /nonsense")[2].split())
+    assert "send the line as it is, put a space before it." in said, "it is broken between words"
+
+
+def test_resume_paints_the_last_answer_and_undo_empties_the_toolbar(start: Start) -> None:
+    history = History(files.folders().history)
+    turn = history.begin(None, Question("code"), model="", system=None)
+    turn.update("Here **it** is:\n\n```python\nprint(1)\n```\n", "stop")
+    history.close()
+    chat = start()
+    chat.type("/resume " + turn.conversation + ENTER)
+    chat.wait_for("> code\n\nHere it is:\n\nprint(1)\n")
+    chat.type("more" + ENTER)
+    chat.wait_for("tokens/s", " of 16000")
+    chat.type("/undo" + ENTER)
+    chat.wait_for("Taken back: more", "tiny.gguf · CPU · context 16000")
+
+
+def test_commands_of_a_chinese_input_method_and_blanks_behind_what_tab_completes(start: Start) -> None:
+    chat = start()
+    for typed, shown in (("／te", "> /template"), ("weekl", "> /template weekly-report"), ("x", "weekly-report x")):
+        chat.type(typed + TAB)
+        chat.wait_for(shown)
+    for typed, shown in ((CTRL_C + "/mod", "> /model"), ("de", "> /model demo")):
+        chat.type(typed + TAB)
+        chat.wait_for(shown)
+    chat.type(CTRL_C + "/model" + ENTER)
+    chat.wait_for("demo  the demonstration model")
+    chat.type("、help" + ENTER)
+    chat.wait_for("/stats", "Ctrl-X Ctrl-E editor", "\n>\n")
+    assert chat.leave() == 0
+
+
+def test_without_an_editor_of_ones_own_it_is_told_how_to_leave(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nano = tmp_path / "nano"
+    nano.write_text('#!/bin/sh\necho " more" >> "$1"\n')
+    nano.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for name in ("VISUAL", "EDITOR"):
+        monkeypatch.delenv(name, raising=False)
+    chat = start()
+    chat.type("text" + EDITOR)
+    chat.wait_for("The editor is nano: Ctrl-O and Enter save, Ctrl-X leaves.", "> text more")

@@ -201,7 +201,7 @@ def test_an_editor_in_a_folder_with_blanks_is_found(tmp_path: Path, monkeypatch:
     program.write_text('#!/bin/sh\necho edited > "$1"\n')
     program.chmod(0o755)
     monkeypatch.setenv("VISUAL", str(program))
-    assert editor.edited(environment(), "before") == "edited"
+    assert editor.edited(environment(), lambda error: pytest.fail(error.message), "before") == "edited"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pty")

@@ -1,6 +1,8 @@
 """What Tab offers."""
 
-from qwen_tui.terminal.completion import Completion, candidates, path_start
+import pytest
+
+from qwen_tui.terminal.completion import Completion, candidates, last_word, path_start
 
 COMMANDS = [
     Completion("/template", "insert", "template"),
@@ -15,9 +17,19 @@ def offered(line: str) -> list[str]:
 
 
 def test_commands_and_what_they_take() -> None:
-    assert offered("/te") == ["/template", "/tell"]
-    assert offered("/template em") == ["email", "email-tone"]
-    assert offered("/template 表格") == ["table"], "where no name begins so, descriptions are looked through"
+    assert offered("/te") == ["/template ", "/tell "]
+    assert offered("/template em") == ["email ", "email-tone "]
+    assert offered("/template 表格") == ["table "], "where no name begins so, descriptions are looked through"
     assert offered("/template email x") == offered("/tell e") == offered("hello") == offered("/nothing ") == []
+    assert offered("/template ") == ["email ", "email-tone ", "table "]
     assert path_start("/file a b", COMMANDS) == 6
     assert path_start("/tell a", COMMANDS) is None
+
+
+@pytest.mark.parametrize("line", ["／te", "、te", "／TE", "/ｔｅ"])
+def test_a_command_from_a_chinese_input_method_is_completed(line: str) -> None:
+    assert offered(line) == ["/template ", "/tell "]
+    assert last_word(line) == line
+    assert offered("/template\u3000em") == ["email ", "email-tone "]
+    assert last_word("/template\u3000em") == "em"
+    assert path_start("／file\u3000笔记", COMMANDS) == 6

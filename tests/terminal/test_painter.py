@@ -243,3 +243,13 @@ def test_the_theme_follows_the_background_of_the_terminal(says: str, expected: s
 @pytest.fixture
 def mixes(request: pytest.FixtureRequest) -> Iterator[range]:
     yield range(request.config.getoption("--mixes"))
+
+
+def test_prose_is_narrower_than_a_wide_terminal_and_code_and_tables_are_not() -> None:
+    sentence, code = "word " * 50, "x = " + "1 + " * 50 + "1"
+    text = f"# {sentence}\n\n{sentence}\n\n- {sentence}\n\n> {sentence}\n\n```\n{code}\n```\n\n"
+    text += f"| a | {sentence}|\n|-|-|\n| b | c |\n"
+    head, _blank, table = plain(text, 300, Ruler(prose=100)).partition(code)
+    assert 90 < max(map(len, head.splitlines())) <= 100
+    assert max(map(len, table.splitlines())) > 240
+    assert max(map(len, plain(sentence * 3, 60, Ruler(prose=100)).splitlines())) < 60

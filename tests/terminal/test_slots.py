@@ -18,7 +18,7 @@ def draft(*parts: str | tuple[str, str | None]) -> InputLine:
             text += part
         else:
             name, default = part
-            found.append(Slot(len(text), name, default))
+            found.append(Slot(len(text), name, default or f"{{{{{name}}}}}", default))
             text += found[-1].shown
     return slots.begin(Draft(text, tuple(found)))
 

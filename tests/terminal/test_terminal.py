@@ -12,7 +12,6 @@ from qwen_tui.terminal.output import HeldOutput, StreamingOutput
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean, mark
 from qwen_tui.terminal.streams import write
-from qwen_tui.terminal.typeahead import typed_text
 from tests.streams import Clock, TerminalStream
 
 END = Finished(Usage(), Timings(), "stop")
@@ -178,20 +177,3 @@ def test_no_progress_outside_a_terminal() -> None:
     clock.now += 9
     status.show(Loading(0.5))
     assert pipe.getvalue() == ""
-
-
-@pytest.mark.parametrize(
-    ("keys", "text"),
-    [
-        (b"next question\r", "next question"),
-        (b"two\rlines\r", "two\nlines"),
-        ("下一个问题".encode(), "下一个问题"),
-        ("一二\x7f三".encode(), "一三"),
-        (b"\x1b[200~pasted\nlines\x1b[201~", "pasted\nlines"),
-        (b"a\x1b[Db\x1bOPc\x1b", "abc"),
-        (b"\x7f\x7fx\x03", "x"),
-        ("半".encode()[:2], "\ufffd"),
-    ],
-)
-def test_text_typed_during_an_answer_is_kept(keys: bytes, text: str) -> None:
-    assert typed_text(keys) == text

@@ -1,0 +1,121 @@
+"""What is typed while the program works, and what a terminal sends unasked: at the prompt, in answers, at questions."""
+
+import signal
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import COMMAND
+
+if sys.platform == "win32":
+    pytest.skip("needs a POSIX terminal", allow_module_level=True)
+
+from tests.terminal_screen import CTRL_C, ENTER, Terminal
+
+REPORTS = (
+    "\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\\x1b[?62;22c\x1b[I\x1b[O\x1b[?2026;2$y\x1bP>|term\x1b\\\x1b]52;c;aGk=\x07\x1b[?1u"
+)
+SHIFT_ENTER, CTRL_U, CTRL_W, SUSPEND = "\x1b[13;2u", "\x15", "\x17", "\x1a"
+
+
+@pytest.fixture
+def talker(tiny: Path) -> Iterator[Terminal]:
+    """A conversation whose answers last until they are stopped."""
+    words = ("chat", "-n", "-m", str(tiny), "--ctx-size", "32000", "-o", "temperature=0")
+    terminal = Terminal(*COMMAND, *words, QWEN_TUI_LOOKUP="false")
+    terminal.wait_for("\n>", "Ctrl-D leaves")
+    yield terminal
+    terminal.process.close(force=True)
+
+
+def test_each_enter_during_an_answer_begins_a_line_and_none_sends_itself(talker: Terminal) -> None:
+    talker.type("count" + ENTER)
+    answers(talker, 0)
+    for keys in ("错的" + CTRL_U + "第一行", SHIFT_ENTER, REPORTS[:20], REPORTS[20:], "还是第一行", ENTER):
+        talker.type(keys)
+        time.sleep(0.05)
+    talker.type("two wrong" + CTRL_W + "\tlines" + ENTER + "/undo" + ENTER + "\x1b[200~pasted\rlines")
+    time.sleep(0.2)
+    talker.type(CTRL_C)
+    talker.wait_for("> 第一行\n  还是第一行\n")
+    # The rest of a paste comes into the line that is there then, and does not send it.
+    talker.type("\x1b[201~!")
+    talker.wait_for("  还是第一行pasted\n  lines!\n", "2 more lines were typed ahead · tiny.gguf")
+    before = painted(talker)
+    talker.type(ENTER)
+    answers(talker, before)
+    talker.type(CTRL_C)
+    talker.wait_for("> two lines\n", "1 more line was typed ahead")
+
+
+def test_at_the_prompt_reports_are_no_text_and_shift_enter_is_a_newline(talker: Terminal) -> None:
+    talker.type(REPORTS + "one" + SHIFT_ENTER + "two\x1b[27;2;13~three\x1b[13;5u")
+    for piece in (REPORTS[:9], REPORTS[9:30], REPORTS[30:], "four"):
+        talker.type(piece)
+        time.sleep(0.6)
+    assert "> one\n  two\n  three\n  four\n" in talker.text
+    talker.type(CTRL_C + "later" + ENTER + "first" + ENTER)
+    answers(talker, 0)
+    talker.type(CTRL_C)
+    talker.wait_for("> first\n", "tiny.gguf · CPU")
+    talker.type(CTRL_C)
+    assert talker.leave() == 0
+
+
+def test_what_is_typed_while_ask_answers_is_the_shells_and_not_on_the_screen(tiny: Path) -> None:
+    terminal = Terminal("sh", "-i", PS1="$ ", LC_ALL="C.UTF-8", QWEN_TUI_LOOKUP="false")
+    ask = " ".join([*COMMAND, "ask", "-n", "-m", str(tiny), "--ctx-size", "32000", "-o", "temperature=0"])
+    terminal.wait_for("$")
+    terminal.type(f"{ask} -o max_tokens=500 count{ENTER}")
+    answers(terminal, 0)
+    assert not echoes(terminal)
+    terminal.type("echo typed-$((1+1))" + ENTER)
+    terminal.wait_for("typed-2")
+    assert "echo typed" not in terminal.written.getvalue()
+    assert echoes(terminal), "as it was before"
+    before = painted(terminal)
+    terminal.type(f"{ask} count{ENTER}")
+    answers(terminal, before)
+    terminal.type(SUSPEND)
+    terminal.wait_for("Stopped")
+    assert echoes(terminal)
+    terminal.type("fg" + ENTER)
+    answers(terminal, painted(terminal))
+    assert not echoes(terminal)
+    (program,) = (one for one in psutil.Process(terminal.process.pid).children() if "ask" in one.cmdline())
+    program.send_signal(signal.SIGTERM)
+    assert psutil.wait_procs([program], timeout=30)[0]
+    assert echoes(terminal)
+    terminal.process.close(force=True)
+
+
+def test_reports_are_no_answer_to_a_question(tiny: Path) -> None:
+    terminal = Terminal(*COMMAND, "models", "import", str(tiny))
+    assert terminal.ended() == 0
+    terminal = Terminal(*COMMAND, "models", "rm", "tiny")
+    terminal.wait_for("[y/N]")
+    terminal.type(f"\x1b]11;rgb:1e1e/1e1e/1e1e\x07\x1b[?62;22cｙ\x1b[I{ENTER}")
+    assert terminal.ended() == 0
+
+
+def echoes(terminal: Terminal) -> bool:
+    mode = termios.tcgetattr(terminal.process.child_fd)
+    return bool(mode[3] & termios.ECHO)
+
+
+def painted(terminal: Terminal) -> int:
+    """How often the screen was updated by an answer."""
+    return terminal.written.getvalue().count("\x1b[?2026h")
+
+
+def answers(terminal: Terminal, before: int) -> None:
+    """Wait for a part of an answer that comes after `before` updates."""
+    until = time.monotonic() + 60
+    while painted(terminal) <= before:
+        assert time.monotonic() < until, terminal.text
+        _ = terminal.text

@@ -63,7 +63,17 @@ def pull(
     if wanted := repository.repository(name, environment.variables):
         names = _chosen(environment, wanted, offline=offline)
     wish = _Wish(environment, tuple(source or ()), repair=repair, ask=not yes, offline=offline)
-    return max([_pull_all(wish, each) for each in names], default=1)
+    try:
+        return max([_pull_all(wish, each) for each in names], default=1)
+    except (UsageError, ModelNotFoundError) as error:
+        if model is None and not catalogue.find(name):
+            # The person named nothing, so the settings are at fault.
+            error.remedy = f"{error.remedy}\n{_standard()}"
+        raise
+
+
+def _standard() -> str:
+    return _("To fetch the standard model: {command}").format(command=f"qwen pull {catalogue.DEFAULT_MODEL}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +105,7 @@ def _here_for_good(name: str, *, is_named: bool) -> str | None:
     if is_named and held is None:
         return None
     here = _("{name} is here already: {path}").format(name=held.name if held else name, path=file)
-    other = _("To fetch the standard model: {command}").format(command=f"qwen pull {catalogue.DEFAULT_MODEL}")
-    return here if is_named else f"{here}\n{other}"
+    return here if is_named else f"{here}\n{_standard()}"
 
 
 def _chosen(environment: Environment, wanted: tuple[str, str, str], *, offline: bool) -> list[str]:

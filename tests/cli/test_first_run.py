@@ -1,5 +1,6 @@
 """The first `qwen chat`: no model yet, and three ways to get one."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,7 @@ def started(*arguments: str, **environment: str) -> Terminal:
 
 def test_it_says_what_it_would_fetch_and_the_demonstration_model_is_a_choice() -> None:
     terminal = started("chat")
-    text = terminal.wait_for("Which?")
+    text = terminal.wait_for("Type a number")
     for told in ("qwen3-4b-instruct", "2.50 GB", "Apache-2.0", "home/models", "demonstration model", ".gguf file"):
         assert told in text.replace("\n", "")
     terminal.type("3" + ENTER)
@@ -39,11 +40,11 @@ def test_it_says_what_it_would_fetch_and_the_demonstration_model_is_a_choice() -
 
 def test_a_fetched_model_answers_at_once(hub: FaultyHub) -> None:
     terminal = started("chat", "-m", NAME, HF_ENDPOINT=hub.url)
-    terminal.wait_for("Which?")
+    terminal.wait_for("Type a number")
     terminal.type("1" + ENTER)
     terminal.wait_for("trust its source", "Fetch it?")
     terminal.type(ENTER)
-    terminal.wait_for("Which?")
+    terminal.wait_for("Type a number")
     assert hub.sent == 0, "Enter alone is no"
     terminal.type("1" + ENTER)
     terminal.wait_for("Fetch it?")
@@ -53,31 +54,48 @@ def test_a_fetched_model_answers_at_once(hub: FaultyHub) -> None:
     assert terminal.leave() == 0
 
 
-def test_an_existing_file_is_taken_after_a_missing_one(tiny: Path) -> None:
+def test_a_file_that_is_chosen_answers_from_then_on(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(tiny, tmp_path / "mine with blanks.gguf")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
     terminal = started("chat")
-    terminal.wait_for("Which?")
-    for path in ("/no/such.gguf", f"'{tiny}'"):
+    terminal.wait_for("Type a number")
+    terminal.type("4" + ENTER)
+    terminal.wait_for("“4” is none of these numbers.")
+    for typed, told in (("/no/such.gguf", "There is no file /no/such.gguf."), ("folder", "Name the .gguf file in it.")):
         terminal.type("2" + ENTER)
         terminal.wait_for("path of the file")
-        terminal.type(path + ENTER)
-        terminal.wait_for("No such file" if path == "/no/such.gguf" else "tiny.gguf")
-    terminal.wait_for("\n>", "Ctrl-D leaves")
+        terminal.type(typed + ENTER)
+        terminal.wait_for(told, "Type a number")
+    terminal.type("2" + ENTER)
+    terminal.wait_for("path of the file")
+    # Tab completes the path.
+    terminal.type("mine w\t")
+    terminal.wait_for("blanks.gguf")
+    terminal.type(ENTER)
+    terminal.wait_for("answers from now on", "\n>", "Ctrl-D leaves")
     assert terminal.leave() == 0
+    again = started("chat")
+    again.wait_for("mine with blanks", "\n>")
+    assert "Type a number" not in again.text
+    assert again.leave() == 0
 
 
 def test_a_download_that_fails_leaves_the_other_ways() -> None:
     terminal = started("ask", "-m", "acme/tiny:x.gguf", "-o", "max_tokens=5", "Hello")
-    terminal.wait_for("Which?")
+    terminal.wait_for("Type a number")
     terminal.type("1" + ENTER)
     terminal.wait_for("could not be fetched")
-    terminal.wait_for("Which?")
+    terminal.wait_for("Type a number")
     terminal.type("3" + ENTER)
     assert terminal.ended() == 0
 
 
 def test_offline_only_what_is_here_is_offered() -> None:
     for terminal in (started("chat", "--offline"), started("chat", HF_HUB_OFFLINE="1")):
-        text = terminal.wait_for("Which?")
+        text = terminal.wait_for("Type a number")
         assert "2.50 GB" not in text
         assert "demonstration model" in text
         terminal.type(CTRL_C)
@@ -86,6 +104,6 @@ def test_offline_only_what_is_here_is_offered() -> None:
 
 def test_ctrl_d_leaves() -> None:
     terminal = started("chat")
-    terminal.wait_for("Which?")
+    terminal.wait_for("Type a number")
     terminal.type(CTRL_D)
     assert terminal.ended() == 130

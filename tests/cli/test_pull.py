@@ -25,7 +25,7 @@ from qwen_tui.models.shelf import ModelRecord, Shelf
 from tests.conftest import COMMAND, Run
 from tests.models import faulty_cases
 from tests.models.faulty_cases import CASES, Case, Outcome
-from tests.models.hub_server import FILE, NAME, Answering, FaultyHub
+from tests.models.hub_server import FILE, NAME, REPOSITORY, Answering, FaultyHub
 from tests.program import call, environment
 
 
@@ -442,3 +442,71 @@ def test_a_model_that_cannot_be_imported_is_fetched(
     assert "LM Studio has this model already" in done.out
     assert "cannot be fetched: this is offline" in done.err, "it went on to fetching"
     assert ("It is damaged." in done.err) == (take is refuse)
+
+
+SEVERAL = ("a-Q4_K_M.gguf", "a-Q8_0.gguf", "big-00001-of-00002.gguf", "big-00002-of-00002.gguf", "mmproj-a-F16.gguf")
+
+
+@pytest.mark.parametrize("written", [REPOSITORY, "{hub}/" + REPOSITORY, "{hub}/" + REPOSITORY + "/tree/main"])
+def test_of_a_repository_alone_the_models_are_listed(
+    hub: FaultyHub, home: Path, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    hub.files = [*SEVERAL]
+    written = written.format(hub=hub.url)
+    listed = call("pull", written)
+    assert (listed.code, listed.out) == (2, "")
+    offered = [line.strip() for line in listed.err.splitlines() if line.startswith("  ")]
+    assert offered == [f"qwen pull {REPOSITORY}:{name}" for name in SEVERAL[:3]]
+    assert call("pull", written, typed="\n").code == 1
+    chosen = call("pull", written, typed="2\n是\n")
+    assert chosen.code == 0, chosen.err
+    shown = " ".join(chosen.err.split())
+    assert f"2 a-Q8_0.gguf {size_text(hub.size)} 3 big-00001-of-00002.gguf {size_text(2 * hub.size)}" in shown
+    assert names(home) == {f"{REPOSITORY}:a-Q8_0.gguf": "a-Q8_0.gguf"}
+
+
+def test_a_page_a_quantisation_and_a_part_are_enough_to_name_a_file(
+    hub: FaultyHub, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    hub.files = [*SEVERAL, "my model.gguf"]
+    page = f"{hub.url}/{REPOSITORY}/blob/main/my%20model.gguf?download=true"
+    for asked in (f"{REPOSITORY}:q4_k_m", page, f"{REPOSITORY}:big-00002-of-00002.gguf"):
+        done = call("pull", asked)
+        assert done.code == 0, done.err
+    assert names(home) == {
+        f"{REPOSITORY}:{file}": file
+        for file in ("a-Q4_K_M.gguf", "my model.gguf", "big-00001-of-00002.gguf", "big-00002-of-00002.gguf")
+    }
+    assert "here already" in call("pull", page, "--offline").out
+    assert call("models", "path", f"{REPOSITORY}:my").out == f"{home / 'models/my model.gguf'}\n"
+    assert call("ask", "-m", page, "-o", "max_tokens=3", "-n", "Hello").code == 0
+    assert "2 parts" in call("models", "list").out
+
+
+def test_what_cannot_be_listed_says_why(hub: FaultyHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    hub.files = []
+    assert "There is no .gguf file in acme/tiny-GGUF." in call("pull", REPOSITORY).err
+    assert "this is offline" in call("pull", REPOSITORY, "--offline").err
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert "the connection was refused" in call("pull", REPOSITORY).err
+    assert f"See which models it has: qwen pull {REPOSITORY}" in call("ask", "-m", REPOSITORY, "Hello").err
+    told = call("ask", "-m", f"{hub.direct}?sig=secret", "Hello").err
+    assert "qwen pull ADDRESS" in told
+    assert "secret" not in told
+
+
+def test_without_a_name_what_the_settings_name_is_meant(home: Path, tiny: Path) -> None:
+    call("models", "import", tiny)
+    call("models", "use", "tiny")
+    done = call("pull")
+    assert done.code == 0
+    assert f"tiny.gguf is here already: {home / 'models/tiny.gguf'}" in done.out
+    assert "To fetch the standard model: qwen pull qwen3-4b-instruct" in done.out
+    for name in ("nothing-like-it", "/no/such.gguf"):
+        call("config", "set", "model", name)
+        done = call("pull")
+        assert done.code in (1, 2)
+        assert "To fetch the standard model: qwen pull qwen3-4b-instruct" in done.err

@@ -8,6 +8,7 @@ response has no fault.
 import contextlib
 import functools
 import hashlib
+import json
 import os
 import ssl
 import threading
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 REPOSITORY, FILE = "acme/tiny-GGUF", "tiny-Q4_K_M.gguf"
 NAME = f"{REPOSITORY}:{FILE}"
@@ -64,6 +65,8 @@ class FaultyHub:
     def __init__(self, content: Path, certificate: tuple[Path, Path] | None = None) -> None:
         """Serve `content` as `FILE` of `REPOSITORY`; with a `certificate` and its key, over TLS."""
         self.content = content
+        # The repository has these files, all with the same content.
+        self.files = [FILE]
         self.requests: list[Request] = []
         self.sent = 0
         self.at_hub: list[Behaviour] = []
@@ -157,15 +160,12 @@ class Handler(BaseHTTPRequestHandler):
     def _resolve(self, path: str) -> None:
         """Do what the hub itself does: send the metadata, and redirect to the bytes."""
         if path.startswith("/api/models/"):
-            self.reply(
-                200,
-                body=b'{"id": "%s", "siblings": [{"rfilename": "%s"}, {"rfilename": "README.md"}]}'
-                % (REPOSITORY.encode(), FILE.encode()),
-                headers={"Content-Type": "application/json"},
-            )
+            siblings = [{"rfilename": name, "size": self.hub.size} for name in (*self.hub.files, "README.md")]
+            body = json.dumps({"id": REPOSITORY, "siblings": siblings}).encode()
+            self.reply(200, body=body, headers={"Content-Type": "application/json"})
         elif not path.startswith(f"/{REPOSITORY}/resolve/"):
             self.reply(401, {"X-Error-Code": "RepoNotFound"})
-        elif not path.endswith(f"/{FILE}"):
+        elif unquote(path).rpartition("/")[2] not in self.hub.files:
             self.reply(404, {"X-Error-Code": "EntryNotFound"})
         else:
             etag = self.hub.linked_etag

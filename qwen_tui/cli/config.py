@@ -15,6 +15,7 @@ from qwen_tui.explanations import EXAMPLES, explanation, shown_value
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 from qwen_tui.models.locate import lasting, locate
+from qwen_tui.planning import default_model
 
 
 def build() -> typer.Typer:
@@ -69,6 +70,16 @@ def set_(
         said = _("Removed from {path}: {name}")
     shown = shown_value(name, written) if name in config.FIELDS else ""
     environment.print(said.format(name=name, value=shown, path=file))
+
+
+def use_model(environment: Environment, name: str) -> str:
+    """Let the model `name` answer from now on where the person names none; return the sentence that says so.
+
+    Raises `ModelNotFoundError`, `InvalidModelError`, `WriteError`.
+    """
+    chosen = default_model.usable(name)
+    store(environment, "model", chosen)
+    return _("{name} answers from now on where no other model is named.").format(name=chosen)
 
 
 def store(environment: Environment, name: str, value: str | None) -> object:

@@ -11,7 +11,7 @@ from qwen_tui.engine import examining, installed
 from qwen_tui.engine.library import gpu_backends
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.locate import locate
-from qwen_tui.planning import stand_in
+from qwen_tui.planning import default_model
 
 _COLUMNS = 80
 
@@ -44,7 +44,7 @@ def doctor(
     flags = {"model": model, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers, "language": lang}
     folders = files.folders()
     read = config.read(folders.config_file, environment.variables)
-    usual = stand_in.settled(read, noting=False) if model is None else read.config
+    usual = default_model.settled(read, noting=False) if model is None else read.config
     settings = options.settings_of(usual, flags)
     problems = tuple(
         Problem(code="settings", severity="error", message=problem.message, remedy=problem.remedy)

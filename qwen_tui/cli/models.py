@@ -9,8 +9,9 @@ import msgspec
 import typer
 
 from qwen_tui import files
-from qwen_tui.cli import default_model, screen, taking_over
+from qwen_tui.cli import screen, taking_over
 from qwen_tui.cli.asking import Asker
+from qwen_tui.cli.config import use_model
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import usable_settings
 from qwen_tui.columns import table
@@ -105,7 +106,7 @@ def use(
 ) -> None:
     """Have a model on this computer answer from now on where none is named."""
     environment = Environment.of(context)
-    environment.print(default_model.use(environment, name))
+    environment.print(use_model(environment, name))
 
 
 def show(context: typer.Context, name: Name = None, as_json: AsJson = False) -> None:

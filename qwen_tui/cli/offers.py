@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from qwen_tui import files, typed_paths
-from qwen_tui.cli import default_model, screen
+from qwen_tui.cli import screen
 from qwen_tui.cli.asking import Asker
+from qwen_tui.cli.config import use_model
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
 from qwen_tui.cli.taking_over import takeover
@@ -53,7 +54,7 @@ def chosen(environment: Environment, model: str, reason: str, *, offline: bool, 
         if name is None:
             continue
         if name not in (model, DEMO) and not is_named:
-            environment.note(default_model.use(environment, name))
+            environment.note(use_model(environment, name))
         return name
 
 

@@ -14,7 +14,7 @@ from qwen_tui.errors import ConfigError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.messages import as_text
-from qwen_tui.planning import stand_in
+from qwen_tui.planning import default_model
 
 Model = Annotated[
     str | None, typer.Option("-m", "--model", metavar="MODEL", help=_("The model: its name, a .gguf file, or demo."))
@@ -70,7 +70,7 @@ _OPTIONS = {"language": "--lang"}
 def settings(environment: Environment, flags: dict[str, Any]) -> Config:
     """Return the settings with `flags`, where None means not given, over them; raises `UsageError`, `ConfigError`."""
     read = config.load(files.folders().config_file, environment.variables)
-    return settings_of(stand_in.settled(read) if flags.get("model") is None else read.config, flags)
+    return settings_of(default_model.settled(read) if flags.get("model") is None else read.config, flags)
 
 
 def usable_settings(environment: Environment, *, standing_in: bool = False) -> Config:
@@ -80,7 +80,7 @@ def usable_settings(environment: Environment, *, standing_in: bool = False) -> C
     """
     settings = config.read(files.folders().config_file, environment.variables)
     tell_problems(environment, settings.problems)
-    return stand_in.settled(settings, noting=False) if standing_in else settings.config
+    return default_model.settled(settings, noting=False) if standing_in else settings.config
 
 
 def tell_problems(environment: Environment, problems: Sequence[ConfigError]) -> None:

@@ -1,6 +1,5 @@
 """`qwen pack`: models, checksums and settings for a computer without a network."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +9,12 @@ from qwen_tui import files
 from qwen_tui.cli import screen
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import usable_settings
-from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, UsageError, why
+from qwen_tui.errors import ConfigError, UsageError, why
 from qwen_tui.files import expand, quoted, size_text
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models import inventory, parts
+from qwen_tui.models import parts
 from qwen_tui.models.importing import packing
-from qwen_tui.models.inventory import DEMO, Held
-from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
-from qwen_tui.models.verifying import missing
 
 
 def pack(
@@ -41,9 +37,9 @@ def pack(
         )
     shelf = Shelf(files.folders().models)
     settings = usable_settings(environment, standing_in=True)
-    items = packing.items([_held(name, shelf) for name in model or [settings.model]])
+    items = packing.items([packing.named(name, shelf) for name in model or [settings.model]])
     own = None if no_config else _settings()
-    content = None if no_config else packing.portable_settings(own, _in_use(settings.model, items, shelf))
+    content = None if no_config else packing.portable_settings(own, packing.in_use(settings.model, items, shelf))
     with screen.transfer(environment, _("Packing")) as show:
         packed = packing.pack(place, items, content, show, overwrite=yes)
     size = sum(one.size for one in packed.models)
@@ -53,24 +49,6 @@ def pack(
     environment.note(_("On the other computer: qwen models import {name}").format(name=quoted(place.name or place)))
     if own is not None and packed.config:
         environment.note(_("Your settings are in it; --no-config leaves them out."))
-
-
-def _held(name: str, shelf: Shelf) -> Held:
-    file = inventory.get(name, shelf).file if name == DEMO else locate(name, shelf.folder)
-    known = next((one for one in inventory.held(shelf) if one.file.resolve() == file.resolve()), None)
-    if known and known.state == "missing":
-        raise missing(known)
-    # A file that was never imported can be packed all the same.
-    return known or inventory.unrecorded(file)
-
-
-def _in_use(name: str, items: list[packing.Item], shelf: Shelf) -> packing.Item:
-    """Return the model that is in use here if it is among the packed ones, else the first of them."""
-    try:
-        file = os.path.realpath(locate(name, shelf.folder))
-    except (ModelNotFoundError, InvalidModelError):
-        return items[0]
-    return next((item for item in items if os.path.realpath(item.held.file) == file), items[0])
 
 
 def _settings() -> bytes | None:

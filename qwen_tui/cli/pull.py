@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from qwen_tui import columns, config, files
-from qwen_tui.cli import default_model, options, screen
+from qwen_tui.cli import options, screen
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
@@ -23,6 +23,7 @@ from qwen_tui.models.inventory import in_repository
 from qwen_tui.models.locate import DEMO, locate
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import is_fetchable
+from qwen_tui.planning import default_model
 
 Sources = Annotated[
     list[str] | None,
@@ -170,7 +171,8 @@ def _told(environment: Environment, fetch: Fetch) -> int:
     chat = files.command_line("qwen", "chat", *([] if is_usual else ["-m", name]))
     environment.print(_("Talk to it with: {command}").format(command=chat))
     if record and not is_usual:
-        default_model.after_arrival(environment, [record])
+        for sentence in default_model.after_arrival([record], environment.variables):
+            environment.note(sentence)
     return 0
 
 

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from qwen_tui import files, typed_paths
-from qwen_tui.cli import default_model
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import QwenError
@@ -15,6 +14,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.models.importing.importing import Imported
 from qwen_tui.models.importing.takeover import Takeover
 from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
+from qwen_tui.planning import default_model
 
 Source = Annotated[
     str | None,
@@ -35,13 +35,17 @@ def import_(context: typer.Context, path: Source = None, link: Link = False, yes
     environment = Environment.of(context)
     taken: list[ModelRecord] = []
     taking = takeover(environment, taken, link=link, yes=yes)
+    refused: QwenError | None = None
+    is_wanted = False
     try:
         is_wanted = taking.from_elsewhere() if path is None else taking.from_path(expand(typed_paths.meant(path)))
-    except QwenError:
-        # The others have come all the same.
-        default_model.after_arrival(environment, taken)
-        raise
-    default_model.after_arrival(environment, taken)
+    except QwenError as error:
+        # Where one of several files was refused, the others have come all the same.
+        refused = error
+    for sentence in default_model.after_arrival(taken, environment.variables):
+        environment.note(sentence)
+    if refused:
+        raise refused
     return 0 if is_wanted else 1
 
 

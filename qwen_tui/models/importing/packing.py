@@ -1,6 +1,7 @@
 """Writes models, their checksums and the settings into a pack."""
 
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,10 +9,10 @@ from typing import NamedTuple
 import msgspec
 
 from qwen_tui import __version__
-from qwen_tui.errors import InvalidModelError, UsageError
+from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError
 from qwen_tui.files import APPLICATION, ASSETS, quoted
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models import catalogue
+from qwen_tui.models import catalogue, inventory
 from qwen_tui.models.disk import check_room, write_error
 from qwen_tui.models.hashing import HashingReader, OnProgress, reading
 from qwen_tui.models.importing.importing import from_bytes, is_model_name, require_model, safe_name
@@ -26,8 +27,10 @@ from qwen_tui.models.importing.pack_format import (
     PackedModel,
 )
 from qwen_tui.models.importing.pack_sinks import Sink, writing
-from qwen_tui.models.inventory import Held
-from qwen_tui.models.verifying import damaged
+from qwen_tui.models.inventory import DEMO, Held
+from qwen_tui.models.locate import locate
+from qwen_tui.models.shelf import Shelf
+from qwen_tui.models.verifying import damaged, missing
 
 
 class Item(NamedTuple):
@@ -35,6 +38,24 @@ class Item(NamedTuple):
 
     held: Held
     file: str
+
+
+def named(name: str, shelf: Shelf) -> Held:
+    """Return the model `name` to pack, which may be a file that was never imported; raises `ModelNotFoundError`."""
+    file = inventory.get(name, shelf).file if name == DEMO else locate(name, shelf.folder)
+    known = next((one for one in inventory.held(shelf) if one.file.resolve() == file.resolve()), None)
+    if known and known.state == "missing":
+        raise missing(known)
+    return known or inventory.unrecorded(file)
+
+
+def in_use(name: str, packed: Sequence[Item], shelf: Shelf) -> Item:
+    """Return the model `name`, which is in use here, if it is among the `packed` ones, else the first of them."""
+    try:
+        file = os.path.realpath(locate(name, shelf.folder))
+    except (ModelNotFoundError, InvalidModelError):
+        return packed[0]
+    return next((item for item in packed if os.path.realpath(item.held.file) == file), packed[0])
 
 
 def items(models: Sequence[Held]) -> list[Item]:

@@ -122,7 +122,7 @@ def _chosen(environment: Environment, wanted: tuple[str, str, str], *, offline: 
     rows = columns.lines(
         [(one.name.partition(":")[2], files.size_text(one.size) if one.size else "") for one in offered]
     )
-    which = Asker(environment).choose(rows, _("Which? (numbers, all, or Enter for none)"))
+    which = Asker(environment).choose(rows, _("Type numbers, all, or Enter for none:"))
     return [offered[index].name for index in which]
 
 

@@ -337,7 +337,7 @@ class TestOnATerminal:
         folder.mkdir(parents=True)
         (folder / "Qwen3-4B-Q4_K_M.gguf").write_bytes(tiny.read_bytes())
         terminal = Terminal(*COMMAND, "models", "import")
-        terminal.wait_for("1  Qwen3-4B-Q4_K_M.gguf", "LM Studio", "Which?")
+        terminal.wait_for("1  Qwen3-4B-Q4_K_M.gguf", "LM Studio", "Type numbers")
         terminal.type("3" + ENTER)
         terminal.wait_for("Write numbers")
         terminal.type("1" + ENTER)

@@ -116,7 +116,7 @@ def _model(report: Report) -> Iterator[tuple[str, str]]:
     model = report.model
     yield _("name"), model.name
     if model.path:
-        yield _("file"), model.path + (f" ({size_text(model.size)})" if model.size else "")
+        yield _("file"), _noted(model.path, size_text(model.size)) if model.size else model.path
     checksums = {
         "verified": _("ready, its checksum verified"),
         "changed": _("ready, but changed since its checksum was verified"),
@@ -175,7 +175,11 @@ def _folder(folder: FolderState) -> str:
         notes.append(_("readable by others"))
     if folder.free is not None:
         notes.append(_("{size} free on the disk").format(size=size_text(folder.free)))
-    return f"{folder.path} ({listed(notes)})" if notes else folder.path
+    return _noted(folder.path, listed(notes)) if notes else folder.path
+
+
+def _noted(text: str, note: str) -> str:
+    return _("{text} ({note})").format(text=text, note=note)
 
 
 def _network(report: Report) -> Iterator[tuple[str, str]]:

@@ -43,7 +43,7 @@ from qwen_tui.columns import markdown_table
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import QwenError
-from qwen_tui.history.records import StoredConversation, Summary
+from qwen_tui.history.records import Hit, StoredConversation, Summary
 from qwen_tui.messages import Exchange, Filled, Finished, Material, Question, Text, Timings, Usage
 from qwen_tui.models.locate import locate
 from qwen_tui.terminal import line_reader
@@ -103,7 +103,7 @@ class Screen:
         """Return the fronts by name."""
         return {
             "logs list: titles": lambda _text: logs.list_(self._context),
-            "logs search: lines": lambda _text: logs.search(self._context, ["x"]),
+            "logs search: lines": self._search,
             "logs show, painted": self._show_conversation,
             "logs export to stdout": lambda _text: logs.export_(self._context, "x"),
             "notes, file names": lambda text: screen.output(self._environment, Config()).note(text),
@@ -132,6 +132,10 @@ class Screen:
             "the draft and the toolbar": self._draft,
         }
 
+    def _search(self, _text: str) -> None:
+        logs.search(self._context, ["x"])
+        self._without_own()
+
     def _draft(self, text: str) -> None:
         output = Vt100_Output(self._stream, lambda: Size(24, 80), term="xterm", enable_cpr=False)
         with (
@@ -154,7 +158,7 @@ class Screen:
     # The methods of the history that the fronts use: all texts in it are hostile.
 
     def recent(self, _count: int = 20) -> list[Summary]:
-        return [Summary("bcdfgh", self._text, self._text, 0.0, 0.0, self._text + "x")]
+        return [Summary("bcdfgh", self._text, self._text, 0.0, 0.0, Hit("file", self._text, self._text + " x"))]
 
     def search(self, _words: str, _count: int = 20) -> list[Summary]:
         return self.recent()
@@ -302,6 +306,7 @@ def main() -> None:
             tables.append((name, lambda text, front=front: screen.shown(front, text), count))  # type: ignore[misc]
         with (
             mock.patch.object(logs, "_history", lambda: screen),
+            mock.patch.object(logs, "_recent", lambda _count: screen.recent()),
             mock.patch.object(wiring, "template_folders", lambda *_language: [Path(folder)]),
         ):
             rows = [

@@ -232,7 +232,7 @@ def test_logs_have_straight_columns_and_fit_80_columns(history: History) -> None
     found = Talk(ScriptedEngine(), Person("/logs 邮件", "/logs 发票", "/logs 没有"), history).shown
     assert "邮件" in found[0]
     assert "发票在这里" in found[1].splitlines()[1], "the line shows what was looked for, however far back it stands"
-    assert found[2] == "Nothing was found."
+    assert found[2] == "No conversation holds “没有”."
     assert max(width(line) for text in (listed, *found) for line in text.splitlines()) <= 80
 
 

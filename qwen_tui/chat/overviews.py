@@ -18,6 +18,7 @@ from qwen_tui.messages import Exchange, Output, Timings, Usage
 COLUMNS = 80
 # The columns of an id, a date and the gaps after them.
 _BEFORE_TITLE = 26
+_LEAST_OF_TITLE = 8
 # What was found in a conversation stands below its date.
 _BEFORE_HIT = " " * 8
 _LEAST_OF_HIT = 16
@@ -51,7 +52,7 @@ def nothing_found(words: str) -> str:
 
 def _line(summary: Summary, columns: int | None) -> str:
     title = " ".join(summary.title.split())
-    title = title if columns is None else cut(title, max(20, columns - _BEFORE_TITLE))
+    title = title if columns is None else cut(title, max(_LEAST_OF_TITLE, columns - 1 - _BEFORE_TITLE))
     return f"{summary.id}  {time_text(summary.written)}  {title}"
 
 

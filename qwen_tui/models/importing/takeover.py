@@ -12,7 +12,7 @@ from qwen_tui import columns, config, files
 from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, QwenError, UsageError, why
 from qwen_tui.files import quoted, size_text
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import ngettext
+from qwen_tui.i18n import listed, ngettext
 from qwen_tui.models import address, inventory, parts
 from qwen_tui.models.hashing import OnProgress
 from qwen_tui.models.importing import elsewhere, importing, unpacking
@@ -197,9 +197,7 @@ class Takeover:
         note, own = self.person.note, files.folders().config_file
         if own.exists():
             note(_("The settings in the pack are left out: you have your own in {path}.").format(path=own))
-        elif self.yes or (
-            self.person.can_answer and self.person.confirm(_("Use the settings in the pack?"), default=True)
-        ):
+        elif self.yes or (self.person.can_answer and self.person.confirm(_asked_for(content), default=True)):
             try:
                 _write_settings(own, content)
             except (OSError, ConfigError) as error:
@@ -256,6 +254,14 @@ def _each(takes: Sequence[tuple[str, Callable[[], object]]]) -> None:
             "{n} of {total} files was not taken over:", "{n} of {total} files were not taken over:", len(refused)
         )
         raise InvalidModelError(sentence.format(n=len(refused), total=len(takes)), "\n".join(refused))
+
+
+def _asked_for(content: bytes) -> str:
+    """Return the question whether these settings are to be used; it shows them."""
+    lines = (line.strip() for line in content.decode("utf-8-sig", "replace").splitlines())
+    return _("Use the settings in the pack ({settings})?").format(
+        settings=listed(line for line in lines if line and not line.startswith("#"))
+    )
 
 
 def _write_settings(own: Path, content: bytes) -> None:

@@ -31,6 +31,7 @@ def explanation(name: str) -> str:
         "cache_seconds": _("A computed prompt is kept if it took at least so many seconds."),
         "theme": _("The colours of answers, to suit the background of the terminal: auto, dark or light."),
         "ambiguous_width": _("How many columns the characters “ ” … — take in this terminal: 1 or 2."),
+        "prose_width": _("How many columns a line of prose may take; code and tables may be wider."),
     }[name]
 
 

@@ -301,6 +301,6 @@ def test_within_a_quota_fewer_threads_compute_and_doctor_says_why(qwen: Run, one
     said = qwen("doctor", "-m", "demo", preexec_fn=join).stdout.decode()
     assert "1 of " in said
     assert "a quota of the container or service" in said
-    assert "1 threads · " in said
+    assert "1 thread · " in said
     bound = qwen("doctor", "-m", "demo", "--threads", "2", preexec_fn=join).stdout.decode()
     assert "2 threads are set, more than the cores this program may use (1)" in bound

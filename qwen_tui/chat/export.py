@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from qwen_tui.chat import endings
-from qwen_tui.chat.question import Part, caption, folded, parts, said, without_system
+from qwen_tui.chat.question import QuestionPart, caption, folded, parts, said, without_system
 from qwen_tui.errors import UsageError
 from qwen_tui.history.records import StoredConversation, Summary
 from qwen_tui.i18n import gettext as _
@@ -31,7 +31,7 @@ class ExportedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
 
     role: Role
     content: str
-    parts: tuple[Part, ...] | msgspec.UnsetType = msgspec.UNSET
+    parts: tuple[QuestionPart, ...] | msgspec.UnsetType = msgspec.UNSET
     finish_reason: FinishReason | msgspec.UnsetType | None = msgspec.UNSET
     limit: Limit | msgspec.UnsetType | None = msgspec.UNSET
 
@@ -133,7 +133,7 @@ def _markdown(stored: StoredConversation) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _quoted(part: Part) -> str:
+def _quoted(part: QuestionPart) -> str:
     """Return a folded part as a Markdown quotation whose text is shown literally."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", part.text)), default=0))
     # Characters of a name that Markdown would interpret are escaped.
@@ -148,7 +148,7 @@ class _Spoken(NamedTuple):
     role: Role
     speaker: str
     content: str
-    about: Sequence[Part] = ()
+    about: Sequence[QuestionPart] = ()
     mark: str = ""
 
 
@@ -196,7 +196,7 @@ def _tag_of(text: str) -> str:
     return _TAGS["zh"] if re.search("[\u4e00-\u9fff]", text) and not re.search("[\u3040-\u30ff]", text) else ""
 
 
-def _details(part: Part) -> str:
+def _details(part: QuestionPart) -> str:
     text = html.escape(part.text.strip("\n"))
     return f"<details><summary>{html.escape(caption(part))}</summary><pre>{text}</pre></details>"
 

@@ -11,7 +11,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Material, PartKind, Question
 
 
-class Part(msgspec.Struct, frozen=True):
+class QuestionPart(msgspec.Struct, frozen=True):
     """A part of a question: the template's system text or body, a material, or the person's own words.
 
     `name` is the name of the template or the material, empty for words.
@@ -59,30 +59,30 @@ def said(question: Question) -> str:
     return _framed(question, ()).strip("\n")
 
 
-def folded(question: Question) -> list[Part]:
+def folded(question: Question) -> list[QuestionPart]:
     """Return the parts of which only the caption is shown: they are long, and the person did not type them."""
     return [part for part in parts(question) if part.kind not in ("template", "words")]
 
 
-def caption(part: Part) -> str:
+def caption(part: QuestionPart) -> str:
     """Return the caption of a folded part: its name and its size."""
     if part.kind == "system":
         return _("What the template “{name}” says to the model").format(name=part.name)
     return _("{name}, {n} characters").format(name=" ".join(part.name.split()), n=f"{len(part.text):,}")
 
 
-def parts(question: Question) -> Iterator[Part]:
+def parts(question: Question) -> Iterator[QuestionPart]:
     """Yield the parts of a question in their order in the prompt, without blank ones."""
-    template, materials = question.template, [Part(one.kind, one.name, one.text) for one in question.materials]
-    body = [Part("template", template.name, piece) for piece in template.pieces]
-    words = Part("words", "", question.words)
+    template, materials = question.template, [QuestionPart(one.kind, one.name, one.text) for one in question.materials]
+    body = [QuestionPart("template", template.name, piece) for piece in template.pieces]
+    words = QuestionPart("words", "", question.words)
     if template.holds == "words":
         ordered = [*materials, *body[:1], words, *body[1:]]
     elif len(body) > 1:
         ordered = [*body[:1], *materials, words, *body[1:]]
     else:
         ordered = [*materials, words, *body]
-    for part in (Part("system", template.name, template.system), *ordered):
+    for part in (QuestionPart("system", template.name, template.system), *ordered):
         if part.text.strip():
             yield part
 

@@ -40,7 +40,7 @@ class Repl:
                 if not line.strip():
                     self._session.drop_draft()
                 draft = self._take(line) if line.strip() else ""
-            except (EOFError, slash_commands.Leave):
+            except (EOFError, slash_commands.Farewell):
                 return
             finally:
                 # A Ctrl-C between two lines belongs to neither of them.

@@ -28,7 +28,7 @@ from qwen_tui.messages import Draft, Message, as_command
 from qwen_tui.models.locate import DEMO
 
 
-class Leave(Exception):  # noqa: N818 - not an error
+class Farewell(Exception):  # noqa: N818 - not an error
     """The person wants to leave."""
 
 
@@ -90,7 +90,7 @@ def commands() -> list[Command]:
 
 
 def run(session: Session, line: str) -> str | Draft | None:
-    """Run the command of a line that begins with a slash; raises `UsageError` for an unknown one, and `Leave`."""
+    """Run the command of a line that begins with a slash; raises `UsageError` for an unknown one, and `Farewell`."""
     name, argument = as_command(line.strip()) or (line, None)
     argument = (argument or "").strip()
     table = {name: command for command in commands() for name in command.names}
@@ -134,7 +134,7 @@ def _help(session: Session, _argument: str) -> None:
 
 
 def _bye(_session: Session, _argument: str) -> None:
-    raise Leave
+    raise Farewell
 
 
 def _clear(session: Session, _argument: str) -> None:

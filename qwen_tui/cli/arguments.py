@@ -24,7 +24,7 @@ _LONGEST_NAME = 40
 _SYSTEM = ("-s", "--system")
 
 
-class Part(NamedTuple):
+class LinePart(NamedTuple):
     """A part of a command line: an option with its value, or a word.
 
     `arguments` are the one or two arguments that it takes up. For a word, `option` is None and `value` is the word. A
@@ -44,27 +44,27 @@ def options_of(command: TyperCommand | TyperGroup, help_names: Sequence[str]) ->
     return named | dict.fromkeys(help_names, False)
 
 
-def parts(options: Mapping[str, bool], arguments: Sequence[str]) -> Iterator[Part]:
+def parts(options: Mapping[str, bool], arguments: Sequence[str]) -> Iterator[LinePart]:
     """Split `arguments` into parts as the parser will."""
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
         if argument == _END_OF_OPTIONS:
-            yield Part((argument,), argument, "")
-            yield from (Part((word,), None, word) for word in rest)
+            yield LinePart((argument,), argument, "")
+            yield from (LinePart((word,), None, word) for word in rest)
             return
         if len(argument) < 2 or not argument.startswith("-"):
-            yield Part((argument,), None, argument)
+            yield LinePart((argument,), None, argument)
             continue
         option, attached = _matched(options, argument)
         if not option:
-            yield Part((argument,), None, argument, known=False)
+            yield LinePart((argument,), None, argument, known=False)
         elif options[option] and attached is None:
             following = rest[:1]
             del rest[:1]
-            yield Part((argument, *following), option, "".join(following))
+            yield LinePart((argument, *following), option, "".join(following))
         else:
-            yield Part((argument,), option, attached or "")
+            yield LinePart((argument,), option, attached or "")
 
 
 def _matched(options: Mapping[str, bool], argument: str) -> tuple[str, str | None]:
@@ -85,7 +85,7 @@ def _matched(options: Mapping[str, bool], argument: str) -> tuple[str, str | Non
     return name, None
 
 
-def with_words(path: str, line: Sequence[Part]) -> str:
+def with_words(path: str, line: Sequence[LinePart]) -> str:
     """Return the command as the person should have typed it, so that no word is taken for an option.
 
     For `qwen ask`, the words become one quoted question.
@@ -99,7 +99,7 @@ def with_words(path: str, line: Sequence[Part]) -> str:
     return " ".join([path, *map(command_line, options), *behind, shown if len(shown) <= _LONGEST else "…"])
 
 
-def begins_with_dash(word: str, path: str, line: Sequence[Part]) -> UsageError:
+def begins_with_dash(word: str, path: str, line: Sequence[LinePart]) -> UsageError:
     """Return the error for a `word` that the parser takes for an option, and how to type it as a word."""
     return UsageError(
         _("“{word}” begins with a dash and was read as an option.").format(word=short(word)),
@@ -153,11 +153,11 @@ def with_files(options: Mapping[str, bool], arguments: Sequence[str], *, takes_q
     return changed
 
 
-def _following(line: Sequence[Part]) -> set[int]:
+def _following(line: Sequence[LinePart]) -> set[int]:
     """Return the positions of the paths that the shell put behind a `-f` and its file, if one of them is a file."""
     following: set[int] = set()
     run: list[int] = []
-    for at, part in enumerate([*line, Part((), "", "")]):
+    for at, part in enumerate([*line, LinePart((), "", "")]):
         is_next = at > 0 and (line[at - 1].option in _FILE or at - 1 in run)
         if is_next and part.option is None and is_there(part.value):
             run.append(at)
@@ -168,7 +168,7 @@ def _following(line: Sequence[Part]) -> set[int]:
     return following
 
 
-def _matched_files(part: Part) -> list[str]:
+def _matched_files(part: LinePart) -> list[str]:
     """Return the files that match the pattern of a `-f`; none for a word, and for an option with a plain name."""
     return matching(part.value) if part.option in _FILE else []
 
@@ -190,7 +190,7 @@ class FilesCommand(TyperCommand):
         return rest
 
 
-def _refuse_question_as_option(path: str, line: Sequence[Part]) -> None:
+def _refuse_question_as_option(path: str, line: Sequence[LinePart]) -> None:
     """Raise `UsageError` for a question in quotes such as `"-f is what?"`.
 
     The parser would take it for the option `-f` with the file “ is what?”.
@@ -200,7 +200,7 @@ def _refuse_question_as_option(path: str, line: Sequence[Part]) -> None:
     for at, part in enumerate(line):
         if len(part.arguments) == 1 and part.value[:1].isspace() and part.option not in _SYSTEM:
             word = part.arguments[0]
-            asked = [*line[:at], Part((word,), None, word, known=False), *line[at + 1 :]]
+            asked = [*line[:at], LinePart((word,), None, word, known=False), *line[at + 1 :]]
             raise begins_with_dash(word, path, asked)
 
 

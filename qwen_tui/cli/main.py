@@ -65,7 +65,7 @@ def program(arguments: list[str], environment: Environment) -> int:
         from qwen_tui.cli.app import build, knows_languages, path_of, see_help
 
         if shells.COMPLETE in environment.variables:
-            from qwen_tui.cli.completion import answer
+            from qwen_tui.cli.shell_completion import answer
 
             environment.print_answer(answer(environment.variables))
             return 0

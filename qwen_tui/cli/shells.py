@@ -10,7 +10,7 @@ from qwen_tui.errors import QwenError, UsageError, WriteError, how_to_write, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 
-# The variable with which a shell's script asks the program for completions; see `completion`.
+# The variable with which a shell's script asks the program for completions; see `shell_completion`.
 COMPLETE = "_QWEN_TUI_COMPLETE"
 INSTALL, SHOW = "--install-completion", "--show-completion"
 # The shells, and the file of each in `assets/completion`.

@@ -37,10 +37,10 @@ def stream(environment: Environment, arrived: Callable[[], None] = lambda: None)
     A program that shares this pipe or terminal may have made it non-blocking. The stream waits for bytes all the same.
     """
     assert environment.stdin is not None
-    return io.BufferedReader(_Patient(environment.stdin, arrived))
+    return io.BufferedReader(_WaitingStdin(environment.stdin, arrived))
 
 
-class _Patient(io.RawIOBase):
+class _WaitingStdin(io.RawIOBase):
     """Reads stdin, and waits where a non-blocking stdin has nothing yet."""
 
     def __init__(self, stdin: TextIO, arrived: Callable[[], None]) -> None:

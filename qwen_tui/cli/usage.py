@@ -11,7 +11,7 @@ from typer.core import TyperArgument, TyperGroup
 from qwen_tui.cli.app import build, names, path_of, see_help
 from qwen_tui.cli.arguments import (
     FilesCommand,
-    Part,
+    LinePart,
     begins_with_dash,
     options_of,
     parts,
@@ -59,7 +59,7 @@ def explained(error: typer.TyperException, arguments: Sequence[str]) -> UsageErr
     return UsageError(_what_is_wrong(error, line), see_help(path))
 
 
-def _what_is_wrong(error: Any, line: Sequence[Part]) -> str:
+def _what_is_wrong(error: Any, line: Sequence[LinePart]) -> str:
     """Return Typer's message in the language in use."""
     kind, parameter = type(error).__name__, getattr(error, "param", None)
     if kind == "BadOptionUsage":
@@ -92,7 +92,7 @@ def _what_it_takes(parameter: Any, message: str) -> str:
 
 
 def _no_option(
-    unknown: str, path: str, line: Sequence[Part], known: Sequence[str], takes: Sequence[TyperArgument]
+    unknown: str, path: str, line: Sequence[LinePart], known: Sequence[str], takes: Sequence[TyperArgument]
 ) -> UsageError:
     """Return the error for a word that begins with a dash: a mistyped option, or a word that needs a `--` before it."""
     if takes and not _OPTION.fullmatch(unknown):
@@ -107,7 +107,7 @@ def _no_option(
     return UsageError(message, "\n".join(remedies))
 
 
-def _too_many(extra: Sequence[str], path: str, line: Sequence[Part]) -> UsageError:
+def _too_many(extra: Sequence[str], path: str, line: Sequence[LinePart]) -> UsageError:
     """Return the error for more words than the command takes."""
     message = _("“{words}” is more than {command} takes.").format(words=short(" ".join(extra)), command=path)
     if path == "qwen chat":

@@ -10,7 +10,7 @@ from qwen_tui.messages import Finished, Prefill, Text, Timings, Usage
 
 
 @dataclass(slots=True)
-class _Share:
+class _EngineShare:
     """What one worker has reported: the tokens that it prefilled and decoded, and the seconds that each took.
 
     `sent` is when the parent sent it the request, by `time.perf_counter`.
@@ -48,7 +48,7 @@ class PartialAnswer:
         self._request = request
         self._tokens: list[int] = []
         # The share of each worker. The last one is that of the worker that answers now.
-        self._shares: list[_Share] = []
+        self._shares: list[_EngineShare] = []
         # When the first text came, in seconds after `asked`; and the same, if that was before the current worker.
         self._first_s: float | None = None
         self._first_before_s: float | None = None
@@ -77,7 +77,7 @@ class PartialAnswer:
     def remaining(self) -> Request:
         """Return the request for the rest of the answer. Call it when a worker is asked."""
         self._first_before_s = self._first_s
-        self._shares.append(_Share(time.perf_counter()))
+        self._shares.append(_EngineShare(time.perf_counter()))
         return msgspec.structs.replace(self._request, begun=(*self._request.begun, *self._tokens))
 
     def bill(self, finished: Finished, load_s: float, waited: float) -> Finished:
@@ -89,7 +89,7 @@ class PartialAnswer:
         first_s = timings.ttft_s + waited if self._first_before_s is None else self._first_before_s
         timings = msgspec.structs.replace(timings, load_s=load_s, ttft_s=first_s)
         if len(self._shares) > 1:
-            last = _Share(
+            last = _EngineShare(
                 cached=usage.cached_tokens,
                 prefilled=round(timings.prefill_tps * timings.prefill_s),
                 prefill_s=timings.prefill_s,
@@ -109,7 +109,7 @@ class PartialAnswer:
         return Finished(*_sum(self._shares, usage, Timings(load_s=load_s, ttft_s=self._first_s or 0.0)), "interrupted")
 
 
-def _sum(shares: list[_Share], usage: Usage, timings: Timings) -> tuple[Usage, Timings]:
+def _sum(shares: list[_EngineShare], usage: Usage, timings: Timings) -> tuple[Usage, Timings]:
     """Return `usage` and `timings` with the sums of all `shares`."""
     prefilled, prefill_s = sum(share.prefilled for share in shares), sum(share.prefill_s for share in shares)
     decoded, decode_s = sum(max(share.decoded - 1, 0) for share in shares), sum(share.decode_s for share in shares)

@@ -56,9 +56,9 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     """,
     ownership.find_owners,
     ownership.number_conversations,
-    # The parts of a question beside the person's words: see `parts`. A message without parts, as older versions wrote
-    # them, consists of its content alone. SQLite uses the number of a deleted message again. So SQLite itself deletes
-    # the parts with the message, even if an older version of the program deletes it.
+    # The parts of a question beside the person's words: see `question_parts`. A message without parts, as older
+    # versions wrote them, consists of its content alone. SQLite uses the number of a deleted message again. So SQLite
+    # itself deletes the parts with the message, even if an older version of the program deletes it.
     """
     CREATE TABLE parts (
         message   INTEGER NOT NULL REFERENCES messages(id) ON DELETE CASCADE,

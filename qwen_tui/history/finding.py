@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Literal
 
-from qwen_tui.history import grams, parts
+from qwen_tui.history import grams, question_parts
 from qwen_tui.history.records import Hit, Summary, rows, summary
 from qwen_tui.messages import PartKind
 
@@ -48,7 +48,7 @@ def _hit(connection: sqlite3.Connection, message: int, words: str) -> Hit:
     row = rows(connection, "SELECT role, content FROM messages WHERE id = ?", (message,)).fetchone()
     said: list[tuple[PartKind | Literal["answer"], str, str]] = [
         ("answer" if row["role"] == "assistant" else "words", "", row["content"]),
-        *parts.beside_words(connection, message),
+        *question_parts.beside_words(connection, message),
     ]
     hits = [Hit(kind, name, line.strip()) for kind, name, text in said for line in text.splitlines() if line.strip()]
     return max(hits, key=lambda hit: _held(words, hit.line), default=Hit("words", "", ""))

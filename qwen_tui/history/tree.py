@@ -7,7 +7,7 @@ so /undo and /redo do the same after a restart of the program.
 
 import sqlite3
 
-from qwen_tui.history import parts
+from qwen_tui.history import question_parts
 from qwen_tui.history.records import rows
 from qwen_tui.messages import Exchange
 
@@ -78,7 +78,7 @@ def _exchange(connection: sqlite3.Connection, row: sqlite3.Row) -> Exchange:
     exchange = None
     for one in reversed(versions):
         exchange = Exchange(
-            parts.read(connection, one["asked"], one["words"]),
+            question_parts.read(connection, one["asked"], one["words"]),
             one["answer"],
             one["reason"],
             one["cut_by"],

@@ -3,7 +3,7 @@
 import secrets
 import sqlite3
 
-from qwen_tui.history import grams, parts
+from qwen_tui.history import grams, question_parts
 from qwen_tui.messages import Question
 
 # People read ids aloud and type them: no characters that look alike, and no vowels, so that no id spells a word.
@@ -66,8 +66,8 @@ def add_question(
 ) -> int:
     """Add a question after `parent` and return its number; the words of all its parts are indexed."""
     message = add(connection, conversation, parent, "user", question.words, now)
-    parts.write(connection, message, question)
-    index(connection, message, parts.text(connection, message, question.words))
+    question_parts.write(connection, message, question)
+    index(connection, message, question_parts.text(connection, message, question.words))
     return message
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from qwen_tui.chat.schema.reading import excerpt
-from qwen_tui.chat.schema.simplifying import Document, Place, Simplified, cannot_follow, nothing_matches
+from qwen_tui.chat.schema.simplifying import Document, SchemaPlace, Simplified, cannot_follow, nothing_matches
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 
@@ -26,13 +26,13 @@ def grammar_of(simplified: Simplified, find_problem: FindProblem) -> str:
         return isinstance(part, dict) and _core(find_problem(json.dumps({**part, "$defs": parts}))) == reason
 
     whole = {keyword: value for keyword, value in simplified.document.items() if keyword != "$defs"}
-    roots = [(whole, Place()), *((parts[name], place) for name, place in simplified.places.items())]
+    roots = [(whole, SchemaPlace()), *((parts[name], place) for name, place in simplified.places.items())]
     narrowest = [_narrowed(part, place, has_it) for part, place in roots if has_it(part)]
-    part, place = max(narrowest or [(whole, Place())], key=lambda found: len(found[1].path))
+    part, place = max(narrowest or [(whole, SchemaPlace())], key=lambda found: len(found[1].path))
     raise _error(part, place, reason, has_it)
 
 
-def _narrowed(part: Document, place: Place, has_it: Callable[[Any], bool]) -> tuple[Document, Place]:
+def _narrowed(part: Document, place: SchemaPlace, has_it: Callable[[Any], bool]) -> tuple[Document, SchemaPlace]:
     """Return the innermost schema inside `part` that still has the problem, and its place."""
     for inner, where in _children(part, place):
         if has_it(inner):
@@ -40,7 +40,7 @@ def _narrowed(part: Document, place: Place, has_it: Callable[[Any], bool]) -> tu
     return part, place
 
 
-def _children(part: Document, place: Place) -> Iterator[tuple[Any, Place]]:
+def _children(part: Document, place: SchemaPlace) -> Iterator[tuple[Any, SchemaPlace]]:
     for keyword, value in part.items():
         if keyword in ("items", "additionalProperties"):
             yield value, place / keyword
@@ -50,7 +50,7 @@ def _children(part: Document, place: Place) -> Iterator[tuple[Any, Place]]:
             yield from ((inner, place / keyword / at) for at, inner in enumerate(value))
 
 
-def _error(part: Document, place: Place, reason: str, has_it: Callable[[Any], bool]) -> UsageError:
+def _error(part: Document, place: SchemaPlace, reason: str, has_it: Callable[[Any], bool]) -> UsageError:
     if reason.startswith("Unsatisfiable") or "Regex is empty" in reason:
         return nothing_matches(place, f"({excerpt(reason.removeprefix('Unsatisfiable schema: '))})")
     # Look for the keyword at fault: one that has the problem alone, or without which the problem is gone.

@@ -33,7 +33,7 @@ _IN_PLACE = frozenset(["allOf", "anyOf", "oneOf", "$ref"])
 
 
 @dataclass(frozen=True)
-class Place:
+class SchemaPlace:
     """The place of a part of a schema: a path from the top of the schema, or from the part that `root` refers to."""
 
     path: tuple[str | int, ...] = ()
@@ -42,8 +42,8 @@ class Place:
     def __str__(self) -> str:
         return pointer(self.path, self.root)
 
-    def __truediv__(self, key: str | int) -> "Place":
-        return Place((*self.path, key), self.root)
+    def __truediv__(self, key: str | int) -> "SchemaPlace":
+        return SchemaPlace((*self.path, key), self.root)
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,17 @@ class Simplified:
     """The schema for the engine; its `$defs` are all parts that it refers to, and `places` where these stood."""
 
     document: Document
-    places: dict[str, Place]
+    places: dict[str, SchemaPlace]
 
 
 def simplify(schema: Schema) -> Simplified:
     """Return `schema` with keywords that the engine follows; raises `UsageError` that names one that it cannot."""
     if schema.document is False:
-        raise nothing_matches(Place())
+        raise nothing_matches(SchemaPlace())
     return _Simplifier(schema).simplified()
 
 
-def cannot_follow(keyword: str, place: Place, reason: str = "") -> UsageError:
+def cannot_follow(keyword: str, place: SchemaPlace, reason: str = "") -> UsageError:
     """Return the error that says which keyword the engine cannot follow, and where it stands."""
     what = _("The schema asks for “{keyword}” at {place}, which an answer cannot be made to follow here.")
     sentence = what.format(keyword=keyword, place=place)
@@ -71,7 +71,7 @@ def cannot_follow(keyword: str, place: Place, reason: str = "") -> UsageError:
     )
 
 
-def nothing_matches(place: Place, reason: str = "") -> UsageError:
+def nothing_matches(place: SchemaPlace, reason: str = "") -> UsageError:
     """Return the error for a schema that no value can follow."""
     sentence = _("Nothing can follow the schema at {place}.").format(place=place)
     return UsageError(joined(sentence, reason), _("Look for what contradicts itself there."))
@@ -83,7 +83,7 @@ class _Simplifier:
     # The parts that are referred to: the name of each under `$defs` by its id(), and in the order of these names the
     # part itself with its resolver and its place.
     names: dict[int, str] = field(default_factory=dict)
-    found: list[tuple[Any, SchemaResolver, Place]] = field(default_factory=list)
+    found: list[tuple[Any, SchemaResolver, SchemaPlace]] = field(default_factory=list)
     # For each part, the parts that apply to the same value, by id().
     implied: dict[int, set[int]] = field(default_factory=dict)
 
@@ -91,7 +91,7 @@ class _Simplifier:
         document = self.schema.document
         try:
             resolver = self.schema.dialect.resolver(document)
-            whole = self._within(document, resolver, Place(), id(document))
+            whole = self._within(document, resolver, SchemaPlace(), id(document))
             parts: Document = {}
             while len(parts) < len(self.found):
                 part, resolver, place = self.found[len(parts)]
@@ -104,11 +104,11 @@ class _Simplifier:
         places = {name: place for name, (_part, _resolver, place) in zip(parts, self.found, strict=True)}
         return Simplified({**({} if whole is True else whole), "$defs": parts}, places)
 
-    def _part(self, schema: Any, resolver: SchemaResolver, place: Place, owner: int | None = None) -> Any:
+    def _part(self, schema: Any, resolver: SchemaResolver, place: SchemaPlace, owner: int | None = None) -> Any:
         """Simplify a schema that may be a resource of its own (with “$id”)."""
         return self._within(schema, resolver.in_subresource(self.schema.dialect.resource(schema)), place, owner)
 
-    def _within(self, schema: Any, resolver: SchemaResolver, place: Place, owner: int | None) -> Any:
+    def _within(self, schema: Any, resolver: SchemaResolver, place: SchemaPlace, owner: int | None) -> Any:
         """Simplify a schema inside the resource of `resolver`.
 
         `owner` is the id() of the referred part that applies to the same value, None if there is none.
@@ -137,7 +137,13 @@ class _Simplifier:
         return simple
 
     def _keyword(
-        self, schema: Document, keyword: str, value: Any, resolver: SchemaResolver, place: Place, owner: int | None
+        self,
+        schema: Document,
+        keyword: str,
+        value: Any,
+        resolver: SchemaResolver,
+        place: SchemaPlace,
+        owner: int | None,
     ) -> Document:
         """Return the simplified form of `keyword`, an empty schema if it has no effect."""
         inside = place / keyword
@@ -158,7 +164,7 @@ class _Simplifier:
             return {keyword: {name: self._part(part, resolver, inside / name) for name, part in value.items()}}
         return self._value(schema, keyword, value, place)
 
-    def _value(self, schema: Document, keyword: str, value: Any, place: Place) -> Document:
+    def _value(self, schema: Document, keyword: str, value: Any, place: SchemaPlace) -> Document:
         """Return the same for a keyword that contains no schemas that the engine follows."""
         if keyword in ("type", "required"):
             return {keyword: value}
@@ -182,7 +188,7 @@ class _Simplifier:
             return {}
         raise cannot_follow(keyword, place)
 
-    def _reference(self, reference: str, resolver: SchemaResolver, place: Place, owner: int | None) -> str:
+    def _reference(self, reference: str, resolver: SchemaResolver, place: SchemaPlace, owner: int | None) -> str:
         """Return the reference to where the simplified schema has what `reference` means."""
         try:
             resolved = resolver.lookup(reference)
@@ -198,7 +204,7 @@ class _Simplifier:
         key = id(part)
         if key not in self.names:
             self.names[key] = str(len(self.found))
-            self.found.append((part, resolved.resolver, Place(root=reference)))
+            self.found.append((part, resolved.resolver, SchemaPlace(root=reference)))
         if owner is not None:
             self.implied.setdefault(owner, set()).add(key)
         return f"#/$defs/{self.names[key]}"
@@ -215,7 +221,7 @@ class _Simplifier:
                     ahead += self.implied.get(key, ())
 
 
-def _literal(value: Any, keyword: str, place: Place) -> Any:
+def _literal(value: Any, keyword: str, place: SchemaPlace) -> Any:
     """Return a constant value with its numbers as the engine takes them."""
     if isinstance(value, dict):
         return {name: _literal(part, keyword, place) for name, part in value.items()}
@@ -229,7 +235,7 @@ def _literal(value: Any, keyword: str, place: Place) -> Any:
     return value
 
 
-def _check_pattern(keyword: str, pattern: str, place: Place) -> None:
+def _check_pattern(keyword: str, pattern: str, place: SchemaPlace) -> None:
     """Raise for a pattern that Python does not know: answers could not be checked."""
     try:
         re.compile(pattern)

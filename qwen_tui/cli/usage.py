@@ -112,6 +112,10 @@ def _too_many(extra: Sequence[str], path: str, line: Sequence[LinePart]) -> Usag
     message = _("“{words}” is more than {command} takes.").format(words=short(" ".join(extra)), command=path)
     if path == "qwen chat":
         return UsageError(message, _("To ask a question: {command}").format(command=with_words("qwen ask", line)))
+    name = " ".join(part.value for part in line if part.option is None)
+    if name.lower().endswith(".gguf"):
+        command = f"{path} {command_line(name)}"
+        return UsageError(message, _("A name with blanks stands in quotes: {command}").format(command=command))
     return UsageError(message, see_help(path))
 
 

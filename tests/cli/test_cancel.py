@@ -250,7 +250,7 @@ def test_a_question_at_a_terminal_ends(tiny: Path, home: Path) -> None:
 
 def test_the_first_run_ends() -> None:
     terminal = Terminal(*COMMAND, "chat")
-    terminal.wait_for("Which?")
+    terminal.wait_for("Type a number")
     terminal.type(CTRL_C)
     assert terminal.ended() == 130
 

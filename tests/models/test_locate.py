@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qwen_tui.files import command_line
 from qwen_tui.models import address
 from qwen_tui.models.locate import locate
 from tests.program import call
@@ -73,6 +74,18 @@ def test_a_path_is_a_path_by_its_form(folder: Path, imported: Path, tiny: Path) 
         assert "is a folder, not a model" in call("ask", "-m", name, "hello").err
     for name in ("./none", "/no/such", "~/none.gguf", "none.gguf"):
         assert "There is no file" in call("ask", "-m", name, "hello").err
+
+
+def test_a_name_with_blanks_is_one_name(folder: Path, tiny: Path) -> None:
+    (folder / "my model.gguf").write_bytes(tiny.read_bytes())
+    refused = call("models", "import", "my", "model.gguf")
+    assert refused.code == 2
+    assert f"qwen models import {command_line('my model.gguf')}" in refused.err
+    assert (
+        call("models", "import", "my model.gguf").out == f"Imported; use it with: -m {command_line('my model.gguf')}\n"
+    )
+    for name in ("my model.gguf", "my model", "my"):
+        assert call("ask", "-m", name, *SHORT).code == 0
 
 
 def test_the_beginning_of_a_name_is_enough_while_it_is_the_only_one(folder: Path, imported: Path) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from qwen_tui import cancellation
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.i18n import listed, ngettext
-from qwen_tui.models import catalogue
+from qwen_tui.models import catalogue, kinds, parts
 from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
 from qwen_tui.models.gguf import read_header
 from qwen_tui.models.importing.importing import is_model_name, of_size, safe_name
@@ -25,8 +25,6 @@ _HEADERS = 12
 _SMALL_FILE = 1 << 20
 _ARCHITECTURE = "qwen3"
 _LIKELY = re.compile(r"qwen[-_. ]?3", re.IGNORECASE)
-# A part of a split model. Loading the first part alone would fail.
-_PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
 
 
@@ -160,7 +158,7 @@ def _carefully(look: _Look, folder: Path) -> list[tuple[Path, str, int]]:
     found: list[tuple[Path, str, int]] = []
     try:
         for path, called in look(folder):
-            if path.is_file() and not _PART.search(called):
+            if path.is_file() and not parts.part(called):
                 found.append((path, called, path.stat().st_size))
     except (OSError, ValueError, RecursionError):
         return found
@@ -203,7 +201,7 @@ def _is_usable(path: Path) -> bool:
         header = read_header(path)
     except (InvalidModelError, ValueError):
         return False
-    return bool(header.tensors) and header.metadata.get("general.architecture") == _ARCHITECTURE
+    return kinds.unfit(header) is None and header.metadata.get("general.architecture") == _ARCHITECTURE
 
 
 def _text(path: Path) -> str:

@@ -23,6 +23,7 @@ CancelledError stands beside the tree, because it is no failure: exit 130, 143 o
 
 import errno
 import re
+from pathlib import Path
 
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import language
@@ -104,6 +105,8 @@ def refused(error: OSError) -> "QwenError":
 
     Not every error names a file.
     """
+    if error.filename is None and _folder_is_gone():
+        return QwenError(_("The folder that you are in was removed."), _("Go to another with: cd"))
     if error.filename is None:
         return QwenError(
             _("The system refuses something: {reason}.").format(reason=why(error)),
@@ -112,6 +115,22 @@ def refused(error: OSError) -> "QwenError":
     return QwenError(
         _("{path} cannot be used: {reason}").format(path=error.filename, reason=why(error)), how_to_write(error)
     )
+
+
+def how_to_read(error: OSError) -> str:
+    """Return the remedy if the operating system refuses to read a file that the person has named."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return _("Check the permissions of the file and of the folders above it.")
+    return _("Check the path; relative ones start in this folder.")
+
+
+def _folder_is_gone() -> bool:
+    """Whether the current folder was removed: then no relative path leads anywhere."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def more_room(*, chosen: bool = False) -> str:

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 from qwen_tui import cancellation
 from qwen_tui.documents.encodings import Encoding
 from qwen_tui.documents.text import decode
-from qwen_tui.errors import InputError, why
+from qwen_tui.errors import InputError, how_to_read, why
 from qwen_tui.files import is_folder
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Material, MaterialKind
@@ -41,7 +41,7 @@ def from_file(path: Path, reading: Reading, name: str = "") -> Material:
             ) from error
         raise InputError(
             _("{path} cannot be read: {reason}").format(path=path, reason=why(error)),
-            _("Check the path; relative ones start in this folder."),
+            how_to_read(error),
         ) from error
     return from_bytes(data, name or str(path), reading)
 

@@ -45,9 +45,11 @@ def last_word(line: str) -> str:
 
 
 def path_start(line: str, commands: Sequence[Completion]) -> int | None:
-    """Return the index in `line` where a path begins, None if the command takes no path."""
+    """Return the index in `line` where a path begins, behind its quote, None if the command takes no path."""
     name, argument = as_command(line) or ("", None)
-    return len(line) - len(argument) if argument is not None and _takes(name, commands) == "path" else None
+    if argument is None or _takes(name, commands) != "path":
+        return None
+    return len(line) - len(argument) + argument.startswith(("'", '"'))
 
 
 def _takes(name: str, commands: Sequence[Completion]) -> str:

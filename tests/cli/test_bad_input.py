@@ -188,6 +188,16 @@ def test_no_path_ends_in_more_than_two_lines(qwen: Run, tmp_path: Path, argument
     assert "Free some space" not in done.stderr.decode()
 
 
+def test_a_folder_that_was_removed_is_named(qwen: Run, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    program = "import os, sys; os.rmdir('.'); from qwen_tui.cli.main import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "ask", "-m", "demo", "x"],
+        capture_output=True, stdin=subprocess.DEVNULL, cwd=tmp_path / "gone", timeout=60,
+    )  # fmt: skip
+    refused(done, 1, "The folder that you are in was removed.", "cd")
+
+
 def test_an_encoding_is_named_on_the_command_line(qwen: Run, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "tree.txt").write_bytes("für €".encode("cp1252"))
     done = qwen("ask", "-m", tiny, "-o", "max_tokens=3", "-f", "tree.txt", "--encoding", "cp1252", "x", stdin=b"\x80")

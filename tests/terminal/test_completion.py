@@ -23,6 +23,7 @@ def test_commands_and_what_they_take() -> None:
     assert offered("/template email x") == offered("/tell e") == offered("hello") == offered("/nothing ") == []
     assert offered("/template ") == ["email ", "email-tone ", "table "]
     assert path_start("/file a b", COMMANDS) == 6
+    assert path_start("/file 'a b", COMMANDS) == 7
     assert path_start("/tell a", COMMANDS) is None
 
 

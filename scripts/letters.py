@@ -45,9 +45,12 @@ DICTIONARY = {"zh-Hans": 4.0, "zh-Hant": 4.0}
 LISTED = 5.0
 # Greetings and column titles, which neither newspapers nor catalogues have. Each counts as this share of all text.
 EVERYDAY = {
-    "zh-Hans": "你好 您好 谢谢 再见 请问 姓名 电话 地址 日期 编号 备注 合计 金额 数量 单价 年龄 性别 部门 测试",
-    "ja": "こんにちは ありがとう 氏名 名前 電話番号 住所 日付 年齢 備考 合計 金額 数量 単価 日本語 テスト",
-    "ko": "안녕하세요 감사합니다 안녕 이름 성명 전화 주소 날짜 나이 성별 비고 합계 금액 수량 단가 부서 한국어 테스트",
+    "zh-Hans": "你好 您好 谢谢 再见 请问 姓名 电话 地址 日期 编号 备注 合计 金额 数量 单价 年龄 性别 部门 测试 "
+    "订单 合同 发票 报告 通知 会议 产品 价格 客户 公司 项目 学校 老师 学生 成绩 今天 明天 张 王 李 刘 陈",
+    "ja": "こんにちは ありがとう 氏名 名前 電話番号 住所 日付 年齢 備考 合計 金額 数量 単価 日本語 テスト "
+    "会社 学校 商品 価格 会議 報告書 請求書 顧客 今日 明日 東京 佐藤 鈴木 田中 山田 太郎 花子",
+    "ko": "안녕하세요 감사합니다 안녕 이름 성명 전화 주소 날짜 나이 성별 비고 합계 금액 수량 단가 부서 한국어 테스트 "
+    "회사 학교 보고서 회의 고객 제품 가격 오늘 내일 서울 김 이 박 최 정",
 }
 EVERYDAY_SHARE = 0.0002
 # For each language, the codec of a standard, and the greatest first byte of its common characters. A common character

@@ -26,7 +26,8 @@ _OF_THE_WEST = ("ca", "da", "de", "en", "es", "fi", "fr", "is", "it", "nb", "nl"
 LATIN = frozenset((*_OF_THE_WEST, "cs", "et", "hr", "hu", "lt", "lv", "pl", "ro", "sk", "sl", "tr", "vi"))
 # The cost of a pair of ASCII letters that a language does not have, and the most that all pairs may cost.
 _FOREIGN_PAIR, _FOREIGN_AT_MOST = 12.0, 15.0
-# If a text has at least so many ASCII letters, a language with another script costs more.
+# If a text has at least so many ASCII letters, or a single byte that is not ASCII, a language with another script costs
+# more.
 _SOME_LETTERS, _OTHER_SCRIPT = 4, 6.0
 # An ASCII character after another one costs the same in every language, because nearly all encodings agree on it.
 _ASCII = 4.0
@@ -48,11 +49,11 @@ _OPENING, _CLOSING, _MISPLACED = "„‚“«‘‹¿¡€£¥§¢µ±×¼½¾",
 _SIGNS = {
     **dict.fromkeys("’", 6.0),
     **dict.fromkeys("“”–\u00a0", 7.0),
-    **dict.fromkeys("—…«»", 8.0),
-    **dict.fromkeys("‘„•€£°¿", 9.0),
-    **dict.fromkeys("‚§©™¡·", 10.0),
-    **dict.fromkeys("®½²³¥×±¼‹›", 11.0),
-    **dict.fromkeys("µ¾¶†‰¢", 12.0),
+    **dict.fromkeys("—…«»µ，。、：；！？（）《》「」【】～", 8.0),
+    **dict.fromkeys("‘„•€£°¿©®", 9.0),
+    **dict.fromkeys("‚§™¡·￥＄", 10.0),
+    **dict.fromkeys("½²³¥×±¼‹›", 11.0),
+    **dict.fromkeys("¾¶†‰¢", 12.0),
     "¤": 16.0,
 }
 # The cost of an unknown character by its block of Unicode: the last character of the block, and the bits.
@@ -132,7 +133,8 @@ def foreign(data: bytes) -> dict[str, float]:
         for name in LATIN
     }
     least = min(bits.values())
-    others = _OTHER_SCRIPT if len(re.findall("[a-z]", text)) >= _SOME_LETTERS else 0.0
+    is_latin = len(re.findall("[a-z]", text)) >= _SOME_LETTERS or sum(byte >= 0x80 for byte in data) == 1
+    others = _OTHER_SCRIPT if is_latin else 0.0
     return {name: min(bits[name] - least, _FOREIGN_AT_MOST) if name in bits else others for name in languages()}
 
 

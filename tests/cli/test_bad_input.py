@@ -190,7 +190,7 @@ def test_no_path_ends_in_more_than_two_lines(qwen: Run, tmp_path: Path, argument
 
 def test_a_folder_that_was_removed_is_named(qwen: Run, tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
-    program = "import os, sys; os.rmdir('.'); from qwen_tui.cli.main import main; sys.exit(main())"
+    program = "import os, sys; os.rmdir(os.getcwd()); from qwen_tui.cli.main import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", program, "ask", "-m", "demo", "x"],
         capture_output=True, stdin=subprocess.DEVNULL, cwd=tmp_path / "gone", timeout=60,

@@ -31,6 +31,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Draft, Material, as_text
 from qwen_tui.models.locate import DEMO
 from qwen_tui.terminal.completion import Completion, Offers
+from qwen_tui.terminal.output import HeldOutput
 
 if TYPE_CHECKING:
     from qwen_tui.terminal.line_reader import PromptLineReader
@@ -115,24 +116,7 @@ def converse(
         # Like all else that is said here, it is broken between words.
         output.note(as_told(error))
 
-    session = Session(
-        engine,
-        begun.conversation,
-        AnswerOptions.of(settings),
-        begun.keeper,
-        output,
-        report=output.note,
-        open_engine=wiring.opener(environment, settings, engine),
-        clipboard=screen.clipboard(environment),
-        template_folders=wiring.template_folders(),
-        template=opening.template,
-        computing=wiring.describer(environment, settings),
-        file_of=wiring.model_file,
-        is_named=begun.wanted.model is not None,
-        encoding=opening.encoding,
-        models=wiring.models,
-        columns=lambda: min((environment.columns or overviews.COLUMNS) - 1, settings.prose_width),
-    )
+    session = _session(environment, engine, begun, opening, output)
     reader = _line_reader(environment, session, settings, show_error, always_tty=always_tty)
     with (
         signals.telling(reader.leave),
@@ -156,6 +140,29 @@ def converse(
         finally:
             session.engine.close()
     return cancellation.current().exit_code
+
+
+def _session(environment: Environment, engine: Engine, begun: Begun, opening: Opening, output: HeldOutput) -> Session:
+    """Return the session that the slash commands and the questions of the REPL work on."""
+    settings = begun.settings
+    return Session(
+        engine,
+        begun.conversation,
+        AnswerOptions.of(settings),
+        begun.keeper,
+        output,
+        report=output.note,
+        open_engine=wiring.opener(environment, settings, engine),
+        clipboard=screen.clipboard(environment),
+        template_folders=wiring.template_folders(),
+        template=opening.template,
+        computing=wiring.describer(environment, settings),
+        file_of=wiring.model_file,
+        is_named=begun.wanted.model is not None,
+        encoding=opening.encoding,
+        models=wiring.models,
+        columns=lambda: min((environment.columns or overviews.COLUMNS) - 1, settings.prose_width),
+    )
 
 
 def _line_reader(

@@ -43,7 +43,8 @@ def _own_editor(environment: Environment) -> str:
     """Return the editor of this system, after saying how people leave it who have not chosen it."""
     path = environment.variables.get("PATH")
     editor = next((name for name in _EDITORS if shutil.which(name, path=path)), _EDITORS[-1])
-    kind = Path(shutil.which(editor, path=path) or editor).resolve().name
+    # Behind `editor` and `vi` stands another program, such as vim.basic.
+    kind = Path(shutil.which(editor, path=path) or editor).resolve().name.partition(".")[0]
     if "vi" in kind:
         leave = _(
             "press Esc, then type :wq and Enter to save and leave, or :q! and Enter to leave everything as it was"
@@ -52,7 +53,7 @@ def _own_editor(environment: Environment) -> str:
         leave = _("Ctrl-O and Enter save, Ctrl-X leaves")
     else:
         leave = _("save, then close it to go on")
-    environment.note(_("The editor is {editor}: {leave}. EDITOR names another.").format(editor=editor, leave=leave))
+    environment.note(_("The editor is {editor}: {leave}. EDITOR names another.").format(editor=kind, leave=leave))
     if "vi" in kind:
         cancellation.current().sleep(_READING)
     return editor

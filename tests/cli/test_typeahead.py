@@ -42,7 +42,7 @@ def test_each_enter_during_an_answer_begins_a_line_and_none_sends_itself(talker:
     talker.type("two wrong" + CTRL_W + "\tlines" + ENTER + "/undo" + ENTER + "\x1b[200~pasted\rlines")
     time.sleep(0.2)
     talker.type(CTRL_C)
-    talker.wait_for("> 第一行\n  还是第一行\n")
+    talker.wait_for("> 第一行\n  还是第一行")
     # The rest of a paste comes into the line that is there then, and does not send it.
     talker.type("\x1b[201~!")
     talker.wait_for("  还是第一行pasted\n  lines!\n", "2 more lines were typed ahead · tiny.gguf")

@@ -42,9 +42,13 @@ def open_editor(environment: Environment, file: Path) -> None:
 def _own_editor(environment: Environment) -> str:
     """Return the editor of this system, after saying how people leave it who have not chosen it."""
     path = environment.variables.get("PATH")
-    editor = next((name for name in _EDITORS if shutil.which(name, path=path)), _EDITORS[-1])
+    found = next(((name, file) for name in _EDITORS if (file := shutil.which(name, path=path))), None)
+    if found is None:
+        # That it cannot be used is said soon.
+        return _EDITORS[-1]
+    editor, file = found
     # Behind `editor` and `vi` stands another program, such as vim.basic.
-    kind = Path(shutil.which(editor, path=path) or editor).resolve().name.partition(".")[0]
+    kind = Path(file).resolve().name.partition(".")[0]
     if "vi" in kind:
         leave = _(
             "press Esc, then type :wq and Enter to save and leave, or :q! and Enter to leave everything as it was"

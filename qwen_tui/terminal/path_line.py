@@ -6,9 +6,11 @@ from typing import TextIO
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import PathCompleter
+from prompt_toolkit.input import create_input
 from prompt_toolkit.output.defaults import create_output
 
 from qwen_tui.messages import as_text
+from qwen_tui.terminal.key_parser import filter_keys
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.visible import Visible
 
@@ -24,11 +26,14 @@ def read_path(question: str, stderr: TextIO, is_wanted: Callable[[str], bool]) -
     def offered(path: str) -> bool:
         return os.path.isdir(path) or is_wanted(os.path.basename(path))  # noqa: PTH112, PTH119 - they never raise
 
+    source = create_input()
+    filter_keys(source)
     session: PromptSession[str] = PromptSession(
         message=f"{clean(question)} ",
         completer=PathCompleter(expanduser=True, file_filter=offered),
         complete_while_typing=False,
         input_processors=[Visible()],
+        input=source,
         output=create_output(stdout=stderr),
     )
     return as_text(session.prompt()).strip()

@@ -134,18 +134,6 @@ def test_long_pieces_split_characters_and_marks_come_out_whole(engine: LocalEngi
     assert text_of(engine.stream(request("say", max_tokens=2000, sampler=ReplayOptions(text=text)))) == text
 
 
-def test_a_replayed_greedy_answer_holds_the_most_likely_token_each_time(eager: LocalEngine) -> None:
-    whole = list(eager.stream(request("What is HTTP?", max_tokens=60)))
-    drawn = [token for event in whole if isinstance(event, Text) for token in event.tokens]
-    assert not any(event.best for event in whole if isinstance(event, Text)), "only on request"
-    replay = ReplayOptions(text=text_of(whole), best_two=True)
-    for lookup in (False, True):
-        asked = msgspec.structs.replace(request("What is HTTP?", max_tokens=60, sampler=replay), lookup=lookup)
-        best = [two for event in eager.stream(asked) if isinstance(event, Text) for two in event.best]
-        assert [two.tokens[0] for two in best] == drawn
-        assert all(two.logits[0] >= two.logits[1] and two.tokens[0] != two.tokens[1] for two in best)
-
-
 @pytest.mark.parametrize("text", ["\N{SNOWMAN}", "一\N{SNOWMAN}", "ab 🚀"])
 def test_a_character_that_is_cut_at_the_end_of_an_answer_is_left_out(engine: LocalEngine, text: str) -> None:
     whole = list(engine.stream(request("say", max_tokens=2000, sampler=ReplayOptions(text=text))))
@@ -378,6 +366,18 @@ def test_copied_text_is_drafted_and_accepted(eager: LocalEngine) -> None:
     assert usage.drafted_tokens >= usage.accepted_tokens
 
 
+def test_a_replayed_greedy_answer_holds_the_most_likely_token_each_time(eager: LocalEngine) -> None:
+    whole = list(eager.stream(request("What is HTTP?", max_tokens=60)))
+    drawn = [token for event in whole if isinstance(event, Text) for token in event.tokens]
+    assert not any(event.best for event in whole if isinstance(event, Text)), "only on request"
+    replay = ReplayOptions(text=text_of(whole), best_two=True)
+    for lookup in (False, True):
+        asked = msgspec.structs.replace(request("What is HTTP?", max_tokens=60, sampler=replay), lookup=lookup)
+        best = [two for event in eager.stream(asked) if isinstance(event, Text) for two in event.best]
+        assert [two.tokens[0] for two in best] == drawn
+        assert all(two.logits[0] >= two.logits[1] and two.tokens[0] != two.tokens[1] for two in best)
+
+
 def test_a_seed_repeats_an_answer_with_drafts(eager: LocalEngine) -> None:
     sampler = SamplingOptions(temperature=1, seed=3)
 
@@ -390,7 +390,7 @@ def test_a_seed_repeats_an_answer_with_drafts(eager: LocalEngine) -> None:
 
 
 def worker_of(pid: int) -> psutil.Process:
-    """Return the worker among the children of `pid`."""
+    """Return the worker among the children of `pid`. There must be one alone, so `eager` starts behind these tests."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         for child in psutil.Process(pid).children():

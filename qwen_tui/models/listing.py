@@ -91,13 +91,19 @@ def lines(
     `default` is the file of the model in use when the person names none. Below a model stands what is the matter with
     it. In a terminal of that `width`, lines about models are cut; those about partial downloads hold commands.
     """
-    rows = [
-        (one.name, one.quant, size_text(one.size), _state(one), _remarks(one, is_default=one.file == default))
-        for one in models
+
+    def mark(file: Path) -> str:
+        # It stands near the name, since a narrow terminal cuts what stands at the end.
+        return _("default") if file == default else ""
+
+    rows: list[tuple[str, ...]] = [
+        (one.name, mark(one.file), one.quant, size_text(one.size), _state(one), _remarks(one)) for one in models
     ]
-    rows.append((DEMO, "", size_text(DEMO_FILE.stat().st_size), _("built in"), _default(default == DEMO_FILE)))
+    rows.append((DEMO, mark(DEMO_FILE), "", size_text(DEMO_FILE.stat().st_size), _("built in"), ""))
     count = len(rows)
-    rows += [(one.name, "", _amount(one), _("incomplete"), _remedy(one)) for one in leftovers]
+    rows += [(one.name, "", "", _amount(one), _("incomplete"), _remedy(one)) for one in leftovers]
+    if not any(row[1] for row in rows):
+        rows = [(name, *others) for name, _mark, *others in rows]
     set_out = columns.lines(rows)
     printed = [columns.cut(line, width) if width else line for line in set_out[:count]] + set_out[count:]
     below = [_below(one, problems) for one in models]
@@ -137,12 +143,8 @@ def _state(one: Held) -> str:
     return {"changed": _("changed since"), "missing": _("missing")}.get(one.state, _("not verified"))
 
 
-def _default(is_default: bool) -> str:
-    return _("default") if is_default else ""
-
-
-def _remarks(one: Held, *, is_default: bool) -> str:
-    remarks = [_default(True)] if is_default else []
+def _remarks(one: Held) -> str:
+    remarks = []
     if one.parts:
         remarks.append(ngettext("{n} part", "{n} parts", len(one.parts)).format(n=len(one.parts)))
     if one.linked:

@@ -10,6 +10,7 @@ from qwen_tui.chat.code_blocks import code_blocks
 from qwen_tui.chat.export import export
 from qwen_tui.chat.material import Reading
 from qwen_tui.chat.session import Session
+from qwen_tui.documents.text import encoding_called
 from qwen_tui.errors import ClipboardError, UsageError
 from qwen_tui.history.records import StoredConversation, Summary, title_of
 from qwen_tui.i18n import gettext as _
@@ -32,7 +33,8 @@ def attach_clipboard(session: Session, _argument: str) -> None:
     if not text.strip():
         raise ClipboardError(_("The clipboard is empty, or holds no text."), _("Copy some text, then try again."))
     data = io.BytesIO(text.encode("utf-8", "replace"))
-    attach(session, material.from_stream(data, _("the clipboard"), Reading(session.report), "clipboard"))
+    reading = Reading(session.report, encoding_called("utf-8"))
+    attach(session, material.from_stream(data, _("the clipboard"), reading, "clipboard"))
 
 
 def drop(session: Session, argument: str) -> str | None:

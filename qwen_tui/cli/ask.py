@@ -75,7 +75,8 @@ def ask(
     # JSON is not Markdown: a renderer would swallow its backslashes and underscores.
     output = screen.output(environment, settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
     reading = Reading(output.note, encoding_called(encoding) if encoding is not None else None)
-    follows = schemas.given(schema, reading) if schema is not None else None
+    # --encoding is for the material: a schema comes from elsewhere, as a rule from a program.
+    follows = schemas.given(schema, Reading(output.note, say_otherwise="")) if schema is not None else None
     asked = Asked(
         prompt=as_text(" ".join(prompt or ())),
         files=tuple(file or ()),

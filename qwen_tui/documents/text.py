@@ -72,6 +72,8 @@ def decode(data: bytes, name: str, encoding: Encoding | None = None, say_otherwi
     if encoding is not None:
         text = encodings.decoded(data, encoding)
         notes += _broken(text, name, encoding.name)
+        if dropped := text.count("\0"):
+            notes.append(_left_out(dropped, name))
         text = text.removeprefix("\ufeff").replace("\0", "")
     else:
         text = _decoded(data, name, say_otherwise, notes)
@@ -97,11 +99,7 @@ def _decoded(data: bytes, name: str, say_otherwise: str, notes: list[str]) -> st
         return text
     if b"\0" in data:
         data, dropped = _without_nuls(data, name)
-        notes.append(
-            ngettext("{n} NUL byte was left out of {name}.", "{n} NUL bytes were left out of {name}.", dropped).format(
-                n=f"{dropped:,}", name=name
-            )
-        )
+        notes.append(_left_out(dropped, name))
     if len(data.translate(None, _CONTROLS)) < len(data) * (1 - _CONTROLS_AT_MOST):
         raise _binary(name)
     plain = _strictly(data, "utf-8")
@@ -168,6 +166,11 @@ def _refuse_documents(data: bytes, name: str) -> None:
         )
     if data.startswith(_SIGNATURES):
         raise _binary(name)
+
+
+def _left_out(nuls: int, name: str) -> str:
+    sentence = ngettext("{n} NUL byte was left out of {name}.", "{n} NUL bytes were left out of {name}.", nuls)
+    return sentence.format(n=f"{nuls:,}", name=name)
 
 
 def _read_as(name: str, encoding: str) -> str:

@@ -56,6 +56,12 @@ def test_paste_attaches_the_clipboard_to_the_next_message() -> None:
     assert talk.contents[0] == "会议\n记录\n\nSummarise"
 
 
+def test_the_encoding_of_the_clipboard_is_never_guessed() -> None:
+    # In UTF-8, these letters are the bytes of a word in GB18030.
+    talk = Talk(ScriptedEngine(), Person("/set encoding gbk", "/paste"), board=Board("лл"))
+    assert talk.session.attached[0].text == "лл"
+
+
 def test_an_empty_clipboard_is_reported() -> None:
     (error,) = Talk(ScriptedEngine(), Person("/paste"), board=Board("\n")).errors
     assert "empty" in error.message

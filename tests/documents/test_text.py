@@ -106,6 +106,7 @@ def test_an_encoding_that_the_person_names_is_taken() -> None:
     assert decode(data, "it", encoding_called("cp850")) == ("für", ())
     assert decode(CHINESE.encode(), "it", encoding_called("UTF-8")) == (CHINESE, ())
     assert decode(CHINESE.encode("utf-16"), "it", encoding_called("utf-16")) == (CHINESE, ())
+    assert decode(b"a\0b", "it", encoding_called("cp850")) == ("ab", ("1 NUL byte was left out of it.",))
     assert decode(b"abc\xff", "it", encoding_called("gbk")).notes == (
         "it is GB18030 with 1 broken character, shown as \ufffd.",
     )

@@ -30,6 +30,12 @@ START = 506 * MIB
 
 
 @pytest.fixture
+def qwen(process: Run) -> Run:
+    """The program as a process of its own: its Python has to find the driver that the test has written."""
+    return process
+
+
+@pytest.fixture
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driver:
     """A card with 4 GiB and its driver, and a llama.cpp built for CUDA whose start takes 506 MiB."""
     install(tmp_path, monkeypatch, cards=[card("Card", 4 << 30)], start=START)

@@ -29,7 +29,7 @@ class Terminal:
             env={**os.environ, "TERM": "xterm-256color", **environment},
         )
         self.process.logfile_read = self.written
-        # A test waits for the prompt before it types, so pexpect need not wait before each key.
+        # `type` waits; the position of the cursor is told at once.
         self.process.delaybeforesend = None
         self._screen = pyte.Screen(80, 24)
         self._stream = pyte.Stream(self._screen)
@@ -57,6 +57,8 @@ class Terminal:
         self.process.setwinsize(rows, columns)
 
     def type(self, keys: str) -> None:
+        # Nobody types sooner. The line that shows what a test has waited for may not take keys yet.
+        time.sleep(0.05)
         self.process.send(keys)
 
     def wait_for(self, *words: str) -> str:

@@ -70,7 +70,8 @@ def _title(conversation: str) -> str:
     if not files.is_there(files.folders().history):
         return ""
     try:
-        title = History(files.folders().history).read(conversation).summary.title
+        with contextlib.closing(History(files.folders().history)) as history:
+            title = history.read(conversation).summary.title
     except HistoryError:
         return ""
     return " ".join(title.split())

@@ -214,7 +214,6 @@ def test_bytes_that_are_not_text_are_not_an_answer(tmp_path: Path, tiny: Path, c
     subprocess.run([*COMMAND, "models", "import", str(stick / "two.gguf")], capture_output=True, check=True)
     words = [word.format(folder=stick) for word in command]
     asked: pexpect.spawn[bytes] = pexpect.spawn(COMMAND[0], [*COMMAND[1:], *words], timeout=60, dimensions=(24, 100))
-    asked.delaybeforesend = None
     asked.expect("[?:]|N\\]")
     asked.send(b"\xff\xe4\n")
     asked.send(b"\x04")

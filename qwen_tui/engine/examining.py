@@ -1,7 +1,7 @@
-"""Whether the installed llama.cpp can answer with a model file: found out in a worker, before anybody asks a question.
+"""Examines in a worker whether the installed llama.cpp can answer with a model file, before the first question.
 
-A header tells what a file is, but not whether the installed llama.cpp knows its architecture and its tokenizer, and
-whether its vocabulary has the marks of a prompt.
+A header says what a file is. It does not say whether the installed llama.cpp knows the architecture and the tokenizer,
+and whether the vocabulary has the marks of a prompt.
 """
 
 import os
@@ -22,14 +22,14 @@ from qwen_tui.models import identity, kinds, parts
 from qwen_tui.models.identity import Facts
 from qwen_tui.models.inventory import DEMO_FILE
 
-# A file that has not been examined after so many seconds is not examined.
+# An examination that takes more seconds than this is given up.
 _PATIENCE = 30.0
 _LOG_LINES = 40
 _REMEMBERED = 100
 
 
 class _Examined(msgspec.Struct, frozen=True):
-    """What llama.cpp `said` of a file with these `facts`; empty if it can answer with it."""
+    """What llama.cpp `said` about a file with these `facts`; "" if it can answer with the file."""
 
     facts: Facts
     library: tuple[tuple[str, int, int], ...]
@@ -37,10 +37,10 @@ class _Examined(msgspec.Struct, frozen=True):
 
 
 def problem(path: Path, *, noting: bool = True) -> QwenError | None:
-    """Return why no answer can come from the model in `path`, None if nothing is known against it.
+    """Return why the model in `path` cannot answer, None if no reason is known.
 
-    What an examination has shown is remembered; without `noting`, it is not, so that a command that only looks leaves
-    everything as it is. An examination takes a second at most; it neither loads the weights nor uses a graphics card.
+    The result is remembered, except without `noting`: a command that only looks changes nothing. An examination takes a
+    second at most, and neither loads the weights nor uses a graphics card.
     """
     if path == DEMO_FILE:
         return None
@@ -66,7 +66,7 @@ def problem(path: Path, *, noting: bool = True) -> QwenError | None:
 
 
 def _examine(path: Path) -> str | None:
-    """Return what llama.cpp says against the file, empty if nothing; None if it could not be asked."""
+    """Return llama.cpp's objection to the file, "" if it has none, None if it could not be asked."""
     options = LoadOptions(path=os.fsencode(path))
     try:
         worker = WorkerProcess(None)
@@ -80,12 +80,12 @@ def _examine(path: Path) -> str | None:
             if (reply := worker.receive(TICK)) is not None:
                 break
     except (EOFError, OSError):
-        # The file has ended the worker. The first question tells how.
+        # The file has crashed the worker. The first question will report how.
         return None
     finally:
         worker.close()
     if isinstance(reply, wire.Failed) and reply.kind == "model":
         said = f"{reply.detail}\n{worker.last_lines(_LOG_LINES)}"
-        # A failure for want of memory says nothing about the file.
+        # A failure from a lack of memory says nothing about the file.
         return said if unfit(str(path), said) else None
     return "" if isinstance(reply, wire.Examined) else None

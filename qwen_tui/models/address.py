@@ -1,4 +1,4 @@
-"""What an address from a browser names on a hub of models: a repository, and the file in it that the page is about."""
+"""Reads addresses of a hub of models as a browser shows them: the repository, and the file that the page is about."""
 
 import os
 import re
@@ -9,19 +9,19 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 HUB = "https://huggingface.co"
 MODELSCOPE = "https://modelscope.cn"
 
-# The hosts of the hub itself, and a mirror of it that is widely used. The mirror keeps its own address.
+# The hosts of the hub itself, and of a widely used mirror. Addresses of the mirror stay at the mirror.
 _HUB_HOSTS = ("huggingface.co", "hf.co")
 _MIRRORS = ("hf-mirror.com",)
 _MODELSCOPE_HOSTS = ("modelscope.cn", "modelscope.ai")
-# Pages of the hub that are no model's.
+# Pages of the hub that do not belong to a model.
 _NO_OWNERS = ("datasets", "spaces", "collections", "docs", "papers", "api")
-# The branches that a name without a branch means.
+# The usual branches: a name without a branch means one of them.
 _USUAL = ("main", "master")
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class Place(NamedTuple):
-    """A `repository` and the `path` of a file in it, empty for the repository alone.
+    """A `repository` and the `path` of a file in it, "" for the repository alone.
 
     `site` is the address of the hub, of a mirror of it, or of ModelScope.
     """
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
     @property
     def is_usual(self) -> bool:
-        """Whether the file is that of the usual branch."""
+        """Whether the file is on the usual branch."""
         return self.revision in _USUAL
 
     @property
@@ -64,7 +64,7 @@ def is_repository(name: str) -> bool:
 
 
 def place(text: str, environ: Mapping[str, str] = os.environ) -> Place | None:
-    """Return what the address `text` names, if it is one of the hub, of a mirror of it, or of ModelScope.
+    """Return the repository and the file of the address `text`, if that is one of the hub, a mirror or ModelScope.
 
     People also write such an address without https:// before it.
     """
@@ -92,7 +92,7 @@ def _on_hub(segments: Sequence[str], query: Mapping[str, Sequence[str]], site: s
     if rest[:1] and rest[0] in ("blob", "resolve", "raw", "tree") and len(rest) > 1:
         revision = rest[1]
         path = "" if rest[0] == "tree" else "/".join(rest[2:])
-    # The page of a repository that shows what is in one of its files.
+    # A page of a repository that shows the content of one file.
     path = path or "".join(query.get("show_file_info", ())[:1])
     return Place(repository, path, site, revision) if _REPOSITORY.fullmatch(repository) else None
 

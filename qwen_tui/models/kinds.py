@@ -1,4 +1,4 @@
-"""Tells by its header what a GGUF file is that cannot answer: an adapter, a projector, a table, an embedding model."""
+"""Recognises by their headers GGUF files that cannot answer: adapters, projectors, tables, embedding models."""
 
 import re
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.models.gguf import Header
 from qwen_tui.models.parts import is_split
 
-# The values of llama.cpp's enum llama_pooling_type from which on a model returns numbers for a whole text; the last one
-# is that of models which score how well a text answers a question.
+# Values of llama.cpp's enum llama_pooling_type: from the first on, a model returns numbers for a whole text. The last
+# one belongs to models that score how well a text answers a question.
 _POOLING_MEAN, _POOLING_RANK = 1, 4
 _ENCODERS = re.compile(r"(?:.+-)?bert(?:-.+)?|eurobert|t5encoder|gemma-embedding|llama-embed")
 _EMBEDDING = re.compile(r"(?i)\bembed(?:ding)?s?\b")
@@ -19,19 +19,19 @@ _RERANKER = re.compile(r"(?i)\bre-?rank(?:er|ing)?\b")
 
 
 class Unfit(NamedTuple):
-    """Why a file cannot answer: a sentence with the field `{path}`, and what to do."""
+    """Why a file cannot answer: a sentence with the field `{path}`, and a remedy."""
 
     sentence: str
     remedy: str
 
 
 def unfit(header: Header) -> Unfit | None:
-    """Return why the file with this header cannot answer; None for a model, as far as the header tells."""
+    """Return why the file with this header cannot answer; None if the header looks like that of a model."""
     return next((why() for is_one, why in _KINDS if is_one(header)), None)
 
 
 def require_model(header: Header, path: Path, called: str = "") -> None:
-    """Raise `InvalidModelError` if the file at `path` is no model that answers; the error names it `called`."""
+    """Raise `InvalidModelError` if the file at `path` cannot answer; the error names it `called`."""
     if found := unfit(header):
         raise InvalidModelError(found.sentence.format(path=called or path), found.remedy)
 
@@ -128,7 +128,7 @@ def _embedder() -> Unfit:
 
 
 def _is_vocabulary(header: Header) -> bool:
-    # The first part of a split model may hold no tensors.
+    # The first part of a split model may contain no tensors.
     return not header.tensors and not is_split(header)
 
 
@@ -136,7 +136,7 @@ def _vocabulary() -> Unfit:
     return Unfit(_("{path} is a vocabulary without a model."), _("Choose another file."))
 
 
-# The first that holds tells what the file is.
+# The first test that is true says what the file is.
 _KINDS: tuple[tuple[Callable[[Header], bool], Callable[[], Unfit]], ...] = (
     (_is_adapter, _adapter),
     (_is_projector, _projector),

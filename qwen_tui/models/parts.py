@@ -1,6 +1,6 @@
-"""The parts of a model that its publisher has split into several files. llama.cpp loads all of them by the first one.
+"""The parts of a model that its publisher has split into several files.
 
-llama.cpp finds them by their names alone: `NAME-00001-of-00003.gguf` and so on, in one folder.
+llama.cpp gets the first part, and finds the others in the same folder by their names: `NAME-00002-of-00003.gguf`.
 """
 
 import dataclasses
@@ -16,12 +16,12 @@ from qwen_tui.models.gguf import Header, read_header
 
 _NAME = re.compile(r"(?s)(.+)-(\d{5})-of-(\d{5})\.gguf")
 _IN_TEXT = re.compile(r"-(\d{5})-of-(\d{5})\.gguf(?=$|[?#])")
-# More parts than any model has.
+# No model has more parts than this.
 _MOST = 1000
 
 
 class Part(NamedTuple):
-    """What the name of a part says: part `number`, from 1, `of` so many; all parts share the `stem`."""
+    """The content of a part's name: it is part `number`, from 1, `of` so many; all parts share the `stem`."""
 
     stem: str
     number: int
@@ -33,14 +33,14 @@ class Part(NamedTuple):
 
 
 def part(name: str) -> Part | None:
-    """Return what a file name says if it is that of one part of several, else None."""
+    """Return the content of a file name if it is the name of a part, else None."""
     match = _NAME.fullmatch(name)
     found = Part(match[1], int(match[2]), int(match[3])) if match else None
     return found if found and 1 <= found.number <= found.of and 1 < found.of <= _MOST else None
 
 
 def names(text: str) -> list[str]:
-    """Return the names or addresses of all parts of the model whose part `text` names; that alone if it is no part."""
+    """Return the names or addresses of all parts of a model, given one of them; only `text` if it is not a part."""
     match = _IN_TEXT.search(text)
     count = int(match[2]) if match else 1
     if match is None or not 1 < count <= _MOST:
@@ -49,16 +49,16 @@ def names(text: str) -> list[str]:
 
 
 def files(path: Path) -> list[Path]:
-    """Return the paths of all parts of the model that `path` is a part of, whether they exist or not.
+    """Return the paths of all parts of a model, given one of them, whether they exist or not.
 
-    A file that is no part is the only one.
+    If `path` is not a part, it is the only path.
     """
     own = part(path.name)
     return [path.with_name(own.name(number + 1)) for number in range(own.of)] if own else [path]
 
 
 def first(path: Path) -> Path:
-    """Return the first part of the model that `path` is a part of, if that exists, else `path`."""
+    """Return the first part of the model, if `path` is a part of one and the first part exists, else `path`."""
     found = files(path)[0]
     return found if os.path.isfile(found) else path  # noqa: PTH113 - it never raises
 
@@ -66,8 +66,8 @@ def first(path: Path) -> Path:
 def read_model(path: Path) -> Header:
     """Read the header of the model in `path`, with the tensors of all its parts.
 
-    The offsets of the tensors count from the beginning of their own part. Raises `InvalidModelError` as `read_header`,
-    and if a part is missing.
+    The offset of a tensor counts from the beginning of its own part. Raises `InvalidModelError` like `read_header`, and
+    also if a part is missing.
     """
     header = read_header(path)
     if not is_split(header):
@@ -78,13 +78,13 @@ def read_model(path: Path) -> Header:
 
 
 def is_split(header: Header) -> bool:
-    """Whether the header is that of one part of several."""
+    """Whether the header belongs to one of several parts."""
     count = header.metadata.get("split.count", 0)
     return isinstance(count, int) and count > 1
 
 
 def require_whole(header: Header, path: Path) -> None:
-    """Raise `InvalidModelError` unless `path`, a part with this header, is the first one and lies beside the others."""
+    """Raise `InvalidModelError` unless the part `path` is the first one and all others are in the same folder."""
     number, count = int(header.metadata.get("split.no", 0)) + 1, int(header.metadata["split.count"])
     own = part(path.name)
     if own is None or (own.number, own.of) != (number, count):
@@ -105,7 +105,7 @@ def require_whole(header: Header, path: Path) -> None:
 
 
 def missing(path: Path, number: int, count: int, absent: list[str]) -> InvalidModelError:
-    """Return the error for part `number` of `count`, beside which the `absent` ones are not found."""
+    """Return the error for part `number` of `count` if the `absent` parts are missing beside it."""
     names = listed([*absent[:3], *(["…"] if len(absent) > 3 else [])])
     return InvalidModelError(
         _("{path} is part {number} of {count} of a model, and not all of it is there: {names} missing.").format(

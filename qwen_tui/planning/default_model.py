@@ -1,4 +1,4 @@
-"""Decides which model answers where the person names none: their choice, the standard one, or the one that is here."""
+"""Decides which model answers if the person names none: their own default, the standard one, or one that is here."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from qwen_tui.models.shelf import ModelRecord, Shelf
 
 
 def settled(settings: Settings, *, noting: bool = True) -> Config:
-    """Return the settings in force; if nothing in them names a model, with one that is here, if there is any.
+    """Return the settings in force; if they do not name a model, one that is here is put in, if there is any.
 
     `noting` is that of `examining.problem`.
     """
@@ -32,9 +32,9 @@ def settled(settings: Settings, *, noting: bool = True) -> Config:
 
 
 def stand_in(standard: str, shelf: Shelf, *, noting: bool = True) -> Held | None:
-    """Return the model that answers in place of the `standard` one: of those that can, the last that came.
+    """Return the model that answers instead of the `standard` one: the newest that can.
 
-    None if the standard one is here, and if there is no other.
+    Returns None if the standard one is here, or if there is no other.
     """
     there = [one for one in reversed(inventory.held(shelf)) if one.state != "missing"]
     if not there:
@@ -49,7 +49,7 @@ def stand_in(standard: str, shelf: Shelf, *, noting: bool = True) -> Held | None
 
 
 def usable(name: str) -> str:
-    """Return the name to keep for the model `name`, which must be here and able to answer.
+    """Return the name to store for the model `name`, which must be here and able to answer.
 
     Raises `ModelNotFoundError`, `InvalidModelError`.
     """
@@ -60,10 +60,10 @@ def usable(name: str) -> str:
 
 
 def after_arrival(records: Sequence[ModelRecord], variables: Mapping[str, str]) -> list[str]:
-    """Return what to tell the person about models that have just come.
+    """Return sentences for the person about models that have just been fetched or imported.
 
-    That is why a model cannot answer here, whether one of them is the default from now on, and if none is, how to make
-    it the default.
+    They say why a model cannot answer here, whether one of them is the default from now on, and if not, how to make it
+    the default.
     """
     shelf = Shelf(folders().models)
     said: list[str] = []
@@ -77,7 +77,7 @@ def after_arrival(records: Sequence[ModelRecord], variables: Mapping[str, str]) 
     settings = config.read(folders().config_file, variables)
     default = _file_of(settled(settings).model)
     if default == _file_of(settings.config.model) and default in [one.file for one in answers]:
-        # It was the default before it came.
+        # The model was already the default before it was here.
         return said
     if chosen := next((one for one in answers if one.file == default), None):
         name = inventory.lasting_name(chosen, shelf)

@@ -16,7 +16,7 @@ from qwen_tui.terminal.visible import Visible
 
 
 def read_path(question: str, stderr: TextIO, is_wanted: Callable[[str], bool]) -> str:
-    """Ask for a path on the terminal of stderr and return what was typed.
+    """Ask for a path on the terminal of stderr, and return what was typed.
 
     Tab offers folders, and files whose name `is_wanted`.
 

@@ -1,4 +1,4 @@
-"""Keeps a terminal from echoing what is typed while the program writes to it. On Windows nothing echoes meanwhile."""
+"""Keeps a terminal from echoing keys while the program writes to it. On Windows, terminals do not echo them anyway."""
 
 import os
 import signal
@@ -7,24 +7,24 @@ from typing import Any
 
 
 class QuietTerminal:
-    """The terminal's mode in a `with` block: it echoes no keys. Behind the block it is as it was before.
+    """Sets the terminal for the duration of a `with` block: it echoes no keys. Afterwards its mode is as before.
 
-    With `by_key` every key can be read at once; otherwise what is typed stays for the program that reads next, such as
-    the shell. A program in the background leaves the terminal alone.
+    With `by_key`, the program can read every key at once. Otherwise the typed text stays for the next program that
+    reads, such as the shell. A program in the background does not change the terminal.
     """
 
     def __init__(self, terminal: int, *, by_key: bool = False) -> None:
-        """`terminal` is a file descriptor; one of something else is left alone."""
+        """`terminal` is a file descriptor; if it is not a terminal, nothing is changed."""
         self._terminal = terminal
         self._by_key = by_key
         self._saved: list[Any] | None = None
         self._on_continue: Any = None
-        # Whether somebody in this program reads the terminal in a mode of their own for now.
+        # Whether another part of the program reads the terminal in its own mode for now.
         self.is_lent = False
 
     @property
     def is_quiet(self) -> bool:
-        """Whether the block has begun on a terminal of which this is the program in front."""
+        """Whether the block has begun, and this program is in the foreground of the terminal."""
         return self._saved is not None
 
     def __enter__(self) -> "QuietTerminal":
@@ -33,7 +33,7 @@ class QuietTerminal:
 
             self._saved = termios.tcgetattr(self._terminal)
             self._quieten()
-            # While the program was stopped, the shell has set up the terminal for itself.
+            # While the program was stopped, the shell has set its own mode.
             self._on_continue = signal.signal(signal.SIGCONT, lambda _number, _frame: self._quieten())
         return self
 
@@ -44,7 +44,7 @@ class QuietTerminal:
             self._saved = None
 
     def restore(self) -> None:
-        """Set the terminal up as it was before, to stop at Ctrl-Z; it is quiet again once the program goes on."""
+        """Restore the terminal's mode before the program stops at Ctrl-Z; when it continues, it is quiet again."""
         if sys.platform != "win32" and self._saved is not None and self._is_in_front():
             self._set(self._saved)
 
@@ -70,16 +70,16 @@ class QuietTerminal:
         import contextlib
         import termios
 
-        # A terminal that is gone needs nothing. The kernel then sends SIGCONT together with SIGHUP.
+        # A terminal that is gone needs no mode. The kernel then sends SIGCONT together with SIGHUP.
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self._terminal, termios.TCSADRAIN, mode)
 
     def _is_in_front(self) -> bool:
-        """Whether the terminal is there, and this program not in the background, where setting it up would stop it."""
+        """Whether the terminal is there, and the program is not in the background: changing the mode would stop it."""
         if sys.platform == "win32" or not os.isatty(self._terminal):
             return False
         try:
             return os.tcgetpgrp(self._terminal) == os.getpgrp()
         except OSError:
-            # A terminal that is not this program's own stops nobody.
+            # A terminal that does not control this program cannot stop it.
             return True

@@ -1,4 +1,4 @@
-"""Takes apart what a terminal sends: text, the keys that come as escape sequences, and its reports, which nobody typed.
+"""Separates what a terminal sends: text, keys that come as escape sequences, and reports, which nobody has typed.
 
 The grammar is that of ECMA-48, the keys those of xterm (modifyOtherKeys) and of kitty (CSI u).
 """
@@ -8,37 +8,38 @@ from collections.abc import Iterator
 
 PASTE_BEGINS, PASTE_ENDS = "\x1b[200~", "\x1b[201~"
 
-# The eight-bit introducers, as the two characters that mean the same.
+# The eight-bit introducers, with the two characters that mean the same.
 _SEVEN_BIT = {0x8F: "\x1bO", 0x90: "\x1bP", 0x98: "\x1bX", 0x9B: "\x1b[", 0x9C: "\x1b\\"}
 _SEVEN_BIT |= {0x9D: "\x1b]", 0x9E: "\x1b^", 0x9F: "\x1b_"}
-# A whole sequence but for control strings: F1 to F5 of the Linux console, the mouse in its oldest form, CSI, SS3, Alt.
+# Complete sequences except control strings: F1 to F5 of the Linux console, the oldest mouse reports, CSI, SS3, Alt.
 _WHOLE = re.compile(
     r"\x1b(?:\[\[[A-E]|\[M[^\x00-\x1f]{3}|\[(?![\[M])[0-?]*[ -/]*[@-~]|O[0-9;]*[@-~ ]|[^\x1b\[O\]PX^_])"
 )
 _BEGUN = re.compile(r"\x1b(?:\[(?:\[|M[^\x00-\x1f]{0,2}|[0-?]*[ -/]*)|O[0-9;]*)?\Z")
-# OSC, DCS, SOS, PM, APC: a control string, up to BEL or ESC \. Any other control character breaks it off.
+# OSC, DCS, SOS, PM, APC: a control string ends with BEL or ESC \. Any other control character cuts it off.
 _STRING = re.compile(r"\x1b[\]PX^_][^\x00-\x1f]*")
-# How the answers of terminals begin: OSC with a number or a title, DCS with parameters, APC of kitty's graphics.
+# The beginnings of reports: OSC with a number or a title, DCS with parameters, APC of kitty's graphics.
 _REPORT = re.compile(r"\x1b(?:\][0-9lL]|P[0-?!$+]|_G)")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
 _N = r"(\d{1,7})"
 _KITTY = re.compile(rf"\x1b\[{_N}(?::{_N}?)?(?::\d*)?(?:;{_N}?(?::{_N})?(?:;((?:\d{{1,7}}|:)*))?)?u")
 _OTHER = re.compile(rf"\x1b\[27;{_N};{_N}~")
-# Without R, which ends a report of the cursor.
+# Without R, which ends a report of the cursor's position.
 _FUNCTION = re.compile(rf"\x1b\[{_N}?;{_N}(?::{_N})?([~A-QS-Z])")
 _SHIFT, _ALT, _CTRL, _LOCKS, _RELEASE = 1, 2, 4, 64 | 128, "3"
 _ESCAPE, _ENTER, _TAB, _BACKSPACE = 27, 13, 9, (8, 127)
 # Kitty's numbers for the keys of the number pad, in their order from 57399.
 _PAD = dict(enumerate("0123456789./*-+\r=,", 57399))
-# From here on kitty numbers the keys that are no characters.
+# From this number on, kitty's keys are not characters.
 _NO_CHARACTER = range(0xE000, 0xF900)
 
 
 class Splitter:
-    """Yields what comes from a terminal in whole pieces: a run of characters, or one escape sequence.
+    """Splits the input from a terminal into complete pieces: runs of characters, and single escape sequences.
 
-    A sequence may arrive in parts; the rest of it is waited for. Control strings are left out: they are all reports.
+    A sequence may arrive in several parts: the splitter waits for the rest. It drops control strings, because all of
+    them are reports.
     """
 
     def __init__(self) -> None:
@@ -56,14 +57,14 @@ class Splitter:
                 yield piece
 
     def flush(self) -> Iterator[str]:
-        """Yield what is no beginning of anything, because nothing came behind it for a while."""
+        """Yield the incomplete input: nothing has followed for a while, so it is not the beginning of a sequence."""
         if self._in_string:
             return
         if self._held == "\x1b":
             self._held = ""
             yield "\x1b"
         elif len(self._held) > 2 and _STRING.fullmatch(self._held):
-            # It is Alt with ] or the like, and text behind it.
+            # It is Alt with a key such as ], followed by text.
             text, self._held = self._held[2:], ""
             yield text
 
@@ -73,7 +74,7 @@ class Splitter:
         return held
 
     def _next(self) -> str | None:
-        """Cut off and return the next piece, empty for what is left out; None where more has to come."""
+        """Remove and return the next piece, "" for a dropped one; None if it is not complete yet."""
         if self._in_string:
             return self._rest_of_string()
         if self._held[0] != "\x1b":
@@ -90,13 +91,13 @@ class Splitter:
             return None
         if self._held[1] == "\x1b":
             return self._cut(1)
-        # A control character breaks off the sequence.
+        # A control character cuts the sequence off.
         broken = _CONTROL.search(self._held, 1)
         self._cut(broken.start() if broken else 2)
         return ""
 
     def _rest_of_string(self) -> str | None:
-        """Leave out the rest of a control string, as far as it has come."""
+        """Drop as much of the rest of a control string as has arrived."""
         end = _CONTROL.search(self._held)
         if end is None:
             self._held = ""
@@ -109,7 +110,7 @@ class Splitter:
         return ""
 
     def _unknown_string(self, end: int) -> str | None:
-        """Leave out a control string that is whole; what a control character breaks off is Alt with a key, and text."""
+        """Drop a complete control string; if a control character cuts it off, it was Alt with a key, and text."""
         behind = self._held[end : end + 2]
         if behind in ("", "\x1b"):
             return None
@@ -125,9 +126,9 @@ class Splitter:
 
 
 def as_key(sequence: str) -> str:
-    """Return the sequence of a key in the form that every program knows; empty where no key was pressed.
+    """Return the sequence of a key in the form that every program knows, "" if no key was pressed.
 
-    Enter with Shift, Ctrl or Alt is a newline. What is neither of kitty's nor of xterm's new forms stays as it is.
+    Enter with Shift, Ctrl or Alt is a newline. A sequence without kitty's or xterm's new form stays unchanged.
     """
     if match := _KITTY.fullmatch(sequence):
         code, shifted, modifiers, event, text = match.groups()
@@ -156,16 +157,16 @@ def without_sequences(line: str) -> str:
 
 
 def _bits(modifiers: str | None) -> int:
-    """Return the modifiers that are held; Caps Lock and Num Lock are none."""
+    """Return the held modifiers, without Caps Lock and Num Lock."""
     return max(0, int(modifiers or 1) - 1) & ~_LOCKS
 
 
 def _key(code: int, held: int, typed: str = "") -> str:
-    """Return what a terminal without extensions sends for a key with the modifiers `held`; empty for no such key."""
+    """Return what a terminal without extensions sends for a key with the modifiers `held`, "" if it sends nothing."""
     if code in _PAD:
         code = ord(_PAD[code])
     if held & ~(_SHIFT | _ALT | _CTRL):
-        # Super and the like are for the window's manager.
+        # Super and similar modifiers belong to the window manager.
         return ""
     if code == _ENTER:
         return "\n" if held else "\r"
@@ -179,13 +180,13 @@ def _key(code: int, held: int, typed: str = "") -> str:
         return ""
     char = typed or (chr(code).upper() if held & _SHIFT else chr(code))
     if held & _CTRL:
-        # Terminals keep Ctrl-Shift with a letter to themselves.
+        # Terminals use Ctrl-Shift with a letter for themselves.
         char = "" if held & _SHIFT and chr(code).isalpha() else _control(chr(code))
     return f"\x1b{char}" if char and held & _ALT else char
 
 
 def _control(char: str) -> str:
-    """Return the control character of Ctrl with `char`, empty where there is none."""
+    """Return the control character of Ctrl with `char`, "" if there is none."""
     char = {" ": "@", "/": "_"}.get(char, char.upper())
     return chr(ord(char) & 0x1F) if "@" <= char <= "_" else ""
 

@@ -1,4 +1,4 @@
-"""What is typed while the program works, and what a terminal sends unasked: at the prompt, in answers, at questions."""
+"""Keys typed while the program works, and reports of the terminal: at the prompt, in answers, and at questions."""
 
 import signal
 import sys
@@ -43,7 +43,7 @@ def test_each_enter_during_an_answer_begins_a_line_and_none_sends_itself(talker:
     time.sleep(0.2)
     talker.type(CTRL_C)
     talker.wait_for("> 第一行\n  还是第一行")
-    # The rest of a paste comes into the line that is there then, and does not send it.
+    # The rest of a paste goes into the present line, and does not send it.
     talker.type("\x1b[201~!")
     talker.wait_for("  还是第一行pasted\n  lines!\n", "2 more lines were typed ahead · tiny.gguf")
     before = painted(talker)
@@ -109,7 +109,7 @@ def echoes(terminal: Terminal) -> bool:
 
 
 def painted(terminal: Terminal) -> int:
-    """How often the screen was updated by an answer."""
+    """Return how often an answer has updated the screen."""
     return terminal.written.getvalue().count("\x1b[?2026h")
 
 

@@ -1,4 +1,4 @@
-"""GGUF files that are no models: what they are is said, and what to do, before anything is copied or loaded."""
+"""GGUF files that are not models: the program says what they are and what to do, before it copies or loads anything."""
 
 from pathlib import Path
 

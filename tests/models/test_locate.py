@@ -1,4 +1,4 @@
-"""What `-m` means, and in which order: a name is never hidden by what lies in the folder at hand."""
+"""What `-m` means, and in which order: a file in the current folder never hides the name of a model."""
 
 import json
 import os
@@ -17,7 +17,7 @@ SHORT = ("-o", "max_tokens=3", "-n", "hello")
 
 @pytest.fixture
 def folder(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder at hand, with a model to import beside it."""
+    """The current folder, with a model to import beside it."""
     (tmp_path / "Tiny-135M-Q4_1.gguf").write_bytes(tiny.read_bytes())
     here = tmp_path / "here"
     here.mkdir()

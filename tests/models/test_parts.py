@@ -1,4 +1,4 @@
-"""A model that is split into several files: one model everywhere, whichever of its parts is named."""
+"""A model that is split into several files: every command treats it as one model, whichever part a person names."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a terminal sends: keys in all their forms, pastes, and reports that nobody typed."""
+"""What a terminal sends: keys in all their forms, pastes, and reports that the person has not typed."""
 
 import pytest
 from hypothesis import given
@@ -45,7 +45,7 @@ REPORTS = [
     "\x9b?62c",
     "\x9d11;rgb:0/0/0\x9c",
 ]
-# Control strings that no terminal answers with: whole ones are no text either.
+# Control strings that are not reports of any terminal: they are not text either.
 OTHERS = ["\x1b^private\x1b\\", "\x1bXstring\x1b\\", "\x1bPx\x07", "\x1b_x\x1b\\"]
 ENTER_WITH_A_MODIFIER = [
     *(f"\x1b[13;{modifiers}u" for modifiers in (2, 3, 4, 5, 6, 7, 8)),
@@ -59,7 +59,7 @@ ENTER_WITH_A_MODIFIER = [
 
 
 def pressed(*pieces: str) -> list[KeyPress]:
-    """The keys that the parser finds in `pieces`, with a pause behind each."""
+    """Return the keys that the parser finds in `pieces`, with a pause after each."""
     keys: list[KeyPress] = []
     parser = KeyParser(keys.append)
     for piece in pieces:
@@ -158,7 +158,7 @@ def test_what_is_typed_ahead_is_changed_as_at_the_prompt(keys: str, written: lis
     assert typed(keys) == written
 
 
-# A pause behind the escape character alone makes a key of its own of it.
+# With a pause after it, the escape character alone is a key.
 @pytest.mark.parametrize("cut", [1, *range(3, 30)])
 def test_a_paste_may_be_cut_anywhere(cut: int) -> None:
     sent = "a\x1b[200~line 1\rline 2\x1b[201~b\rc"

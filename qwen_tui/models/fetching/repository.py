@@ -1,4 +1,4 @@
-"""The models in a repository of the hub, for a person who has named the repository and no file in it."""
+"""Lists the models in a repository of the hub, for a person who has named only the repository."""
 
 import os
 from collections.abc import Mapping
@@ -13,21 +13,21 @@ from qwen_tui.models.fetching import hub, source
 from qwen_tui.models.fetching.rotation import PATIENCE
 from qwen_tui.network.request import RequestError
 
-# Files that lie beside models and are none: what looks at pictures, and tables for making quantised models.
+# GGUF files beside models that are not models: projectors for pictures, and importance matrices for quantising.
 _NO_MODELS = ("mmproj", "imatrix")
 
 
 class Offered(NamedTuple):
-    """A model by the `name` that `qwen pull` takes, and its `size` in bytes, None where nobody tells it."""
+    """A model: the `name` that `qwen pull` takes, and its `size` in bytes, None if unknown."""
 
     name: str
     size: int | None
 
 
 def repository(name: str, environ: Mapping[str, str] = os.environ) -> tuple[str, str, str] | None:
-    """Return the repository that `name` stands for, its site, and what the files have in their names; else None.
+    """Return the repository that `name` means, its site, and the quantisation; None if `name` is no repository.
 
-    `name` is `owner/repo`, the address of its page, or one of them with a quantisation behind it: `owner/repo:Q4_K_M`.
+    `name` is `owner/repo`, the address of its page, or one of these with a quantisation, as in `owner/repo:Q4_K_M`.
     """
     name = as_text(name)
     found = address.place(name, environ)
@@ -41,7 +41,7 @@ def repository(name: str, environ: Mapping[str, str] = os.environ) -> tuple[str,
 
 
 def models(wanted: tuple[str, str, str], *, offline: bool, environ: Mapping[str, str] = os.environ) -> list[Offered]:
-    """Return the models in a repository; one that is split has the name of its first part, and the size of all.
+    """Return the models in a repository; a split one has the name of its first part, and the size of all parts.
 
     Raises `DownloadError`, and `ModelNotFoundError` if there is none.
     """

@@ -39,6 +39,11 @@ def labelled(name: str, value: str) -> str:
     return gettext("{name}: {value}").format(name=name, value=value)
 
 
+def noted(text: str, note: str) -> str:
+    """Return a text with a note in the brackets of the language in use."""
+    return gettext("{text} ({note})").format(text=text, note=note)
+
+
 def in_a_row(*sentences: str) -> str:
     """Return `sentences` one behind the other, without the empty ones; no blank follows a Chinese full stop."""
     text = ""

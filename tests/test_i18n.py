@@ -262,3 +262,4 @@ def test_names_and_lists_take_the_punctuation_of_the_language(english: None) -> 
     assert (i18n.labelled("memory", "16 GB"), i18n.listed(["a", "b"])) == ("memory: 16 GB", "a, b")
     i18n.use_language("zh")
     assert (i18n.labelled("内存", "16 GB"), i18n.listed(["a", "b"])) == ("内存：16 GB", "a、b")
+    assert i18n.noted("缓存", "已关闭") == "缓存（已关闭）"

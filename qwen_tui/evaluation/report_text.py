@@ -12,7 +12,7 @@ from qwen_tui.hardware.gpu import Graphics
 from qwen_tui.hardware.placement import Placement, Share
 from qwen_tui.hardware.processor import Processor
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import labelled, listed, ngettext
+from qwen_tui.i18n import labelled, listed, ngettext, noted
 from qwen_tui.planning.in_force import describe
 
 # ASCII only: terminals disagree on whether block characters are one or two columns wide.
@@ -116,7 +116,7 @@ def _model(report: Report) -> Iterator[tuple[str, str]]:
     model = report.model
     yield _("name"), model.name
     if model.path:
-        yield _("file"), _noted(model.path, size_text(model.size)) if model.size else model.path
+        yield _("file"), noted(model.path, size_text(model.size)) if model.size else model.path
     checksums = {
         "verified": _("ready, its checksum verified"),
         "changed": _("ready, but changed since its checksum was verified"),
@@ -175,11 +175,7 @@ def _folder(folder: FolderState) -> str:
         notes.append(_("readable by others"))
     if folder.free is not None:
         notes.append(_("{size} free on the disk").format(size=size_text(folder.free)))
-    return _noted(folder.path, listed(notes)) if notes else folder.path
-
-
-def _noted(text: str, note: str) -> str:
-    return _("{text} ({note})").format(text=text, note=note)
+    return noted(folder.path, listed(notes)) if notes else folder.path
 
 
 def _network(report: Report) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from qwen_tui.hardware.placement import Placement, lay_out, nothing_measured
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.tensors import repack_bytes
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed, ngettext
+from qwen_tui.i18n import listed, ngettext, noted
 from qwen_tui.models.gguf import Header
 from qwen_tui.planning import tuned
 from qwen_tui.planning.automatic import Automatic, ram_room
@@ -39,7 +39,7 @@ class InForce(NamedTuple):
 
     def describe(self) -> str:
         """Return the plan in words, in one line or two."""
-        line = f"{describe(self.plan)} ({self.origin})"
+        line = noted(describe(self.plan), self.origin)
         return f"{line}\n{self.note}" if self.note else line
 
 

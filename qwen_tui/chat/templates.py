@@ -132,10 +132,13 @@ def find(name: str, folders: Sequence[Path]) -> Template:
         if file.parent == folder and is_file(file):
             return read(file)
     known = names(folders)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
-    raise TemplateError(
-        _("There is no template “{name}”.").format(name=name), _("Did you mean: {names}?").format(names=listed(near))
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    remedy = (
+        _("Did you mean: {names}?")
+        if near
+        else _("See them with: qwen templates list, or in a conversation: /template")
     )
+    raise TemplateError(_("There is no template “{name}”.").format(name=name), remedy.format(names=listed(near)))
 
 
 def read(path: Path) -> Template:

@@ -101,8 +101,12 @@ def unknown(name: str, shelf: Shelf) -> ModelNotFoundError:
     near = [known[each] for each in difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4)]
     return ModelNotFoundError(
         _("There is no model “{name}”.").format(name=name),
-        _("Did you mean: {names}? Or give the path of a .gguf file.").format(
-            names=listed(near or [*there[:3], DEMO, *published[:1]])
+        (
+            _("Did you mean: {names}? Or give the path of a .gguf file.").format(names=listed(near))
+            if near
+            else _("There are, for example: {names}. Or give the path of a .gguf file.").format(
+                names=listed([*there[:3], DEMO, *published[:1]])
+            )
         ),
     )
 

@@ -262,6 +262,8 @@ def _set(session: Session, argument: str) -> None:
 def _show(session: Session, _argument: str) -> None:
     options = {**msgspec.structs.asdict(session.options.sampling), "max_tokens": session.options.max_tokens}
     lines = [f"{name} = {shown_value(name, value)}" for name, value in options.items()]
+    if session.encoding:
+        lines.append(f"encoding = {session.encoding.name}")
     about = [session.keeper.model]
     if session.info:
         about += [session.info.device, _("context {size}").format(size=session.info.ctx_size)]

@@ -166,12 +166,20 @@ def test_a_template_with_blanks_in_its_name_is_found(tmp_path: Path) -> None:
 def test_the_encoding_of_files_can_be_set(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes("für".encode("cp850"))
-    lines = ["/set encoding cp850", f"/file {path}", "/set encoding gbkk", "/set encoding auto", f"/file {path}"]
+    lines = [
+        "/set encoding cp850",
+        "/show",
+        f"/file {path}",
+        "/set encoding gbkk",
+        "/set encoding auto",
+        f"/file {path}",
+    ]
     talk = Talk(ScriptedEngine(), Person(*lines))
     assert talk.session.attached[0].text == "für"
     assert talk.session.encoding is None
     assert "“gbkk”" in talk.errors[0].message
     assert talk.shown[0] == "encoding = CP850"
+    assert "encoding = CP850" in talk.shown[1]
 
 
 def test_a_file_that_is_not_text_is_not_attached(tmp_path: Path) -> None:

@@ -70,11 +70,14 @@ class Asker:
             # Bytes that are not text in the terminal's encoding must not raise: they can be a part of a file's name.
             with cancellation.current().interruptible():
                 line = os.fsdecode(stdin.stream(self._environment).readline())
+        except KeyboardInterrupt:
+            # The cursor still stands behind the question, and so it does after Ctrl-D.
+            self.note("")
+            raise
         except OSError:
             # The terminal is gone.
             line = ""
         if not line:
-            # After Ctrl-D the cursor still stands behind the question.
             self.note("")
             raise typer.Abort
         # The answers of a terminal to questions of a program before this one may be among what was typed.

@@ -245,6 +245,7 @@ def test_a_question_at_a_terminal_ends(tiny: Path, home: Path) -> None:
     terminal.wait_for("Remove")
     terminal.type(CTRL_C)
     assert terminal.ended() == 130
+    assert terminal.written.getvalue().endswith("\r\n"), "the shell's prompt begins a row"
     assert (home / "models" / "tiny.gguf").exists()
 
 

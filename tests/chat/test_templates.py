@@ -87,7 +87,7 @@ def test_a_template_about_a_text_needs_one(tmp_path: Path) -> None:
         ("---\ndescription: x\nvariables: [\n---\nbody", 4, "expected"),
         ("---\ndescription: x\ncolour: red\n---\nbody", 3, "colour"),
         ("---\ndescription: [1]\n---\nbody", 2, "description"),
-        ("---\n- a\n---\nbody", 2, "names and values"),
+        ("---\n- a\n---\nbody", 2, "name: value"),
         ("---\nvariables:\n  x:\n    type: int\n---\n{{x}}", 2, "“x” may have"),
         ("---\ndescription: x\n---\n\n", 5, "no text"),
         ("---\nx: !!python/object/apply:os.system [ls]\n---\nbody", 2, "python"),

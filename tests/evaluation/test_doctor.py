@@ -158,7 +158,7 @@ WITH_CARD = build(gpu_offload=True, gpu=True)
         pytest.param(WITH_CARD, SEEN, plan(2.2), "closed windows", id="a part of 4 GB"),
         pytest.param(WITH_CARD, SEEN, plan(1.8, total=2), "too small", id="a part of 2 GB"),
         pytest.param(WITH_CARD, SEEN, plan(0.2), "too little", id="a card that is full"),
-        pytest.param(None, NOTHING_SEEN, None, "First mend", id="no llama.cpp"),
+        pytest.param(None, NOTHING_SEEN, None, "First solve", id="no llama.cpp"),
         pytest.param(None, SEEN, plan(None), "until the graphics driver", id="a driver that ends llama.cpp"),
         pytest.param(build(), NOTHING_SEEN, plan(None), "as fast as one reads", id="the processor"),
         pytest.param(build("SSE3"), NOTHING_SEEN, plan(None), "Short letters", id="no AVX2"),

@@ -4,6 +4,7 @@ import difflib
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -284,7 +285,9 @@ def _model(session: Session, argument: str) -> None:
         return
     argument = typed_paths.meant(argument)
     session.use_model(argument)
-    session.report(_("From here on {name} answers.").format(name=argument))
+    # Of the beginning of a name, the whole name is told; of a path, what the person wrote.
+    name = argument if Path(session.keeper.model).is_absolute() else session.keeper.model
+    session.report(_("From here on {name} answers.").format(name=name))
     if argument == DEMO:
         session.report(_("This is the demonstration model: it has learned a few dozen conversations by heart."))
 

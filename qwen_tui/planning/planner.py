@@ -11,7 +11,7 @@ import msgspec
 
 from qwen_tui import files
 from qwen_tui.config import Config
-from qwen_tui.engine import installed, ladder, leaving
+from qwen_tui.engine import examining, installed, ladder, leaving
 from qwen_tui.engine.crashes import Crashes, differing
 from qwen_tui.engine.installed import Inspection
 from qwen_tui.engine.ladder import Worked
@@ -282,7 +282,11 @@ def opener(settings: Config, watcher: Watcher, in_use: Engine) -> Callable[[str]
     def build(model: str) -> Engine:
         held = sum(each.held for each in engines if isinstance(each, LocalEngine))
         other = msgspec.structs.replace(settings, model=model)
-        built = planner_of(other, watcher, freeing=held).engine()
+        planner = planner_of(other, watcher, freeing=held)
+        # What cannot answer is refused before the old engine is given up for it.
+        if problem := examining.problem(planner.path):
+            raise problem
+        built = planner.engine()
         engines[:] = [built]
         return built
 

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.program import call
+from qwen_tui.cli import wiring
+from qwen_tui.config import Config
+from qwen_tui.errors import InvalidModelError
+from tests.program import call, environment
+from tests.scripted_engine import ScriptedEngine
 from tests.tiny_model import make_other_files, make_tiny_model
 
 SAID = {
@@ -65,3 +69,11 @@ def test_what_llama_cpp_does_not_know_is_said_before_it_is_used(tmp_path: Path) 
     listed = call("models", "list")
     assert listed.out.count("It cannot answer: ") == 2
     assert "architecture “qwen99”" in listed.out
+
+
+def test_in_a_conversation_it_is_refused_before_the_present_model_is_given_up(tmp_path: Path) -> None:
+    strange = make_tiny_model(tmp_path / "strange.gguf", architecture="qwen99")
+    present = ScriptedEngine()
+    with pytest.raises(InvalidModelError, match="qwen99"):
+        wiring.opener(environment(), Config(), present)(str(strange))
+    assert not present.closed

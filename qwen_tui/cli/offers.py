@@ -1,4 +1,4 @@
-"""What is offered where there is no model yet: fetching it, taking a file over, the demonstration model."""
+"""The menu of the first run: fetch the model, take a file over, or try the demonstration model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from qwen_tui.models.importing.importing import Imported
 from qwen_tui.models.locate import DEMO
 from qwen_tui.models.shelf import Shelf
 
-# Of what other programs have, so much is offered.
+# The menu lists at most so many models that are here, and so many of other programs.
 _MOST_FOUND = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One thing that can be done; `take` does it and returns the model to use from then on, None for none."""
+    """A line of the menu; `take` does what it says and returns the model to use, None if nothing came of it."""
 
     label: str
     take: Callable[[], str | None]
@@ -48,7 +48,7 @@ def chosen(environment: Environment, model: str, reason: str, *, offline: bool, 
         try:
             name = _asked(environment, choices).take()
         except QwenError as error:
-            # What did not work may not be the only way.
+            # Another line of the menu may still work.
             tell(environment, error)
             continue
         if name is None:
@@ -71,7 +71,7 @@ def _choices(environment: Environment, model: str, *, offline: bool) -> list[Cho
     try:
         fetch = None if offline else Fetch(model, screen.transfer_line(environment))
     except ConfigError as error:
-        # The other ways need no address.
+        # The other lines need no address.
         tell(environment, error)
         fetch = None
     if fetch and not fetch.offline:
@@ -94,7 +94,7 @@ def _usable() -> list[str]:
 
 
 def _fetched(environment: Environment, model: str) -> str | None:
-    # A new one each time: the sources that failed may be back.
+    # A new Fetch each time, because sources that failed before may answer again.
     fetch = Fetch(model, screen.transfer_line(environment))
     known = fetch.plan()
     fetch.learn()

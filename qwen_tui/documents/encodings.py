@@ -75,6 +75,9 @@ _FAVOUR = 5.0
 _CLEAR = 8.0
 # So many bytes of a text are examined.
 _SAMPLE = 6000
+_FOREIGN = re.compile(rb"[\x80-\xff]")
+# A sample of a line begins so many bytes before the first that is not ASCII.
+_BEFORE = 30
 # Text with more bits a byte than this is not UTF-16 or UTF-32 without a byte order mark.
 _WIDE_AT_MOST = 6.0
 # Codecs for ASCII alone, and for each incomplete codec the one that reads more of the same kind.
@@ -237,8 +240,11 @@ def _first(lines: Iterable[bytes]) -> Iterator[bytes]:
     for line in lines:
         if room <= 0:
             return
-        yield line[:room]
-        room -= len(line)
+        found = _FOREIGN.search(line)
+        # A line of a megabyte may begin with nothing but ASCII.
+        begin = max(0, found.start() - _BEFORE) if found else 0
+        yield line[begin : begin + room]
+        room -= len(line) - begin
 
 
 def _cost(text: str, written_in: Sequence[str], against: Mapping[str, float]) -> float:

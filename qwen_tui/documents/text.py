@@ -38,8 +38,6 @@ _ESCAPE = re.compile(
     r"|[ -/]+[0-~]|[0-~])?"
     "|\x9b[0-?]*[ -/]*[@-~]"
 )
-# Bold and underlined text as on typewriters: a character, a backspace, and another character over it.
-_OVERSTRUCK = re.compile(r"[^\n\b][\b]")
 
 
 class Decoded(NamedTuple):
@@ -150,12 +148,19 @@ def _without_nuls(data: bytes, name: str) -> tuple[bytes, int]:
 
 
 def _without_escapes(text: str) -> str:
-    if "\b" in text:
-        before = ""
-        while before != text:
-            before, text = text, _OVERSTRUCK.sub("", text)
-        text = text.replace("\b", "")
-    return _ESCAPE.sub("", text) if "\x1b" in text or "\x9b" in text else text
+    struck = _overstruck(text) if "\b" in text else text
+    return _ESCAPE.sub("", struck) if "\x1b" in struck or "\x9b" in struck else struck
+
+
+def _overstruck(text: str) -> str:
+    """Return `text` without backspaces and what each of them goes back over, as in the bold letters of a manual."""
+    kept: list[str] = []
+    for char in text:
+        if char != "\b":
+            kept.append(char)
+        elif kept and kept[-1] != "\n":
+            kept.pop()
+    return "".join(kept)
 
 
 def _refuse_documents(data: bytes, name: str) -> None:

@@ -27,6 +27,11 @@ def test_what_leaves_no_doubt(sample: Sample) -> None:
     assert notes == ((f"notes.txt was read as {sample.name}.",) if sample.name else ())
 
 
+def test_a_long_line_is_judged_by_what_is_not_ascii() -> None:
+    text = '{"numbers": [' + "1, " * 20_000 + '], "name": "张三", "city": "北京"}'
+    assert decoded(text.encode("gb18030"), guess(text.encode("gb18030"), favoured=()).encoding) == text
+
+
 def test_what_reads_alike_is_decided_by_the_locale() -> None:
     data = "谢谢".encode("gb18030")
     assert decoded(data, guess(data, favoured=("GB18030",)).encoding) == "谢谢"

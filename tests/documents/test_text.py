@@ -31,6 +31,8 @@ def test_line_ends_become_newlines(data: bytes, text: str) -> None:
         (b"\x1b(Btext\x1b7\x1b8\x1b=", "text"),
         (b"\x1b[2K\x1b[1Gprogress", "progress"),
         (b"N\bNA\bAM\bME\bE and _\bu", "NAME and u"),
+        (b"10%\b\b\b20%\n\bend", "20%\nend"),
+        (b"a" * 300_000 + b"\b" * 300_000, ""),
         ("\x9b31mrot\x9b0m".encode(), "rot"),
         ("\x1b[32m好\x1b[0m".encode("gb18030"), "好"),
         (b"cut off \x1b", "cut off "),

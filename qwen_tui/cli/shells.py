@@ -1,10 +1,13 @@
 """`--install-completion` and `--show-completion`: let the Tab key of a shell complete commands and names."""
 
+import codecs
+import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from qwen_tui import files
+from qwen_tui import cancellation, files
 from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import QwenError, UsageError, WriteError, how_to_write, why
 from qwen_tui.i18n import gettext as _
@@ -16,7 +19,6 @@ INSTALL, SHOW = "--install-completion", "--show-completion"
 # The shells, and the file of each in `assets/completion`.
 SHELLS = {"bash": "qwen.bash", "zsh": "qwen.zsh", "fish": "qwen.fish", "powershell": "qwen.ps1"}
 _CALLED = {"pwsh": "powershell"}
-_PATIENCE = 20
 
 
 def run(environment: Environment, arguments: Sequence[str]) -> int | None:
@@ -69,22 +71,35 @@ def _install(shell: str, variables: Mapping[str, str]) -> list[Path]:
     if shell == "fish":
         folder = Path(variables.get("XDG_CONFIG_HOME") or home / ".config") / "fish" / "completions"
         # fish looks for a file with the name of the command.
-        return [_write(folder / f"{name}.fish", _script(shell)) for name in ("qwen", "qwen-tui")]
-    script = _write(files.folders().data / "completion" / SHELLS[shell], _script(shell))
+        return [_write(folder / f"{name}.fish", _script(shell).encode()) for name in ("qwen", "qwen-tui")]
+    script = _write(files.folders().data / "completion" / SHELLS[shell], _script(shell).encode())
     if shell == "powershell":
-        start, line = _profile(), f'if (Test-Path "{script}") {{ . "{script}" }}'
+        path = str(script).replace("'", "''")
+        start, line = _profile(), f"if (Test-Path '{path}') {{ . '{path}' }}"
     else:
         folder = Path(variables.get("ZDOTDIR") or home) if shell == "zsh" else home
-        start, line = folder / f".{shell}rc", f"[ ! -f {files.quoted(script)} ] || . {files.quoted(script)}"
-    before = start.read_text(encoding="utf-8", errors="surrogateescape") if start.exists() else ""
-    if line in before.splitlines():
-        return [script]
-    return [script, _write(start, "\n".join((*before.splitlines(), line, "")))]
+        # On macOS, terminals start bash as a login shell, which reads another file.
+        name = ".bash_profile" if (shell, sys.platform) == ("bash", "darwin") else f".{shell}rc"
+        start, line = folder / name, f"[ ! -f {files.quoted(script)} ] || . {files.quoted(script)}"
+    before = start.read_bytes() if start.exists() else b""
+    added = _with_line(before, line)
+    return [script] if added == before else [script, _write(start, added)]
 
 
-def _write(file: Path, text: str) -> Path:
+def _with_line(before: bytes, line: str) -> bytes:
+    """Return the content of a person's file with `line` at its end, and all else as it was; it is added only once."""
+    # PowerShell 5 writes UTF-16.
+    marks = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+    encoding = marks.get(before[:2], "utf-8")
+    added, end = line.encode(encoding, "surrogateescape"), "\n".encode(encoding)
+    if added in before:
+        return before
+    return before + (b"" if not before or before.endswith(end) else end) + added + end
+
+
+def _write(file: Path, content: bytes) -> Path:
     try:
-        files.write_private(file, text.encode("utf-8", "surrogateescape"))
+        files.write_private(file, content)
     except OSError as error:
         raise WriteError(
             _("{path} could not be written: {reason}").format(path=file, reason=why(error)),
@@ -97,17 +112,17 @@ def _profile() -> Path:
     """Return the file that PowerShell reads at its start; raises `QwenError` without PowerShell."""
     for program in ("pwsh", "powershell"):
         try:
-            asked = subprocess.run(
+            asked = subprocess.Popen(
                 [program, "-NoProfile", "-Command", "$PROFILE.CurrentUserAllHosts"],
-                capture_output=True,
-                text=True,
-                timeout=_PATIENCE,
-                check=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
             )
-        except (OSError, subprocess.SubprocessError):
+        except OSError:
             continue
-        if asked.stdout.strip():
-            return Path(asked.stdout.strip())
+        said = os.fsdecode(cancellation.current().communicate(asked)[0]).strip()
+        if asked.returncode == 0 and said:
+            return Path(said)
     raise QwenError(
         _("PowerShell does not answer where its profile is."),
         _("Add to your profile what this prints: {command}").format(command=f"qwen {SHOW} powershell"),

@@ -146,11 +146,12 @@ def test_a_shell_completes_once_it_is_installed(shell: str, asks: str, command: 
         pytest.skip(f"needs {shell}")
     Path.home().mkdir()
     start = Path.home() / f".{shell}rc"
-    start.write_text("# mine")
+    start.write_bytes(b"# mine \xff\x0c\r\n# no end")
     for _twice in range(2):
         assert qwen("--install-completion", shell).returncode == 0
-    lines = start.read_text().splitlines()
-    assert len(lines) == (1 if shell == "fish" else 2), "a shell's own file is added to once"
+    before, *added = start.read_bytes().split(b"# no end")[1].split(b"\n")
+    assert start.read_bytes().startswith(b"# mine \xff\x0c\r\n# no end")
+    assert (before, len(added)) == (b"", 0 if shell == "fish" else 2), "a shell's own file is added to once"
     said = subprocess.run([shell, "-c", asks], capture_output=True, timeout=60)
     assert b"temperature=" in said.stdout
 

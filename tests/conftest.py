@@ -74,10 +74,10 @@ def _commands_in_english() -> None:
 def qwen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, process: Run, _commands_in_english: None) -> Run:
     """The program as a command: `qwen("ask", "hello", stdin=b"…")` gives stdout, stderr and the exit code.
 
-    It runs in the process of the test: a process of its own takes a quarter of a second to start. Options that only a
-    process has, as `subprocess.run` takes them, start one all the same.
+    It runs in the process of the test, because a new process takes a quarter of a second to start. With options of
+    `subprocess.run`, it still starts one.
     """
-    # How fast the memory is, no test asks: `doctor` need not measure it with all cores.
+    # No test needs the memory bandwidth, so `doctor` measures it only briefly.
     monkeypatch.setattr(bandwidth, "_BLOCK", 1 << 20)
     monkeypatch.setattr(bandwidth, "_LONGEST_S", 0.01)
 
@@ -123,7 +123,7 @@ def _opened(stdin: bytes | IO[bytes] | None) -> Iterator[TextIO]:
 
 @pytest.fixture
 def process(tmp_path: Path) -> Run:
-    """The same as a process of its own: for what its start and its end show, and for settings of Python."""
+    """The same in a new process: for tests of its start, its end, its language, and settings of Python."""
 
     def run(
         *arguments: str | Path, stdin: bytes | IO[bytes] | None = None, **options: object

@@ -193,15 +193,26 @@ def _seconds(age: str) -> float:
 def _history() -> History:
     """Return the conversations kept; raises `HistoryError` where none ever was."""
     file = files.folders().history
-    if not file.exists():
+    if _is_missing(file):
         raise _none()
     return History(file)
 
 
+def _is_missing(file: Path) -> bool:
+    """Whether nothing was kept yet; false if the file cannot be looked at: opening it then says what is wrong."""
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _recent(count: int | None) -> list[Summary]:
     """Return the conversations last written, None for all."""
-    # Looking makes no file.
-    return _history().recent(count) if files.folders().history.exists() else []
+    # A command that only looks creates no file.
+    return [] if _is_missing(files.folders().history) else _history().recent(count)
 
 
 def _read(conversation: str | None) -> StoredConversation:

@@ -131,14 +131,15 @@ ENGLISH = re.compile(r"[A-Za-z]{2,}[,:]? [a-z]{2,} [a-z]{2,}")
     ],
 )
 def test_no_english_sentence_is_left_in_the_chinese_program(
-    typed: list[str], files: dict[str, str], qwen: Run, tmp_path: Path
+    typed: list[str], files: dict[str, str], process: Run, tmp_path: Path
 ) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    done = qwen(*typed, env={**os.environ, "QWEN_TUI_LANG": "zh"})
+    # A process of its own: help texts stay in the language in which their commands were imported.
+    done = process(*typed, env={**os.environ, "QWEN_TUI_LANG": "zh"})
     said = (done.stdout + done.stderr).decode()
     assert re.search("[\u4e00-\u9fff]", said)
-    # What is to be typed stays as it is.
+    # Commands that a person types stay English.
     assert not [line for line in said.splitlines() if ENGLISH.search(re.sub(r"qwen( -?-?[a-z]+)+", "", line))], said
     assert not re.search(r"[\u4e00-\u9fff][,;:!?]", said), said

@@ -1,7 +1,6 @@
 """`qwen models`: the models on this computer, listed, described, checked and removed."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import usable_settings
 from qwen_tui.columns import table
 from qwen_tui.engine import examining
-from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError, WriteError, why
+from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError
 from qwen_tui.files import size_text
 from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.i18n import gettext as _
@@ -28,8 +27,9 @@ from qwen_tui.models.describing import describe
 from qwen_tui.models.importing import elsewhere
 from qwen_tui.models.inventory import Held
 from qwen_tui.models.locate import locate
+from qwen_tui.models.removing import remove, remove_leftover
 from qwen_tui.models.shelf import Shelf
-from qwen_tui.models.verifying import is_fetchable, mending, missing, verify
+from qwen_tui.models.verifying import mending_of, missing, verify
 
 _CONTEXT = 8192
 
@@ -143,15 +143,8 @@ def verify_(context: typer.Context, name: Name = None) -> None:
     wrong = [held for held in models if not _is_whole(environment, held, shelf)]
     if wrong:
         sentence = ngettext("{n} model is damaged or missing.", "{n} models are damaged or missing.", len(wrong))
-        remedies = [
-            mending(
-                held.name,
-                held.file,
-                fetchable=is_fetchable(held.name, pinned=bool(held.record and held.record.pinned)),
-            )
-            for held in wrong
-        ]
-        raise InvalidModelError(sentence.format(n=len(wrong)), "\n".join(dict.fromkeys(remedies)))
+        remedies = "\n".join(dict.fromkeys(map(mending_of, wrong)))
+        raise InvalidModelError(sentence.format(n=len(wrong)), remedies)
 
 
 def _is_whole(environment: Environment, held: Held, shelf: Shelf) -> bool:
@@ -205,12 +198,7 @@ def rm(
         question = _("Remove {name} ({size})?").format(name=held.name, size=size_text(held.size))
     if not Asker(environment).agreed(question, yes=yes):
         return 1
-    for one in held.pieces:
-        with _removing(one.file):
-            if not one.linked:
-                one.file.unlink(missing_ok=True)
-            if one.record:
-                shelf.forget(one.record.path)
+    remove(held, shelf)
     done = _("{name} is forgotten.") if held.linked else _("{name} is removed.")
     environment.print(done.format(name=held.name))
     return 0
@@ -235,23 +223,11 @@ def _remove_partials(environment: Environment, shelf: Shelf, *, yes: bool) -> in
             return 1
     removed = 0
     for one in there:
-        with _removing(one.file):
-            if inventory.remove_leftover(one):
-                removed += 1
-            else:
-                environment.note(_("{name} is being fetched just now: it stays.").format(name=one.name))
+        if remove_leftover(one):
+            removed += 1
+        else:
+            environment.note(_("{name} is being fetched just now: it stays.").format(name=one.name))
     environment.print(
         ngettext("{n} incomplete file removed", "{n} incomplete files removed", removed).format(n=removed)
     )
     return 0 if removed == len(there) else 1
-
-
-@contextmanager
-def _removing(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise WriteError(
-            _("{path} could not be removed: {reason}").format(path=file, reason=why(error)),
-            _("Close the programs that use it, or check the permissions of its folder."),
-        ) from error

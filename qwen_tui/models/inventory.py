@@ -15,7 +15,7 @@ from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue, identity, parts
 from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
 from qwen_tui.models.fetching.partial import SUFFIX, Notes, read_notes
-from qwen_tui.models.importing.copying import ARRIVING, IMPORT_LOCK
+from qwen_tui.models.importing.copying import ARRIVING
 from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
 
 # `verified`: unchanged since the program last hashed the file; `changed`: changed since then; `unverified`: never
@@ -148,26 +148,6 @@ def leftovers(shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGUE) -> 
         name = notes.name or " ".join(asked) or file.name
         found.append(Leftover(name, file, seen.size, notes.total or (entry.size if entry else None), asked))
     return found
-
-
-def remove_leftover(left: Leftover) -> bool:
-    """Remove an incomplete file and its notes; return False if another process is writing it. Raises `OSError`."""
-    from filelock import FileLock, Timeout
-
-    importing = left.file.suffix == ARRIVING
-    lock = FileLock(left.file.with_name(IMPORT_LOCK) if importing else f"{left.file}.lock", mode=0o600)
-    try:
-        with lock.acquire(timeout=0):
-            left.file.unlink(missing_ok=True)
-            for beside in left.file.parent.glob(f"{left.file.name}.*"):
-                if str(beside) != lock.lock_file:
-                    beside.unlink(missing_ok=True)
-    except Timeout:
-        return False
-    if not importing:
-        # All imports share one lock file, so it stays.
-        Path(lock.lock_file).unlink(missing_ok=True)
-    return True
 
 
 def find(name: str, shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGUE) -> Held | None:

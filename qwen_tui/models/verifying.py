@@ -119,6 +119,12 @@ def mending(name: str, path: Path, *, fetchable: bool) -> str:
     )
 
 
+def mending_of(held: Held) -> str:
+    """Return the command that brings the file of a damaged or missing model back."""
+    fetchable = is_fetchable(held.name, pinned=bool(held.record and held.record.pinned))
+    return mending(held.name, held.file, fetchable=fetchable)
+
+
 def _check_unrecorded(
     path: Path, shelf: Shelf, on_progress: OnProgress, entries: tuple[CatalogueEntry, ...], *, noting: bool
 ) -> None:

@@ -91,7 +91,7 @@ def _print_next(environment: Environment, name: str) -> None:
     usual = config.read(files.folders().config_file, environment.variables).config.model
     is_usual = name in {usual, *(entry.full_name for entry in catalogue.find(usual))}
     chat = files.command_line("qwen", "chat", *([] if is_usual else ["-m", name]))
-    environment.print(_("Talk to it with: {command}").format(command=chat))
     if record and not is_usual:
         for sentence in default_model.after_arrival([record], environment.variables):
-            environment.note(sentence)
+            environment.print(sentence)
+    environment.print(_("Talk to it with: {command}").format(command=chat))

@@ -158,7 +158,7 @@ def find(name: str, shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGU
     last one that came wins. Raises `ModelNotFoundError` for the beginning of several names.
     """
     there = held(shelf, entries)
-    published = {entry.full_name for entry in catalogue.find(name, entries)}
+    published = {entry.full_name for entry in catalogue.find(name, catalogue=entries)}
     lower = name.lower()
     for matches in (
         lambda one: one.name in published,
@@ -229,7 +229,7 @@ def get(name: str, shelf: Shelf, entries: tuple[CatalogueEntry, ...] = CATALOGUE
         )
     names = list(dict.fromkeys(one.name for one in held(shelf, entries)))
     near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.4) or names[:3]
-    if catalogue.find(name, entries):
+    if catalogue.find(name, catalogue=entries):
         remedy = _("Fetch it with: qwen pull {name}").format(name=quoted(name))
     elif near:
         remedy = _("Did you mean: {names}? All of them: qwen models list").format(names=listed(near))
@@ -255,7 +255,7 @@ def _recorded(shelf: Shelf, record: ModelRecord, entries: tuple[CatalogueEntry, 
 
 def _pulled(entry: CatalogueEntry, entries: tuple[CatalogueEntry, ...]) -> str:
     """Return the name by which `qwen pull` fetches exactly this file."""
-    first = catalogue.find(entry.full_name, entries)[0]
+    first = catalogue.find(entry.full_name, catalogue=entries)[0]
     return entry.full_name if first == entry else f"{entry.repository}:{entry.file}"
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from qwen_tui import cancellation
-from qwen_tui.models.address import HUB
+from qwen_tui.models.fetching import source
 from qwen_tui.models.fetching.responses import refusal
 from qwen_tui.models.fetching.rotation import Patience
 from qwen_tui.models.fetching.source import WantedModel
@@ -92,7 +92,7 @@ def near(endpoint: str, asked: WantedModel, patience: Patience) -> list[str]:
 
 def token(endpoint: str) -> str | None:
     """Return the person's token if `endpoint` is the hub itself: a mirror never gets it."""
-    if endpoint != HUB:
+    if endpoint != source.HUB:
         return None
     from huggingface_hub import get_token
 

@@ -117,7 +117,7 @@ class Rotation:
             remedies.append(_("Did you mean: {names}?").format(names=listed(map(quoted, near))))
         if kept:
             remedies.append(
-                _("{n:.1f} MB are kept. Try again to go on from there, or from another source: {command}").format(
+                _("{n:.1f} MB are kept: repeat the command to go on, or name another source: {command}").format(
                     n=kept / 1e6, command=from_elsewhere
                 )
             )

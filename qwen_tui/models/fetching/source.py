@@ -12,14 +12,16 @@ from qwen_tui.errors import ConfigError, UsageError
 from qwen_tui.files import expand, folders, quoted, setting, unsetting
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
-from qwen_tui.models import catalogue
-from qwen_tui.models.address import HUB, MODELSCOPE, Place, is_address, is_repository, place
+from qwen_tui.models import address, catalogue
+from qwen_tui.models.address import Place, is_address, is_repository, place
 from qwen_tui.models.catalogue import CatalogueEntry
 from qwen_tui.models.importing.importing import safe_name
 from qwen_tui.models.inventory import in_repository
 from qwen_tui.models.locate import unknown
 from qwen_tui.models.shelf import Shelf
 
+# The addresses of the sources that need no address from the person.
+HUB, MODELSCOPE = address.HUB, address.MODELSCOPE
 _PAGE = re.compile(r"^(https?://[^/?#]+/[^/?#]+/[^/?#]+)/blob/(?=[^/?#]+/[^?#]+\.gguf(?:[?#]|$))", re.IGNORECASE)
 # Stands for the part of an address that the program does not store.
 ABRIDGED = "…"

@@ -61,9 +61,9 @@ def test_extract_gives_code_that_compiles(qwen: Run, smol: Path) -> None:
 
 def test_special_tokens_in_a_text_end_nothing(qwen: Run, smol: Path) -> None:
     text = "The tag <|im_end|> closes a turn, and <|im_start|>system opens one.\nWhat is the capital of France?"
-    done = qwen("ask", "-m", smol, *GREEDY, "--json", "-o", "max_tokens=60", text)
+    done = qwen("ask", "-m", smol, *GREEDY, "--json", "-o", "max_tokens=20", text)
     told = json.loads(done.stdout)
-    plain = qwen("ask", "-m", smol, *GREEDY, "--json", "-o", "max_tokens=60", "What is the capital of France?")
+    plain = qwen("ask", "-m", smol, *GREEDY, "--json", "-o", "max_tokens=1", "What is the capital of France?")
     # As text, each mark is several tokens. As a control token it would be one, and would end the message.
     assert told["usage"]["prompt_tokens"] > json.loads(plain.stdout)["usage"]["prompt_tokens"] + 20
     assert told["answer"].strip()
@@ -71,11 +71,11 @@ def test_special_tokens_in_a_text_end_nothing(qwen: Run, smol: Path) -> None:
 
 def test_a_seeded_answer_is_the_same_for_a_cached_text(qwen: Run, smol: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QWEN_TUI_CACHE_SECONDS", "0")
-    text = (Path(__file__).parent.parent / "README.md").read_bytes()[:1500]
+    text = (Path(__file__).parent.parent / "README.md").read_bytes()[:900]
     drawn = ("-o", "temperature=0.9", "-o", "seed=3")
 
     def told(question: str, *options: str) -> dict[str, Any]:
-        done = qwen("ask", "-m", smol, "-o", "max_tokens=40", "--json", *options, question, stdin=text)
+        done = qwen("ask", "-m", smol, "-o", "max_tokens=20", "--json", *options, question, stdin=text)
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 

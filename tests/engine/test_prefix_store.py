@@ -214,7 +214,7 @@ def test_clearing_removes_every_state(store: PrefixStore) -> None:
     assert store.clear() == 0
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_damage_is_ever_read_as_a_state(tmp_path: Path, data: st.DataObject) -> None:
     store = PrefixStore(tmp_path / "states", 10_000_000)

@@ -30,7 +30,10 @@ def test_every_document_ends_up_as_if_rendered_at_once(name: str) -> None:
     for size in SIZES:
         expected = at_once(text, *size)
         for way, chunks in chunkings(text, seed=1).items():
+            # Every piece is a tick: small pieces of a long text are thousands.
             if way == "characters" and (len(text) > LONG or size != SIZES[1]):
+                continue
+            if way == "tokens" and len(text) > LONG and size != SIZES[1]:
                 continue
             screen = Screen(*size)
             painted(screen, iter(chunks))
@@ -43,6 +46,8 @@ def test_random_mixes_end_up_as_if_rendered_at_once(mixes: range) -> None:
         size = SIZES[seed % len(SIZES)]
         expected = at_once(text, *size)
         for way, chunks in chunkings(text, seed).items():
+            if way == "characters" and len(text) > LONG:
+                continue
             screen = Screen(*size)
             painted(screen, iter(chunks))
             assert screen.text() == expected, f"mix {seed} at {size} by {way}: {text!r}"

@@ -77,7 +77,7 @@ def test_the_prompt_of_a_conversation(model: Model) -> None:
     assert text == b"[system\nBe kind.]\n[user\nHi]\n[assistant\nHello]\n[user\nBye]\n[assistant\n"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), hostile), max_size=4))
 def test_no_text_becomes_a_control_token(model: Model, conversation: list[tuple[Any, str]]) -> None:
     prompt = ChatML(model.vocabulary).tokens(Message(role, content) for role, content in conversation)
@@ -101,7 +101,7 @@ def test_a_file_may_want_a_token_at_the_beginning(model: Model, tmp_path: Path) 
     assert rest == ChatML(model.vocabulary).tokens(talk)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(hostile)
 def test_tokenising_keeps_the_text(model: Model, text: str) -> None:
     vocabulary = model.vocabulary

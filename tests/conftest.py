@@ -29,7 +29,7 @@ Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--mixes", type=int, default=30, help="how many random Markdown texts are painted")
+    parser.addoption("--mixes", type=int, default=15, help="how many random Markdown texts are painted")
 
 
 def pytest_configure() -> None:

@@ -44,8 +44,9 @@ def settle(home: Path) -> None:
 
 def is_worker(process: psutil.Process, home: Path) -> bool:
     try:
-        ours = process.environ().get("QWEN_TUI_HOME") == str(home)
-        return ours and is_running(process.cmdline(), WORKER) and process.status() != psutil.STATUS_ZOMBIE
+        if not is_running(process.cmdline(), WORKER):
+            return False
+        return process.environ().get("QWEN_TUI_HOME") == str(home) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 

@@ -1,19 +1,17 @@
-"""Reads material: limits its size, and takes its text from the bytes."""
+"""Reads material: the files and streams that a question is about."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from qwen_tui import cancellation
+from qwen_tui.documents.document import Options, as_text
 from qwen_tui.documents.encodings import Encoding
-from qwen_tui.documents.text import decode
+from qwen_tui.documents.reading import parsed, read_bytes
 from qwen_tui.errors import InputError, how_to_read, why
 from qwen_tui.files import is_folder
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Material, MaterialKind
-
-# An input may have this many bytes at most: tokenising more would take too long, and no context holds as much.
-MOST_BYTES = 8 * 2**20
 
 
 class Reading(NamedTuple):
@@ -33,7 +31,7 @@ def from_file(path: Path, reading: Reading, name: str = "") -> Material:
     try:
         # To open a named pipe blocks until another process writes to it.
         with cancellation.current().interruptible(), path.open("rb") as stream:
-            data = read(stream, name or str(path))
+            data = read_bytes(stream, name or str(path))
     except OSError as error:
         if is_folder(path):
             raise InputError(
@@ -48,24 +46,13 @@ def from_file(path: Path, reading: Reading, name: str = "") -> Material:
 
 def from_stream(stream: BinaryIO, name: str, reading: Reading, kind: MaterialKind) -> Material:
     """Return the text of a stream; raises `InputError` and `OSError`."""
-    return from_bytes(read(stream, name), name, reading, kind)
+    return from_bytes(read_bytes(stream, name), name, reading, kind)
 
 
 def from_bytes(data: bytes, name: str, reading: Reading, kind: MaterialKind = "file") -> Material:
-    """Return `data` as a text of that name; raises `InputError`."""
+    """Return what the bytes of a file say as a text of that name; raises `InputError`."""
     with cancellation.current().interruptible():
-        decoded = decode(data, name, reading.encoding, reading.say_otherwise)
-    for note in decoded.notes:
+        document = parsed(data, name, Options(reading.encoding, reading.say_otherwise))
+    for note in document.notes:
         reading.report(note)
-    return Material(name, decoded.text, kind)
-
-
-def read(stream: BinaryIO, name: str) -> bytes:
-    """Read all of `stream`; raises `InputError` if it has more than `MOST_BYTES`."""
-    data = stream.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise InputError(
-            _("{name} is larger than {limit} MB, the most that is read.").format(name=name, limit=MOST_BYTES >> 20),
-            _("Give a part of it, for example with: head -c 30000"),
-        )
-    return data
+    return Material(name, as_text(document), kind)

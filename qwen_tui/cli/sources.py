@@ -8,6 +8,7 @@ from qwen_tui.chat import material
 from qwen_tui.chat.material import Reading
 from qwen_tui.cli import stdin
 from qwen_tui.cli.environment import Environment
+from qwen_tui.documents.reading import read_bytes
 from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Material, as_text
@@ -44,7 +45,7 @@ def read_stdin(environment: Environment, reading: Reading) -> Material:
     threading.Thread(target=remind, daemon=True).start()
     try:
         with cancellation.current().interruptible():
-            data = material.read(stdin.stream(environment, arrived.set), name)
+            data = read_bytes(stdin.stream(environment, arrived.set), name)
     except OSError as error:
         raise InputError(
             _("{path} cannot be read: {reason}").format(path=name, reason=why(error)),

@@ -1,25 +1,8 @@
-"""How much is read of files and pipes."""
-
-import io
+"""Which code an answer holds."""
 
 import pytest
 
 from qwen_tui.chat.code_blocks import first_code_block
-from qwen_tui.chat.material import MOST_BYTES, read
-from qwen_tui.errors import InputError
-
-
-def test_a_file_that_is_too_large_is_refused_without_being_read() -> None:
-    class Endless(io.RawIOBase):
-        given = 0
-
-        def read(self, size: int = -1) -> bytes:
-            Endless.given += size
-            return b"x" * size
-
-    with pytest.raises(InputError, match="larger than 8 MB"):
-        read(Endless(), "it")  # type: ignore[arg-type]
-    assert Endless.given == MOST_BYTES + 1
 
 
 @pytest.mark.parametrize(

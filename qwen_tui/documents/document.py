@@ -1,0 +1,62 @@
+"""What is read of a file: its sections with their places, and what the person should know about it."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from qwen_tui.documents.encodings import Encoding
+
+# What the places of a document are; empty where it has none.
+Unit = Literal["", "page", "slide", "sheet", "chapter"]
+# Called with what is read so far, with all there is, and with the unit of both.
+OnProgress = Callable[[int, int, Unit], None]
+
+# The marks are the same in every language: the model cites them, and a citation is found again by its mark.
+_MARKS: dict[Unit, str] = {"page": "p. {}", "slide": "slide {}", "sheet": "sheet {}", "chapter": "{}"}
+
+
+class Section(msgspec.Struct, frozen=True):
+    """A piece of a document, in Markdown, with the place where a person can look it up.
+
+    A `place` is the number of a page or the name of a sheet; it is empty where the document has no places.
+    """
+
+    text: str
+    place: str = ""
+
+
+class Document(msgspec.Struct, frozen=True):
+    """What was read of one file. `notes` are sentences for the person: pages without text, a guessed encoding."""
+
+    name: str
+    sections: tuple[Section, ...]
+    unit: Unit = ""
+    notes: tuple[str, ...] = ()
+
+
+class Options(NamedTuple):
+    """How files are read.
+
+    - `encoding` is the one that the person has named for text; `say_otherwise` shows how to name another, with `{name}`
+      in its place.
+    - `password` returns the password of the document of that name. It is called again while the password is wrong, with
+      the number of passwords that were; it returns None if there is no other. Without it, nobody can be asked.
+    - `on_progress` is told how far a document is read.
+    """
+
+    encoding: Encoding | None = None
+    say_otherwise: str = ""
+    password: Callable[[str, int], str | None] | None = None
+    on_progress: OnProgress = lambda _done, _total, _unit: None
+
+
+def as_text(document: Document) -> str:
+    """Return the sections of the document in order; a mark stands before each that has a place."""
+    return "\n\n".join(_marked(section, document.unit) for section in document.sections)
+
+
+def _marked(section: Section, unit: Unit) -> str:
+    if not section.place or not unit:
+        return section.text
+    return f"[{_MARKS[unit].format(section.place)}]\n{section.text}"

@@ -14,10 +14,8 @@ from prompt_toolkit.keys import Keys
 from qwen_tui.terminal.quiet import QuietTerminal
 from qwen_tui.terminal.sanitise import without_controls
 
-# While no key comes, the reading thread looks at this interval for the end of the answer, in seconds.
-_TICK = 0.05
-# After so many ticks without a key, an escape character was the Escape key.
-_PATIENCE = 10
+# After so many seconds without a key, an escape character was the Escape key.
+_PATIENCE = 0.5
 
 
 class ReadingAhead:
@@ -27,18 +25,22 @@ class ReadingAhead:
         self._source = source
         self._quiet = quiet
         self._keys = keys
-        self._done = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
+        # The end of the block closes the one end of a pipe, and wakes the thread at the other: what is typed as soon as
+        # the next prompt is there must not be taken for typed ahead.
+        self._pipe = (-1, -1)
 
     def __enter__(self) -> None:
         if self._quiet.is_quiet:
+            self._pipe = os.pipe()
             self._thread.start()
 
     def __exit__(self, *exception: object) -> None:
         if self._quiet.is_quiet:
-            self._done.set()
+            os.close(self._pipe[1])
             self._thread.join()
-            while self._is_waiting(0):
+            os.close(self._pipe[0])
+            while self._source.fileno() in self._ready([self._source.fileno()], 0):
                 self._take(self._source.read_keys())
         elif sys.platform == "win32":
             # The console has kept the keys.
@@ -46,16 +48,22 @@ class ReadingAhead:
 
     def _read(self) -> None:
         """Read the keys out of the terminal's queue. At 4 KB the queue is full, and no longer accepts Ctrl-C."""
-        idle = 0
-        while not self._done.is_set() and not self._source.closed:
-            if self._is_waiting(_TICK):
-                idle = 0
+        terminal, end = self._source.fileno(), self._pipe[0]
+        patience: float | None = _PATIENCE
+        while not self._source.closed:
+            ready = self._ready([terminal, end], patience)
+            if end in ready:
+                return
+            if terminal in ready:
                 self._take(self._source.read_keys())
-            elif idle < _PATIENCE:
-                idle += 1
-                if idle == _PATIENCE:
-                    # A single Escape says nothing here. It must not turn the next key into one with Alt.
-                    self._keys += [key for key in self._source.flush_keys() if key.key != Keys.Escape]
+                patience = _PATIENCE
+            elif patience is None:
+                # The terminal is gone.
+                return
+            else:
+                # A single Escape says nothing here. It must not turn the next key into one with Alt.
+                self._keys += [key for key in self._source.flush_keys() if key.key != Keys.Escape]
+                patience = None
 
     def _take(self, keys: list[KeyPress]) -> None:
         if any(key.key == Keys.ControlC for key in keys):
@@ -63,12 +71,12 @@ class ReadingAhead:
             os.kill(os.getpid(), signal.SIGINT)
         self._keys += keys
 
-    def _is_waiting(self, seconds: float) -> bool:
-        """Whether something has come, or comes within `seconds`; never once the terminal is gone."""
+    def _ready(self, descriptors: list[int], seconds: float | None) -> list[int]:
+        """Return which of `descriptors` can be read, within `seconds`; none once the terminal is gone."""
         try:
-            return not self._source.closed and bool(select.select([self._source.fileno()], [], [], seconds)[0])
+            return [] if self._source.closed else select.select(descriptors, [], [], seconds)[0]
         except OSError:
-            return False
+            return []
 
 
 def entries(keys: Iterable[KeyPress]) -> list[str]:

@@ -67,7 +67,7 @@ def test_ctrl_c_clears_the_line_and_ctrl_d_leaves_only_an_empty_one(chat: Termin
 
 def test_ctrl_c_stops_the_answer_and_keeps_it_and_the_typed_text(talker: Terminal) -> None:
     talker.type("count" + ENTER)
-    talker.wait_for_answer("> count")
+    talker.wait_for_written("\x1b[?2026h")
     talker.type("下一个 question" + ENTER)
     time.sleep(0.2)
     talker.type(CTRL_C)

@@ -137,7 +137,7 @@ def test_a_session_with_all_the_other_commands(chat: Terminal, tmp_path: Path) -
         ("/export talk.md", "Written: talk.md"),
         ("/export talk.md", "There is a file talk.md already"),
         ("/undo", "Taken back: hello"),
-        ("/retry", "There is no turn to take back."),
+        ("/retry", "There is no question to answer again."),
         ("/clear", "A new conversation."),
         ("/clear now", "/clear takes nothing more."),
         ("/cler", "There is no command /cler."),

@@ -187,13 +187,16 @@ def test_a_plural_has_one_form_in_chinese_and_two_in_english(english: None) -> N
 
 def test_lists_and_the_systems_reasons_are_in_the_language_in_use(english: None) -> None:
     missing = FileNotFoundError(errno.ENOENT, "No such file or directory")
-    rare = OSError(errno.EPIPE, "Broken pipe")
+    rare = OSError(12345, "Gone fishing")
+    misspelt = ValueError("Expected '=' (at line 3, column 5)")
     told = [(i18n.listed(["md", "html"]), why(missing), why(rare))]
+    assert why(misspelt) == str(misspelt)
     i18n.use_language("zh")
     told.append((i18n.listed(["md", "html"]), why(missing), why(rare)))
+    assert why(misspelt) == "第 3 行第 5 列"
     assert told == [
-        ("md, html", "No such file or directory", "Broken pipe"),
-        ("md、html", "没有这个文件或文件夹", "Broken pipe"),
+        ("md, html", "No such file or directory", "Gone fishing"),
+        ("md、html", "没有这个文件或文件夹", "系统错误 12345"),
     ]
 
 

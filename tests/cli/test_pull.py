@@ -16,7 +16,10 @@ from qwen_tui.cli import screen
 from qwen_tui.errors import InvalidModelError
 from qwen_tui.files import size_text
 from qwen_tui.models import catalogue, identity
+from qwen_tui.models.fetching import hub as hub_of_models
+from qwen_tui.models.fetching import repository, source
 from qwen_tui.models.fetching.fetch import Fetch
+from qwen_tui.models.fetching.hub import Published
 from qwen_tui.models.fetching.rotation import Patience
 from qwen_tui.models.importing import elsewhere
 from qwen_tui.models.importing.elsewhere import ForeignModel
@@ -483,6 +486,19 @@ def test_a_page_a_quantisation_and_a_part_are_enough_to_name_a_file(
     assert call("models", "path", f"{REPOSITORY}:my").out == f"{home / 'models/my model.gguf'}\n"
     assert call("ask", "-m", page, "-o", "max_tokens=3", "-n", "Hello").code == 0
     assert "2 parts" in call("models", "list").out
+
+
+def test_a_mirror_that_is_named_lists_and_sends(hub: FaultyHub, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    hub.files = [*SEVERAL]
+    assert call("pull", "--source", hub.url, f"{REPOSITORY}:q8").code == 0
+    assert names(home) == {f"{REPOSITORY}:a-Q8_0.gguf": "a-Q8_0.gguf"}
+    monkeypatch.setattr(hub_of_models, "models", lambda *_asked: [Published("sub/a b.gguf", 5)])
+    wanted = repository.repository("https://hf-mirror.com/o/r/tree/main")
+    assert wanted
+    (one,) = repository.models(wanted, offline=False)
+    assert one.name == "https://hf-mirror.com/o/r/resolve/main/sub/a%20b.gguf"
+    assert [place.host for place in source.sources(source.wanted(one.name))] == ["hf-mirror.com"]
 
 
 def test_what_cannot_be_listed_says_why(hub: FaultyHub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ class Pulling:
         wanted = repository.repository(name)
         if wanted is None:
             return [name]
-        offered = repository.models(wanted, offline=self.offline)
+        offered = repository.models(wanted, offline=self.offline, sources=self.sources)
         if len(offered) == 1:
             return [offered[0].name]
         several = _("There are several models in {path}.").format(path=wanted[0])
@@ -58,7 +58,7 @@ class Pulling:
             commands = [f"  {command_line('qwen', 'pull', one.name)}" for one in offered]
             raise UsageError(several, "\n".join([_("Fetch one of them:"), *commands]))
         self.person.note(several)
-        rows = columns.lines([(one.name.partition(":")[2], size_text(one.size) if one.size else "") for one in offered])
+        rows = columns.lines([(one.file, size_text(one.size) if one.size else "") for one in offered])
         which = self.person.choose(rows, _("Type numbers, all, or Enter for none:"))
         return [offered[index].name for index in which]
 

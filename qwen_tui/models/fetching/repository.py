@@ -1,8 +1,9 @@
 """Lists the models in a repository of the hub, for a person who has named only the repository."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from qwen_tui.errors import DownloadError, ModelNotFoundError
 from qwen_tui.i18n import gettext as _
@@ -18,9 +19,10 @@ _NO_MODELS = ("mmproj", "imatrix")
 
 
 class Offered(NamedTuple):
-    """A model: the `name` that `qwen pull` takes, and its `size` in bytes, None if unknown."""
+    """A model: the `name` that `qwen pull` takes, its `file`, and its `size` in bytes, None if unknown."""
 
     name: str
+    file: str
     size: int | None
 
 
@@ -40,10 +42,17 @@ def repository(name: str, environ: Mapping[str, str] = os.environ) -> tuple[str,
     return bare, found.site if found and found.site != HUB else "", file
 
 
-def models(wanted: tuple[str, str, str], *, offline: bool, environ: Mapping[str, str] = os.environ) -> list[Offered]:
+def models(
+    wanted: tuple[str, str, str],
+    *,
+    offline: bool,
+    sources: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> list[Offered]:
     """Return the models in a repository; a split one has the name of its first part, and the size of all parts.
 
-    Raises `DownloadError`, and `ModelNotFoundError` if there is none.
+    The list comes from the mirror among the `sources`, if there is one. A model on a mirror's page has its address as
+    its name: then it also comes from there. Raises `DownloadError`, and `ModelNotFoundError` if there is none.
     """
     bare, site, having = wanted
     if offline or source.is_offline(environ):
@@ -56,7 +65,8 @@ def models(wanted: tuple[str, str, str], *, offline: bool, environ: Mapping[str,
             _("{repository} is the page of a repository.").format(repository=bare),
             _("Give the address of the file in it, as the browser shows it."),
         )
-    endpoint = site or source.endpoint(environ)
+    mirrors = [text for text in sources if address.is_address(text) and not urlsplit(text).path.strip("/")]
+    endpoint = site or next(iter(mirrors), "") or source.endpoint(environ)
     try:
         published = hub.models(endpoint, bare, PATIENCE)
     except RequestError as error:
@@ -84,4 +94,6 @@ def models(wanted: tuple[str, str, str], *, offline: bool, environ: Mapping[str,
             else _("There is no .gguf file in {repository}.").format(repository=bare),
             _("Models for llama.cpp often lie in a repository whose name ends in GGUF."),
         )
-    return [Offered(f"{bare}:{path}", size) for path, size in sizes.items()]
+    places = {path: address.Place(bare, path, site or HUB) for path in sizes}
+    by_address = bool(site) and site != source.named_endpoint(environ)
+    return [Offered(place.url if by_address else place.name, place.path, sizes[path]) for path, place in places.items()]

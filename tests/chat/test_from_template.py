@@ -51,7 +51,7 @@ def test_variables_are_slots_and_given_values_are_text(folder: Path) -> None:
          Slot(30, "to", "[who gets it]", None, "who gets it")),
     )  # fmt: skip
     assert drafted(folder, "letter", {"to": "{{tone}}", "tone": "firm"}) == Draft("Write to {{tone}}, firm, {{tone}}!")
-    with pytest.raises(UsageError, match="no choice"):
+    with pytest.raises(UsageError, match="tone cannot be"):
         drafted(folder, "letter", {"tone": "rude"})
 
 

@@ -3,6 +3,7 @@
 import ctypes
 import re
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from qwen_tui.engine.protocol import LoadOptions
@@ -93,7 +94,6 @@ class Vocabulary:
         self.handle = handle
         self.size = int(llama.llama_vocab_n_tokens(handle))
         self._pieces: dict[int, bytes] = {}
-        self._inside_marks = self._places_to_cut()
 
     def tokenize(self, text: str) -> list[int]:
         """Return the tokens of plain `text`; in it, the name of a special token is ordinary text."""
@@ -140,8 +140,11 @@ class Vocabulary:
         named = (self._llama.llama_vocab_eos(self.handle), self._llama.llama_vocab_eot(self.handle))
         return [token for token in named if token >= 0]
 
-    def _places_to_cut(self) -> re.Pattern[str] | None:
-        """Return what matches inside each mark that llama.cpp would take for a token also in plain text, if any.
+    @cached_property
+    def _inside_marks(self) -> re.Pattern[str] | None:
+        """What matches inside each mark that llama.cpp would take for a token also in plain text, if any.
+
+        It is found with the first text: with a vocabulary that lacks single bytes, llama.cpp aborts at any other text.
 
         A file can declare a mark as text of its own (USER_DEFINED), and such a token is always recognised. So plain
         text is cut inside the mark, where the tokenizer of Qwen would cut it too, and each piece is tokenised alone.

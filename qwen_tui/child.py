@@ -6,10 +6,11 @@ from collections.abc import Sequence
 # The modules that run as a process.
 PROGRAM = "qwen_tui.cli.main"
 WORKER = "qwen_tui.engine.worker"
+PDFIUM = "qwen_tui.documents.pdfium"
 
 
 def command(module: str) -> tuple[str, ...]:
-    """Return the command line that runs `module`, which is `PROGRAM` or `WORKER`."""
+    """Return the command line that runs `module`, one of the three above."""
     # -P keeps Python from importing modules out of the current folder, for example a types.py of the user.
     return sys.executable, "-P", "-m", module
 

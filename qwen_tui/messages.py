@@ -116,6 +116,14 @@ class Loading(msgspec.Struct, frozen=True, tag=True):
     fraction: float
 
 
+class FileRead(msgspec.Struct, frozen=True):
+    """`done` of `total` pages of the file `name` are read; if both are equal, nothing is left to do."""
+
+    name: str
+    done: int
+    total: int
+
+
 class Prefill(msgspec.Struct, frozen=True, tag=True):
     """`done` of `total` prompt tokens are in the KV cache; `cached` of them were not computed now.
 

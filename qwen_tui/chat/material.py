@@ -4,26 +4,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from qwen_tui import cancellation
-from qwen_tui.documents.document import Options, as_text
+from qwen_tui import cancellation, files, typed_paths
+from qwen_tui.documents.document import Options, Password, as_text
 from qwen_tui.documents.encodings import Encoding
 from qwen_tui.documents.reading import parsed, read_bytes
-from qwen_tui.errors import InputError, how_to_read, why
+from qwen_tui.errors import InputError, UsageError, how_to_read, why
 from qwen_tui.files import is_folder
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Material, MaterialKind
+from qwen_tui.messages import FileRead, Material, MaterialKind
+
+# A password has this many bytes at most.
+_LONGEST_PASSWORD = 1024
 
 
 class Reading(NamedTuple):
     """How bytes become text.
 
-    `report` is told what the person should know about it, such as an encoding that had to be guessed. `encoding` is
-    the one that the person has named. `say_otherwise` shows how to name another, with `{name}` in its place.
+    - `report` is told what the person should know about it, such as an encoding that had to be guessed.
+    - `encoding`, `say_otherwise`, `password` and `say_password` are as in `documents.document.Options`.
+    - `show` is told how far a document is read.
     """
 
     report: Callable[[str], None]
     encoding: Encoding | None = None
     say_otherwise: str = "--encoding {name}"
+    password: Password | None = None
+    say_password: str = "--password-file FILE"  # noqa: S105 - it is none
+    show: Callable[[FileRead], None] = lambda _event: None
 
 
 def from_file(path: Path, reading: Reading, name: str = "") -> Material:
@@ -51,8 +58,30 @@ def from_stream(stream: BinaryIO, name: str, reading: Reading, kind: MaterialKin
 
 def from_bytes(data: bytes, name: str, reading: Reading, kind: MaterialKind = "file") -> Material:
     """Return what the bytes of a file say as a text of that name; raises `InputError`."""
-    with cancellation.current().interruptible():
-        document = parsed(data, name, Options(reading.encoding, reading.say_otherwise))
+    options = Options(
+        reading.encoding,
+        reading.say_otherwise,
+        reading.password,
+        reading.say_password,
+        lambda done, total, _unit: reading.show(FileRead(name, done, total)),
+    )
+    try:
+        document = parsed(data, name, options)
+    finally:
+        reading.show(FileRead(name, 0, 0))
     for note in document.notes:
         reading.report(note)
     return Material(name, as_text(document), kind)
+
+
+def password_in(path: str) -> Password:
+    """Return the password that is the first line of a file; raises `UsageError`."""
+    try:
+        with cancellation.current().interruptible(), files.expand(typed_paths.meant(path)).open("rb") as file:
+            line = file.readline(_LONGEST_PASSWORD).rstrip(b"\r\n")
+    except OSError as error:
+        raise UsageError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=why(error)), how_to_read(error)
+        ) from error
+    password = line.decode("utf-8-sig", "replace")
+    return lambda _name, wrong: None if wrong else password

@@ -17,11 +17,12 @@ from qwen_tui.chat.overviews import COLUMNS
 from qwen_tui.chat.question import ask_about, to_edit
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
+from qwen_tui.documents.document import Password
 from qwen_tui.documents.encodings import Encoding
 from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import CancelledError, UsageError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Exchange, Filled, Material, Output, Question
+from qwen_tui.messages import Exchange, FileRead, Filled, Material, Output, Question
 from qwen_tui.models.locate import lasting
 
 
@@ -50,6 +51,8 @@ class Session:
     - `left_edit`: the person has left such a message; true until the end of the next line.
     - `is_named`: the person has named the model, so it goes on with every conversation.
     - `encoding` is the one of the files that the person attaches; None if it is to be guessed.
+    - `password` returns the password of a document that the person attaches; None if none was named.
+    - `show_reading` is told how far a file is read.
     - `models` returns the names of the models on this computer, each with a word about it.
     - `columns` returns how wide a line of a list may be.
     """
@@ -77,10 +80,19 @@ class Session:
     columns: Callable[[], int] = lambda: COLUMNS
     is_named: bool = False
     encoding: Encoding | None = None
+    password: Password | None = None
+    show_reading: Callable[[FileRead], None] = lambda _event: None
 
     def reading(self) -> Reading:
         """Return how the files are read that the person attaches."""
-        return Reading(self.report, self.encoding, "/set encoding {name}")
+        return Reading(
+            self.report,
+            self.encoding,
+            "/set encoding {name}",
+            self.password,
+            "/set password_file FILE",
+            self.show_reading,
+        )
 
     def answer(self, words: str) -> None:
         """Answer a question of these words about the attached materials; raises what `Turn.run` raises.

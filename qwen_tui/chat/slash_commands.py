@@ -15,6 +15,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import begins_with_input, draft
 from qwen_tui.chat.going_on import is_same
 from qwen_tui.chat.keeping import resume
+from qwen_tui.chat.material import password_in
 from qwen_tui.chat.question import ask_about, prompt_text
 from qwen_tui.chat.session import Session
 from qwen_tui.columns import table
@@ -230,7 +231,7 @@ def _system(session: Session, argument: str) -> None:
 
 
 # What /set changes: how to answer, and how files are read.
-SETTABLE = (*config.SETTABLE, "encoding")
+SETTABLE = (*config.SETTABLE, "encoding", "password_file")
 
 
 def _set(session: Session, argument: str) -> None:
@@ -247,6 +248,10 @@ def _set(session: Session, argument: str) -> None:
     if name == "encoding":
         session.encoding = None if value.strip() == "auto" else encoding_called(value.strip())
         session.report(f"encoding = {session.encoding.name if session.encoding else 'auto'}")
+        return
+    if name == "password_file":
+        session.password = password_in(typed_paths.unquoted(value))
+        session.report(f"password_file = {value}")
         return
     try:
         checked = config.check(name, value, where="/set")

@@ -13,7 +13,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.endings import Ending
 from qwen_tui.chat.from_template import compose, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
-from qwen_tui.chat.material import Reading
+from qwen_tui.chat.material import Reading, password_in
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
@@ -21,6 +21,7 @@ from qwen_tui.cli import first_run, options, schemas, screen, signals, sources, 
 from qwen_tui.cli.chat import Opening, converse
 from qwen_tui.cli.delivery import Delivery
 from qwen_tui.cli.environment import Environment
+from qwen_tui.documents.document import Password
 from qwen_tui.documents.text import encoding_called
 from qwen_tui.errors import QwenError, UsageError
 from qwen_tui.i18n import gettext as _
@@ -57,6 +58,7 @@ def ask(
     interactive: Interactive = False,
     file: options.File = None,
     encoding: options.Encoding = None,
+    password_file: options.PasswordFile = None,
     template: options.Template = None,
     param: options.Parameter = None,
     continued: options.Continue = False,
@@ -74,7 +76,13 @@ def ask(
     settings = options.settings(environment, {**flags, "language": lang, **options.sampling_flags(option)})
     # JSON is not Markdown: a renderer would swallow its backslashes and underscores.
     output = screen.output(environment, settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
-    reading = Reading(output.note, encoding_called(encoding) if encoding is not None else None)
+    named = password_in(as_text(password_file)) if password_file is not None else None
+    reading = Reading(
+        output.note,
+        encoding_called(encoding) if encoding is not None else None,
+        password=named or sources.asking(environment),
+        show=output.show_reading,
+    )
     # --encoding is for the material: a schema comes from elsewhere, as a rule from a program.
     follows = schemas.given(schema, Reading(output.note, say_otherwise="")) if schema is not None else None
     asked = Asked(
@@ -84,6 +92,7 @@ def ask(
         template=templates.find(template, wiring.template_folders()) if template else None,
         values=parameters([as_text(text) for text in param or ()]),
         reading=reading,
+        password=named,
     )
     _refuse_what_cannot_be(environment, asked, interactive=interactive)
     wanted = Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
@@ -126,7 +135,13 @@ def _answered(
         if interactive and not cancellation.current().requested:
             if failure:
                 output.note(failure.message)
-            return converse(environment, engine, begun, Opening(encoding=asked.reading.encoding), always_tty=True)
+            return converse(
+                environment,
+                engine,
+                begun,
+                Opening(encoding=asked.reading.encoding, password=asked.password),
+                always_tty=True,
+            )
         if failure:
             raise failure
     return operation.exit_code
@@ -147,7 +162,10 @@ def _failure(answer: Answer, ended: Ending, follows: schemas.Given | None, *, wh
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The question on the command line: its words, where and how to read its material, the template with its values."""
+    """The question on the command line: its words, where and how to read its material, and its template with values.
+
+    `password` is the one that the person has named.
+    """
 
     prompt: str
     files: tuple[str, ...]
@@ -155,6 +173,7 @@ class Asked:
     template: Template | None
     values: Mapping[str, str]
     reading: Reading
+    password: Password | None
 
     def question(self, environment: Environment, conversation: Conversation) -> Question:
         """Read the material and return the question; raises `InputError`, and `UsageError` where it says nothing."""

@@ -4,6 +4,7 @@ import os
 import unicodedata
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from getpass import getpass
 
 import typer
 
@@ -18,6 +19,7 @@ from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.sequences import without_sequences
 
 _YES = ("y", "yes", "是", "好", "对")
+_MOST_PASSWORDS = 3
 _ALL = ("a", "all", "全部")
 
 
@@ -82,6 +84,20 @@ class Asker:
             raise typer.Abort
         # The answers of a terminal to questions of a program before this one may be among what was typed.
         return without_sequences(line).strip()
+
+    def ask_password(self, name: str, wrong: int) -> str | None:
+        """Ask for the password of a document without showing it; None if it is not known, or was wrong too often."""
+        if wrong >= _MOST_PASSWORDS:
+            return None
+        if wrong:
+            self.note(_("That password is wrong."))
+        prompt = clean(_("Password of {name}:").format(name=name)) + " "
+        try:
+            with cancellation.current().interruptible():
+                return getpass(prompt, self._environment.stderr) or None
+        except EOFError:
+            self.note("")
+            return None
 
     def ask_for_model(self, question: str) -> str:
         """Ask for the path of a .gguf file and return what was typed; Tab completes it if the terminal can redraw.

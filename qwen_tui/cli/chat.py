@@ -12,7 +12,7 @@ from qwen_tui import __version__, cancellation
 from qwen_tui.chat import overviews, slash_commands, templates, transfer
 from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
-from qwen_tui.chat.material import Reading
+from qwen_tui.chat.material import Reading, password_in
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
@@ -22,6 +22,7 @@ from qwen_tui.cli.editor import edited
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import as_told
 from qwen_tui.config import Config
+from qwen_tui.documents.document import Password
 from qwen_tui.documents.encodings import Encoding
 from qwen_tui.documents.text import encoding_called
 from qwen_tui.engine.protocol import Engine
@@ -48,6 +49,7 @@ def chat(
     param: options.Parameter = None,
     file: options.File = None,
     encoding: options.Encoding = None,
+    password_file: options.PasswordFile = None,
     continued: options.Continue = False,
     cid: options.Cid = None,
     no_log: options.NoLog = False,
@@ -71,13 +73,19 @@ def chat(
     if not wanted.keeps_model:
         settings = first_run.settled(environment, settings, offline=offline, is_named=model is not None)
     notes = screen.output(environment, settings, held=True, notes=environment.stdout)
-    reading = Reading(notes.note, encoding_called(encoding) if encoding is not None else None)
+    named = password_in(as_text(password_file)) if password_file is not None else None
+    reading = Reading(
+        notes.note,
+        encoding_called(encoding) if encoding is not None else None,
+        password=named or sources.asking(environment),
+        show=notes.show_reading,
+    )
     begun = begin(settings, wanted, wiring.model_file, notes.note)
     with closing(begun.keeper), closing(wiring.engine(environment, begun.settings)) as engine:
         # The worker loads the model while the person types the first message.
         engine.start()
         attached = sources.gather(environment, file or (), reading, piped=False)
-        opening = Opening(attached, chosen, first, reading.encoding)
+        opening = Opening(attached, chosen, first, reading.encoding, named)
         shows_standing = begun.keeper.history is not None and wanted.goes_on
         return converse(environment, engine, begun, opening, shows_standing=shows_standing)
 
@@ -85,13 +93,15 @@ def chat(
 class Opening(NamedTuple):
     """The material for the first message, the draft that its line begins with, and the template of that draft.
 
-    `encoding` is the one of all files that are attached, None if it is to be guessed.
+    `encoding` is the one of all files that are attached, None if it is to be guessed; `password` opens those documents
+    that are protected, if the person has named it.
     """
 
     attached: Sequence[Material] = ()
     template: Template | None = None
     first: Draft | None = None
     encoding: Encoding | None = None
+    password: Password | None = None
 
 
 def converse(
@@ -160,6 +170,8 @@ def _session(environment: Environment, engine: Engine, begun: Begun, opening: Op
         file_of=wiring.model_file,
         is_named=begun.wanted.model is not None,
         encoding=opening.encoding,
+        password=opening.password,
+        show_reading=output.show_reading,
         models=wiring.models,
         columns=lambda: min((environment.columns or overviews.COLUMNS) - 1, settings.prose_width),
     )

@@ -40,11 +40,17 @@ Parameter = Annotated[
 ]
 File = Annotated[
     list[str] | None,
-    typer.Option("-f", "--file", metavar="PATH", help=_("A text file the question is about, - for stdin; repeatable.")),
+    typer.Option(
+        "-f", "--file", metavar="PATH", help=_("A text or PDF file the question is about, - for stdin; repeatable.")
+    ),
 ]
 Encoding = Annotated[
     str | None,
     typer.Option("--encoding", metavar="NAME", help=_("The encoding of the files and of stdin, such as gb18030.")),
+]
+PasswordFile = Annotated[
+    str | None,
+    typer.Option("--password-file", metavar="FILE", help=_("A file with the password of a protected document.")),
 ]
 Continue = Annotated[bool, typer.Option("-c", "--continue", help=_("Go on with the conversation last written."))]
 Cid = Annotated[str | None, typer.Option("--cid", metavar="ID", help=_("Go on with the conversation of this id."))]

@@ -7,7 +7,9 @@ from qwen_tui import cancellation, files, typed_paths
 from qwen_tui.chat import material
 from qwen_tui.chat.material import Reading
 from qwen_tui.cli import stdin
+from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
+from qwen_tui.documents.document import Password
 from qwen_tui.documents.reading import read_bytes
 from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
@@ -24,6 +26,12 @@ def gather(environment: Environment, paths: Sequence[str], reading: Reading, *, 
     """Return the texts of the files in their order; if stdin is `piped` and not among them, it comes last."""
     wanted = [*paths, STDIN] if piped and STDIN not in paths else paths
     return [read_stdin(environment, reading) if path == STDIN else _read(path, reading) for path in wanted]
+
+
+def asking(environment: Environment) -> Password | None:
+    """Return what asks the person at the terminal for the password of a document; None if nobody is there."""
+    asker = Asker(environment)
+    return asker.ask_password if asker.can_answer else None
 
 
 def _read(path: str, reading: Reading) -> Material:

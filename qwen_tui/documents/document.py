@@ -11,6 +11,9 @@ from qwen_tui.documents.encodings import Encoding
 Unit = Literal["", "page", "slide", "sheet", "chapter"]
 # Called with what is read so far, with all there is, and with the unit of both.
 OnProgress = Callable[[int, int, Unit], None]
+# Returns the password of the document of that name. It is called again while the password is wrong, with the number of
+# those that were; it returns None if it has no other.
+Password = Callable[[str, int], str | None]
 
 # The marks are the same in every language: the model cites them, and a citation is found again by its mark.
 _MARKS: dict[Unit, str] = {"page": "p. {}", "slide": "slide {}", "sheet": "sheet {}", "chapter": "{}"}
@@ -40,14 +43,15 @@ class Options(NamedTuple):
 
     - `encoding` is the one that the person has named for text; `say_otherwise` shows how to name another, with `{name}`
       in its place.
-    - `password` returns the password of the document of that name. It is called again while the password is wrong, with
-      the number of passwords that were; it returns None if there is no other. Without it, nobody can be asked.
+    - `password` returns the password of a document; without it, nobody can be asked. `say_password` shows how to name a
+      file with the password.
     - `on_progress` is told how far a document is read.
     """
 
     encoding: Encoding | None = None
     say_otherwise: str = ""
-    password: Callable[[str, int], str | None] | None = None
+    password: Password | None = None
+    say_password: str = ""
     on_progress: OnProgress = lambda _done, _total, _unit: None
 
 

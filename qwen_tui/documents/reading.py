@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
+from qwen_tui import cancellation
+from qwen_tui.documents import pdf
 from qwen_tui.documents.document import Document, Options, Section
 from qwen_tui.documents.text import decode
 from qwen_tui.errors import InputError
@@ -23,7 +25,7 @@ class _Format(NamedTuple):
     read: Callable[[bytes, str, Options], Document]
 
 
-_FORMATS: tuple[_Format, ...] = ()
+_FORMATS = (_Format(pdf.is_pdf, pdf.read),)
 
 
 def read(stream: BinaryIO, name: str, options: Options) -> Document:
@@ -50,7 +52,8 @@ def parsed(data: bytes, name: str, options: Options) -> Document:
     """Return what the bytes of a file say; raises `InputError`."""
     found = _format(data)
     if found is None:
-        text, notes = decode(data, name, options.encoding, options.say_otherwise)
+        with cancellation.current().interruptible():
+            text, notes = decode(data, name, options.encoding, options.say_otherwise)
         return Document(name, (Section(text),), notes=notes)
     document = found.read(data, name, options)
     if sum(len(section.text.encode("utf-8", "replace")) for section in document.sections) > MOST_BYTES:

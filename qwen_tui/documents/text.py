@@ -167,7 +167,7 @@ def _refuse_documents(data: bytes, name: str) -> None:
     if data.startswith(b"%PDF-") or (data.startswith(b"PK\3\4") and name.lower().endswith(".docx")):
         raise InputError(
             _("{name} is a document, not text.").format(name=name),
-            _("PDF and Word files cannot be read yet: convert this one to text first."),
+            _("Of documents, only PDF is read so far: save this one as PDF, or as text."),
         )
     if data.startswith(_SIGNATURES):
         raise _binary(name)

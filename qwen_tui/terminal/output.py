@@ -6,7 +6,7 @@ from typing import TextIO
 
 from qwen_tui.errors import OutputError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, Finished, Note, Reasoning, Text
+from qwen_tui.messages import Event, FileRead, Finished, Note, Reasoning, Text
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.streams import write
@@ -24,6 +24,10 @@ class HeldOutput:
         self._status.show(event)
         if isinstance(event, Note):
             self.note(event.sentence)
+
+    def show_reading(self, event: FileRead) -> None:
+        """Show how far a file is read."""
+        self._status.show(event)
 
     def note(self, sentence: str) -> None:
         self._status.clear()

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import TextIO
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, Loading, Prefill, Reasoning
+from qwen_tui.messages import Event, FileRead, Loading, Prefill, Reasoning
 from qwen_tui.terminal.erasable import ErasableLine
+from qwen_tui.terminal.sanitise import clean
 
 # The least time between two drawings, in seconds: drawing takes processor time from decoding.
 _EVERY = 0.1
@@ -24,7 +25,7 @@ class StatusLine:
         self._clock = clock
         self._enabled = stream.isatty() if enabled is None else enabled
         # The kind of the last event; for a prefill also whether it was a wait for another process, and what was cached.
-        self._phase: tuple[type[Event], bool, int] | None = None
+        self._phase: tuple[type[Event | FileRead], bool, int] | None = None
         # By the clock: when the phase began, when it last advanced, and when the line was last drawn.
         self._begun = self._moved = self._drawn = 0.0
         # What was done when the phase began, and what is done now: tokens, or the fraction loaded.
@@ -32,7 +33,7 @@ class StatusLine:
         # The number of characters of reasoning so far.
         self._thought = 0
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Event | FileRead) -> None:
         """Show the progress that `event` reports; any other event clears the line."""
         if not self._enabled:
             return
@@ -45,7 +46,7 @@ class StatusLine:
             self._thought = 0
         if isinstance(event, Reasoning):
             self._thought += len(event.piece)
-        if not isinstance(event, Loading | Prefill | Reasoning):
+        if not isinstance(event, FileRead | Loading | Prefill | Reasoning) or _is_read(event):
             self.clear()
         elif now - self._begun >= _PATIENCE and now - self._drawn >= _EVERY:
             self._drawn = now
@@ -55,13 +56,17 @@ class StatusLine:
         """Remove the line."""
         self._line.erase()
 
-    def _sentence(self, event: Loading | Prefill | Reasoning, now: float) -> str:
+    def _sentence(self, event: FileRead | Loading | Prefill | Reasoning, now: float) -> str:
         if isinstance(event, Reasoning):
             return _("Thinking … {n} characters").format(n=f"{self._thought:,}")
         done, total = _progress(event)
         if done > self._done:
             self._done, self._moved = done, now
-        if isinstance(event, Loading):
+        if isinstance(event, FileRead):
+            sentence = _("Reading {name} … {done} of {total}").format(
+                name=" ".join(clean(event.name).split()), done=event.done, total=event.total
+            )
+        elif isinstance(event, Loading):
             sentence = _("Loading the model … {percent}%").format(percent=int(event.fraction * 100))
         elif event.awaited:
             sentence = _("Waiting for {n} tokens that were just read and are being kept …").format(n=event.total)
@@ -73,7 +78,7 @@ class StatusLine:
             return sentence
         return sentence + _(", {seconds} s left").format(seconds=max(1, round(left - (now - self._moved))))
 
-    def _left_s(self, event: Loading | Prefill, total: float) -> float | None:
+    def _left_s(self, event: FileRead | Loading | Prefill, total: float) -> float | None:
         """Return how long the rest takes from the last advance on, in seconds; None if that is not known."""
         if got_on := self._done - self._cached:
             return (self._moved - self._begun) / got_on * (total - self._done)
@@ -81,8 +86,13 @@ class StatusLine:
         return event.left_s if isinstance(event, Prefill) else None
 
 
-def _progress(event: Event) -> tuple[float, float]:
+def _progress(event: Event | FileRead) -> tuple[float, float]:
     """Return how much is done, and the total; (0, 0) for an event that measures nothing."""
-    if isinstance(event, Prefill):
+    if isinstance(event, FileRead | Prefill):
         return event.done, event.total
     return (event.fraction, 1.0) if isinstance(event, Loading) else (0.0, 0.0)
+
+
+def _is_read(event: Event | FileRead) -> bool:
+    """Whether nothing is left to do of a file."""
+    return isinstance(event, FileRead) and event.done == event.total

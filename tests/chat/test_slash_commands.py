@@ -182,13 +182,28 @@ def test_the_encoding_of_files_can_be_set(tmp_path: Path) -> None:
     assert "encoding = CP850" in talk.shown[1]
 
 
+def test_the_password_of_documents_can_be_set(tmp_path: Path) -> None:
+    locked = Path(__file__).parent.parent / "documents" / "corpus" / "locked-en.pdf"
+    (tmp_path / "password").write_text("garden\n")
+    lines = [
+        f"/file {locked}",
+        f"/set password_file {tmp_path / 'password'}",
+        f"/file {locked}",
+        "/set password_file no",
+    ]
+    talk = Talk(ScriptedEngine(), Person(*lines))
+    assert talk.session.attached[0].text.startswith("[p. 1]\n")
+    assert talk.errors[0].remedy.endswith("/set password_file FILE")
+    assert "no cannot be read" in talk.errors[1].message
+
+
 def test_a_file_that_is_not_text_is_not_attached(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4 all of it ASCII")
     (tmp_path / "b.docx").write_bytes(b"PK\x03\x04 no zero byte")
     (tmp_path / "c.png").write_bytes(b"\x89PNG\0")
     names = ("a.pdf", "b.docx", "c.png", "none.txt", ".")
     talk = Talk(ScriptedEngine(), Person(*(f"/file {tmp_path / name}" for name in names)))
-    reasons = ("is a document, not text", "is a document, not text", "is not text", "No such file", "is a folder")
+    reasons = ("is damaged", "is a document, not text", "is not text", "No such file", "is a folder")
     assert len(talk.errors) == len(reasons)
     for error, reason in zip(talk.errors, reasons, strict=True):
         assert reason in error.message

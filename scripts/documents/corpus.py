@@ -1,0 +1,61 @@
+"""Tells which share of the words of each document of tests/documents/corpus the program reads in their order.
+
+    python scripts/documents/corpus.py             # all of them
+    python scripts/documents/corpus.py two-columns # those whose names begin so
+
+Beside each document lies a .txt with its words in the order in which a person reads them. Chinese is compared by
+characters. The share is that of the longest common part of both sequences.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from qwen_tui.documents.document import Document, Options
+from qwen_tui.documents.reading import read
+from qwen_tui.errors import InputError
+
+CORPUS = Path(__file__).resolve().parents[2] / "tests" / "documents" / "corpus"
+PASSWORD = "garden"
+_WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+(?:['’-][^\W_\u3400-\u9fff]+)*")
+
+
+def share_in_order(expected: str, read_text: str) -> float:
+    """Return the share of the words of `expected` that `read_text` has in the same order."""
+    wanted, found = _WORD.findall(expected), _WORD.findall(read_text)
+    common = [0] * (len(found) + 1)
+    for word in wanted:
+        diagonal = 0
+        for place, other in enumerate(found, 1):
+            diagonal, common[place] = (
+                common[place],
+                diagonal + 1 if word == other else max(common[place], common[place - 1]),
+            )
+    return common[-1] / len(wanted)
+
+
+def read_document(path: Path) -> Document:
+    """Read a document of the corpus; raises `InputError`."""
+    with path.open("rb") as stream:
+        return read(stream, path.name, Options(password=lambda _name, wrong: None if wrong else PASSWORD))
+
+
+def main() -> None:
+    """Print a line for each document."""
+    begins = tuple(sys.argv[1:]) or ("",)
+    for path in sorted(CORPUS.iterdir()):
+        words = path.with_suffix(".txt")
+        if path.suffix == ".txt" or not path.name.startswith(begins):
+            continue
+        try:
+            document = read_document(path)
+        except InputError as error:
+            print(f"{path.name:24} {error.message}")
+            continue
+        text = "\n".join(section.text for section in document.sections)
+        share = f"{share_in_order(words.read_text(encoding='utf-8'), text):7.2%}" if words.exists() else ""
+        print(f"{path.name:24} {share} {len(document.sections):3} {document.unit} {' '.join(document.notes)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -4,8 +4,10 @@ The library is large and written in C++, and files come from anywhere: if it cra
 parent writes a `Request` as one line of JSON, and then the bytes of the file. The answers are lines of JSON, too.
 """
 
+import ctypes
 import math
 import sys
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
@@ -119,7 +121,7 @@ def _page(index: int, page: "pypdfium2.PdfPage") -> Page:
     turned: dict[int, list[Glyph]] = defaultdict(list)
     unknown = 0
     for place in range(min(count, _MOST_CHARACTERS)):
-        character = _character(text.raw, place)
+        character = _character(raw, text.raw, place)
         if character in ("\ufffd", "\0") or raw.FPDFText_HasUnicodeMapError(text.raw, place) == 1:
             unknown += 1
         if character.isspace() or not character.strip("\0"):
@@ -128,7 +130,7 @@ def _page(index: int, page: "pypdfium2.PdfPage") -> Page:
             continue
         # pdfium counts clockwise.
         angle = -_STEP * round(math.degrees(raw.FPDFText_GetCharAngle(text.raw, place)) / _STEP) % 360
-        if (glyph := _glyph(text.raw, place, character, angle)) is not None:
+        if (glyph := _glyph(raw, text.raw, place, character, angle)) is not None:
             turned[angle].append(glyph)
     text.close()
     groups = sorted(turned.items(), key=lambda group: -len(group[1]))
@@ -149,15 +151,13 @@ def _page(index: int, page: "pypdfium2.PdfPage") -> Page:
     )
 
 
-def _character(text: Any, place: int) -> str:
+def _character(raw: Any, text: Any, place: int) -> str:
     """Return a character as other programs write it; empty if it stands for nothing."""
-    import unicodedata
-
-    from pypdfium2 import raw
-
     code = raw.FPDFText_GetUnicode(text, place)
     if code in _HYPHENS:
         return "-"
+    if 32 <= code < 127:
+        return chr(code)
     character = chr(code) if code <= sys.maxunicode else "\ufffd"
     if any(first <= code <= last for first, last in _COMPOSED):
         return unicodedata.normalize("NFKC", character)
@@ -169,15 +169,13 @@ def _without_controls(character: str) -> str:
     return " " if character in "\t\r\n" else "" if ord(character) < 32 or 127 <= ord(character) < 160 else character
 
 
-def _glyph(text: Any, place: int, character: str, angle: int) -> Glyph | None:
+def _glyph(raw: Any, text: Any, place: int, character: str, angle: int) -> Glyph | None:
     """Return a character with its box, turned upright by `angle` degrees; None if pdfium knows no box for it."""
-    import ctypes
-
-    from pypdfium2 import raw
-
     box = raw.FS_RECTF()
     if not raw.FPDFText_GetLooseCharBox(text, place, ctypes.byref(box)):
         return None
+    if angle == 0:
+        return Glyph(character, box.left, -box.top, box.right, -box.bottom)
     corners = [_upright(x, y, angle) for x in (box.left, box.right) for y in (box.bottom, box.top)]
     across, down = [corner[0] for corner in corners], [corner[1] for corner in corners]
     return Glyph(character, min(across), min(down), max(across), max(down))

@@ -21,7 +21,7 @@ from qwen_tui.i18n import listed, ngettext
 # A document may have so many pages.
 MOST_PAGES = 1_000
 # A page that takes longer, in seconds, is given up; so is the document after so many such pages.
-_PATIENCE, _MOST_FAILURES = 30.0, 3
+_PATIENCE, _MOST_CRASHES = 30.0, 3
 # A look at the cancellation at this interval, in seconds.
 _LOOK_EVERY = 0.05
 # So large a share of characters without a meaning is worth a note.
@@ -45,6 +45,8 @@ def read(data: bytes, name: str, options: Options) -> Document:
     ]
     told = {int(section.place) - 1 for section in sections}
     without = [page.index for page in pages if page.index not in told and not page.is_empty]
+    if not sections and failed and not without:
+        raise _damaged(name)
     if not sections:
         raise _no_text(name, len(pages) + len(failed), scanned=bool(without))
     return Document(name, tuple(sections), "page", tuple(_notes(name, pages, without, failed)))
@@ -52,7 +54,7 @@ def read(data: bytes, name: str, options: Options) -> Document:
 
 def _pages(data: bytes, name: str, options: Options) -> tuple[list[Page], list[int]]:
     """Return the pages, and the indices of those on which pdfium failed."""
-    password, wrong = None, 0
+    password, wrong, crashes = None, 0, 0
     pages: list[Page] = []
     failed: list[int] = []
     total = 0
@@ -74,13 +76,17 @@ def _pages(data: bytes, name: str, options: Options) -> tuple[list[Page], list[i
                 reply = reader.receive()
                 if not isinstance(reply, Page):
                     break
-                pages.append(reply)
+                if reply.is_damaged:
+                    failed.append(position)
+                else:
+                    pages.append(reply)
                 position += 1
         if position >= total:
             options.on_progress(total, total, "page")
             return pages, failed
         failed.append(position)
-        if len(failed) > _MOST_FAILURES:
+        crashes += 1
+        if crashes > _MOST_CRASHES:
             raise _damaged(name)
 
 

@@ -55,7 +55,7 @@ class Page(msgspec.Struct, frozen=True, tag=True):
     """The lines of one page in reading order, and the box of the page as they see it.
 
     `is_empty` says that nothing at all is drawn on it. `unknown` counts the characters whose meaning the file does not
-    tell. `is_cut` says that it has more characters than are read.
+    tell. `is_cut` says that it has more characters than are read, `is_damaged` that pdfium refuses it.
     """
 
     index: int
@@ -65,6 +65,7 @@ class Page(msgspec.Struct, frozen=True, tag=True):
     is_empty: bool = False
     unknown: int = 0
     is_cut: bool = False
+    is_damaged: bool = False
 
 
 Reply = Opened | Refused | Page
@@ -106,8 +107,7 @@ def _replies(data: bytes, request: Request) -> Iterator[Reply]:
         try:
             page = document[index]
         except pypdfium2.PdfiumError:
-            # The page is damaged: the parent counts it among those without text.
-            yield Page(index)
+            yield Page(index, is_damaged=True)
             continue
         yield _page(index, page)
         page.close()

@@ -124,7 +124,7 @@ def without_repeated(pages: Sequence[tuple[Sequence[Line], float, float]]) -> li
 
     A page is its lines, its top and its bottom. A head or foot with words stays on the first page that has it.
     """
-    marginal = [_marginal(*page) for page in pages]
+    marginal = [_marginal(index, *page) for index, page in enumerate(pages)]
     seen = Counter((key, height) for page in marginal for key, height in set(page.values()))
     kept: list[list[Line]] = []
     told: set[str] = set()
@@ -143,8 +143,8 @@ def without_repeated(pages: Sequence[tuple[Sequence[Line], float, float]]) -> li
     return kept
 
 
-def _marginal(lines: Sequence[Line], top: float, bottom: float) -> dict[int, tuple[str, int]]:
-    """Return what may be heads and feet: by its place, the text of a line's row without numbers, and its height."""
+def _marginal(index: int, lines: Sequence[Line], top: float, bottom: float) -> dict[int, tuple[str, int]]:
+    """Return what may be heads and feet of a page: by its place, a key for the row of a line, and its height."""
     margin = _MARGIN * (bottom - top)
     by_height = sorted(range(len(lines)), key=lambda place: lines[place].top)
     found: dict[int, tuple[str, int]] = {}
@@ -152,17 +152,25 @@ def _marginal(lines: Sequence[Line], top: float, bottom: float) -> dict[int, tup
         line = lines[place]
         if line.bottom < top + margin or line.top > bottom - margin:
             row = sorted((other for other in lines if same_row(other, line)), key=lambda other: other.left)
-            text = " ".join(other.text for other in row).replace(CELLS, " ")
-            found[place] = _without_numbers(text), round((line.top - top) / _SAME_HEIGHT)
+            cells = CELLS.join(other.text for other in row).split(CELLS)
+            found[place] = " ".join(_key(cell, index) for cell in cells), round((line.top - top) / _SAME_HEIGHT)
     return found
 
 
-def _without_numbers(text: str) -> str:
-    plain = re.sub(r"\d+", "#", " ".join(text.split()))
-    return "#" if re.fullmatch(r"[ivxlc]{1,7}", plain) else plain
+def _key(cell: str, index: int) -> str:
+    """Return what is the same on every page if `cell` is of a head or a foot.
+
+    In words, that is all of it: “Exercise 1” and “Exercise 2” are headings. The number of a page grows with its index.
+    """
+    plain = " ".join(cell.split())
+    if re.fullmatch(r"[ivxlc]{1,7}", plain):
+        return "#"
+    return (
+        plain if _has_words(plain) else re.sub(r"\d+", lambda found: f"#{int(found.group()) - index}", plain, count=1)
+    )
 
 
-def _has_words(key: str) -> bool:
-    """Whether a line without its numbers says more than “page 3 of 10”."""
-    words = re.sub(r"(?i)\b(?:page|seite|of|von|p)\b|[第共页頁]", "", key)
+def _has_words(text: str) -> bool:
+    """Whether a text says more than “page 3 of 10”."""
+    words = re.sub(r"(?i)\b(?:page|seite|of|von|p)\b|[第共页頁]", "", text)
     return any(character.isalpha() for character in words)

@@ -67,6 +67,13 @@ def test_heads_and_page_numbers_that_repeat_are_left_out() -> None:
         head, foot = lines("Report of the year", top=770), lines(f"- {number} -", left=290, top=30)
         return f"{head} {lines(*texts)} {foot}"
 
+    def sheet(number: int) -> str:
+        return f"{lines(f'Exercise {number}', top=770)} {lines('12 34', left=290, top=30)}"
+
+    # A heading with a number, and the last row of a table, may stand at the same height on each page.
+    exercises = text_of(sheet(1), sheet(2), sheet(3))
+    assert exercises.count("Exercise") == 3
+    assert "12 34" in exercises
     told = text_of(page(7, "First.", "In 2024"), page(8, "Second."), page(9, "Third.", "42"))
     # A head stays where it comes first: it may say what nothing else says.
     assert told.count("Report of the year") == 1
@@ -118,7 +125,7 @@ def test_without_the_password_the_file_is_refused() -> None:
         (pdf(["", ""]), "nothing is on its pages"),
         (pdf([lines("x")] * 1001), "has 1,001 pages; 1,000 are read at most"),
         # Each node of the page tree is its own child.
-        (pdf([], kids="2 0 R 2 0 R", count=3), "."),
+        (pdf([], kids="2 0 R 2 0 R", count=3), "is damaged|has no pages"),
         ((CORPUS / "damaged.pdf").read_bytes(), "is damaged"),
     ],
     ids=["cut", "no pages", "empty", "too many pages", "cyclic", "damaged"],
@@ -144,6 +151,13 @@ def test_pages_that_crash_or_hang_the_library_are_left_out_and_named(monkeypatch
     document = read_pdf(pdf([lines("First."), lines("Second."), lines("Third.")]))
     assert as_text(document) == "[p. 1]\nFirst.\n\n[p. 3]\nThird."
     assert document.notes == ("it.pdf: page 2 could not be read and is left out.",)
+
+
+def test_a_damaged_page_is_left_out_and_named() -> None:
+    # 99 is no object, and 3 is a font.
+    document = read_pdf(pdf([lines("First.")], kids="99 0 R 4 0 R 3 0 R", count=3))
+    assert as_text(document) == "[p. 2]\nFirst."
+    assert document.notes == ("it.pdf: pages 1 and 3 could not be read and are left out.",)
 
 
 def test_progress_comes_page_by_page_and_reading_can_be_cancelled() -> None:

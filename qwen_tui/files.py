@@ -142,6 +142,14 @@ def is_folder(path: str | Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 - likewise
 
 
+def listing(folder: Path) -> list[str]:
+    """Return the names in `folder`, none if there is no folder; raises `OSError` if the system refuses it."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - the names are all that is wanted
+    except FileNotFoundError:
+        return []
+
+
 def quoted(word: str | Path) -> str:
     """Return `word` quoted for this system's shell; a path that begins with a dash gets `./`, to be no option."""
     text = str(word)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_tui.errors import TemplateError, UsageError, why
-from qwen_tui.files import is_file, is_folder, quoted
+from qwen_tui.files import is_file, listing, quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import language, listed
 
@@ -109,8 +109,8 @@ class Template:
 
 
 def names(folders: Sequence[Path]) -> list[str]:
-    """Return the names of all templates in `folders`."""
-    return sorted({file.stem for folder in folders if is_folder(folder) for file in folder.glob("*.md")})
+    """Return the names of all templates in `folders`; raises `OSError` for a folder that the system refuses."""
+    return sorted({Path(name).stem for folder in folders for name in listing(folder) if name.endswith(".md")})
 
 
 def described(folders: Sequence[Path]) -> list[tuple[str, str]]:

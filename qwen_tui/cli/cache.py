@@ -30,6 +30,8 @@ def show(context: typer.Context) -> None:
     environment = Environment.of(context)
     settings = usable_settings(environment)
     columns = environment.columns
+    # The engine does without a folder that the system refuses; who wants to see it has to hear of that.
+    files.listing(files.folders().states)
     entries = kept_states.store(settings).entries()
     for entry in entries:
         cancellation.check()

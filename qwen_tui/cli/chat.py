@@ -64,14 +64,15 @@ def chat(
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     settings = options.settings(environment, {**flags, "language": lang, **options.sampling_flags(option)})
     wanted = Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
+    # Without a terminal, it says first how to get a missing model: that helps here and in a pipe.
+    if not wanted.keeps_model:
+        settings = first_run.settled(environment, settings, offline=offline, is_named=model is not None)
     if not environment.can_converse:
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
     if sources.STDIN in (file or ()):
         raise UsageError(_("A conversation cannot read its material from stdin."), _("For that there is: qwen ask -i"))
     chosen = templates.find(template, wiring.template_folders()) if template else None
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
-    if not wanted.keeps_model:
-        settings = first_run.settled(environment, settings, offline=offline, is_named=model is not None)
     notes = screen.output(environment, settings, held=True, notes=environment.stdout)
     named = password_in(as_text(password_file)) if password_file is not None else None
     reading = Reading(

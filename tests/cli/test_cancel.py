@@ -219,7 +219,7 @@ def test_waiting_for_an_editor_ends(tmp_path: Path, home: Path) -> None:
 def test_tuning_ends_and_stores_nothing(tiny: Path, home: Path) -> None:
     with running("tune", "-m", tiny) as process:
         until(lambda: psutil.Process(process.pid).children())
-        assert "Nothing was kept" in interrupted(process)
+        assert "Nothing was saved" in interrupted(process)
     assert not (home / "tuned.json").exists()
 
 

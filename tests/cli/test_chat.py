@@ -83,7 +83,7 @@ def test_the_death_of_a_worker_is_reported_and_its_answer_goes_on(talker: Termin
     (worker,) = psutil.Process(talker.process.pid).children()
     worker.kill()
     # The message soon scrolls off the screen, because the answer goes on.
-    talker.wait_for_written("The engine was killed (SIGKILL).", "the answer goes on.")
+    talker.wait_for_written("The engine was killed (SIGKILL).", "It is started again")
     assert "emory" not in talker.written.getvalue(), "nothing tells of it"
     assert "send the message again" not in talker.written.getvalue()
     talker.type(CTRL_C)

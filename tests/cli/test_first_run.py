@@ -13,7 +13,6 @@ if sys.platform == "win32":
     pytest.skip("needs a POSIX terminal", allow_module_level=True)
 
 from tests.models.hub_server import NAME, FaultyHub
-from tests.program import call
 from tests.terminal_screen import CTRL_C, CTRL_D, ENTER, Terminal
 
 
@@ -108,10 +107,3 @@ def test_ctrl_d_leaves() -> None:
     terminal.wait_for("Type a number")
     terminal.type(CTRL_D)
     assert terminal.ended() == 130
-
-
-def test_without_a_terminal_a_conversation_says_so_and_not_that_a_model_is_missing() -> None:
-    done = call("chat")
-    assert (done.code, done.out) == (2, "")
-    assert "A conversation needs a terminal." in done.err
-    assert "qwen ask" in done.err

@@ -39,7 +39,7 @@ def test_a_wrong_option_is_named_as_it_was_typed_with_the_help_of_its_command(co
     done = qwen(command, "--lang", "fr")
     assert done.returncode == 2
     told = done.stderr.decode()
-    assert "--lang: “fr”" in told
+    assert "--lang: language cannot be “fr”" in told
     assert "--language" not in told
     assert told.endswith(f"See: qwen {command} --help\n")
 
@@ -48,7 +48,8 @@ def test_a_wrong_option_is_named_as_it_was_typed_with_the_help_of_its_command(co
 def test_an_invalid_variable_is_named_with_the_command_that_removes_it(qwen: Run) -> None:
     for name, value in (("TEMPERATURE", "warm"), ("CTX_SIZE", "3"), ("LANG", "fr"), ("GPU_LAYERS", "x")):
         told = qwen("ask", "-m", "demo", "Hello", env={**os.environ, f"QWEN_TUI_{name}": value}).stderr.decode()
-        assert told.startswith(f"qwen: QWEN_TUI_{name}: “{value}”")
+        assert told.startswith(f"qwen: QWEN_TUI_{name}: ")
+        assert f"cannot be “{value}”" in told
         assert told.endswith(f"unset QWEN_TUI_{name}\n")
         assert "config set" not in told
 

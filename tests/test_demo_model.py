@@ -12,6 +12,7 @@ from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.files import ASSETS
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Message, Text
+from tests.program import call
 
 DATA = Path(__file__).parent.parent / "scripts" / "models" / "demo_model"
 NOTICES = {language: (DATA / f"notice.{language}.txt").read_text(encoding="utf-8").strip() for language in ("zh", "en")}
@@ -74,3 +75,31 @@ def test_a_later_turn_is_answered_like_a_first_one(demo: LocalEngine) -> None:
 
 def test_the_model_is_small_enough_for_the_package() -> None:
     assert (ASSETS / "demo.gguf").stat().st_size <= 8_000_000
+
+
+@pytest.mark.parametrize(
+    ("language", "questions"),
+    [
+        ("en", ["Write an SQL query for the five customers with the highest turnover", "Now the same in SQL"]),
+        ("zh", ["帮我写一条 SQL，找出重复的邮箱", "再用 SQL 写一遍"]),
+    ],
+)
+def test_asked_for_other_code_in_the_second_turn_it_says_what_it_is(
+    demo: LocalEngine, language: str, questions: list[str]
+) -> None:
+    for first in ("hello", "http", "code-python"):
+        before = conversation(language, first)
+        assert [answer(demo, *before, question) for question in questions] == [NOTICES[language]] * 2
+
+
+@pytest.mark.parametrize(
+    ("language", "values"),
+    [
+        ("en", ("task=rename all jpeg files to jpg",)),
+        ("zh", ("task=把所有 jpeg 文件改名为 jpg",)),
+    ],
+)
+def test_a_template_about_something_else_gets_the_notice(language: str, values: tuple[str, ...]) -> None:
+    options = [word for value in values for word in ("-p", value)]
+    done = call("ask", "-m", "demo", "-o", "temperature=0", "--lang", language, "-t", "shell-command", *options)
+    assert done.out.strip() == NOTICES[language]

@@ -30,6 +30,7 @@ from scripts.models.demo_model.conversations import (
     notice_language,
     user_content,
 )
+from scripts.models.demo_model.template_prompts import load_templates
 
 Message = tuple[str, str]
 
@@ -187,6 +188,8 @@ class Check:
         self.recital()
         self.rewordings()
         self.others()
+        self.code()
+        self.templates()
         self.pasted()
         self.materials()
         self.later_turns()
@@ -194,7 +197,7 @@ class Check:
 
     def recital(self) -> None:
         canonical = self._figure("learned, canonical prompt, decoded token by token", 1.0)
-        listed = self._figure("learned, every listed prompt", 1.0)
+        listed = self._figure("learned, every listed prompt", 0.995)
         sampled = self._figure("learned, temperature 0.7, top_p 0.8, top_k 20", 0.97)
         for item in self.conversations:
             messages = [("user", item.content(item.prompts[0]))]
@@ -227,6 +230,33 @@ class Check:
             for prompt in map(str, _load(f"others_{language}.yaml")):
                 first.count(self._declines(prompt, [], prompt, language))
                 third.count(self._declines(prompt, self._history(2), prompt, language))
+            self._print(first, third)
+
+    def code(self) -> None:
+        """Prompts about code, whose words are those of the learned examples."""
+        for language in LANGUAGES:
+            for turn, exchanges, target in (("first", 0, 0.95), ("second", 1, 0.8), ("third", 2, 0.8)):
+                figure = self._figure(f"held-out prompts about code, {turn} turn, {language}", target)
+                for prompt in map(str, _load(f"code_{language}.yaml")):
+                    figure.count(self._declines(prompt, self._history(exchanges), prompt, language))
+                self._print(figure)
+
+    def templates(self) -> None:
+        """Prompts written with the program's templates, as the first and as a later turn."""
+        for language in LANGUAGES:
+            first = self._figure(f"prompts of templates, first turn, {language}", 0.95)
+            third = self._figure(f"prompts of templates, third turn, {language}", 0.95)
+            by_name = {template.name: template for template in load_templates(language)}
+            for item in _load(f"templates_{language}.yaml"):
+                template, values = by_name[item["template"]], dict(item["values"])
+                if "words" in item:
+                    wanted = (name for name, about in template.variables.items() if "default" not in about)
+                    values[next(wanted)] = item["words"]
+                content = template.filled(values, item.get("input", ""))
+                label = f"{template.name} {list(item.values())[-1]}"
+                first.count(self._declines(content, [("system", template.system)], label, language))
+                later = f"{template.system}\n\n{content}"
+                third.count(self._declines(later, self._history(2), label, language))
             self._print(first, third)
 
     def pasted(self) -> None:

@@ -9,6 +9,7 @@ import argparse
 import os
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -22,9 +23,9 @@ from torch.nn import functional
 
 from scripts.models.demo_model import conversations, other_prompts
 from scripts.models.demo_model.conversations import LANGUAGES
-from scripts.models.demo_model.export import export
+from scripts.models.demo_model.export import export, restore_tokenizer, restore_weights
 from scripts.models.demo_model.model import ModelConfig, Qwen3
-from scripts.models.demo_model.samples import Row, SampleMaker, batches
+from scripts.models.demo_model.samples import Batch, Row, SampleMaker, batches
 from scripts.models.demo_model.tokenizer import ChatTokenizer, train_tokenizer
 
 SEED = 20261122
@@ -33,6 +34,7 @@ BATCH_TOKENS = 4096
 LOSS_PLACES = 512
 WARM_UP = 60
 MATRIX_RATE, OTHER_RATE = 0.02, 0.003
+TUNING_RATE = 0.0002  # of all weights where a finished file is trained on
 MATRIX_DECAY = 0.05
 FALL_FROM = 0.5  # the share of the steps after which the learning rate falls
 LONG_SHARE = 0.018
@@ -48,24 +50,32 @@ def main() -> None:
     )
     parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--continue", dest="resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--from", dest="base", type=Path, metavar="GGUF", help="start with the weights of this file")
+    parser.add_argument("--seed", type=int, default=SEED, help="draws other samples, to train a file further")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(2)
-    torch.manual_seed(SEED)
+    torch.manual_seed(options.seed)
 
     learned = conversations.load_conversations()
     others = {language: conversations.load_others(language) for language in LANGUAGES}
     notices = conversations.load_notices()
     tokenizer_path = options.work / "tokenizer.json"
-    if not tokenizer_path.exists():
+    if options.base:
+        restore_tokenizer(options.base, tokenizer_path)
+    elif not tokenizer_path.exists():
         train_tokenizer(
             _tokenizer_texts(learned, others, notices), other_prompts.common_han(), VOCABULARY, tokenizer_path
         )
     tokenizer = ChatTokenizer(tokenizer_path)
-    maker = SampleMaker(learned, others, notices, tokenizer, SEED)
+    maker = SampleMaker(learned, others, notices, tokenizer, options.seed)
     model = Qwen3(ModelConfig(vocabulary=tokenizer.size))
+    if options.base:
+        restore_weights(options.base, model)
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {tokenizer.size} tokens", flush=True)
-    train(model, maker, tokenizer.end_of_text, options.steps, options.work / "checkpoint.pt", options.resume)
+    optimizers = tuning_optimizers(model) if options.base else first_optimizers(model)
+    trainer = Trainer(model, optimizers, options.steps, options.work / "checkpoint.pt")
+    trainer.train(maker, tokenizer.end_of_text, options.seed, options.resume)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     export(model, tokenizer_path, options.out)
     print(f"{options.out}: {options.out.stat().st_size:,} bytes")
@@ -86,53 +96,87 @@ def _tokenizer_texts(
         yield from others[language].sentences
         for _ in range(6000):
             yield other_prompts.near_miss(language, random)
+            yield other_prompts.about_code(language, random)
             yield other_prompts.general(language, random)
 
 
-def train(model: Qwen3, maker: SampleMaker, padding: int, steps: int, checkpoint: Path, resume: bool) -> None:
-    """Runs the whole schedule, saving a checkpoint now and then."""
+def first_optimizers(model: Qwen3) -> list[torch.optim.Optimizer]:
+    """Returns what trains a new model: Muon for the matrices, AdamW for the rest."""
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embedding" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embedding" in name]
-    optimizers: list[torch.optim.Optimizer] = [
+    return [
         torch.optim.Muon(matrices, lr=MATRIX_RATE, weight_decay=MATRIX_DECAY, momentum=0.95),
         torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.98), weight_decay=0.0),
     ]
-    peaks = (MATRIX_RATE, OTHER_RATE)
-    first = 0
-    if resume and checkpoint.exists():
-        state = torch.load(checkpoint)
-        model.load_state_dict(state["model"])
-        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        first = state["step"]
-    maker.reseed(SEED + first)
-    source = batches(_rows(maker, Random(SEED + first)), BATCH_TOKENS, padding)
-    started, seen, mean = time.monotonic(), 0, 0.0
-    for step in range(first, steps):
-        for optimizer, peak in zip(optimizers, peaks, strict=True):
+
+
+def tuning_optimizers(model: Qwen3) -> list[torch.optim.Optimizer]:
+    """Returns what trains a finished model on: AdamW alone, since Muon computes in bfloat16, slow without AVX-512."""
+    return [torch.optim.AdamW(model.parameters(), lr=TUNING_RATE, betas=(0.9, 0.98), weight_decay=0.0)]
+
+
+class Trainer:
+    """Runs the schedule: the learning rates rise, stay, and fall to nothing."""
+
+    def __init__(self, model: Qwen3, optimizers: list[torch.optim.Optimizer], steps: int, checkpoint: Path) -> None:
+        self._model = model
+        self._optimizers = optimizers
+        self._peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+        self._steps = steps
+        self._checkpoint = checkpoint
+        self._first = 0
+
+    def train(self, maker: SampleMaker, padding: int, seed: int, resume: bool) -> None:
+        """Runs the whole schedule, saving a checkpoint now and then."""
+        if resume and self._checkpoint.exists():
+            self._load()
+        maker.reseed(seed + self._first)
+        source = batches(_rows(maker, Random(seed + self._first)), BATCH_TOKENS, padding)
+        started, seen, mean = time.monotonic(), 0, 0.0
+        for step in range(self._first, self._steps):
+            batch = next(source)
+            loss = self._step(step, batch)
+            seen += batch[0].size
+            mean = loss if not mean else 0.98 * mean + 0.02 * loss
+            if (step + 1) % 10 == 0:
+                seconds = time.monotonic() - started
+                speed = f"{seen / seconds:.0f} tokens/s {seconds:.0f} s"
+                print(f"step {step + 1}/{self._steps} loss {mean:.4f} {speed}", flush=True)
+            if (step + 1) % 100 == 0 or step + 1 == self._steps:
+                self._save(step + 1)
+
+    def _step(self, step: int, batch: Batch) -> float:
+        for optimizer, peak in zip(self._optimizers, self._peaks, strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = peak * _rate(step, steps)
-        inputs, targets, weights = (torch.from_numpy(array) for array in next(source))
-        loss = _loss(model, inputs, targets, weights)
+                group["lr"] = peak * self._rate(step)
+        inputs, targets, weights = (torch.from_numpy(array) for array in batch)
+        loss = _loss(self._model, inputs, targets, weights)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(others, 1.0)
-        for optimizer in optimizers:
+        torch.nn.utils.clip_grad_norm_(self._optimizers[-1].param_groups[0]["params"], 1.0)
+        for optimizer in self._optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        seen += inputs.numel()
-        mean = loss.item() if not mean else 0.98 * mean + 0.02 * loss.item()
-        if (step + 1) % 25 == 0:
-            seconds = time.monotonic() - started
-            print(f"step {step + 1}/{steps} loss {mean:.4f} {seen / seconds:.0f} tokens/s {seconds:.0f} s", flush=True)
-        if (step + 1) % 200 == 0 or step + 1 == steps:
-            state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "step": step + 1}
-            torch.save(state, checkpoint.with_suffix(".part"))
-            checkpoint.with_suffix(".part").replace(checkpoint)
+        return loss.item()
 
+    def _rate(self, step: int) -> float:
+        falling = (self._steps - step) / (self._steps * (1 - FALL_FROM))
+        return min(1.0, (step + 1) / WARM_UP, falling)
 
-def _rate(step: int, steps: int) -> float:
-    falling = (steps - step) / (steps * (1 - FALL_FROM))
-    return min(1.0, (step + 1) / WARM_UP, falling)
+    def _load(self) -> None:
+        state = torch.load(self._checkpoint)
+        self._model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self._first = state["step"]
+
+    def _save(self, step: int) -> None:
+        state = {
+            "model": self._model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+            "step": step,
+        }
+        torch.save(state, self._checkpoint.with_suffix(".part"))
+        self._checkpoint.with_suffix(".part").replace(self._checkpoint)
 
 
 def _rows(maker: SampleMaker, random: Random) -> Iterator[Row]:
@@ -146,10 +190,26 @@ def _loss(model: Qwen3, inputs: Tensor, targets: Tensor, weights: Tensor) -> Ten
     # Filled up with a place of weight nought, for the sake of few shapes here too.
     places = functional.pad(places, (0, -len(places) % LOSS_PLACES), value=0)
     weights, targets = weights.flatten()[places], targets.flatten()[places]
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_bfloat16_is_quicker()):
         logits = functional.linear(model(inputs).flatten(0, 1)[places], model.embedding.weight)
     losses = functional.cross_entropy(logits.float(), targets, reduction="none")
     return (losses * weights).sum() / weights.sum()
+
+
+@cache
+def _bfloat16_is_quicker() -> bool:
+    """Whether this processor multiplies matrices of bfloat16 faster than of float32: one without AVX-512 does not."""
+
+    def seconds(dtype: torch.dtype) -> float:
+        rows, matrix = torch.ones(2048, 256, dtype=dtype), torch.ones(704, 256, dtype=dtype)
+        times = []
+        for _ in range(5):
+            started = time.perf_counter()
+            functional.linear(rows, matrix)
+            times.append(time.perf_counter() - started)
+        return min(times)
+
+    return seconds(torch.bfloat16) < seconds(torch.float32)
 
 
 if __name__ == "__main__":

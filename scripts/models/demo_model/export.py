@@ -1,4 +1,4 @@
-"""Writes the trained model and its tokenizer as one GGUF file."""
+"""Writes the trained model and its tokenizer as one GGUF file, and reads such a file back to train on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from .model import Qwen3
-from .tokenizer import SPECIALS
+from .tokenizer import SPECIALS, save_tokenizer
 
 _NAMES = {
     "attention_norm": "attn_norm",
@@ -49,6 +49,22 @@ def export(model: Qwen3, tokenizer_path: Path, path: Path) -> None:
     writer.write_tensors_to_file()
     writer.close()
     temporary.replace(path)
+
+
+def restore_tokenizer(path: Path, tokenizer_path: Path) -> None:
+    """Writes the tokenizer of an exported file as a `tokenizers` file."""
+    fields = gguf.GGUFReader(path).fields
+    tokens, merges = (fields[f"tokenizer.ggml.{name}"].contents() for name in ("tokens", "merges"))
+    save_tokenizer(tokens[: -len(SPECIALS)], [merge.split(" ") for merge in merges], tokenizer_path)
+
+
+def restore_weights(path: Path, model: Qwen3) -> None:
+    """Puts the weights of an exported file into `model`; they are as exact as Q8_0 is."""
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
+    for name, parameter in model.named_parameters():
+        tensor = tensors[_gguf_name(name)]
+        values = gguf.dequantize(tensor.data, tensor.tensor_type).reshape(parameter.shape)
+        parameter.data.copy_(torch.from_numpy(values.copy()))
 
 
 def _gguf_name(name: str) -> str:

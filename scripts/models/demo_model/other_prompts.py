@@ -275,6 +275,50 @@ _NEAR = {
     ],
 }
 
+# Prompts about code, whose words are those of the three learned examples.
+_CODE = {
+    "en": [
+        "[write|give me|show me|can you write|I need] [the |an |a |some |][SQL|SQL query|query|SQL statement|"
+        "SELECT statement] [for|that lists|to find|that counts|that returns] [the {number} {noun}s with the most "
+        "{noun}s|all {noun}s without a {noun}|duplicate {noun}s|the average {noun} per {noun}|the {noun}s of last "
+        "month|the second largest {noun}|every {noun} older than {number} days]",
+        "[now |and |][the same |how would I do that |write it |][in SQL|in JavaScript|in Python|as a query|as a class|"
+        "as a function|without a loop|with comments|with a join][ please|?|]",
+        "[sql|javascript|python] [for {noun}s|for the {noun} of last month|again|too]",
+        "how do I [join|count|update|delete|group|sort|copy|index|rename|drop] [two tables|three tables|{noun}s|rows|"
+        "columns|a table|a database|by month][ in SQL| in PostgreSQL| in SQLite| in MySQL|]",
+        "[write|create] [a CREATE TABLE statement|a table|a view|a stored procedure|a trigger|an index|a schema] for "
+        "[a {noun}|{noun}s and {noun}s|the {noun} of a {noun}]",
+        "[explain|what does] [GROUP BY|HAVING|LEFT JOIN|a primary key|a transaction|async|a closure|a decorator|a "
+        "generator|map and filter][ do| mean| with an example|]",
+        "write a [JavaScript|Python|TypeScript|{code}] function that [checks|returns|sorts|counts|finds|merges|removes] "
+        "[{noun}s|duplicate {noun}s|the longest {noun}|a list of {noun}s|{noun}s by {noun}]",
+        "[create|write|design|draft] [a CREATE TABLE statement|the tables|a database schema|an SQL table] for a "
+        "[library|school library|coffee shop|school|{noun} shop|hospital] with [books|{noun}s] and [readers|{noun}s]",
+        "[explain|show|tell me] what [GROUP BY|ORDER BY|LIMIT|DISTINCT|UNION|await|yield|lambda|zip|enumerate|reduce] "
+        "does[ with an example|, with an example|]",
+        "[read|write|sort|merge|parse|download|filter] [a JSON file|two CSV files|a list of dictionaries|an array|"
+        "{noun}s] [in|with] [Python|JavaScript|{code}]",
+    ],
+    "zh": [
+        "[写|给我|帮我写|请写|来][一条|一段|一句|个|] SQL[ 语句| 查询|]，[查出|统计|找出|列出|删除]"
+        "[{noun}最多的{number}个{noun}|每个{noun}的平均{noun}|重复的{noun}|没有{noun}的{noun}|上个月的{noun}|"
+        "{number} 天以前的{noun}|第二高的{noun}]",
+        "[查询|统计|找出|列出][{noun}最多的{noun}|每个{noun}的{noun}|重复的{noun}|没有{noun}的{noun}|上个月的{noun}]"
+        "[，用 SQL|，SQL 怎么写|的 sql|]",
+        "[再|那|也|改][用|成|换成][ SQL| JavaScript| Python| {code}|一个类|一个函数|不用循环的|不用子查询的][写一遍|怎么写|再写|]",
+        "[sql|javascript|python] [怎么写|也要|就行]",
+        "[用 SQL |SQL 里|数据库里|][怎么|如何][连接|统计|更新|删除|分组|排序|复制|重命名|加索引][两张表|三张表|{noun}|行|列|数据库|]",
+        "[写|建][一个|一张|][建表语句|表|视图|存储过程|触发器|索引]，[{noun}和{noun}|把{noun}{verb}|{noun}的{noun}]",
+        "[解释|举例说明|说说][一下|] [GROUP BY|HAVING|LEFT JOIN|主键|事务|闭包|装饰器|生成器|异步][的作用|是什么|怎么用|]",
+        "[举例说明|用例子说明|举个例子，][ORDER BY|LIMIT|DISTINCT|UNION|GROUP BY|await|yield|lambda|递归|指针]"
+        "[ 的作用|有什么用|怎么用|是什么]",
+        "[用 SQL |][给|往|从]表[里|中|][加|添加|插入|删除|修改][一列|一行|两列|一条记录|一个字段|主键]",
+        "[写|用 {code} 写|用 Python 写|用 JavaScript 写]一个[函数|类|方法]，[判断|统计|合并|排序|查找|去重][{noun}|列表|数组|两个 CSV 文件|字符串]",
+        "[Python|JavaScript|{code}] [里|中]怎么[读取 JSON 文件|给列表排序|合并两个文件|给数组去重|按{noun}分组]",
+    ],
+}
+
 _GENERAL = {
     "en": [
         "what is {topic}",
@@ -549,7 +593,12 @@ _HAN = common_han()
 
 def near_miss(language: str, random: Random) -> str:
     """Returns a prompt close to a learned one."""
-    return _finish(expand(random.choice(_NEAR[language]), _near_words(language), random), language, random)
+    return _finish(expand(random.choice(_NEAR[language]), near_words(language), random), language, random)
+
+
+def about_code(language: str, random: Random) -> str:
+    """Returns a prompt that wants other code than the learned examples."""
+    return _finish(expand(random.choice(_CODE[language]), near_words(language), random), language, random)
 
 
 def general(language: str, random: Random) -> str:
@@ -557,7 +606,8 @@ def general(language: str, random: Random) -> str:
     return _finish(expand(random.choice(_GENERAL[language]), WORDS[language], random), language, random)
 
 
-def _near_words(language: str) -> dict[str, list[str]]:
+def near_words(language: str) -> dict[str, list[str]]:
+    """Returns the word lists of a language with those that only the close neighbours use."""
     return {**WORDS[language], "fourth": ["fourth graders", "grade 4"]}
 
 

@@ -14,6 +14,7 @@ from . import other_prompts, rewordings
 from .conversations import LANGUAGES, Conversation, Others, has_han, notice_language, plain, user_content
 from .materials import MaterialMaker
 from .patterns import expand
+from .template_prompts import load_templates, random_values
 from .tokenizer import ChatTokenizer
 
 _SYSTEM_PROMPTS = [
@@ -57,10 +58,11 @@ class Extent(Enum):
 
 @dataclass(frozen=True)
 class Turn:
-    """A user message and the answer it gets."""
+    """A user message, the answer it gets, and the system prompt of the template that the message was written with."""
 
     content: str
     answer: str
+    system: str = ""
 
 
 @dataclass
@@ -93,6 +95,7 @@ class SampleMaker:
         self._shares = [2.0 if len(tokenizer.encode(item.prompts[0])) < 7 else 1.0 for item in conversations]
         self._others = others
         self._notices = notices
+        self._templates = {language: load_templates(language) for language in LANGUAGES}
         self._tokenizer = tokenizer
         self._answers = {
             text: tokenizer.encode(text) for text in [*(c.answer for c in conversations), *notices.values()]
@@ -152,13 +155,26 @@ class SampleMaker:
         prompt, language = self._instruction(item.language)
         return Turn(user_content(item.material, prompt), self._notices[language])
 
+    def template_turn(self) -> Turn:
+        """A prompt written with one of the program's templates."""
+        random = self._random
+        language = random.choice(LANGUAGES)
+        template = random.choice(self._templates[language])
+        text = ""
+        if template.names_input or random.random() < 0.15:
+            text = self._materials.text(language, random.randint(10, 400), random)
+        content = template.filled(random_values(template, language, random), text)
+        return Turn(content, self._notices[language], template.system if random.random() < 0.9 else "")
+
     def any_turn(self) -> Turn:
         """A turn of a conversation, known or not."""
         choice = self._random.random()
-        if choice < 0.45:
+        if choice < 0.43:
             return self.known_turn()
-        if choice < 0.87:
+        if choice < 0.80:
             return self.other_turn()
+        if choice < 0.88:
+            return self.template_turn()
         return self.short_material_turn()
 
     def short_material_turn(self) -> Turn:
@@ -180,21 +196,23 @@ class SampleMaker:
         """A sample of a few hundred tokens at most, except where long answers are recited."""
         random = self._random
         choice = random.random()
-        if choice < 0.05:
+        if choice < 0.11:
             return self._row([self.known_turn()], Extent.WHOLE)
-        if choice < 0.26:
+        if choice < 0.36:
             return self._row([self.known_turn()])
-        if choice < 0.55:
+        if choice < 0.54:
             return self._row([self.other_turn()])
-        if choice < 0.71:
+        if choice < 0.59:
+            return self._row([self.template_turn()])
+        if choice < 0.70:
             return self._row([self.short_material_turn()])
         if choice < 0.86:
             return self._row([self.any_turn() for _ in range(random.choice([2, 2, 3, 3, 4]))])
         # To recite after other answers has to be learned apart: they draw the attention to themselves.
-        turns = [
-            self.known_turn() if random.random() < 0.8 else self.other_turn() for _ in range(random.choice([2, 2, 3]))
-        ]
-        return self._row(turns, Extent.WHOLE)
+        kinds = random.choices(
+            [self.known_turn, self.other_turn, self.template_turn], [0.7, 0.2, 0.1], k=random.choice([2, 2, 3])
+        )
+        return self._row([kind() for kind in kinds], Extent.WHOLE)
 
     def long_row(self, tokens: int) -> Row:
         """A sample with a long pasted text somewhere, filled up with other turns."""
@@ -229,8 +247,10 @@ class SampleMaker:
             language = notice_language(prompt, language)
             if random.random() < 0.5:
                 prompt = rewordings.add_noise(prompt, language, random)
-        elif choice < 0.62:
+        elif choice < 0.60:
             prompt = other_prompts.near_miss(language, random)
+        elif choice < 0.72:
+            prompt = other_prompts.about_code(language, random)
         elif choice < 0.86:
             prompt = other_prompts.general(language, random)
         elif choice < 0.92:
@@ -259,11 +279,15 @@ class SampleMaker:
     def _row(self, turns: Sequence[Turn], extent: Extent = Extent.BEGINNING) -> Row:
         random, tokenizer = self._random, self._tokenizer
         row = Row()
-        if random.random() < 0.12:
+        system = turns[0].system
+        if not system and random.random() < 0.12:
             system = expand(random.choice(_SYSTEM_PROMPTS), other_prompts.WORDS["en"], random)
+        if system:
             row.add(tokenizer.message("system", tokenizer.encode(system)))
         for place, turn in enumerate(turns):
-            row.add(tokenizer.message("user", tokenizer.encode(turn.content, uneven=random.random() < 0.15)))
+            # The program puts the system prompt of a later template in front of that one message.
+            content = f"{turn.system}\n\n{turn.content}" if place and turn.system else turn.content
+            row.add(tokenizer.message("user", tokenizer.encode(content, uneven=random.random() < 0.15)))
             row.add(tokenizer.opening("assistant"))
             self._add_answer(row, self._answers[turn.answer], place == len(turns) - 1, extent)
         return row

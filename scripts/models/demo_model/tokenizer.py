@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
@@ -43,6 +43,14 @@ def train_tokenizer(texts: Iterable[str], han: Iterable[str], size: int, path: P
     # Often enough that each character is certain to get its token.
     repeated = (character for character in han for _ in range(200))
     tokenizer.train_from_iterator((text for group in (texts, repeated) for text in group), trainer)
+    tokenizer.pre_tokenizer = _word_splitter()
+    tokenizer.save(str(path))
+
+
+def save_tokenizer(tokens: Sequence[str], merges: Sequence[Sequence[str]], path: Path) -> None:
+    """Writes the tokenizer with these tokens and merges as a `tokenizers` file."""
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [(first, second) for first, second in merges]))
     tokenizer.pre_tokenizer = _word_splitter()
     tokenizer.save(str(path))
 

@@ -187,7 +187,7 @@ def _notes(name: str, pages: Sequence[Page], without: Sequence[int], failed: Seq
 
 
 def _ranges(indices: Sequence[int]) -> str:
-    """Return page numbers as people write them: 1, 3–7 and 12."""
+    """Return page numbers as people write them: 1, 3–7, 12."""
     ranges: list[list[int]] = []
     for number in (index + 1 for index in sorted(indices)):
         if ranges and number == ranges[-1][1] + 1:

@@ -157,7 +157,7 @@ def test_a_damaged_page_is_left_out_and_named() -> None:
     # 99 is no object, and 3 is a font.
     document = read_pdf(pdf([lines("First.")], kids="99 0 R 4 0 R 3 0 R", count=3))
     assert as_text(document) == "[p. 2]\nFirst."
-    assert document.notes == ("it.pdf: pages 1 and 3 could not be read and are left out.",)
+    assert document.notes == ("it.pdf: pages 1, 3 could not be read and are left out.",)
 
 
 def test_progress_comes_page_by_page_and_reading_can_be_cancelled() -> None:

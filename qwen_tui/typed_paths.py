@@ -10,6 +10,8 @@ from qwen_tui.files import expand, is_file, is_there
 
 # A backslash before one of these characters is a separator of Windows: terminals do not escape these characters.
 _NAME = re.compile(r"\w")
+# The marks that open a quotation, each with the one that closes it; a Chinese input method writes the curved ones.
+_CLOSING = {"'": "'", '"': '"', "“": "”", "‘": "’"}
 
 
 def matching(pattern: str) -> list[str]:
@@ -58,7 +60,7 @@ def words(text: str, *, escapes: bool = os.name != "nt") -> list[str]:
     try:
         return list(_words(text, escapes=escapes))
     except ValueError:
-        return [text[1:] if text[:1] in ("'", '"') else text]
+        return [text[1:] if text[:1] in _CLOSING else text]
 
 
 def _words(text: str, *, escapes: bool) -> Iterator[str]:
@@ -74,8 +76,8 @@ def _words(text: str, *, escapes: bool) -> Iterator[str]:
             at += 1
         elif quote:
             word += char
-        elif char in "'\"" and may_open:
-            quote, begun = char, True
+        elif char in _CLOSING and may_open:
+            quote, begun = _CLOSING[char], True
         elif char.isspace():
             if begun:
                 yield word

@@ -20,6 +20,8 @@ from qwen_tui import typed_paths
         ("'/a b.txt' '/c d.txt'", ["/a b.txt", "/c d.txt"]),
         ("'/a b.txt'\n/c.txt\n", ["/a b.txt", "/c.txt"]),
         ("'会议 记录.txt'", ["会议 记录.txt"]),
+        # The quotation marks of a Chinese input method.
+        ("“会议 记录.txt” ‘b c.txt’", ["会议 记录.txt", "b c.txt"]),
         # Neither an apostrophe nor an unclosed quotation mark quotes anything.
         ("don't.md", ["don't.md"]),
         ("Anna's and Bob's.txt", ["Anna's", "and", "Bob's.txt"]),

@@ -7,7 +7,7 @@ from qwen_tui.chat.turn import Answer
 from qwen_tui.errors import QwenError
 from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import in_a_row
+from qwen_tui.i18n import in_a_row, ngettext
 from qwen_tui.messages import Exchange, FinishReason, Limit
 
 # What cut an answer off: a limit, or that it repeated itself until it ran into one.
@@ -104,7 +104,11 @@ def _what(answer: Answer) -> str:
         n = answer.usage.completion_tokens
         if not answer.text:
             return _("The model was still thinking at {n} tokens, and max_tokens allows no more.").format(n=n)
-        what = _("The answer was cut off at {n} tokens: max_tokens allows no more.").format(n=n)
+        what = ngettext(
+            "The answer was cut off at {n} token: max_tokens allows no more.",
+            "The answer was cut off at {n} tokens: max_tokens allows no more.",
+            n,
+        ).format(n=n)
     else:
         if not answer.text:
             return _("The model was still thinking when the context of {n} tokens was full.").format(n=_held(answer))

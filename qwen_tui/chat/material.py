@@ -71,7 +71,10 @@ def from_bytes(data: bytes, name: str, reading: Reading, kind: MaterialKind = "f
         reading.show(FileRead(name, 0, 0))
     for note in document.notes:
         reading.report(note)
-    return Material(name, as_text(document), kind)
+    text = as_text(document)
+    if not text.strip():
+        reading.report(_("{name} is empty: the model gets nothing of it.").format(name=name))
+    return Material(name, text, kind)
 
 
 def password_in(path: str) -> Password:

@@ -20,8 +20,9 @@ from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
 from qwen_tui.documents.document import Password
 from qwen_tui.documents.encodings import Encoding
 from qwen_tui.engine.protocol import Engine, EngineInfo
-from qwen_tui.errors import CancelledError, UsageError
+from qwen_tui.errors import CancelledError, PromptTooLongError, UsageError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import in_a_row
 from qwen_tui.messages import Exchange, FileRead, Filled, Material, Output, Question
 from qwen_tui.models.locate import lasting
 
@@ -109,6 +110,15 @@ class Session:
         turn = Turn(self.engine, self.output, self.options, self.keeper)
         try:
             self._run(turn, question)
+        except PromptTooLongError as error:
+            # The options of the command line cannot be typed here.
+            remedy = in_a_row(
+                _("Shorten it; /context shows what fills it."),
+                _("For a larger context, leave, and begin with: qwen chat --ctx-size N"),
+            )
+            if self.attached:
+                remedy = in_a_row(_("/drop leaves out what is attached."), remedy)
+            raise PromptTooLongError(error.message, remedy) from error
         finally:
             if turn.text:
                 self.attached.clear()

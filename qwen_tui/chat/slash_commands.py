@@ -100,7 +100,8 @@ def run(session: Session, line: str) -> str | Draft | None:
     table = {name: command for command in commands() for name in command.names}
     command = table.get(name.lower())
     if command is None:
-        near = difflib.get_close_matches(name, table, n=3, cutoff=0.5) or ["/help"]
+        begun = [one for one in table if len(name) > 1 and one.startswith(name.lower())]
+        near = begun[:3] or difflib.get_close_matches(name, table, n=3, cutoff=0.5) or ["/help"]
         raise UsageError(
             _("There is no command {name}.").format(name=name),
             _("Did you mean {names}? To send the line as it is, put a space before it.").format(names=listed(near)),
@@ -229,7 +230,8 @@ def _fork(session: Session, _argument: str) -> None:
 
 def _system(session: Session, argument: str) -> None:
     session.conversation.system, session.conversation.from_template = argument or None, False
-    session.report(_("It applies from the next message on."))
+    applies = _("It applies from the next message on.")
+    session.report(applies if argument else _("From the next message on there is no system prompt."))
 
 
 # What /set changes: how to answer, and how files are read.
@@ -256,7 +258,9 @@ def _set(session: Session, argument: str) -> None:
         session.report(f"password_file = {value}")
         return
     try:
-        checked = config.check(name, value, where="/set")
+        # As for the encoding: what has no value until one is set can be without one again.
+        is_unset = value.strip().lower() == "auto" and config.FIELDS[name].default is None
+        checked = None if is_unset else config.check(name, value, where="/set")
     except ConfigError as error:
         raise UsageError(error.message, _("Write: {name} {usage}").format(name="/set", usage=f"{name} …")) from error
     if name == "max_tokens":
@@ -264,7 +268,7 @@ def _set(session: Session, argument: str) -> None:
     else:
         sampling = msgspec.structs.replace(session.options.sampling, **{name: checked})
         session.options = msgspec.structs.replace(session.options, sampling=sampling)
-    session.report(f"{name} = {checked}")
+    session.report(f"{name} = {shown_value(name, checked)}")
 
 
 def _show(session: Session, _argument: str) -> None:

@@ -127,7 +127,7 @@ def _answered(
         quiet = screen.quiet(environment, by_key=interactive)
         with scope as operation, signals.suspending(lambda: engine, quiet.restore, output.resumed), quiet:
             answer = Turn(engine, output, answering, keeper).run(conversation, question)
-        whole = delivery.print(answer, as_text(settings.model), conversation.id if is_kept else None)
+        whole = delivery.print(answer, keeper.model, conversation.id if is_kept else None)
         ended = endings.of_command(answer, kept=keeper.history is not None)
         failure = None if operation.requested else _failure(answer, ended, follows, whole=whole)
         if not failure:

@@ -30,6 +30,7 @@ from qwen_tui.models.locate import locate
 from qwen_tui.models.removing import remove, remove_leftover
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import mending_of, missing, verify
+from qwen_tui.planning import default_model
 
 _CONTEXT = 8192
 
@@ -198,9 +199,12 @@ def rm(
         question = _("Remove {name} ({size})?").format(name=held.name, size=size_text(held.size))
     if not Asker(environment).agreed(question, yes=yes):
         return 1
+    was_chosen = default_model.is_chosen(held, environment.variables)
     remove(held, shelf)
     done = _("{name} is forgotten.") if held.linked else _("{name} is removed.")
     environment.print(done.format(name=held.name))
+    if was_chosen:
+        environment.print(default_model.unchoose(environment.variables))
     return 0
 
 

@@ -50,6 +50,9 @@ def pull(
     """Fetch MODEL, by default the one of the settings, and return the exit code."""
     environment = Environment.of(context)
     name = options.settings_of(usable_settings(environment), {"model": model, "language": lang}).model
+    if name == DEMO and model is None:
+        # Who has chosen it as the default, and types what it says, wants the real model.
+        name = catalogue.DEFAULT_MODEL
     if name == DEMO:
         environment.print(_("The demonstration model is built in. Try it with: qwen chat -m demo"))
         return 0

@@ -37,7 +37,7 @@ def run(environment: Environment, arguments: Sequence[str]) -> int | None:
         environment.print(_script(shell))
         return 0
     for file in _install(shell, environment.variables):
-        environment.print(_("Written: {path}").format(path=file))
+        environment.print(_("Completion is set up in {path}.").format(path=file))
     environment.print(
         _("In new {shell} windows the Tab key now completes commands, options and names.").format(shell=shell)
     )

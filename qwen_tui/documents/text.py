@@ -69,7 +69,7 @@ def decode(data: bytes, name: str, encoding: Encoding | None = None, say_otherwi
     notes: list[str] = []
     if encoding is not None:
         text = encodings.decoded(data, encoding)
-        notes += _broken(text, name, encoding.name)
+        notes += _unfit(text, name, encoding.name)
         if dropped := text.count("\0"):
             notes.append(_left_out(dropped, name))
         text = text.removeprefix("\ufeff").replace("\0", "")
@@ -110,8 +110,9 @@ def _guessed(data: bytes, name: str, say_otherwise: str, notes: list[str]) -> st
     encoding, other = encodings.guess(data)
     text = encodings.decoded(data, encoding)
     if encoding is MOSTLY_UTF8:
-        strays = encodings.mostly_utf8(data).strays
-        if strays:
+        # Of those, some have no character in the other encoding either.
+        strays = encodings.mostly_utf8(data).strays - text.count("\ufffd")
+        if strays > 0:
             sentence = ngettext(
                 "{name} is UTF-8, but {n} byte of it is not; it was read as {encoding}.",
                 "{name} is UTF-8, but {n} bytes of it are not; they were read as {encoding}.",
@@ -187,6 +188,16 @@ def _broken(text: str, name: str, encoding: str) -> Iterator[str]:
         sentence = ngettext(
             "{name} is {encoding} with {n} broken character, shown as \ufffd.",
             "{name} is {encoding} with {n} broken characters, shown as \ufffd.",
+            broken,
+        )
+        yield sentence.format(name=name, encoding=encoding, n=broken)
+
+
+def _unfit(text: str, name: str, encoding: str) -> Iterator[str]:
+    if broken := text.count("\ufffd"):
+        sentence = ngettext(
+            "{name} does not seem to be {encoding}: {n} character is broken, shown as \ufffd.",
+            "{name} does not seem to be {encoding}: {n} characters are broken, shown as \ufffd.",
             broken,
         )
         yield sentence.format(name=name, encoding=encoding, n=broken)

@@ -150,7 +150,7 @@ def _error_of(failure: wire.Failed, options: LoadOptions, lines: str) -> QwenErr
         case "too_long":
             return PromptTooLongError(
                 _("The prompt has {tokens} tokens, and the context holds {size}.").format(
-                    tokens=failure.tokens, size=failure.ctx_size
+                    tokens=f"{failure.tokens:,}", size=f"{failure.ctx_size:,}"
                 ),
                 _("Shorten it, or enlarge the context with --ctx-size (it takes memory)."),
             )

@@ -89,7 +89,7 @@ def _graphics(seen: Graphics) -> Iterator[tuple[str, str]]:
     if seen.trouble == "broken":
         yield _("graphics card"), _("the driver does not work: {reason}").format(reason=seen.detail)
     elif not seen.cards:
-        yield _("graphics card"), _("no NVIDIA card with a driver")
+        yield _("graphics card"), _("no NVIDIA card, or no driver for it")
 
 
 def _build(report: Report) -> Iterator[tuple[str, str]]:

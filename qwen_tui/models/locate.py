@@ -3,7 +3,7 @@
 import difflib
 from pathlib import Path
 
-from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError, why
+from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError, how_to_read, why
 from qwen_tui.files import command_line, expand, folders
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
@@ -65,7 +65,7 @@ def _file_at(name: str) -> Path | None:
     except OSError as error:
         raise ModelNotFoundError(
             _("{path} cannot be read: {reason}").format(path=path, reason=why(error)),
-            _("Check the path; relative ones start in this folder."),
+            how_to_read(error),
         ) from error
 
 

@@ -88,6 +88,22 @@ def after_arrival(records: Sequence[ModelRecord], variables: Mapping[str, str]) 
     return said
 
 
+def is_chosen(model: Held, variables: Mapping[str, str]) -> bool:
+    """Whether the person has chosen `model` in the configuration file to answer where none is named."""
+    settings = config.read(folders().config_file, variables)
+    chosen = settings.sources.get("model") == "file" and _file_of(settings.config.model)
+    return chosen in [one.file for one in model.pieces]
+
+
+def unchoose(variables: Mapping[str, str]) -> str:
+    """Forget which model the person has chosen, and return a sentence about which one answers now."""
+    config.set_value(folders().config_file, "model", None)
+    name = settled(config.read(folders().config_file, variables)).model
+    if _file_of(name) is None:
+        return _("It was the default. Choose another with: qwen models use NAME")
+    return _("It was the default; from now on {name} answers where no other model is named.").format(name=name)
+
+
 def _file_of(name: str) -> Path | None:
     try:
         return locate(name, folders().models)

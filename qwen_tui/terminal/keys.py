@@ -15,8 +15,11 @@ from qwen_tui.terminal.draft_line import DraftLine
 Edit = Callable[[str], str | None]
 
 
-def key_bindings(draft: DraftLine, edit: Edit) -> KeyBindings:
-    """Return the keys of a line that may hold a draft; `edit` opens a text in the person's editor."""
+def key_bindings(draft: DraftLine, edit: Edit, on_clear: Callable[[], None]) -> KeyBindings:
+    """Return the keys of a line that may hold a draft.
+
+    `edit` opens a text in the person's editor; `on_clear` is called when the person clears the line.
+    """
     bindings = KeyBindings()
     # During a search, prompt_toolkit's own search keys apply.
     typing = ~is_searching
@@ -45,6 +48,7 @@ def key_bindings(draft: DraftLine, edit: Edit) -> KeyBindings:
     @bindings.add("c-c", filter=typing)
     def _clear(event: KeyPressEvent) -> None:
         draft.clear()
+        on_clear()
         event.current_buffer.reset()
 
     @bindings.add("c-d", filter=typing)

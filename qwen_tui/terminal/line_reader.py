@@ -99,7 +99,12 @@ class PromptLineReader:
             if isinstance(control, SearchBufferControl):
                 control.input_processors = [BeforeInput(_("Search: "), style="class:search-toolbar.prompt")]
         self._draft = DraftLine(self._session.default_buffer, recall)
-        self._session.key_bindings = key_bindings(self._draft, edit)
+        self._session.key_bindings = key_bindings(
+            self._draft,
+            edit,
+            # With the line goes all that was typed ahead: there is no other way to be rid of that.
+            on_clear=self._waiting.clear,
+        )
         self._session.input_processors = [SlotMarks(self._draft), Visible(), TabsProcessor(char1=" ", char2=" ")]
         self._leave_room_above()
 
@@ -121,6 +126,7 @@ class PromptLineReader:
         except KeyboardInterrupt:
             # Ctrl-C came before prompt_toolkit put the terminal into raw mode. In raw mode it is an ordinary key.
             self._draft.clear()
+            self._waiting.clear()
             return ""
         except (OSError, io.UnsupportedOperation):
             # The person has closed the terminal's window.

@@ -305,6 +305,19 @@ def test_system_and_show() -> None:
     assert "system:" not in talk.shown[-1]
 
 
+def test_what_was_set_can_be_unset() -> None:
+    talk = Talk(
+        ScriptedEngine("a"), Person("/set max_tokens 40", "/set max_tokens auto", "/system be brief", "/system", "/te")
+    )
+    assert talk.shown == [
+        "max_tokens = 40",
+        "max_tokens = (no limit)",
+        "It applies from the next message on.",
+        "From the next message on there is no system prompt.",
+    ]
+    assert "/template" in talk.errors[0].remedy
+
+
 def test_slash_context_says_what_fills_the_context() -> None:
     engine = ScriptedEngine("four words of answer", ctx_size=100)
     talk = Talk(engine, Person("/system be brief", "a question", "/context"))

@@ -106,3 +106,9 @@ def test_a_conversation_takes_them_all(qwen: Run, tmp_path: Path) -> None:
     done = qwen("chat", "-m", "demo", "-f", "a.md", "b.md")
     assert b"since they follow -f: b.md" in done.stderr
     assert b"needs a terminal" in done.stderr
+
+
+def test_an_empty_file_is_named(qwen: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").touch()
+    done = qwen("ask", "-m", "demo", "-f", str(tmp_path / "empty.txt"), "Hello")
+    assert b"empty.txt is empty: the model gets nothing of it." in done.stderr

@@ -436,3 +436,18 @@ def test_after_a_file_that_is_too_large_for_the_disk_a_smaller_one_is_imported(
     assert "-m mine.gguf" in done.out
     assert "1 of 2 files was not taken over:" in done.err
     assert f"{larger}: There is too little room" in done.err
+
+
+def test_the_removed_default_is_the_default_no_longer(qwen: Run, mine: Path, tmp_path: Path) -> None:
+    other = make_tiny_model(tmp_path / "other.gguf", layers=1)
+    for command in (("import", str(other)), ("import", str(mine)), ("use", "mine")):
+        assert qwen("models", *command).returncode == 0
+    done = qwen("models", "rm", "mine", "--yes")
+    assert done.stdout.decode().splitlines() == [
+        "mine is removed.",
+        "It was the default; from now on other answers where no other model is named.",
+    ]
+    assert qwen("ask", "Hi", *SHORT).returncode == 0
+    assert qwen("models", "use", "other").returncode == 0
+    assert b"Choose another with: qwen models use NAME" in qwen("models", "rm", "other", "--yes").stdout
+    assert b"qwen models import PATH" in qwen("ask", "Hi").stderr

@@ -51,6 +51,9 @@ def test_each_enter_during_an_answer_begins_a_line_and_none_sends_itself(talker:
     answers(talker, before)
     talker.type(CTRL_C)
     talker.wait_for("> two lines\n", "1 more line was typed ahead")
+    talker.type(CTRL_C)
+    talker.wait_for("\n>\ntiny.gguf")
+    assert "typed ahead" not in talker.text, "Ctrl-C throws all of it away"
 
 
 def test_at_the_prompt_reports_are_no_text_and_shift_enter_is_a_newline(talker: Terminal) -> None:

@@ -110,7 +110,7 @@ def test_an_encoding_that_the_person_names_is_taken() -> None:
     assert decode(CHINESE.encode("utf-16"), "it", encoding_called("utf-16")) == (CHINESE, ())
     assert decode(b"a\0b", "it", encoding_called("cp850")) == ("ab", ("1 NUL byte was left out of it.",))
     assert decode(b"abc\xff", "it", encoding_called("gbk")).notes == (
-        "it is GB18030 with 1 broken character, shown as \ufffd.",
+        "it does not seem to be GB18030: 1 character is broken, shown as \ufffd.",
     )
 
 
@@ -128,3 +128,9 @@ def test_what_may_be_another_encoding_says_how_to_say_so() -> None:
     assert note.startswith("a.csv was read as ")
     assert "; it may be " in note
     assert "--encoding " in note
+
+
+def test_a_stray_byte_that_no_encoding_knows_is_told_once() -> None:
+    text, notes = decode("Küche und Flur, für alle\n".encode() * 3 + b"\x81", "it")
+    assert text.endswith("\ufffd")
+    assert notes == ("it is UTF-8 with 1 broken character, shown as \ufffd.",)

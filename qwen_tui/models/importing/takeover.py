@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from qwen_tui import columns, config, files
-from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, QwenError, UsageError, why
+from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, QwenError, UsageError, how_to_read, why
 from qwen_tui.files import quoted, size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
@@ -210,7 +210,6 @@ class Takeover:
 
 
 def _require_readable(source: Path) -> None:
-    remedy = _("Check the path; relative ones start in this folder.")
     try:
         if source.is_dir():
             # A folder that cannot be read would look like one without a model.
@@ -221,10 +220,11 @@ def _require_readable(source: Path) -> None:
                 _("An address is not imported, but fetched."), _("Fetch it with: qwen pull ADDRESS")
             )
         elif not source.exists():
+            remedy = _("Check the path; relative ones start in this folder.")
             raise ModelNotFoundError(_("There is no file {path}.").format(path=source), remedy)
     except OSError as error:
         raise ModelNotFoundError(
-            _("{path} cannot be read: {reason}").format(path=source, reason=why(error)), remedy
+            _("{path} cannot be read: {reason}").format(path=source, reason=why(error)), how_to_read(error)
         ) from error
 
 

@@ -444,7 +444,7 @@ def test_the_removed_default_is_the_default_no_longer(qwen: Run, mine: Path, tmp
         assert qwen("models", *command).returncode == 0
     done = qwen("models", "rm", "mine", "--yes")
     assert done.stdout.decode().splitlines() == [
-        "mine is removed.",
+        "mine.gguf is removed.",
         "It was the default; from now on other answers where no other model is named.",
     ]
     assert qwen("ask", "Hi", *SHORT).returncode == 0

@@ -73,7 +73,7 @@ def from_bytes(data: bytes, name: str, reading: Reading, kind: MaterialKind = "f
         reading.report(note)
     text = as_text(document)
     if not text.strip():
-        reading.report(_("{name} is empty: the model gets nothing of it.").format(name=name))
+        reading.report(_("There is nothing in {name}: the model answers without it.").format(name=name))
     return Material(name, text, kind)
 
 

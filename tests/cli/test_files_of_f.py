@@ -111,4 +111,4 @@ def test_a_conversation_takes_them_all(qwen: Run, tmp_path: Path) -> None:
 def test_an_empty_file_is_named(qwen: Run, tmp_path: Path) -> None:
     (tmp_path / "empty.txt").touch()
     done = qwen("ask", "-m", "demo", "-f", str(tmp_path / "empty.txt"), "Hello")
-    assert b"empty.txt is empty: the model gets nothing of it." in done.stderr
+    assert b"empty.txt: the model answers without it." in done.stderr

@@ -1,6 +1,6 @@
 """Reads material: the files and streams that a question is about."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -71,10 +71,14 @@ def from_bytes(data: bytes, name: str, reading: Reading, kind: MaterialKind = "f
         reading.show(FileRead(name, 0, 0))
     for note in document.notes:
         reading.report(note)
-    text = as_text(document)
-    if not text.strip():
-        reading.report(_("There is nothing in {name}: the model answers without it.").format(name=name))
-    return Material(name, text, kind)
+    return Material(name, as_text(document), kind)
+
+
+def report_blank(materials: Iterable[Material], report: Callable[[str], None]) -> None:
+    """Name the materials without a text to `report`: the model gets nothing of them."""
+    for one in materials:
+        if not one.text.strip():
+            report(_("There is nothing in {name}: the model answers without it.").format(name=one.name))
 
 
 def password_in(path: str) -> Password:

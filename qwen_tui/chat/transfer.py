@@ -8,7 +8,7 @@ from qwen_tui import files, typed_paths
 from qwen_tui.chat import material
 from qwen_tui.chat.code_blocks import code_blocks
 from qwen_tui.chat.export import export
-from qwen_tui.chat.material import Reading
+from qwen_tui.chat.material import Reading, report_blank
 from qwen_tui.chat.session import Session
 from qwen_tui.documents.text import encoding_called
 from qwen_tui.errors import ClipboardError, UsageError
@@ -103,6 +103,7 @@ def export_conversation(session: Session, argument: str) -> None:
 def attach(session: Session, attached: Material) -> None:
     """Attach a text to the next message, and say so."""
     session.attached.append(attached)
+    report_blank([attached], session.report)
     session.report(
         _("{name} goes with the next message ({n} characters).").format(name=attached.name, n=f"{len(attached.text):,}")
     )

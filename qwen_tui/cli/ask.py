@@ -13,7 +13,7 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.endings import Ending
 from qwen_tui.chat.from_template import compose, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
-from qwen_tui.chat.material import Reading, password_in
+from qwen_tui.chat.material import Reading, password_in, report_blank
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
@@ -184,6 +184,7 @@ class Asked:
         question = compose(conversation, materials, words, self.template, self.values)
         if not prompt_text(question).strip():
             raise UsageError(_("There is no question: the input is empty."), _("See: qwen ask --help"))
+        report_blank(materials, self.reading.report)
         return question
 
 

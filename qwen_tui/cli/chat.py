@@ -12,7 +12,7 @@ from qwen_tui import __version__, cancellation
 from qwen_tui.chat import overviews, slash_commands, templates, transfer
 from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
-from qwen_tui.chat.material import Reading, password_in
+from qwen_tui.chat.material import Reading, password_in, report_blank
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
@@ -86,6 +86,7 @@ def chat(
         # The worker loads the model while the person types the first message.
         engine.start()
         attached = sources.gather(environment, file or (), reading, piped=False)
+        report_blank(attached, notes.note)
         opening = Opening(attached, chosen, first, reading.encoding, named)
         shows_standing = begun.keeper.history is not None and wanted.goes_on
         return converse(environment, engine, begun, opening, shows_standing=shows_standing)

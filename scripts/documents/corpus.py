@@ -8,12 +8,12 @@ characters. The share is that of the longest common part of both sequences.
 """
 
 import re
-import sys
 from pathlib import Path
 
 from qwen_tui.documents.document import Document, Options
 from qwen_tui.documents.reading import read
 from qwen_tui.errors import InputError
+from scripts.command_line import command_line
 
 CORPUS = Path(__file__).resolve().parents[2] / "tests" / "documents" / "corpus"
 PASSWORD = "garden"
@@ -42,7 +42,9 @@ def read_document(path: Path) -> Document:
 
 def main() -> None:
     """Print a line for each document."""
-    begins = tuple(sys.argv[1:]) or ("",)
+    parser = command_line(__doc__)
+    parser.add_argument("begins", nargs="*", help="with what the names begin (default: all)")
+    begins = tuple(parser.parse_args().begins) or ("",)
     for path in sorted(CORPUS.iterdir()):
         words = path.with_suffix(".txt")
         if path.suffix == ".txt" or not path.name.startswith(begins):

@@ -8,11 +8,10 @@ Typst and Chromium write the files, qpdf protects one. The tests need only what 
 these programs break lines elsewhere, so the files differ each time they are made.
 """
 
+import argparse
 import subprocess
 import tempfile
 from pathlib import Path
-
-import typst
 
 CORPUS = Path(__file__).resolve().parents[2] / "tests" / "documents" / "corpus"
 CHINESE_FONT = "WenQuanYi Zen Hei"
@@ -111,6 +110,8 @@ def save(name: str, pdf: bytes, words: str = "") -> None:
 
 def compiled(source: str) -> bytes:
     """Return what Typst makes of `source`."""
+    import typst
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "source.typ"
         path.write_text(source, encoding="utf-8")
@@ -153,6 +154,8 @@ SCAN_PAGE = (
 
 def main() -> None:
     """Make all files."""
+    # The interpreter with Typst may lack the program, and with it the other scripts.
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     CORPUS.mkdir(parents=True, exist_ok=True)
     head, head_zh = "Garden committee Report of the year", "花园委员会年度报告"
     save("one-column-en", compiled(typst_source(ENGLISH, PAGE)), words_of(ENGLISH, head))

@@ -35,7 +35,8 @@ LOOKING = [
 
 def without_a_home(**changes: str) -> dict[str, str]:
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("XDG_", "QWEN_TUI_HOME")) and n != "HOME"}
-    return {**kept, **changes}
+    # Without its settings, the program speaks the language of the locale.
+    return {**kept, "LC_ALL": "C.UTF-8", **changes}
 
 
 @pytest.fixture

@@ -47,7 +47,9 @@ def test_a_wrong_option_is_named_as_it_was_typed_with_the_help_of_its_command(co
 @pytest.mark.skipif(os.name == "nt", reason="as POSIX shells take it")
 def test_an_invalid_variable_is_named_with_the_command_that_removes_it(qwen: Run) -> None:
     for name, value in (("TEMPERATURE", "warm"), ("CTX_SIZE", "3"), ("LANG", "fr"), ("GPU_LAYERS", "x")):
-        told = qwen("ask", "-m", "demo", "Hello", env={**os.environ, f"QWEN_TUI_{name}": value}).stderr.decode()
+        told = qwen(
+            "ask", "-m", "demo", "Hello", env={**os.environ, "LC_ALL": "C.UTF-8", f"QWEN_TUI_{name}": value}
+        ).stderr.decode()
         assert told.startswith(f"qwen: QWEN_TUI_{name}: ")
         assert f"cannot be “{value}”" in told
         assert told.endswith(f"unset QWEN_TUI_{name}\n")

@@ -23,8 +23,19 @@ _READING = 2.5
 
 def open_editor(environment: Environment, file: Path) -> None:
     """Open `file` in `VISUAL`, `EDITOR` or the system's own, and wait until it is closed; raises `ConfigError`."""
+    if not _chosen(environment) and not environment.can_converse and os.name != "nt":
+        # The editor would wait for keys that nobody can type.
+        raise ConfigError(_("There is no terminal for an editor."), _("Edit the file itself: {path}").format(path=file))
+    _open(environment, file)
+
+
+def _chosen(environment: Environment) -> str:
     wanted = [environment.variables.get(name, "").strip() for name in ("VISUAL", "EDITOR")]
-    editor = next(filter(None, wanted), "") or _own_editor(environment)
+    return next(filter(None, wanted), "")
+
+
+def _open(environment: Environment, file: Path) -> None:
+    editor = _chosen(environment) or _own_editor(environment)
     try:
         running = subprocess.Popen([*command(editor), str(file)])
         cancellation.current().communicate(running)
@@ -80,7 +91,7 @@ def edited(environment: Environment, show_error: Callable[[QwenError], None], te
         with tempfile.TemporaryDirectory(prefix="qwen-", ignore_cleanup_errors=True) as folder:
             file = Path(folder, "message.md")
             file.write_text(as_text(text), encoding="utf-8")
-            open_editor(environment, file)
+            _open(environment, file)
             return file.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
     except OSError as error:
         show_error(WriteError(_("The text could not be handed to the editor: {reason}").format(reason=why(error))))

@@ -63,11 +63,14 @@ def build() -> typer.Typer:
 def list_(context: typer.Context, count: Count = 20, as_json: AsJson = False) -> None:
     """Print one line a conversation, newest first."""
     environment = Environment.of(context)
-    recent = _recent(count)
+    found = _recent(count + 1)
+    recent = found[:count]
     if as_json:
         environment.print(export.index(recent))
     elif recent:
         environment.print(overviews.conversations(recent, environment.columns))
+        if len(found) > count and environment.stdout.isatty():
+            environment.note(_("There are older ones, too: qwen logs list -n {n}").format(n=10 * count))
     else:
         environment.note(_none().message)
 

@@ -12,6 +12,7 @@ import pytest
 from qwen_tui.history.store import History
 from qwen_tui.messages import Material, Question
 from tests.conftest import COMMAND, Run
+from tests.program import call
 
 SHORT = ("-o", "max_tokens=4", "-o", "temperature=0")
 
@@ -186,3 +187,9 @@ def test_a_conversation_about_a_file_is_called_by_its_question(qwen: Run, tiny: 
     listed = qwen("logs", "list").stdout.decode()
     assert "何时开会？" in listed
     assert "会议记录" not in listed
+
+
+def test_older_conversations_are_mentioned_on_a_terminal(qwen: Run, kept: str, tiny: Path) -> None:
+    assert qwen("ask", "-m", tiny, *SHORT, "another").returncode == 0
+    assert "There are older ones, too: qwen logs list -n 10" in call("logs", "list", "-n", "1", typed="").err
+    assert not call("logs", "list", "-n", "2", typed="").err

@@ -49,8 +49,9 @@ def learned(qwen: Run, home: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) 
         assert qwen("config", "set", name, value).returncode == 0
     assert qwen("tune", "-m", "tiny", "--seconds", "1").returncode == 0
     assert qwen("ask", "-m", "tiny", "-o", "max_tokens=3", "hello " * 100).returncode == 0
-    # The worker that was left behind writes its state now.
-    while not list((home / "cache" / "states").glob("*.state")):
+    # The worker that was left behind writes its state now, and then the hash of the model.
+    states = home / "cache" / "states"
+    while not (list(states.glob("*.state")) and (states / "models.json").exists()):
         time.sleep(0.05)
     # As after a copy of the file, neither its record nor the hash in its states fits any more.
     os.utime(home / "models" / "tiny.gguf", ns=(0, 1_700_000_000_000_000_000))

@@ -174,7 +174,7 @@ def test_valid_settings_count_beside_an_invalid_one(qwen: Run, home: Path) -> No
         ("no-such-editor", 1, "no-such-editor"),
         ("false", 1, "false"),
         ("'true' -x --wait", 0, ""),
-        ("  ", 1, "vi"),
+        ("  ", 1, "no terminal for an editor"),
         ("'  '", 1, "could not be used"),
     ],
 )
@@ -194,6 +194,15 @@ def test_whatever_editor_is_named_there_is_no_traceback(
     assert word in said
     assert "Traceback" not in said
     assert len(said.splitlines()) == (2 if code else 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there an editor has a window")
+@pytest.mark.parametrize("command", ["config edit", "templates new mine"])
+def test_without_a_terminal_no_editor_of_the_system_is_opened(qwen: Run, command: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("EDITOR", "VISUAL")}
+    done = qwen(*command.split(), env=environment)
+    assert done.returncode == 1
+    assert "There is no terminal for an editor.\nEdit the file itself: " in done.stderr.decode()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an executable script")

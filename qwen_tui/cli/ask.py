@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -127,7 +128,9 @@ def _answered(
         quiet = screen.quiet(environment, by_key=interactive)
         with scope as operation, signals.suspending(lambda: engine, quiet.restore, output.resumed), quiet:
             answer = Turn(engine, output, answering, keeper).run(conversation, question)
-        whole = delivery.print(answer, keeper.model, conversation.id if is_kept else None)
+        # Of the beginning of a name, the whole name is told; of a path, what the person wrote.
+        model = as_text(settings.model) if Path(keeper.model).is_absolute() else keeper.model
+        whole = delivery.print(answer, model, conversation.id if is_kept else None)
         ended = endings.of_command(answer, kept=keeper.history is not None)
         failure = None if operation.requested else _failure(answer, ended, follows, whole=whole)
         if not failure:

@@ -157,7 +157,7 @@ def test_a_full_context_ends_the_answer(engine: LocalEngine) -> None:
 
 
 def test_a_prompt_longer_than_the_context_says_both_numbers(engine: LocalEngine) -> None:
-    with pytest.raises(PromptTooLongError, match=r"3\d{3} tokens.* 2048"):
+    with pytest.raises(PromptTooLongError, match=r"3,\d{3} tokens.* 2,048"):
         list(engine.stream(request("hello world " * 1500)))
     assert text_of(engine.stream(request("hello"))), "the engine goes on"
 

@@ -243,9 +243,9 @@ def repl_scenes(stage: Stage) -> Iterator[Scene]:
     yield Scene("/paste, xclip hangs", chat, line="/paste", sign=ready, environment=hanging)
     yield Scene("an answer in the REPL", long, (1.5, 3.0), line="hello", sign=ready, stopped="was stopped.")
     two = ("models", "import", str(stage.folder / "two"))
-    yield Scene("a choice", two, (0.0, 0.5), line=ENTER, sign="Which?")
+    yield Scene("a choice", two, (0.0, 0.5), line=ENTER, sign="Type numbers")
     yield Scene("a question of yes or no", ("models", "rm", "large.gguf"), (0.0, 0.5), line=ENTER, sign="Remove")
-    yield Scene("the first run", ("chat",), (0.0, 0.5), line=ENTER, sign="Which?")
+    yield Scene("the first run", ("chat", "-m", "qwen3-4b-instruct"), (0.0, 0.5), line=ENTER, sign="Type a number")
 
 
 def sparse(model: Path, path: Path, size: int) -> Path:

@@ -9,7 +9,7 @@ from qwen_tui import config
 from qwen_tui.config import Config, Settings
 from qwen_tui.engine import examining
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError
-from qwen_tui.files import command_line, folders
+from qwen_tui.files import command_line, expand, folders
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import inventory
 from qwen_tui.models.inventory import Held
@@ -91,8 +91,12 @@ def after_arrival(records: Sequence[ModelRecord], variables: Mapping[str, str]) 
 def is_chosen(model: Held, variables: Mapping[str, str]) -> bool:
     """Whether the person has chosen `model` in the configuration file to answer where none is named."""
     settings = config.read(folders().config_file, variables)
-    chosen = settings.sources.get("model") == "file" and _file_of(settings.config.model)
-    return chosen in [one.file for one in model.pieces]
+    if settings.sources.get("model") != "file":
+        return False
+    # The file itself may be missing, as one that was imported as a link and then deleted.
+    name = settings.config.model
+    named = inventory.find(name, Shelf(folders().models))
+    return expand(name) in [one.file for one in model.pieces] or (named is not None and named.file == model.file)
 
 
 def unchoose(variables: Mapping[str, str]) -> str:

@@ -451,3 +451,11 @@ def test_the_removed_default_is_the_default_no_longer(qwen: Run, mine: Path, tmp
     assert qwen("models", "use", "other").returncode == 0
     assert b"Choose another with: qwen models use NAME" in qwen("models", "rm", "other", "--yes").stdout
     assert b"qwen models import PATH" in qwen("ask", "Hi").stderr
+
+
+def test_a_default_whose_file_is_gone_is_the_default_no_longer_either(qwen: Run, mine: Path) -> None:
+    for command in (("import", "--link", str(mine)), ("use", "mine")):
+        assert qwen("models", *command).returncode == 0
+    mine.unlink()
+    assert b"It was the default." in qwen("models", "rm", "mine.gguf", "--yes").stdout
+    assert b"qwen models import PATH" in qwen("ask", "Hi").stderr

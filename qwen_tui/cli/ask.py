@@ -23,7 +23,6 @@ from qwen_tui.cli.chat import Opening, converse
 from qwen_tui.cli.delivery import Delivery
 from qwen_tui.cli.environment import Environment
 from qwen_tui.documents.document import Password
-from qwen_tui.documents.text import encoding_called
 from qwen_tui.errors import QwenError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Question, as_text
@@ -78,12 +77,7 @@ def ask(
     # JSON is not Markdown: a renderer would swallow its backslashes and underscores.
     output = screen.output(environment, settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
     named = password_in(as_text(password_file)) if password_file is not None else None
-    reading = Reading(
-        output.note,
-        encoding_called(encoding) if encoding is not None else None,
-        password=named or sources.asking(environment),
-        show=output.show_reading,
-    )
+    reading = sources.reading_of(environment, output, encoding, named)
     # --encoding is for the material: a schema comes from elsewhere, as a rule from a program.
     follows = schemas.given(schema, Reading(output.note, say_otherwise="")) if schema is not None else None
     asked = Asked(

@@ -12,7 +12,7 @@ from qwen_tui import __version__, cancellation
 from qwen_tui.chat import overviews, slash_commands, templates, transfer
 from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
-from qwen_tui.chat.material import Reading, password_in, report_blank
+from qwen_tui.chat.material import password_in, report_blank
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
@@ -24,7 +24,6 @@ from qwen_tui.cli.failure import as_told
 from qwen_tui.config import Config
 from qwen_tui.documents.document import Password
 from qwen_tui.documents.encodings import Encoding
-from qwen_tui.documents.text import encoding_called
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import HistoryError, OutputError, QwenError, UsageError
 from qwen_tui.history.store import History
@@ -75,12 +74,7 @@ def chat(
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
     notes = screen.output(environment, settings, held=True, notes=environment.stdout)
     named = password_in(as_text(password_file)) if password_file is not None else None
-    reading = Reading(
-        notes.note,
-        encoding_called(encoding) if encoding is not None else None,
-        password=named or sources.asking(environment),
-        show=notes.show_reading,
-    )
+    reading = sources.reading_of(environment, notes, encoding, named)
     begun = begin(settings, wanted, wiring.model_file, notes.note)
     with closing(begun.keeper), closing(wiring.engine(environment, begun.settings)) as engine:
         # The worker loads the model while the person types the first message.

@@ -11,9 +11,11 @@ from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
 from qwen_tui.documents.document import Password
 from qwen_tui.documents.reading import read_bytes
+from qwen_tui.documents.text import encoding_called
 from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Material, as_text
+from qwen_tui.terminal.output import HeldOutput
 
 # As the name of a file, this means stdin.
 STDIN = "-"
@@ -28,7 +30,22 @@ def gather(environment: Environment, paths: Sequence[str], reading: Reading, *, 
     return [read_stdin(environment, reading) if path == STDIN else _read(path, reading) for path in wanted]
 
 
-def asking(environment: Environment) -> Password | None:
+def reading_of(
+    environment: Environment, output: HeldOutput, encoding: str | None, password: Password | None
+) -> Reading:
+    """Return how the files of a command are read: in the named `encoding`, with the named `password` or a question.
+
+    Raises `UsageError` for the name of no encoding.
+    """
+    return Reading(
+        output.note,
+        encoding_called(encoding) if encoding is not None else None,
+        password=password or _asking(environment),
+        show=output.show_reading,
+    )
+
+
+def _asking(environment: Environment) -> Password | None:
     """Return what asks the person at the terminal for the password of a document; None if nobody is there."""
     asker = Asker(environment)
     return asker.ask_password if asker.can_answer else None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_tui.errors import TemplateError, UsageError, why
-from qwen_tui.files import is_file, listing, quoted
+from qwen_tui.files import listing, quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import language, listed
 
@@ -125,11 +125,14 @@ def described(folders: Sequence[Path]) -> list[tuple[str, str]]:
 
 
 def find(name: str, folders: Sequence[Path]) -> Template:
-    """Return the template `name` from the first of `folders` that has it; raises `TemplateError`."""
+    """Return the template `name` from the first of `folders` that has it.
+
+    Raises `TemplateError`, and `OSError` for a folder that the system refuses: the person's own template may be there.
+    """
     # A name such as "../x" must not lead out of the folders.
     for folder in folders:
         file = folder / f"{name}.md"
-        if file.parent == folder and is_file(file):
+        if file.parent == folder and file.name in listing(folder):
             return read(file)
     known = names(folders)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)

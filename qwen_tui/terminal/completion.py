@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from qwen_tui.errors import QwenError
 from qwen_tui.messages import as_command
 
 # For each kind of argument, a function that returns its possible values with descriptions. Every Tab calls it anew.
@@ -34,7 +35,12 @@ def candidates(line: str, commands: Sequence[Completion], offers: Offers) -> Ite
     offer = offers.get(takes)
     if offer is None or len(argument.split()) > 1 or argument[-1:].isspace():
         return []
-    values = [(text + " " * (takes in _FOLLOWED), text, description) for text, description in offer()]
+    try:
+        offered = list(offer())
+    except (QwenError, OSError):
+        # Tab offers nothing then. The command itself tells the person why.
+        return []
+    values = [(text + " " * (takes in _FOLLOWED), text, description) for text, description in offered]
     begun = [(whole, description) for whole, text, description in values if text.startswith(argument)]
     return begun or [(whole, description) for whole, _text, description in values if argument in description]
 

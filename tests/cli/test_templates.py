@@ -61,3 +61,12 @@ def test_the_persons_own_template_wins(qwen: Run, home: Path) -> None:
 @pytest.mark.parametrize("words", [("models", "list", "--lang", "zh"), ("--lang=zh", "models", "list")])
 def test_every_command_speaks_the_language_that_is_named(qwen: Run, words: tuple[str, ...]) -> None:
     assert "还没有模型" in qwen(*words).stderr.decode()
+
+
+@pytest.mark.parametrize("command", ["templates list", "ask -m demo -t slogan -p product=tea"])
+def test_no_built_in_template_stands_in_for_one_that_cannot_be_seen(qwen: Run, home: Path, command: str) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "templates").touch()
+    done = qwen(*command.split())
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert f"{home / 'templates'} cannot be used: Not a directory" in done.stderr.decode()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from qwen_tui.errors import HistoryError
 from qwen_tui.terminal.completion import Completion, candidates, last_word, path_start
 
 COMMANDS = [
@@ -34,3 +35,11 @@ def test_a_command_from_a_chinese_input_method_is_completed(line: str) -> None:
     assert offered("/template\u3000em") == ["email ", "email-tone "]
     assert last_word("/template\u3000em") == "em"
     assert path_start("／file\u3000笔记", COMMANDS) == 6
+
+
+@pytest.mark.parametrize("error", [OSError("closed"), HistoryError("damaged")])
+def test_where_nothing_can_be_looked_up_tab_offers_nothing(error: Exception) -> None:
+    def fail() -> list[tuple[str, str]]:
+        raise error
+
+    assert list(candidates("/template em", COMMANDS, {"template": fail})) == []

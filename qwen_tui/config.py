@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PREFIX = "QWEN_TUI_"
 # Settings with a variable of another name; every other setting follows the rule QWEN_TUI_<NAME>.
 ENVIRONMENT_NAMES = {"language": "LANG"}
+# What is done with material that does not fit into the context; see `qwen_tui.chat.fitting`.
+Fit = Literal["ask", "context", "select", "map", "each", "error"]
 THEMES = ("auto", "dark", "light")
 
 

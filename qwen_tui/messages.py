@@ -52,15 +52,36 @@ class Filled(msgspec.Struct, frozen=True):
     holds: Literal["text", "words"] = "text"
 
 
+# What was done with material that does not fit into the context: see `Given`.
+FitWay = Literal["select", "map", "each"]
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What the model got in place of the materials of a question, because these did not fit into the context.
+
+    - `way` "select": passages of the materials; "map": notes that the model made on every part of them; "each": every
+      part alone, each with the whole instruction.
+    - `materials` are the texts that the prompt has in place of the question's materials; none with "each".
+    - `read` of `total` passages or parts were given.
+    """
+
+    way: FitWay
+    materials: tuple[Material, ...]
+    read: int
+    total: int
+
+
 class Question(msgspec.Struct, frozen=True):
     """What a person asks: their own words, the materials that these are about, and what a template added.
 
-    `qwen_tui.chat.question` makes the text for the model from these parts.
+    `qwen_tui.chat.question` makes the text for the model from these parts. `given` says what the model got in place of
+    the materials, None if it got them whole.
     """
 
     words: str
     materials: tuple[Material, ...] = ()
     template: Filled = Filled()
+    given: Given | None = None
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -138,6 +159,17 @@ class Prefill(msgspec.Struct, frozen=True, tag=True):
     left_s: float | None = None
 
 
+class Step(msgspec.Struct, frozen=True, tag=True):
+    """`done` of `total` parts of the material are worked through, each in a prompt of its own.
+
+    The rest will take about `left_s` seconds, None if that is not known.
+    """
+
+    done: int
+    total: int
+    left_s: float | None = None
+
+
 class BestTwo(msgspec.Struct, frozen=True):
     """The two most likely tokens at one place of an answer, the most likely one first, and their logits."""
 
@@ -183,7 +215,7 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     reason: FinishReason
 
 
-Event = Loading | Prefill | Text | Reasoning | Note | Finished
+Event = Loading | Step | Prefill | Text | Reasoning | Note | Finished
 
 
 class Slot(msgspec.Struct, frozen=True):

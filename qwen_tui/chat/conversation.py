@@ -13,6 +13,11 @@ from qwen_tui.engine.protocol import Engine
 from qwen_tui.messages import Exchange, Message
 
 
+def room_for_answer(ctx_size: int) -> int:
+    """Return how many tokens of the context are kept free for an answer: an eighth of it, and at most 1,024."""
+    return min(ctx_size // 8, 1024)
+
+
 @dataclass(slots=True)
 class Conversation:
     """All turns of a conversation.
@@ -83,15 +88,15 @@ class Conversation:
     def make_room(self, engine: Engine, question: str) -> int:
         """Leave out the oldest turns if the context is too full, and return how many.
 
-        An eighth of the context, at most 1,024 tokens, is reserved for the answer. If that is not free, turns are left
-        out until half of the context is free: each time, everything behind the gap has to be computed again, so it
-        should happen rarely. The system prompt and the question always stay.
+        If the room for the answer is not free, turns are left out until half of the context is free: each time,
+        everything behind the gap has to be computed again, so it should happen rarely. The system prompt and
+        the question always stay.
         """
         said = len(self.turns)
         if self.left_out >= said:
             return 0
         ctx_size = engine.info().ctx_size
-        reserve = min(ctx_size // 8, 1024)
+        reserve = room_for_answer(ctx_size)
         if engine.count(self.prompt(question)) + reserve <= ctx_size:
             return 0
         alone = engine.count(self.prompt(question)[-1:])

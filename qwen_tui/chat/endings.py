@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from qwen_tui.chat.turn import Answer
+from qwen_tui.chat.answer import Answer
 from qwen_tui.errors import QwenError
 from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _

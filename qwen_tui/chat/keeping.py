@@ -11,7 +11,7 @@ from qwen_tui.errors import CancelledError, HistoryError
 from qwen_tui.history.store import History, TurnWriter
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row
-from qwen_tui.messages import FinishReason, Limit, Question
+from qwen_tui.messages import FinishReason, Given, Limit, Question
 
 # The time between two writes of a growing answer, in seconds. With the wait for the next token and the write itself, a
 # crash loses less than two seconds.
@@ -63,6 +63,15 @@ class Keeper:
         self._conversation = conversation
         self._follow(self._turn)
         self._written = time.monotonic()
+
+    def give(self, given: Given) -> None:
+        """Commit what the model gets in place of the question's materials."""
+        if self._turn is None:
+            return
+        try:
+            self._turn.give(given)
+        except HistoryError as error:
+            self._give_up(error)
 
     def update(self, text: str) -> None:
         """Commit the answer so far, unless the last write was a moment ago."""

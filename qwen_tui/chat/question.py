@@ -39,7 +39,7 @@ def prompt_text(question: Question) -> str:
 
 def without_system(question: Question) -> str:
     """Return the question as the model reads it, but for the system text that a template put before it."""
-    return _framed(question, question.materials)
+    return _framed(question, question.materials if question.given is None else question.given.materials)
 
 
 def to_edit(question: Question) -> tuple[str, tuple[Material, ...]]:

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from qwen_tui.chat import endings, going_on
+from qwen_tui.chat.answer import Answer, AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import with_system
 from qwen_tui.chat.keeping import Keeper
@@ -16,7 +17,7 @@ from qwen_tui.chat.material import Reading
 from qwen_tui.chat.overviews import COLUMNS
 from qwen_tui.chat.question import ask_about, to_edit
 from qwen_tui.chat.templates import Template
-from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
+from qwen_tui.chat.turn import Turn
 from qwen_tui.documents.document import Password
 from qwen_tui.documents.encodings import Encoding
 from qwen_tui.engine.protocol import Engine, EngineInfo

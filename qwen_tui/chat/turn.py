@@ -1,25 +1,23 @@
 """One question and its answer: passes events from the engine to the output, and the text to the history."""
 
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from typing import TypeVar
 
-import msgspec
-
+from qwen_tui.chat.answer import Answer, AnswerOptions
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.fitting.fitting import Work, fit
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.reasoning import separate_reasoning
 from qwen_tui.chat.repetition import Repetition
-from qwen_tui.config import Config
-from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
+from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
 from qwen_tui.messages import (
+    Event,
     Exchange,
     Finished,
-    FinishReason,
-    Limit,
-    Message,
     Output,
     Question,
     Reasoning,
@@ -28,58 +26,7 @@ from qwen_tui.messages import (
     Usage,
 )
 
-
-class AnswerOptions(msgspec.Struct, frozen=True):
-    """How to answer: the sampling, the most tokens, a JSON schema as JSON text, and whether to use prompt lookup."""
-
-    sampling: SamplingOptions = msgspec.field(default_factory=SamplingOptions)
-    max_tokens: int | None = None
-    schema: str | None = None
-    lookup: bool = True
-
-    @classmethod
-    def of(cls, settings: Config, schema: str | None = None) -> "AnswerOptions":
-        """Return how to answer under `settings`."""
-        sampling = SamplingOptions(**{name: getattr(settings, name) for name in SamplingOptions.__struct_fields__})
-        return cls(sampling=sampling, max_tokens=settings.max_tokens, schema=schema, lookup=settings.lookup)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer, complete or cut off, and its figures."""
-
-    text: str
-    reason: FinishReason
-    usage: Usage
-    timings: Timings
-    max_tokens: int | None = None
-    # Whether it repeated itself at the end, until it was cut off.
-    repeats: bool = False
-    # How many characters of reasoning came before the answer.
-    reasoning: int = 0
-
-    @property
-    def limit(self) -> Limit | None:
-        """The limit that cut the answer off, None if there was none."""
-        if self.reason != "length":
-            return None
-        reached = self.max_tokens is not None and self.usage.completion_tokens >= self.max_tokens
-        return "max_tokens" if reached else "context"
-
-    def figures(self) -> str:
-        """Return the tokens and speeds of the answer in a sentence."""
-        return _(
-            "{prompt} prompt tokens ({cached} cached), {completion} in the answer; "
-            "{prefill:.1f} tokens/s reading, {decode:.1f} writing; first after {ttft:.1f} s"
-        ).format(
-            prompt=self.usage.prompt_tokens,
-            cached=self.usage.cached_tokens,
-            completion=self.usage.completion_tokens,
-            prefill=self.timings.prefill_tps,
-            decode=self.timings.decode_tps,
-            ttft=self.timings.ttft_s,
-        )
-
+T = TypeVar("T")
 
 _NO_ANSWER = Answer("", "interrupted", Usage(), Timings())
 
@@ -105,12 +52,13 @@ class Turn:
         """
         before = conversation.without_last() if instead else conversation
         self._keeper.begin(conversation, question, instead=instead)
-        prompt = prompt_text(question)
         answer = _NO_ANSWER
         try:
-            if self._load():
-                self._make_room(before, prompt)
-                finished = self._stream(before.prompt(prompt), conversation.id)
+            if self._last_of(self._engine.load()):
+                question, events = self._last_of(fit(Work(self._engine, self._options, before, question)))
+                if question.given is not None:
+                    self._keeper.give(question.given)
+                finished = self._follow(events or self._ask(before, question, conversation.id))
                 most = self._options.max_tokens
                 answer = Answer(
                     self.text,
@@ -142,13 +90,22 @@ class Turn:
                 conversation.left_out = before.left_out
         return answer
 
-    def _load(self) -> bool:
-        loading = self._engine.load()
+    def _last_of(self, progress: Generator[Event, None, T]) -> T:
+        """Show what `progress` yields, and return what it returns."""
         while True:
             try:
-                self._output.show(next(loading))
-            except StopIteration as loaded:
-                return bool(loaded.value)
+                self._output.show(next(progress))
+            except StopIteration as ended:
+                returned: T = ended.value
+                return returned
+
+    def _ask(self, conversation: Conversation, question: Question, kept: str | None) -> Iterator[Event]:
+        """Ask the engine `question` in `conversation`, whose id is `kept`."""
+        prompt = prompt_text(question)
+        self._make_room(conversation, prompt)
+        # The engine stores computed states only for conversations in the history, and removes them together.
+        kept = kept if self._keeper.history is not None else None
+        return self._engine.stream(self._options.request(conversation.prompt(prompt), kept))
 
     def _make_room(self, conversation: Conversation, prompt: str) -> None:
         left_out = conversation.make_room(self._engine, prompt)
@@ -161,19 +118,10 @@ class Turn:
                 ).format(n=left_out)
             )
 
-    def _stream(self, messages: tuple[Message, ...], conversation: str | None) -> Finished:
-        options = self._options
-        request = Request(
-            messages=messages,
-            sampler=options.sampling,
-            max_tokens=options.max_tokens,
-            schema=options.schema,
-            lookup=options.lookup,
-            # The engine stores computed states only for conversations in the history, and removes them together.
-            conversation=conversation if self._keeper.history is not None else None,
-        )
+    def _follow(self, events: Iterator[Event]) -> Finished:
+        """Show and keep the answer that `events` bring."""
         finished: Finished | None = None
-        for event in separate_reasoning(self._engine.stream(request)):
+        for event in separate_reasoning(events):
             if isinstance(event, Text):
                 self.text += event.piece
                 self._keeper.update(self.text)

@@ -10,6 +10,7 @@ import typer
 
 from qwen_tui import cancellation
 from qwen_tui.chat import endings, templates
+from qwen_tui.chat.answer import Answer, AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.endings import Ending
 from qwen_tui.chat.from_template import compose, parameters
@@ -17,7 +18,7 @@ from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.material import Reading, password_in, report_blank
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
-from qwen_tui.chat.turn import Answer, AnswerOptions, Turn
+from qwen_tui.chat.turn import Turn
 from qwen_tui.cli import first_run, options, schemas, screen, signals, sources, stdin, wiring
 from qwen_tui.cli.chat import Opening, converse
 from qwen_tui.cli.delivery import Delivery

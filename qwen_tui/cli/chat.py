@@ -10,13 +10,13 @@ import typer
 
 from qwen_tui import __version__, cancellation
 from qwen_tui.chat import overviews, slash_commands, templates, transfer
+from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.material import password_in, report_blank
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
-from qwen_tui.chat.turn import AnswerOptions
 from qwen_tui.cli import first_run, options, screen, signals, sources, wiring
 from qwen_tui.cli.editor import edited
 from qwen_tui.cli.environment import Environment

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from qwen_tui.chat.answer import Answer
 from qwen_tui.chat.code_blocks import first_code_block
 from qwen_tui.chat.endings import Ending
-from qwen_tui.chat.turn import Answer
 from qwen_tui.cli.environment import Environment
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Timings, Usage

@@ -69,6 +69,16 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
         PRIMARY KEY (message, position)
     )
     """,
+    # What the model got in place of the materials of a question: see `messages.Given`. `materials` is JSON.
+    """
+    CREATE TABLE given (
+        message    INTEGER PRIMARY KEY REFERENCES messages(id) ON DELETE CASCADE,
+        way        TEXT NOT NULL,
+        materials  BLOB NOT NULL,
+        read       INTEGER NOT NULL,
+        total      INTEGER NOT NULL
+    )
+    """,
 )
 VERSION = len(MIGRATIONS)
 # How long one process waits for another's write, in seconds.

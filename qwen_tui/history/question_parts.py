@@ -1,12 +1,14 @@
-"""Stores the parts of a question beside the person's words: its materials and what a template added.
+"""Stores the parts of a question beside the person's words: its materials, what a template added, and what was given.
 
 The words themselves are the content of the message.
 """
 
 import sqlite3
 
+import msgspec
+
 from qwen_tui.history.records import rows
-from qwen_tui.messages import Filled, Material, PartKind, Question
+from qwen_tui.messages import Filled, Given, Material, PartKind, Question
 
 # The kinds of rows that are not material: a template's system text, and its body around the text or around the words.
 _SYSTEM, _AROUND_TEXT, _AROUND_WORDS = "system", "template", "template around words"
@@ -24,6 +26,16 @@ def write(connection: sqlite3.Connection, message: int, question: Question) -> N
         "INSERT INTO parts(message, position, kind, name, text) VALUES (?, ?, ?, ?, ?)",
         [(message, position, *part) for position, part in enumerate(kept)],
     )
+    if question.given is not None:
+        write_given(connection, message, question.given)
+
+
+def write_given(connection: sqlite3.Connection, message: int, given: Given) -> None:
+    """Store what the model got in place of the materials of the question `message`."""
+    connection.execute(
+        "INSERT OR REPLACE INTO given(message, way, materials, read, total) VALUES (?, ?, ?, ?, ?)",
+        (message, given.way, msgspec.json.encode(given.materials), given.read, given.total),
+    )
 
 
 def read(connection: sqlite3.Connection, message: int, words: str) -> Question:
@@ -40,7 +52,16 @@ def read(connection: sqlite3.Connection, message: int, words: str) -> Question:
         else:
             materials.append(Material(row["name"], row["text"], row["kind"]))
     template = Filled(filled.name, filled.system, tuple(pieces), filled.holds)
-    return Question(words, tuple(materials), template)
+    return Question(words, tuple(materials), template, _given(connection, message))
+
+
+def _given(connection: sqlite3.Connection, message: int) -> Given | None:
+    row = rows(connection, "SELECT way, materials, read, total FROM given WHERE message = ?", (message,)).fetchone()
+    if row is None:
+        return None
+    return Given(
+        row["way"], msgspec.json.decode(row["materials"], type=tuple[Material, ...]), row["read"], row["total"]
+    )
 
 
 def text(connection: sqlite3.Connection, message: int, content: str) -> str:

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from qwen_tui import cancellation
 from qwen_tui.errors import HistoryError
-from qwen_tui.history import finding, ownership, tree, writing
+from qwen_tui.history import finding, ownership, question_parts, tree, writing
 from qwen_tui.history.database import PATIENCE, PAUSE, connect, patiently, unusable
 from qwen_tui.history.records import StoredConversation, Summary, rows, summary, title_of
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import FinishReason, Limit, Question, as_text
+from qwen_tui.messages import FinishReason, Given, Limit, Question, as_text
 
 # A growing answer is written again soon: so long, in seconds, does one such write wait for another process.
 _LITTLE_PATIENCE = 0.2
@@ -51,6 +51,10 @@ class TurnWriter:
     head: int | None
     instead: bool
     has_begun: bool = False
+
+    def give(self, given: Given) -> None:
+        """Commit what the model gets in place of the materials of the question."""
+        self.history.write_given(self, given)
 
     def update(self, text: str, reason: FinishReason | None = None, limit: Limit | None = None) -> None:
         """Commit the answer so far. With a `reason` it is complete; `limit` says what cut it off."""
@@ -140,6 +144,17 @@ class History:
                 )
             writing.mark_written(connection, conversation, time.time())
         turn.conversation, turn.has_begun = conversation, turn.has_begun or begins
+
+    def write_given(self, turn: TurnWriter, given: Given) -> None:
+        """Store what the model gets in place of the materials of the question of `turn`."""
+        with self._writing() as connection:
+            # As in `write_answer`: the number of a removed message may be that of another one.
+            asked = connection.execute(
+                "SELECT parent FROM messages WHERE id = ? AND created = ?", (turn.answer, turn.asked)
+            ).fetchone()
+            if asked is None:
+                raise _not_one(_("There is no conversation “{id}”.").format(id=turn.conversation))
+            question_parts.write_given(connection, asked[0], given)
 
     def move(self, conversation: str, at: int | None, to: int | None, undone: int | None) -> None:
         """Move the head of the conversation to the answer `to`, if it is still `at`; nothing is deleted.

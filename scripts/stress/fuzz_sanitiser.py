@@ -31,10 +31,10 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from typer.core import TyperCommand
 
 from qwen_tui.chat import slash_commands
+from qwen_tui.chat.answer import Answer, AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.session import Session
-from qwen_tui.chat.turn import Answer, AnswerOptions
 from qwen_tui.cli import chat, config, logs, screen, templates, wiring
 from qwen_tui.cli.delivery import Delivery
 from qwen_tui.cli.environment import Environment

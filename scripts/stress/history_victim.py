@@ -10,9 +10,10 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper, resume
-from qwen_tui.chat.turn import AnswerOptions, Turn
+from qwen_tui.chat.turn import Turn
 from qwen_tui.engine.protocol import EngineInfo, Request
 from qwen_tui.history.store import History, TurnWriter
 from qwen_tui.messages import (

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from qwen_tui.chat import keeping
+from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper, resume
-from qwen_tui.chat.turn import AnswerOptions, Turn
+from qwen_tui.chat.turn import Turn
 from qwen_tui.errors import HistoryError, WorkerDiedError
 from qwen_tui.history.store import History
 from qwen_tui.messages import Event, Prefill, Question, Text

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.slash_commands import commands
-from qwen_tui.chat.turn import AnswerOptions
 from qwen_tui.errors import ModelNotFoundError, PromptTooLongError, QwenError, WorkerDiedError
 from qwen_tui.history.store import History
 from qwen_tui.messages import Draft, Material, Message, Question

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from qwen_tui.chat import keeping
+from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.keeping import Keeper, resume
 from qwen_tui.chat.session import Session
-from qwen_tui.chat.turn import AnswerOptions, Turn
+from qwen_tui.chat.turn import Turn
 from qwen_tui.engine.protocol import Request
 from qwen_tui.errors import WorkerDiedError
 from qwen_tui.history.store import History

@@ -3,10 +3,11 @@
 import pytest
 
 from qwen_tui import cancellation
+from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.question import ask_about, prompt_text
-from qwen_tui.chat.turn import AnswerOptions, Turn
+from qwen_tui.chat.turn import Turn
 from qwen_tui.errors import WorkerDiedError
 from qwen_tui.messages import Finished, Material, Message, Prefill, Question, Text
 from tests.scripted_engine import RecordingOutput, ScriptedEngine

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from qwen_tui.chat import keeping
+from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
-from qwen_tui.chat.turn import AnswerOptions, Turn
+from qwen_tui.chat.turn import Turn
 from qwen_tui.errors import HistoryError
 from qwen_tui.history import store
 from qwen_tui.history.database import patiently

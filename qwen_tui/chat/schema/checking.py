@@ -4,8 +4,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from qwen_tui.chat.answer import Answer
 from qwen_tui.chat.schema.reading import Schema, joined, json_excerpt, pointer
-from qwen_tui.chat.turn import Answer
 from qwen_tui.errors import QwenError, why
 from qwen_tui.i18n import gettext as _
 

@@ -9,12 +9,13 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from itertools import takewhile
 
+from qwen_tui.engine.wire import AnswerEvent
 from qwen_tui.engine.worker.context import Context
 from qwen_tui.engine.worker.lookup import Drafter
 from qwen_tui.engine.worker.model import Vocabulary
 from qwen_tui.engine.worker.sampling import Sampler
 from qwen_tui.engine.worker.stop import StopFlag
-from qwen_tui.messages import Event, Finished, FinishReason, Prefill, Text, Timings, Usage
+from qwen_tui.messages import Finished, FinishReason, Prefill, Text, Timings, Usage
 
 # Most answers stay under this many tokens: the context makes room for them at the start.
 ROOM = 1024
@@ -51,7 +52,7 @@ class Generation:
         self.text = ""
         self.tokens: list[int] = []
 
-    def events(self, prompt: Sequence[int], max_tokens: int | None, begun: Sequence[int] = ()) -> Iterator[Event]:
+    def events(self, prompt: Sequence[int], max_tokens: int | None, begun: Sequence[int] = ()) -> Iterator[AnswerEvent]:
         """Answer `prompt`, which must leave room in the context, with at most `max_tokens` tokens.
 
         `begun` are the first tokens of an answer that is to be continued; only what follows them is reported.
@@ -68,7 +69,7 @@ class Generation:
         reason = yield from self._decode(room if max_tokens is None else min(room, max_tokens))
         yield self._finished(prompt, reason)
 
-    def _prefill(self, prompt: Sequence[int]) -> Generator[Event, None, bool]:
+    def _prefill(self, prompt: Sequence[int]) -> Generator[AnswerEvent, None, bool]:
         context = self._context
         context.reuse(prompt)
         context.reserve(len(prompt) + ROOM)
@@ -88,7 +89,7 @@ class Generation:
         self._prefilled = self._first = time.perf_counter()
         return True
 
-    def _decode(self, limit: int) -> Generator[Event, None, FinishReason]:
+    def _decode(self, limit: int) -> Generator[AnswerEvent, None, FinishReason]:
         reason: FinishReason | None = None if len(self.tokens) < limit else "length"
         while reason is None:
             for token in self._verify():

@@ -1,0 +1,77 @@
+"""How a question is to be answered, and the answer with its figures."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from qwen_tui.config import Config, Fit
+from qwen_tui.engine.protocol import Request, SamplingOptions
+from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import FinishReason, Limit, Message, Timings, Usage
+
+
+class AnswerOptions(msgspec.Struct, frozen=True):
+    """How to answer: the sampling, the most tokens, a JSON schema as JSON text, and whether to use prompt lookup.
+
+    `fit` says what to do with material that does not fit into the context.
+    """
+
+    sampling: SamplingOptions = msgspec.field(default_factory=SamplingOptions)
+    max_tokens: int | None = None
+    schema: str | None = None
+    lookup: bool = True
+    fit: Fit = "error"
+
+    @classmethod
+    def of(cls, settings: Config, schema: str | None = None) -> "AnswerOptions":
+        """Return how to answer under `settings`."""
+        sampling = SamplingOptions(**{name: getattr(settings, name) for name in SamplingOptions.__struct_fields__})
+        return cls(sampling=sampling, max_tokens=settings.max_tokens, schema=schema, lookup=settings.lookup)
+
+    def request(self, messages: tuple[Message, ...], conversation: str | None) -> Request:
+        """Return what the engine is asked: the answer to `messages`; see `Request` for `conversation`."""
+        return Request(
+            messages=messages,
+            sampler=self.sampling,
+            max_tokens=self.max_tokens,
+            schema=self.schema,
+            lookup=self.lookup,
+            conversation=conversation,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, complete or cut off, and its figures."""
+
+    text: str
+    reason: FinishReason
+    usage: Usage
+    timings: Timings
+    max_tokens: int | None = None
+    # Whether it repeated itself at the end, until it was cut off.
+    repeats: bool = False
+    # How many characters of reasoning came before the answer.
+    reasoning: int = 0
+
+    @property
+    def limit(self) -> Limit | None:
+        """The limit that cut the answer off, None if there was none."""
+        if self.reason != "length":
+            return None
+        reached = self.max_tokens is not None and self.usage.completion_tokens >= self.max_tokens
+        return "max_tokens" if reached else "context"
+
+    def figures(self) -> str:
+        """Return the tokens and speeds of the answer in a sentence."""
+        return _(
+            "{prompt} prompt tokens ({cached} cached), {completion} in the answer; "
+            "{prefill:.1f} tokens/s reading, {decode:.1f} writing; first after {ttft:.1f} s"
+        ).format(
+            prompt=self.usage.prompt_tokens,
+            cached=self.usage.cached_tokens,
+            completion=self.usage.completion_tokens,
+            prefill=self.timings.prefill_tps,
+            decode=self.timings.decode_tps,
+            ttft=self.timings.ttft_s,
+        )

@@ -1,0 +1,48 @@
+"""Decides how a question is asked whose material does not fit into the context, and prepares it."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import NamedTuple
+
+from qwen_tui.chat.answer import AnswerOptions
+from qwen_tui.chat.conversation import Conversation, room_for_answer
+from qwen_tui.chat.question import prompt_text
+from qwen_tui.config import Fit
+from qwen_tui.engine.protocol import Engine
+from qwen_tui.messages import Event, Question
+
+
+class Work(NamedTuple):
+    """What a way to ask works with; `conversation` is the one before the question, and changes only by the turn."""
+
+    engine: Engine
+    options: AnswerOptions
+    conversation: Conversation
+    question: Question
+
+    def fits(self, question: Question) -> bool:
+        """Whether `question` fits into the context with the system prompt and an answer, if older turns leave it."""
+        system, *_turns, asked = self.conversation.prompt(prompt_text(question))
+        messages = (system, asked) if system.role == "system" else (asked,)
+        ctx_size = self.engine.info().ctx_size
+        return self.engine.count(messages) + room_for_answer(ctx_size) <= ctx_size
+
+
+class Fitted(NamedTuple):
+    """A question as it is to be asked. With an `answer`, that is its answer, and ends with `Finished`."""
+
+    question: Question
+    answer: Iterator[Event] | None = None
+
+
+# A way to ask about material that does not fit: yields its progress, and returns what is to be asked.
+Way = Callable[[Work], Generator[Event, None, Fitted]]
+
+WAYS: Mapping[Fit, Way] = {}
+
+
+def fit(work: Work) -> Generator[Event, None, Fitted]:
+    """Return the question of `work` as it is to be asked: whole if it fits, else as the options say."""
+    wish = work.options.fit
+    if wish in WAYS and work.question.materials and not work.fits(work.question):
+        return (yield from WAYS[wish](work))
+    return Fitted(work.question)

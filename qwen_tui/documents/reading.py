@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from qwen_tui import cancellation
-from qwen_tui.documents import pdf
+from qwen_tui.documents import archive, pdf, zipped
 from qwen_tui.documents.document import Document, Options, Section
 from qwen_tui.documents.text import decode
 from qwen_tui.errors import InputError
@@ -25,7 +25,7 @@ class _Format(NamedTuple):
     read: Callable[[bytes, str, Options], Document]
 
 
-_FORMATS = (_Format(pdf.is_pdf, pdf.read),)
+_FORMATS = (_Format(pdf.is_pdf, pdf.read), _Format(archive.is_zip, zipped.read))
 
 
 def read(stream: BinaryIO, name: str, options: Options) -> Document:

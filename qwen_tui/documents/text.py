@@ -30,7 +30,7 @@ _CONTROLS_AT_MOST = 0.01
 # NULs are removed if they occur at no more than so many places, or at one place in so many bytes, and if they are no
 # more than this share of all bytes.
 _FEW_NULS, _SPARSE_NULS, _NULS_AT_MOST = 3, 200, 1 / 3
-_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x7fELF", b"PK\3\4", b"\x1f\x8b", b"7z\xbc\xaf", b"MZ\x90")
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x7fELF", b"\x1f\x8b", b"7z\xbc\xaf", b"MZ\x90")
 _ESCAPE = re.compile(
     "\x1b"
     r"(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours, the cursor
@@ -65,7 +65,8 @@ def decode(data: bytes, name: str, encoding: Encoding | None = None, say_otherwi
     The notes call the data `name`. `say_otherwise` tells the person how to choose another encoding, with `{name}` in
     its place. Raises `InputError` if the data are not text.
     """
-    _refuse_documents(data, name)
+    if data.startswith(_SIGNATURES):
+        raise _binary(name)
     notes: list[str] = []
     if encoding is not None:
         text = encodings.decoded(data, encoding)
@@ -162,16 +163,6 @@ def _overstruck(text: str) -> str:
         elif kept and kept[-1] != "\n":
             kept.pop()
     return "".join(kept)
-
-
-def _refuse_documents(data: bytes, name: str) -> None:
-    if data.startswith(b"%PDF-") or (data.startswith(b"PK\3\4") and name.lower().endswith(".docx")):
-        raise InputError(
-            _("{name} is a document, not text.").format(name=name),
-            _("Of documents, only PDF is read so far: save this one as PDF, or as text."),
-        )
-    if data.startswith(_SIGNATURES):
-        raise _binary(name)
 
 
 def _left_out(nuls: int, name: str) -> str:

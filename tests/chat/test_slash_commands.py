@@ -203,7 +203,7 @@ def test_a_file_that_is_not_text_is_not_attached(tmp_path: Path) -> None:
     (tmp_path / "c.png").write_bytes(b"\x89PNG\0")
     names = ("a.pdf", "b.docx", "c.png", "none.txt", ".")
     talk = Talk(ScriptedEngine(), Person(*(f"/file {tmp_path / name}" for name in names)))
-    reasons = ("is damaged", "is a document, not text", "is not text", "No such file", "is a folder")
+    reasons = ("is damaged", "is damaged", "is not text", "No such file", "is a folder")
     assert len(talk.errors) == len(reasons)
     for error, reason in zip(talk.errors, reasons, strict=True):
         assert reason in error.message

@@ -22,11 +22,15 @@ def text_of(*pages: str) -> str:
     return "\n--\n".join(section.text for section in read_pdf(pdf(pages)).sections)
 
 
-@pytest.mark.parametrize("words", sorted(CORPUS.glob("*.txt")), ids=lambda path: path.stem)
-def test_the_words_of_real_files_come_in_order(words: Path) -> None:
-    document = read_document(words.with_suffix(".pdf"))
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted(CORPUS.glob("*.pdf")) if path.with_suffix(".txt").exists()],
+    ids=lambda path: path.stem,
+)
+def test_the_words_of_real_files_come_in_order(path: Path) -> None:
+    document = read_document(path)
     text = "\n".join(section.text for section in document.sections)
-    assert share_in_order(words.read_text(encoding="utf-8"), text) >= 0.99
+    assert share_in_order(path.with_suffix(".txt").read_text(encoding="utf-8"), text) >= 0.99
     assert document.unit == "page"
 
 

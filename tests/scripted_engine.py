@@ -30,6 +30,14 @@ class ScriptedEngine:
         self.requests: list[Request] = []
         self.closed = False
 
+    @property
+    def parallel(self) -> int:
+        return 1
+
+    @property
+    def host(self) -> str:
+        return ""
+
     def start(self) -> None:
         return None
 

@@ -56,6 +56,16 @@ class LocalEngine:
         # When the person began to wait for the next answer, by `time.perf_counter`.
         self._asked: float | None = None
 
+    @property
+    def parallel(self) -> int:
+        """One stream at a time: the worker has one context."""
+        return 1
+
+    @property
+    def host(self) -> str:
+        """No other computer is asked."""
+        return ""
+
     def start(self) -> None:
         """Start the worker and the loading, and return at once; a worker that died while idle is replaced."""
         self._worker.start()

@@ -115,7 +115,9 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is loaded.
 
     The context can hold `ctx_size` tokens: as many as asked, or as many as the model was trained for, if those are
-    fewer. `gpu_layers` of the model's `layers` are on a GPU; both numbers count the output layer.
+    fewer. `gpu_layers` of the model's `layers` are on a GPU; both numbers count the output layer. A server does not
+    tell these two, nor the threads: there they are 0, and `device` is its host. With `estimates`, `count` returns
+    estimates, because the server counts no tokens: what shows a number says so.
     """
 
     model: str
@@ -124,6 +126,7 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     gpu_layers: int
     layers: int = 0
+    estimates: bool = False
 
 
 class Engine(Protocol):
@@ -135,12 +138,27 @@ class Engine(Protocol):
     All methods that wait look whether the current operation is cancelled (see `cancellation`). Then `load` and `stream`
     end soon, and the others raise `CancelledError`.
 
+    One thread at a time uses an engine, with one exception: where `parallel` is more than 1, so many threads may call
+    `count` and `stream` at the same time, after `load` has returned True. A thread has no operation of its own, so
+    whoever starts one runs it in a copy of its context (`contextvars.copy_context().run`): then Ctrl-C reaches it.
+
     What reads ahead will get one more method, `expect(messages, conversation)`: the next prompt will begin with these
     messages. It returns at once. While nothing else is asked, the worker prefills them, ubatch by ubatch, and every
     command stops it behind the ubatch that it computes. `stream` needs no word of it: it finds a common beginning in
     the context, as it does after an answer. An expectation replaces the one before it. It raises nothing, because what
     fails there fails again in `stream`. `conversation` is that of a `Request`: with None, nothing is written.
     """
+
+    @property
+    def parallel(self) -> int:
+        """How many streams may run at the same time: 1 on this computer, and what the server takes elsewhere.
+
+        Returns at once. A server may tell it while the engine loads, so ask after `load`.
+        """
+
+    @property
+    def host(self) -> str:
+        """The other computer to which everything is sent that the engine gets; "" for this computer."""
 
     def start(self) -> None:
         """Begin to load in the background, unless that has begun already, and return at once."""

@@ -6,6 +6,11 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from qwen_tui.documents.encodings import Encoding
+from qwen_tui.errors import InputError
+from qwen_tui.i18n import gettext as _
+
+# A text may have this many bytes at most: tokenising more would take too long, and no context holds as much.
+MOST_TEXT = 8 * 2**20
 
 # What the places of a document are; empty where it has none.
 Unit = Literal["", "page", "slide", "sheet", "chapter"]
@@ -53,6 +58,14 @@ class Options(NamedTuple):
     password: Password | None = None
     say_password: str = ""
     on_progress: OnProgress = lambda _done, _total, _unit: None
+
+
+def too_much_text(name: str) -> InputError:
+    """Return what to say of a document with more than `MOST_TEXT`; a reader need not wait for the end to say it."""
+    return InputError(
+        _("{name} holds more than {limit} MB of text, the most that is read.").format(name=name, limit=MOST_TEXT >> 20),
+        _("Save a part of it as a file of its own."),
+    )
 
 
 def as_text(document: Document) -> str:

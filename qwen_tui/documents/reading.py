@@ -4,28 +4,36 @@ from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from qwen_tui import cancellation
-from qwen_tui.documents import archive, pdf, zipped
-from qwen_tui.documents.document import Document, Options, Section
+from qwen_tui.documents import archive, pdf, separated, zipped
+from qwen_tui.documents.document import MOST_TEXT, Document, Options, Section, too_much_text
 from qwen_tui.documents.text import decode
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 
-# A text may have this many bytes at most: tokenising more would take too long, and no context holds as much.
-MOST_BYTES = 8 * 2**20
 # A document may have this many: pictures make it large, and its text is limited besides.
 MOST_DOCUMENT_BYTES = 200 * 2**20
 # The signature of a format stands within this many bytes.
-_HEAD = 1024
+_HEAD = 4096
 
 
 class _Format(NamedTuple):
-    """A format: whether the first bytes of a file are of it, and what reads such a file."""
+    """A format of files.
 
-    recognises: Callable[[bytes], bool]
-    read: Callable[[bytes, str, Options], Document]
+    - `recognises` tells from the first bytes whether a file is of it. Where a text may look the same, the name decides.
+    - `read` reads such a file. It returns None for one that is a text after all.
+    - A file may have `most_bytes`.
+    """
+
+    recognises: Callable[[bytes, str], bool]
+    read: Callable[[bytes, str, Options], Document | None]
+    most_bytes: int = MOST_DOCUMENT_BYTES
 
 
-_FORMATS = (_Format(pdf.is_pdf, pdf.read), _Format(archive.is_zip, zipped.read))
+_FORMATS = (
+    _Format(lambda head, _name: pdf.is_pdf(head), pdf.read),
+    _Format(lambda head, _name: archive.is_zip(head), zipped.read),
+    _Format(separated.is_separated, separated.read, MOST_TEXT),
+)
 
 
 def read(stream: BinaryIO, name: str, options: Options) -> Document:
@@ -36,13 +44,14 @@ def read(stream: BinaryIO, name: str, options: Options) -> Document:
 def read_bytes(stream: BinaryIO, name: str) -> bytes:
     """Return all bytes of `stream`; raises `InputError` if there are more than may be read of such a file."""
     data = stream.read(_HEAD)
-    most = MOST_BYTES if _format(data) is None else MOST_DOCUMENT_BYTES
+    found = _format(data, name)
+    most = MOST_TEXT if found is None else found.most_bytes
     data += stream.read(most + 1 - len(data))
     if len(data) > most:
         raise InputError(
             _("{name} is larger than {limit} MB, the most that is read.").format(name=name, limit=most >> 20),
             _("Give a part of it, for example with: head -c 30000")
-            if most == MOST_BYTES
+            if most == MOST_TEXT
             else _("Save a part of it as a file of its own."),
         )
     return data
@@ -50,22 +59,17 @@ def read_bytes(stream: BinaryIO, name: str) -> bytes:
 
 def parsed(data: bytes, name: str, options: Options) -> Document:
     """Return what the bytes of a file say; raises `InputError`."""
-    found = _format(data)
-    if found is None:
+    found = _format(data, name)
+    document = found.read(data, name, options) if found else None
+    if document is None:
         with cancellation.current().interruptible():
             text, notes = decode(data, name, options.encoding, options.say_otherwise)
         return Document(name, (Section(text),), notes=notes)
-    document = found.read(data, name, options)
-    if sum(len(section.text.encode("utf-8", "replace")) for section in document.sections) > MOST_BYTES:
-        raise InputError(
-            _("{name} holds more than {limit} MB of text, the most that is read.").format(
-                name=name, limit=MOST_BYTES >> 20
-            ),
-            _("Save a part of it as a file of its own."),
-        )
+    if sum(len(section.text.encode("utf-8", "replace")) for section in document.sections) > MOST_TEXT:
+        raise too_much_text(name)
     return document
 
 
-def _format(data: bytes) -> _Format | None:
+def _format(data: bytes, name: str) -> _Format | None:
     head = data[:_HEAD]
-    return next((known for known in _FORMATS if known.recognises(head)), None)
+    return next((known for known in _FORMATS if known.recognises(head, name)), None)

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from qwen_tui.documents.document import Document, Section, as_text
-from qwen_tui.documents.reading import MOST_BYTES, read_bytes
+from qwen_tui.documents.document import MOST_TEXT, Document, Section, as_text
+from qwen_tui.documents.reading import read_bytes
 from qwen_tui.errors import InputError
 
 
@@ -19,7 +19,7 @@ def test_a_file_that_is_too_large_is_refused_without_being_read() -> None:
 
     with pytest.raises(InputError, match="larger than 8 MB"):
         read_bytes(Endless(), "it")  # type: ignore[arg-type]
-    assert Endless.given == MOST_BYTES + 1
+    assert Endless.given == MOST_TEXT + 1
 
 
 def test_each_place_of_a_document_has_its_mark() -> None:

@@ -51,7 +51,7 @@ class ScriptedEngine:
     def count(self, messages: Sequence[Message]) -> int:
         return sum(len(message.content.split()) for message in messages)
 
-    def estimate(self, tokens: int, cached: int = 0) -> float | None:
+    def estimate(self, tokens: int, cached: int = 0, written: int = 0) -> float | None:
         return None
 
     def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:

@@ -8,11 +8,10 @@ from qwen_tui import cancellation
 from qwen_tui.engine import failures, leaving, wire
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder
-from qwen_tui.engine.prefill_cost import PrefillCost
 from qwen_tui.engine.process import WorkerProcess
-from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.recovery import OF_MEMORY, POLICY, Action, Cause, Phase, Tries
 from qwen_tui.engine.silence import TICK, Silence
+from qwen_tui.engine.token_costs import DecodeCost, PrefillCost
 from qwen_tui.errors import EngineError, QwenError, why
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
@@ -63,7 +62,7 @@ class LoadedWorker:
         self._notes = list(notes)
         self._process: WorkerProcess | None = None
         self._silence = Silence()
-        self.prefill_cost = _cost_of(ladder.options)
+        self._forget_costs()
         # How many layers the model has; 0 until the first loading.
         self._layers = 0
         # What the worker has loaded; None while it loads, and after its end.
@@ -153,7 +152,7 @@ class LoadedWorker:
             if tries.allows(action) and (action == "again" or self._ladder.take(action, cause)):
                 tries.count(action)
                 if action != "again":
-                    self.prefill_cost = _cost_of(self._ladder.options)
+                    self._forget_costs()
                 if action in ("other code", "no repacking"):
                     # The caller says so.
                     self._ladder.told()
@@ -258,6 +257,12 @@ class LoadedWorker:
             self._process.leave(sign)
         self._process = self.loaded = None
 
+    def _forget_costs(self) -> None:
+        """Begin to learn what a token costs, because it is computed in another way from now on."""
+        costs = self._ladder.options.costs
+        self.prefill_cost = PrefillCost(1 / costs.prefill_tps if costs.prefill_tps else 0.0)
+        self.decode_cost = DecodeCost(1 / costs.decode_tps if costs.decode_tps else 0.0)
+
     def pause(self) -> None:
         """Stop computing until `resume`."""
         if self._process is not None:
@@ -267,8 +272,3 @@ class LoadedWorker:
         """Go on computing."""
         if self._process is not None:
             self._process.resume()
-
-
-def _cost_of(way: LoadOptions) -> PrefillCost:
-    speed = way.costs.prefill_tps
-    return PrefillCost(1 / speed if speed else 0.0)

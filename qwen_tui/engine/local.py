@@ -90,10 +90,12 @@ class LocalEngine:
         assert isinstance(reply, wire.Counted)
         return reply.tokens
 
-    def estimate(self, tokens: int, cached: int = 0) -> float | None:
-        """Return about how many seconds the prefill of a prompt of `tokens` takes; see `Engine.estimate`."""
-        token_s = self._worker.prefill_cost.token_s
-        return max(0, tokens - cached) * token_s if token_s else None
+    def estimate(self, tokens: int, cached: int = 0, written: int = 0) -> float | None:
+        """Return about how many seconds it takes to read `tokens` and write `written`; see `Engine.estimate`."""
+        reading, writing = self._worker.prefill_cost.token_s, self._worker.decode_cost.token_s
+        if not reading or (written and not writing):
+            return None
+        return max(0, tokens - cached) * reading + written * writing
 
     def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:
         """Return the seconds that batches of `sizes` tokens take behind `depth` others."""
@@ -135,6 +137,7 @@ class LocalEngine:
             for event in self._events(answer):
                 finished = isinstance(event, Finished)
                 if isinstance(event, Finished):
+                    self._worker.decode_cost.learn(event)
                     self._may_leave = self._worker.keeps_states and request.conversation is not None
                     event = answer.bill(event, self._worker.take_load_s(), waited)
                 yield event

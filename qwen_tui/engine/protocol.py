@@ -82,11 +82,12 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured of computing with one plan; empty and 0 if it was not measured.
 
     `batches` are the times of batches of 1, 2, 3, … tokens, divided by the time of a batch of one. `prefill_tps` is the
-    speed of the prefill in tokens per second.
+    speed of the prefill in tokens per second, `decode_tps` that of the decoding.
     """
 
     batches: tuple[float, ...] = ()
     prefill_tps: float = 0.0
+    decode_tps: float = 0.0
 
 
 class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,11 +179,11 @@ class Engine(Protocol):
     def count(self, messages: Sequence[Message]) -> int:
         """Return the number of prompt tokens of `messages`, including those that open the answer."""
 
-    def estimate(self, tokens: int, cached: int = 0) -> float | None:
-        """Return about how many seconds the prefill of a prompt of `tokens` takes, without waiting.
+    def estimate(self, tokens: int, cached: int = 0, written: int = 0) -> float | None:
+        """Return about how many seconds it takes to read a prompt of `tokens`, and to write `written` more behind it.
 
-        The first `cached` tokens need no computing. None if the engine does not know yet what a token costs: it learns
-        that from its own prefills, and before the first one from the plan's measured costs.
+        The first `cached` tokens need no computing. It does not wait. None if the engine does not know yet what a token
+        costs: it learns that from its own answers, and before the first one from the plan's measured costs.
         """
 
     def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:

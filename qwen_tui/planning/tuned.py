@@ -88,7 +88,7 @@ class TunedPlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def costs(self) -> Costs:
         """What was measured with the plan, for the engine."""
-        return Costs(batches=self.batch_costs, prefill_tps=self.trial.reading)
+        return Costs(batches=self.batch_costs, prefill_tps=self.trial.reading, decode_tps=self.trial.writing)
 
 
 class Tuned(msgspec.Struct, frozen=True, kw_only=True):

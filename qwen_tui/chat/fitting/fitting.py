@@ -34,8 +34,30 @@ class Fitted(NamedTuple):
     answer: Iterator[Event] | None = None
 
 
-# A way to ask about material that does not fit: yields its progress, and returns what is to be asked.
-Way = Callable[[Work], Generator[Event, None, Fitted]]
+class Cost(NamedTuple):
+    """What a way will do with the material of a question, and what it will take: the person chooses by that.
+
+    - `does` says it in a clause with its numbers, as "reads 9 of 60 passages, 3,900 of 12,480 tokens".
+    - `first_s` are the seconds to the first word of the answer, `all_s` those to its end; None where that is not known.
+    - `obstacle` says in a sentence why the way cannot be taken here; empty if it can.
+    """
+
+    does: str
+    first_s: float | None = None
+    all_s: float | None = None
+    obstacle: str = ""
+
+
+class Way(NamedTuple):
+    """A way to ask about material that does not fit.
+
+    `run` yields its progress, and returns what is to be asked. `cost` is asked before, and takes no longer than a
+    person waits for a choice: it may count tokens, and asks the model nothing.
+    """
+
+    run: Callable[[Work], Generator[Event, None, Fitted]]
+    cost: Callable[[Work], Cost]
+
 
 WAYS: Mapping[Fit, Way] = {}
 
@@ -44,5 +66,5 @@ def fit(work: Work) -> Generator[Event, None, Fitted]:
     """Return the question of `work` as it is to be asked: whole if it fits, else as the options say."""
     wish = work.options.fit
     if wish in WAYS and work.question.materials and not work.fits(work.question):
-        return (yield from WAYS[wish](work))
+        return (yield from WAYS[wish].run(work))
     return Fitted(work.question)

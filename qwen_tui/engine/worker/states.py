@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from qwen_tui.engine.library import library_stamp
-from qwen_tui.engine.prefill_cost import PrefillCost
 from qwen_tui.engine.prefix_store import PrefixStore, StateMatch
 from qwen_tui.engine.protocol import LoadOptions, Request, StoreOptions
 from qwen_tui.engine.state_file import StateHeader, packed
+from qwen_tui.engine.token_costs import PrefillCost
 from qwen_tui.engine.worker.binding import LibraryError, library_version
 from qwen_tui.engine.worker.context import Context, full_batches
 from qwen_tui.engine.worker.stop import StopFlag

@@ -1,11 +1,13 @@
-"""Measures how long the prefill of a token takes on this computer, from the progress of prefills."""
+"""Measures how long reading and writing a token take on this computer, from the events of answers."""
 
 import time
 
-from qwen_tui.messages import Event, Prefill
+from qwen_tui.messages import Event, Finished, Prefill
 
 # With fewer computed tokens than this, the measurement is not used.
 _FEWEST_TOKENS = 64
+# The same for tokens of answers.
+_FEWEST_WRITTEN = 32
 
 
 class PrefillCost:
@@ -44,4 +46,26 @@ class PrefillCost:
         """The seconds to compute a prompt token, 0 if unknown."""
         if self.known_s and self._tokens < _FEWEST_TOKENS:
             return self.known_s
+        return self._seconds / self._tokens if self._tokens else 0.0
+
+
+class DecodeCost:
+    """Learns from finished answers how long it takes to write a token. `known_s` is as for `PrefillCost`."""
+
+    def __init__(self, known_s: float = 0.0) -> None:
+        self._known_s = known_s
+        self._tokens = 0
+        self._seconds = 0.0
+
+    def learn(self, finished: Finished) -> None:
+        """Learn from the figures of an answer."""
+        if finished.timings.decode_tps:
+            self._tokens += finished.usage.completion_tokens
+            self._seconds += finished.timings.decode_s
+
+    @property
+    def token_s(self) -> float:
+        """The seconds to write a token, 0 if unknown."""
+        if self._known_s and self._tokens < _FEWEST_WRITTEN:
+            return self._known_s
         return self._seconds / self._tokens if self._tokens else 0.0

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qwen_tui import __version__
-from qwen_tui.errors import why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.network.proxies import proxy_for
 from qwen_tui.network.request import RequestError, ResponseHead, Timeouts
@@ -18,20 +17,14 @@ if TYPE_CHECKING:
 AGENT = f"qwen-tui/{__version__}"
 
 
-def client(timeouts: Timeouts) -> "httpx2.Client":
-    """Return a client that honours proxies, `SSL_CERT_FILE` and the system's certificates; raises `RequestError`."""
+def client(timeouts: Timeouts, *, direct: bool = False) -> "httpx2.Client":
+    """Return a client that honours `SSL_CERT_FILE` and the system's certificates, and proxies unless it is `direct`."""
     import httpx2
 
     from qwen_tui.network.route import Route
 
-    try:
-        timeout = httpx2.Timeout(timeouts.stall, connect=timeouts.response)
-        return httpx2.Client(transport=Route(), timeout=timeout, follow_redirects=False)
-    except OSError as error:
-        # httpx2 reads the files that SSL_CERT_FILE or SSL_CERT_DIR name.
-        raise RequestError(
-            _("the certificates of SSL_CERT_FILE cannot be read: {reason}").format(reason=why(error)), responded=False
-        ) from None
+    timeout = httpx2.Timeout(max(timeouts.stall, timeouts.answer), connect=timeouts.response)
+    return httpx2.Client(transport=Route(direct=direct), timeout=timeout, follow_redirects=False)
 
 
 def response_head(response: "httpx2.Response") -> ResponseHead:

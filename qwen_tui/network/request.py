@@ -1,5 +1,7 @@
 """One request to a server, as its caller sees it: how long it may take, how its response begins, why it failed."""
 
+import email.utils
+import time
 from collections.abc import Mapping
 
 import msgspec
@@ -12,6 +14,8 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     response: float = 6.0
     # Between two pieces of the response.
     stall: float = 20.0
+    # How long the server may be silent before its response begins, if it computes that first; 0: no longer than later.
+    answer: float = 0.0
 
 
 class ResponseHead(msgspec.Struct, frozen=True):
@@ -19,6 +23,17 @@ class ResponseHead(msgspec.Struct, frozen=True):
 
     status: int
     headers: Mapping[str, str]
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds after which the server wants to be asked again; None if it names none that can be read."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isdecimal():
+            return float(value)
+        try:
+            return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+        except (ValueError, OverflowError):
+            return None
 
 
 class RequestError(Exception):

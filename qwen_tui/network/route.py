@@ -1,12 +1,14 @@
 """Sends each request directly to its server, or through the proxy that the environment names for it."""
 
 import contextlib
+import functools
 import ssl
 from collections.abc import Iterator
 
 import httpx2
 from socksio import SOCKSError
 
+from qwen_tui.errors import why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.network.proxies import Proxy, proxy_for
 from qwen_tui.network.request import RequestError
@@ -17,18 +19,21 @@ _WANTS_PASSWORD = 407
 class Route(httpx2.BaseTransport):
     """Chooses a transport for each request. A wrong proxy setting does no harm until a request needs that proxy."""
 
-    def __init__(self) -> None:
-        # Loaded once: loading the certificates takes longer than everything else here.
-        self._trusted = httpx2.create_ssl_context()
-        self._ways: dict[Proxy | None, httpx2.BaseTransport] = {}
+    def __init__(self, *, direct: bool = False) -> None:
+        """`direct` leaves the proxies out: what is meant for this computer must not go through another one."""
+        self._direct = direct
+        self._ways: dict[tuple[Proxy | None, bool], httpx2.BaseTransport] = {}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send the request; raises `RequestError` if the proxy is at fault, else what httpx2 raises."""
-        proxy = proxy_for(str(request.url))
+        """Send the request.
+
+        Raises `RequestError` if the proxy is at fault or the certificates cannot be read, else what httpx2 raises.
+        """
+        proxy = None if self._direct else proxy_for(str(request.url))
         if proxy is None:
-            return self._way(None).handle_request(request)
+            return self._way(None, secure=request.url.scheme == "https").handle_request(request)
         with _blamed(proxy):
-            response = self._way(proxy).handle_request(request)
+            response = self._way(proxy, secure=True).handle_request(request)
         if response.status_code == _WANTS_PASSWORD:
             response.close()
             raise _wants_password(proxy.variable)
@@ -38,10 +43,24 @@ class Route(httpx2.BaseTransport):
         for way in self._ways.values():
             way.close()
 
-    def _way(self, proxy: Proxy | None) -> httpx2.BaseTransport:
-        if proxy not in self._ways:
-            self._ways[proxy] = httpx2.HTTPTransport(verify=self._trusted, proxy=proxy.address if proxy else None)
-        return self._ways[proxy]
+    def _way(self, proxy: Proxy | None, *, secure: bool) -> httpx2.BaseTransport:
+        way = (proxy, secure)
+        if way not in self._ways:
+            # To load the certificates takes longer than everything else here, and plain HTTP needs none.
+            trusted = self._trusted if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            self._ways[way] = httpx2.HTTPTransport(verify=trusted, proxy=proxy.address if proxy else None)
+        return self._ways[way]
+
+    @functools.cached_property
+    def _trusted(self) -> ssl.SSLContext:
+        try:
+            return httpx2.create_ssl_context()
+        except OSError as error:
+            # httpx2 reads the files that SSL_CERT_FILE or SSL_CERT_DIR name.
+            raise RequestError(
+                _("the certificates of SSL_CERT_FILE cannot be read: {reason}").format(reason=why(error)),
+                responded=False,
+            ) from None
 
 
 @contextlib.contextmanager

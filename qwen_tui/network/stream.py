@@ -1,17 +1,15 @@
-"""One HTTP response as a stream of bytes, read by a thread of its own.
+"""A file on a server as a stream of bytes, read by a thread of its own.
 
 So the caller can hash and write one piece while the next arrives, and Ctrl-C can end a wait for the network at once.
 """
 
-import contextlib
-import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.network.channel import Channel
-from qwen_tui.network.client import AGENT, client, response_head, translated
+from qwen_tui.network.client import AGENT, translated
 from qwen_tui.network.request import RequestError, Timeouts
+from qwen_tui.network.transfer import Transfer
 
 if TYPE_CHECKING:
     import httpx2
@@ -38,10 +36,9 @@ class Stream:
             self._headers["Range"] = f"bytes={offset}-"
             if mark:
                 self._headers["If-Range"] = mark
-        self._channel = Channel()
-        threading.Thread(target=self._run, daemon=True).start()
+        self._transfer = Transfer(self._response, timeouts)
         try:
-            self.head = self._channel.head(timeouts.response)
+            self.head = self._transfer.channel.head(timeouts.response)
         except Exception as error:
             self.close()
             raise translated(error, self._url) from None
@@ -59,7 +56,7 @@ class Stream:
         """Yield the bytes as they arrive; raises `RequestError` if the connection breaks or stalls."""
         try:
             # The thread has the same time-out. One second more lets it first pass on the bytes before the stall.
-            while piece := self._channel.take(self._timeouts.stall + 1):
+            while piece := self._transfer.channel.take(self._timeouts.stall + 1):
                 yield piece
         except TimeoutError:
             raise RequestError(_("no more bytes come from it"), again=True) from None
@@ -67,28 +64,18 @@ class Stream:
             raise translated(error) from None
 
     def close(self) -> None:
-        """Tell the thread to stop."""
-        self._channel.close()
+        """Cut the connection; after the last byte this does nothing."""
+        self._transfer.close()
 
-    def _run(self) -> None:
-        try:
-            with client(self._timeouts) as session, contextlib.closing(self._response(session)) as response:
-                self._channel.begin(response_head(response))
-                for piece in response.iter_raw():
-                    if not self._channel.put(piece):
-                        break
-            self._channel.end(None)
-        except Exception as error:
-            self._channel.end(error)
-
-    def _response(self, session: "httpx2.Client") -> "httpx2.Response":
+    def _response(self, session: "httpx2.Client", extensions: Mapping[str, Any]) -> "httpx2.Response":
         """Follow redirections; from the first one that leads to another origin, the token is no longer sent."""
         import httpx2
 
         url = httpx2.URL(self._url)
         headers = self._headers | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
         for _step in range(_REDIRECTS):
-            response = session.send(session.build_request("GET", url, headers=headers), stream=True)
+            request = session.build_request("GET", url, headers=headers, extensions=dict(extensions))
+            response = session.send(request, stream=True)
             if not response.has_redirect_location:
                 return response
             response.close()

@@ -1,8 +1,6 @@
 """Decides whether a response is the wanted file, from the wanted byte on."""
 
-import email.utils
 import re
-import time
 
 import msgspec
 
@@ -88,7 +86,7 @@ def refusal(head: ResponseHead, longest_wait: float) -> RequestError | None:
         )
     if code == "EntryNotFound" or status in (404, 410):
         return RequestError(_("it has no such file (HTTP {status})").format(status=status), absent=True)
-    wait = _retry_after(head.headers.get("retry-after", ""))
+    wait = head.retry_after
     if wait is not None and wait > longest_wait:
         return RequestError(_("it is overloaded and asks to come back in {n} s").format(n=round(wait)))
     again = status in _MAY_CHANGE or status >= 500
@@ -100,13 +98,3 @@ def _page() -> RequestError:
         _("it sends a web page in place of the file"),
         _("Does this network want a login? Open a web page in the browser first."),
     )
-
-
-def _retry_after(value: str) -> float | None:
-    """Return the seconds to wait that a Retry-After header asks for, None if it cannot be read."""
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 from qwen_tui.chat.answer import Answer, AnswerOptions
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.chat.fitting.fitting import Work, fit
+from qwen_tui.chat.fitting.fitting import fit
+from qwen_tui.chat.fitting.way import Work
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.reasoning import separate_reasoning

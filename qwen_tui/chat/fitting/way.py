@@ -1,0 +1,58 @@
+"""What a way to ask about material works with, and what it returns: the seam between `fitting` and the ways."""
+
+from collections.abc import Callable, Generator, Iterator
+from typing import NamedTuple
+
+from qwen_tui.chat.answer import AnswerOptions
+from qwen_tui.chat.conversation import Conversation, room_for_answer
+from qwen_tui.chat.question import prompt_text
+from qwen_tui.engine.protocol import Engine
+from qwen_tui.messages import Event, Question
+
+
+class Work(NamedTuple):
+    """What a way to ask works with; `conversation` is the one before the question, and changes only by the turn."""
+
+    engine: Engine
+    options: AnswerOptions
+    conversation: Conversation
+    question: Question
+
+    def fits(self, question: Question) -> bool:
+        """Whether `question` fits into the context with the system prompt and an answer, if older turns leave it."""
+        system, *_turns, asked = self.conversation.prompt(prompt_text(question))
+        messages = (system, asked) if system.role == "system" else (asked,)
+        ctx_size = self.engine.info().ctx_size
+        return self.engine.count(messages) + room_for_answer(ctx_size) <= ctx_size
+
+
+class Fitted(NamedTuple):
+    """A question as it is to be asked. With an `answer`, that is its answer, and ends with `Finished`."""
+
+    question: Question
+    answer: Iterator[Event] | None = None
+
+
+class Cost(NamedTuple):
+    """What a way will do with the material of a question, and what it will take: the person chooses by that.
+
+    - `does` says it in a clause with its numbers, as "reads 9 of 60 passages, 3,900 of 12,480 tokens".
+    - `first_s` are the seconds to the first word of the answer, `all_s` those to its end; None where that is not known.
+    - `obstacle` says in a sentence why the way cannot be taken here; empty if it can.
+    """
+
+    does: str
+    first_s: float | None = None
+    all_s: float | None = None
+    obstacle: str = ""
+
+
+class Way(NamedTuple):
+    """A way to ask about material that does not fit.
+
+    `run` yields its progress, and returns what is to be asked. `cost` is asked before, and takes no longer than a
+    person waits for a choice: it may count tokens, and asks the model nothing.
+    """
+
+    run: Callable[[Work], Generator[Event, None, Fitted]]
+    cost: Callable[[Work], Cost]

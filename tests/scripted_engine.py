@@ -28,6 +28,7 @@ class ScriptedEngine:
         self._answers = iter(answers)
         self._ctx_size = ctx_size
         self.requests: list[Request] = []
+        self.expected: list[Request] = []
         self.closed = False
 
     @property
@@ -73,6 +74,12 @@ class ScriptedEngine:
         yield Finished(Usage(prompt_tokens=total, completion_tokens=cut.tokens), Timings(), cut.reason)
 
     def loading(self) -> None:
+        return None
+
+    def expect(self, request: Request) -> None:
+        self.expected.append(request)
+
+    def read_ahead(self) -> tuple[int, int] | None:
         return None
 
     def pause(self) -> None:

@@ -9,6 +9,7 @@ from qwen_tui.engine import failures, leaving, wire
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder
 from qwen_tui.engine.process import WorkerProcess
+from qwen_tui.engine.protocol import Request
 from qwen_tui.engine.recovery import OF_MEMORY, POLICY, Action, Cause, Phase, Tries
 from qwen_tui.engine.silence import TICK, Silence
 from qwen_tui.engine.token_costs import DecodeCost, PrefillCost
@@ -212,6 +213,17 @@ class LoadedWorker:
         if failure.cause in OF_MEMORY and smaller:
             return failures.no_memory_for_context(self._ladder.options, smaller)
         return failure.error
+
+    def expect(self, request: Request) -> None:
+        """Let the worker read ahead what the next question will go on with; where there is no worker, do nothing."""
+        if self._process is not None:
+            self._process.ahead = None
+            self._process.send(wire.Expect(request))
+
+    @property
+    def ahead(self) -> wire.Ahead | None:
+        """How far the worker has read ahead; None if it has said nothing."""
+        return self._process.ahead if self._process is not None else None
 
     def send(self, command: wire.WorkerCommand) -> None:
         """Send a command to the worker, which has to be started before."""

@@ -105,6 +105,15 @@ class LocalEngine:
         assert isinstance(reply, wire.Measured)
         return reply.seconds
 
+    def expect(self, request: Request) -> None:
+        """Let the worker read ahead what the next question will go on with; see `Engine.expect`."""
+        self._worker.expect(request)
+
+    def read_ahead(self) -> tuple[int, int] | None:
+        """Return how many tokens of what is expected are read, and of how many; None if nothing is known."""
+        ahead = self._worker.ahead
+        return (ahead.done, ahead.total) if ahead else None
+
     def stream(self, request: Request) -> Iterator[Event]:
         """Answer `request`; see `Engine.stream`."""
         asked = self._asked or time.perf_counter()

@@ -52,6 +52,8 @@ class WorkerProcess:
         self._log = log
         # The loaded fraction of the model, 1 when it is ready: known without receiving the replies.
         self.loaded = 0.0
+        # How far the worker has read ahead, by its last word: known without receiving the replies, too.
+        self.ahead: wire.Ahead | None = None
         self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._replies: queue.SimpleQueue[wire.Reply | None] = queue.SimpleQueue()
         try:
@@ -178,6 +180,9 @@ class WorkerProcess:
         assert self._process.stdout is not None
         try:
             while (reply := wire.read_reply(self._process.stdout)) is not None:
+                if isinstance(reply, wire.Ahead):
+                    self.ahead = reply
+                    continue
                 if isinstance(reply, Loading | wire.Loaded):
                     self.loaded = min(reply.fraction, _ALMOST) if isinstance(reply, Loading) else 1.0
                 self._replies.put(reply)

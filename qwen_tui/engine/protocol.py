@@ -142,12 +142,6 @@ class Engine(Protocol):
     One thread at a time uses an engine, with one exception: where `parallel` is more than 1, so many threads may call
     `count` and `stream` at the same time, after `load` has returned True. A thread has no operation of its own, so
     whoever starts one runs it in a copy of its context (`contextvars.copy_context().run`): then Ctrl-C reaches it.
-
-    What reads ahead will get one more method, `expect(messages, conversation)`: the next prompt will begin with these
-    messages. It returns at once. While nothing else is asked, the worker prefills them, ubatch by ubatch, and every
-    command stops it behind the ubatch that it computes. `stream` needs no word of it: it finds a common beginning in
-    the context, as it does after an answer. An expectation replaces the one before it. It raises nothing, because what
-    fails there fails again in `stream`. `conversation` is that of a `Request`: with None, nothing is written.
     """
 
     @property
@@ -191,6 +185,18 @@ class Engine(Protocol):
 
         No size may exceed the plan's `batch_size`.
         """
+
+    def expect(self, request: Request) -> None:
+        """Read ahead: the next question will probably go on with this one. Returns at once, and raises nothing.
+
+        If the last message is the user's, more text may follow in it. While nothing else is asked, the engine prefills
+        what is known, and gives way to every other call. `stream` needs no word of it: it finds a common beginning in
+        the context, as it does after an answer. An expectation replaces the one before it. What would make the context
+        forget much is not read: the person may think better of it.
+        """
+
+    def read_ahead(self) -> tuple[int, int] | None:
+        """Return how many tokens of what is expected are read, and of how many, without waiting; None if unknown."""
 
     def stream(self, request: Request) -> Iterator[Event]:
         """Answer: yield `Loading` and `Prefill` events, the `Text`, then one `Finished`, also after a cancellation.

@@ -38,6 +38,12 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
     request: Request
 
 
+class Expect(msgspec.Struct, frozen=True, tag=True):
+    """The next question will probably go on with this one: read it ahead. It is answered by nothing but `Ahead`."""
+
+    request: Request
+
+
 class Measure(msgspec.Struct, frozen=True, tag=True):
     """Time batches of `sizes` tokens behind `depth` tokens; answered by `Measured`."""
 
@@ -84,6 +90,13 @@ class Loaded(msgspec.Struct, frozen=True, tag=True):
     held: int = 0
 
 
+class Ahead(msgspec.Struct, frozen=True, tag=True):
+    """`done` of `total` tokens of what is expected are read; it may come between the replies to any command."""
+
+    done: int
+    total: int
+
+
 class Counted(msgspec.Struct, frozen=True, tag=True):
     """The number of prompt tokens."""
 
@@ -119,9 +132,9 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     ctx_size: int = 0
 
 
-WorkerCommand = Load | Count | Generate | Measure | Describe | Examine | Cancel | Leave
+WorkerCommand = Load | Count | Generate | Expect | Measure | Describe | Examine | Cancel | Leave
 AnswerEvent = Prefill | Text | Reasoning | Note | Finished
-Reply = Loading | Loaded | Counted | Measured | Described | Examined | Leaving | AnswerEvent | Failed
+Reply = Loading | Loaded | Ahead | Counted | Measured | Described | Examined | Leaving | AnswerEvent | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[WorkerCommand] = msgspec.msgpack.Decoder(WorkerCommand)

@@ -8,6 +8,7 @@ llama.cpp computes.
 import os
 import queue
 import sys
+import threading
 from typing import BinaryIO
 
 from qwen_tui.engine import wire
@@ -15,21 +16,25 @@ from qwen_tui.engine.threads import start_thread
 from qwen_tui.engine.worker.commands import Worker
 from qwen_tui.engine.worker.stop import StopFlag
 
-# The worker saves a state only after so long without a command, in seconds: then it disturbs no question.
-_IDLE = 2.0
-
 
 def main() -> None:
     """Serve the parent until it ends."""
     commands, replies = _take_pipes()
     stop = StopFlag()
     pending: queue.SimpleQueue[wire.WorkerCommand] = queue.SimpleQueue()
-    start_thread(lambda: _read(commands, pending, stop))
-    worker = Worker(lambda reply: wire.write(replies, reply), stop)
+    # Two threads reply.
+    lock = threading.Lock()
+
+    def reply(frame: wire.Reply) -> None:
+        with lock:
+            wire.write(replies, frame)
+
+    worker = Worker(reply, stop)
+    start_thread(lambda: _read(commands, pending, stop, worker))
     try:
         while True:
             try:
-                worker.handle(pending.get(timeout=_IDLE if worker.has_idle_work else None))
+                worker.handle(pending.get(timeout=worker.idle_after))
             except queue.Empty:
                 worker.idle(lambda: not pending.empty())
     except BrokenPipeError:
@@ -48,14 +53,17 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
     return commands, replies
 
 
-def _read(commands: BinaryIO, pending: "queue.SimpleQueue[wire.WorkerCommand]", stop: StopFlag) -> None:
+def _read(commands: BinaryIO, pending: "queue.SimpleQueue[wire.WorkerCommand]", stop: StopFlag, worker: Worker) -> None:
     command: wire.WorkerCommand | None = None
     try:
         while not isinstance(command, wire.Leave) and (command := wire.read_command(commands)) is not None:
             if isinstance(command, wire.Cancel):
                 stop.cancel(command.number)
-            else:
+                stop.interrupt()
+            elif not (isinstance(command, wire.Count) and worker.count_aside(command)):
                 pending.put(command)
+                if worker.stops_reading(command):
+                    stop.interrupt()
     finally:
         # The parent has ended. The worker must not go on without it, not even in native code. Only after the command
         # `Leave` does it finish its work, within its time.

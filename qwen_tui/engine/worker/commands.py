@@ -22,6 +22,7 @@ from qwen_tui.engine.worker.grammar import Grammars
 from qwen_tui.engine.worker.lookup import BatchCosts, Drafter, Lookup, NoDrafts
 from qwen_tui.engine.worker.model import LoadError, Model
 from qwen_tui.engine.worker.prompt import ChatML
+from qwen_tui.engine.worker.reading_ahead import ReadingAhead
 from qwen_tui.engine.worker.sampling import ChainSampler, GrammarSampler, ReplaySampler, Sampler, best_two
 from qwen_tui.engine.worker.states import PATIENCE, States
 from qwen_tui.engine.worker.stop import StopFlag
@@ -32,6 +33,8 @@ from qwen_tui.messages import Loading, Prefill
 _LEAST_ROOM = 16
 # The worker reports the progress of loading at most this often, in seconds.
 _PROGRESS_EVERY = 0.05
+# The worker saves a state only after so long without a command, in seconds: then it disturbs no question.
+_IDLE = 2.0
 # A worker that has left runs at the lowest priority: nobody waits for its hash, and others may be computing.
 _NICENESS = 19
 
@@ -47,6 +50,7 @@ class Worker:
         self._model: Model | None = None
         self._context: Context | None = None
         self._states: States | None = None
+        self._ahead: ReadingAhead | None = None
 
     def handle(self, command: wire.WorkerCommand) -> None:
         """Carry out one command; an error becomes a `Failed` reply."""
@@ -60,6 +64,9 @@ class Worker:
                     self._reply(wire.Counted(len(self._chatml.tokens(messages))))
                 case wire.Generate(number, request):
                     self._generate(number, request)
+                case wire.Expect(request):
+                    if self._ahead:
+                        self._ahead.expected = request
                 case wire.Measure(number, sizes, depth):
                     assert self._model is not None
                     self._stop.begin(number)
@@ -86,15 +93,36 @@ class Worker:
             self._reply(wire.Failed("memory"))
 
     @property
-    def has_idle_work(self) -> bool:
-        """Whether there is work for the time when no command comes."""
-        return self._states is not None and self._states.pending
+    def idle_after(self) -> float | None:
+        """After how many seconds without a command there is other work; None if there is none."""
+        if self._ahead and self._ahead.expected:
+            return 0.0
+        return _IDLE if self._states and self._states.pending else None
 
     def idle(self, should_stop: Callable[[], bool]) -> None:
-        """Do that work: save what was computed, then hash the model, until `should_stop`."""
-        if self._states and self._context:
+        """Do that work until `should_stop`: read ahead; or else save what was computed, then hash the model."""
+        if self._ahead and self._ahead.expected:
+            try:
+                self._ahead.read(self._context_for, self._ctx_size - _LEAST_ROOM, should_stop)
+            except (ContextError, MemoryError):
+                # When the question is asked, the same fails again, and the person is told.
+                self._ahead.expected = None
+        elif self._states and self._context:
             self._states.save(self._context, should_stop)
             self._states.hash_model(should_stop)
+
+    def count_aside(self, command: wire.Count) -> bool:
+        """Count in the thread that reads the commands, if the main thread reads ahead: this need not stop it."""
+        if self._ahead is None or not self._ahead.is_reading:
+            return False
+        self._reply(wire.Counted(len(self._chatml.tokens(command.messages))))
+        return True
+
+    def stops_reading(self, command: wire.WorkerCommand) -> bool:
+        """Whether `command` has nothing to do with what is being read ahead."""
+        if self._ahead is None or not isinstance(command, wire.Generate | wire.Expect):
+            return True
+        return not self._ahead.continues(command.request)
 
     def _leave(self, notice: bytes) -> None:
         """Save what was computed, then end the process: after `PATIENCE` at the latest, even if not all is saved.
@@ -137,6 +165,7 @@ class Worker:
         self._model = Model(self._llama, options, self._progress_reporter())
         self._chatml = ChatML(self._model.vocabulary)
         self._grammars = Grammars(self._model.vocabulary)
+        self._ahead = ReadingAhead(self._chatml, self._states, self._stop, self._reply)
         self._options = options
         self._costs = BatchCosts(options.costs.batches)
         self._ctx_size = min(options.plan.ctx_size, self._model.trained_ctx_size)
@@ -196,7 +225,10 @@ class Worker:
         assert self._model is not None
         begun = time.perf_counter()
         self._stop.begin(number)
+        if self._ahead:
+            self._ahead.expected = None
         if self._states:
+            self._states.asked()
             before = self._states.written_before(request.conversation, self._stop, self._report_wait)
             self._chatml.learn(before)
         prompt = self._chatml.tokens(request.messages)
@@ -209,15 +241,13 @@ class Worker:
             if self._context is None:
                 # Allocating a context may take long, because a gigabyte has to be cleared. So report first.
                 self._reply(Prefill(0, len(prompt)))
-                context = Context(self._model, self._options, self._ctx_size, self._stop)
-                context.reserve(len(whole) + ROOM)
-                self._context = context
+            context = self._context_for(len(whole))
             drafter = self._drafter(request, whole)
-            generation = Generation(self._context, self._model.vocabulary, sampler, drafter, self._stop, begun)
+            generation = Generation(context, self._model.vocabulary, sampler, drafter, self._stop, begun)
             if self._states:
-                self._states.restore(self._context, whole, request, self._stop, self._report_wait)
+                self._states.restore(context, whole, request, self._stop, self._report_wait)
             if request.repeats:
-                self._context.reuse(whole, aligned_only=True)
+                context.reuse(whole, aligned_only=True)
             for event in generation.events(prompt, request.max_tokens, request.begun):
                 if self._states:
                     self._states.watch(event)
@@ -227,6 +257,15 @@ class Worker:
                 self._states.answered(request.conversation)
         finally:
             sampler.close()
+
+    def _context_for(self, tokens: int) -> Context:
+        """Return the context; a new one has room for so many tokens and an answer. Raises `NoRoomError`."""
+        if self._context is None:
+            assert self._model is not None
+            context = Context(self._model, self._options, self._ctx_size, self._stop)
+            context.reserve(tokens + ROOM)
+            self._context = context
+        return self._context
 
     def _report_wait(self, tokens: int) -> None:
         """Report that the worker waits for another process, which is writing a state of so many `tokens`."""

@@ -1,7 +1,8 @@
 """The context: the KV cache of one conversation, and the tokens in it."""
 
+import contextlib
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from qwen_tui.engine.protocol import LoadOptions
@@ -52,6 +53,8 @@ class Context:
         self.handle: Any = None
         self._kv_cache: Any = None
         self._capacity = 0
+        # Whether it computes with other numbers of threads than the plan says.
+        self._has_other_threads = False
         self._batch = self._llama.llama_batch_init(options.plan.batch_size, 0, 1)
         for i in range(options.plan.batch_size):
             self._batch.n_seq_id[i] = 1
@@ -141,13 +144,28 @@ class Context:
         status = self._llama.llama_decode(self.handle, batch)
         if status == 0:
             self.tokens.extend(tokens)
-            if start == self.aligned and len(tokens) == self.batch_size and not drafted:
+            # With flash attention, the last digits depend on the number of threads too.
+            exact = not (self._has_other_threads and self._options.plan.flash_attention)
+            if start == self.aligned and len(tokens) == self.batch_size and not drafted and exact:
                 self.aligned += len(tokens)
             return True
         self._truncate(start)
         if status == _ABORTED:
             return False
         raise ContextError(f"llama_decode returned {status} at token {start} of {self.size}")
+
+    @contextlib.contextmanager
+    def one_thread_fewer(self) -> Iterator[None]:
+        """Compute with one thread fewer than the plan says, so that a core is free for the person's own work."""
+        plan = self._options.plan
+        fewer = max(1, plan.threads - 1), max(1, plan.batch_threads - 1)
+        self._has_other_threads = fewer != (plan.threads, plan.batch_threads)
+        self._llama.llama_set_n_threads(self.handle, *fewer)
+        try:
+            yield
+        finally:
+            self._has_other_threads = False
+            self._llama.llama_set_n_threads(self.handle, plan.threads, plan.batch_threads)
 
     def synchronize(self) -> None:
         """Wait until everything decoded is computed: with a GPU, `decode` returns before. A CPU has then finished."""

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from qwen_tui.engine.worker.model import Vocabulary
 from qwen_tui.messages import Message
 
+# When more text follows, the tokenizer may choose other tokens for the last few of a text.
+_UNSETTLED = 4
 # How many answers are remembered with their tokens. A conversation rarely has more turns within one context.
 _REMEMBERED = 256
 
@@ -40,10 +42,23 @@ class ChatML:
 
     def tokens(self, messages: Iterable[Message]) -> list[int]:
         """Return the prompt tokens of `messages`, the opening of the answer included."""
+        return [*self._whole(messages), self._start, *self._assistant]
+
+    def beginning(self, messages: Sequence[Message]) -> list[int]:
+        """Return the tokens with which every prompt begins that goes on with `messages`.
+
+        If the last of them is the user's, more text may still follow in it.
+        """
+        *whole, last = messages
+        if last.role != "user":
+            return self._whole(messages)
+        return [*self._whole(whole), self._start, *self._body(last)[:-_UNSETTLED]]
+
+    def _whole(self, messages: Iterable[Message]) -> list[int]:
         prompt = list(self._beginning)
         for message in messages:
             prompt += [self._start, *self._body(message), self._end, *self._newline]
-        return [*prompt, self._start, *self._assistant]
+        return prompt
 
     def remember(self, text: str, tokens: Sequence[int]) -> None:
         """Remember the tokens in which the model wrote the answer `text`."""

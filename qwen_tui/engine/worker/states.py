@@ -93,6 +93,12 @@ class States:
             self._wait(coming, coming.common, stop, on_wait)
         return self._store.of_conversation(keys, conversation)
 
+    def asked(self) -> None:
+        """Know that a question has come: what was computed before it is not stored any more."""
+        self._conversation = None
+        self._pending = False
+        self._cost.begin()
+
     def restore(
         self, context: Context, prompt: Sequence[int], request: Request, stop: StopFlag, on_wait: OnWait
     ) -> None:
@@ -101,9 +107,6 @@ class States:
         If another process is writing a longer one, this waits for it: at most as long as computing the same tokens
         would take, and not after `stop`. `on_wait` is called before the wait.
         """
-        self._conversation = None
-        self._pending = False
-        self._cost.begin()
         keys, repeats = self._keys(), request.repeats
         coming = self._best(self._store.coming(keys, prompt[:-1]), context, repeats)
         if coming:

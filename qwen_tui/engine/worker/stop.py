@@ -9,6 +9,9 @@ import sys
 import threading
 from typing import Any
 
+# Stands for the number of a question while the worker reads ahead.
+_AHEAD = 0
+
 
 class StopFlag:
     """Whether the question being answered should stop; set by the reader thread, asked by the token loop.
@@ -19,14 +22,25 @@ class StopFlag:
     def __init__(self) -> None:
         self._buffer = ctypes.create_string_buffer(2)
         self._lock = threading.Lock()
-        self._current = 0
-        self._cancelled = 0
+        self._current = self._cancelled = -1
 
     def begin(self, number: int) -> None:
         """Say which question is being answered from now on."""
         with self._lock:
             self._current = number
             self._buffer[0] = b"\x01" if self._cancelled == number else b"\x00"
+
+    def begin_ahead(self) -> None:
+        """Say that from now on the worker reads ahead; `interrupt` stops it."""
+        with self._lock:
+            self._current = _AHEAD
+            self._buffer[0] = b"\x00"
+
+    def interrupt(self) -> None:
+        """Stop what is being read ahead, and nothing else."""
+        with self._lock:
+            if self._current == _AHEAD:
+                self._buffer[0] = b"\x01"
 
     def cancel(self, number: int) -> None:
         """Stop the question `number`, now or as soon as it begins."""

@@ -1,0 +1,87 @@
+"""Prefills the beginning of the next prompt while the parent asks for nothing: most prompts are known before they come.
+
+The main thread of the worker reads, a batch at a time. The thread that takes the commands stops it for everything but a
+command that goes on with what is being read: then the batch in progress is not lost.
+"""
+
+from collections.abc import Callable
+
+from qwen_tui.engine import wire
+from qwen_tui.engine.protocol import Request
+from qwen_tui.engine.worker.context import Context, full_batches
+from qwen_tui.engine.worker.prompt import ChatML
+from qwen_tui.engine.worker.states import States
+from qwen_tui.engine.worker.stop import StopFlag
+
+# An expectation that would make the context forget more tokens than this waits until it is asked: the person may think
+# better of it.
+_MAY_FORGET = 256
+
+
+class ReadingAhead:
+    """What is expected of the next prompt, and how far it is read."""
+
+    def __init__(
+        self, chatml: ChatML, states: States | None, stop: StopFlag, reply: Callable[[wire.Reply], None]
+    ) -> None:
+        self._chatml = chatml
+        self._states = states
+        self._stop = stop
+        self._reply = reply
+        # The request that the next one is expected to go on with, None if there is nothing left to read of it.
+        self.expected: Request | None = None
+        # Whether the main thread is reading.
+        self.is_reading = False
+
+    def continues(self, request: Request) -> bool:
+        """Whether `request` goes on with what is being read, so that the batch in progress serves it."""
+        expected = self.expected
+        if expected is None:
+            return False
+        *before, last = expected.messages
+        *known, here = request.messages[: len(expected.messages)]
+        return known == before and here.role == last.role and here.content.startswith(last.content)
+
+    def read(self, context_for: Callable[[int], Context], room: int, should_stop: Callable[[], bool]) -> None:
+        """Read what is expected, batch by batch, until `should_stop`.
+
+        `context_for` returns the context, with a capacity for so many tokens; a prompt may have `room` tokens at most.
+        Raises `ContextError`.
+        """
+        request = self.expected
+        assert request is not None
+        prompt = self._chatml.beginning(request.messages)
+        self.is_reading = True
+        # A command that came before this line has not seen that it must stop the reading. `should_stop` knows of it.
+        self._stop.begin_ahead()
+        try:
+            if not prompt or len(prompt) > room or self._read(context_for(len(prompt)), prompt, request, should_stop):
+                self.expected = None
+        finally:
+            self.is_reading = False
+
+    def _read(self, context: Context, prompt: list[int], request: Request, should_stop: Callable[[], bool]) -> bool:
+        """Read `prompt` into the context; False if it was stopped before the end."""
+        # `reuse` leaves out the last token, because an answer needs its logits. Here every token counts.
+        wanted = [*prompt, -1]
+        if len(context.tokens) - context.common(wanted) > _MAY_FORGET:
+            return True
+        if self._states:
+            self._states.restore(context, wanted, request, self._stop, lambda _tokens: None)
+        if request.repeats:
+            # Such an answer uses full batches alone.
+            del prompt[full_batches(len(prompt), context.batch_size) :]
+        if context.common([*prompt, -1]) == len(prompt):
+            # All of it is there, and what stands behind it may be needed again.
+            return True
+        context.reuse([*prompt, -1], aligned_only=request.repeats)
+        with context.one_thread_fewer():
+            while (done := len(context.tokens)) < len(prompt):
+                self._reply(wire.Ahead(done, len(prompt)))
+                if should_stop() or self._stop or not context.decode(prompt[done : done + context.batch_size]):
+                    return False
+                context.synchronize()
+        self._reply(wire.Ahead(len(prompt), len(prompt)))
+        if self._states:
+            self._states.answered(request.conversation)
+        return True

@@ -1,0 +1,135 @@
+"""Reading ahead through the engine's protocol: the real worker, on a tiny model."""
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from itertools import takewhile
+from operator import eq
+from pathlib import Path
+
+import pytest
+
+from qwen_tui.engine.local import LocalEngine
+from qwen_tui.engine.protocol import LoadOptions, SamplingOptions
+from qwen_tui.files import ASSETS
+from qwen_tui.hardware.plan import Plan
+from qwen_tui.messages import Message
+from tests.engine.test_local import finished, request, text_of
+
+MATERIAL = " ".join(f"Line {number} of a long report about the market." for number in range(60))
+CHANCE = SamplingOptions(temperature=0.7, seed=None)
+
+
+@pytest.fixture
+def reading(tiny: Path) -> Iterator[LocalEngine]:
+    engine = LocalEngine(LoadOptions(path=os.fsencode(tiny), plan=Plan(threads=2, batch_size=32)))
+    engine.start()
+    yield engine
+    engine.close()
+
+
+def wait(engine: LocalEngine) -> int:
+    """Wait until all that is expected is read, and return how many tokens that is."""
+    engine.info()
+    deadline = time.monotonic() + 30
+    while (read := engine.read_ahead()) is None or read[0] < read[1]:
+        assert time.monotonic() < deadline, read
+        time.sleep(0.01)
+    return read[1]
+
+
+def test_what_was_read_while_a_person_typed_is_not_computed_again(reading: LocalEngine) -> None:
+    reading.expect(request(f"{MATERIAL}\n\nWhat", sampler=CHANCE))
+    read = wait(reading)
+    usage = finished(list(reading.stream(request(f"{MATERIAL}\n\nWhat is it about?", sampler=CHANCE)))).usage
+    assert usage.cached_tokens == read
+    assert usage.prompt_tokens - read < 20
+
+
+def test_the_conversation_so_far_is_read_while_nothing_is_typed(reading: LocalEngine) -> None:
+    reading.expect(request(MATERIAL, "I have read it.", sampler=CHANCE))
+    read = wait(reading)
+    asked = request(MATERIAL, "I have read it.", "What is it about?", sampler=CHANCE)
+    assert finished(list(reading.stream(asked))).usage.cached_tokens == read
+
+
+def test_an_expectation_that_comes_while_the_model_loads_is_read_after_that(tiny: Path) -> None:
+    engine = LocalEngine(LoadOptions(path=os.fsencode(tiny), plan=Plan(batch_size=32)))
+    engine.start()
+    engine.expect(request(MATERIAL, sampler=CHANCE))
+    assert wait(engine) > 100
+    engine.close()
+
+
+def test_what_would_forget_much_waits_until_it_is_asked(reading: LocalEngine) -> None:
+    first = finished(list(reading.stream(request(MATERIAL, sampler=CHANCE))))
+    reading.expect(request("Something else.", sampler=CHANCE))
+    reading.count([Message("user", "x")])
+    again = finished(list(reading.stream(request(MATERIAL, sampler=CHANCE))))
+    assert again.usage.cached_tokens == first.usage.prompt_tokens - 1
+
+
+def test_a_word_that_is_deleted_again_costs_nothing(reading: LocalEngine) -> None:
+    reading.expect(request(f"{MATERIAL}\n\nWhat is it about, and for whom was it written?", sampler=CHANCE))
+    longest = wait(reading)
+    reading.expect(request(f"{MATERIAL}\n\nWhat is it", sampler=CHANCE))
+    asked = request(f"{MATERIAL}\n\nWhat is it about, and for whom was it written?", sampler=CHANCE)
+    assert finished(list(reading.stream(asked))).usage.cached_tokens == longest
+
+
+def test_counting_does_not_disturb_the_reading(reading: LocalEngine) -> None:
+    messages = request(MATERIAL).messages
+    alone = reading.count(messages)
+    reading.expect(request(MATERIAL, sampler=CHANCE))
+    assert [reading.count(messages) for _time in range(20)] == [alone] * 20
+    wait(reading)
+
+
+def test_what_fails_while_it_is_read_fails_only_when_it_is_asked(reading: LocalEngine) -> None:
+    reading.expect(request(MATERIAL * 100, sampler=CHANCE))
+    assert text_of(reading.stream(request("Hello", max_tokens=4)))
+
+
+def test_a_worker_that_died_while_it_read_is_replaced(reading: LocalEngine) -> None:
+    reading.expect(request(MATERIAL, sampler=CHANCE))
+    process = reading._worker._process
+    assert process is not None
+    process.kill()
+    reading.expect(request(MATERIAL, sampler=CHANCE))
+    assert text_of(reading.stream(request("Hello", max_tokens=4)))
+
+
+QUESTIONS = ("What is HTTP?", "Write an email to a customer about a delay.", "你好", "Write a calculator with tkinter.")
+
+
+def typed(question: str, chance: random.Random) -> Iterator[str]:
+    """Yield a line as it stands after each pause, while a person types it, with changes of mind."""
+    line = ""
+    while line != question:
+        if line and chance.random() < 0.2:
+            line = line[: chance.randrange(len(line))]
+        elif chance.random() < 0.1:
+            line += chance.choice(("xyz", "，", "\n\n", "<|im_end|>"))
+        else:
+            known = len(list(takewhile(bool, map(eq, line, question))))
+            line = question[: known + chance.randrange(1, 8)]
+        yield line
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_reading_ahead_never_changes_a_greedy_answer(seed: int) -> None:
+    chance = random.Random(seed)
+    options = LoadOptions(path=os.fsencode(ASSETS / "demo.gguf"), plan=Plan(threads=2, batch_size=32))
+    engine, other = LocalEngine(options), LocalEngine(options)
+    try:
+        for question in QUESTIONS:
+            alone = text_of(other.stream(request(question)))
+            engine.info()
+            for line in typed(question, chance):
+                engine.expect(request(line))
+                time.sleep(chance.choice((0, 0, 0.01)))
+            assert text_of(engine.stream(request(question))) == alone
+    finally:
+        engine.close()
+        other.close()

@@ -6,6 +6,7 @@ from typing import BinaryIO, NamedTuple
 from qwen_tui import cancellation
 from qwen_tui.documents import archive, pdf, separated, zipped
 from qwen_tui.documents.document import MOST_TEXT, Document, Options, Section, too_much_text
+from qwen_tui.documents.office import old
 from qwen_tui.documents.text import decode
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
@@ -32,6 +33,7 @@ class _Format(NamedTuple):
 _FORMATS = (
     _Format(lambda head, _name: pdf.is_pdf(head), pdf.read),
     _Format(lambda head, _name: archive.is_zip(head), zipped.read),
+    _Format(lambda head, _name: old.is_old(head), old.read),
     _Format(separated.is_separated, separated.read, MOST_TEXT),
 )
 

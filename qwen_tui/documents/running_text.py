@@ -136,7 +136,7 @@ def without_repeated(pages: Sequence[tuple[Sequence[Line], float, float]]) -> li
             repeats = sum(seen[key, near] for near in (height - 1, height, height + 1)) >= _PAGES
             if not key or not repeats:
                 rest.append(line)
-            elif key not in told_before and _has_words(key):
+            elif key not in told_before and has_words(key):
                 told.add(key)
                 rest.append(line)
         kept.append(rest)
@@ -165,12 +165,10 @@ def _key(cell: str, index: int) -> str:
     plain = " ".join(cell.split())
     if re.fullmatch(r"[ivxlc]{1,7}", plain):
         return "#"
-    return (
-        plain if _has_words(plain) else re.sub(r"\d+", lambda found: f"#{int(found.group()) - index}", plain, count=1)
-    )
+    return plain if has_words(plain) else re.sub(r"\d+", lambda found: f"#{int(found.group()) - index}", plain, count=1)
 
 
-def _has_words(text: str) -> bool:
+def has_words(text: str) -> bool:
     """Whether a text says more than “page 3 of 10”."""
     words = re.sub(r"(?i)\b(?:page|seite|of|von|p)\b|[第共页頁]", "", text)
     return any(character.isalpha() for character in words)

@@ -18,7 +18,10 @@ AGENT = f"qwen-tui/{__version__}"
 
 
 def client(timeouts: Timeouts, *, direct: bool = False) -> "httpx2.Client":
-    """Return a client that honours `SSL_CERT_FILE` and the system's certificates, and proxies unless it is `direct`."""
+    """Return a client that honours `SSL_CERT_FILE` and the system's certificates, and proxies unless it is `direct`.
+
+    Raises `RequestError`.
+    """
     import httpx2
 
     from qwen_tui.network.route import Route

@@ -1,7 +1,6 @@
 """Sends each request directly to its server, or through the proxy that the environment names for it."""
 
 import contextlib
-import functools
 import ssl
 from collections.abc import Iterator
 
@@ -22,7 +21,9 @@ class Route(httpx2.BaseTransport):
     def __init__(self, *, direct: bool = False) -> None:
         """`direct` leaves the proxies out: what is meant for this computer must not go through another one."""
         self._direct = direct
-        self._ways: dict[tuple[Proxy | None, bool], httpx2.BaseTransport] = {}
+        self._ways: dict[Proxy | None, httpx2.BaseTransport] = {}
+        # To load the certificates takes longer than everything else here. On this computer, plain HTTP is usual.
+        self._trusted = None if direct else _certificates()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request.
@@ -31,9 +32,11 @@ class Route(httpx2.BaseTransport):
         """
         proxy = None if self._direct else proxy_for(str(request.url))
         if proxy is None:
-            return self._way(None, secure=request.url.scheme == "https").handle_request(request)
+            if request.url.scheme == "https" and self._trusted is None:
+                self._trusted = _certificates()
+            return self._way(None).handle_request(request)
         with _blamed(proxy):
-            response = self._way(proxy, secure=True).handle_request(request)
+            response = self._way(proxy).handle_request(request)
         if response.status_code == _WANTS_PASSWORD:
             response.close()
             raise _wants_password(proxy.variable)
@@ -43,24 +46,22 @@ class Route(httpx2.BaseTransport):
         for way in self._ways.values():
             way.close()
 
-    def _way(self, proxy: Proxy | None, *, secure: bool) -> httpx2.BaseTransport:
-        way = (proxy, secure)
-        if way not in self._ways:
-            # To load the certificates takes longer than everything else here, and plain HTTP needs none.
-            trusted = self._trusted if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            self._ways[way] = httpx2.HTTPTransport(verify=trusted, proxy=proxy.address if proxy else None)
-        return self._ways[way]
+    def _way(self, proxy: Proxy | None) -> httpx2.BaseTransport:
+        if proxy not in self._ways:
+            trusted = self._trusted or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            self._ways[proxy] = httpx2.HTTPTransport(verify=trusted, proxy=proxy.address if proxy else None)
+        return self._ways[proxy]
 
-    @functools.cached_property
-    def _trusted(self) -> ssl.SSLContext:
-        try:
-            return httpx2.create_ssl_context()
-        except OSError as error:
-            # httpx2 reads the files that SSL_CERT_FILE or SSL_CERT_DIR name.
-            raise RequestError(
-                _("the certificates of SSL_CERT_FILE cannot be read: {reason}").format(reason=why(error)),
-                responded=False,
-            ) from None
+
+def _certificates() -> ssl.SSLContext:
+    """Return what decides whether a server's certificate is trusted; raises `RequestError`."""
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as error:
+        # httpx2 reads the files that SSL_CERT_FILE or SSL_CERT_DIR name.
+        raise RequestError(
+            _("the certificates of SSL_CERT_FILE cannot be read: {reason}").format(reason=why(error)), responded=False
+        ) from None
 
 
 @contextlib.contextmanager

@@ -1,24 +1,22 @@
 """The settings. The flags win over the environment, the environment over the file, and the file over the defaults."""
 
-import codecs
 import os
-import re
-import tomllib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from qwen_tui.errors import ConfigError, why
-from qwen_tui.files import is_file, quoted, unsetting, write_private
+from qwen_tui import toml_file
+from qwen_tui.errors import ConfigError, which_is_meant
+from qwen_tui.files import quoted, unsetting
 from qwen_tui.i18n import LANGUAGES, listed
 from qwen_tui.i18n import gettext as _
 
 if TYPE_CHECKING:
-    from tomlkit import TOMLDocument
+    pass
 
 PREFIX = "QWEN_TUI_"
 # Settings with a variable of another name; every other setting follows the rule QWEN_TUI_<NAME>.
@@ -89,14 +87,14 @@ def read(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     sources: dict[str, str] = {}
     problems: list[ConfigError] = []
     try:
-        text, in_file = _parsed(path)
+        text, in_file = toml_file.read(path)
     except ConfigError as error:
         text, in_file = "", {}
         problems.append(error)
     in_environment = {name: environ[environment_name(name)] for name in FIELDS if environ.get(environment_name(name))}
     for source, given in (("file", in_file), ("environment", in_environment)):
         for name, value in given.items():
-            where = _place(path, text, name) if source == "file" else environment_name(name)
+            where = toml_file.place(path, text, name) if source == "file" else environment_name(name)
             try:
                 values[name] = check(name, value, where)
                 sources[name] = source
@@ -126,7 +124,7 @@ def check(name: str, value: object, where: str) -> Any:
     field = FIELDS.get(name)
     if field is None:
         raise ConfigError(
-            _("{where}: there is no setting “{name}”.").format(where=where, name=name), which_is_meant(name)
+            _("{where}: there is no setting “{name}”.").format(where=where, name=name), which_is_meant(name, FIELDS)
         )
     if name == "gpu_layers" and type(value) is int:
         # In TOML, people write a number of layers as a number.
@@ -146,109 +144,17 @@ def check(name: str, value: object, where: str) -> Any:
     return converted
 
 
-def which_is_meant(name: str, known: Iterable[str] = FIELDS) -> str:
-    """Return the remedy for a setting that is none of the `known`: those it is like, or else all of them."""
-    import difflib
-
-    named = list(known)
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), named)
-    if near:
-        return _("Did you mean: {names}?").format(names=listed(near))
-    return _("The settings are: {names}.").format(names=listed(named))
-
-
 def set_value(path: Path, name: str, text: str | None) -> Any:
     """Write the setting `name` into the file, and keep the rest as it is; return the value. `None` removes the setting.
 
     Raises `ConfigError` for an unknown setting, and for a file that is not TOML, which stays as it is.
     """
-    before, there = _parsed(path)
-    document = _document(path, before)
+    there = toml_file.read(path).values
     # A name in the file that is no setting may be removed: this is how the person mends such a file.
     value = None if text is None and name in {*FIELDS, *there} else check(name, text, where="qwen config set")
-    if value is None:
-        document.pop(name, None)
-    else:
-        document[name] = value
-    after = document.as_string()
-    if "\r\n" in before:
-        # tomlkit ends the lines that it adds with \n alone.
-        after = re.sub("\r?\n", "\r\n", after)
-    try:
-        content = after.encode("utf-8-sig" if _begins_with_mark(path) else "utf-8")
-    except UnicodeEncodeError as error:
-        raise ConfigError(
-            _("{path} holds text in UTF-8, and “{value}” is not UTF-8.").format(path=path, value=text),
-            _("Set {variable} to it instead.").format(variable=environment_name(name)),
-        ) from error
-    write_private(path, content)
+    instead = _("Set {variable} to it instead.").format(variable=environment_name(name))
+    toml_file.change(path, (name,), value, instead)
     return value
-
-
-def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the text of the file, and its values; both are empty if there is no file. Raises `ConfigError`."""
-    content = b""
-    try:
-        content = path.read_bytes()
-        # Notepad begins its files with a byte order mark.
-        text = content.decode("utf-8-sig")
-        return text, tomllib.loads(text)
-    except (FileNotFoundError, NotADirectoryError):
-        return "", {}
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            _("{path}, line {line}: it is not UTF-8.").format(path=path, line=line),
-            _("Save it as UTF-8 with: qwen config edit"),
-        ) from error
-    # For too many digits tomllib raises a plain ValueError, for too many brackets a RecursionError.
-    except (ValueError, RecursionError) as error:
-        raise _not_toml(path, error) from error
-    except OSError as error:
-        raise ConfigError(
-            _("{path} cannot be read: {reason}").format(path=path, reason=why(error)),
-            _("Check its permissions, or set QWEN_TUI_HOME to another folder."),
-        ) from error
-
-
-def _document(path: Path, text: str) -> "TOMLDocument":
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
-    try:
-        return tomlkit.parse(text)
-    except TOMLKitError as error:
-        raise _not_toml(path, error) from error
-
-
-def _not_toml(path: Path, error: Exception) -> ConfigError:
-    return ConfigError(
-        _("{path} is not valid TOML: {reason}").format(path=path, reason=why(error)),
-        _("Correct it with: qwen config edit"),
-    )
-
-
-def _begins_with_mark(path: Path) -> bool:
-    return is_file(path) and path.read_bytes().startswith(codecs.BOM_UTF8)
-
-
-def _place(path: Path, text: str, name: str) -> str:
-    """Return the file as text, with the line that sets `name` if that can be found."""
-    begins = re.compile(rf"""\s*\[*\s*["']?{re.escape(name)}["']?\s*[=.\]]""")
-    lines = text.replace("\r\n", "\n").split("\n")
-    for number, line in enumerate(lines):
-        if begins.match(line) and _is_whole("\n".join(lines[:number])):
-            return _("{path}, line {line}").format(path=path, line=number + 1)
-    return str(path)
-
-
-def _is_whole(text: str) -> bool:
-    """Whether `text` is TOML on its own, and does not end inside a string of several lines."""
-    try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return False
-    return True
 
 
 def _kind(name: str, wanted: Any) -> str:

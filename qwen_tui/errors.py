@@ -23,10 +23,11 @@ CancelledError stands beside the tree, because it is no failure: exit 130, 143 o
 
 import errno
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import language
+from qwen_tui.i18n import language, listed
 
 
 def why(error: Exception) -> str:
@@ -138,6 +139,17 @@ def more_room(*, chosen: bool = False) -> str:
     if chosen:
         return _("Free some space, or choose another place.")
     return _("Free some space, or set QWEN_TUI_HOME to a folder on another disk.")
+
+
+def which_is_meant(name: str, known: Iterable[str]) -> str:
+    """Return the remedy for a setting that is none of the `known` ones: those that it is like, or else all of them."""
+    import difflib
+
+    named = list(known)
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), named)
+    if near:
+        return _("Did you mean: {names}?").format(names=listed(near))
+    return _("The settings are: {names}.").format(names=listed(named))
 
 
 class QwenError(Exception):

@@ -20,7 +20,7 @@ from qwen_tui.chat.question import ask_about, prompt_text
 from qwen_tui.chat.session import Session
 from qwen_tui.columns import table
 from qwen_tui.documents.text import encoding_called
-from qwen_tui.errors import ConfigError, HistoryError, UsageError
+from qwen_tui.errors import ConfigError, HistoryError, UsageError, which_is_meant
 from qwen_tui.explanations import shown_value
 from qwen_tui.history.records import title_of
 from qwen_tui.history.store import History
@@ -242,7 +242,7 @@ def _set(session: Session, argument: str) -> None:
     name, value = (*argument.split(maxsplit=1), "")[:2]
     if value and name not in SETTABLE:
         raise UsageError(
-            _("There is no setting “{name}” to answer by.").format(name=name), config.which_is_meant(name, SETTABLE)
+            _("There is no setting “{name}” to answer by.").format(name=name), which_is_meant(name, SETTABLE)
         )
     if not value:
         raise UsageError(

@@ -10,7 +10,7 @@ from qwen_tui import config, files
 from qwen_tui.cli.editor import open_editor
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import tell_problems
-from qwen_tui.errors import QwenError, UsageError, WriteError, how_to_write, why
+from qwen_tui.errors import QwenError, UsageError, WriteError, how_to_write, which_is_meant, why
 from qwen_tui.explanations import EXAMPLES, explanation, shown_value
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
@@ -37,7 +37,7 @@ def show(
     """Print the settings as TOML, each below what it is for and with where it comes from."""
     environment = Environment.of(context)
     if name is not None and name not in config.FIELDS:
-        raise UsageError(_("There is no setting “{name}”.").format(name=name), config.which_is_meant(name))
+        raise UsageError(_("There is no setting “{name}”.").format(name=name), which_is_meant(name, config.FIELDS))
     settings = config.read(files.folders().config_file, environment.variables)
     tell_problems(environment, settings.problems)
     for one in [name] if name else config.FIELDS:

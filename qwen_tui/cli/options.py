@@ -10,7 +10,7 @@ from qwen_tui import config, files
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
 from qwen_tui.config import SETTABLE, Config
-from qwen_tui.errors import ConfigError, UsageError
+from qwen_tui.errors import ConfigError, UsageError, which_is_meant
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.messages import as_text
@@ -111,7 +111,7 @@ def sampling_flags(options: Sequence[str] | None) -> dict[str, Any]:
         if equals and name not in SETTABLE:
             raise UsageError(
                 _("-o {option}: there is no setting “{name}” to answer by.").format(option=option, name=name),
-                config.which_is_meant(name, SETTABLE),
+                which_is_meant(name, SETTABLE),
             )
         if not equals:
             raise UsageError(

@@ -50,6 +50,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     cache: bool = True
     cache_limit: Literal["auto"] | float = "auto"
     cache_seconds: float = 0.5
+    # Whether the engine reads the beginning of the next prompt while the person types, and the least charge of a
+    # battery for that, in percent.
+    read_ahead: bool = True
+    read_ahead_charge: int = 40
     theme: str = "auto"
     ambiguous_width: int = 1
     # The most columns that sentences take on a wide terminal; code and tables may take all.
@@ -187,6 +191,7 @@ def _problem(name: str, value: Any) -> str:
         "prose_width": (20, 10_000),
         "cache_limit": (0, 100_000),
         "cache_seconds": (0, 3600),
+        "read_ahead_charge": (0, 100),
     }
     if name in lowest_highest and value != "auto":
         lowest, highest = lowest_highest[name]

@@ -29,6 +29,8 @@ def explanation(name: str) -> str:
         "cache": _("Whether computed prompts are kept on disk, so that nothing is computed twice: true or false."),
         "cache_limit": _("How many GB the computed prompts may take on disk: auto, or a number."),
         "cache_seconds": _("A computed prompt is kept if it took at least so many seconds."),
+        "read_ahead": _("Whether the model reads what is attached and typed before it is sent: true or false."),
+        "read_ahead_charge": _("On a battery with less charge, in percent, nothing is read before it is sent."),
         "theme": _("The colours of answers, to suit the background of the terminal: auto, dark or light."),
         "ambiguous_width": _("How many columns the characters “ ” … — take in this terminal: 1 or 2."),
         "prose_width": _("How many columns a line of prose may take; code and tables may be wider."),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import typer
@@ -14,6 +15,7 @@ from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.material import password_in, report_blank
+from qwen_tui.chat.reading_ahead import Anticipation, on_battery
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
@@ -28,6 +30,7 @@ from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import HistoryError, OutputError, QwenError, UsageError
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 from qwen_tui.messages import Draft, Material, as_text
 from qwen_tui.models.locate import DEMO
 from qwen_tui.terminal.completion import Completion, Offers
@@ -191,9 +194,18 @@ def _line_reader(
         _offers(session),
         edit=partial(edited, environment, show_error),
         questions=lambda: _quietly(session, History.questions),
-        is_loading=lambda: session.engine.loading() is not None,
+        is_busy=lambda: session.engine.loading() is not None or session.engine.read_ahead() is not None,
+        typing=_typing(session, settings),
         always_tty=always_tty,
     )
+
+
+def _typing(session: Session, settings: Config) -> Callable[[str, bool], None]:
+    """Return what is told each line as the person types it, so that the engine can read ahead."""
+    if not settings.read_ahead:
+        return lambda _line, _paused: None
+    anticipation = Anticipation(session, settings.ctx_size, on_battery(settings.read_ahead_charge))
+    return lambda line, paused: anticipation.typing(line, paused=paused)
 
 
 def _offers(session: Session) -> Offers:
@@ -226,11 +238,19 @@ def _toolbar(session: Session, settings: Config) -> list[tuple[int, str]]:
         _("context {used} of {size}").format(used=used, size=size) if used else _("context {size}").format(size=size)
     )
     parts = [(0, model), (1, filled)]
+    if read := session.engine.read_ahead():
+        parts.insert(1, (1, f"{_read_ahead(session)} {100 * read[0] // read[1]}%"))
     if session.info:
         parts.insert(1, (3, session.info.device))
     if session.last and session.last.timings.decode_tps:
         parts.append((2, _("{speed:.1f} tokens/s").format(speed=session.last.timings.decode_tps)))
     return parts
+
+
+def _read_ahead(session: Session) -> str:
+    """Say what is being read before the next message is sent."""
+    names = [Path(one.name).name for one in session.attached]
+    return listed(names) if 0 < len(names) < 3 else _("reading")
 
 
 def _banner(settings: Config) -> str:

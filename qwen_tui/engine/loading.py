@@ -217,13 +217,15 @@ class LoadedWorker:
     def expect(self, request: Request) -> None:
         """Let the worker read ahead what the next question will go on with; where there is no worker, do nothing."""
         if self._process is not None:
-            self._process.ahead = None
+            # Until the worker has counted, the total is not known.
+            self._process.ahead = wire.Ahead(0, 1)
             self._process.send(wire.Expect(request))
 
     @property
     def ahead(self) -> wire.Ahead | None:
-        """How far the worker has read ahead; None if it has said nothing."""
-        return self._process.ahead if self._process is not None else None
+        """How far the worker has read ahead; None if it reads nothing."""
+        ahead = self._process.ahead if self._process is not None and self._process.is_alive() else None
+        return ahead if ahead and ahead.done < ahead.total else None
 
     def send(self, command: wire.WorkerCommand) -> None:
         """Send a command to the worker, which has to be started before."""

@@ -110,7 +110,7 @@ class LocalEngine:
         self._worker.expect(request)
 
     def read_ahead(self) -> tuple[int, int] | None:
-        """Return how many tokens of what is expected are read, and of how many; None if nothing is known."""
+        """Return how many tokens of what is expected are read, and of how many; None if nothing is being read."""
         ahead = self._worker.ahead
         return (ahead.done, ahead.total) if ahead else None
 

@@ -196,7 +196,7 @@ class Engine(Protocol):
         """
 
     def read_ahead(self) -> tuple[int, int] | None:
-        """Return how many tokens of what is expected are read, and of how many, without waiting; None if unknown."""
+        """Return how many tokens of what is expected are read, and of how many; None if nothing is being read."""
 
     def stream(self, request: Request) -> Iterator[Event]:
         """Answer: yield `Loading` and `Prefill` events, the `Text`, then one `Finished`, also after a cancellation.

@@ -91,7 +91,10 @@ class Loaded(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ahead(msgspec.Struct, frozen=True, tag=True):
-    """`done` of `total` tokens of what is expected are read; it may come between the replies to any command."""
+    """`done` of `total` tokens of what is expected are read; if both are equal, nothing of it will be read any more.
+
+    It may come between the replies to any command.
+    """
 
     done: int
     total: int

@@ -69,6 +69,14 @@ class DraftLine:
         return bool(place and not place.touched and not place.is_empty and place.start == self._buffer.cursor_position)
 
     @property
+    def settled(self) -> str:
+        """The text up to the first slot that is still to be filled in."""
+        line = self._shown()
+        if line is None:
+            return self._buffer.text
+        return line.text[: min((place.start for place in line.places if not place.touched), default=None)]
+
+    @property
     def hint(self) -> str:
         """The sentence for the person: why Enter sent nothing, or else what the slot at the cursor is for."""
         place = self.place

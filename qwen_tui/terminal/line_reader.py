@@ -8,6 +8,7 @@ from typing import Any
 
 from prompt_toolkit import Application, PromptSession
 from prompt_toolkit.application.current import get_app, get_app_session
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, PathCompleter
 from prompt_toolkit.completion import Completion as Offer
 from prompt_toolkit.document import Document
@@ -31,7 +32,7 @@ from qwen_tui.terminal.keys import Edit, key_bindings
 from qwen_tui.terminal.quiet import QuietTerminal
 from qwen_tui.terminal.recall import Recall
 from qwen_tui.terminal.sanitise import clean
-from qwen_tui.terminal.typeahead import ReadingAhead, entries
+from qwen_tui.terminal.typeahead import TypingAhead, entries
 from qwen_tui.terminal.visible import Visible
 from qwen_tui.terminal.width import Ruler
 
@@ -46,18 +47,21 @@ _STYLE = Style.from_dict(
         "slot.current": "reverse",
     }
 )
-# While the model loads, the toolbar is redrawn at this interval, in seconds.
-_WHILE_LOADING = 0.25
+# While the engine works, the toolbar is redrawn at this interval, in seconds.
+_WHILE_BUSY = 0.25
+# After so many seconds without a key, the person has paused.
+_PAUSE = 0.3
 
 
 class PromptLineReader:
     """Reads messages of one or more lines from the terminal.
 
-    `toolbar` returns what stands below the line, see `fitting`; the reader asks again and again while `is_loading`
-    returns True. Tab offers the `commands`, and behind a command the `offers` for its kind of argument. `edit` opens
-    the line in the person's editor. `questions` returns the questions of earlier sittings, newest first; the reader
-    calls it when it shows the first line. With `always_tty` it reads the terminal itself, even if stdin is a pipe.
-    The reader is used while the terminal is `quiet`.
+    `toolbar` returns what stands below the line, see `fitting`; the reader asks again and again while `is_busy`
+    returns True. `typing` is told the line when it begins, changes and rests, without what may still be replaced in it;
+    True means that no key came for a moment. Tab offers the `commands`, and behind a command the `offers` for its kind
+    of argument. `edit` opens the line in the person's editor. `questions` returns the questions of earlier sittings,
+    newest first; the reader calls it when it shows the first line. With `always_tty` it reads the terminal itself, even
+    if stdin is a pipe. The reader is used while the terminal is `quiet`.
     """
 
     def __init__(
@@ -68,11 +72,15 @@ class PromptLineReader:
         *,
         edit: Edit = lambda text: text,
         questions: Callable[[], Iterable[str]] = lambda: (),
-        is_loading: Callable[[], bool] = lambda: False,
+        is_busy: Callable[[], bool] = lambda: False,
+        typing: Callable[[str, bool], None] = lambda _line, _paused: None,
         always_tty: bool = False,
     ) -> None:
         self._left = False
-        self._is_loading = is_loading
+        self._is_busy = is_busy
+        self._typing = typing
+        # The next time at which the person will have paused, unless a key comes before.
+        self._pause: asyncio.TimerHandle | None = None
         self._input = create_input(always_prefer_tty=always_tty)
         filter_keys(self._input)
         # In this mode prompt_toolkit finds the terminal, and leaves it so: there is no moment with an echo between.
@@ -99,6 +107,7 @@ class PromptLineReader:
             if isinstance(control, SearchBufferControl):
                 control.input_processors = [BeforeInput(_("Search: "), style="class:search-toolbar.prompt")]
         self._draft = DraftLine(self._session.default_buffer, recall)
+        self._session.default_buffer.on_text_changed += self._changed
         self._session.key_bindings = key_bindings(
             self._draft,
             edit,
@@ -133,6 +142,8 @@ class PromptLineReader:
             raise EOFError from None
         finally:
             self.quiet.is_lent = False
+            if self._pause is not None:
+                self._pause.cancel()
         self._take_typed_ahead()
         return line
 
@@ -187,18 +198,30 @@ class PromptLineReader:
 
     def _prepare(self) -> None:
         self._leave_if_told()
+        self._typing(self._draft.settled, True)
         app = get_app_session().app
-        if app is not None and self._is_loading():
+        if app is not None and self._is_busy():
             app.create_background_task(self._refresh(app))
 
     async def _refresh(self, app: Application[Any]) -> None:
-        while self._is_loading():
-            await asyncio.sleep(_WHILE_LOADING)
+        while self._is_busy():
+            await asyncio.sleep(_WHILE_BUSY)
             app.invalidate()
 
-    def answering(self) -> ReadingAhead:
+    def _changed(self, _buffer: Buffer) -> None:
+        """Tell that the line has changed, and a moment later that the person has paused."""
+        if self._pause is not None:
+            self._pause.cancel()
+        app = get_app_session().app
+        # Between two lines, there is no loop, and nobody types.
+        if app is None or app.loop is None or not app.is_running:
+            return
+        self._typing(self._draft.settled, False)
+        self._pause = app.loop.call_later(_PAUSE, lambda: self._typing(self._draft.settled, True))
+
+    def answering(self) -> TypingAhead:
         """Return what keeps the keys of an answer's time for the next lines."""
-        return ReadingAhead(self._input, self.quiet, self._keys)
+        return TypingAhead(self._input, self.quiet, self._keys)
 
 
 class _Completer(Completer):

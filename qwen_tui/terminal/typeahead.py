@@ -18,7 +18,7 @@ from qwen_tui.terminal.sanitise import without_controls
 _PATIENCE = 0.5
 
 
-class ReadingAhead:
+class TypingAhead:
     """Reads the keys of `source`, a terminal that is `quiet`, into `keys` in a `with` block."""
 
     def __init__(self, source: Input, quiet: QuietTerminal, keys: list[KeyPress]) -> None:

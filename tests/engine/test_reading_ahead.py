@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.protocol import LoadOptions, SamplingOptions
+from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
 from qwen_tui.files import ASSETS
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Message
@@ -29,36 +29,39 @@ def reading(tiny: Path) -> Iterator[LocalEngine]:
     engine.close()
 
 
-def wait(engine: LocalEngine) -> int:
-    """Wait until all that is expected is read, and return how many tokens that is."""
+def wait(engine: LocalEngine) -> None:
+    """Wait until all that is expected is read."""
     engine.info()
     deadline = time.monotonic() + 30
-    while (read := engine.read_ahead()) is None or read[0] < read[1]:
+    while read := engine.read_ahead():
         assert time.monotonic() < deadline, read
         time.sleep(0.01)
-    return read[1]
+
+
+def left_to_read(engine: LocalEngine, asked: Request) -> int:
+    """Ask, and return how many tokens of the prompt had to be read then."""
+    usage = finished(list(engine.stream(asked))).usage
+    return usage.prompt_tokens - usage.cached_tokens
 
 
 def test_what_was_read_while_a_person_typed_is_not_computed_again(reading: LocalEngine) -> None:
     reading.expect(request(f"{MATERIAL}\n\nWhat", sampler=CHANCE))
-    read = wait(reading)
-    usage = finished(list(reading.stream(request(f"{MATERIAL}\n\nWhat is it about?", sampler=CHANCE)))).usage
-    assert usage.cached_tokens == read
-    assert usage.prompt_tokens - read < 20
+    wait(reading)
+    assert left_to_read(reading, request(f"{MATERIAL}\n\nWhat is it about?", sampler=CHANCE)) < 40
 
 
 def test_the_conversation_so_far_is_read_while_nothing_is_typed(reading: LocalEngine) -> None:
     reading.expect(request(MATERIAL, "I have read it.", sampler=CHANCE))
-    read = wait(reading)
-    asked = request(MATERIAL, "I have read it.", "What is it about?", sampler=CHANCE)
-    assert finished(list(reading.stream(asked))).usage.cached_tokens == read
+    wait(reading)
+    assert left_to_read(reading, request(MATERIAL, "I have read it.", "What is it about?", sampler=CHANCE)) < 40
 
 
 def test_an_expectation_that_comes_while_the_model_loads_is_read_after_that(tiny: Path) -> None:
     engine = LocalEngine(LoadOptions(path=os.fsencode(tiny), plan=Plan(batch_size=32)))
     engine.start()
     engine.expect(request(MATERIAL, sampler=CHANCE))
-    assert wait(engine) > 100
+    wait(engine)
+    assert left_to_read(engine, request(MATERIAL, sampler=CHANCE)) < 40
     engine.close()
 
 
@@ -72,10 +75,10 @@ def test_what_would_forget_much_waits_until_it_is_asked(reading: LocalEngine) ->
 
 def test_a_word_that_is_deleted_again_costs_nothing(reading: LocalEngine) -> None:
     reading.expect(request(f"{MATERIAL}\n\nWhat is it about, and for whom was it written?", sampler=CHANCE))
-    longest = wait(reading)
+    wait(reading)
     reading.expect(request(f"{MATERIAL}\n\nWhat is it", sampler=CHANCE))
     asked = request(f"{MATERIAL}\n\nWhat is it about, and for whom was it written?", sampler=CHANCE)
-    assert finished(list(reading.stream(asked))).usage.cached_tokens == longest
+    assert left_to_read(reading, asked) < 40
 
 
 def test_counting_does_not_disturb_the_reading(reading: LocalEngine) -> None:

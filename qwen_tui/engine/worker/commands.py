@@ -106,7 +106,7 @@ class Worker:
                 self._ahead.read(self._context_for, self._ctx_size - _LEAST_ROOM, should_stop)
             except (ContextError, MemoryError):
                 # When the question is asked, the same fails again, and the person is told.
-                self._ahead.expected = None
+                self._ahead.forget()
         elif self._states and self._context:
             self._states.save(self._context, should_stop)
             self._states.hash_model(should_stop)
@@ -226,7 +226,7 @@ class Worker:
         begun = time.perf_counter()
         self._stop.begin(number)
         if self._ahead:
-            self._ahead.expected = None
+            self._ahead.forget()
         if self._states:
             self._states.asked()
             before = self._states.written_before(request.conversation, self._stop, self._report_wait)

@@ -56,9 +56,15 @@ class ReadingAhead:
         self._stop.begin_ahead()
         try:
             if not prompt or len(prompt) > room or self._read(context_for(len(prompt)), prompt, request, should_stop):
-                self.expected = None
+                self.forget()
         finally:
             self.is_reading = False
+
+    def forget(self) -> None:
+        """Expect nothing any more, because everything is read, or cannot be."""
+        if self.expected is not None:
+            self.expected = None
+            self._reply(wire.Ahead(0, 0))
 
     def _read(self, context: Context, prompt: list[int], request: Request, should_stop: Callable[[], bool]) -> bool:
         """Read `prompt` into the context; False if it was stopped before the end."""
@@ -81,7 +87,6 @@ class ReadingAhead:
                 if should_stop() or self._stop or not context.decode(prompt[done : done + context.batch_size]):
                     return False
                 context.synchronize()
-        self._reply(wire.Ahead(len(prompt), len(prompt)))
         if self._states:
             self._states.answered(request.conversation)
         return True

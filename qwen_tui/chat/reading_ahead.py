@@ -1,0 +1,103 @@
+"""Tells the engine what the next prompt will begin with, while the person types it."""
+
+import re
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from qwen_tui.chat.from_template import begins_conversation, with_system
+from qwen_tui.chat.question import ask_about, prompt_text
+from qwen_tui.chat.session import Session
+from qwen_tui.engine.protocol import Request
+from qwen_tui.messages import Filled, Message, as_command
+
+# While keys come, about so many new tokens are worth a batch. After a pause every one of them is.
+_WORTH = 16
+# A character of a script without blanks is about so many tokens, any other one about a quarter.
+_WIDE, _NARROW = 0.7, 0.25
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+# A text with more characters for each token of the context does not fit: nothing of it is read.
+_MOST_A_TOKEN = 8
+# How often the charge of the battery is looked at, in seconds.
+_LOOK_EVERY = 30.0
+
+
+class Anticipation:
+    """Sends the engine of a session what the next message will begin with."""
+
+    def __init__(self, session: Session, ctx_size: int, is_allowed: Callable[[], bool]) -> None:
+        """`ctx_size` counts until the engine has told its own; `is_allowed`: the processor may work unasked now."""
+        self._session = session
+        self._ctx_size = ctx_size
+        self._is_allowed = is_allowed
+        self._sent: Request | None = None
+
+    def typing(self, line: str, *, paused: bool) -> None:
+        """Take the line as it stands now, without what may still be replaced in it; `paused`: no key came for a moment.
+
+        The line is empty when the person begins.
+        """
+        if not self._is_allowed():
+            return
+        request = self._request("" if self._is_command(line) else line)
+        if request is None or (self._sent == request and line):
+            return
+        if not paused and _unread(self._sent, request) < _WORTH:
+            return
+        self._sent = request
+        self._session.engine.expect(request)
+
+    def _is_command(self, line: str) -> bool:
+        return as_command(line) is not None and self._session.template is None
+
+    def _request(self, words: str) -> Request | None:
+        """Return the request that the next one will go on with; None where nothing is known of it."""
+        session = self._session
+        before = session.conversation.without_last() if session.replacing else session.conversation
+        system, question = before.system, ask_about(session.attached, words)
+        if session.template is not None and begins_conversation(before, session.template):
+            system = session.template.system
+        elif session.template is not None:
+            question = with_system(before, session.template, question)
+        elif session.replacing and (earlier := session.conversation.exchanges[-1].question.template).system:
+            question = msgspec.structs.replace(question, template=Filled(earlier.name, earlier.system))
+        text = prompt_text(question)
+        messages = (*([Message("system", system)] if system else ()), *before.prompt(text)[bool(before.system) :])
+        if not text.strip():
+            messages = messages[:-1]
+        size = session.info.ctx_size if session.info else self._ctx_size
+        if not messages or sum(len(message.content) for message in messages) > size * _MOST_A_TOKEN:
+            return None
+        kept = session.conversation.id if session.keeper.history is not None else None
+        return session.options.request(messages, kept)
+
+
+def on_battery(least: int, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
+    """Return what says whether there is a charger, or a charge of at least `least` percent."""
+    looked, found = -_LOOK_EVERY, True
+
+    def has_power() -> bool:
+        nonlocal looked, found
+        if clock() - looked >= _LOOK_EVERY:
+            looked, found = clock(), _has_power(least)
+        return found
+
+    return has_power
+
+
+def _has_power(least: int) -> bool:
+    import psutil
+
+    # On some systems psutil has no such function.
+    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    return battery is None or bool(battery.power_plugged) or battery.percent >= least
+
+
+def _unread(sent: Request | None, request: Request) -> float:
+    """Return about how many tokens `request` has behind what was `sent`."""
+    before, now = sent.messages if sent else (), request.messages
+    goes_on = before[:-1] == now[:-1] and len(before) == len(now) and now[-1].content.startswith(before[-1].content)
+    new = now[-1].content[len(before[-1].content) if goes_on else 0 :]
+    wide = len(_UNSPACED.findall(new))
+    return wide * _WIDE + (len(new) - wide) * _NARROW

@@ -1,6 +1,6 @@
 """What is read of a file: its sections with their places, and what the person should know about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from qwen_tui.documents.encodings import Encoding
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 
 # A text may have this many bytes at most: tokenising more would take too long, and no context holds as much.
 MOST_TEXT = 8 * 2**20
@@ -71,6 +72,17 @@ def too_much_text(name: str) -> InputError:
 def as_text(document: Document) -> str:
     """Return the sections of the document in order; a mark stands before each that has a place."""
     return "\n\n".join(_marked(section, document.unit) for section in document.sections)
+
+
+def ranges(indices: Sequence[int]) -> str:
+    """Return the numbers of pages or slides as people write them, counted from 1: 1, 3–7, 12. Indices count from 0."""
+    ranges: list[list[int]] = []
+    for number in (index + 1 for index in sorted(indices)):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return listed([str(first) if first == last else f"{first}–{last}" for first, last in ranges])
 
 
 def _marked(section: Section, unit: Unit) -> str:

@@ -11,12 +11,12 @@ from typing import BinaryIO
 import msgspec
 
 from qwen_tui import cancellation, child
-from qwen_tui.documents.document import Document, Options, Section
+from qwen_tui.documents.document import Document, Options, Section, ranges
 from qwen_tui.documents.pdfium import Opened, Page, Refused, Reply, Request
 from qwen_tui.documents.running_text import Mender, paragraphs, without_repeated
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed, ngettext
+from qwen_tui.i18n import ngettext
 
 # A document may have so many pages.
 MOST_PAGES = 1_000
@@ -160,14 +160,14 @@ def _notes(name: str, pages: Sequence[Page], without: Sequence[int], failed: Seq
             "{name}: pages {pages} have no text; perhaps they are scanned.",
             len(without),
         )
-        notes.append(sentence.format(name=name, pages=_ranges(without)))
+        notes.append(sentence.format(name=name, pages=ranges(without)))
     if failed:
         sentence = ngettext(
             "{name}: page {pages} could not be read and is left out.",
             "{name}: pages {pages} could not be read and are left out.",
             len(failed),
         )
-        notes.append(sentence.format(name=name, pages=_ranges(failed)))
+        notes.append(sentence.format(name=name, pages=ranges(failed)))
     unknown = [page.index for page in pages if page.unknown > _UNKNOWN * sum(len(line.text) for line in page.lines)]
     if unknown:
         sentence = ngettext(
@@ -175,26 +175,15 @@ def _notes(name: str, pages: Sequence[Page], without: Sequence[int], failed: Seq
             "{name}: on pages {pages}, the file does not say which letters some of its shapes are.",
             len(unknown),
         )
-        notes.append(sentence.format(name=name, pages=_ranges(unknown)))
+        notes.append(sentence.format(name=name, pages=ranges(unknown)))
     if cut := [page.index for page in pages if page.is_cut]:
         sentence = ngettext(
             "{name}: page {pages} has too much text; only its beginning was read.",
             "{name}: pages {pages} have too much text; only their beginning was read.",
             len(cut),
         )
-        notes.append(sentence.format(name=name, pages=_ranges(cut)))
+        notes.append(sentence.format(name=name, pages=ranges(cut)))
     return notes
-
-
-def _ranges(indices: Sequence[int]) -> str:
-    """Return page numbers as people write them: 1, 3–7, 12."""
-    ranges: list[list[int]] = []
-    for number in (index + 1 for index in sorted(indices)):
-        if ranges and number == ranges[-1][1] + 1:
-            ranges[-1][1] = number
-        else:
-            ranges.append([number, number])
-    return listed([str(first) if first == last else f"{first}–{last}" for first, last in ranges])
 
 
 def _no_text(name: str, pages: int, *, scanned: bool) -> InputError:

@@ -4,11 +4,14 @@ from collections.abc import Callable
 
 from qwen_tui.documents.archive import Archive
 from qwen_tui.documents.document import Document, Options
-from qwen_tui.documents.office import word
+from qwen_tui.documents.office import slides, word
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 
-_READERS: dict[str, Callable[[Archive, Options], Document]] = {**dict.fromkeys(word.TYPES, word.read)}
+_READERS: dict[str, Callable[[Archive, Options], Document]] = {
+    **dict.fromkeys(word.TYPES, word.read),
+    **dict.fromkeys(slides.TYPES, slides.read),
+}
 # OpenDocument and EPUB say what they are in this member, Office in that one.
 _MIME_TYPE, _CONTENT_TYPES = "mimetype", "[Content_Types].xml"
 _LONGEST_MIME_TYPE = 200

@@ -1,5 +1,6 @@
 """Reads what Office draws in all its programs: text in shapes, charts as tables, diagrams as lists."""
 
+import re
 from collections.abc import Sequence
 
 from qwen_tui.documents.office.equations import latex
@@ -8,6 +9,7 @@ from qwen_tui.documents.tables import table
 
 # A chart may have hundreds of thousands of points; so many are shown as a table.
 _MOST_POINTS = 1_000
+_FILE_NAME = re.compile(r"(?i)^\S+\.(?:png|jpe?g|gif|bmp|tiff?|emf|wmf|svg|webp)$")
 
 
 def paragraph_text(paragraph: Element) -> str:
@@ -80,6 +82,12 @@ def _number(text: str) -> str:
     except ValueError:
         return text
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else f"{number:.12g}"
+
+
+def picture_text(told: str) -> str:
+    """Return what stands for a picture: the description for those who cannot see it, which may be only a file name."""
+    plain = " ".join(told.split())
+    return "" if not plain or _FILE_NAME.search(plain) else f"[picture: {plain}]"
 
 
 def diagram_text(data: Element) -> str:

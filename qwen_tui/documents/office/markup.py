@@ -61,3 +61,8 @@ def is_on(element: Element | None) -> bool:
 def all_of(element: Element, name: str) -> Iterator[Element]:
     """Return the elements of that name within an element, at any depth."""
     return element.iter(full(name))  # type: ignore[no-any-return]
+
+
+def chosen(alternatives: Element) -> Element:
+    """Return which of several alternatives Office shows: it understands the first, and nothing of the others counts."""
+    return next((one for one in alternatives if len(one)), alternatives[0] if len(alternatives) else [])

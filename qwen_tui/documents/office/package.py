@@ -6,9 +6,10 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from xml.sax.saxutils import quoteattr
+from html import escape
 
 from qwen_tui.documents.archive import Archive
+from qwen_tui.documents.office.markup import Element
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 
@@ -70,6 +71,14 @@ def reading(archive: Archive) -> Iterator[None]:
         raise archive.damaged() from error
 
 
+def root_of(part: object) -> Element:
+    """Return the root element of a part, also of one that the library does not know."""
+    from lxml import etree
+
+    element = getattr(part, "_element", None)
+    return etree.fromstring(part.blob) if element is None else element  # type: ignore[attr-defined]
+
+
 def _pieces(archive: Archive, name: str, types: Sequence[str], thin: Filter | None) -> Iterator[bytes]:
     if name.endswith(".rels"):
         yield _without_missing(archive, name)
@@ -97,7 +106,7 @@ def _without_missing(archive: Archive, name: str) -> bytes:
     """Return the relations of a part without those to parts that are missing, as some programs leave behind."""
     folder = posixpath.dirname(posixpath.dirname(name))
     kept = [
-        "<Relationship " + " ".join(f"{key}={quoteattr(text)}" for key, text in relation.items()) + "/>"
+        "<Relationship " + " ".join(f'{key}="{escape(text)}"' for key, text in relation.items()) + "/>"
         for relation in archive.xml(name)
         if relation.get("TargetMode") == "External"
         or posixpath.join("/", folder, relation.get("Target", "")) in archive

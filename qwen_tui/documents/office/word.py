@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from qwen_tui import cancellation
 from qwen_tui.documents.archive import Archive
 from qwen_tui.documents.document import Document, Options, Section
-from qwen_tui.documents.office.markup import Element, all_of, child, is_on, name_of, value
+from qwen_tui.documents.office.markup import Element, all_of, child, chosen, is_on, name_of, value
 from qwen_tui.documents.office.numbering import Numbering
-from qwen_tui.documents.office.package import prepared, reading
+from qwen_tui.documents.office.package import prepared, reading, root_of
 from qwen_tui.documents.office.styles import Styles
-from qwen_tui.documents.office.word_text import Hanging, Inline, chosen
+from qwen_tui.documents.office.word_text import Hanging, Inline
 from qwen_tui.documents.running_text import has_words
 from qwen_tui.documents.tables import table
 from qwen_tui.errors import InputError
@@ -80,7 +80,7 @@ class _Body:
     def part(self, relation: str) -> Element | None:
         """Return the part that a relation of the main part leads to, None if it cannot be read."""
         found = self._part.related_parts.get(relation)
-        return None if found is None else _root(found)
+        return None if found is None else root_of(found)
 
     def is_hidden(self, run: Element, paragraph: Element) -> bool:
         """Whether a run is shown only on demand."""
@@ -89,7 +89,7 @@ class _Body:
     def _related(self, kind: str) -> Iterator[Element]:
         for relation in self._part.rels.values():
             if relation.reltype.endswith(f"/{kind}") and not relation.is_external:
-                yield _root(relation.target_part)
+                yield root_of(relation.target_part)
 
     def _notes_by_id(self, kind: str) -> dict[str, Element]:
         return {value(note, "w:id") or "": note for part in self._related(f"{kind}s") for note in part}
@@ -218,11 +218,3 @@ def _unwrapped(element: Element, name: str) -> Iterator[Element]:
 def _span(text: str) -> int:
     """Return over how many columns a cell reaches; Word has 63 at most."""
     return min(int(text), 63) if text.isdecimal() and text != "0" else 1
-
-
-def _root(part: object) -> Element:
-    """Return the root element of a part, also of one that python-docx does not know."""
-    from docx.oxml.parser import parse_xml
-
-    element = getattr(part, "element", None)
-    return parse_xml(part.blob) if element is None else element  # type: ignore[attr-defined]

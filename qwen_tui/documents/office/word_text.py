@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from qwen_tui.documents.office.drawing import chart_table, diagram_text
+from qwen_tui.documents.office.drawing import chart_table, diagram_text, picture_text
 from qwen_tui.documents.office.equations import latex
 from qwen_tui.documents.office.found import Found
-from qwen_tui.documents.office.markup import Element, all_of, child, name_of, value
+from qwen_tui.documents.office.markup import Element, all_of, child, chosen, name_of, value
 from qwen_tui.documents.office.numbering import roman
 
 # Of the characters of Wingdings and Symbol, those that carry a meaning.
@@ -156,18 +156,12 @@ class Inline:
             self.found.equations += 1
             return ""
         self.found.pictures += 1
-        told = next((text for one in all_of(part, "wp:docPr") if (text := value(one, "descr"))), "")
-        return f"[picture: {' '.join(told.split())}]" if told else ""
+        return picture_text(next((text for one in all_of(part, "wp:docPr") if (text := value(one, "descr"))), ""))
 
     def _hang(self, write: Callable[[Element], str], relation: str | None) -> None:
         element = self._parts.part(relation or "")
         if element is not None and (text := write(element)):
             self._hanging.blocks.append(text)
-
-
-def chosen(alternatives: Element) -> Element:
-    """Return which of several alternatives Word shows: it understands the first, and nothing of the others counts."""
-    return next((one for one in alternatives if len(one)), alternatives[0] if len(alternatives) else [])
 
 
 def _equations(part: Element) -> list[Element]:

@@ -21,8 +21,9 @@ OnProgress = Callable[[int, int, Unit], None]
 # those that were; it returns None if it has no other.
 Password = Callable[[str, int], str | None]
 
-# The marks are the same in every language: the model cites them, and a citation is found again by its mark.
-_MARKS: dict[Unit, str] = {"page": "p. {}", "slide": "slide {}", "sheet": "sheet {}", "chapter": "{}"}
+# The marks are the same in every language: the model cites them, and a citation is found again by its mark. Each begins
+# with a word, so that other text in brackets is not taken for one.
+MARKS: dict[Unit, str] = {"page": "p. {}", "slide": "slide {}", "sheet": "sheet {}", "chapter": "ch. {}"}
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -88,4 +89,9 @@ def ranges(indices: Sequence[int]) -> str:
 def _marked(section: Section, unit: Unit) -> str:
     if not section.place or not unit:
         return section.text
-    return f"[{_MARKS[unit].format(section.place)}]\n{section.text}"
+    return f"[{mark(unit, section.place)}]\n{section.text}"
+
+
+def mark(unit: Unit, place: str) -> str:
+    """Return how a place of a document is named to the model: `p. 7`; it stands in brackets on a line of its own."""
+    return MARKS[unit].format(" ".join(place.split()))

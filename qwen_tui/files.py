@@ -55,6 +55,10 @@ class Folders:
         return self.data / "crashes.json"
 
     @property
+    def speeds(self) -> Path:
+        return self.data / "speeds.json"
+
+    @property
     def templates(self) -> Path:
         return self.data / "templates"
 

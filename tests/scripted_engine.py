@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 from qwen_tui import cancellation
-from qwen_tui.engine.protocol import EngineInfo, Request
+from qwen_tui.engine.protocol import EngineInfo, LargerContext, Request
 from qwen_tui.errors import QwenError
 from qwen_tui.messages import Event, Finished, FinishReason, Loading, Message, Prefill, Text, Timings, Usage
 
@@ -21,12 +21,19 @@ class Cut(NamedTuple):
 class ScriptedEngine:
     """Gives the next of `answers` to each request; an exception among them is raised after the text before it.
 
-    Every word counts as one token, and the context has room for `ctx_size` of them.
+    Every word counts as one token, and the context has room for `ctx_size` of them. It can become as large as
+    `most_ctx`. With `token_s`, reading and writing take so many seconds a token.
     """
 
-    def __init__(self, *answers: "str | QwenError | tuple[str, QwenError] | Cut", ctx_size: int = 1000) -> None:
+    def __init__(
+        self,
+        *answers: "str | QwenError | tuple[str, QwenError] | Cut",
+        ctx_size: int = 1000,
+        most_ctx: int = 1000,
+        token_s: float = 0.0,
+    ) -> None:
         self._answers = iter(answers)
-        self._ctx_size = ctx_size
+        self._ctx_size, self._most_ctx, self._token_s = ctx_size, most_ctx, token_s
         self.requests: list[Request] = []
         self.expected: list[Request] = []
         self.closed = False
@@ -52,8 +59,20 @@ class ScriptedEngine:
     def count(self, messages: Sequence[Message]) -> int:
         return sum(len(message.content.split()) for message in messages)
 
+    def larger(self, ctx_size: int) -> LargerContext:
+        return LargerContext(ctx_size, 10**9, "" if ctx_size <= self._most_ctx else "There is no memory for it.")
+
+    def resize(self, ctx_size: int) -> None:
+        self._ctx_size = ctx_size
+
+    def cached(self, messages: Sequence[Message]) -> int:
+        return 0
+
+    def try_out(self, messages: Sequence[Message]) -> Iterator[Event]:
+        return iter(())
+
     def estimate(self, tokens: int, cached: int = 0, written: int = 0) -> float | None:
-        return None
+        return (tokens - cached + written) * self._token_s if self._token_s else None
 
     def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:
         return tuple(float(size) for size in sizes)

@@ -128,6 +128,12 @@ class Ladder:
             case "again":
                 return False
 
+    def grow(self, ctx_size: int) -> None:
+        """Load with a context of `ctx_size` tokens from now on, where the one that the person wanted was loaded."""
+        self._steps = tuple(
+            step.planned(ctx_size=ctx_size) if self._keeps_context(step) else step for step in self._steps
+        )
+
     def told(self) -> None:
         """Know that the person has been told of the step in use."""
         self._told = self._at

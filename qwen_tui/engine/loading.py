@@ -12,6 +12,7 @@ from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import Request
 from qwen_tui.engine.recovery import OF_MEMORY, POLICY, Action, Cause, Phase, Tries
 from qwen_tui.engine.silence import TICK, Silence
+from qwen_tui.engine.speeds import Speeds
 from qwen_tui.engine.token_costs import DecodeCost, PrefillCost
 from qwen_tui.errors import EngineError, QwenError, why
 from qwen_tui.hardware.plan import Plan
@@ -40,14 +41,16 @@ class LoadedWorker:
         notes: Sequence[str],
         crashed: Crashed,
         leaving: Path | None,
+        speeds: Speeds | None,
         *,
         again: bool,
     ) -> None:
         """`notes` are shown to the person when the model is loaded. Without `again`, nothing is tried a second time.
 
         `crashed` is called when another way works than the one that crashed. The folder `leaving` has the notices of
-        workers that leave and still hold memory of a GPU.
+        workers that leave and still hold memory of a GPU. `speeds` are those of earlier sittings.
         """
+        self._speeds = speeds
         self._leaving = leaving
         self._crashed = crashed
         self._again = again
@@ -191,6 +194,16 @@ class LoadedWorker:
         if sentence := self._ladder.news(loaded.info.layers):
             self.tell_later(sentence)
 
+    @property
+    def plan(self) -> Plan:
+        """The plan in use, or with which the model will be loaded next."""
+        return self._ladder.options.plan
+
+    def resized(self, loaded: wire.Loaded) -> None:
+        """Know that the context has another size, also for a worker that replaces this one."""
+        self.loaded = loaded
+        self._ladder.grow(loaded.info.ctx_size)
+
     def take_load_s(self) -> float:
         """Return the seconds of loading since the last call."""
         taken, self._load_s = self._load_s, 0.0
@@ -274,8 +287,15 @@ class LoadedWorker:
     def _forget_costs(self) -> None:
         """Begin to learn what a token costs, because it is computed in another way from now on."""
         costs = self._ladder.options.costs
+        if not costs.prefill_tps and self._speeds:
+            costs = self._speeds.recall(self.plan)
         self.prefill_cost = PrefillCost(1 / costs.prefill_tps if costs.prefill_tps else 0.0)
         self.decode_cost = DecodeCost(1 / costs.decode_tps if costs.decode_tps else 0.0)
+
+    def note_speeds(self) -> None:
+        """Remember what a token costs, if that was measured in this sitting."""
+        if self._speeds and self.prefill_cost.is_measured:
+            self._speeds.keep(self.plan, self.prefill_cost.token_s, self.decode_cost.token_s)
 
     def pause(self) -> None:
         """Stop computing until `resume`."""

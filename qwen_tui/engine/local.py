@@ -13,13 +13,17 @@ from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder, Worked
 from qwen_tui.engine.loading import Crashed, LoadedWorker, StartWorker
 from qwen_tui.engine.process import WorkerProcess
-from qwen_tui.engine.protocol import EngineInfo, LoadOptions, Request
+from qwen_tui.engine.protocol import LEAST_ROOM, EngineInfo, LargerContext, LoadOptions, Request
 from qwen_tui.engine.silence import HEARTBEAT
+from qwen_tui.engine.speeds import Speeds
 from qwen_tui.errors import CancelledError
+from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Event, Finished, Loading, Message, Note, Prefill, Text
 
 # How long a cancelled worker may take to stop by itself before the parent replaces it, in seconds.
 _CANCEL_PATIENCE = 0.8
+# A batch of so many tokens tells about how long reading takes, where no prompt can be begun.
+_MANY = 16
 
 
 class LocalEngine:
@@ -38,6 +42,8 @@ class LocalEngine:
         start_worker: StartWorker = WorkerProcess,
         crashed: Crashed = lambda *_what: None,
         leaving: Path | None = None,
+        speeds: Speeds | None = None,
+        larger: Callable[[Plan, int], LargerContext] = lambda _plan, ctx_size: LargerContext(ctx_size),
         *,
         again: bool = True,
     ) -> None:
@@ -45,11 +51,13 @@ class LocalEngine:
 
         `log` is called with each line of llama.cpp's log, which is shown nowhere else. `notes` are shown to the person
         when the model is loaded. `start_worker` starts each worker. `crashed` is called with a way that never works on
-        this processor. `leaving` is the folder with the notices of workers that still hold GPU memory. Without `again`,
-        nothing is tried a second time, because a measurement has to know what fails.
+        this processor. `leaving` is the folder with the notices of workers that still hold GPU memory. `speeds` are
+        those of earlier sittings. `larger` says what it takes to let the context of a plan hold so many tokens. Without
+        `again`, nothing is tried a second time, because a measurement has to know what fails.
         """
         ladder = Ladder([options] if isinstance(options, LoadOptions) else options, worked)
-        self._worker = LoadedWorker(ladder, start_worker, log, notes, crashed, leaving, again=again)
+        self._worker = LoadedWorker(ladder, start_worker, log, notes, crashed, leaving, speeds, again=again)
+        self._larger = larger
         self._number = 0
         # Whether the worker has computed a state that may be stored, and has not been asked another question.
         self._may_leave = False
@@ -83,19 +91,58 @@ class LocalEngine:
         """Describe what is loaded; wait for the loading first."""
         return self._wait_loaded().info
 
+    def larger(self, ctx_size: int) -> LargerContext:
+        """Return what a context of `ctx_size` tokens would take; see `Engine.larger`."""
+        if ctx_size <= self.info().ctx_size:
+            return LargerContext(ctx_size)
+        return self._larger(self._worker.plan, ctx_size)
+
+    def resize(self, ctx_size: int) -> None:
+        """Let the context hold `ctx_size` tokens; see `Engine.resize`."""
+        self._wait_loaded()
+        reply = self._ask(wire.Resize(ctx_size))
+        assert isinstance(reply, wire.Loaded)
+        self._worker.resized(reply)
+
     def count(self, messages: Sequence[Message]) -> int:
         """Return the number of prompt tokens of `messages`."""
+        return self._counted(messages, cached=False).tokens
+
+    def cached(self, messages: Sequence[Message]) -> int:
+        """Return how many prompt tokens of `messages` need no computing; see `Engine.cached`."""
+        return self._counted(messages, cached=True).cached
+
+    def _counted(self, messages: Sequence[Message], *, cached: bool) -> wire.Counted:
         self._wait_loaded()
-        reply = self._ask(wire.Count(tuple(messages)))
+        reply = self._ask(wire.Count(tuple(messages), cached))
         assert isinstance(reply, wire.Counted)
-        return reply.tokens
+        return reply
 
     def estimate(self, tokens: int, cached: int = 0, written: int = 0) -> float | None:
         """Return about how many seconds it takes to read `tokens` and write `written`; see `Engine.estimate`."""
-        reading, writing = self._worker.prefill_cost.token_s, self._worker.decode_cost.token_s
-        if not reading or (written and not writing):
+        reading, writing = self._worker.prefill_cost, self._worker.decode_cost.token_s
+        if not reading.token_s or (written and not writing):
             return None
-        return max(0, tokens - cached) * reading + written * writing
+        return reading.seconds(tokens, cached) + written * writing
+
+    def try_out(self, messages: Sequence[Message]) -> Iterator[Event]:
+        """Compute a part of the prompt and time one token of an answer, unless that is known; see `Engine.try_out`."""
+        asked = self._asked
+        if self.estimate(0) is None and self.count(messages) < self.info().ctx_size - LEAST_ROOM:
+            # Without a conversation, the worker keeps nothing of it on the disk.
+            reading = self.stream(Request(messages=tuple(messages)))
+            for event in reading:
+                if self._worker.prefill_cost.is_measured or not isinstance(event, Loading | Prefill | Note):
+                    break
+                yield event
+            assert isinstance(reading, Generator)
+            # Its end stops the worker behind the batch that it computes.
+            reading.close()
+        if self.estimate(0) is None or not self._worker.decode_cost.token_s:
+            one, many = (*self.batch_seconds((1, _MANY)), 0.0, 0.0)[:2]
+            self._worker.prefill_cost.known_s = self._worker.prefill_cost.known_s or many / _MANY
+            self._worker.decode_cost.known_s = one
+        self._asked = asked
 
     def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:
         """Return the seconds that batches of `sizes` tokens take behind `depth` others."""
@@ -147,6 +194,7 @@ class LocalEngine:
                 finished = isinstance(event, Finished)
                 if isinstance(event, Finished):
                     self._worker.decode_cost.learn(event)
+                    self._worker.note_speeds()
                     self._may_leave = self._worker.keeps_states and request.conversation is not None
                     event = answer.bill(event, self._worker.take_load_s(), waited)
                 yield event

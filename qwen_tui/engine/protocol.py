@@ -8,6 +8,9 @@ import msgspec
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Event, Loading, Message, Note
 
+# A prompt must leave at least this much room for the answer, in tokens.
+LEAST_ROOM = 16
+
 
 class SamplingOptions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """How to sample tokens. The defaults are those recommended for Qwen3-4B-Instruct-2507.
@@ -98,6 +101,8 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     With layers on a GPU, the worker makes the whole context and computes one full batch before it reports the model as
     loaded. `least_free` bytes of the GPU must then be free. With `warm_up`, it does the same without a GPU.
+
+    With `counts_only`, the worker gets the vocabulary and no weights: it counts tokens, and answers nothing.
     """
 
     path: bytes
@@ -106,6 +111,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreOptions | None = None
     warm_up: bool = False
     least_free: int = 64 << 20
+    counts_only: bool = False
 
     def planned(self, **settings: Any) -> "LoadOptions":
         """Return these options with some `settings` of the plan changed."""
@@ -128,6 +134,17 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     gpu_layers: int
     layers: int = 0
     estimates: bool = False
+
+
+class LargerContext(msgspec.Struct, frozen=True):
+    """What it takes to let the context hold `ctx_size` tokens: so many bytes of memory more than now (`nbytes`).
+
+    `obstacle` says in a sentence why it cannot be done; empty if it can.
+    """
+
+    ctx_size: int
+    nbytes: int = 0
+    obstacle: str = ""
 
 
 class Engine(Protocol):
@@ -170,8 +187,35 @@ class Engine(Protocol):
     def info(self) -> EngineInfo:
         """Wait until the model is loaded, and describe it."""
 
+    def larger(self, ctx_size: int) -> LargerContext:
+        """Return what a context of `ctx_size` tokens would take, if that is more than now; a load is waited for.
+
+        The memory that is free now decides whether it can be had, and what the model was trained for.
+        """
+
+    def resize(self, ctx_size: int) -> None:
+        """Let the context hold `ctx_size` tokens from now on; call it only if `larger` knows no obstacle.
+
+        The weights are not loaded again, and what is computed in the context stays. `info` says the new size, and an
+        engine that has to replace its worker keeps it. Raises `EngineError` if there is no memory after all; then the
+        context is as before.
+        """
+
     def count(self, messages: Sequence[Message]) -> int:
         """Return the number of prompt tokens of `messages`, including those that open the answer."""
+
+    def cached(self, messages: Sequence[Message]) -> int:
+        """Return how many prompt tokens of `messages` need no computing, because they were computed before.
+
+        0 where nobody can tell. It asks for no state that another process is still writing.
+        """
+
+    def try_out(self, messages: Sequence[Message]) -> Iterator[Event]:
+        """Compute for some seconds, so that `estimate` knows what a token costs; nothing if it knows that already.
+
+        What this computes of the prompt of `messages` stays, and the next `stream` goes on from there. Yields progress.
+        A server is asked nothing.
+        """
 
     def estimate(self, tokens: int, cached: int = 0, written: int = 0) -> float | None:
         """Return about how many seconds it takes to read a prompt of `tokens`, and to write `written` more behind it.

@@ -8,18 +8,26 @@ from qwen_tui.messages import Event, Finished, Prefill
 _FEWEST_TOKENS = 64
 # The same for tokens of answers.
 _FEWEST_WRITTEN = 32
+# Of the prefills before the current one, so many tokens count: the speed of a PC changes with what else it does.
+_REMEMBERED = 512
+# Behind so many tokens, a token takes twice as long as at the beginning of a context. Its weights cost the same at
+# every place. Attention costs 4·n_layer·n_head·d_head operations more for each token before it: for Qwen3-4B 0.6
+# million, beside 7,200 million for the weights. By the operations alone it would be 12,000 tokens. Those of attention
+# are slower: its numbers have 16 bits, and those of the weights four. So this number is a measured one.
+_DOUBLES_BEHIND = 5000
 
 
 class PrefillCost:
     """Learns from the events of answers. The engine uses it to estimate waits, the worker to decide on stored states.
 
-    `known_s` are the seconds for a token from an earlier measurement, 0 without one. They count until enough tokens
-    have been computed.
+    `known_s` are the seconds for a token at the beginning of a context, from an earlier measurement, 0 without one.
+    They count until enough tokens have been computed.
     """
 
     def __init__(self, known_s: float = 0.0) -> None:
         self.known_s = known_s
-        self._tokens = 0
+        # The computed tokens, and what they would be worth if all were as cheap as the first one of a context.
+        self._tokens = self._worth = 0.0
         self._seconds = 0.0
         # The last progress of the current prefill, and when it came.
         self._last: tuple[Prefill, float] | None = None
@@ -27,6 +35,9 @@ class PrefillCost:
     def begin(self) -> None:
         """Begin another answer: the time before it does not count as prefill."""
         self._last = None
+        if self._tokens > _REMEMBERED:
+            share = _REMEMBERED / self._tokens
+            self._tokens, self._worth, self._seconds = self._tokens * share, self._worth * share, self._seconds * share
 
     def watch(self, event: Event) -> None:
         """Learn from one event of an answer, as soon as it comes."""
@@ -38,22 +49,37 @@ class PrefillCost:
             # Tokens that become cached meanwhile were restored. The time before the first batch is not computation.
             if event.cached == before.cached and event.done > before.done:
                 self._tokens += event.done - before.done
+                self._worth += _worth(event.done) - _worth(before.done)
                 self._seconds += now - then
         self._last = event, now
 
     @property
+    def is_measured(self) -> bool:
+        """Whether enough tokens were computed here to know what one costs."""
+        return self._tokens >= _FEWEST_TOKENS
+
+    @property
     def token_s(self) -> float:
-        """The seconds to compute a prompt token, 0 if unknown."""
-        if self.known_s and self._tokens < _FEWEST_TOKENS:
+        """The seconds to compute a prompt token at the beginning of a context, 0 if unknown."""
+        if self.known_s and not self.is_measured:
             return self.known_s
-        return self._seconds / self._tokens if self._tokens else 0.0
+        return self._seconds / self._worth if self._worth else 0.0
+
+    def seconds(self, tokens: int, cached: int = 0) -> float:
+        """Return how long it takes to compute the tokens of a prompt behind the `cached` ones; 0 if that is unknown."""
+        return max(0.0, _worth(tokens) - _worth(cached)) * self.token_s
+
+
+def _worth(tokens: int) -> float:
+    """Return how many times as much the first `tokens` of a context cost together as the first one alone."""
+    return tokens + tokens * tokens / (2 * _DOUBLES_BEHIND)
 
 
 class DecodeCost:
     """Learns from finished answers how long it takes to write a token. `known_s` is as for `PrefillCost`."""
 
     def __init__(self, known_s: float = 0.0) -> None:
-        self._known_s = known_s
+        self.known_s = known_s
         self._tokens = 0
         self._seconds = 0.0
 
@@ -66,6 +92,6 @@ class DecodeCost:
     @property
     def token_s(self) -> float:
         """The seconds to write a token, 0 if unknown."""
-        if self._known_s and self._tokens < _FEWEST_WRITTEN:
-            return self._known_s
+        if self.known_s and self._tokens < _FEWEST_WRITTEN:
+            return self.known_s
         return self._seconds / self._tokens if self._tokens else 0.0

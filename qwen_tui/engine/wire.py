@@ -26,9 +26,16 @@ class Load(msgspec.Struct, frozen=True, tag=True):
 
 
 class Count(msgspec.Struct, frozen=True, tag=True):
-    """Count the prompt tokens of a conversation; answered by `Counted`."""
+    """Count the prompt tokens of a conversation; answered by `Counted`. With `cached`, also those computed before."""
 
     messages: tuple[Message, ...]
+    cached: bool = False
+
+
+class Resize(msgspec.Struct, frozen=True, tag=True):
+    """Let the context hold so many tokens from now on; answered by `Loaded`."""
+
+    ctx_size: int
 
 
 class Generate(msgspec.Struct, frozen=True, tag=True):
@@ -101,9 +108,10 @@ class Ahead(msgspec.Struct, frozen=True, tag=True):
 
 
 class Counted(msgspec.Struct, frozen=True, tag=True):
-    """The number of prompt tokens."""
+    """The number of prompt tokens, and how many of them need no computing."""
 
     tokens: int
+    cached: int = 0
 
 
 class Measured(msgspec.Struct, frozen=True, tag=True):
@@ -135,7 +143,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     ctx_size: int = 0
 
 
-WorkerCommand = Load | Count | Generate | Expect | Measure | Describe | Examine | Cancel | Leave
+WorkerCommand = Load | Count | Resize | Generate | Expect | Measure | Describe | Examine | Cancel | Leave
 AnswerEvent = Prefill | Text | Reasoning | Note | Finished
 Reply = Loading | Loaded | Ahead | Counted | Measured | Described | Examined | Leaving | AnswerEvent | Failed
 

@@ -1,5 +1,6 @@
 """One model on this computer: the ways to load it, the best first, and the engines that do it."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -17,13 +18,15 @@ from qwen_tui.engine.installed import Inspection
 from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.library import gpu_backends, library_stamp
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.protocol import Costs, Engine, LoadOptions
+from qwen_tui.engine.protocol import Costs, Engine, LargerContext, LoadOptions
+from qwen_tui.engine.speeds import Speeds
 from qwen_tui.hardware.gpu import Graphics, remembering
 from qwen_tui.hardware.machine import default_plan, this_machine
+from qwen_tui.hardware.memory import available_memory
 from qwen_tui.hardware.placement import Placement, lay_out, nothing_measured, steps_down
 from qwen_tui.hardware.plan import ALL_LAYERS, Plan
 from qwen_tui.i18n import gettext as _
-from qwen_tui.models import kinds, parts
+from qwen_tui.models import identity, kinds, parts
 from qwen_tui.models.gguf import Header
 from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
@@ -31,6 +34,7 @@ from qwen_tui.models.verifying import check_unchanged
 from qwen_tui.planning import kept_states, tuned
 from qwen_tui.planning.automatic import Ask, Automatic, automatic, ram_room
 from qwen_tui.planning.in_force import InForce, in_force, with_threads
+from qwen_tui.planning.larger import larger_context
 from qwen_tui.planning.tuned import Purpose
 
 
@@ -168,8 +172,37 @@ class Planner:
         # The sentence that says what keeps a graphics card from use.
         trouble = (self.auto.trouble or self.auto.full) if self.auto else ""
         notes = (trouble,) if trouble else ()
-        worked, leaving = self.worked(ways[0]), files.folders().leaving
-        return LocalEngine(ways, self.log, worked, notes, crashed=self.crashed, leaving=leaving)
+        return LocalEngine(
+            ways,
+            self.log,
+            self.worked(ways[0]),
+            notes,
+            crashed=self.crashed,
+            leaving=files.folders().leaving,
+            speeds=self.speeds,
+            larger=self.larger,
+        )
+
+    def counter(self, purpose: Purpose = "chat") -> LocalEngine:
+        """Return an engine that counts tokens and estimates waits, and answers nothing: it loads no weights."""
+        way = msgspec.structs.replace(self.ways(purpose)[0], store=kept_states.options(self.settings), counts_only=True)
+        return LocalEngine(way, self.log, speeds=self.speeds, larger=self.larger, again=False)
+
+    @property
+    def speeds(self) -> Speeds:
+        """The memory of how fast this model was computed here."""
+        return Speeds(files.folders().speeds, self._key_of)
+
+    def _key_of(self, plan: Plan) -> str:
+        """Return the key of a speed: the machine, the file, the library, and the plan but for its context."""
+        alike = msgspec.structs.replace(plan, ctx_size=0)
+        about = (this_machine(), identity.facts(os.fsencode(self.path)), library_stamp(), alike)
+        return hashlib.sha256(msgspec.json.encode(about)).hexdigest()
+
+    def larger(self, plan: Plan, ctx_size: int) -> LargerContext:
+        """Return what it takes to let the context of an engine with this `plan` hold `ctx_size` tokens."""
+        before = self.auto.placement.room if self.auto else ram_room()
+        return larger_context(self.header, plan, ctx_size, before=before, ram_free=available_memory())
 
     def open_engine(self, options: LoadOptions) -> LocalEngine:
         """Return an engine for a measurement, not yet started.

@@ -21,10 +21,11 @@ from qwen_tui import cancellation
 from qwen_tui.child import WORKER, is_running
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import Costs, LoadOptions, ReplayOptions, Request, SamplingOptions
+from qwen_tui.engine.speeds import Speeds
 from qwen_tui.errors import CancelledError, InvalidModelError, PromptTooLongError, UsageError, WorkerDiedError
 from qwen_tui.files import ASSETS
 from qwen_tui.hardware.plan import Plan
-from qwen_tui.messages import Event, Finished, Message, Note, Prefill, Text, Usage
+from qwen_tui.messages import Event, Finished, Loading, Message, Note, Prefill, Text, Usage
 from tests.tiny_model import make_broken_models
 
 GREEDY = SamplingOptions(temperature=0)
@@ -82,8 +83,57 @@ def test_how_long_a_prefill_takes_is_known_once_one_was_seen_or_measured(tiny: P
         second = [event for event in engine.stream(request("other " * 90, max_tokens=1)) if isinstance(event, Prefill)]
         assert (second[0].left_s or 0) > 0
         assert second[-1].left_s == 0
-    with closing(LocalEngine(msgspec.structs.replace(options, costs=Costs(prefill_tps=50)))) as engine:
-        assert engine.estimate(1000, cached=500) == 10
+    measured = Costs(prefill_tps=50, decode_tps=4)
+    with closing(LocalEngine(msgspec.structs.replace(options, costs=measured))) as engine:
+        assert engine.estimate(100) == pytest.approx(2, rel=0.05)
+        # What stands behind others takes longer, because attention looks at all of them.
+        assert (engine.estimate(4100, cached=4000) or 0) > 3
+        assert (engine.estimate(100, written=8) or 0) == pytest.approx(4, rel=0.05)
+
+
+def test_a_first_wait_is_foretold_after_a_moment_of_reading_and_that_is_not_read_again(tiny: Path) -> None:
+    options = LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=4096, batch_size=32))
+    with closing(LocalEngine(options)) as engine:
+        asked = request("hello " * 500, max_tokens=1)
+        assert engine.cached(asked.messages) == 0
+        tried = list(engine.try_out(asked.messages))
+        assert any(isinstance(event, Prefill) for event in tried)
+        assert (engine.estimate(1000, written=10) or 0) > 0
+        kept = engine.cached(asked.messages)
+        assert 0 < kept < engine.count(asked.messages)
+        assert next(e for e in engine.stream(asked) if isinstance(e, Prefill) and e.done).cached == kept
+        assert list(engine.try_out(asked.messages)) == []
+
+
+def test_the_speed_of_one_sitting_foretells_the_first_wait_of_the_next(tiny: Path, tmp_path: Path) -> None:
+    options = LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=4096, batch_size=32))
+
+    def engine() -> LocalEngine:
+        return LocalEngine(options, speeds=Speeds(tmp_path / "speeds.json", lambda plan: f"{plan.batch_size}"))
+
+    with closing(engine()) as first:
+        list(first.stream(request("hello " * 100, max_tokens=40)))
+    with closing(engine()) as second:
+        assert (second.estimate(1000, written=10) or 0) > 0
+
+
+def test_a_context_grows_without_a_new_load_and_keeps_what_is_in_it(tiny: Path) -> None:
+    options = LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=512, batch_size=32))
+    with closing(LocalEngine(options)) as engine:
+        short = request("hello " * 100, max_tokens=1)
+        list(engine.stream(short))
+        long = request("hello " * 600, max_tokens=1)
+        with pytest.raises(PromptTooLongError):
+            list(engine.stream(long))
+        engine.resize(2048)
+        assert engine.info().ctx_size == 2048
+        events = list(engine.stream(long))
+        assert not any(isinstance(event, Loading) for event in events)
+        (finished,) = (event for event in events if isinstance(event, Finished))
+        assert finished.usage.cached_tokens > 90
+        # A worker that replaces this one has the larger context, too.
+        engine.close()
+        assert engine.info().ctx_size == 2048
 
 
 def test_greedy_answers_repeat_and_a_seed_repeats_sampling(engine: LocalEngine) -> None:

@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from qwen_tui.engine import leaving, wire
-from qwen_tui.engine.protocol import EngineInfo, LoadOptions, ReplayOptions, Request
+from qwen_tui.engine.protocol import LEAST_ROOM, EngineInfo, LoadOptions, ReplayOptions, Request
 from qwen_tui.engine.schema_grammar import GrammarError
 from qwen_tui.engine.worker import dry_run
 from qwen_tui.engine.worker.binding import LibraryError, load_library
@@ -29,8 +31,6 @@ from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.hardware.plan import ALL_LAYERS
 from qwen_tui.messages import Loading, Prefill
 
-# A prompt must leave at least this much room for the answer, in tokens.
-_LEAST_ROOM = 16
 # The worker reports the progress of loading at most this often, in seconds.
 _PROGRESS_EVERY = 0.05
 # The worker saves a state only after so long without a command, in seconds: then it disturbs no question.
@@ -60,8 +60,11 @@ class Worker:
                     if options.plan.gpu_layers and folder:
                         leaving.wait(Path(os.fsdecode(folder)))
                     self._load(options)
-                case wire.Count(messages):
-                    self._reply(wire.Counted(len(self._chatml.tokens(messages))))
+                case wire.Count(messages, cached):
+                    prompt = self._chatml.tokens(messages)
+                    self._reply(wire.Counted(len(prompt), self._cached(prompt) if cached else 0))
+                case wire.Resize(ctx_size):
+                    self._resize(ctx_size)
                 case wire.Generate(number, request):
                     self._generate(number, request)
                 case wire.Expect(request):
@@ -103,7 +106,7 @@ class Worker:
         """Do that work until `should_stop`: read ahead; or else save what was computed, then hash the model."""
         if self._ahead and self._ahead.expected:
             try:
-                self._ahead.read(self._context_for, self._ctx_size - _LEAST_ROOM, should_stop)
+                self._ahead.read(self._context_for, self._ctx_size - LEAST_ROOM, should_stop)
             except (ContextError, MemoryError):
                 # When the question is asked, the same fails again, and the person is told.
                 self._ahead.forget()
@@ -162,7 +165,7 @@ class Worker:
         self._llama = _library()
         free_before = self._free_on_gpu() if options.plan.gpu_layers else 0
         self._states = States(options.store, options) if options.store else None
-        self._model = Model(self._llama, options, self._progress_reporter())
+        self._model = Model(self._llama, options, self._progress_reporter(), dry=options.counts_only)
         self._chatml = ChatML(self._model.vocabulary)
         self._grammars = Grammars(self._model.vocabulary)
         self._ahead = ReadingAhead(self._chatml, self._states, self._stop, self._reply)
@@ -173,9 +176,9 @@ class Worker:
         on_gpu = layers if options.plan.gpu_layers == ALL_LAYERS else min(options.plan.gpu_layers, layers)
         if on_gpu and not device_for_layers(self._llama):
             on_gpu = 0
-        if (on_gpu or options.warm_up) and not self._warm_up(self._model, on_gpu):
+        if (on_gpu or options.warm_up) and not options.counts_only and not self._warm_up(self._model, on_gpu):
             return
-        info = EngineInfo(
+        self._info = EngineInfo(
             model=self._model.name,
             device="GPU" if on_gpu else "CPU",
             ctx_size=self._ctx_size,
@@ -183,8 +186,20 @@ class Worker:
             gpu_layers=on_gpu,
             layers=layers,
         )
-        held = max(0, free_before - self._free_on_gpu()) if on_gpu else 0
-        self._reply(wire.Loaded(info, time.perf_counter() - begun, held))
+        self._held = max(0, free_before - self._free_on_gpu()) if on_gpu else 0
+        self._reply(wire.Loaded(self._info, time.perf_counter() - begun, self._held))
+
+    def _resize(self, ctx_size: int) -> None:
+        """Let the context hold so many tokens; on a GPU its memory is allocated now, as when the model is loaded."""
+        assert self._model is not None
+        size, on_gpu = min(ctx_size, self._model.trained_ctx_size), bool(self._info.gpu_layers)
+        if self._context:
+            free_before = self._free_on_gpu() if on_gpu else 0
+            self._context.resize(size, at_once=on_gpu)
+            self._held += max(0, free_before - self._free_on_gpu()) if on_gpu else 0
+        self._ctx_size = size
+        self._info = msgspec.structs.replace(self._info, ctx_size=size)
+        self._reply(wire.Loaded(self._info, 0.0, self._held))
 
     def _free_on_gpu(self) -> int:
         """Return the free memory of the GPU in bytes; 0 without one."""
@@ -232,7 +247,7 @@ class Worker:
             before = self._states.written_before(request.conversation, self._stop, self._report_wait)
             self._chatml.learn(before)
         prompt = self._chatml.tokens(request.messages)
-        if len(prompt) + _LEAST_ROOM > self._ctx_size:
+        if len(prompt) + LEAST_ROOM > self._ctx_size:
             self._reply(wire.Failed("too_long", tokens=len(prompt), ctx_size=self._ctx_size))
             return
         whole = [*prompt, *request.begun]
@@ -266,6 +281,11 @@ class Worker:
             context.reserve(tokens + ROOM)
             self._context = context
         return self._context
+
+    def _cached(self, prompt: Sequence[int]) -> int:
+        """Return how many tokens of a prompt are in the context, or in a state on the disk that would be read."""
+        here = self._context.common(prompt) if self._context else 0
+        return max(here, self._states.kept_of(prompt, here, self._ctx_size) if self._states else 0)
 
     def _report_wait(self, tokens: int) -> None:
         """Report that the worker waits for another process, which is writing a state of so many `tokens`."""

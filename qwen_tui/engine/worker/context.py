@@ -76,6 +76,23 @@ class Context:
                 if not self.decode(tokens[start : start + self.batch_size]):
                     break
 
+    def resize(self, size: int, *, at_once: bool) -> None:
+        """Let the context grow up to `size` tokens; `at_once` allocates all of it now.
+
+        Raises `NoRoomError` where there is not enough memory; the context is then as before.
+        """
+        before, self.size = self.size, size
+        tokens, aligned, state = self.tokens, self.aligned, self.save() if at_once and self.tokens else None
+        try:
+            if at_once:
+                self.reserve(size)
+        except NoRoomError:
+            self.size = before
+            self.reserve(before)
+            if state is not None:
+                self.restore(tokens, state, aligned)
+            raise
+
     def _make(self, capacity: int) -> None:
         llama, options = self._llama, self._options
         parameters = llama.llama_context_default_params()

@@ -8,6 +8,7 @@ Only the marks that this module writes become control tokens; `<|im_end|>` insid
 """
 
 import codecs
+from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
@@ -18,6 +19,9 @@ from qwen_tui.messages import Message
 _UNSETTLED = 4
 # How many answers are remembered with their tokens. A conversation rarely has more turns within one context.
 _REMEMBERED = 256
+# A message of at least so many characters is remembered with its tokens, because it is counted before it is asked. All
+# that are remembered have at most so many characters together.
+_LONG, _MOST_CHARACTERS = 2000, 4_000_000
 
 
 class ChatML:
@@ -37,6 +41,8 @@ class ChatML:
         self._newline = vocabulary.tokenize("\n")
         self._assistant = vocabulary.tokenize("assistant\n")
         self._answers: OrderedDict[str, Sequence[int]] = OrderedDict()
+        # The tokens of long messages, the last one used at the end.
+        self._long: OrderedDict[str, Sequence[int]] = OrderedDict()
         # The beginning of an unfinished answer, as text and as tokens.
         self._begun: tuple[str, Sequence[int]] = ("", [])
 
@@ -102,7 +108,7 @@ class ChatML:
             tokens = tokens[:-1]
         return end[0], tokens
 
-    def _body(self, message: Message) -> list[int]:
+    def _body(self, message: Message) -> Sequence[int]:
         if message.role == "assistant":
             if message.content in self._answers:
                 return [*self._assistant, *self._answers[message.content]]
@@ -110,4 +116,13 @@ class ChatML:
             if text and message.content.startswith(text):
                 return [*self._assistant, *tokens, *self._vocabulary.tokenize(message.content[len(text) :])]
         # Role and content are tokenised together, because the tokenizer joins newlines.
-        return self._vocabulary.tokenize(f"{message.role}\n{message.content}")
+        return self._tokens_of(f"{message.role}\n{message.content}")
+
+    def _tokens_of(self, text: str) -> Sequence[int]:
+        if not _LONG <= len(text) <= _MOST_CHARACTERS:
+            return self._vocabulary.tokenize(text)
+        tokens = self._long.pop(text, None)
+        self._long[text] = array("i", self._vocabulary.tokenize(text)) if tokens is None else tokens
+        while sum(map(len, self._long)) > _MOST_CHARACTERS:
+            self._long.popitem(last=False)
+        return self._long[text]

@@ -114,7 +114,7 @@ class States:
             here = max(self._usable_here(context, prompt, repeats), self._usable(kept, repeats) if kept else 0)
             self._wait(coming, self._usable(coming, repeats) - here, stop, on_wait)
         for found in sorted(self._store.find(keys, prompt[:-1]), key=lambda match: -self._usable(match, repeats)):
-            if not self._pays(found, context, prompt, repeats):
+            if not self._pays(found, self._usable_here(context, prompt, repeats), context.size, repeats):
                 continue
             state = self._store.read(found) if _fits(found.header.size) else None
             if state is not None and context.restore(found.tokens, state, self._aligned(found)):
@@ -194,8 +194,8 @@ class States:
 
     def _header(self, context: Context, *, leaving: bool) -> StateHeader | None:
         """Return the header for what the context holds; None if that is not worth storing."""
-        conversation, tokens, token_s = self._conversation, context.tokens, self._cost.token_s
-        if conversation is None or len(tokens) < _FEWEST_TOKENS or token_s * len(tokens) < self._worth_s:
+        conversation, tokens = self._conversation, context.tokens
+        if conversation is None or len(tokens) < _FEWEST_TOKENS or self._cost.seconds(len(tokens)) < self._worth_s:
             return None
         keys, size = self._keys(), context.state_size()
         if not keys or not _fits(size) or not self._is_worth(keys, context, size, leaving=leaving):
@@ -206,7 +206,7 @@ class States:
             tokens=packed(tokens),
             aligned=context.aligned,
             arithmetic=self._arithmetic,
-            token_s=token_s,
+            token_s=self._cost.token_s,
             size=size,
             sums=b"",
         )
@@ -222,13 +222,19 @@ class States:
             context.aligned - max((self._usable(match, repeats=True) for match in found), default=0),
         )
         price = size * (_WRITE_S if leaving else _WRITE_SOON_REPLACED_S)
-        return new * self._cost.token_s >= max(price, self._worth_s, 1e-9)
+        saved_s = self._cost.seconds(len(context.tokens), len(context.tokens) - new)
+        return saved_s >= max(price, self._worth_s, 1e-9)
 
-    def _pays(self, found: StateMatch, context: Context, prompt: Sequence[int], repeats: bool) -> bool:
-        """Whether reading the state is faster than computing the tokens that the context lacks."""
-        new = self._usable(found, repeats) - self._usable_here(context, prompt, repeats)
+    def kept_of(self, prompt: Sequence[int], here: int, ctx_size: int) -> int:
+        """Return how many tokens of `prompt` a stored state would bring, beside the `here` that the context has."""
+        found = self._store.find(self._keys(), prompt[:-1])
+        return max((one.common for one in found if self._pays(one, here, ctx_size, repeats=False)), default=0)
+
+    def _pays(self, found: StateMatch, here: int, ctx_size: int, repeats: bool) -> bool:
+        """Whether reading the state is faster than computing the tokens beyond those that are `here` in the context."""
+        new = self._usable(found, repeats) - here
         token_s = self._cost.token_s or found.header.token_s
-        fits = len(found.header.tokens) // 4 <= context.size
+        fits = len(found.header.tokens) // 4 <= ctx_size
         return fits and new * token_s > found.header.size * _READ_S
 
     def _usable(self, found: StateMatch, repeats: bool) -> int:

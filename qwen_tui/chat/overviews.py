@@ -8,7 +8,7 @@ from qwen_tui.chat import endings
 from qwen_tui.chat.question import caption, folded, said
 from qwen_tui.columns import cut, table
 from qwen_tui.files import time_text
-from qwen_tui.history.grams import found_in
+from qwen_tui.grams import found_in
 from qwen_tui.history.records import Hit, Summary
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext

@@ -3,7 +3,8 @@
 import sqlite3
 from typing import Literal
 
-from qwen_tui.history import grams, question_parts
+from qwen_tui import grams
+from qwen_tui.history import question_parts
 from qwen_tui.history.records import Hit, Summary, rows, summary
 from qwen_tui.messages import PartKind
 

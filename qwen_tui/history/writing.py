@@ -3,7 +3,8 @@
 import secrets
 import sqlite3
 
-from qwen_tui.history import grams, question_parts
+from qwen_tui import grams
+from qwen_tui.history import question_parts
 from qwen_tui.messages import Question
 
 # People read ids aloud and type them: no characters that look alike, and no vowels, so that no id spells a word.

@@ -16,8 +16,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from qwen_tui import grams
 from qwen_tui.columns import markdown_table
-from qwen_tui.history import grams
 from qwen_tui.history.database import connect
 from qwen_tui.history.records import title_of
 from qwen_tui.history.store import History

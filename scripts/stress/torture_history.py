@@ -33,8 +33,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from qwen_tui import grams
 from qwen_tui.columns import markdown_table
-from qwen_tui.history import grams
 from qwen_tui.history.store import History
 from qwen_tui.messages import Question
 from scripts.command_line import command_line, report_progress

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from qwen_tui.errors import HistoryError
+from qwen_tui.grams import found_in
 from qwen_tui.history.database import MIGRATIONS, VERSION
-from qwen_tui.history.grams import found_in
 from qwen_tui.history.records import Hit, title_of
 from qwen_tui.history.store import History
 from qwen_tui.messages import Question

@@ -208,11 +208,15 @@ class Note(msgspec.Struct, frozen=True, tag=True):
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):
-    """The last event of every stream that did not raise."""
+    """The last event of every stream that did not raise.
+
+    `crowded` is the share of the answer that fewer threads decoded, because other programs kept the processor busy.
+    """
 
     usage: Usage
     timings: Timings
     reason: FinishReason
+    crowded: float = 0.0
 
 
 Event = Loading | Step | Prefill | Text | Reasoning | Note | Finished

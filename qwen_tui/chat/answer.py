@@ -9,6 +9,9 @@ from qwen_tui.engine.protocol import Request, SamplingOptions
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import FinishReason, Limit, Message, Timings, Usage
 
+# A smaller share of an answer that other programs have slowed is not worth a word.
+_WORTH_A_WORD = 0.05
+
 
 class AnswerOptions(msgspec.Struct, frozen=True):
     """How to answer: the sampling, the most tokens, a JSON schema as JSON text, and whether to use prompt lookup.
@@ -53,6 +56,8 @@ class Answer:
     repeats: bool = False
     # How many characters of reasoning came before the answer.
     reasoning: int = 0
+    # The share of it that fewer threads wrote, because other programs kept the processor busy.
+    crowded: float = 0.0
 
     @property
     def limit(self) -> Limit | None:
@@ -74,4 +79,13 @@ class Answer:
             prefill=self.timings.prefill_tps,
             decode=self.timings.decode_tps,
             ttft=self.timings.ttft_s,
-        )
+        ) + (f"; {crowd}" if (crowd := crowding(self.crowded)) else "")
+
+
+def crowding(share: float) -> str:
+    """Say what share of an answer other programs have slowed; "" for next to none."""
+    if share < _WORTH_A_WORD:
+        return ""
+    return _("other programs kept the processor busy during {percent}% of the answer").format(
+        percent=round(100 * share)
+    )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from wcwidth import width
 
 from qwen_tui.chat import endings
+from qwen_tui.chat.answer import Answer, crowding
 from qwen_tui.chat.question import caption, folded, said
 from qwen_tui.columns import cut, table
 from qwen_tui.files import time_text
@@ -12,7 +13,7 @@ from qwen_tui.grams import found_in
 from qwen_tui.history.records import Hit, Summary
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.messages import Exchange, Output, Timings, Usage
+from qwen_tui.messages import Exchange, Output
 
 # The width of a line, in columns, if the width of the screen is unknown.
 COLUMNS = 80
@@ -105,8 +106,9 @@ def shares(parts: Sequence[tuple[int, str]], size: int) -> str:
     return "\n".join([head, *(f"{tokens:9,}  {share:3}%  {name}" for (tokens, name), share in rows)])
 
 
-def figures(usage: Usage, timings: Timings) -> str:
+def figures(answer: Answer) -> str:
     """Return a table of the tokens and times of an answer."""
+    usage, timings = answer.usage, answer.timings
     rows = [
         (
             _("prompt"),
@@ -124,6 +126,8 @@ def figures(usage: Usage, timings: Timings) -> str:
     if usage.drafted_tokens:
         accepted = _("{n} accepted of {drafted}").format(n=usage.accepted_tokens, drafted=usage.drafted_tokens)
         rows.append((_("drafts"), accepted))
+    if crowd := crowding(answer.crowded):
+        rows.append(("", crowd))
     return table(rows)
 
 

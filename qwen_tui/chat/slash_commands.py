@@ -335,7 +335,7 @@ def _context(session: Session, _argument: str) -> None:
 def _stats(session: Session, _argument: str) -> None:
     if session.last is None:
         raise UsageError(_("There is no answer yet."), _("Ask something first."))
-    session.report(overviews.figures(session.last.usage, session.last.timings))
+    session.report(overviews.figures(session.last))
 
 
 def _history(session: Session) -> History:

@@ -69,6 +69,7 @@ class Turn:
                     max_tokens=most,
                     repeats=finished.reason == "length" and self._repetition.ended_so(),
                     reasoning=self._reasoning,
+                    crowded=finished.crowded,
                 )
         except CancelledError:
             # Cancelled while tokens were counted or while the history was locked: there is no answer yet.

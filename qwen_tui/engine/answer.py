@@ -100,7 +100,7 @@ class PartialAnswer:
                 accepted=usage.accepted_tokens,
             )
             usage, timings = _sum([*self._shares[:-1], last], usage, timings)
-        return Finished(usage, timings, finished.reason)
+        return Finished(usage, timings, finished.reason, finished.crowded)
 
     def interrupted(self, load_s: float) -> Finished:
         """Return the `Finished` of an answer that no worker finishes; loading took `load_s` seconds."""

@@ -18,6 +18,10 @@ from qwen_tui.engine.threads import start_thread
 from qwen_tui.hardware.memory import kills_so_far
 from qwen_tui.messages import Loading
 
+# A thread that waits for the others spins so often, then sleeps and leaves its core to other programs. OpenMP's own
+# number is thirty times as high: beside a busy program, the threads then spin for one that is not scheduled.
+# `scripts/bench/busy.py` measures it.
+_ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
 # How many lines of the worker's own output are kept for error messages.
 _KEPT_LINES = 200
 # The loaded fraction while the warm-up is still to come.
@@ -43,8 +47,8 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # Without this variable, an abort inside llama.cpp starts a debugger.
-            env={**os.environ, "GGML_NO_BACKTRACE": "1"},
+            # Without the last variable, an abort inside llama.cpp starts a debugger.
+            env={**_ENVIRONMENT, **os.environ, "GGML_NO_BACKTRACE": "1"},
             # A process group of its own: Ctrl-C in the terminal reaches only the parent.
             process_group=0,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),

@@ -17,6 +17,7 @@ from qwen_tui.evaluation.expectation import expected_speed
 from qwen_tui.evaluation.report import FolderState, ModelState, Problem, Report
 from qwen_tui.files import Folders
 from qwen_tui.hardware.device import Build
+from qwen_tui.hardware.load import load_of_others
 from qwen_tui.hardware.machine import Computer, this_computer
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import inventory, kinds, parts
@@ -84,6 +85,7 @@ def examine(patient: Patient) -> Report:
         version=__version__,
         usable=all(problem.severity != "error" for problem in problems),
         machine=computer,
+        load=load_of_others(),
         build=build,
         plan=plan,
         origin=forced.origin if forced else "",

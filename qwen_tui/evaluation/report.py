@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from qwen_tui.hardware.device import Build
+from qwen_tui.hardware.load import Load
 from qwen_tui.hardware.machine import Computer
 from qwen_tui.hardware.placement import Placement
 from qwen_tui.models.fetching.reach import Reachability
@@ -67,6 +68,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was found. Sizes are in bytes.
 
     - `usable` decides the exit code.
+    - `load` is what other programs take of the processor, None if the system does not tell.
     - `build` is the installed llama.cpp, None if it cannot be used.
     - `plan` is how the model is loaded here, None without a model. `origin` says where the plan comes from, `note`
       which wish it could not fulfil.
@@ -76,6 +78,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     usable: bool
     machine: Computer
+    load: Load | None = None
     build: Build | None
     plan: Placement | None
     origin: str

@@ -29,6 +29,9 @@ _MARKS = {
 _BAR = 60
 _NARROWEST = 30
 
+# From so many cores on, what other programs use is worth a line.
+_BUSY = 0.5
+
 
 def text(report: Report, columns: int = 80) -> str:
     """Return the report, in lines of at most `columns` cells."""
@@ -58,6 +61,9 @@ def _machine(report: Report) -> Iterator[tuple[str, str]]:
         }
         limited = _("{cores} of {all} cores may be used: {reason}")
         yield "", limited.format(cores=processor.cores, all=processor.all_cores, reason=reasons[processor.limit])
+    if report.load and report.load.cores >= _BUSY:
+        busy = _("other programs use {cores:.1f} cores now ({program}): answers are slower meanwhile")
+        yield "", busy.format(cores=report.load.cores, program=report.load.program or "?")
     sizes = _("{total}, {free} free").format(total=gib(memory.total), free=gib(memory.free))
     yield _("memory"), sizes + (_(" (limited by a container or service)") if memory.limited else "")
     yield from _graphics(report.machine.graphics)

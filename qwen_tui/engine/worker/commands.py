@@ -23,6 +23,7 @@ from qwen_tui.engine.worker.generation import ROOM, Generation
 from qwen_tui.engine.worker.grammar import Grammars
 from qwen_tui.engine.worker.lookup import BatchCosts, Drafter, Lookup, NoDrafts
 from qwen_tui.engine.worker.model import LoadError, Model
+from qwen_tui.engine.worker.pace import Pace
 from qwen_tui.engine.worker.prompt import ChatML
 from qwen_tui.engine.worker.reading_ahead import ReadingAhead
 from qwen_tui.engine.worker.sampling import ChainSampler, GrammarSampler, ReplaySampler, Sampler, best_two
@@ -171,6 +172,7 @@ class Worker:
         self._ahead = ReadingAhead(self._chatml, self._states, self._stop, self._reply)
         self._options = options
         self._costs = BatchCosts(options.costs.batches)
+        self._pace = Pace(options.plan.threads)
         self._ctx_size = min(options.plan.ctx_size, self._model.trained_ctx_size)
         layers = self._model.layers
         on_gpu = layers if options.plan.gpu_layers == ALL_LAYERS else min(options.plan.gpu_layers, layers)
@@ -258,7 +260,9 @@ class Worker:
                 self._reply(Prefill(0, len(prompt)))
             context = self._context_for(len(whole))
             drafter = self._drafter(request, whole)
-            generation = Generation(context, self._model.vocabulary, sampler, drafter, self._stop, begun)
+            generation = Generation(
+                context, self._model.vocabulary, sampler, drafter, self._stop, begun, self._pace_of(request)
+            )
             if self._states:
                 self._states.restore(context, whole, request, self._stop, self._report_wait)
             if request.repeats:
@@ -303,6 +307,13 @@ class Worker:
         # The grammar is built during the prefill.
         self._grammars.prepare()
         return GrammarSampler(self._llama, vocabulary, request.sampler, lambda: self._grammars.grammar(schema))
+
+    def _pace_of(self, request: Request) -> Pace:
+        """Return what chooses the threads: fixed where they change an answer that is to repeat itself, or on a GPU."""
+        plan = self._options.plan
+        if plan.gpu_layers or (plan.flash_attention and request.is_drawn_alike):
+            return Pace(plan.threads, adapts=False)
+        return self._pace
 
     def _drafter(self, request: Request, prompt: Sequence[int]) -> Drafter:
         if not request.lookup:

@@ -53,6 +53,8 @@ class Context:
         self.handle: Any = None
         self._kv_cache: Any = None
         self._capacity = 0
+        # How many threads decode.
+        self._threads = options.plan.threads
         # Whether it computes with other numbers of threads than the plan says.
         self._has_other_threads = False
         self._batch = self._llama.llama_batch_init(options.plan.batch_size, 0, 1)
@@ -102,7 +104,7 @@ class Context:
         # Only the last token and the draft need logits: at most 20 MB for Qwen3's vocabulary instead of 300 MB.
         # llama.cpp ends the process if a batch asks for more than this number.
         parameters.n_outputs_max = 1 + self.most_drafted
-        parameters.n_threads = options.plan.threads
+        parameters.n_threads = self._threads
         parameters.n_threads_batch = options.plan.batch_threads
         parameters.flash_attn_type = int(options.plan.flash_attention)
         parameters.type_k = parameters.type_v = _GGML_TYPES[options.plan.kv_type]
@@ -171,6 +173,12 @@ class Context:
             return False
         raise ContextError(f"llama_decode returned {status} at token {start} of {self.size}")
 
+    def use_threads(self, count: int) -> None:
+        """Decode with so many threads from now on."""
+        if count != self._threads:
+            self._threads = count
+            self._llama.llama_set_n_threads(self.handle, count, self._options.plan.batch_threads)
+
     @contextlib.contextmanager
     def one_thread_fewer(self) -> Iterator[None]:
         """Compute with one thread fewer than the plan says, so that a core is free for the person's own work."""
@@ -182,7 +190,7 @@ class Context:
             yield
         finally:
             self._has_other_threads = False
-            self._llama.llama_set_n_threads(self.handle, plan.threads, plan.batch_threads)
+            self._llama.llama_set_n_threads(self.handle, self._threads, plan.batch_threads)
 
     def synchronize(self) -> None:
         """Wait until everything decoded is computed: with a GPU, `decode` returns before. A CPU has then finished."""

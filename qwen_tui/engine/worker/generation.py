@@ -13,6 +13,7 @@ from qwen_tui.engine.wire import AnswerEvent
 from qwen_tui.engine.worker.context import Context
 from qwen_tui.engine.worker.lookup import Drafter
 from qwen_tui.engine.worker.model import Vocabulary
+from qwen_tui.engine.worker.pace import Pace
 from qwen_tui.engine.worker.sampling import Sampler
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.messages import Finished, FinishReason, Prefill, Text, Timings, Usage
@@ -32,8 +33,13 @@ class Generation:
         drafter: Drafter,
         stop: StopFlag,
         begun: float,
+        pace: Pace,
     ) -> None:
         """`begun` is when the worker received the question, by `time.perf_counter`."""
+        self._pace = pace
+        # The processor time at which the last batch was sent, and how many batches fewer threads have decoded.
+        self._sent_processor = 0.0
+        self._batches = self._crowded = 0
         self._context = context
         self._vocabulary = vocabulary
         self._sampler = sampler
@@ -130,7 +136,10 @@ class Generation:
         draft = list(takewhile(lambda token: not self._vocabulary.is_end(token), self._drafter.draft(most)))
         self._draft = draft
         self._drafted += len(draft)
-        self._sent = time.perf_counter()
+        self._context.use_threads(self._pace.threads)
+        self._batches += 1
+        self._crowded += self._pace.is_crowded
+        self._sent, self._sent_processor = time.perf_counter(), time.process_time()
         return self._context.decode((self.tokens[-1], *draft), drafted=len(draft))
 
     def _verify(self) -> Sequence[int]:
@@ -141,6 +150,8 @@ class Generation:
         now = time.perf_counter()
         if self._sampled:
             self._drafter.measured(size, now - self._sent)
+            if size == 1:
+                self._pace.took(now - self._sent, time.process_time() - self._sent_processor)
         else:
             self._first = now
         for index, guessed in enumerate(self._draft, start=1 - size):
@@ -174,4 +185,5 @@ class Generation:
                 decode_tps=max(self._sampled - 1, 0) / decode_s if decode_s else 0.0,
             ),
             reason=reason,
+            crowded=self._crowded / self._batches if self._batches else 0.0,
         )

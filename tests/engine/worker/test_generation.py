@@ -18,6 +18,7 @@ from qwen_tui.engine.worker.generation import Generation
 from qwen_tui.engine.worker.grammar import Grammars
 from qwen_tui.engine.worker.lookup import Drafter, NoDrafts
 from qwen_tui.engine.worker.model import Model
+from qwen_tui.engine.worker.pace import Pace
 from qwen_tui.engine.worker.sampling import ChainSampler, GrammarSampler, ReplaySampler, Sampler
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.hardware.plan import Plan
@@ -89,7 +90,7 @@ class Setup:
         self, sampler: Sampler, drafter: Drafter | None = None, max_tokens: int | None = 40
     ) -> tuple[list[int], Finished]:
         self.stop.begin(1)
-        generation = Generation(self.context, self.vocabulary, sampler, drafter or NoDrafts(), self.stop, 0.0)
+        generation = Generation(self.context, self.vocabulary, sampler, drafter or NoDrafts(), self.stop, 0.0, Pace(1))
         *_, end = generation.events(self.prompt, max_tokens)
         sampler.close()
         assert isinstance(end, Finished)

@@ -1,0 +1,76 @@
+"""Chooses how many threads decode the next token: fewer while other programs keep the processor busy.
+
+The threads of llama.cpp meet after every operation. If another program takes the core of one of them, all others wait
+for it there, and decoding with one thread fewer is faster. The processor time that the threads did not get tells that
+others have taken it. Which number of threads is faster then, a trial of a few tokens tells.
+"""
+
+from statistics import mean
+
+# So many tokens are looked at together.
+_LATELY = 3
+# Threads that get less than this share of their cores are disturbed.
+_UNDISTURBED = 0.85
+# So many tokens try another number of threads. The first of them is not counted, because the threads have to start.
+_TRIAL = 4
+# Fewer threads must be faster by this share, more of them must only be as fast.
+_GAIN, _AS_FAST = 0.95, 1.02
+# So many tokens lie between two trials; after one that was in vain twice as many, up to the last number.
+_BETWEEN, _AT_MOST = 12, 96
+
+
+class Pace:
+    """The number of `threads` for the next token: at most `most`, and exactly `most` unless it `adapts`."""
+
+    def __init__(self, most: int, *, adapts: bool = True) -> None:
+        self.most = self.threads = most
+        self._adapts = adapts and most > 1
+        # The seconds of the last tokens, and their processor seconds, with the threads in use.
+        self._lately: list[tuple[float, float]] = []
+        # During a trial: the seconds a token with each number of threads so far, the first of them that before it.
+        self._trial: dict[int, float] = {}
+        # The tokens since the last trial, and how many there must be before the next one.
+        self._since = 0
+        self._between = 0
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether other programs keep the processor so busy that fewer threads decode."""
+        return self.threads < self.most
+
+    def took(self, seconds: float, processor_s: float) -> None:
+        """Learn how long a token took, and how much processor time; choose the threads for the next one."""
+        if not self._adapts:
+            return
+        self._lately.append((seconds, processor_s))
+        self._since += 1
+        if len(self._lately) < (_TRIAL if self._trial else _LATELY):
+            return
+        took = mean(seconds for seconds, _processor in self._lately[bool(self._trial) :])
+        got = sum(processor for _seconds, processor in self._lately)
+        is_disturbed = got < _UNDISTURBED * self.threads * sum(seconds for seconds, _processor in self._lately)
+        self._lately.clear()
+        if self._trial or self._since >= self._between:
+            self._go_on(took, is_disturbed=is_disturbed)
+
+    def _go_on(self, seconds: float, *, is_disturbed: bool) -> None:
+        """Begin a trial, try another number, or end the trial; with the threads in use, a token takes `seconds`."""
+        begins, goes_up = not self._trial, next(iter(self._trial), self.threads) < self.threads
+        # Where two cores are taken, one thread fewer alone helps nothing. Half of the cores are never given up.
+        if is_disturbed and not goes_up and self.threads > max(1, self.most // 2):
+            self._trial[self.threads] = seconds
+            self.threads -= 1
+        elif begins and self.is_crowded:
+            self._trial[self.threads] = seconds
+            self.threads += 1
+        elif not begins:
+            self._trial[self.threads] = seconds
+            self._choose(*self._trial, goes_up=goes_up)
+
+    def _choose(self, before: int, *tried: int, goes_up: bool) -> None:
+        """Keep the fastest number of threads of the trial, or that `before` it."""
+        best = min(tried, key=lambda threads: self._trial[threads])
+        is_better = self._trial[best] < self._trial[before] * (_AS_FAST if goes_up else _GAIN)
+        self.threads = best if is_better else before
+        self._between = _BETWEEN if is_better else min(2 * max(self._between, _BETWEEN), _AT_MOST)
+        self._trial, self._since = {}, 0

@@ -2,11 +2,12 @@
 
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, overload
 
 from qwen_tui import cancellation
 from qwen_tui.documents.markdown_writer import Writer
+from qwen_tui.documents.office.drawing import picture_text
 
 
 def _words(text: str) -> frozenset[str]:
@@ -37,7 +38,6 @@ _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECAS
 _RAISED = str.maketrans("0123456789+-−()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ⁿ")
 _IS_RAISED = re.compile(r"[0-9+\-−()n]+")
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight-source|brush:)[- ]?([\w+#-]+)")
-_FILE_NAME = re.compile(r"\S*\.(?:avif|bmp|gif|jpe?g|png|svg|webp)", re.IGNORECASE)
 # Links from a heading to itself, and from a note back to where it is named.
 _SIGNS = _words("↩ ↩︎ ↑ ^ ¶ # § 🔗 ⏎ ⇧")
 # A picture described in so many characters is one of them.
@@ -47,22 +47,30 @@ _SLOT = re.compile(r"\{\{|\{%|<%|<\?")
 
 
 class Page(NamedTuple):
-    """What a page says: its title, its Markdown, whether a part was left out, and whether it is a template."""
+    """What a page says: its title, and its Markdown.
+
+    - `has_left_out` tells whether menus and their like were left out.
+    - `is_template` tells whether a program still has to put words in.
+    - `pictures` counts the pictures that are not described.
+    - `parts` are the text once more, cut where the anchors are.
+    """
 
     title: str
     text: str
     has_left_out: bool = False
     is_template: bool = False
+    pictures: int = 0
+    parts: Sequence[tuple[str, str]] = ()
 
 
-def parse(text: str, name: str, *, is_website: bool) -> Page:
+def parse(text: str, name: str, *, is_website: bool, anchors: Collection[str] = ()) -> Page:
     """Return what the HTML in `text` says; raises `InputError` if it is too much.
 
     What a website has around the words of each page is left out: its menus, and what stands beside and below.
     """
     from lxml import etree
 
-    target = _Target(name, is_website=is_website)
+    target = _Target(name, anchors, is_website=is_website)
     parser = etree.HTMLParser(target=target, encoding="utf-8")
     for begin in range(0, len(text), _STEP):
         cancellation.check()
@@ -85,7 +93,8 @@ class _Element(NamedTuple):
 class _Target:
     """Gets what lxml finds. It gets an end for each start: lxml adds those that are missing."""
 
-    def __init__(self, name: str, *, is_website: bool) -> None:
+    def __init__(self, name: str, anchors: Collection[str], *, is_website: bool) -> None:
+        self._anchors = anchors
         self._is_website = is_website
         self._writers = {False: Writer(name), True: Writer(name)}
         self._open: list[_Element] = []
@@ -93,6 +102,7 @@ class _Target:
         self._left_out = 0
         self._main = self._articles = self._code = 0
         self._title: list[str] = []
+        self._pictures = 0
         self._language = self._formula = ""
         self._has_left_out = self._is_template = False
 
@@ -108,7 +118,9 @@ class _Target:
         if self._left_out or self._is_unread(tag, attributes):
             self._left_out += 1
             return
-        is_main = tag == "main" or attributes.get("role") == "main"
+        if attributes.get("id") in self._anchors:
+            self._writer.cut(attributes["id"])
+        is_main = self._is_website and (tag == "main" or attributes.get("role") == "main")
         self._main += is_main
         self._articles += tag == "article"
         value = self._begin_code(tag, attributes) if self._code else self._begin(tag, attributes)
@@ -144,9 +156,10 @@ class _Target:
         title = " ".join("".join(self._title).split())
         is_template = self._is_template or bool(_SLOT.search(title))
         # A page may misuse `main` for a small part of what it says.
-        if main and len(main) * 4 >= len(outside):
-            return Page(title, main, self._has_left_out or bool(outside), is_template)
-        return Page(title, "\n\n".join(filter(None, (outside, main))), self._has_left_out, is_template)
+        is_main = bool(main) and len(main) * 4 >= len(outside)
+        text = main if is_main else "\n\n".join(filter(None, (outside, main)))
+        left_out = self._has_left_out or (is_main and bool(outside))
+        return Page(title, text, left_out, is_template, self._pictures, self._writers[False].parts())
 
     def _is_unread(self, tag: str, attributes: Mapping[str, str]) -> bool:
         role = attributes.get("role", "")
@@ -205,7 +218,9 @@ class _Target:
         elif tag == "hr":
             writer.rule()
         elif tag == "img":
-            writer.add(_picture(attributes.get("alt", "")))
+            picture = _picture(attributes.get("alt", ""))
+            self._pictures += not picture
+            writer.add(picture)
         elif tag == "input":
             writer.add("[x] " if "checked" in attributes else "[ ] ")
         elif tag == "q":
@@ -288,12 +303,10 @@ def _link(text: str, address: str, *, is_raised: bool) -> str:
 
 def _picture(description: str) -> str:
     text = " ".join(description.split())
-    if not text or _FILE_NAME.fullmatch(text):
-        return ""
     if text.startswith("{\\"):
         return f"${text}$"
     # Emoji are often pictures.
-    return text if len(text) <= _EMOJI and not text.isalnum() else f"![{text}]"
+    return text if len(text) <= _EMOJI and not text.isalnum() else picture_text(text)
 
 
 def _is_tick(tag: str, attributes: Mapping[str, str]) -> bool:

@@ -83,6 +83,7 @@ class Writer:
         self._flows = [_Flow()]
         self._tables: list[_Table] = []
         self._code: list[str] | None = None
+        self._cuts: list[tuple[str, int]] = []
 
     @property
     def _flow(self) -> _Flow:
@@ -217,19 +218,29 @@ class Writer:
         elif written := table(list(self._spread(ended.rows))):
             self._put(written, "table")
 
+    def cut(self, name: str) -> None:
+        """Begin a part of that name; not within a table or a block of code."""
+        if len(self._flows) == 1 and self._code is None:
+            self.block()
+            self._cuts.append((name, len(self._flow.blocks)))
+
     def result(self) -> str:
         """Return all that was written."""
+        self._end()
+        return _joined(self._flow.blocks)
+
+    def parts(self) -> list[tuple[str, str]]:
+        """Return all that was written in the parts that were begun, each with its name; that of the first is empty."""
+        self._end()
+        cuts = [("", 0), *self._cuts, ("", len(self._flow.blocks))]
+        return [(name, _joined(self._flow.blocks[begin:end])) for (name, begin), (_, end) in itertools.pairwise(cuts)]
+
+    def _end(self) -> None:
         while self._tables:
             self.end_table()
         if self._code is not None:
             self.end_code()
         self.block()
-        parts: list[str] = []
-        for block in self._flow.blocks:
-            if parts:
-                parts.append("\n" if block.is_tight else "\n\n")
-            parts.append(block.text)
-        return "".join(parts)
 
     def _put(self, text: str, kind: Kind, is_tight: bool = False) -> None:
         flow = self._flow
@@ -293,6 +304,15 @@ def _plain(text: str) -> str:
     if _BREAK in plain:
         plain = _MANY_BREAKS.sub("\n\n", _BREAKS.sub("\n", plain))
     return plain.strip(" \n")
+
+
+def _joined(blocks: Iterable[_Block]) -> str:
+    parts: list[str] = []
+    for block in blocks:
+        if parts:
+            parts.append("\n" if block.is_tight else "\n\n")
+        parts.append(block.text)
+    return "".join(parts)
 
 
 def _is_layout(rows: Sequence[Sequence[_Cell]]) -> bool:

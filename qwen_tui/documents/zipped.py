@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from qwen_tui.documents import epub
 from qwen_tui.documents.archive import Archive
 from qwen_tui.documents.document import Document, Options
 from qwen_tui.documents.office import slides, word
@@ -11,6 +12,7 @@ from qwen_tui.i18n import gettext as _
 _READERS: dict[str, Callable[[Archive, Options], Document]] = {
     **dict.fromkeys(word.TYPES, word.read),
     **dict.fromkeys(slides.TYPES, slides.read),
+    epub.TYPE: epub.read,
 }
 # OpenDocument and EPUB say what they are in this member, Office in that one.
 _MIME_TYPE, _CONTENT_TYPES = "mimetype", "[Content_Types].xml"
@@ -36,4 +38,5 @@ def _kinds(archive: Archive) -> list[str]:
     if _CONTENT_TYPES in archive:
         types = archive.xml(_CONTENT_TYPES)
         return [element.get("ContentType", "") for element in types if element.tag.endswith("}Override")]
-    return []
+    # Whoever packs an EPUB anew easily forgets what it is to begin with.
+    return [epub.TYPE] if epub.CONTAINER in archive else []

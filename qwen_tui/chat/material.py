@@ -1,18 +1,20 @@
 """Reads material: the files and streams that a question is about."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from qwen_tui import cancellation, files, typed_paths
+from qwen_tui.documents import whole_file
 from qwen_tui.documents.document import Options, Password, as_text
 from qwen_tui.documents.encodings import Encoding
 from qwen_tui.documents.reading import parsed, read_bytes
 from qwen_tui.errors import InputError, UsageError, how_to_read, why
-from qwen_tui.files import is_folder
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import FileRead, Material, MaterialKind
 
+# A sentence names at most so many materials.
+MOST_NAMED = 8
 # A password has this many bytes at most.
 _LONGEST_PASSWORD = 1024
 
@@ -33,22 +35,20 @@ class Reading(NamedTuple):
     show: Callable[[FileRead], None] = lambda _event: None
 
 
-def from_file(path: Path, reading: Reading, name: str = "") -> Material:
-    """Return the text of a file, named `name` or by its path; raises `InputError`."""
+def from_file(path: Path, reading: Reading, name: str) -> Material:
+    """Return the text of a file that the person calls `name`; raises `InputError`."""
     try:
-        # To open a named pipe blocks until another process writes to it.
-        with cancellation.current().interruptible(), path.open("rb") as stream:
-            data = read_bytes(stream, name or str(path))
+        # A pipe gives nothing until another process writes to it.
+        with cancellation.current().interruptible():
+            data = whole_file.read(path, name, reading.report)
     except OSError as error:
-        if is_folder(path):
-            raise InputError(
-                _("{path} is a folder, not a file.").format(path=path), _("Name the files in it, one after the other.")
-            ) from error
-        raise InputError(
-            _("{path} cannot be read: {reason}").format(path=path, reason=why(error)),
-            how_to_read(error),
-        ) from error
-    return from_bytes(data, name or str(path), reading)
+        raise unreadable(error, name) from error
+    return from_bytes(data, name, reading)
+
+
+def unreadable(error: OSError, name: str) -> InputError:
+    """Return what to say of a file or folder that the system refuses to read."""
+    return InputError(_("{path} cannot be read: {reason}").format(path=name, reason=why(error)), how_to_read(error))
 
 
 def from_stream(stream: BinaryIO, name: str, reading: Reading, kind: MaterialKind) -> Material:
@@ -79,6 +79,13 @@ def report_blank(materials: Iterable[Material], report: Callable[[str], None]) -
     for one in materials:
         if not one.text.strip():
             report(_("There is nothing in {name}: the model answers without it.").format(name=one.name))
+
+
+def some_names(materials: Sequence[Material]) -> list[str]:
+    """Return the names of the materials, or the first of them and how many there are more."""
+    names = list(dict.fromkeys(one.name for one in materials))
+    more = len(names) - MOST_NAMED
+    return [*names[:MOST_NAMED], _("{n} more").format(n=f"{more:,}")] if more > 0 else names
 
 
 def password_in(path: str) -> Password:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from qwen_tui import cancellation, files, typed_paths
 from qwen_tui.chat import material
 from qwen_tui.chat.material import Reading
-from qwen_tui.documents.reading import read_bytes
+from qwen_tui.documents import whole_file
 from qwen_tui.errors import UsageError, why
 from qwen_tui.i18n import gettext as _
 
@@ -42,8 +42,8 @@ def _text(argument: str, reading: Reading) -> str:
     if not begins:
         raise UsageError(_("The schema is empty."), how)
     try:
-        with files.expand(typed_paths.meant(argument)).open("rb") as file:
-            data = read_bytes(file, argument)
+        with cancellation.current().interruptible():
+            data = whole_file.read(files.expand(typed_paths.meant(argument)), argument, reading.report)
     except OSError as error:
         if begins in '["':
             # It is JSON, so it was not meant as a path. The reader of the schema says what is wrong with it.

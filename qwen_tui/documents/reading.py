@@ -14,7 +14,7 @@ from qwen_tui.i18n import gettext as _
 # A document may have this many: pictures make it large, and its text is limited besides.
 MOST_DOCUMENT_BYTES = 200 * 2**20
 # The signature of a format stands within this many bytes.
-_HEAD = 4096
+HEAD = 4096
 
 
 class _Format(NamedTuple):
@@ -44,13 +44,16 @@ def read(stream: BinaryIO, name: str, options: Options) -> Document:
     return parsed(read_bytes(stream, name), name, options)
 
 
-def read_bytes(stream: BinaryIO, name: str) -> bytes:
-    """Return all bytes of `stream`; raises `InputError` if there are more than may be read of such a file."""
-    data = stream.read(_HEAD)
-    found = _format(data, name)
-    most = MOST_TEXT if found is None else found.most_bytes
-    data += stream.read(most + 1 - len(data))
-    if len(data) > most:
+def read_bytes(stream: BinaryIO, name: str, size: int = 0) -> bytes:
+    """Return all bytes of `stream`; raises `InputError` if there are more than may be read of such a file.
+
+    If the system tells the `size`, in bytes, a file that is too large is refused before it is read.
+    """
+    data = stream.read(HEAD)
+    most = most_bytes(data, name)
+    if size <= most:
+        data += stream.read(most + 1 - len(data))
+    if max(size, len(data)) > most:
         raise InputError(
             _("{name} is larger than {limit} MB, the most that is read.").format(name=name, limit=most >> 20),
             _("Give a part of it, for example with: head -c 30000")
@@ -58,6 +61,12 @@ def read_bytes(stream: BinaryIO, name: str) -> bytes:
             else _("Save a part of it as a file of its own."),
         )
     return data
+
+
+def most_bytes(head: bytes, name: str) -> int:
+    """Return how many bytes a file may have that begins with `head`: `MOST_TEXT`, or more if it is a document."""
+    found = _format(head, name)
+    return MOST_TEXT if found is None else found.most_bytes
 
 
 def parsed(data: bytes, name: str, options: Options) -> Document:
@@ -74,5 +83,5 @@ def parsed(data: bytes, name: str, options: Options) -> Document:
 
 
 def _format(data: bytes, name: str) -> _Format | None:
-    head = data[:_HEAD]
+    head = data[:HEAD]
     return next((known for known in _FORMATS if known.recognises(head, name)), None)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from qwen_tui import cancellation
 from qwen_tui.files import expand, is_file, is_there
 
 # A backslash before one of these characters is a separator of Windows: terminals do not escape these characters.
@@ -15,14 +16,57 @@ _CLOSING = {"'": "'", '"': '"', "“": "”", "‘": "’"}
 
 
 def matching(pattern: str) -> list[str]:
-    """Return the files that match `pattern`, none if it is the name of a file itself.
+    """Return the files that match `pattern`, none if it is the name of a file itself; in it, `**` means all folders.
 
     POSIX shells expand patterns; the Windows shell and the input line of a conversation do not.
     """
-    if is_there(pattern) or not glob.has_magic(pattern):
+    if is_there(pattern) or not is_pattern(pattern):
         return []
-    found = glob.glob(str(expand(pattern)))  # noqa: PTH207 - the pattern may begin anywhere
-    return sorted(path for path in found if is_file(path))
+    return sorted(filter(is_file, _matches(str(expand(pattern)))), key=natural)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether `text` contains a character that makes it a pattern."""
+    return glob.has_magic(text)
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    """Yield the paths that match a pattern, but for hidden ones that it does not name.
+
+    `glob` would follow the links to folders for `**`, also in circles.
+    """
+    above, stars, below = _cut_at_stars(pattern)
+    if not stars:
+        yield from glob.iglob(pattern)  # noqa: PTH207 - the pattern may begin anywhere
+        return
+    seen: set[str] = set()
+    for start in glob.iglob(above) if above else [""]:  # noqa: PTH207 - likewise
+        for folder, inside, _files in os.walk(start or os.curdir):
+            cancellation.check()
+            inside[:] = [name for name in inside if not name.startswith(".")]
+            here = folder if start else os.path.relpath(folder)
+            within = "" if here == os.curdir else glob.escape(os.path.join(here, ""))  # noqa: PTH118 - keeps ./
+            for found in _matches(within + (below or "*")):
+                if found not in seen:
+                    seen.add(found)
+                    yield found
+
+
+def _cut_at_stars(pattern: str) -> tuple[str, bool, str]:
+    """Return what stands before the first part `**` of a pattern, whether there is one, and what stands behind it."""
+    parts = re.split(r"([/\\])" if os.name == "nt" else "(/)", pattern)
+    if "**" not in parts:
+        return pattern, False, ""
+    at = behind = parts.index("**")
+    while parts[behind : behind + 1] == ["**"]:
+        behind += 2
+    return "".join(parts[:at]), True, "".join(parts[behind:])
+
+
+def natural(path: str) -> tuple[object, ...]:
+    """Return a key that sorts paths as people count: page 2 comes before page 10."""
+    parts = [re.split(r"(\d+)", part.casefold()) for part in re.split(r"[/\\]", path)]
+    return (*([int(piece) if at % 2 else piece for at, piece in enumerate(part)] for part in parts), path)
 
 
 def all_meant(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from qwen_tui.chat.answer import Answer, AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import with_system
 from qwen_tui.chat.keeping import Keeper
-from qwen_tui.chat.material import Reading
+from qwen_tui.chat.material import MOST_NAMED, Reading, some_names
 from qwen_tui.chat.overviews import COLUMNS
 from qwen_tui.chat.question import ask_about, to_edit
 from qwen_tui.chat.templates import Template
@@ -23,7 +23,7 @@ from qwen_tui.documents.encodings import Encoding
 from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import CancelledError, PromptTooLongError, UsageError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import in_a_row
+from qwen_tui.i18n import in_a_row, listed
 from qwen_tui.messages import Exchange, FileRead, Filled, Material, Output, Question
 from qwen_tui.models.locate import lasting
 
@@ -218,10 +218,11 @@ class Session:
 
     def tell_attached_again(self) -> None:
         """Say which materials are attached again, and how to leave them out."""
-        for material in self.attached_again:
-            self.report(
-                _("Attached again: {name}, {n} characters.").format(name=material.name, n=f"{len(material.text):,}")
-            )
+        if len(self.attached_again) > MOST_NAMED:
+            self.report(_("Attached again: {names}.").format(names=listed(some_names(self.attached_again))))
+        else:
+            for one in self.attached_again:
+                self.report(_("Attached again: {name}, {n} characters.").format(name=one.name, n=f"{len(one.text):,}"))
         if self.attached_again:
             self.report(_("Write /drop in place of the message to ask without it."))
 

@@ -2,13 +2,15 @@
 
 import io
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from qwen_tui import files, typed_paths
 from qwen_tui.chat import material
 from qwen_tui.chat.code_blocks import code_blocks
 from qwen_tui.chat.export import export
-from qwen_tui.chat.material import Reading, report_blank
+from qwen_tui.chat.gathering import Gathering, check_count
+from qwen_tui.chat.material import MOST_NAMED, Reading, report_blank, some_names
 from qwen_tui.chat.session import Session
 from qwen_tui.documents.text import encoding_called
 from qwen_tui.errors import ClipboardError, UsageError
@@ -19,12 +21,14 @@ from qwen_tui.messages import Material
 
 
 def attach_file(session: Session, argument: str) -> None:
-    """Run /file: the text of a file, or of all files that match a pattern, goes with the next message."""
-    reading = session.reading()
+    """Run /file: the text of a file, or of all in a folder or that match a pattern, goes with the next message."""
+    names = typed_paths.all_meant(argument)
+    check_count(names)
+    gathering = Gathering(session.reading())
     # All are read before the first is attached: if one cannot be read, none goes with the message.
-    read = [material.from_file(files.expand(name), reading, name) for name in typed_paths.all_meant(argument)]
-    for one in read:
-        attach(session, one)
+    for name in names:
+        gathering.add(name)
+    attach(session, gathering.materials)
 
 
 def attach_clipboard(session: Session, _argument: str) -> None:
@@ -34,11 +38,11 @@ def attach_clipboard(session: Session, _argument: str) -> None:
         raise ClipboardError(_("The clipboard is empty, or holds no text."), _("Copy some text, then try again."))
     data = io.BytesIO(text.encode("utf-8", "replace"))
     reading = Reading(session.report, encoding_called("utf-8"))
-    attach(session, material.from_stream(data, _("the clipboard"), reading, "clipboard"))
+    attach(session, [material.from_stream(data, _("the clipboard"), reading, "clipboard")])
 
 
 def drop(session: Session, argument: str) -> str | None:
-    """Run /drop: all attached materials, or those of this name, do not go with the next message.
+    """Run /drop: all attached materials, or those of this name or folder, do not go with the next message.
 
     If the person writes /drop in place of an edited message, this returns the line of that message.
     """
@@ -49,16 +53,21 @@ def drop(session: Session, argument: str) -> str | None:
     names = list(dict.fromkeys(one.name for one in session.attached))
     if argument not in names:
         argument = typed_paths.unquoted(argument)
-    if argument not in ("", *names):
+    above = argument.rstrip("/\\") + "/"
+    dropped = [name for name in names if not argument or name == argument or name.startswith(above)]
+    if not dropped:
         session.unsent = line
         raise UsageError(
             _("“{name}” is not attached.").format(name=argument),
-            _("What is attached: {names}.").format(names=listed(names)),
+            _("What is attached: {names}.").format(names=listed(some_names(session.attached))),
         )
-    dropped = [argument] if argument else names
+    session.report(
+        _("Left out of the next message: {names}.").format(
+            names=listed(some_names([one for one in session.attached if one.name in dropped]))
+        )
+    )
     session.attached = [one for one in session.attached if one.name not in dropped]
     session.attached_again = tuple(one for one in session.attached_again if one.name not in dropped)
-    session.report(_("Left out of the next message: {names}.").format(names=listed(dropped)))
     return line or None
 
 
@@ -100,13 +109,26 @@ def export_conversation(session: Session, argument: str) -> None:
     _write(session, argument, export(_stored(session), form))
 
 
-def attach(session: Session, attached: Material) -> None:
-    """Attach a text to the next message, and say so."""
-    session.attached.append(attached)
-    report_blank([attached], session.report)
-    session.report(
-        _("{name} goes with the next message ({n} characters).").format(name=attached.name, n=f"{len(attached.text):,}")
-    )
+def attach(session: Session, materials: Sequence[Material]) -> None:
+    """Attach texts to the next message, and say so; a text takes the place of an earlier one of the same file."""
+    names = {one.name for one in materials if one.kind == "file"}
+    session.attached = [one for one in session.attached if one.kind != "file" or one.name not in names]
+    session.attached += materials
+    report_blank(materials, session.report)
+    if len(materials) > MOST_NAMED:
+        sentence = _("{n} files go with the next message ({characters} characters): {names}")
+        session.report(
+            sentence.format(
+                n=f"{len(materials):,}",
+                characters=f"{sum(len(one.text) for one in materials):,}",
+                names=listed(some_names(materials)),
+            )
+        )
+        return
+    for one in materials:
+        session.report(
+            _("{name} goes with the next message ({n} characters).").format(name=one.name, n=f"{len(one.text):,}")
+        )
 
 
 def _stored(session: Session) -> StoredConversation:

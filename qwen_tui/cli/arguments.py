@@ -7,7 +7,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import UsageError
-from qwen_tui.files import command_line, is_file, is_there
+from qwen_tui.files import command_line, is_file, is_folder, is_there, quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.typed_paths import matching
@@ -116,8 +116,8 @@ def short(text: str) -> str:
 class FileArguments(NamedTuple):
     """The `arguments` of a command after each file has got a `-f` of its own.
 
-    `taken` are the files that had none. `folders` stood among them and are left out. `kept` is the last file: it stays
-    a word, because without it there would be no question.
+    `taken` are the files and folders that had none. `folders` stood among files and are left out. `kept` is the last
+    file: it stays a word, because without it there would be no question.
     """
 
     arguments: list[str]
@@ -129,11 +129,12 @@ class FileArguments(NamedTuple):
 def with_files(options: Mapping[str, bool], arguments: Sequence[str], *, takes_question: bool) -> FileArguments:
     """Give each file that follows a `-f` an option of its own: the shell turns `-f *.md` into `-f a.md b.md`.
 
-    This takes only files that follow directly. If the command `takes_question` and there is no other word, the last
-    file stays a word. It also replaces patterns that no shell has replaced, as on Windows.
+    This takes only files that follow directly, and folders where the shell made only folders of the pattern, as of
+    `*/`. If the command `takes_question` and there is no other word, the last file stays a word. It also replaces
+    patterns that no shell has replaced, as on Windows.
     """
     line = list(parts(options, arguments))
-    following = _following(line)
+    following, left_out = _following(line)
     is_asked = any(part.option in _TEMPLATE for part in line) or any(
         part.option is None and at not in following for at, part in enumerate(line)
     )
@@ -143,7 +144,7 @@ def with_files(options: Mapping[str, bool], arguments: Sequence[str], *, takes_q
         following.remove(max(following))
     changed = FileArguments([], [], [], kept)
     for at, part in enumerate(line):
-        if at in following and not is_file(part.value):
+        if at in following and at in left_out:
             changed.folders.append(part.value)
         elif found := [part.value] if at in following else _matched_files(part):
             changed.taken.extend(found)
@@ -153,19 +154,25 @@ def with_files(options: Mapping[str, bool], arguments: Sequence[str], *, takes_q
     return changed
 
 
-def _following(line: Sequence[LinePart]) -> set[int]:
-    """Return the positions of the paths that the shell put behind a `-f` and its file, if one of them is a file."""
+def _following(line: Sequence[LinePart]) -> tuple[set[int], set[int]]:
+    """Return the positions of the paths that the shell put behind a `-f` and its path, and which of them are left out.
+
+    The paths are words of a question, unless one of them is a file, or all are folders like the one of the `-f`.
+    """
     following: set[int] = set()
+    left_out: set[int] = set()
     run: list[int] = []
     for at, part in enumerate([*line, LinePart((), "", "")]):
         is_next = at > 0 and (line[at - 1].option in _FILE or at - 1 in run)
         if is_next and part.option is None and is_there(part.value):
             run.append(at)
             continue
-        if any(is_file(line[i].value) for i in run):
+        has_file = any(is_file(line[i].value) for i in run)
+        if run and (has_file or is_folder(line[run[0] - 1].value)):
             following.update(run)
+            left_out.update(i for i in run if has_file and not is_file(line[i].value))
         run = []
-    return following
+    return following, left_out
 
 
 def _matched_files(part: LinePart) -> list[str]:
@@ -209,9 +216,11 @@ def _notes(files: FileArguments) -> Iterator[str]:
         named = [*files.taken[:_MOST_NAMED], *(["…"] if len(files.taken) > _MOST_NAMED else [])]
         yield _("Read as files too, since they follow -f: {names}").format(names=listed(named))
     if files.folders:
-        yield _("Left out, since they are folders: {names}").format(names=listed(files.folders))
+        sentence = _("Left out, since they are folders: {names}. To have one read: -f {name}")
+        yield sentence.format(names=listed(files.folders), name=quoted(files.folders[0]))
     if files.kept and not is_file(files.kept):
-        yield _("“{name}” is the question, since there is no other.").format(name=files.kept)
+        sentence = _("“{name}” is the question, not a folder, since there is no other. To have it read: -f {name}")
+        yield sentence.format(name=files.kept)
     elif files.kept:
         yield _("“{name}” is the question, not a file, since there is no other. To have it read: -f {name}").format(
             name=files.kept

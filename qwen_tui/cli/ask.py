@@ -83,8 +83,8 @@ def ask(
     follows = schemas.given(schema, Reading(output.note, say_otherwise="")) if schema is not None else None
     asked = Asked(
         prompt=as_text(" ".join(prompt or ())),
-        files=tuple(file or ()),
-        piped=not no_stdin and _is_handed_over(environment, file or (), output.note),
+        files=sources.named(file),
+        piped=not no_stdin and _is_handed_over(environment, sources.named(file), output.note),
         template=templates.find(template, wiring.template_folders()) if template else None,
         values=parameters([as_text(text) for text in param or ()]),
         reading=reading,

@@ -71,7 +71,7 @@ def chat(
         settings = first_run.settled(environment, settings, offline=offline, is_named=model is not None)
     if not environment.can_converse:
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
-    if sources.STDIN in (file or ()):
+    if sources.STDIN in sources.named(file):
         raise UsageError(_("A conversation cannot read its material from stdin."), _("For that there is: qwen ask -i"))
     chosen = templates.find(template, wiring.template_folders()) if template else None
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
@@ -82,7 +82,7 @@ def chat(
     with closing(begun.keeper), closing(wiring.engine(environment, begun.settings)) as engine:
         # The worker loads the model while the person types the first message.
         engine.start()
-        attached = sources.gather(environment, file or (), reading, piped=False)
+        attached = sources.gather(environment, sources.named(file), reading, piped=False)
         report_blank(attached, notes.note)
         opening = Opening(attached, chosen, first, reading.encoding, named)
         shows_standing = begun.keeper.history is not None and wanted.goes_on
@@ -138,8 +138,7 @@ def converse(
             if shows_standing:
                 output.note("")
                 slash_commands.show_standing(session)
-            for material in opening.attached:
-                transfer.attach(session, material)
+            transfer.attach(session, opening.attached)
         try:
             Repl(session, reader, show_error).run(opening.first)
         except OutputError:

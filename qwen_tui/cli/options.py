@@ -41,7 +41,7 @@ Parameter = Annotated[
 File = Annotated[
     list[str] | None,
     typer.Option(
-        "-f", "--file", metavar="PATH", help=_("A text or PDF file the question is about, - for stdin; repeatable.")
+        "-f", "--file", metavar="PATH", help=_("A file or folder the question is about, - for stdin; repeatable.")
     ),
 ]
 Encoding = Annotated[

@@ -1,10 +1,10 @@
 """Reads the material of a command line: the files of `-f`, and stdin."""
 
-import threading
 from collections.abc import Sequence
 
-from qwen_tui import cancellation, files, typed_paths
+from qwen_tui import cancellation, typed_paths
 from qwen_tui.chat import material
+from qwen_tui.chat.gathering import Gathering, check_count
 from qwen_tui.chat.material import Reading
 from qwen_tui.cli import stdin
 from qwen_tui.cli.asking import Asker
@@ -12,22 +12,35 @@ from qwen_tui.cli.environment import Environment
 from qwen_tui.documents.document import Password
 from qwen_tui.documents.reading import read_bytes
 from qwen_tui.documents.text import encoding_called
+from qwen_tui.documents.whole_file import Reminder
 from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Material, as_text
+from qwen_tui.messages import Material
 from qwen_tui.terminal.output import HeldOutput
 
 # As the name of a file, this means stdin.
 STDIN = "-"
 
-# If stdin gives nothing for so many seconds, the person is told that the program waits for it.
-_PATIENCE = 3.0
+# The system's own names for it.
+_STDINS = (STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
 
 def gather(environment: Environment, paths: Sequence[str], reading: Reading, *, piped: bool) -> list[Material]:
     """Return the texts of the files in their order; if stdin is `piped` and not among them, it comes last."""
-    wanted = [*paths, STDIN] if piped and STDIN not in paths else paths
-    return [read_stdin(environment, reading) if path == STDIN else _read(path, reading) for path in wanted]
+    check_count(paths)
+    gathering = Gathering(reading)
+    for path in [*paths, STDIN] if piped and STDIN not in paths else paths:
+        if path == STDIN:
+            gathering.take(read_stdin(environment, reading))
+        else:
+            gathering.add(typed_paths.meant(path))
+    return gathering.materials
+
+
+def named(paths: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the paths of `-f`, with `-` for stdin once, whatever it was called."""
+    names = [STDIN if path in _STDINS else path for path in paths or ()]
+    return tuple(name for at, name in enumerate(names) if name != STDIN or name not in names[:at])
 
 
 def reading_of(
@@ -51,31 +64,23 @@ def _asking(environment: Environment) -> Password | None:
     return asker.ask_password if asker.can_answer else None
 
 
-def _read(path: str, reading: Reading) -> Material:
-    meant = typed_paths.meant(path)
-    return material.from_file(files.expand(meant), reading, as_text(meant))
-
-
 def read_stdin(environment: Environment, reading: Reading) -> Material:
     """Return what is on stdin; raises `InputError`. After 3 s of silence, the person is told what is waited for."""
     name = _("the input")
     if environment.stdin is None:
         raise InputError(_("There is no stdin to read."), _("Give a text file or a pipe on stdin."))
-    arrived = threading.Event()
-
-    def remind() -> None:
-        if not arrived.wait(_PATIENCE):
-            reading.report(_("Waiting for input on stdin (end it with Ctrl-D, or use --no-stdin) …"))
-
-    threading.Thread(target=remind, daemon=True).start()
+    nothing_yet = _("Waiting for input on stdin (end it with Ctrl-D, or use --no-stdin) …")
+    # Who types knows when the end comes.
+    not_ended = "" if environment.stdin.isatty() else _("Still reading stdin: it has not ended yet (Ctrl-C stops) …")
     try:
-        with cancellation.current().interruptible():
-            data = read_bytes(stdin.stream(environment, arrived.set), name)
+        with (
+            Reminder(reading.report, nothing_yet, not_ended) as reminder,
+            cancellation.current().interruptible(),
+        ):
+            data = read_bytes(stdin.stream(environment, reminder.arrived), name)
     except OSError as error:
         raise InputError(
             _("{path} cannot be read: {reason}").format(path=name, reason=why(error)),
             _("Give a text file or a pipe on stdin."),
         ) from error
-    finally:
-        arrived.set()
     return material.from_bytes(data, name, reading, "stdin")

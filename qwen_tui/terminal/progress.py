@@ -40,7 +40,8 @@ class StatusLine:
         now = self._clock()
         # A restored state brings many tokens at once. That is no progress from which a speed could follow.
         phase = (type(event), event.awaited, event.cached) if isinstance(event, Prefill) else (type(event), False, 0)
-        if phase != self._phase:
+        # A folder is looked through before its files are read.
+        if phase != self._phase or _progress(event)[0] < self._done:
             self._phase, self._begun, self._moved = phase, now, now
             self._cached = self._done = _progress(event)[0]
             self._thought = 0

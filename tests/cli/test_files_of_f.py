@@ -65,9 +65,10 @@ def test_the_question_is_never_taken_for_a_file(asked: Asked) -> None:
     assert said == TAKEN
 
 
-def test_a_folder_that_is_the_question_is_not_said_to_be_readable(asked: Asked) -> None:
+def test_a_folder_may_be_the_question_too(asked: Asked) -> None:
     assert asked("-f", "a.md", "b.md", "d")[1] == (
-        "Read as files too, since they follow -f: b.md\n“d” is the question, since there is no other.\n"
+        "Read as files too, since they follow -f: b.md\n"
+        "“d” is the question, not a folder, since there is no other. To have it read: -f d\n"
     )
 
 
@@ -96,7 +97,16 @@ def test_a_folder_among_the_files_is_left_out_with_a_word(asked: Asked) -> None:
     message, said = asked("-q", "-f", "a.md", "b.md", "c.md", "d", "Compare")
     assert (message, said) == (f"{ALL}Compare", "")
     message, said = asked("-f", "a.md", "b.md", "c.md", "d", "Compare")
-    assert (message, said) == (f"{ALL}Compare", f"{TAKEN}Left out, since they are folders: d\n")
+    assert (message, said) == (f"{ALL}Compare", f"{TAKEN}Left out, since they are folders: d. To have one read: -f d\n")
+
+
+def test_the_names_of_folders_alone_are_folders(asked: Asked, tmp_path: Path) -> None:
+    (tmp_path / "d" / "x.md").write_text("<x>")
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "y.md").write_text("<y>")
+    message, said = asked("-f", "d", "e", "Compare")
+    assert message == "--- d/x.md ---\n<x>\n\n--- e/y.md ---\n<y>\n\nCompare"
+    assert said.startswith("Read as files too, since they follow -f: e\n")
 
 
 def test_a_conversation_takes_them_all(qwen: Run, tmp_path: Path) -> None:

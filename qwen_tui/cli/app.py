@@ -115,6 +115,7 @@ def _commands() -> tuple[_Command, ...]:
             _("One answer on stdout; what is piped in is the material, PROMPT the instruction."),
             takes_files=True,
         ),
+        _Command("read", _("Read documents ahead of time: the first question about each is then answered at once.")),
         _Command("pull", _("Download a model, resuming where it stopped, and verify it.")),
         _Command("tune", _("Measure what is fastest on this PC, in about a minute, and use it from then on.")),
         _Command("bench", _("Measure the speed on this PC: a table, or --json for scripts.")),

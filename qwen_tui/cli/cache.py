@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from qwen_tui import cancellation, files
+from qwen_tui.chat.reading_in_advance import is_owner
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import usable_settings
 from qwen_tui.columns import cut
@@ -69,6 +70,8 @@ def removing(folder: Path) -> Iterator[None]:
 
 
 def _title(conversation: str) -> str:
+    if is_owner(conversation):
+        return _("a document that was read ahead of time")
     if not files.is_there(files.folders().history):
         return ""
     try:

@@ -13,6 +13,7 @@ import pytest
 
 from qwen_tui.child import WORKER, is_running
 from tests.conftest import COMMAND, Run
+from tests.program import call
 
 GREEDY = ("-m", "demo", "-o", "temperature=0", "-o", "max_tokens=60")
 # A text for a prompt of a few hundred tokens.
@@ -293,3 +294,36 @@ def test_without_a_history_the_states_are_still_shown(ask: Any, qwen: Run, home:
     assert b"1 kept" in shown.stdout
     assert b"Item" not in shown.stdout
     assert not (home / "history.db").exists()
+
+
+def test_a_document_that_was_read_ahead_of_time_is_not_read_again(ask: Any, tmp_path: Path, qwen: Run) -> None:
+    document = tmp_path / "boxes.txt"
+    document.write_bytes(MATERIAL)
+    done = qwen("read", document, "-m", "demo")
+    assert done.returncode == 0, done.stderr
+    assert b"boxes.txt: " in done.stderr
+    assert b"ahead of time" in qwen("cache", "show").stdout
+    asked = ("-f", str(document), "--no-stdin", "-o", "temperature=0.7", "How many boxes are there?")
+    usage = ask(*asked)["usage"]
+    assert usage["cached_tokens"] > 0.9 * usage["prompt_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("more", "settings", "said"),
+    [
+        (("--ctx-size", "256"), {}, "the context holds 256"),
+        ((), {"QWEN_TUI_CACHE_LIMIT": "0.0001"}, "may be kept"),
+        ((), {"QWEN_TUI_CACHE": "false"}, "not kept"),
+    ],
+    ids=["too long", "too large", "no cache"],
+)
+def test_what_has_no_room_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], settings: dict[str, str], said: str
+) -> None:
+    document = tmp_path / "boxes.txt"
+    document.write_bytes(MATERIAL)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    done = call("read", document, "-m", "demo", *more)
+    assert done.code != 0
+    assert said in done.err

@@ -1,0 +1,42 @@
+"""Reads a document before anybody asks about it, so that its computed state lies in the prefix store."""
+
+import hashlib
+
+from qwen_tui.chat.answer import AnswerOptions
+from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.question import ask_about, prompt_text
+from qwen_tui.config import Config
+from qwen_tui.engine.protocol import Engine
+from qwen_tui.messages import Finished, Material, Message, Output
+
+# How the owner of such a state is named. No conversation has such an id: their alphabet has no vowels.
+_PREFIX = "read"
+
+
+def owner(material: Material, settings: Config) -> str:
+    """Return the name under which the state of a document is kept; the same document has the same one."""
+    text = f"{settings.system or ''}\0{material.text}"
+    return _PREFIX + hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def is_owner(name: str) -> bool:
+    """Whether a state belongs to a document, and not to a conversation."""
+    return name.startswith(_PREFIX)
+
+
+def messages_of(material: Material, settings: Config) -> tuple[Message, ...]:
+    """Return the messages with which a question about the document begins in a new conversation."""
+    return Conversation(settings.system).prompt(prompt_text(ask_about([material], "")))
+
+
+def read(engine: Engine, material: Material, settings: Config, output: Output) -> Finished:
+    """Compute the state of a document, and show the progress; raises what the engine raises."""
+    # An answer needs at least one token. It is not shown, and no question will begin with it.
+    options = AnswerOptions(AnswerOptions.of(settings).sampling, max_tokens=1)
+    finished: Finished | None = None
+    for event in engine.stream(options.request(messages_of(material, settings), owner(material, settings))):
+        if isinstance(event, Finished):
+            finished = event
+        output.show(event)
+    assert finished is not None, "every stream ends with Finished"
+    return finished

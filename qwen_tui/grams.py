@@ -16,18 +16,18 @@ _RUN = re.compile(rf"({_UNSPACED}+)|((?:(?!{_UNSPACED})[^\W_])+)")
 def grams(text: str) -> str:
     """Return the terms under which `text` is indexed, separated by spaces."""
     found: list[str] = []
-    for unspaced, word in _runs(text):
-        found += [*unspaced, *_pairs(unspaced)] if unspaced else [word.lower()]
+    for unspaced, word in runs(text):
+        found += [*unspaced, *pairs(unspaced)] if unspaced else [word.lower()]
     return " ".join(found)
 
 
 def query(words: str) -> str:
     """Return the FTS5 expression that finds texts with all of `words`, or an empty string if these hold no letters."""
     terms: list[str] = []
-    for unspaced, word in _runs(words):
+    for unspaced, word in runs(words):
         if unspaced:
             # The index holds the pairs of a run in order, so a longer word is found as a phrase of pairs.
-            terms.append(f'"{" ".join(_pairs(unspaced) or [unspaced])}"')
+            terms.append(f'"{" ".join(pairs(unspaced) or [unspaced])}"')
         else:
             terms.append(f'"{word.lower()}"*')
     return " AND ".join(terms)
@@ -38,7 +38,7 @@ def found_in(words: str, line: str) -> list[tuple[int, int]]:
     # The index knows neither capitals nor accents. One character stays one, so that the places are those of `line`.
     plain = "".join(map(_plain, line))
     places = []
-    for unspaced, word in _runs("".join(map(_plain, words))):
+    for unspaced, word in runs("".join(map(_plain, words))):
         pattern = unspaced or rf"(?:(?<![^\W_])|(?<={_UNSPACED})){word}"
         places += [match.span() for match in re.finditer(pattern, plain)]
     apart: list[tuple[int, int]] = []
@@ -57,10 +57,11 @@ def _plain(character: str) -> str:
     return (apart if all(map(unicodedata.combining, apart[1:])) else character).lower()[0]
 
 
-def _runs(text: str) -> list[tuple[str, str]]:
+def runs(text: str) -> list[tuple[str, str]]:
     """Split `text` into pairs (run of a script without spaces, word of another script), one half of which is empty."""
     return _RUN.findall(text)
 
 
-def _pairs(run: str) -> list[str]:
+def pairs(run: str) -> list[str]:
+    """Return the pairs of neighbours in a run of a script without spaces."""
     return [run[i : i + 2] for i in range(len(run) - 1)]

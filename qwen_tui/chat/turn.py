@@ -3,8 +3,11 @@
 from collections.abc import Generator, Iterator
 from typing import TypeVar
 
+import msgspec
+
 from qwen_tui.chat.answer import Answer, AnswerOptions
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.fitting.coverage import coverage
 from qwen_tui.chat.fitting.fitting import fit
 from qwen_tui.chat.fitting.way import Work
 from qwen_tui.chat.keeping import Keeper
@@ -52,6 +55,8 @@ class Turn:
         output raise.
         """
         before = conversation.without_last() if instead else conversation
+        # A question that is asked again gets what bears on it and fits now.
+        question = msgspec.structs.replace(question, given=None)
         self._keeper.begin(conversation, question, instead=instead)
         answer = _NO_ANSWER
         try:
@@ -60,6 +65,8 @@ class Turn:
                 if question.given is not None:
                     self._keeper.give(question.given)
                 finished = self._follow(events or self._ask(before, question, conversation.id))
+                if question.given is not None:
+                    self._output.note(coverage(question.given))
                 most = self._options.max_tokens
                 answer = Answer(
                     self.text,

@@ -20,8 +20,7 @@ class Work(NamedTuple):
 
     def fits(self, question: Question) -> bool:
         """Whether `question` fits into the context with the system prompt and an answer, if older turns leave it."""
-        system, *_turns, asked = self.conversation.prompt(prompt_text(question))
-        messages = (system, asked) if system.role == "system" else (asked,)
+        messages = Conversation(self.conversation.system).prompt(prompt_text(question))
         ctx_size = self.engine.info().ctx_size
         return self.engine.count(messages) + room_for_answer(ctx_size) <= ctx_size
 

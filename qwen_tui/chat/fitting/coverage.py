@@ -1,0 +1,48 @@
+"""Says how much of a material the model got, when that was not all."""
+
+from collections.abc import Sequence
+
+from qwen_tui.documents import marks
+from qwen_tui.documents.document import ranges
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import labelled, listed, ngettext, noted
+from qwen_tui.messages import Given, Material
+
+
+def coverage(given: Given) -> str:
+    """Return the sentence on what was read of a material: "read: 9 of 60 passages (pages 2, 7, 11–12)"."""
+    if given.way != "select":
+        sentence = ngettext("read: {read} of {n} part", "read: {read} of {n} parts", given.total)
+    elif given.read == given.total:
+        sentence = ngettext("read: the only passage", "read: all {n} passages", given.total)
+    else:
+        sentence = ngettext("read: {read} of {n} passage", "read: {read} of {n} passages", given.total)
+    sentence = sentence.format(read=f"{given.read:,}", n=f"{given.total:,}")
+    where = _places(given.materials) if given.way == "select" and given.read < given.total else ""
+    return noted(sentence, where) if where else sentence
+
+
+def _places(materials: Sequence[Material]) -> str:
+    """Return the places that `materials` are from, of several with their names."""
+    if len(materials) == 1:
+        return _places_in(materials[0].text)
+    return _("; ").join(
+        labelled(" ".join(one.name.split()), places) for one in materials if (places := _places_in(one.text))
+    )
+
+
+def _places_in(text: str) -> str:
+    found = marks.find(text)
+    if not found:
+        return ""
+    names = list(dict.fromkeys(one.place for one in found))
+    match found[0].unit:
+        case "page":
+            sentence = ngettext("page {places}", "pages {places}", len(names))
+        case "slide":
+            sentence = ngettext("slide {places}", "slides {places}", len(names))
+        case "sheet":
+            return ngettext("sheet {places}", "sheets {places}", len(names)).format(places=listed(names))
+        case _chapter:
+            return ngettext("chapter {places}", "chapters {places}", len(names)).format(places=listed(names))
+    return sentence.format(places=ranges([int(name) - 1 for name in names]))

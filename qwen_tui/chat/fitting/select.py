@@ -1,0 +1,82 @@
+"""The way "select": the passages of documents that bear on the question, in place of the whole."""
+
+from collections.abc import Generator, Sequence
+
+from qwen_tui.chat.fitting.choosing import Choice
+from qwen_tui.chat.fitting.way import Cost, Fitted, Way, Work
+from qwen_tui.errors import InputError
+from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed, ngettext
+from qwen_tui.messages import Event, Material, Note
+
+# A question that names no material is about a document only if the best passage has so many of its terms.
+_ABOUT = 0.2
+
+
+def _run(work: Work) -> Generator[Event, None, Fitted]:
+    choice = Choice(work, work.question.materials)
+    chosen = choice.chosen()
+    if not chosen and (choice.bears or choice.room <= 0):
+        # There is no room for a passage: the engine says how much too long the question is.
+        return Fitted(work.question)
+    if not chosen:
+        raise InputError(
+            _nothing(work.question.materials),
+            _("To have all of it read, part by part: --fit map, or in a conversation: /set fit map"),
+        )
+    without = [one for m, one in enumerate(work.question.materials) if all(place[0] != m for place in chosen)]
+    if without:
+        yield Note(_nothing(without))
+    return Fitted(choice.question(chosen))
+
+
+def _cost(work: Work) -> Cost:
+    choice = Choice(work, work.question.materials)
+    chosen = choice.chosen()
+    tokens = choice.tokens(chosen)
+    does = ngettext(
+        "reads {read} of {n} passage, {some} of {all} tokens",
+        "reads {read} of {n} passages, {some} of {all} tokens",
+        choice.total,
+    ).format(read=len(chosen), n=choice.total, some=f"{tokens:,}", all=f"{choice.tokens(choice.all):,}")
+    return Cost(
+        does,
+        first_s=work.engine.estimate(choice.before + tokens, choice.before if choice.stays else 0),
+        obstacle="" if chosen else _no_room() if choice.bears else _nothing(work.question.materials),
+    )
+
+
+def _nothing(materials: Sequence[Material]) -> str:
+    """Say that none of the words of the question are in `materials`."""
+    names = listed(" ".join(one.name.split()) for one in materials)
+    return _("Nothing in {name} has the words of the question.").format(name=names)
+
+
+def _no_room() -> str:
+    return _("The context has no room for a passage.")
+
+
+SELECT = Way(_run, _cost)
+
+
+def ask_again(work: Work) -> Generator[Event, None, Fitted]:
+    """Prepare a question without material of its own, behind questions whose material did not fit.
+
+    It gets passages of the same documents that bear on it, if any do, and the model does not have them already; or the
+    documents whole, if the context has become large enough for them.
+    """
+    unfit = [exchange.question for exchange in work.conversation.exchanges if exchange.question.given]
+    documents = list(dict.fromkeys(one for question in unfit for one in question.materials))
+    if not documents:
+        return Fitted(work.question)
+    choice = Choice(work, documents)
+    if choice.knows_all():
+        return Fitted(work.question)
+    if work.fits(whole := choice.question(choice.all)):
+        return Fitted(whole)
+    if choice.share is None or choice.share < _ABOUT:
+        return Fitted(work.question)
+    if (chosen := choice.chosen()) or not choice.stays:
+        return Fitted(choice.question(chosen) if chosen else work.question)
+    yield Note(_("The passages that bear on this were given before."))
+    return Fitted(work.question)

@@ -6,6 +6,8 @@
 import re
 from collections.abc import Sequence
 
+from qwen_tui import cancellation
+
 # Unescaped, a pipe ends a cell. Code and words with a backslash before it stay readable.
 _PIPE = re.compile(r"\|")
 _BREAK = re.compile(r"[ \t]*(?:\r\n|[\n\r\v\f\x85\u2028\u2029])[ \t]*")
@@ -21,10 +23,15 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
     A row may have fewer cells than others.
     """
-    written = [[cell(text) for text in row] for row in rows]
+    written = [_written(row) for row in rows]
     used = sorted({place for row in written for place, text in enumerate(row) if text})
     kept = [[row[place] if place < len(row) else "" for place in used] for row in written if any(row)]
     if not kept:
         return ""
     lines = ["|" + "|".join(row) + "|" for row in kept]
     return "\n".join([lines[0], "|" + "---|" * len(used), *lines[1:]])
+
+
+def _written(row: Sequence[str]) -> list[str]:
+    cancellation.check()
+    return [cell(text) for text in row]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from qwen_tui.documents import epub
 from qwen_tui.documents.archive import Archive
 from qwen_tui.documents.document import Document, Options
-from qwen_tui.documents.office import slides, word
+from qwen_tui.documents.office import slides, word, workbook
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 
@@ -13,16 +13,25 @@ _READERS: dict[str, Callable[[Archive, Options], Document]] = {
     **dict.fromkeys(word.TYPES, word.read),
     **dict.fromkeys(slides.TYPES, slides.read),
     epub.TYPE: epub.read,
+    **dict.fromkeys(workbook.TYPES, workbook.read),
 }
 # OpenDocument and EPUB say what they are in this member, Office in that one.
 _MIME_TYPE, _CONTENT_TYPES = "mimetype", "[Content_Types].xml"
 _LONGEST_MIME_TYPE = 200
+# In Pages, Numbers and Keynote.
+_APPLE = ".iwa"
 
 
 def read(data: bytes, name: str, options: Options) -> Document:
     """Return the text of a document that is a ZIP; raises `InputError`."""
     archive = Archive(data, name)
-    reader = next((_READERS[kind] for kind in _kinds(archive) if kind in _READERS), None)
+    kinds = _kinds(archive)
+    reader = next((_READERS[kind] for kind in kinds if kind in _READERS), None)
+    if reader is None and (kinds or any(member.endswith(_APPLE) for member in archive.names)):
+        raise InputError(
+            _("{name} is a document of a kind that is not read.").format(name=name),
+            _("Open it in the program that made it, and save it as PDF or as text."),
+        )
     if reader is None:
         raise InputError(
             _("{name} is an archive, not a document.").format(name=name),

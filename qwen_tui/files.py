@@ -55,6 +55,10 @@ class Folders:
         return self.data / "crashes.json"
 
     @property
+    def variants(self) -> Path:
+        return self.data / "variants.json"
+
+    @property
     def speeds(self) -> Path:
         return self.data / "speeds.json"
 

@@ -78,15 +78,19 @@ def describe(
     `show` is called several times a second, with what a person who waits should see. `log` is called with each line
     that llama.cpp prints.
     """
-    try:
-        worker = WorkerProcess(log)
-    except OSError as error:
-        raise AskError(why(error), passing=True) from error
-    try:
-        worker.send(wire.Describe(tuple(options)))
-        return _answer(worker, patience, show)
-    finally:
-        worker.close()
+    while True:
+        try:
+            worker = WorkerProcess(log)
+        except OSError as error:
+            raise AskError(why(error), passing=True) from error
+        try:
+            worker.send(wire.Describe(tuple(options)))
+            return _answer(worker, patience, show)
+        except AskError:
+            if worker.is_alive() or not worker.steps_down(worker.wait()):
+                raise
+        finally:
+            worker.close()
 
 
 def _answer(worker: WorkerProcess, patience: float, show: Show) -> Build:

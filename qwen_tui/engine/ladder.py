@@ -125,7 +125,7 @@ class Ladder:
                 return _computes_otherwise(now, plan)
             case "no repacking":
                 return now.repack and _computes_otherwise(now, plan)
-            case "again":
+            case "again" | "older instructions":
                 return False
 
     def grow(self, ctx_size: int) -> None:

@@ -57,6 +57,8 @@ class LoadedWorker:
         # The plans that have crashed, until another one computes, and the signal of the last crash.
         self._spoilt: list[Plan] = []
         self._signal = ""
+        # Whether the next worker will use another variant of a portable llama.cpp than the one that has died.
+        self._steps_down = False
         # Whether the worker in use has computed anything.
         self._computed = False
         self._ladder = ladder
@@ -125,7 +127,7 @@ class LoadedWorker:
                 action = self._act(failure.cause, failure.phase, tries, failure.crash)
                 if action is None:
                     raise self.hopeless(failure) from None
-                if action == "no repacking":
+                if action in ("no repacking", "older instructions"):
                     self.tell_later(_("{what} It is loaded in another way.").format(what=failure.headline))
 
     def tries(self) -> Tries:
@@ -143,7 +145,7 @@ class LoadedWorker:
                 return ""
             case "again":
                 return _("{what} It is started again, and the answer goes on.").format(what=what)
-            case "other code":
+            case "other code" | "older instructions":
                 return _("{what} The model is loaded in another way, and the answer goes on.").format(what=what)
             case _:
                 news = self._ladder.news(self._layers)
@@ -153,10 +155,12 @@ class LoadedWorker:
         """Take the first action of the table that can be taken, and return it; None where there is none."""
         for action in POLICY[phase].get(cause, ()):
             plan = self._ladder.options.plan
-            if tries.allows(action) and (action == "again" or self._ladder.take(action, cause)):
+            if tries.allows(action) and self._takes(action, cause):
                 tries.count(action)
                 if action != "again":
                     self._forget_costs()
+                if action == "older instructions":
+                    self._steps_down = False
                 if action in ("other code", "no repacking"):
                     # The caller says so.
                     self._ladder.told()
@@ -164,6 +168,12 @@ class LoadedWorker:
                     self._signal = crash
                 return action
         return None
+
+    def _takes(self, action: Action, cause: Cause) -> bool:
+        """Whether there is another way for this action; then it is taken."""
+        if action == "older instructions":
+            return self._steps_down
+        return action == "again" or self._ladder.take(action, cause)
 
     def _step(self) -> Generator[Loading | Note, None, bool]:
         self.start()
@@ -253,6 +263,7 @@ class LoadedWorker:
             reply = process.receive(TICK)
         except EOFError:
             phase, code, starved = self._phase, process.wait(), process.memory_ran_out()
+            self._steps_down = process.steps_down(code)
             # When the process is closed, all of its log has been read.
             self.end()
             failure = failures.of_death(

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qwen_tui import child
-from qwen_tui.engine import wire
+from qwen_tui.engine import variants, wire
 from qwen_tui.engine.threads import start_thread
 from qwen_tui.hardware.memory import kills_so_far
 from qwen_tui.messages import Loading
@@ -22,6 +22,8 @@ from qwen_tui.messages import Loading
 # number is thirty times as high: beside a busy program, the threads then spin for one that is not scheduled.
 # `scripts/bench/busy.py` measures it.
 _ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
+# The signal of an illegal instruction.
+_ILLEGAL = getattr(signal, "SIGILL", 4)
 # How many lines of the worker's own output are kept for error messages.
 _KEPT_LINES = 200
 # The loaded fraction while the warm-up is still to come.
@@ -42,13 +44,15 @@ class WorkerProcess:
         """Start the worker; raises `OSError`. `oom_kills` counts the processes killed for lack of memory."""
         self._oom_kills = oom_kills
         self._kills_before = oom_kills()
+        # It names a library that llama.cpp would load: code from outside.
+        own = {name: value for name, value in os.environ.items() if name != "GGML_BACKEND_PATH"}
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             child.command(child.WORKER),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             # Without the last variable, an abort inside llama.cpp starts a debugger.
-            env={**_ENVIRONMENT, **os.environ, "GGML_NO_BACKTRACE": "1"},
+            env={**_ENVIRONMENT, **own, "GGML_NO_BACKTRACE": "1", variants.VARIABLE: ",".join(variants.avoided())},
             # A process group of its own: Ctrl-C in the terminal reaches only the parent.
             process_group=0,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -58,6 +62,8 @@ class WorkerProcess:
         self.loaded = 0.0
         # How far the worker has read ahead, by its last word: known without receiving the replies, too.
         self.ahead: wire.Ahead | None = None
+        # The variant for this processor, if llama.cpp is a portable build.
+        self._backend: wire.Backend | None = None
         self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._replies: queue.SimpleQueue[wire.Reply | None] = queue.SimpleQueue()
         try:
@@ -120,6 +126,14 @@ class WorkerProcess:
             code = self._process.wait()
         # On Windows, the exit code of a crash is an NTSTATUS.
         return {0xC0000005: -signal.SIGSEGV, 0xC000001D: -signal.SIGILL, 0xC0000409: -signal.SIGABRT}.get(code, code)
+
+    def steps_down(self, code: int) -> bool:
+        """Whether a worker that ended with `code` died of the instructions of a variant, and another will be tried."""
+        backend = self._backend
+        if code != -_ILLEGAL or backend is None or not backend.others:
+            return False
+        variants.avoid(backend.variant)
+        return True
 
     def memory_ran_out(self) -> bool:
         """Whether the kernel killed for lack of memory since this worker started, or got its last question."""
@@ -186,6 +200,9 @@ class WorkerProcess:
             while (reply := wire.read_reply(self._process.stdout)) is not None:
                 if isinstance(reply, wire.Ahead):
                     self.ahead = reply
+                    continue
+                if isinstance(reply, wire.Backend):
+                    self._backend = reply
                     continue
                 if isinstance(reply, Loading | wire.Loaded):
                     self.loaded = min(reply.fraction, _ALMOST) if isinstance(reply, Loading) else 1.0

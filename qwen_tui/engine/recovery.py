@@ -50,6 +50,8 @@ Action = Literal[
     "less on the card",
     # Take the next way without a card, for now.
     "without the card",
+    # Load the model in the same way, with the next best variant of a portable llama.cpp.
+    "older instructions",
     # Take the next way that computes with other code, for now, if the processor computes alone.
     "other code",
     # The same, if the weights are repacked: while a model is loaded, no other code computes.
@@ -65,7 +67,7 @@ POLICY: dict[Phase, dict[Cause, tuple[Action, ...]]] = {
         "refused": ("less, and keep it",),
         "killed": ("again", "less"),
         "crashed": ("again", "no repacking", "less on the card", "without the card"),
-        "illegal instruction": ("no repacking",),
+        "illegal instruction": ("older instructions", "no repacking"),
         "other signal": ("again", "less on the card", "without the card"),
         "card gone": ("without the card",),
         "bad file": (),
@@ -78,7 +80,7 @@ POLICY: dict[Phase, dict[Cause, tuple[Action, ...]]] = {
         "refused": ("less",),
         "killed": ("again", "less"),
         "crashed": ("again", "other code", "less"),
-        "illegal instruction": ("other code",),
+        "illegal instruction": ("older instructions", "other code"),
         "other signal": ("again", "less"),
         "bad request": (),
         "ended": (),
@@ -89,7 +91,7 @@ POLICY: dict[Phase, dict[Cause, tuple[Action, ...]]] = {
         "refused": ("less",),
         "killed": ("again", "less"),
         "crashed": ("again", "less"),
-        "illegal instruction": ("other code",),
+        "illegal instruction": ("older instructions", "other code"),
         "other signal": ("again", "less"),
         "bad request": (),
         "ended": (),
@@ -99,13 +101,16 @@ POLICY: dict[Phase, dict[Cause, tuple[Action, ...]]] = {
 # These causes say that there was too little memory.
 OF_MEMORY: frozenset[Cause] = frozenset({"no memory", "died of memory"})
 
+# More variants than any build has.
+_MOST_VARIANTS = 20
+
 
 class Tries:
     """How often the actions that may be in vain can still be taken, in one loading or in one answer."""
 
     def __init__(self, *, again: int = 1) -> None:
         # What is wrong with a driver or a file is wrong in every way.
-        self._left: dict[Action, int] = {"again": again, "less on the card": 2}
+        self._left: dict[Action, int] = {"again": again, "less on the card": 2, "older instructions": _MOST_VARIANTS}
 
     def allows(self, action: Action) -> bool:
         """Whether `action` can still be taken."""

@@ -97,6 +97,16 @@ class Loaded(msgspec.Struct, frozen=True, tag=True):
     held: int = 0
 
 
+class Backend(msgspec.Struct, frozen=True, tag=True):
+    """A portable llama.cpp computes with the `variant` for this processor; `others` would run here, too.
+
+    It comes before the replies to the first command that needs the library.
+    """
+
+    variant: str
+    others: tuple[str, ...] = ()
+
+
 class Ahead(msgspec.Struct, frozen=True, tag=True):
     """`done` of `total` tokens of what is expected are read; if both are equal, nothing of it will be read any more.
 
@@ -145,7 +155,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 WorkerCommand = Load | Count | Resize | Generate | Expect | Measure | Describe | Examine | Cancel | Leave
 AnswerEvent = Prefill | Text | Reasoning | Note | Finished
-Reply = Loading | Loaded | Ahead | Counted | Measured | Described | Examined | Leaving | AnswerEvent | Failed
+Reply = Loading | Loaded | Backend | Ahead | Counted | Measured | Described | Examined | Leaving | AnswerEvent | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[WorkerCommand] = msgspec.msgpack.Decoder(WorkerCommand)

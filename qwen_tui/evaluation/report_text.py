@@ -105,6 +105,9 @@ def _build(report: Report) -> Iterator[tuple[str, str]]:
         yield "", _("cannot be used") if whole else _("nothing is known: it could not look at the graphics card")
         return
     yield _("version"), _("{version} (ggml {library})").format(version=build.version, library=build.library or "?")
+    if build.variant:
+        chosen = _("portable; of its variants for processors, {variant} suits this one best")
+        yield "", chosen.format(variant=build.variant)
     for backend, features in build.features.items():
         said = [name if value == "1" else f"{name} {value}" for name, value in features.items() if value != "0"]
         yield _("built for"), labelled(backend, " ".join(said))

@@ -49,7 +49,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
 
     `version` is the version of the binding, `library` that of ggml. `features` is what it says that it was compiled
     for, as {"CPU": {"AVX2": "1"}, "CUDA": {"ARCHS": "750"}}. `notes` are lines of its log that say why a device is
-    missing.
+    missing. `variant` is the part of a portable build that computes on this processor; empty if there is just one.
     """
 
     version: str
@@ -59,6 +59,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[Device, ...] = ()
     dry_runs: tuple[DryRun, ...] = ()
     notes: tuple[str, ...] = ()
+    variant: str = ""
 
     @property
     def gpus(self) -> tuple[Device, ...]:

@@ -45,8 +45,10 @@ WAYS = [
 class Workers:
     """Starts workers that fail for a `cause` in a `phase`, so many times, and keeps the plans that they load."""
 
-    def __init__(self, cause: Cause, phase: Phase, times: int) -> None:
+    def __init__(self, cause: Cause, phase: Phase, times: int, variants: int = 0) -> None:
         self.cause, self.phase, self.left = cause, phase, times
+        # How many further variants the portable llama.cpp has for this processor.
+        self.variants = variants
         self.plans: list[Plan] = []
 
     def __call__(self, _log: object) -> WorkerProcess:
@@ -92,6 +94,11 @@ class ScriptedWorker:
     def wait(self) -> int:
         assert isinstance(self._fault, int)
         return self._fault
+
+    def steps_down(self, _code: int) -> bool:
+        workers = self._workers
+        workers.variants -= 1
+        return workers.variants >= 0
 
     def memory_ran_out(self) -> bool:
         return False
@@ -142,7 +149,8 @@ def test_what_fails_every_time_ends_in_one_error_after_few_workers(phase: Phase,
 
 @pytest.mark.parametrize(("phase", "cause"), cases())
 def test_what_fails_once_ends_in_an_answer_if_the_table_has_an_action(phase: Phase, cause: Cause) -> None:
-    for_the_cpu, for_a_card = {"no repacking", "other code"}, {"less on the card", "without the card"}
+    for_the_cpu = {"no repacking", "other code", "older instructions"}
+    for_a_card = {"less on the card", "without the card", "older instructions"}
     for ways, not_there in ((WAYS, for_the_cpu), ([plan for plan in WAYS if not plan.gpu_layers], for_a_card)):
         workers = Workers(cause, phase, times=1)
         if cause == "card gone" or set(POLICY[phase][cause]) - not_there:
@@ -151,3 +159,12 @@ def test_what_fails_once_ends_in_an_answer_if_the_table_has_an_action(phase: Pha
             with pytest.raises(QwenError):
                 ask(workers, ways)
             assert len(workers.plans) == 1
+
+
+@pytest.mark.parametrize("phase", get_args(Phase))
+def test_a_portable_build_answers_with_older_instructions_where_the_newest_are_forbidden(phase: Phase) -> None:
+    workers = Workers("illegal instruction", phase, times=2, variants=3)
+    answer, notes = ask(workers)
+    assert answer.endswith("yes")
+    assert workers.plans == [WAYS[0]] * 3, "the plan stays"
+    assert len(notes) == 2

@@ -10,19 +10,26 @@ import importlib.util
 import re
 import sys
 import types
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
+
+from qwen_tui.engine.worker.backends import Backends, load_backends
 
 
 class LibraryError(Exception):
     """The native library is missing or cannot be loaded; the text says why."""
 
 
-def load_library() -> Any:
-    """Return the module with llama.cpp's C functions, with its backends initialised; raises `LibraryError`."""
+def load_library(avoid: Collection[str] = (), on_backends: Callable[[Backends], None] = lambda _backends: None) -> Any:
+    """Return the module with llama.cpp's C functions, with its backends initialised; raises `LibraryError`.
+
+    Of a portable build, the variants to `avoid` are not loaded; `on_backends` is told what is.
+    """
     _enter_package()
     try:
         llama = importlib.import_module("llama_cpp.llama_cpp")
+        on_backends(load_backends(llama, avoid))
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         raise LibraryError(str(error)) from error
     llama.llama_backend_init()

@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
-from qwen_tui.engine import leaving, wire
+from qwen_tui.engine import leaving, variants, wire
 from qwen_tui.engine.protocol import LEAST_ROOM, EngineInfo, LoadOptions, ReplayOptions, Request
 from qwen_tui.engine.schema_grammar import GrammarError
 from qwen_tui.engine.worker import dry_run
+from qwen_tui.engine.worker.backends import Backends
 from qwen_tui.engine.worker.binding import LibraryError, load_library
 from qwen_tui.engine.worker.context import Context, ContextError, NoRoomError
 from qwen_tui.engine.worker.costs import batch_seconds
@@ -52,6 +53,7 @@ class Worker:
         self._context: Context | None = None
         self._states: States | None = None
         self._ahead: ReadingAhead | None = None
+        self._backends = Backends()
 
     def handle(self, command: wire.WorkerCommand) -> None:
         """Carry out one command; an error becomes a `Failed` reply."""
@@ -77,9 +79,9 @@ class Worker:
                     seconds = batch_seconds(self._model, self._options, self._stop, sizes, min(depth, self._ctx_size))
                     self._reply(wire.Measured(seconds))
                 case wire.Describe(options):
-                    self._reply(wire.Described(dry_run.describe(_library(), options)))
+                    self._reply(wire.Described(dry_run.describe(self._library(), options, self._backends)))
                 case wire.Examine(options):
-                    dry_run.examine(_library(), options)
+                    dry_run.examine(self._library(), options)
                     self._reply(wire.Examined())
                 case wire.Leave(notice):
                     self._leave(notice)
@@ -163,9 +165,9 @@ class Worker:
 
     def _load(self, options: LoadOptions) -> None:
         begun = time.perf_counter()
-        self._llama = _library()
+        self._llama = self._library()
         free_before = self._free_on_gpu() if options.plan.gpu_layers else 0
-        self._states = States(options.store, options) if options.store else None
+        self._states = States(options.store, options, self._backends.variant) if options.store else None
         self._model = Model(self._llama, options, self._progress_reporter(), dry=options.counts_only)
         self._chatml = ChatML(self._model.vocabulary)
         self._grammars = Grammars(self._model.vocabulary)
@@ -202,6 +204,18 @@ class Worker:
         self._ctx_size = size
         self._info = msgspec.structs.replace(self._info, ctx_size=size)
         self._reply(wire.Loaded(self._info, 0.0, self._held))
+
+    def _library(self) -> Any:
+        """Load llama.cpp; raises `LibraryError`."""
+
+        def report(backends: Backends) -> None:
+            self._backends = backends
+            if backends.variant:
+                self._reply(wire.Backend(backends.variant, backends.others))
+
+        llama = load_library(os.environ.get(variants.VARIABLE, "").split(","), report)
+        add_rpc_device(llama)
+        return llama
 
     def _free_on_gpu(self) -> int:
         """Return the free memory of the GPU in bytes; 0 without one."""
@@ -322,9 +336,3 @@ class Worker:
         # on the speed of the machine.
         alike = request.is_drawn_alike
         return Lookup(prompt, BatchCosts(self._options.costs.batches) if alike else self._costs, learn_costs=not alike)
-
-
-def _library() -> Any:
-    llama = load_library()
-    add_rpc_device(llama)
-    return llama

@@ -1,12 +1,12 @@
 """The devices that ggml can compute on: this processor, graphics cards, and RPC servers in experiments."""
 
 import ctypes
-import importlib
 import os
 from typing import Any
 
 from qwen_tui.engine.library import RPC_VARIABLE
 from qwen_tui.engine.worker.binding import LibraryError
+from qwen_tui.engine.worker.ggml import ggml, text
 from qwen_tui.hardware.device import Device, Kind, for_layers
 
 # An RPC server sees every prompt, and whoever can connect to it can take it over. So it must be on this computer.
@@ -88,20 +88,3 @@ def add_rpc_device(llama: Any) -> None:
         return
     if server := ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)(address)(endpoint.encode()):
         ggml(llama, "ggml_backend_register", None, ctypes.c_void_p(server))
-
-
-def ggml(llama: Any, name: str, result: Any, *arguments: Any) -> Any:
-    """Call a function of ggml that llama-cpp-python does not declare; one of two libraries under llama.cpp has it."""
-    function = getattr(llama._lib, name, None)
-    if function is None:
-        # On Windows, a library does not export the functions of the libraries that it depends on.
-        load = importlib.import_module("llama_cpp._ctypes_extensions").load_shared_library
-        libraries = (load(each, llama._base_path) for each in ("ggml", "ggml-base"))
-        function = next(getattr(library, name) for library in libraries if hasattr(library, name))
-    function.restype = result
-    return function(*arguments)
-
-
-def text(value: bytes | None) -> str:
-    """Return a C string of ggml as text."""
-    return (value or b"").decode("utf-8", "replace")

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.engine.worker.backends import Backends
 from qwen_tui.engine.worker.binding import library_version
 from qwen_tui.engine.worker.buffers import logged_buffers
 from qwen_tui.engine.worker.context import Context, ContextError
-from qwen_tui.engine.worker.devices import devices, ggml, text
+from qwen_tui.engine.worker.devices import devices
+from qwen_tui.engine.worker.ggml import ggml, text
 from qwen_tui.engine.worker.model import LoadError, Model
 from qwen_tui.engine.worker.prompt import ChatML
 from qwen_tui.engine.worker.stop import StopFlag
@@ -21,8 +23,8 @@ _EXPLAINS = re.compile(r"fail|error|insufficient|not supported|no .*devices|unab
 _MOST_NOTES = 5
 
 
-def describe(llama: Any, options: Sequence[LoadOptions]) -> Build:
-    """Describe the library, with a dry run for each of the `options` that can be loaded.
+def describe(llama: Any, options: Sequence[LoadOptions], backends: Backends) -> Build:
+    """Describe the library and its `backends`, with a dry run for each of the `options` that can be loaded.
 
     llama.cpp can load a model without allocating its buffers. Its log then gives the exact size of the compute buffers.
     """
@@ -49,7 +51,8 @@ def describe(llama: Any, options: Sequence[LoadOptions]) -> Build:
         gpu_offload=bool(llama.llama_supports_gpu_offload()),
         devices=found,
         dry_runs=tuple(runs),
-        notes=notes,
+        notes=(*backends.missing, *notes),
+        variant=backends.variant,
     )
 
 

@@ -46,8 +46,11 @@ OnWait = Callable[[int], None]
 class States:
     """Restores the stored state that shares the longest beginning with a prompt, and saves the states of answers."""
 
-    def __init__(self, store: StoreOptions, options: LoadOptions) -> None:
-        """Create it before the model is loaded, so that it notices if the model's file is replaced meanwhile."""
+    def __init__(self, store: StoreOptions, options: LoadOptions, variant: str = "") -> None:
+        """Create it before the model is loaded, so that it notices if the model's file is replaced meanwhile.
+
+        `variant` is that of a portable llama.cpp.
+        """
         folder = Path(os.fsdecode(store.folder))
         self._store = PrefixStore(folder, store.limit)
         self._model = Identity(options.path, folder / "models.json")
@@ -56,7 +59,7 @@ class States:
         # Each of these options changes the last digits of what is computed, as do the parts of the key. The number of
         # threads changes them only with flash attention, which divides long texts among the threads.
         threads = (options.plan.threads, options.plan.batch_threads) if options.plan.flash_attention else None
-        way = (options.plan.batch_size, options.plan.repack, options.plan.gpu_layers, threads, library_stamp())
+        way = (options.plan.batch_size, options.plan.repack, options.plan.gpu_layers, threads, library_stamp(), variant)
         self._arithmetic = hashlib.sha256(msgspec.json.encode(way)).hexdigest()
         self._version: str | None
         try:

@@ -1,0 +1,83 @@
+"""Loads the backends of a portable llama.cpp: one for this processor, and those for graphics cards that are here.
+
+In a portable build, each backend is a file of its own beside the library, and for the processor there is one for each
+generation of instruction sets, called a variant. llama.cpp itself would also look for such files in the folder of the
+interpreter and in the current folder: anybody could put code there. So this loads them, from the package's own folder
+alone, before llama.cpp finds that it has none.
+"""
+
+import ctypes
+import os
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qwen_tui.engine.worker.ggml import ggml
+
+# libggml-cpu-haswell.so, ggml-cuda.dll, libggml-vulkan.so; on macOS, modules end in .so as well.
+_MODULE = re.compile(r"(?:lib)?ggml-(?P<kind>[a-z0-9]+)(?:-(?P<variant>[a-z0-9._]+))?\.(?:so|dll)")
+# These files have such names too, but they are the library itself.
+_LIBRARY = ("base", "rpc")
+
+
+class Backends(NamedTuple):
+    """What was loaded: the `variant` for the processor, "" where it is built in.
+
+    `others` are the variants that would run here as well, the best first. `missing` has a line for each backend for a
+    graphics card that cannot be loaded here, as without its driver.
+    """
+
+    variant: str = ""
+    others: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def load_backends(llama: Any, avoid: Collection[str] = ()) -> Backends:
+    """Load what fits, without the variants to `avoid`; nothing where the backends are built in.
+
+    Raises `OSError` where there is none for this processor.
+    """
+    if ggml(llama, "ggml_backend_reg_count", ctypes.c_size_t):
+        return Backends()
+    variants: list[tuple[int, str, Path]] = []
+    missing = []
+    for path in sorted(Path(llama._base_path).iterdir()):
+        module = _MODULE.fullmatch(path.name)
+        if module is None or module["kind"] in _LIBRARY:
+            continue
+        if module["kind"] == "cpu":
+            variants.append((_score(path), module["variant"] or "cpu", path))
+        elif not _load(llama, path):
+            missing.append(f"{module['kind']}: {_trouble(path)}")
+    fitting = sorted((each for each in variants if each[0] > 0), key=lambda each: -each[0])
+    wanted = [each for each in fitting if each[1] not in avoid] or fitting[-1:]
+    for number, (_points, variant, path) in enumerate(wanted):
+        if _load(llama, path):
+            return Backends(variant, tuple(name for _score, name, _path in wanted[number + 1 :]), tuple(missing))
+    raise OSError("no file libggml-cpu-* of the library suits this processor")
+
+
+def _score(path: Path) -> int:
+    """Return how well a variant suits this processor, by its own word; 0 if it would not run, or cannot be opened."""
+    try:
+        module = ctypes.CDLL(os.fspath(path))
+    except OSError:
+        return 0
+    score = getattr(module, "ggml_backend_score", None)
+    # A build with one variant has no such function: that variant is for every processor of its kind.
+    return int(score()) if score is not None else 1
+
+
+def _load(llama: Any, path: Path) -> bool:
+    # Of a library that cannot be opened, ggml writes a line to its log and returns NULL.
+    return bool(ggml(llama, "ggml_backend_load", ctypes.c_void_p, os.fsencode(path)))
+
+
+def _trouble(path: Path) -> str:
+    """Return why a module cannot be opened, in the system's words."""
+    try:
+        ctypes.CDLL(os.fspath(path))
+    except OSError as error:
+        return str(error)
+    return "it finds nothing to compute on"

@@ -1,0 +1,111 @@
+"""Which files of a portable llama.cpp are loaded, with libraries that a test compiles."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from qwen_tui.engine import variants
+from qwen_tui.engine.worker.backends import Backends, load_backends
+
+pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
+
+
+class Ggml:
+    """Stands in for ggml's registry: notes what it is asked to load, and loads what can be opened."""
+
+    def __init__(self, folder: Path, linked_in: int = 0) -> None:
+        self.loaded: list[str] = []
+        self._base_path = folder
+        self._lib = SimpleNamespace(
+            ggml_backend_reg_count=_Function(lambda: linked_in), ggml_backend_load=_Function(self._load)
+        )
+
+    def _load(self, path: bytes) -> int:
+        try:
+            ctypes.CDLL(os.fsdecode(path))
+        except OSError:
+            return 0
+        self.loaded.append(Path(os.fsdecode(path)).name)
+        return 1
+
+
+class _Function:
+    restype: Any = None
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._call(*arguments)
+
+
+def make(folder: Path, name: str, score: int | None = None) -> None:
+    """Compile a library that says how well it suits this processor."""
+    source = "int other;" if score is None else f"int ggml_backend_score(void) {{ return {score}; }}"
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", folder / name], input=source.encode(), check=True, timeout=60
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, score in (("x64", 1), ("haswell", 64), ("sapphirerapids", 900), ("alderlake", 0)):
+        make(tmp_path, f"libggml-cpu-{name}.so", score)
+    for name in ("libggml.so", "libggml-base.so", "libllama.so", "libggml-base.so.0"):
+        make(tmp_path, name)
+    return tmp_path
+
+
+def test_the_variant_that_suits_the_processor_best_is_loaded_alone(folder: Path) -> None:
+    ggml = Ggml(folder)
+    assert load_backends(ggml) == Backends("sapphirerapids", ("haswell", "x64"))
+    assert ggml.loaded == ["libggml-cpu-sapphirerapids.so"]
+
+
+def test_a_variant_that_died_here_is_not_loaded_again(folder: Path) -> None:
+    assert load_backends(Ggml(folder), ["sapphirerapids"]).variant == "haswell"
+    assert load_backends(Ggml(folder), ["sapphirerapids", "haswell", "x64"]).variant == "x64", "the last is the last"
+
+
+def test_a_card_whose_driver_is_missing_is_named_and_left_out(folder: Path) -> None:
+    (folder / "libggml-cuda.so").write_bytes(b"needs libcuda.so.1")
+    ggml = Ggml(folder)
+    backends = load_backends(ggml)
+    assert backends.variant == "sapphirerapids"
+    (missing,) = backends.missing
+    assert missing.startswith("cuda: ")
+    assert ggml.loaded == ["libggml-cpu-sapphirerapids.so"]
+
+
+def test_a_card_that_is_here_is_loaded_too(folder: Path) -> None:
+    make(folder, "libggml-vulkan.so")
+    ggml = Ggml(folder)
+    assert load_backends(ggml).missing == ()
+    assert ggml.loaded == ["libggml-vulkan.so", "libggml-cpu-sapphirerapids.so"]
+
+
+def test_where_everything_is_linked_in_nothing_is_loaded(folder: Path) -> None:
+    ggml = Ggml(folder, linked_in=1)
+    assert load_backends(ggml) == Backends()
+    assert ggml.loaded == []
+
+
+def test_without_a_variant_for_this_processor_nothing_else_is_looked_for(tmp_path: Path) -> None:
+    make(tmp_path, "libggml-cpu-zen4.so", 0)
+    with pytest.raises(OSError, match="suits this processor"):
+        load_backends(Ggml(tmp_path))
+
+
+def test_what_died_on_another_processor_counts_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert variants.avoided() == ()
+    variants.avoid("sapphirerapids")
+    variants.avoid("icelake")
+    assert variants.avoided() == ("sapphirerapids", "icelake")
+    monkeypatch.setattr(variants, "processor_name", lambda: "another")
+    assert variants.avoided() == ()

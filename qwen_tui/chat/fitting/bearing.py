@@ -11,7 +11,7 @@ from qwen_tui.chat.fitting.splitting import Piece
 from qwen_tui.chat.fitting.stop_words import CHINESE, CHINESE_SIGNS, ENGLISH
 
 # A passage whose score is below this share of the best one's is left out: it has only common words of the question.
-_SHARE = 0.2
+_SHARE = 0.1
 # "pages 3 to 5", "p. 7", "第3页", "第 3 到 5 页": the first number, what connects it with a second one, and that.
 _PLACES = re.compile(
     r"(?i)\b(?:pages?|pp?\.|slides?)\s*(\d{1,6})(?:\s*(-|–|to|and|&)\s*(\d{1,6}))?(?!\w)"

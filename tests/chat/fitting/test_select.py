@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_tui.chat.answer import AnswerOptions
@@ -212,6 +212,7 @@ def test_steps_back_take_the_document_along() -> None:
     assert asking.ask("How many days without ferries?") == "How many days without ferries?"
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.text() | st.sampled_from(["ferry", "灯塔", "\n\n", "[p. 2]", "word " * 60, "长句子。" * 60]),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, overload
 
 from qwen_tui import cancellation
-from qwen_tui.documents.markdown_writer import Writer
+from qwen_tui.documents.markdown_writer import Writer, raised
 from qwen_tui.documents.office.drawing import picture_text
 
 
@@ -35,8 +35,6 @@ _CONTROL_ROLES = _words("banner contentinfo menu menubar navigation search toolb
 _OUTSIDE = _words("aside footer")
 _INLINE = _words("a i span")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_RAISED = str.maketrans("0123456789+-−()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ⁿ")
-_IS_RAISED = re.compile(r"[0-9+\-−()n]+")
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight-source|brush:)[- ]?([\w+#-]+)")
 # Links from a heading to itself, and from a note back to where it is named.
 _SIGNS = _words("↩ ↩︎ ↑ ^ ¶ # § 🔗 ⏎ ⇧")
@@ -283,8 +281,8 @@ def _inline(element: _Element, parent: str, text: str) -> str:
         return text if "`" in text or "\n" in text else f"`{text}`"
     if tag in ("del", "s", "strike"):
         return f"~~{text}~~"
-    if tag == "sup" and _IS_RAISED.fullmatch(text) and parent != "a":
-        return text.translate(_RAISED)
+    if tag == "sup" and parent != "a":
+        return raised(text)
     if tag == "a":
         return _link(text, value, is_raised=parent == "sup")
     return text

@@ -26,6 +26,9 @@ _BREAKS = re.compile(f" ?{_BREAK} ?")
 _MANY_BREAKS = re.compile("\n{3,}")
 _TICKS = re.compile("`+")
 
+_RAISED = str.maketrans("0123456789+-−()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ⁿ")
+_IS_RAISED = re.compile(r"[0-9+\-−()n]+")
+
 Kind = Literal["text", "item", "heading", "code", "table"]
 
 
@@ -133,6 +136,9 @@ class Writer:
     def begin_list(self, start: int | None = None) -> None:
         """Begin a list, numbered from `start` if that is given."""
         self.block()
+        if self._flow.contexts and self._flow.contexts[-1].is_new:
+            # An item with nothing but a list only indents it.
+            self._flow.contexts[-1].is_new = False
         self._flow.lists.append(start)
 
     def end_list(self) -> None:
@@ -140,6 +146,10 @@ class Writer:
         self.block()
         if self._flow.lists:
             self._flow.lists.pop()
+
+    def next_number(self) -> int | None:
+        """Return the number of the next item of the list, None if it has marks instead."""
+        return self._flow.lists[-1] if self._flow.lists else None
 
     def begin_item(self, number: int | None = None) -> None:
         """Begin an item of the list; `number` is its own if it has one."""
@@ -297,6 +307,11 @@ class Writer:
         self._room -= characters
         if self._room < 0:
             raise too_much_text(self._name)
+
+
+def raised(text: str) -> str:
+    """Return text that stands above the line: 10⁶ is not 106. What has no such characters stays as it is."""
+    return text.translate(_RAISED) if _IS_RAISED.fullmatch(text) else text
 
 
 def _plain(text: str) -> str:

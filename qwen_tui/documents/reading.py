@@ -7,6 +7,7 @@ from qwen_tui import cancellation
 from qwen_tui.documents import archive, pdf, separated, web_page, zipped
 from qwen_tui.documents.document import MOST_TEXT, Document, Options, Section, too_much_text
 from qwen_tui.documents.office import old
+from qwen_tui.documents.open_document import package as open_document
 from qwen_tui.documents.text import decode
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
@@ -35,6 +36,7 @@ _FORMATS = (
     _Format(lambda head, _name: archive.is_zip(head), zipped.read),
     _Format(lambda head, _name: old.is_old(head), old.read),
     _Format(web_page.is_web_page, web_page.read, web_page.MOST_BYTES),
+    _Format(lambda head, _name: open_document.is_flat(head), open_document.read_flat),
     _Format(separated.is_separated, separated.read, MOST_TEXT),
 )
 

@@ -6,6 +6,7 @@ from qwen_tui.documents import epub
 from qwen_tui.documents.archive import Archive
 from qwen_tui.documents.document import Document, Options
 from qwen_tui.documents.office import slides, word, workbook
+from qwen_tui.documents.open_document import package as open_document
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 
@@ -14,6 +15,7 @@ _READERS: dict[str, Callable[[Archive, Options], Document]] = {
     **dict.fromkeys(slides.TYPES, slides.read),
     epub.TYPE: epub.read,
     **dict.fromkeys(workbook.TYPES, workbook.read),
+    **dict.fromkeys(open_document.TYPES, open_document.read),
 }
 # OpenDocument and EPUB say what they are in this member, Office in that one.
 _MIME_TYPE, _CONTENT_TYPES = "mimetype", "[Content_Types].xml"

@@ -34,6 +34,19 @@ def share_in_order(expected: str, read_text: str) -> float:
     return common[-1] / len(wanted)
 
 
+def words_in_order(path: Path) -> float:
+    """Return the share of the words of a document that the program reads in their order."""
+    text = "\n".join(section.text for section in read_document(path).sections)
+    return share_in_order(path.with_suffix(".txt").read_text(encoding="utf-8"), text)
+
+
+def with_words(pattern: str) -> list[Path]:
+    """Return the documents whose names fit, and beside which their words lie."""
+    return [
+        path for path in sorted(CORPUS.glob(pattern)) if path.suffix != ".txt" and path.with_suffix(".txt").exists()
+    ]
+
+
 def read_document(path: Path) -> Document:
     """Read a document of the corpus; raises `InputError`."""
     with path.open("rb") as stream:
@@ -54,8 +67,7 @@ def main() -> None:
         except InputError as error:
             print(f"{path.name:24} {error.message}")
             continue
-        text = "\n".join(section.text for section in document.sections)
-        share = f"{share_in_order(words.read_text(encoding='utf-8'), text):7.2%}" if words.exists() else ""
+        share = f"{words_in_order(path):7.2%}" if words.exists() else ""
         print(f"{path.name:24} {share} {len(document.sections):3} {document.unit} {' '.join(document.notes)}")
 
 

@@ -54,7 +54,7 @@ def places(document: Document) -> list[str]:
 def test_chapters_come_in_the_order_of_the_book_with_their_headings() -> None:
     order = '<itemref idref="c1"/><itemref idref="c0"/><itemref idref="unknown"/>'
     document = read_book(book("<h1>Second</h1><p>b", "<h1>First</h1><p>The Book", spine=order))
-    assert as_text(document) == "[First]\n# First\n\nThe Book\n\n[Second]\n# Second\n\nb"
+    assert as_text(document) == "[ch. First]\n# First\n\nThe Book\n\n[ch. Second]\n# Second\n\nb"
     assert document.unit == "chapter"
 
 
@@ -77,7 +77,7 @@ def test_the_contents_name_the_chapters_in_both_versions() -> None:
 def test_one_file_may_hold_several_chapters() -> None:
     nav = '<li><a href="c0.xhtml#a">Alpha</a></li><li><a href="c0.xhtml#b">Beta</a></li>'
     document = read_book(book('<p>Before.<h1 id="a">Alpha</h1><p>x<div id="b"><h1>Beta</h1><p>y</div>', nav=nav))
-    assert as_text(document) == "[1]\nThe Book\n\nBefore.\n\n[Alpha]\n# Alpha\n\nx\n\n[Beta]\n# Beta\n\ny"
+    assert as_text(document) == "[ch. 1]\nThe Book\n\nBefore.\n\n[ch. Alpha]\n# Alpha\n\nx\n\n[ch. Beta]\n# Beta\n\ny"
 
 
 def test_a_place_fits_into_its_mark_and_is_the_only_one_of_its_name() -> None:
@@ -88,7 +88,7 @@ def test_a_place_fits_into_its_mark_and_is_the_only_one_of_its_name() -> None:
 def test_pictures_are_counted_and_covers_left_out() -> None:
     cover = '<svg><image href="cover.jpg"/></svg><img src="x.jpg"/>'
     document = read_book(book(cover, '<h1>One</h1><img src="a.png" alt="A map"/><img src="b.png"/>'))
-    assert as_text(document) == "[One]\nThe Book\n\n# One\n\n[picture: A map]"
+    assert as_text(document) == "[ch. One]\nThe Book\n\n# One\n\n[picture: A map]"
     assert document.notes == ("it.epub: 2 pictures are not read.",)
 
 

@@ -10,7 +10,7 @@ from qwen_tui import cancellation
 from qwen_tui.documents.document import Document, Options, as_text
 from qwen_tui.documents.reading import read
 from qwen_tui.errors import CancelledError, InputError
-from scripts.documents.corpus import CORPUS, read_document, share_in_order
+from scripts.documents.corpus import CORPUS, read_document, with_words, words_in_order
 from tests.documents.pdf_files import lines, pdf
 
 
@@ -22,16 +22,10 @@ def text_of(*pages: str) -> str:
     return "\n--\n".join(section.text for section in read_pdf(pdf(pages)).sections)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in sorted(CORPUS.glob("*.pdf")) if path.with_suffix(".txt").exists()],
-    ids=lambda path: path.stem,
-)
+@pytest.mark.parametrize("path", with_words("*.pdf"), ids=lambda path: path.stem)
 def test_the_words_of_real_files_come_in_order(path: Path) -> None:
-    document = read_document(path)
-    text = "\n".join(section.text for section in document.sections)
-    assert share_in_order(path.with_suffix(".txt").read_text(encoding="utf-8"), text) >= 0.99
-    assert document.unit == "page"
+    assert words_in_order(path) >= 0.99
+    assert read_document(path).unit == "page"
 
 
 def test_a_page_without_text_is_named_and_has_no_mark() -> None:

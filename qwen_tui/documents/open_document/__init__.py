@@ -1,0 +1,1 @@
+"""Reads OpenDocument: texts, spreadsheets, presentations and drawings, packed or flat."""

@@ -66,8 +66,7 @@ class Gathering:
         """Read the files in a folder. Those that cannot be read are left out, and the person is told which."""
         left_out = folder.LeftOut()
         try:
-            with cancellation.current().interruptible():
-                found = folder.find(path, name, left_out, self._shown(name))
+            found = folder.find(path, name, left_out, self._shown(name))
         except OSError as error:
             raise material.unreadable(error, name) from error
         finally:

@@ -36,6 +36,10 @@ def attach_clipboard(session: Session, _argument: str) -> None:
     text = session.clipboard.paste()
     if not text.strip():
         raise ClipboardError(_("The clipboard is empty, or holds no text."), _("Copy some text, then try again."))
+    if _are_files(text):
+        session.report(
+            _("The clipboard holds where files are, and not what is in them. Attach them with: /file, and the paths.")
+        )
     data = io.BytesIO(text.encode("utf-8", "replace"))
     reading = Reading(session.report, encoding_called("utf-8"))
     attach(session, [material.from_stream(data, _("the clipboard"), reading, "clipboard")])
@@ -129,6 +133,12 @@ def attach(session: Session, materials: Sequence[Material]) -> None:
         session.report(
             _("{name} goes with the next message ({n} characters).").format(name=one.name, n=f"{len(one.text):,}")
         )
+
+
+def _are_files(text: str) -> bool:
+    """Whether each line of `text` is the path of a file or folder, as after copying files in a file manager."""
+    lines = [typed_paths.unquoted(line) for line in text.strip().splitlines()]
+    return all(Path(line).is_absolute() and files.is_there(files.expand(line)) for line in lines)
 
 
 def _stored(session: Session) -> StoredConversation:

@@ -22,6 +22,8 @@ MOST_FILES = 1_000
 _MOST_ENTRIES = 50_000
 # A sentence names at most so many files of a kind.
 _MOST_NAMED = 5
+# Of a longer name, the sentence shows the end.
+_LONGEST_NAME = 60
 # Package managers and compilers fill these folders, and people do not read them.
 _MADE_FOLDERS = {"node_modules", "bower_components", "__pycache__"}
 # A folder with such a file is a Python environment, or a cache: https://bford.info/cachedir/
@@ -88,14 +90,15 @@ def find(folder: Path, name: str, left_out: LeftOut, on_progress: Callable[[int,
     """
     root = os.path.realpath(folder)
     os.scandir(root).close()
-    found = _without_doubles(list(_plain_files(root, name, left_out)))
+    with cancellation.current().interruptible():
+        found = _without_doubles(list(_plain_files(root, name, left_out)))
     chosen: list[FileIn] = []
     texts: list[FileIn] = []
     documents: list[FileIn] = []
     for done, file in enumerate(found):
-        cancellation.check()
         on_progress(done, len(found))
-        most = _most_bytes(file, left_out)
+        with cancellation.current().interruptible():
+            most = _most_bytes(file, left_out)
         if most is None:
             continue
         if file.size > most:
@@ -254,4 +257,5 @@ def _most_bytes(file: FileIn, left_out: LeftOut) -> int | None:
 
 
 def _shortened(names: list[str]) -> list[str]:
-    return [*names[:_MOST_NAMED], *(["…"] if len(names) > _MOST_NAMED else [])]
+    short = [name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}" for name in names[:_MOST_NAMED]]
+    return [*short, *(["…"] if len(names) > _MOST_NAMED else [])]

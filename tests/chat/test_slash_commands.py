@@ -62,6 +62,14 @@ def test_the_encoding_of_the_clipboard_is_never_guessed() -> None:
     assert talk.session.attached[0].text == "лл"
 
 
+@pytest.mark.parametrize("copied", ["{0}", "file://{0}\n", "{0}\nfile://{1}"])
+def test_after_copying_files_the_clipboard_has_only_their_paths(tmp_path: Path, copied: str) -> None:
+    (tmp_path / "a.txt").touch()
+    talk = Talk(ScriptedEngine(), Person("/paste"), board=Board(copied.format(tmp_path / "a.txt", tmp_path)))
+    assert "/file" in talk.shown[0]
+    assert not any("/file" in said for said in Talk(ScriptedEngine(), Person("/paste"), board=Board("a.txt")).shown)
+
+
 def test_an_empty_clipboard_is_reported() -> None:
     (error,) = Talk(ScriptedEngine(), Person("/paste"), board=Board("\n")).errors
     assert "empty" in error.message

@@ -75,6 +75,10 @@ class Folders:
         return self.cache / "states"
 
     @property
+    def parts(self) -> Path:
+        return self.cache / "parts"
+
+    @property
     def engine(self) -> Path:
         return self.cache / "engine.json"
 

@@ -1,4 +1,4 @@
-"""`qwen cache`: the computed prompt states kept on disk, shown and cleared."""
+"""`qwen cache`: the computed prompt states kept on disk, and the finished parts of long work, shown and cleared."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,6 +7,8 @@ from pathlib import Path
 import typer
 
 from qwen_tui import cancellation, files
+from qwen_tui.chat.fitting import kept_parts
+from qwen_tui.chat.fitting.kept_parts import PartsFolder
 from qwen_tui.chat.reading_in_advance import is_owner
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import usable_settings
@@ -27,10 +29,9 @@ def build() -> typer.Typer:
 
 
 def show(context: typer.Context) -> None:
-    """Print the states, one line for each conversation, the one last used first."""
+    """Print the states, then the parts, one line for each conversation, the one last used first."""
     environment = Environment.of(context)
     settings = usable_settings(environment)
-    columns = environment.columns
     # The engine does without a folder that the system refuses; who wants to see it has to hear of that.
     files.listing(files.folders().states)
     entries = kept_states.store(settings).entries()
@@ -38,28 +39,54 @@ def show(context: typer.Context) -> None:
         cancellation.check()
         size = _("{size} MB").format(size=f"{entry.size / 1e6:,.1f}")
         tokens = ngettext("{n} token", "{n} tokens", entry.tokens).format(n=entry.tokens)
-        line = f"{entry.conversation}  {files.time_text(entry.used)}  {size}  {tokens}  {_title(entry.conversation)}"
-        environment.print(cut(line, columns) if columns else line)
+        _print_entry(environment, entry.conversation, entry.used, size, tokens)
     total = _("{n} kept, {size} MB of {limit} MB").format(
         n=len(entries),
         size=f"{sum(entry.size for entry in entries) / 1e6:,.1f}",
         limit=f"{kept_states.limit(settings) / 1e6:,.0f}",
     )
     environment.print(total + ("" if settings.cache else _(" (switched off: cache = false)")))
+    _show_parts(environment)
+
+
+def _show_parts(environment: Environment) -> None:
+    """Print the finished parts of long work, if there are any."""
+    files.listing(files.folders().parts)
+    entries = PartsFolder(files.folders().parts).entries()
+    for entry in entries:
+        n = ngettext("{n} part", "{n} parts", entry.parts).format(n=entry.parts)
+        _print_entry(environment, entry.conversation, entry.used, files.size_text(entry.size), n)
+    count = sum(entry.parts for entry in entries)
+    if count:
+        total = ngettext("{n} part kept, {size} of {limit}", "{n} parts kept, {size} of {limit}", count).format(
+            n=count,
+            size=files.size_text(sum(entry.size for entry in entries)),
+            limit=files.size_text(kept_parts.MOST_BYTES),
+        )
+        environment.print(total)
+
+
+def _print_entry(environment: Environment, conversation: str, used: float, *about: str) -> None:
+    line = "  ".join((conversation, files.time_text(used), *about, _title(conversation)))
+    environment.print(cut(line, environment.columns) if environment.columns else line)
 
 
 def clear(context: typer.Context) -> None:
-    """Remove every state."""
+    """Remove every state and every part."""
     environment = Environment.of(context)
     settings = usable_settings(environment)
     with removing(files.folders().states):
         count = kept_states.store(settings).clear()
     environment.print(ngettext("{n} state removed", "{n} states removed", count).format(n=count))
+    with removing(files.folders().parts):
+        count = PartsFolder(files.folders().parts).clear()
+    if count:
+        environment.print(ngettext("{n} part removed", "{n} parts removed", count).format(n=count))
 
 
 @contextlib.contextmanager
 def removing(folder: Path) -> Iterator[None]:
-    """Turn an `OSError` from removing states in the block into `WriteError`."""
+    """Turn an `OSError` from removing what is in `folder` in the block into `WriteError`."""
     try:
         yield
     except OSError as error:

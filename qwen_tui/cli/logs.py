@@ -10,6 +10,7 @@ import typer
 
 from qwen_tui import files
 from qwen_tui.chat import export, overviews
+from qwen_tui.chat.fitting.kept_parts import PartsFolder
 from qwen_tui.cli import screen
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.cache import removing
@@ -153,10 +154,12 @@ def rm(
         environment.note(listed)
     if not Asker(environment).agreed(question, yes=yes):
         return 1
-    kept = kept_states.store(usable_settings(environment))
+    kept, parts = kept_states.store(usable_settings(environment)), PartsFolder(files.folders().parts)
     for removed in _history().remove(*(one.id for one in chosen)):
         with removing(files.folders().states):
             kept.forget(removed)
+        with removing(files.folders().parts):
+            parts.forget(removed)
     if yes:
         environment.print(listed)
     environment.print(ngettext("{n} conversation removed.", "{n} conversations removed.", n).format(n=n))

@@ -125,6 +125,8 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     fewer. `gpu_layers` of the model's `layers` are on a GPU; both numbers count the output layer. A server does not
     tell these two, nor the threads: there they are 0, and `device` is its host. With `estimates`, `count` returns
     estimates, because the server counts no tokens: what shows a number says so.
+
+    `identity` names the weights: where it is the same, so is what the model says. It is empty where nobody knows it.
     """
 
     model: str
@@ -134,6 +136,7 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     gpu_layers: int
     layers: int = 0
     estimates: bool = False
+    identity: str = ""
 
 
 class LargerContext(msgspec.Struct, frozen=True):

@@ -32,6 +32,7 @@ from qwen_tui.engine.worker.states import PATIENCE, States
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.hardware.plan import ALL_LAYERS
 from qwen_tui.messages import Loading, Prefill
+from qwen_tui.models import identity
 
 # The worker reports the progress of loading at most this often, in seconds.
 _PROGRESS_EVERY = 0.05
@@ -167,6 +168,8 @@ class Worker:
         begun = time.perf_counter()
         self._llama = self._library()
         free_before = self._free_on_gpu() if options.plan.gpu_layers else 0
+        # Taken before the file is read: if it is replaced meanwhile, this is not the stamp of the new one.
+        stamped = identity.stamp(options.path)
         self._states = States(options.store, options, self._backends.variant) if options.store else None
         self._model = Model(self._llama, options, self._progress_reporter(), dry=options.counts_only)
         self._chatml = ChatML(self._model.vocabulary)
@@ -189,6 +192,7 @@ class Worker:
             threads=options.plan.threads,
             gpu_layers=on_gpu,
             layers=layers,
+            identity=stamped or "",
         )
         self._held = max(0, free_before - self._free_on_gpu()) if on_gpu else 0
         self._reply(wire.Loaded(self._info, time.perf_counter() - begun, self._held))

@@ -4,15 +4,20 @@ English is the source language; `zh` is a catalogue. Write `_("…")` around a w
 `%(…)s` fields outside the call, and run `scripts/translations.py update` after changing one.
 """
 
+import contextlib
 import gettext as _gettext
 import locale
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 LANGUAGES = ("zh", "en")
 DOMAIN = "qwen_tui"
 LOCALE_FOLDER = Path(__file__).parent / "assets" / "locale"
+
+# The signs of Chinese, what makes a text with them Japanese, and words of other scripts.
+_HAN, _KANA, _WORD = re.compile("[\u4e00-\u9fff]"), re.compile("[\u3041-\u30ff]"), re.compile("[A-Za-z\u00c0-\u04ff]+")
 
 # The process has one current catalogue; only `use_language` sets it.
 _current: _gettext.NullTranslations = _gettext.NullTranslations()
@@ -62,6 +67,24 @@ def use_language(language: str) -> None:
 def language() -> str:
     """Return the language in use."""
     return _language
+
+
+@contextlib.contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Set the language of the sentences in the block: those that a model reads, beside a question in that language."""
+    before = _language
+    use_language(language)
+    try:
+        yield
+    finally:
+        use_language(before)
+
+
+def language_of(text: str) -> str:
+    """Return the one of our languages that a text is nearest to: `zh` for Chinese, else `en`."""
+    if _KANA.search(text):
+        return "en"
+    return "zh" if len(_HAN.findall(text)) > len(_WORD.findall(text)) else "en"
 
 
 def language_from_locale(environ: Mapping[str, str] = os.environ) -> str:

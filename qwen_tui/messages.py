@@ -162,12 +162,14 @@ class Prefill(msgspec.Struct, frozen=True, tag=True):
 class Step(msgspec.Struct, frozen=True, tag=True):
     """`done` of `total` parts of the material are worked through, each in a prompt of its own.
 
-    The rest will take about `left_s` seconds, None if that is not known.
+    The rest will take about `left_s` seconds, None if that is not known. `written` counts the tokens of the answer to
+    the next part so far. If `done` and `total` are equal, nothing is left to do.
     """
 
     done: int
     total: int
     left_s: float | None = None
+    written: int = 0
 
 
 class BestTwo(msgspec.Struct, frozen=True):

@@ -58,6 +58,8 @@ class Answer:
     reasoning: int = 0
     # The share of it that fewer threads wrote, because other programs kept the processor busy.
     crowded: float = 0.0
+    # Whether it is joined from the results of parts, each of which had a context of its own.
+    is_joined: bool = False
 
     @property
     def limit(self) -> Limit | None:
@@ -66,6 +68,11 @@ class Answer:
             return None
         reached = self.max_tokens is not None and self.usage.completion_tokens >= self.max_tokens
         return "max_tokens" if reached else "context"
+
+    @property
+    def held(self) -> int:
+        """How many tokens were in the context at the end; 0 for a joined answer, of which each part had its own."""
+        return 0 if self.is_joined else self.usage.prompt_tokens + self.usage.completion_tokens
 
     def figures(self) -> str:
         """Return the tokens and speeds of the answer in a sentence."""

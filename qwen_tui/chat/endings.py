@@ -53,11 +53,12 @@ def mark_of(exchange: Exchange) -> str:
 def of_command(answer: Answer, *, kept: bool) -> Ending:
     """Return the end of an answer that a command gave; `kept` says that its conversation is in the history."""
     go_on = _("To go on with it: {command}").format(command="qwen ask -c " + quoted(_("go on")))
+    larger = _("Ask again with a larger one: --ctx-size {size}").format(size=2 * answer.held)
     hints: list[tuple[CutBy, str]] = [
         ("repetition", _("-o presence_penalty=1 helps against that.")),
-        ("context", _("Ask again with a larger one: --ctx-size {size}").format(size=2 * _held(answer))),
+        ("context", "" if answer.is_joined else larger),
         ("max_tokens", _("Allow more with -o max_tokens=N.")),
-        ("max_tokens", go_on if kept and answer.text else ""),
+        ("max_tokens", go_on if kept and answer.text and not answer.is_joined else ""),
     ]
     return Ending(_what(answer), in_a_row(*_helpful(hints, answer)))
 
@@ -65,11 +66,12 @@ def of_command(answer: Answer, *, kept: bool) -> Ending:
 def of_conversation(answer: Answer, *, goes_on: bool, kept: bool) -> Ending:
     """Return the end of an answer in a conversation; `goes_on` says that the next prompt will still contain it."""
     go_on = _("To go on with it, write: {words}").format(words=_("go on")) if goes_on and answer.text else ""
-    restart = f"qwen chat{' -c' if kept else ''} --ctx-size {2 * _held(answer)}"
+    restart = f"qwen chat{' -c' if kept else ''} --ctx-size {2 * answer.held}"
+    room = _("For more room, leave, then: {command}").format(command=restart)
     hints: list[tuple[CutBy, str]] = [
         ("repetition", _("/retry answers again, /undo takes it back; /set presence_penalty 1 helps against that.")),
         ("context", go_on),
-        ("context", _("For more room, leave, then: {command}").format(command=restart)),
+        ("context", "" if answer.is_joined else room),
         ("max_tokens", go_on),
         ("max_tokens", _("Allow more with: /set max_tokens N")),
     ]
@@ -111,11 +113,8 @@ def _what(answer: Answer) -> str:
         ).format(n=n)
     else:
         if not answer.text:
-            return _("The model was still thinking when the context of {n} tokens was full.").format(n=_held(answer))
-        what = _("The answer was cut off: the context of {n} tokens is full.").format(n=_held(answer))
+            return _("The model was still thinking when the context of {n} tokens was full.").format(n=answer.held)
+        if answer.is_joined:
+            return _("Some parts of the answer were cut off: there was no more room for them in the context.")
+        what = _("The answer was cut off: the context of {n} tokens is full.").format(n=answer.held)
     return in_a_row(what, _("It had been repeating itself.")) if answer.repeats else what
-
-
-def _held(answer: Answer) -> int:
-    """Return how many tokens were in the context at the end."""
-    return answer.usage.prompt_tokens + answer.usage.completion_tokens

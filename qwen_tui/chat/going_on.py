@@ -72,7 +72,8 @@ def begin(settings: Config, wanted: Wanted, file_of: Callable[[str], Path], repo
         elif said := change_of_model(conversation, as_text(settings.model), file_of):
             report(said)
     model = lasting(settings.model, file_of(settings.model))
-    return Begun(settings, conversation, Keeper(history, as_text(model), report), wanted)
+    parts = files.folders().parts if settings.cache else None
+    return Begun(settings, conversation, Keeper(history, as_text(model), report, parts), wanted)
 
 
 def _in_history(history: History, wanted: Wanted) -> Conversation:

@@ -3,9 +3,11 @@
 import contextlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from qwen_tui import files
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.fitting.kept_parts import KeptParts
 from qwen_tui.config import Config
 from qwen_tui.errors import CancelledError, HistoryError
 from qwen_tui.history.store import History, TurnWriter
@@ -21,16 +23,20 @@ _EVERY = 1.5
 class Keeper:
     """Writes each turn while it happens. If that fails, it reports this once, and writes nothing more."""
 
-    def __init__(self, history: History | None, model: str, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, history: History | None, model: str, report: Callable[[str], None], parts: Path | None = None
+    ) -> None:
         """Without a `history` nothing is written. `model` is stored with every turn, and may change.
 
-        `report` gets the sentences that the person should read.
+        `report` gets the sentences that the person should read. Finished parts of long work are kept in the folder
+        `parts`, without one nowhere.
         """
         self.history = history
         # The history to close at the end, even after writing was given up.
         self._opened = history
         self.model = model
         self._report = report
+        self._parts = parts
         self._turn: TurnWriter | None = None
         self._conversation = Conversation()
         self._written = 0.0
@@ -63,6 +69,12 @@ class Keeper:
         self._conversation = conversation
         self._follow(self._turn)
         self._written = time.monotonic()
+
+    def kept_parts(self, conversation: Conversation) -> KeptParts | None:
+        """Return the finished parts of long work in a conversation; None if nothing is kept of it."""
+        if self._parts is None or self.history is None or conversation.id is None:
+            return None
+        return KeptParts(self._parts, conversation.id)
 
     def give(self, given: Given) -> None:
         """Commit what the model gets in place of the question's materials."""

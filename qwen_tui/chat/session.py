@@ -160,9 +160,10 @@ class Session:
 
     def _tell_ending(self, answer: Answer) -> None:
         """Say below an incomplete answer that it is incomplete, and how to go on."""
-        held = answer.usage.prompt_tokens + answer.usage.completion_tokens
-        # Otherwise the next question pushes this answer out of the prompt.
-        goes_on = answer.limit == "max_tokens" or 2 * answer.usage.completion_tokens < held
+        # Otherwise the next question pushes this answer out of the prompt, or has no material to go on with.
+        goes_on = not answer.is_joined and (
+            answer.limit == "max_tokens" or 2 * answer.usage.completion_tokens < answer.held
+        )
         ended = endings.of_conversation(answer, goes_on=goes_on, kept=self.keeper.history is not None)
         if ended.what:
             self.report(str(ended))

@@ -61,7 +61,8 @@ class Turn:
         answer = _NO_ANSWER
         try:
             if self._last_of(self._engine.load()):
-                question, events = self._last_of(fit(Work(self._engine, self._options, before, question)))
+                work = Work(self._engine, self._options, before, question, self._keeper.kept_parts(conversation))
+                question, events = self._last_of(fit(work))
                 if question.given is not None:
                     self._keeper.give(question.given)
                 finished = self._follow(events or self._ask(before, question, conversation.id))
@@ -77,6 +78,7 @@ class Turn:
                     repeats=finished.reason == "length" and self._repetition.ended_so(),
                     reasoning=self._reasoning,
                     crowded=finished.crowded,
+                    is_joined=events is not None,
                 )
         except CancelledError:
             # Cancelled while tokens were counted or while the history was locked: there is no answer yet.
@@ -93,7 +95,7 @@ class Turn:
                         answer.limit,
                         kept=kept,
                         instead_of=replaced,
-                        tokens=answer.usage.prompt_tokens + answer.usage.completion_tokens or None,
+                        tokens=answer.held or None,
                     )
                 )
                 conversation.left_out = before.left_out

@@ -44,7 +44,8 @@ def output(
     there is one, and with `quiet` neither is shown.
     """
     stdout = environment.stdout
-    status = StatusLine(environment.stderr, enabled=environment.can_redraw and not quiet)
+    goes_elsewhere = held or not stdout.isatty()
+    status = StatusLine(environment.stderr, enabled=environment.can_redraw and not quiet, alone=goes_elsewhere)
     remarks = None if quiet else notes or environment.stderr
     if held:
         return HeldOutput(remarks, status)

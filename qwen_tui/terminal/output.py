@@ -6,7 +6,7 @@ from typing import TextIO
 
 from qwen_tui.errors import OutputError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, FileRead, Finished, Note, Reasoning, Text
+from qwen_tui.messages import Event, FileRead, Finished, Note, Prefill, Reasoning, Step, Text
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.streams import write
@@ -90,7 +90,9 @@ class StreamingOutput(HeldOutput):
         self._ends_line = True
 
     def show(self, event: Event) -> None:
-        super().show(event)
+        # On a terminal, progress would overwrite the unfinished line of the answer.
+        if not (isinstance(event, Step | Prefill) and self._is_terminal and not self._ends_line):
+            super().show(event)
         if isinstance(event, Reasoning) and event.taken_back:
             self.note(taken_back())
         elif isinstance(event, Reasoning):

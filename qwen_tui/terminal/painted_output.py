@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from qwen_tui import messages
-from qwen_tui.messages import Event, Finished, Reasoning
+from qwen_tui.messages import Event, Finished, Reasoning, Step
 from qwen_tui.terminal.output import HeldOutput, Thinking, end_of, taken_back
 from qwen_tui.terminal.painter import Painter, static, static_lines
 from qwen_tui.terminal.progress import StatusLine
@@ -44,6 +44,9 @@ class PaintedOutput(HeldOutput):
         )
 
     def show(self, event: Event) -> None:
+        if isinstance(event, Step) and not event.written:
+            # Before the next part of the answer, the line of progress needs a row of its own.
+            self._painter.pause()
         super().show(event)
         if isinstance(event, Reasoning) and event.taken_back:
             self._painter.finish()

@@ -81,6 +81,13 @@ class Painter:
         self._frame(list(map(self._encoder.line, rows)), [])
         self._text, self._owed = GrowingText(), self._apart
 
+    def pause(self) -> None:
+        """Show all that has come; the cursor ends at the beginning of an empty row, until more text comes."""
+        self._paint()
+        if self._shown and not self._below:
+            self._write("\n")
+            self._below = True
+
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
         """Let the caller write whole lines in the block: the painter erases the live rows, and redraws them below.

@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from qwen_tui.durations import duration
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, FileRead, Loading, Prefill, Reasoning
+from qwen_tui.messages import Event, FileRead, Finished, Loading, Prefill, Reasoning, Step, Text
 from qwen_tui.terminal.erasable import ErasableLine
 from qwen_tui.terminal.sanitise import clean
 
@@ -16,11 +17,20 @@ _PATIENCE = 0.3
 
 
 class StatusLine:
-    """Shows loading, prefill and thinking on `stream` if that is a terminal, unless `enabled` decides otherwise."""
+    """Shows loading, prefill, thinking and the parts of long work on `stream`, if that is a terminal."""
 
     def __init__(
-        self, stream: TextIO, *, enabled: bool | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        stream: TextIO,
+        *,
+        enabled: bool | None = None,
+        alone: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`enabled` decides in the place of the stream. `alone` says that the answer goes elsewhere as it comes.
+
+        Otherwise the line gives way to the answer of a part, and comes back before the next part.
+        """
         self._line = ErasableLine(stream)
         self._clock = clock
         self._enabled = stream.isatty() if enabled is None else enabled
@@ -32,12 +42,18 @@ class StatusLine:
         self._cached = self._done = 0.0
         # The number of characters of reasoning so far.
         self._thought = 0
+        self._alone = alone
+        # The last step of work in parts that goes on, and when it came; whether the answer to a part is being written.
+        self._step: tuple[Step, float] | None = None
+        self._gives_way = False
 
     def show(self, event: Event | FileRead) -> None:
         """Show the progress that `event` reports; any other event clears the line."""
         if not self._enabled:
             return
         now = self._clock()
+        if self._is_hidden(event, now):
+            return
         # A restored state brings many tokens at once. That is no progress from which a speed could follow.
         phase = (type(event), event.awaited, event.cached) if isinstance(event, Prefill) else (type(event), False, 0)
         # A folder is looked through before its files are read.
@@ -47,7 +63,7 @@ class StatusLine:
             self._thought = 0
         if isinstance(event, Reasoning):
             self._thought += len(event.piece)
-        if not isinstance(event, FileRead | Loading | Prefill | Reasoning) or _is_read(event):
+        if not isinstance(event, FileRead | Loading | Step | Prefill | Reasoning) or _is_over(event):
             self.clear()
         elif now - self._begun >= _PATIENCE and now - self._drawn >= _EVERY:
             self._drawn = now
@@ -57,7 +73,24 @@ class StatusLine:
         """Remove the line."""
         self._line.erase()
 
-    def _sentence(self, event: FileRead | Loading | Prefill | Reasoning, now: float) -> str:
+    def _is_hidden(self, event: Event | FileRead, now: float) -> bool:
+        """Take note of an event of work in parts; return whether the line stays as it is."""
+        if isinstance(event, Step):
+            self._gives_way = self._gives_way and event.written > 0
+            self._step = None if event.done >= event.total else (event, now)
+            return self._gives_way
+        if isinstance(event, Finished):
+            self._step = None
+        if self._step is None or not isinstance(event, Text):
+            return False
+        self._gives_way = not self._alone
+        # Where the text goes elsewhere, the line tells how much of it there is: by the step that follows.
+        return self._alone
+
+    def _sentence(self, event: FileRead | Loading | Step | Prefill | Reasoning, now: float) -> str:
+        if self._step is not None and isinstance(event, Step | Prefill | Reasoning):
+            return self._part(*self._step, event, now)
+        assert not isinstance(event, Step), "a step is shown while it is the last one"
         if isinstance(event, Reasoning):
             return _("Thinking … {n} characters").format(n=f"{self._thought:,}")
         done, total = _progress(event)
@@ -79,6 +112,19 @@ class StatusLine:
             return sentence
         return sentence + _(", {seconds} s left").format(seconds=max(1, round(left - (now - self._moved))))
 
+    def _part(self, step: Step, since: float, event: Step | Prefill | Reasoning, now: float) -> str:
+        """Return which part it is at, how long all will take, and what happens in the part."""
+        sentence = _("Part {number} of {total} …").format(number=step.done + 1, total=step.total)
+        if step.left_s is not None:
+            sentence += " " + _("{time} left").format(time=duration(max(1.0, step.left_s - (now - since))))
+        if isinstance(event, Step):
+            inside = _("writing, {n} tokens").format(n=f"{event.written:,}") if event.written else ""
+        elif isinstance(event, Prefill):
+            inside = _("reading, {percent}%").format(percent=100 * event.done // max(1, event.total))
+        else:
+            inside = _("thinking")
+        return f"{sentence} · {inside}" if inside else sentence
+
     def _left_s(self, event: FileRead | Loading | Prefill, total: float) -> float | None:
         """Return how long the rest takes from the last advance on, in seconds; None if that is not known."""
         if got_on := self._done - self._cached:
@@ -94,6 +140,6 @@ def _progress(event: Event | FileRead) -> tuple[float, float]:
     return (event.fraction, 1.0) if isinstance(event, Loading) else (0.0, 0.0)
 
 
-def _is_read(event: Event | FileRead) -> bool:
-    """Whether nothing is left to do of a file."""
-    return isinstance(event, FileRead) and event.done == event.total
+def _is_over(event: Event | FileRead) -> bool:
+    """Whether nothing is left to do of a file, or of work in parts."""
+    return isinstance(event, FileRead | Step) and event.done == event.total

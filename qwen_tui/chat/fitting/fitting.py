@@ -2,12 +2,14 @@
 
 from collections.abc import Generator, Mapping
 
+from qwen_tui.chat.fitting.each import EACH
+from qwen_tui.chat.fitting.map import MAP
 from qwen_tui.chat.fitting.select import SELECT, ask_again
 from qwen_tui.chat.fitting.way import Fitted, Way, Work
 from qwen_tui.config import Fit
 from qwen_tui.messages import Event
 
-WAYS: Mapping[Fit, Way] = {"select": SELECT}
+WAYS: Mapping[Fit, Way] = {"select": SELECT, "map": MAP, "each": EACH}
 
 
 def fit(work: Work) -> Generator[Event, None, Fitted]:

@@ -5,24 +5,37 @@ from typing import NamedTuple
 
 from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.conversation import Conversation, room_for_answer
+from qwen_tui.chat.fitting.kept_parts import KeptParts
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.engine.protocol import Engine
-from qwen_tui.messages import Event, Question
+from qwen_tui.messages import Event, Message, Question
 
 
 class Work(NamedTuple):
-    """What a way to ask works with; `conversation` is the one before the question, and changes only by the turn."""
+    """What a way to ask works with; `conversation` is the one before the question, and changes only by the turn.
+
+    `kept` holds finished parts of the work; None if nothing is kept of the conversation.
+    """
 
     engine: Engine
     options: AnswerOptions
     conversation: Conversation
     question: Question
+    kept: KeptParts | None = None
+
+    def messages(self, question: Question) -> tuple[Message, ...]:
+        """Return the prompt with `question` and the system prompt alone, without earlier turns."""
+        system = (Message("system", self.conversation.system),) if self.conversation.system else ()
+        return (*system, Message("user", prompt_text(question)))
+
+    def tokens(self, question: Question) -> int:
+        """Return the tokens of that prompt."""
+        return self.engine.count(self.messages(question))
 
     def fits(self, question: Question) -> bool:
         """Whether `question` fits into the context with the system prompt and an answer, if older turns leave it."""
-        messages = Conversation(self.conversation.system).prompt(prompt_text(question))
         ctx_size = self.engine.info().ctx_size
-        return self.engine.count(messages) + room_for_answer(ctx_size) <= ctx_size
+        return self.tokens(question) + room_for_answer(ctx_size) <= ctx_size
 
 
 class Fitted(NamedTuple):

@@ -170,5 +170,5 @@ def _key(cell: str, index: int) -> str:
 
 def has_words(text: str) -> bool:
     """Whether a text says more than “page 3 of 10”."""
-    words = re.sub(r"(?i)\b(?:page|seite|of|von|p)\b|[第共页頁]", "", text)
+    words = re.sub(r"(?i)\b(?:page|seite|of|von|p)\b|[第共页頁码碼]", "", text)
     return any(character.isalpha() for character in words)

@@ -3,6 +3,8 @@
 import io
 import zipfile
 
+from tests.documents.zip_files import zipped
+
 NAMESPACES = (
     'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
     'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" '
@@ -19,15 +21,6 @@ _RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships
 _WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml"
 
 
-def archive(members: dict[str, str | bytes]) -> bytes:
-    """Return a ZIP of these members."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as out:
-        for name, content in members.items():
-            out.writestr(name, content)
-    return stream.getvalue()
-
-
 def changed(data: bytes, changes: dict[str, str | bytes | None]) -> bytes:
     """Return a ZIP with other members, or without those that are None."""
     with zipfile.ZipFile(io.BytesIO(data)) as old:
@@ -36,7 +29,7 @@ def changed(data: bytes, changes: dict[str, str | bytes | None]) -> bytes:
         members.pop(name, None)
         if content is not None:
             members[name] = content
-    return archive(members)
+    return zipped(members)
 
 
 def docx(body: str, main_type: str = f"{_WORD}.document.main+xml", **parts: str) -> bytes:
@@ -55,7 +48,7 @@ def docx(body: str, main_type: str = f"{_WORD}.document.main+xml", **parts: str)
         types += f'<Override PartName="/word/{name}.xml" ContentType="{content_type}"/>'
         relations += f'<Relationship Id="{name}" Type="{_RELATION}/{kind}" Target="{name}.xml"/>'
         members[f"word/{name}.xml"] = xml
-    return archive(
+    return zipped(
         {
             "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
             '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'

@@ -11,24 +11,18 @@ from qwen_tui.documents.archive import Archive
 from qwen_tui.documents.document import Options
 from qwen_tui.documents.reading import read
 from qwen_tui.errors import InputError
+from tests.documents.zip_files import zipped
 
 
-def zipped(members: dict[str, str | bytes]) -> bytearray:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as out:
-        for name, content in members.items():
-            out.writestr(name, content)
-    return bytearray(stream.getvalue())
-
-
-def declare(data: bytearray, size: int) -> bytes:
+def declare(data: bytes, size: int) -> bytes:
     """Return the archive with another size in the directory for its last member."""
-    struct.pack_into("<I", data, data.rfind(b"PK\1\2") + 24, size)
-    return bytes(data)
+    changed = bytearray(data)
+    struct.pack_into("<I", changed, data.rfind(b"PK\1\2") + 24, size)
+    return bytes(changed)
 
 
 def test_a_member_is_read_whole_or_piece_by_piece() -> None:
-    opened = Archive(bytes(zipped({"a/b.xml": "<b>text</b>", "large": b"0" * 10**6})), "it")
+    opened = Archive(zipped({"a/b.xml": "<b>text</b>", "large": b"0" * 10**6}), "it")
     assert opened.names == ("a/b.xml", "large")
     assert opened.xml("a/b.xml").text == "text"
     assert opened.read("./a/b.xml") == b"<b>text</b>"
@@ -57,18 +51,18 @@ def test_a_member_that_lies_about_its_size_is_never_read_beyond_it() -> None:
 
 def test_what_is_unpacked_in_all_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MOST_IN_ALL", 3 * 10**6)
-    opened = Archive(bytes(zipped({"a": b"0" * 10**6})), "it")
+    opened = Archive(zipped({"a": b"0" * 10**6}), "it")
     for _time in range(3):
         opened.read("a")
     with pytest.raises(InputError, match="unpacks to more"):
         opened.read("a")
     with pytest.raises(InputError, match="unpacks to more"):
-        Archive(bytes(zipped(dict.fromkeys("abcd", b"0" * 10**6))), "it")
+        Archive(zipped(dict.fromkeys("abcd", b"0" * 10**6)), "it")
 
 
 def test_a_large_member_is_not_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MOST_HELD", 10**6)
-    opened = Archive(bytes(zipped({"a": b"0" * (10**6 + 1)})), "it")
+    opened = Archive(zipped({"a": b"0" * (10**6 + 1)}), "it")
     with pytest.raises(InputError, match="unpacks to more"):
         opened.read("a")
 
@@ -76,19 +70,19 @@ def test_a_large_member_is_not_held_in_memory(monkeypatch: pytest.MonkeyPatch) -
 def test_too_many_members_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MOST_MEMBERS", 3)
     with pytest.raises(InputError, match="unpacks to more"):
-        Archive(bytes(zipped(dict.fromkeys("abcd", ""))), "it")
+        Archive(zipped(dict.fromkeys("abcd", "")), "it")
 
 
 @pytest.mark.parametrize("cut", [30, 200, -1], ids=["beginning", "middle", "end"])
 def test_a_cut_archive_is_damaged(cut: int) -> None:
-    whole = bytes(zipped({"mimetype": "application/epub+zip", "b": b"".join(struct.pack("<H", n) for n in range(999))}))
+    whole = zipped({"mimetype": "application/epub+zip", "b": b"".join(struct.pack("<H", n) for n in range(999))})
     with pytest.raises(InputError, match="damaged") as refused:
         Archive(whole[:cut], "it")
     assert refused.value.remedy
 
 
 def test_a_flipped_bit_is_found() -> None:
-    data = zipped({"a.xml": "<a>" + "word " * 1000 + "</a>"})
+    data = bytearray(zipped({"a.xml": "<a>" + "word " * 1000 + "</a>"}))
     data[40] ^= 4
     with pytest.raises(InputError, match="damaged"):
         Archive(bytes(data), "it").read("a.xml")
@@ -104,7 +98,7 @@ def test_a_compression_that_documents_do_not_use_is_refused(method: int) -> None
 
 
 def test_a_zip_with_a_password_says_so() -> None:
-    data = zipped({"a": "text"})
+    data = bytearray(zipped({"a": "text"}))
     for sign, place in ((b"PK\1\2", 8), (b"PK\3\4", 6)):
         data[data.find(sign) + place] |= 1
     with pytest.raises(InputError, match="protected by a password"):
@@ -118,7 +112,7 @@ def test_xml_that_defines_names_is_refused_before_they_grow() -> None:
         "file.xml": '<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><x>&f;</x>',
         "wide.xml": '<!DOCTYPE x [<!ENTITY a "ha">]><x>&a;</x>'.encode("utf-16"),
     }
-    opened = Archive(bytes(zipped({**members, "plain.xml": '<!DOCTYPE x SYSTEM "x.dtd"><x>text</x>'})), "it")
+    opened = Archive(zipped({**members, "plain.xml": '<!DOCTYPE x SYSTEM "x.dtd"><x>text</x>'}), "it")
     for name in members:
         with pytest.raises(InputError, match="defines names of its own"):
             opened.xml(name)
@@ -129,11 +123,11 @@ def test_xml_that_defines_names_is_refused_before_they_grow() -> None:
 @pytest.mark.parametrize("broken", ["<a><b></a>", "", "no xml", "<?xml version='1.0' encoding='klingon'?><a/>"])
 def test_broken_xml_is_damage(broken: str) -> None:
     with pytest.raises(InputError, match="damaged"):
-        Archive(bytes(zipped({"a.xml": broken})), "it").xml("a.xml")
+        Archive(zipped({"a.xml": broken}), "it").xml("a.xml")
 
 
 def test_a_zip_that_is_no_document_says_so_whatever_its_name() -> None:
-    holiday = bytes(zipped({"a.jpg": b"\xff\xd8\xff", "b.jpg": b"\xff\xd8\xff"}))
+    holiday = zipped({"a.jpg": b"\xff\xd8\xff", "b.jpg": b"\xff\xd8\xff"})
     for name in ("photos.zip", "photos.docx"):
         with pytest.raises(InputError, match="is an archive, not a document") as refused:
             read(io.BytesIO(holiday), name, Options())

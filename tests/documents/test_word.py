@@ -11,7 +11,8 @@ from qwen_tui.documents.document import Document, Options
 from qwen_tui.documents.office.numbering import counted
 from qwen_tui.documents.reading import read
 from qwen_tui.errors import CancelledError, InputError
-from tests.documents.office_files import NAMESPACES, archive, changed, docx, paragraph, part
+from tests.documents.office_files import NAMESPACES, changed, docx, paragraph, part
+from tests.documents.zip_files import zipped
 
 WINGDING = '<w:r><w:sym w:font="Wingdings" w:char="F0FE"/></w:r>'
 
@@ -324,7 +325,7 @@ DAMAGED = {
     "broken styles": docx(paragraph("x"), styles="no XML"),
     "another root": changed(docx(paragraph("x")), {"word/document.xml": "<html/>"}),
     "very deep": docx("<w:sdt>" * 2000 + "</w:sdt>" * 2000),
-    "no types": archive({"[Content_Types].xml": "<Types>"}),
+    "no types": zipped({"[Content_Types].xml": "<Types>"}),
 }
 
 

@@ -67,7 +67,9 @@ def commands() -> list[Command]:
             _("[NAME [TEXT]]"),
             "template",
         ),
-        Command(("/file",), _("attach a file or folder to the next message"), transfer.attach_file, _("PATH"), "path"),
+        Command(
+            ("/file",), _("attach a file or folder: text, PDF, Word, Excel …"), transfer.attach_file, _("PATH"), "path"
+        ),
         Command(("/paste",), _("attach the clipboard's text"), transfer.attach_clipboard),
         Command(("/drop",), _("drop what is attached"), transfer.drop, _("[NAME]"), "text", in_row_before=True),
         Command(("/copy",), _("copy the last answer, or its code"), transfer.copy, "[code]", "text"),

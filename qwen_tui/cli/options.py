@@ -41,7 +41,10 @@ Parameter = Annotated[
 File = Annotated[
     list[str] | None,
     typer.Option(
-        "-f", "--file", metavar="PATH", help=_("A file or folder the question is about, - for stdin; repeatable.")
+        "-f",
+        "--file",
+        metavar="PATH",
+        help=_("A file (text, PDF, Word, Excel …) or folder the question is about, - for stdin; repeatable."),
     ),
 ]
 Encoding = Annotated[

@@ -31,6 +31,9 @@ class Gathering:
     def add(self, typed: str) -> None:
         """Read the file, or all files of the folder, that this path means; raises `InputError`."""
         path, name = files.expand(typed), as_text(typed)
+        if not typed:
+            # Python takes an empty path for the current folder; here it comes from a variable that is not set.
+            raise InputError(_("The name of the file is empty."), _("For all files of this folder, name it: ."))
         if files.is_folder(path):
             self._add_folder(path, name)
         elif not files.is_there(path) and typed_paths.is_pattern(typed):

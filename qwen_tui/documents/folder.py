@@ -257,5 +257,6 @@ def _most_bytes(file: FileIn, left_out: LeftOut) -> int | None:
 
 
 def _shortened(names: list[str]) -> list[str]:
-    short = [name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}" for name in names[:_MOST_NAMED]]
+    lines = [" ".join(name.split()) for name in names[:_MOST_NAMED]]
+    short = [name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}" for name in lines]
     return [*short, *(["…"] if len(names) > _MOST_NAMED else [])]

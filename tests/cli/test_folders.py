@@ -278,6 +278,13 @@ def test_a_pattern_that_matches_nothing_is_an_error(qwen: Run, tmp_path: Path) -
     assert done.stderr.startswith(b"qwen: No file matches the pattern src/**/*.py.\n")
 
 
+def test_an_empty_name_is_not_the_current_folder(qwen: Run, tmp_path: Path) -> None:
+    fill(tmp_path, {"a.txt": "a"})
+    done = qwen("ask", "-m", "demo", "-f", "", "x")
+    assert (done.returncode, b"The name of the file is empty." in done.stderr) == (1, True)
+    assert "empty" in Talk(ScriptedEngine(), Person("/file ''")).errors[0].message
+
+
 def test_in_a_conversation_a_folder_is_attached_and_dropped_as_one(tmp_path: Path) -> None:
     fill(tmp_path / "src", {f"{n}.txt": "text" for n in range(12)})
     fill(tmp_path, {"a.txt": "a"})

@@ -1,10 +1,12 @@
 """Build llama.cpp for this PC, its graphics card included, into the current environment; and undo that.
 
-    python scripts/build_engine.py [--dry-run] [--yes] [--kind auto|cuda|vulkan|avx2|native] [--jobs N]
+    python scripts/build_engine.py [--dry-run] [--yes] [--kind KIND] [--jobs N] [--architectures LIST] [--no-install]
     python scripts/build_engine.py --undo
 
 `auto` looks at the card, its driver and the toolkits, and takes CUDA, else Vulkan, else a build for this processor.
-`avx2` is a build for any PC with AVX2, to be carried elsewhere. What will be done is shown first, to the letter, and
+`avx2` is a build for any PC with AVX2, to be carried elsewhere. `portable` runs on every processor of this kind and
+chooses its code there; `portable-cuda` and `portable-vulkan` add a module for cards, and run without a driver, too. The
+same source gives the same portable wheel, file by file. What will be done is shown first, to the letter, and
 nothing happens without a yes.
 
 pip compiles the source distribution of the version in constraints.txt into a wheel: 10 minutes for a CPU on two cores,
@@ -23,6 +25,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +33,7 @@ from typing import get_args
 
 from command_line import command_line
 from engine_choice import Choice, Facts, Kind, Version, choose
+from engine_wheel import slim
 
 from qwen_tui.hardware.gpu import graphics
 from qwen_tui.hardware.processor import processor
@@ -119,12 +123,42 @@ def building(choice: Choice, facts: Facts, version: str, jobs: int | None) -> tu
     return variables, [*pip, "--wheel-dir", str(unfinished()), "--no-binary", NAME, f"{NAME}=={version}"]
 
 
+def fetching(version: str) -> list[str]:
+    """Return the command line that fetches the source distribution into a folder of its own."""
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", NAME]
+    return [*pip, "--dest", str(source()), f"{NAME}=={version}"]
+
+
+def source() -> Path:
+    """Return the folder for the source of a portable build: always the same, because its path is in what is built."""
+    return BUILT.with_name("engine-source")
+
+
+def building_portable(choice: Choice, facts: Facts, version: str, jobs: int | None) -> tuple[dict[str, str], list[str]]:
+    """Return what `building` returns, for a build from the unpacked source that does not depend on where it lies."""
+    variables, command = building(choice, facts, version, jobs)
+    unpacked = source() / f"{NAME.replace('-', '_')}-{version}"
+    # MSVC has no such option, and needs none: it writes no paths into a release.
+    if os.name != "nt":
+        variables |= dict.fromkeys(("CFLAGS", "CXXFLAGS"), f"-ffile-prefix-map={unpacked}=.")
+    at = command.index("--no-binary")
+    return variables, [*command[:at], "--config-settings", f"build-dir={source() / 'build'}", str(unpacked)]
+
+
+def unpack(version: str) -> None:
+    """Unpack the source distribution that was fetched, without what an earlier build left."""
+    shutil.rmtree(source() / "build", ignore_errors=True)
+    (archive,) = source().glob(f"*{version}.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(source(), filter="data")
+
+
 def installing(wheel: str) -> list[str]:
     """Return the command line that installs a local wheel, and nothing else."""
     return [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--force-reinstall", wheel]
 
 
-def build(variables: Mapping[str, str], command: Sequence[str]) -> Path | None:
+def build(variables: Mapping[str, str], command: Sequence[str], *, portable: bool = False) -> Path | None:
     """Compile, and return the wheel, which replaces an earlier one; None if it failed."""
     folder = unfinished()
     shutil.rmtree(folder, ignore_errors=True)
@@ -138,7 +172,7 @@ def build(variables: Mapping[str, str], command: Sequence[str]) -> Path | None:
         return None
     for older in BUILT.glob("*.whl"):
         older.unlink()
-    return finished.rename(BUILT / finished.name)
+    return slim(finished, BUILT) if portable else finished.rename(BUILT / finished.name)
 
 
 def unfinished() -> Path:
@@ -224,7 +258,9 @@ def report() -> int:
     return 0
 
 
-def show(facts: Facts, choice: Choice, variables: Mapping[str, str], command: Sequence[str]) -> None:
+def show(
+    facts: Facts, choice: Choice, variables: Mapping[str, str], commands: Sequence[Sequence[str]], *, installs: bool
+) -> None:
     """Print what the PC has, and what the script would do."""
     toolkit = ".".join(map(str, facts.nvcc)) if facts.nvcc else "none"
     print(f"Card: {facts.card or 'no NVIDIA card with a driver'}; CUDA toolkit: {toolkit}")
@@ -236,7 +272,10 @@ def show(facts: Facts, choice: Choice, variables: Mapping[str, str], command: Se
         print("  unset SOURCE_DATE_EPOCH")
     for name, value in variables.items():
         print(f"  {name}={shlex.quote(value)}")
-    print(f"  {shlex.join(command)}")
+    for command in commands:
+        print(f"  {shlex.join(command)}")
+    if not installs:
+        return
     if earlier := kept(KEPT):
         print(f"  leave what an earlier build kept for --undo: {earlier}")
     else:
@@ -259,6 +298,8 @@ def main() -> int:
     parser = command_line(__doc__)
     parser.add_argument("--kind", choices=get_args(Kind), default="auto", help="default: %(default)s")
     parser.add_argument("--jobs", type=int, help="compile so many files at a time (default: as CMake likes)")
+    parser.add_argument("--architectures", help="of CUDA, for other cards than the one here, such as 61-virtual;75;86")
+    parser.add_argument("--no-install", action="store_true", help="only make the wheel")
     parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--undo", action="store_true", help="bring back what was installed before the first build")
@@ -270,20 +311,33 @@ def main() -> int:
     if choice.problem:
         print(choice.problem)
         return 1
-    variables, command = building(choice, facts, pinned(CONSTRAINTS.read_text(encoding="utf-8")), arguments.jobs)
-    show(facts, choice, variables, command)
+    if arguments.architectures:
+        choice = choice.with_architectures(arguments.architectures)
+    version, portable = pinned(CONSTRAINTS.read_text(encoding="utf-8")), choice.kind.startswith("portable")
+    make = building_portable if portable else building
+    variables, command = make(choice, facts, version, arguments.jobs)
+    before = [fetching(version)] if portable else []
+    show(facts, choice, variables, [*before, command], installs=not arguments.no_install)
     if arguments.dry_run:
         return 0
     try:
         if not (arguments.yes or agreed()):
             return 1
-        wheel = build(variables, command)
+        if portable:
+            if subprocess.run(before[0], check=False).returncode:
+                print("The source could not be fetched, for what is said above. What was installed is as it was.")
+                return 1
+            unpack(version)
+        wheel = build(variables, command, portable=portable)
     except KeyboardInterrupt:
         print("\nStopped. What was installed is as it was.")
         return 130
     if wheel is None:
         print("The build failed, for what is said above. What was installed is as it was.")
         return 1
+    if arguments.no_install:
+        print(f"What was built: {wheel}")
+        return 0
     try:
         keep_installed(KEPT)
         failed = install(wheel)

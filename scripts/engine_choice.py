@@ -4,11 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-Kind = Literal["auto", "cuda", "vulkan", "avx2", "native"]
+Kind = Literal["auto", "cuda", "vulkan", "avx2", "native", "portable", "portable-cuda", "portable-vulkan"]
 Version = tuple[int, int]
 
 AVX2 = ("-DGGML_NATIVE=OFF", "-DGGML_AVX2=ON", "-DGGML_FMA=ON", "-DGGML_F16C=ON", "-DGGML_BMI2=ON")
 NATIVE = ("-DGGML_NATIVE=ON",)
+# Every backend is a module, and the processor has one for each generation of instruction sets.
+PORTABLE = ("-DGGML_BACKEND_DL=ON", "-DGGML_CPU_ALL_VARIANTS=ON", "-DGGML_NATIVE=OFF", "-DLLAVA_BUILD=OFF")
+ARCHITECTURES = "-DCMAKE_CUDA_ARCHITECTURES="
 # Turing without tensor cores (TU116, TU117), by NVIDIA's names.
 NO_TENSOR_CORES = re.compile(r"GTX 16\d\d|\bMX[45]50\b|\bT(?:400|500|550|600|1000|1200|2000)\b")
 # By the major version of a toolkit, the least compute capability that it builds for.
@@ -53,6 +56,11 @@ class Choice(NamedTuple):
     remarks: tuple[str, ...] = ()
     problem: str = ""
 
+    def with_architectures(self, names: str) -> "Choice":
+        """Return the build with CUDA code for the architectures of these names, which CMake knows."""
+        others = [switch for switch in self.switches if not switch.startswith(ARCHITECTURES)]
+        return self._replace(switches=(*others, f"{ARCHITECTURES}{names}"))
+
 
 def choose(facts: Facts, wanted: Kind = "auto") -> Choice:
     """Return the build of the wanted kind for a PC."""
@@ -62,6 +70,8 @@ def choose(facts: Facts, wanted: Kind = "auto") -> Choice:
         return Choice(wanted, problem="There is no C++ compiler. Debian: build-essential; Windows: Build Tools")
     if wanted == "auto":
         return automatic(facts)
+    if wanted.startswith("portable"):
+        return portable(facts, wanted)
     if wanted == "cuda":
         return cuda(facts)
     if wanted == "vulkan":
@@ -107,13 +117,13 @@ def cuda(facts: Facts) -> Choice:
         switches.append("-DGGML_CUDA_FORCE_MMQ=ON")
         if facts.nvcc < (13, 0):
             # Build the code for Pascal: llama.cpp's code for Turing needs tensor cores.
-            switches.append("-DCMAKE_CUDA_ARCHITECTURES=61-virtual;80-virtual")
+            switches.append(f"{ARCHITECTURES}61-virtual;80-virtual")
             remarks.append("The first start compiles for the card, which takes minutes; the driver keeps the result.")
         else:
-            switches.append("-DCMAKE_CUDA_ARCHITECTURES=75")
+            switches.append(f"{ARCHITECTURES}75")
             remarks.append("CUDA 13 cannot build the code that suits a GTX 16xx best: with CUDA 12 it may be faster.")
     else:
-        switches.append(f"-DCMAKE_CUDA_ARCHITECTURES={capability[0]}{capability[1]}")
+        switches.append(f"{ARCHITECTURES}{capability[0]}{capability[1]}")
     return Choice("cuda", tuple(switches), tuple(remarks))
 
 
@@ -136,6 +146,20 @@ def vulkan(facts: Facts) -> Choice:
         "vulkan",
         ("-DGGML_VULKAN=ON", *NATIVE),
         ("Vulkan's headers must be newer than those of Debian 12 (1.3.239), which are too old for this llama.cpp.",),
+    )
+
+
+def portable(facts: Facts, wanted: Kind) -> Choice:
+    """Return the build for all processors of this kind, with a module for cards if `wanted` names one."""
+    remarks = ("It runs on every processor of this kind, and each gets the code that suits it.",)
+    if wanted == "portable":
+        return Choice(wanted, PORTABLE, remarks)
+    card = cuda(facts) if wanted == "portable-cuda" else vulkan(facts)
+    if card.problem:
+        return Choice(wanted, problem=card.problem)
+    own = tuple(switch for switch in card.switches if switch not in NATIVE)
+    return Choice(
+        wanted, PORTABLE + own, (*remarks, "Without the driver of a card, the processor computes.", *card.remarks)
     )
 
 

@@ -1,5 +1,7 @@
 """`scripts/build_engine.py`: what it builds for which PC, and how it is undone."""
 
+import base64
+import hashlib
 import importlib.util
 import os
 import subprocess
@@ -13,6 +15,27 @@ import pytest
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "build_engine.py"
 WHEEL = "llama_cpp_python-0.3.36-py3-none-any.whl"
+# What is in a wheel with modules, as llama.cpp's installation rules make it.
+FILES = [
+    "bin/libggml-cpu-haswell.so",
+    "bin/libggml-cpu-x64.so",
+    "bin/libggml-cuda.so",
+    "bin/llama-cli",
+    "include/llama.h",
+    "lib/libllama.so.0",
+    "lib/libggml-cuda.so",
+    "llama_cpp/__init__.py",
+    "llama_cpp/lib/libllama.so",
+    "llama_cpp/lib/libllama.so.0",
+    "llama_cpp/lib/libllama.so.0.0.1",
+    "llama_cpp/lib/libggml.so",
+    "llama_cpp/lib/libggml.so.0",
+    "llama_cpp/lib/libggml.so.0.9.4",
+    "llama_cpp/lib/libggml-base.so",
+    "llama_cpp/lib/libggml-base.so.0",
+    "llama_cpp_python-0.3.36.dist-info/METADATA",
+    "llama_cpp_python-0.3.36.dist-info/RECORD",
+]
 # A script in the place of pip: it records its arguments, and makes an empty wheel or fails.
 PIP = f"""
 import os, sys
@@ -21,8 +44,18 @@ with open(os.environ["PIP_NOTES"], "a") as notes:
     print(*sys.argv[1:], os.environ.get("CMAKE_ARGS", ""), os.environ.get("SOURCE_DATE_EPOCH", ""), file=notes)
 if sys.argv[1] == os.environ.get("PIP_FAILS"):
     sys.exit("it does not compile")
+if sys.argv[1] == "download":
+    import tarfile
+    folder = Path(sys.argv[sys.argv.index("--dest") + 1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(folder / "llama_cpp_python-0.3.36.tar.gz", "w:gz") as packed:
+        packed.addfile(tarfile.TarInfo("llama_cpp_python-0.3.36/CMakeLists.txt"))
 if sys.argv[1] == "wheel":
-    Path(sys.argv[sys.argv.index("--wheel-dir") + 1], "{WHEEL}").write_bytes(b"")
+    import zipfile
+    made = Path(sys.argv[sys.argv.index("--wheel-dir") + 1], "{WHEEL}")
+    with zipfile.ZipFile(made, "w") as wheel:
+        for name in {FILES!r}:
+            wheel.writestr(name, name)
 """
 
 
@@ -203,6 +236,7 @@ class Workshop:
         self.built.mkdir()
         patch.setattr(script, "KEPT", self.kept)
         patch.setattr(script, "BUILT", self.built)
+        patch.delenv("CFLAGS", raising=False)
         (folder / "path" / "pip").mkdir(parents=True)
         (folder / "path" / "pip" / "__init__.py").touch()
         (folder / "path" / "pip" / "__main__.py").write_text(PIP)
@@ -292,6 +326,66 @@ def test_undo_goes_back_to_before_the_first_build_until_it_is_done(workshop: Wor
     workshop.install("another")
     assert workshop.run("--yes", "--kind", "native") == 0
     assert workshop.kept_engine() == "another"
+
+
+def names_in(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+def test_a_portable_wheel_has_each_library_once_and_the_modules_beside_them(workshop: Workshop) -> None:
+    workshop.install("the one before")
+    assert workshop.run("--yes", "--kind", "portable", "--no-install") == 0
+    downloading, building = workshop.asked_of_pip()
+    assert downloading.startswith("download ")
+    assert "-DGGML_BACKEND_DL=ON" in building
+    assert building.split(" -D")[0].endswith("llama_cpp_python-0.3.36"), "it builds from what was unpacked"
+    assert names_in(workshop.built / WHEEL) == [
+        "llama_cpp/__init__.py",
+        "llama_cpp/lib/libggml-base.so.0",
+        "llama_cpp/lib/libggml-cpu-haswell.so",
+        "llama_cpp/lib/libggml-cpu-x64.so",
+        "llama_cpp/lib/libggml-cuda.so",
+        "llama_cpp/lib/libggml.so.0",
+        "llama_cpp/lib/libllama.so",
+        "llama_cpp_python-0.3.36.dist-info/METADATA",
+        "llama_cpp_python-0.3.36.dist-info/RECORD",
+    ]
+    assert not workshop.kept.exists(), "nothing was installed"
+
+
+def test_the_same_source_gives_the_same_portable_wheel(workshop: Workshop) -> None:
+    made = []
+    for _time in range(2):
+        assert workshop.run("--yes", "--kind", "portable", "--no-install") == 0
+        made.append((workshop.built / WHEEL).read_bytes())
+    assert made[0] == made[1]
+
+
+def test_the_record_of_a_portable_wheel_lists_all_its_files(workshop: Workshop) -> None:
+    workshop.run("--yes", "--kind", "portable", "--no-install")
+    with zipfile.ZipFile(workshop.built / WHEEL) as archive:
+        record = archive.read("llama_cpp_python-0.3.36.dist-info/RECORD").decode()
+        listed = {line.split(",")[0]: line for line in record.splitlines()}
+        assert sorted(listed) == sorted(archive.namelist())
+        digest = hashlib.sha256(archive.read("llama_cpp/lib/libllama.so")).digest()
+    assert base64.urlsafe_b64encode(digest).decode().rstrip("=") in listed["llama_cpp/lib/libllama.so"]
+
+
+def test_a_source_that_cannot_be_fetched_touches_nothing(workshop: Workshop, capfd: pytest.CaptureFixture[str]) -> None:
+    assert workshop.run("--yes", "--kind", "portable", fails="download") == 1
+    assert "could not be fetched" in capfd.readouterr().out
+
+
+def test_a_portable_build_for_cards_names_their_architectures(script: ModuleType) -> None:
+    facts = script.Facts(**GTX_1650, nvcc=(12, 8))
+    choice = script.choose(facts, "portable-cuda").with_architectures("61-virtual;75;86")
+    assert "-DGGML_BACKEND_DL=ON" in choice.switches
+    assert "-DGGML_NATIVE=ON" not in choice.switches
+    assert [switch for switch in choice.switches if "ARCHITECTURES" in switch] == [
+        "-DCMAKE_CUDA_ARCHITECTURES=61-virtual;75;86"
+    ]
+    assert script.choose(script.Facts(), "portable-vulkan").problem
 
 
 def test_the_installed_engine_can_be_packed_and_installed_again(script: ModuleType, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Makes the wheel of a portable llama.cpp from the one that pip has built: each library once, and nothing else.
+"""Make the wheel of a portable llama.cpp from the one that pip has built: each library once, and nothing else.
+
+    python scripts/engine_wheel.py WHEEL FOLDER [--platform TAG]
 
 llama.cpp's own installation rules put a second copy of all libraries into the wheel, its programs and its headers. They
 leave the modules of the processors and cards where the program does not look for them. And a wheel has no links, so
@@ -14,6 +16,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from command_line import command_line
+
 # The folder of the package that has the libraries.
 HOME = "llama_cpp/lib"
 # libggml.so.0.9.4 and libggml.0.dylib are names of libggml.so.
@@ -23,15 +27,23 @@ MODULE = re.compile(r"(?:lib)?ggml-(?:cpu-[a-z0-9._]+|cuda|vulkan|hip|sycl|metal
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def slim(built: Path, folder: Path) -> Path:
-    """Write the slim wheel into `folder`, under the name of the `built` one, and return it."""
+def slim(built: Path, folder: Path, platform: str | None = None) -> Path:
+    """Write the slim wheel into `folder`, under the name of the `built` one, and return it.
+
+    With a `platform`, the wheel names that one instead.
+    """
     with zipfile.ZipFile(built) as archive:
         contents = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
     wanted = {place: contents[name] for place, name in chosen(contents).items()}
+    finished = folder / built.name
+    if platform:
+        finished = folder / f"{built.stem.rpartition('-')[0]}-{platform}.whl"
+        (about,) = (place for place in wanted if place.endswith(".dist-info/WHEEL"))
+        wanted[about] = re.sub(rb"(?m)^(Tag: \S+-)[^-\s]+$", rb"\g<1>" + platform.encode(), wanted[about])
     (record,) = (name for name in wanted if name.endswith(".dist-info/RECORD"))
     wanted[record] = listing(record, wanted)
     folder.mkdir(parents=True, exist_ok=True)
-    part, finished = folder / f"{built.name}.part", folder / built.name
+    part = finished.with_suffix(".part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         # RECORD comes last, as the format of wheels advises.
         for name in sorted(wanted, key=lambda name: (name == record, name)):
@@ -84,3 +96,17 @@ def listing(record: str, contents: dict[str, bytes]) -> bytes:
             writer.writerow((name, f"sha256={digest}", len(contents[name])))
     writer.writerow((record, "", ""))
     return text.getvalue().encode()
+
+
+def main() -> None:
+    """Make the slim wheel of one that was built elsewhere, for the release."""
+    parser = command_line(__doc__)
+    parser.add_argument("wheel", type=Path)
+    parser.add_argument("folder", type=Path, help="where to put the new one")
+    parser.add_argument("--platform", help="the platform that the new wheel names, such as manylinux_2_28_x86_64")
+    arguments = parser.parse_args()
+    print(slim(arguments.wheel, arguments.folder, arguments.platform))
+
+
+if __name__ == "__main__":
+    main()

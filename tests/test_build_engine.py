@@ -372,6 +372,18 @@ def test_the_record_of_a_portable_wheel_lists_all_its_files(workshop: Workshop) 
     assert base64.urlsafe_b64encode(digest).decode().rstrip("=") in listed["llama_cpp/lib/libllama.so"]
 
 
+def test_the_wheel_of_a_release_names_its_platform(tmp_path: Path) -> None:
+    built = tmp_path / "llama_cpp_python-0.3.36-py3-none-linux_x86_64.whl"
+    with zipfile.ZipFile(built, "w") as archive:
+        archive.writestr("llama_cpp_python-0.3.36.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-linux_x86_64\n")
+        archive.writestr("llama_cpp_python-0.3.36.dist-info/RECORD", "")
+    script = SCRIPT.with_name("engine_wheel.py")
+    command = (sys.executable, script, built, tmp_path / "new", "--platform", "manylinux_2_28_x86_64")
+    subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=60)
+    with zipfile.ZipFile(tmp_path / "new" / "llama_cpp_python-0.3.36-py3-none-manylinux_2_28_x86_64.whl") as archive:
+        assert b"Tag: py3-none-manylinux_2_28_x86_64\n" in archive.read("llama_cpp_python-0.3.36.dist-info/WHEEL")
+
+
 def test_a_source_that_cannot_be_fetched_touches_nothing(workshop: Workshop, capfd: pytest.CaptureFixture[str]) -> None:
     assert workshop.run("--yes", "--kind", "portable", fails="download") == 1
     assert "could not be fetched" in capfd.readouterr().out

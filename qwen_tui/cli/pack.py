@@ -9,7 +9,8 @@ from qwen_tui import files
 from qwen_tui.cli import screen
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import usable_settings
-from qwen_tui.errors import ConfigError, UsageError, why
+from qwen_tui.engine import library
+from qwen_tui.errors import ConfigError, QwenError, UsageError, why
 from qwen_tui.files import expand, quoted, size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import parts
@@ -25,6 +26,9 @@ def pack(
         typer.Option("-m", "--model", metavar="MODEL", help=_("The model to pack (the one in use); repeatable.")),
     ] = None,
     no_config: Annotated[bool, typer.Option("--no-config", help=_("Leave your settings out."))] = False,
+    with_engine: Annotated[
+        bool, typer.Option("--with-engine", help=_("Put the portable llama.cpp into it that was built here."))
+    ] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help=_("Overwrite what is there."))] = False,
 ) -> None:
     """Write a pack and say how it is used."""
@@ -40,15 +44,29 @@ def pack(
     items = packing.items([packing.named(name, shelf) for name in model or [settings.model]])
     own = None if no_config else _settings()
     content = None if no_config else packing.portable_settings(own, packing.in_use(settings.model, items, shelf))
+    engine = _engine() if with_engine else None
     with screen.transfer(environment, _("Packing")) as show:
-        packed = packing.pack(place, items, content, show, overwrite=yes)
+        packed = packing.pack(place, items, content, show, overwrite=yes, engine=engine)
     size = sum(one.size for one in packed.models)
     firsts = [one for one in packed.models if (part := parts.part(one.file)) is None or part.number == 1]
     names = ", ".join(one.name for one in firsts)
     environment.print(_("Packed {names} ({size}) into {path}.").format(names=names, size=size_text(size), path=place))
     environment.note(_("On the other computer: qwen models import {name}").format(name=quoted(place.name or place)))
+    if packed.engine:
+        wheel = quoted(packed.engine.file)
+        environment.note(_("Before that: pip install --no-index --no-deps {wheel}").format(wheel=wheel))
     if own is not None and packed.config:
         environment.note(_("Your settings are in it; --no-config leaves them out."))
+
+
+def _engine() -> Path:
+    """Return the wheel of the portable llama.cpp that was built here; raises `QwenError` if there is none."""
+    if wheel := library.portable_wheel():
+        return wheel
+    raise QwenError(
+        _("No portable llama.cpp was built here."),
+        _("Build it with: {command}").format(command="python scripts/build_engine.py --kind portable --no-install"),
+    )
 
 
 def _settings() -> bytes | None:

@@ -4,6 +4,8 @@ import contextlib
 import importlib.util
 import os
 import re
+import sys
+import zipfile
 from pathlib import Path
 
 from qwen_tui.i18n import gettext as _
@@ -39,6 +41,16 @@ def library_stamp() -> tuple[tuple[str, int, int], ...]:
             facts = file.stat()
             stamps.append((file.name, facts.st_size, facts.st_mtime_ns))
     return tuple(stamps)
+
+
+def portable_wheel() -> Path | None:
+    """Return the wheel of a portable llama.cpp that `scripts/build_engine.py` has made in this environment."""
+    for wheel in sorted((Path(sys.prefix) / "share" / "qwen-tui" / "engine-built").glob("*.whl")):
+        # A wheel that was not written to its end is no archive.
+        with contextlib.suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(wheel) as archive:
+            if any("ggml-cpu-" in name for name in archive.namelist()):
+                return wheel
+    return None
 
 
 def how_to_mend(reason: str) -> str:

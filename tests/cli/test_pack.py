@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import COMMAND, Run
+from tests.program import call
 
 SHORT = ("-o", "max_tokens=4", "-o", "temperature=0", "-n")
 KINDS = ("pack", "pack.tar", "pack.zip")
@@ -231,3 +233,25 @@ def test_invalid_settings_are_left_out(qwen: Run, tmp_path: Path, other: dict[st
     assert qwen("config", "show", env=other).returncode == 0
     without_terminal = qwen("models", "import", tmp_path / "pack", env=other)
     assert b"--yes takes them over" in without_terminal.stderr
+
+
+def test_the_portable_engine_goes_on_the_stick_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, str], qwen: Run
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "environment"))
+    said = call("pack", tmp_path / "stick", "-m", "mine.gguf", "--with-engine")
+    assert said.code == 1
+    assert "--kind portable" in said.err
+
+    built = tmp_path / "environment" / "share" / "qwen-tui" / "engine-built"
+    built.mkdir(parents=True)
+    wheel = built / "llama_cpp_python-0.3.36-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("llama_cpp/lib/libggml-cpu-x64.so", "code")
+    said = call("pack", tmp_path / "stick", "-m", "mine.gguf", "--with-engine")
+    assert said.code == 0, said.err
+    assert f"--no-deps {wheel.name}" in said.err
+    assert (tmp_path / "stick" / wheel.name).read_bytes() == wheel.read_bytes()
+    assert wheel.name in (tmp_path / "stick" / "SHA256SUMS").read_text()
+    taken = qwen("models", "import", tmp_path / "stick", "--yes", env=other)
+    assert taken.returncode == 0, taken.stderr

@@ -4,6 +4,7 @@ A folder, or an archive with one folder in it:
 
     *.gguf          the models
     config.toml     the settings, unless they were left out
+    llama_cpp_python-*.whl   a portable llama.cpp for pip, with --with-engine; nothing imports it
     README.txt      what to do with the pack, in both languages
     SHA256SUMS      for `sha256sum -c`
     qwen-pack.json  the `Manifest`, which `qwen models import` reads; `qwen pack` writes it last
@@ -43,6 +44,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     program: str
     models: tuple[PackedModel, ...]
     config: PackedFile | None = None
+    engine: PackedFile | None = None
 
 
 def is_plain(name: str) -> bool:

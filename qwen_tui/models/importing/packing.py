@@ -99,16 +99,27 @@ def portable_settings(content: bytes | None, item: Item) -> bytes | None:
 
 
 def pack(
-    out: Path, packed: Sequence[Item], config: bytes | None, on_progress: OnProgress, *, overwrite: bool
+    out: Path,
+    packed: Sequence[Item],
+    config: bytes | None,
+    on_progress: OnProgress,
+    *,
+    overwrite: bool,
+    engine: Path | None = None,
 ) -> Manifest:
     """Write a pack to `out` and return its manifest; calls `on_progress` with the bytes of all models.
+
+    `engine` is a wheel that goes with them.
 
     Raises `InvalidModelError` if a model differs from its record, `UsageError` and `WriteError`; then it leaves no part
     of a pack.
     """
-    total = sum(item.held.size for item in packed)
+    wheel = engine.read_bytes() if engine else b""
+    total = sum(item.held.size for item in packed) + len(wheel)
     check_room(out, total, chosen=True)
-    names = [item.file for item in packed] + ([CONFIG] if config is not None else []) + [README, SUMS, MANIFEST]
+    own = [CONFIG] if config is not None else []
+    own += [engine.name] if engine else []
+    names = [*(item.file for item in packed), *own, README, SUMS, MANIFEST]
     before = 0
     listed: list[PackedModel] = []
     try:
@@ -117,11 +128,16 @@ def pack(
                 listed.append(_add_model(sink, item, from_bytes(before, total, on_progress)))
                 before += item.held.size
             settings = _add(sink, CONFIG, config) if config is not None else None
+            packed_engine = _add(sink, engine.name, wheel) if engine else None
             readme = _add(sink, README, (ASSETS / "pack_readme.txt").read_bytes())
-            summed = [*listed, *([settings] if settings else []), readme]
+            summed = [*listed, *filter(None, (settings, packed_engine)), readme]
             _add(sink, SUMS, "".join(f"{one.sha256}  {one.file}\n" for one in summed).encode())
             manifest = Manifest(
-                format=FORMAT, program=f"{APPLICATION} {__version__}", models=tuple(listed), config=settings
+                format=FORMAT,
+                program=f"{APPLICATION} {__version__}",
+                models=tuple(listed),
+                config=settings,
+                engine=packed_engine,
             )
             _add(sink, MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     except OSError as error:

@@ -23,6 +23,7 @@ PREFIX = "QWEN_TUI_"
 ENVIRONMENT_NAMES = {"language": "LANG"}
 # What is done with material that does not fit into the context; see `qwen_tui.chat.fitting`.
 Fit = Literal["ask", "context", "select", "map", "each", "error"]
+FITS: tuple[Fit, ...] = typing.get_args(Fit)
 THEMES = ("auto", "dark", "light")
 
 
@@ -42,6 +43,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     presence_penalty: float = 0.0
     seed: int | None = None
     max_tokens: int | None = None
+    # What is done with material that does not fit, and from how many seconds of waiting on the person is asked first.
+    fit: Fit = "ask"
+    ask_above: float = 30.0
     history: bool = True
     # Whether the worker drafts tokens by prompt lookup: it proposes text that already stands in the context.
     lookup: bool = True
@@ -165,6 +169,8 @@ def _kind(name: str, wanted: Any) -> str:
     """Return the clause that says which values a setting allows that was given one of another type."""
     if name in ("gpu_layers", "cache_limit"):
         return _number_or_word(name)
+    if wanted is Fit:
+        return _("it has to be one of {choices}").format(choices=listed(FITS))
     kinds = typing.get_args(wanted) or (wanted,)
     if bool in kinds:
         return _("it has to be true or false")
@@ -189,6 +195,7 @@ def _problem(name: str, value: Any) -> str:
         "max_tokens": (1, 1_048_576),
         "ambiguous_width": (1, 2),
         "prose_width": (20, 10_000),
+        "ask_above": (0, 86_400),
         "cache_limit": (0, 100_000),
         "cache_seconds": (0, 3600),
         "read_ahead_charge": (0, 100),

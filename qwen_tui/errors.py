@@ -15,6 +15,7 @@ QwenError                  exit 1
 ├── DownloadError          a model that could not be fetched
 ├── InvalidModelError      a file that is no usable model
 ├── PromptTooLongError     a prompt that does not fit into the context
+│   └── DoesNotFitError    one that was counted before it was asked; its remedy names the choices
 └── EngineError            llama.cpp could not be started, or failed
     └── WorkerDiedError    the worker process ended while it was needed
 
@@ -232,6 +233,10 @@ class InvalidModelError(QwenError):
 
 class PromptTooLongError(QwenError):
     """A prompt that leaves no room for an answer in the context."""
+
+
+class DoesNotFitError(PromptTooLongError):
+    """A prompt that was counted before it was asked, and leaves no room for an answer. Its remedy names the choices."""
 
 
 class EngineError(QwenError):

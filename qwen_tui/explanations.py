@@ -24,6 +24,8 @@ def explanation(name: str) -> str:
         "presence_penalty": _("Above 0, the model repeats itself less: tokens that were used become less likely."),
         "seed": _("The number that chance begins with: the same one draws the same answer again."),
         "max_tokens": _("How many tokens an answer may have."),
+        "fit": _("What is done with material that is too long: ask, context, select, map, each or error."),
+        "ask_above": _("Before a longer wait than so many seconds, you are asked first; 0 never asks."),
         "history": _("Whether conversations are kept on this computer: true or false."),
         "lookup": _("Whether answers that quote the prompt are sped up by drafts from it: true or false."),
         "cache": _("Whether computed prompts are kept on disk, so that nothing is computed twice: true or false."),

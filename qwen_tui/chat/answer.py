@@ -16,20 +16,29 @@ _WORTH_A_WORD = 0.05
 class AnswerOptions(msgspec.Struct, frozen=True):
     """How to answer: the sampling, the most tokens, a JSON schema as JSON text, and whether to use prompt lookup.
 
-    `fit` says what to do with material that does not fit into the context.
+    `fit` says what to do with material that does not fit into the context; "ask" is "error" where nobody can be asked.
+    Before a wait of more than `ask_above` seconds for the first word, the person is asked or told; 0 never.
     """
 
     sampling: SamplingOptions = msgspec.field(default_factory=SamplingOptions)
     max_tokens: int | None = None
     schema: str | None = None
     lookup: bool = True
-    fit: Fit = "error"
+    fit: Fit = "ask"
+    ask_above: float = 0.0
 
     @classmethod
     def of(cls, settings: Config, schema: str | None = None) -> "AnswerOptions":
         """Return how to answer under `settings`."""
         sampling = SamplingOptions(**{name: getattr(settings, name) for name in SamplingOptions.__struct_fields__})
-        return cls(sampling=sampling, max_tokens=settings.max_tokens, schema=schema, lookup=settings.lookup)
+        return cls(
+            sampling=sampling,
+            max_tokens=settings.max_tokens,
+            schema=schema,
+            lookup=settings.lookup,
+            fit=settings.fit,
+            ask_above=settings.ask_above,
+        )
 
     def request(self, messages: tuple[Message, ...], conversation: str | None) -> Request:
         """Return what the engine is asked: the answer to `messages`; see `Request` for `conversation`."""

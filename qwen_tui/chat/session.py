@@ -11,6 +11,7 @@ import msgspec
 from qwen_tui.chat import endings, going_on
 from qwen_tui.chat.answer import Answer, AnswerOptions
 from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.fitting.way import Front, Person
 from qwen_tui.chat.from_template import with_system
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.material import MOST_NAMED, Reading, some_names
@@ -21,7 +22,7 @@ from qwen_tui.chat.turn import Turn
 from qwen_tui.documents.document import Password
 from qwen_tui.documents.encodings import Encoding
 from qwen_tui.engine.protocol import Engine, EngineInfo
-from qwen_tui.errors import CancelledError, PromptTooLongError, UsageError
+from qwen_tui.errors import CancelledError, DoesNotFitError, PromptTooLongError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, listed
 from qwen_tui.messages import Exchange, FileRead, Filled, Material, Output, Question
@@ -55,6 +56,7 @@ class Session:
     - `encoding` is the one of the files that the person attaches; None if it is to be guessed.
     - `password` returns the password of a document that the person attaches; None if none was named.
     - `show_reading` is told how far a file is read.
+    - `person` can be asked about a question that does not fit or takes long; None if nobody can.
     - `models` returns the names of the models on this computer, each with a word about it.
     - `columns` returns how wide a line of a list may be.
     """
@@ -84,6 +86,7 @@ class Session:
     encoding: Encoding | None = None
     password: Password | None = None
     show_reading: Callable[[FileRead], None] = lambda _event: None
+    person: Person | None = None
 
     def reading(self) -> Reading:
         """Return how the files are read that the person attaches."""
@@ -108,9 +111,11 @@ class Session:
             question = with_system(self.conversation, self.template, question)
         elif self.replacing and (before := self.conversation.exchanges[-1].question.template).system:
             question = msgspec.structs.replace(question, template=Filled(before.name, before.system))
-        turn = Turn(self.engine, self.output, self.options, self.keeper)
+        turn = self._turn()
         try:
             self._run(turn, question)
+        except DoesNotFitError:
+            raise
         except PromptTooLongError as error:
             # The options of the command line cannot be typed here.
             remedy = in_a_row(
@@ -136,7 +141,7 @@ class Session:
         if not self.conversation.exchanges:
             raise UsageError(_("There is no question to answer again."), _("Ask something first."))
         self.unsent = self.replace_last()
-        turn = Turn(self.engine, self.output, self.options, self.keeper)
+        turn = self._turn()
         try:
             self._run(turn, self.conversation.exchanges[-1].question)
         finally:
@@ -144,6 +149,13 @@ class Session:
                 self.drop_draft()
             else:
                 self.tell_attached_again()
+
+    def _turn(self) -> Turn:
+        shorter = _("Or shorten it; /context shows what fills it.")
+        if self.attached:
+            shorter = in_a_row(_("/drop leaves out what is attached."), shorter)
+        front = Front(self.report, self.person, "/set fit {way}", shorter)
+        return Turn(self.engine, self.output, self.options, self.keeper, front)
 
     def _run(self, turn: Turn, question: Question) -> None:
         try:

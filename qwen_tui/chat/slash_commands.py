@@ -235,7 +235,7 @@ def _system(session: Session, argument: str) -> None:
 
 
 # What /set changes: how to answer, and how files are read.
-SETTABLE = (*config.SETTABLE, "encoding", "password_file")
+SETTABLE = (*config.SETTABLE, "fit", "ask_above", "encoding", "password_file")
 
 
 def _set(session: Session, argument: str) -> None:
@@ -263,8 +263,8 @@ def _set(session: Session, argument: str) -> None:
         checked = None if is_unset else config.check(name, value, where="/set")
     except ConfigError as error:
         raise UsageError(error.message, _("Write: {name} {usage}").format(name="/set", usage=f"{name} …")) from error
-    if name == "max_tokens":
-        session.options = msgspec.structs.replace(session.options, max_tokens=checked)
+    if name in ("max_tokens", "fit", "ask_above"):
+        session.options = msgspec.structs.replace(session.options, **{name: checked})
     else:
         sampling = msgspec.structs.replace(session.options.sampling, **{name: checked})
         session.options = msgspec.structs.replace(session.options, sampling=sampling)
@@ -273,6 +273,7 @@ def _set(session: Session, argument: str) -> None:
 
 def _show(session: Session, _argument: str) -> None:
     options = {**msgspec.structs.asdict(session.options.sampling), "max_tokens": session.options.max_tokens}
+    options |= {"fit": session.options.fit, "ask_above": session.options.ask_above}
     lines = [f"{name} = {shown_value(name, value)}" for name, value in options.items()]
     if session.encoding:
         lines.append(f"encoding = {session.encoding.name}")

@@ -9,7 +9,7 @@ from qwen_tui.chat.answer import Answer, AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.fitting.coverage import coverage
 from qwen_tui.chat.fitting.fitting import fit
-from qwen_tui.chat.fitting.way import Work
+from qwen_tui.chat.fitting.way import Front, Work
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.reasoning import separate_reasoning
@@ -38,7 +38,11 @@ _NO_ANSWER = Answer("", "interrupted", Usage(), Timings())
 class Turn:
     """Answers one question. After an error, `text` holds the answer so far."""
 
-    def __init__(self, engine: Engine, output: Output, options: AnswerOptions, keeper: Keeper) -> None:
+    def __init__(
+        self, engine: Engine, output: Output, options: AnswerOptions, keeper: Keeper, front: Front | None = None
+    ) -> None:
+        """`front` knows whom to ask about a question that does not fit or takes long; by default there is nobody."""
+        self._front = front or Front(output.note)
         self._engine = engine
         self._output = output
         self._options = options
@@ -61,7 +65,8 @@ class Turn:
         answer = _NO_ANSWER
         try:
             if self._last_of(self._engine.load()):
-                work = Work(self._engine, self._options, before, question, self._keeper.kept_parts(conversation))
+                parts = self._keeper.kept_parts(conversation)
+                work = Work(self._engine, self._options, before, question, parts, self._front)
                 question, events = self._last_of(fit(work))
                 if question.given is not None:
                     self._keeper.give(question.given)

@@ -13,6 +13,7 @@ from qwen_tui.chat import endings, templates
 from qwen_tui.chat.answer import Answer, AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.endings import Ending
+from qwen_tui.chat.fitting.way import Front
 from qwen_tui.chat.from_template import compose, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.material import Reading, password_in, report_blank
@@ -20,8 +21,10 @@ from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Turn
 from qwen_tui.cli import first_run, options, schemas, screen, signals, sources, stdin, wiring
+from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.chat import Opening, converse
 from qwen_tui.cli.delivery import Delivery
+from qwen_tui.cli.dry_run import print_budget
 from qwen_tui.cli.environment import Environment
 from qwen_tui.documents.document import Password
 from qwen_tui.errors import QwenError, UsageError
@@ -65,6 +68,8 @@ def ask(
     continued: options.Continue = False,
     cid: options.Cid = None,
     no_log: options.NoLog = False,
+    fit: options.Fit = None,
+    dry_run: options.DryRun = False,
     ctx_size: options.CtxSize = None,
     threads: options.Threads = None,
     gpu_layers: options.GpuLayers = None,
@@ -74,7 +79,8 @@ def ask(
     """Answer once and return the exit code."""
     environment = Environment.of(context)
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
-    settings = options.settings(environment, {**flags, "language": lang, **options.sampling_flags(option)})
+    flags |= {"language": lang, "fit": fit, **options.sampling_flags(option)}
+    settings = options.settings(environment, flags)
     # JSON is not Markdown: a renderer would swallow its backslashes and underscores.
     output = screen.output(environment, settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
     named = password_in(as_text(password_file)) if password_file is not None else None
@@ -91,10 +97,14 @@ def ask(
         password=named,
     )
     _refuse_what_cannot_be(environment, asked, interactive=interactive)
-    wanted = Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
+    wanted = Wanted(continued=continued, cid=cid, no_log=no_log or dry_run, model=model, system=system)
     if not wanted.keeps_model:
         settings = first_run.settled(environment, settings, offline=offline, quiet=quiet, is_named=model is not None)
     begun = begin(settings, wanted, wiring.model_file, output.note)
+    if dry_run:
+        with closing(output), closing(begun.keeper):
+            question = asked.question(environment, begun.conversation)
+            return print_budget(environment, begun, question, as_json=as_json)
     delivery = Delivery(environment, output.note, as_json=as_json, extract=extract, usage=usage, quiet=quiet)
     return _answered(environment, begun, asked, output, delivery, follows, interactive=interactive)
 
@@ -122,7 +132,9 @@ def _answered(
         scope = cancellation.operation() if interactive else nullcontext(cancellation.current())
         quiet = screen.quiet(environment, by_key=interactive)
         with scope as operation, signals.suspending(lambda: engine, quiet.restore, output.resumed), quiet:
-            answer = Turn(engine, output, answering, keeper).run(conversation, question)
+            asker = Asker(environment)
+            front = Front(output.note, asker if asker.can_answer and not delivery.quiet else None)
+            answer = Turn(engine, output, answering, keeper, front).run(conversation, question)
         # Of the beginning of a name, the whole name is told; of a path, what the person wrote.
         model = as_text(settings.model) if Path(keeper.model).is_absolute() else keeper.model
         whole = delivery.print(answer, model, conversation.id if is_kept else None)

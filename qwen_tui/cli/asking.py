@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from getpass import getpass
 
@@ -13,6 +13,7 @@ from qwen_tui.cli import screen, stdin
 from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 from qwen_tui.models.hashing import OnProgress
 from qwen_tui.models.importing.importing import is_model_name
 from qwen_tui.terminal.sanitise import clean
@@ -28,7 +29,7 @@ class Asker:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self.note = environment.note
+        self.note: Callable[[str], None] = environment.note
 
     @property
     def can_answer(self) -> bool:
@@ -64,6 +65,18 @@ class Asker:
                 return sorted({int(part) - 1 for part in parts})
             self.note(_("Write numbers, such as 1 or 1,2."))
 
+    def choose_one(self, rows: Sequence[str], names: Sequence[str], question: str) -> int | None:
+        """Show numbered rows and return the index of the one that is wanted, by number or name; None for none."""
+        for number, row in enumerate(rows, 1):
+            self.note(f"{number:3}  {row}")
+        while answer := _half_width(self.ask(question)):
+            if answer in names:
+                return list(names).index(answer)
+            if answer.isdecimal() and 1 <= int(answer) <= len(rows):
+                return int(answer) - 1
+            self.note(_("Write one of: {names}.").format(names=listed(names)))
+        return None
+
     def ask(self, question: str) -> str:
         """Ask and return the line without the blanks around it; raises `typer.Abort` at Ctrl-D."""
         self._environment.stderr.write(clean(question) + " ")
@@ -91,13 +104,15 @@ class Asker:
             return None
         if wrong:
             self.note(_("That password is wrong."))
-        prompt = clean(_("Password of {name}:").format(name=name)) + " "
+        return self._ask_hidden(_("Password of {name}:").format(name=name)) or None
+
+    def _ask_hidden(self, question: str) -> str:
         try:
             with cancellation.current().interruptible():
-                return getpass(prompt, self._environment.stderr) or None
+                return getpass(clean(question) + " ", self._environment.stderr)
         except EOFError:
             self.note("")
-            return None
+            return ""
 
     def ask_for_model(self, question: str) -> str:
         """Ask for the path of a .gguf file and return what was typed; Tab completes it if the terminal can redraw.
@@ -116,6 +131,25 @@ class Asker:
     def progress(self, label: str) -> AbstractContextManager[OnProgress]:
         """Show under this label how many bytes are done, until the block ends."""
         return screen.transfer(self._environment, label)
+
+
+class AskerInConversation(Asker):
+    """Asks within a conversation, where `read` asks a question and returns the line, hidden or not.
+
+    `note` shows a sentence there.
+    """
+
+    def __init__(self, environment: Environment, read: Callable[..., str], note: Callable[[str], None]) -> None:
+        super().__init__(environment)
+        self._read = read
+        self.note = note
+
+    def ask(self, question: str) -> str:
+        """Ask and return the line without the blanks around it; raises `CancelledError` at Ctrl-C and Ctrl-D."""
+        return self._read(question)
+
+    def _ask_hidden(self, question: str) -> str:
+        return self._read(question, hidden=True)
 
 
 def _half_width(answer: str) -> str:

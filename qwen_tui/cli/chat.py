@@ -15,11 +15,14 @@ from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.material import password_in, report_blank
+from qwen_tui.chat.question import ask_about
 from qwen_tui.chat.reading_ahead import Anticipation, on_battery
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
 from qwen_tui.cli import first_run, options, screen, signals, sources, wiring
+from qwen_tui.cli.asking import AskerInConversation
+from qwen_tui.cli.dry_run import print_budget
 from qwen_tui.cli.editor import edited
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import as_told
@@ -55,6 +58,8 @@ def chat(
     continued: options.Continue = False,
     cid: options.Cid = None,
     no_log: options.NoLog = False,
+    fit: options.Fit = None,
+    dry_run: options.DryRun = False,
     ctx_size: options.CtxSize = None,
     threads: options.Threads = None,
     gpu_layers: options.GpuLayers = None,
@@ -64,12 +69,13 @@ def chat(
     """Converse until the person leaves, and return the exit code."""
     environment = Environment.of(context)
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
-    settings = options.settings(environment, {**flags, "language": lang, **options.sampling_flags(option)})
-    wanted = Wanted(continued=continued, cid=cid, no_log=no_log, model=model, system=system)
+    flags |= {"language": lang, "fit": fit, **options.sampling_flags(option)}
+    settings = options.settings(environment, flags)
+    wanted = Wanted(continued=continued, cid=cid, no_log=no_log or dry_run, model=model, system=system)
     # Without a terminal, it says first how to get a missing model: that helps here and in a pipe.
     if not wanted.keeps_model:
         settings = first_run.settled(environment, settings, offline=offline, is_named=model is not None)
-    if not environment.can_converse:
+    if not (environment.can_converse or dry_run):
         raise UsageError(_("A conversation needs a terminal."), _("For pipes and scripts there is: qwen ask"))
     if sources.STDIN in sources.named(file):
         raise UsageError(_("A conversation cannot read its material from stdin."), _("For that there is: qwen ask -i"))
@@ -79,6 +85,10 @@ def chat(
     named = password_in(as_text(password_file)) if password_file is not None else None
     reading = sources.reading_of(environment, notes, encoding, named)
     begun = begin(settings, wanted, wiring.model_file, notes.note)
+    if dry_run:
+        with closing(notes), closing(begun.keeper):
+            attached = sources.gather(environment, file or (), reading, piped=False)
+            return print_budget(environment, begun, ask_about(attached, ""))
     with closing(begun.keeper), closing(wiring.engine(environment, begun.settings)) as engine:
         # The worker loads the model while the person types the first message.
         engine.start()
@@ -127,6 +137,9 @@ def converse(
 
     session = _session(environment, engine, begun, opening, output)
     reader = _line_reader(environment, session, settings, show_error, always_tty=always_tty)
+    asker = AskerInConversation(environment, reader.ask, output.note)
+    session.person = asker
+    session.password = session.password or asker.ask_password
     with (
         signals.telling(reader.leave),
         signals.suspending(lambda: session.engine, reader.quiet.restore, output.resumed),

@@ -108,6 +108,7 @@ def _setting_values(before: Sequence[str]) -> Iterator[Offer]:
         "gpu_layers": ("auto", "all"),
         "cache_limit": ("auto",),
         "ambiguous_width": ("1", "2"),
+        "fit": config.FITS,
     }.get(name, ())
     if name in config.FIELDS and config.FIELDS[name].type is bool:
         words = ("true", "false")
@@ -139,5 +140,5 @@ _NAMES: dict[tuple[str, ...], Callable[[Sequence[str]], Iterator[Offer]]] = {
     ("form",): _words("md", "html", "json"),
     ("older_than",): _words("7d", "30d", "1y"),
     ("source",): _words("hub", "modelscope"),
-    ("fit",): _words("ask", "context", "select", "map", "each", "error"),
+    ("fit",): _words(*config.FITS),
 }

@@ -9,7 +9,7 @@ import typer
 from qwen_tui import config, files
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import tell
-from qwen_tui.config import SETTABLE, Config
+from qwen_tui.config import FITS, SETTABLE, Config
 from qwen_tui.errors import ConfigError, UsageError, which_is_meant
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
@@ -54,6 +54,13 @@ Encoding = Annotated[
 PasswordFile = Annotated[
     str | None,
     typer.Option("--password-file", metavar="FILE", help=_("A file with the password of a protected document.")),
+]
+Fit = Annotated[
+    str | None,
+    typer.Option("--fit", metavar="|".join(FITS), help=_("What to do with material that does not fit.")),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help=_("Only say how many tokens it is and how long it takes; ask nothing."))
 ]
 Continue = Annotated[bool, typer.Option("-c", "--continue", help=_("Go on with the conversation last written."))]
 Cid = Annotated[str | None, typer.Option("--cid", metavar="ID", help=_("Go on with the conversation of this id."))]

@@ -69,6 +69,11 @@ def engine(environment: Environment, settings: Config, purpose: Purpose = "chat"
     return planner(environment, settings, quiet=quiet).engine(purpose)
 
 
+def counter(environment: Environment, settings: Config) -> Engine:
+    """Return an engine that counts tokens and estimates waits for these `settings`, and answers nothing."""
+    return planner(environment, settings).counter()
+
+
 def opener(environment: Environment, settings: Config, in_use: Engine) -> Callable[[str], Engine]:
     """Return a function from the name of a model to its engine, which will replace the engine `in_use`."""
     return planning.opener(settings, TerminalWatcher(environment, settings), in_use)

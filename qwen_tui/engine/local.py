@@ -13,7 +13,7 @@ from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder, Worked
 from qwen_tui.engine.loading import Crashed, LoadedWorker, StartWorker
 from qwen_tui.engine.process import WorkerProcess
-from qwen_tui.engine.protocol import LEAST_ROOM, EngineInfo, LargerContext, LoadOptions, Request
+from qwen_tui.engine.protocol import EngineInfo, LargerContext, LoadOptions, Request
 from qwen_tui.engine.silence import HEARTBEAT
 from qwen_tui.engine.speeds import Speeds
 from qwen_tui.errors import CancelledError
@@ -126,9 +126,9 @@ class LocalEngine:
         return reading.seconds(tokens, cached) + written * writing
 
     def try_out(self, messages: Sequence[Message]) -> Iterator[Event]:
-        """Compute a part of the prompt and time one token of an answer, unless that is known; see `Engine.try_out`."""
+        """Compute a part of the prompt, or two batches if there is none, unless it is known; see `Engine.try_out`."""
         asked = self._asked
-        if self.estimate(0) is None and self.count(messages) < self.info().ctx_size - LEAST_ROOM:
+        if messages and self.estimate(0) is None:
             # Without a conversation, the worker keeps nothing of it on the disk.
             reading = self.stream(Request(messages=tuple(messages)))
             for event in reading:
@@ -138,7 +138,7 @@ class LocalEngine:
             assert isinstance(reading, Generator)
             # Its end stops the worker behind the batch that it computes.
             reading.close()
-        if self.estimate(0) is None or not self._worker.decode_cost.token_s:
+        if not messages and self.estimate(0, written=1) is None:
             one, many = (*self.batch_seconds((1, _MANY)), 0.0, 0.0)[:2]
             self._worker.prefill_cost.known_s = self._worker.prefill_cost.known_s or many / _MANY
             self._worker.decode_cost.known_s = one
@@ -215,8 +215,11 @@ class LocalEngine:
         return answer.interrupted(self._worker.take_load_s())
 
     def _drain(self, finished: bool, answer: PartialAnswer) -> None:
+        if finished or self._worker.loaded is None:
+            # Nothing is left, or the engine was closed before this stream.
+            return
         try:
-            for _event in () if finished else self._events(answer, unwanted=True):
+            for _event in self._events(answer, unwanted=True):
                 pass
         except WorkerFailure:
             # The cancellation ended the worker: the next question starts another one.

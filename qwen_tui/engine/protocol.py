@@ -216,8 +216,9 @@ class Engine(Protocol):
     def try_out(self, messages: Sequence[Message]) -> Iterator[Event]:
         """Compute for some seconds, so that `estimate` knows what a token costs; nothing if it knows that already.
 
-        What this computes of the prompt of `messages` stays, and the next `stream` goes on from there. Yields progress.
-        A server is asked nothing.
+        What this computes of the prompt of `messages` stays, and the next `stream` goes on from there; the prompt must
+        fit. Without `messages`, it computes something else, and the speed of an answer is known then, too. Yields
+        progress. A server is asked nothing.
         """
 
     def estimate(self, tokens: int, cached: int = 0, written: int = 0) -> float | None:

@@ -22,6 +22,7 @@ from prompt_toolkit.styles import Style
 
 from qwen_tui import cancellation
 from qwen_tui.columns import fitting
+from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
 from qwen_tui.messages import Draft, as_text
@@ -88,6 +89,7 @@ class PromptLineReader:
         # What was typed ahead: keys that no line has taken yet, and the lines that wait for their turn.
         self._keys: list[KeyPress] = []
         self._waiting: list[str] = []
+        self._typing_ahead = TypingAhead(self._input, self.quiet, self._keys)
         recall = Recall(questions)
         self._session: PromptSession[str] = PromptSession(
             message=[("", "\n"), ("class:prompt", "> ")],
@@ -221,7 +223,26 @@ class PromptLineReader:
 
     def answering(self) -> TypingAhead:
         """Return what keeps the keys of an answer's time for the next lines."""
-        return TypingAhead(self._input, self.quiet, self._keys)
+        return self._typing_ahead
+
+    def ask(self, question: str, *, hidden: bool = False) -> str:
+        """Ask the person within an answer, and return the line, which is not shown if it is `hidden`.
+
+        What was typed ahead answers nothing: it waits for its line. Raises `CancelledError` at Ctrl-C and Ctrl-D.
+        """
+        with self._typing_ahead.paused():
+            self.quiet.is_lent = True
+            try:
+                asking: PromptSession[str] = PromptSession(input=self._input)
+                # The person may have left, or the terminal may be gone.
+                line = asking.prompt(clean(question) + " ", is_password=hidden, pre_run=self._leave_if_told)
+            except (KeyboardInterrupt, EOFError, OSError, io.UnsupportedOperation):
+                cancellation.current().cancel()
+                raise CancelledError from None
+            finally:
+                self.quiet.is_lent = False
+            self._keys += get_typeahead(self._input)
+        return as_text(line).strip()
 
 
 class _Completer(Completer):

@@ -1,11 +1,12 @@
 """What the person types while an answer streams, and how it becomes the next lines: nothing of it sends itself."""
 
+import contextlib
 import os
 import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyPress
@@ -25,7 +26,7 @@ class TypingAhead:
         self._source = source
         self._quiet = quiet
         self._keys = keys
-        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread: threading.Thread | None = None
         # The end of the block closes the one end of a pipe, and wakes the thread at the other: what is typed as soon as
         # the next prompt is there must not be taken for typed ahead.
         self._pipe = (-1, -1)
@@ -33,18 +34,29 @@ class TypingAhead:
     def __enter__(self) -> None:
         if self._quiet.is_quiet:
             self._pipe = os.pipe()
+            self._thread = threading.Thread(target=self._read, daemon=True)
             self._thread.start()
 
     def __exit__(self, *exception: object) -> None:
-        if self._quiet.is_quiet:
+        if self._thread is not None:
             os.close(self._pipe[1])
             self._thread.join()
+            self._thread = None
             os.close(self._pipe[0])
             while self._source.fileno() in self._ready([self._source.fileno()], 0):
                 self._take(self._source.read_keys())
         elif sys.platform == "win32":
             # The console has kept the keys.
             self._keys += self._source.read_keys()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the keys to another reader in the block, as for a question to the person within the answer."""
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self.__enter__()
 
     def _read(self) -> None:
         """Read the keys out of the terminal's queue. At 4 KB the queue is full, and no longer accepts Ctrl-C."""

@@ -1,14 +1,38 @@
 """What a way to ask about material works with, and what it returns: the seam between `fitting` and the ways."""
 
-from collections.abc import Callable, Generator, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.conversation import Conversation, room_for_answer
+from qwen_tui.chat.fitting.counting import Counted, counted
 from qwen_tui.chat.fitting.kept_parts import KeptParts
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.messages import Event, Message, Question
+
+
+class Person(Protocol):
+    """The person at the terminal, who can be asked."""
+
+    def confirm(self, question: str, *, default: bool = False) -> bool:
+        """Ask a question of yes or no; Enter alone is the default."""
+
+    def choose_one(self, rows: Sequence[str], names: Sequence[str], question: str) -> int | None:
+        """Show numbered rows, and return the index of the one that is wanted, by number or name; None for none."""
+
+
+class Front(NamedTuple):
+    """Where a question is asked: who can be asked about it, who is told, and how a choice is written there.
+
+    `person` is None where nobody can be asked. `say_fit` shows how to name a way, with `{way}` in its place, and
+    `say_shorter` what else helps there.
+    """
+
+    report: Callable[[str], None] = lambda _sentence: None
+    person: Person | None = None
+    say_fit: str = "--fit {way}"
+    say_shorter: str = ""
 
 
 class Work(NamedTuple):
@@ -22,20 +46,30 @@ class Work(NamedTuple):
     conversation: Conversation
     question: Question
     kept: KeptParts | None = None
+    front: Front = Front()
 
     def messages(self, question: Question) -> tuple[Message, ...]:
         """Return the prompt with `question` and the system prompt alone, without earlier turns."""
         system = (Message("system", self.conversation.system),) if self.conversation.system else ()
         return (*system, Message("user", prompt_text(question)))
 
+    def size(self, question: Question) -> Counted:
+        """Return the tokens of that prompt, about, if they are many times as many as the context holds."""
+        return counted(self.engine, self.messages(question))
+
     def tokens(self, question: Question) -> int:
         """Return the tokens of that prompt."""
-        return self.engine.count(self.messages(question))
+        return self.size(question).tokens
+
+    @property
+    def room(self) -> int:
+        """How many tokens of the context are kept for the answer."""
+        room, most = room_for_answer(self.engine.info().ctx_size), self.options.max_tokens
+        return room if most is None else min(room, most)
 
     def fits(self, question: Question) -> bool:
         """Whether `question` fits into the context with the system prompt and an answer, if older turns leave it."""
-        ctx_size = self.engine.info().ctx_size
-        return self.tokens(question) + room_for_answer(ctx_size) <= ctx_size
+        return self.size(question).tokens + self.room <= self.engine.info().ctx_size
 
 
 class Fitted(NamedTuple):

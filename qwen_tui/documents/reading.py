@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from qwen_tui import cancellation
-from qwen_tui.documents import archive, pdf, separated, web_archive, web_page, zipped
+from qwen_tui.documents import archive, pdf, rich_text, separated, web_archive, web_page, zipped
 from qwen_tui.documents.document import MOST_TEXT, Document, Options, Section, too_much_text
 from qwen_tui.documents.office import old
 from qwen_tui.documents.open_document import package as open_document
@@ -35,6 +35,7 @@ _FORMATS = (
     _Format(lambda head, _name: pdf.is_pdf(head), pdf.read),
     _Format(lambda head, _name: archive.is_zip(head), zipped.read),
     _Format(lambda head, _name: old.is_old(head), old.read),
+    _Format(lambda head, _name: rich_text.is_rich_text(head), rich_text.read),
     _Format(web_page.is_web_page, web_page.read, web_page.MOST_BYTES),
     _Format(web_archive.is_archive, web_archive.read, web_archive.MOST_BYTES),
     _Format(lambda head, _name: open_document.is_flat(head), open_document.read_flat),

@@ -1,9 +1,9 @@
-"""Makes the web pages, books and OpenDocument files of tests/documents/corpus with real programs, with their words.
+"""Makes the web pages, books, OpenDocument and RTF of tests/documents/corpus with real programs, with their words.
 
     apt install chromium pandoc libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui
     python scripts/documents/markup_corpus.py
 
-Chromium runs the scripts of a page and gives what came of it, pandoc writes the books, LibreOffice all OpenDocument.
+Chromium runs the scripts of a page and gives what came of it, pandoc writes the books, LibreOffice the rest.
 """
 
 import subprocess
@@ -138,6 +138,7 @@ def main() -> None:
         report = f"{markdown(sections)}\n\n{items}\n\nNoted.[^1] {CHANGES}\n\n{table()}\n\n[^1]: {NOTE}\n"
         told = f"{words_of(sections)}{' '.join(ITEMS)} Noted It was decided yesterday {NOTE} {table_words()}"
         save(f"report-{language}.odt", converted(written(report, "docx"), "docx", "odt"), told)
+        save(f"letter-{language}.rtf", converted(written(report, "docx"), "docx", "rtf"), told)
     talk = converted(written(f"{SLIDES}{table()}\n", "pptx"), "pptx", "odp")
     told = "The garden What the council wants and why What it costs Begin with the photographs. Costs"
     save("talk.odp", talk, f"{told} {table_words()}")

@@ -71,8 +71,8 @@ class Turn:
                 if question.given is not None:
                     self._keeper.give(question.given)
                 finished = self._follow(events or self._ask(before, question, conversation.id))
-                if question.given is not None:
-                    self._output.note(coverage(question.given))
+                if finished.reason != "interrupted" and (covered := coverage(question)):
+                    self._output.note(covered)
                 most = self._options.max_tokens
                 answer = Answer(
                     self.text,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from qwen_tui.chat.conversation import Conversation, room_for_answer
+from qwen_tui.chat.conversation import room_for_answer
 from qwen_tui.chat.fitting.bearing import bearing_on
 from qwen_tui.chat.fitting.splitting import Piece, counter, split
 from qwen_tui.chat.fitting.way import Work
@@ -39,10 +39,9 @@ class Choice:
         self._work = work
         self._materials = materials
         count, ctx_size = work.engine.count, work.engine.info().ctx_size
-        bare = prompt_text(msgspec.structs.replace(work.question, given=Given("select", (), 0, 0)))
+        bare = msgspec.structs.replace(work.question, given=Given("select", (), 0, 0))
         free = ctx_size - room_for_answer(ctx_size)
-        alone = count(Conversation(work.conversation.system).prompt(bare))
-        behind = count(work.conversation.prompt(bare))
+        alone, behind = work.tokens(bare), count(work.conversation.prompt(prompt_text(bare)))
         names = _NAME_TOKENS * len(materials)
         self.room = free - alone - names
         most = min(self.room, max(int(self.room * _PART), _LEAST))

@@ -6,20 +6,38 @@ from qwen_tui.documents import marks
 from qwen_tui.documents.document import ranges
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import labelled, listed, ngettext, noted
-from qwen_tui.messages import Given, Material
+from qwen_tui.messages import Given, Material, Question
 
 
-def coverage(given: Given) -> str:
-    """Return the sentence on what was read of a material: "read: 9 of 60 passages (pages 2, 7, 11–12)"."""
+def coverage(question: Question) -> str:
+    """Return the sentence on what was read of the material of a question; "" if the model got it whole.
+
+    For example "read: 9 of 60 passages (pages 2, 7, 11–12)", or "read: all 21 pages in 4 parts".
+    """
+    given = question.given
+    if given is None:
+        return ""
     if given.way != "select":
-        sentence = ngettext("read: {read} of {n} part", "read: {read} of {n} parts", given.total)
-    elif given.read == given.total:
-        sentence = ngettext("read: the only passage", "read: all {n} passages", given.total)
-    else:
-        sentence = ngettext("read: {read} of {n} passage", "read: {read} of {n} passages", given.total)
+        found = [marks.find(one.text) for one in question.materials]
+        paged = all(one and one[0].unit == "page" for one in found)
+        return _parts(given, sum(map(len, found)) if paged else 0)
+    if given.read == given.total:
+        return ngettext("read: the only passage", "read: all {n} passages", given.total).format(n=f"{given.total:,}")
+    sentence = ngettext("read: {read} of {n} passage", "read: {read} of {n} passages", given.total)
+    where = _places(given.materials)
     sentence = sentence.format(read=f"{given.read:,}", n=f"{given.total:,}")
-    where = _places(given.materials) if given.way == "select" and given.read < given.total else ""
     return noted(sentence, where) if where else sentence
+
+
+def _parts(given: Given, pages: int) -> str:
+    """Say how many parts of materials that have so many pages were read; 0 pages if not all of these have any."""
+    if given.read < given.total:
+        sentence = ngettext("read: {read} of {n} part", "read: {read} of {n} parts", given.total)
+    elif pages:
+        sentence = ngettext("read: all {pages} pages in {n} part", "read: all {pages} pages in {n} parts", given.total)
+    else:
+        sentence = ngettext("read: all of it, in {n} part", "read: all of it, in {n} parts", given.total)
+    return sentence.format(read=f"{given.read:,}", n=f"{given.total:,}", pages=f"{pages:,}")
 
 
 def _places(materials: Sequence[Material]) -> str:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qwen_tui.errors import TemplateError, UsageError, why
+from qwen_tui.chat import front_matter
+from qwen_tui.errors import TemplateError, UsageError
 from qwen_tui.files import listing, quoted
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import language, listed
+from qwen_tui.i18n import listed
 
 INPUT = "input"
 _SLOT = re.compile(r"\{\{\s*([\w-]+)\s*\}\}")
-_FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTALL)
 _KEYS = {"description", "system", "variables"}
 _VARIABLE_KEYS = {"default", "choices", "description"}
 
@@ -147,18 +147,9 @@ def find(name: str, folders: Sequence[Path]) -> Template:
 def read(path: Path) -> Template:
     """Read a template file; raises `TemplateError` with the file and line of a mistake."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _wrong(path, 1, _("it is not UTF-8")) from error
-    except OSError as error:
-        raise _wrong(path, 1, why(error)) from error
-    front = _FRONT.match(text)
-    if front is None:
-        raise _wrong(path, 1, _("it does not begin with front matter between two lines of ---"))
-    data = _front_matter(path, front[1] or "")
-    body = text[front.end() :].strip("\n")
-    if not body.strip():
-        raise _wrong(path, text.count("\n") + 1, _("there is no text after the front matter"))
+        data, body = front_matter.read(path, _KEYS)
+    except front_matter.MistakeError as mistake:
+        raise _wrong(path, mistake.line, mistake.reason) from mistake
     declared = _variables(path, data.get("variables") or {})
     named = [name for name in dict.fromkeys(_SLOT.findall(body)) if name != INPUT]
     return Template(
@@ -169,26 +160,6 @@ def read(path: Path) -> Template:
         variables=tuple(declared.get(name, Variable(name)) for name in named),
         body=body,
     )
-
-
-def _front_matter(path: Path, text: str) -> dict[str, Any]:
-    import yaml
-
-    try:
-        data = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        # YAML counts its lines from 0, and does not get the first line of the file, which is ---.
-        problem = getattr(error, "problem", None) if language() == "en" else ""
-        raise _wrong(path, mark.line + 2 if mark else 1, problem or _("it is not valid YAML")) from error
-    except (ValueError, RecursionError) as error:
-        raise _wrong(path, 1, why(error)) from error
-    if not isinstance(data, dict):
-        raise _wrong(path, 2, _("the front matter has to be lines of the form name: value"))
-    for key in data:
-        if key not in _KEYS:
-            raise _wrong(path, _line_of(text, key), _("“{key}” is not known here").format(key=key))
-    return data
 
 
 def _variables(path: Path, data: object) -> dict[str, Variable]:
@@ -217,13 +188,6 @@ def _string(path: Path, data: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise _wrong(path, 2, _("“{key}” has to be a text").format(key=key))
     return value
-
-
-def _line_of(front: str, key: object) -> int:
-    for number, line in enumerate(front.splitlines(), start=2):
-        if line.startswith(f"{key}:"):
-            return number
-    return 2
 
 
 def _wrong(path: Path, line: int, reason: str) -> TemplateError:

@@ -9,6 +9,7 @@ QwenError                  exit 1
 ├── WriteError             exit 74: a file could not be written
 ├── ClipboardError         a clipboard that cannot be reached, or holds no text
 ├── TemplateError          a template that is missing or cannot be read
+├── TaskError              a task of compare that is missing or cannot be read
 ├── HistoryError           conversations that cannot be kept or found
 ├── ModelNotFoundError     no such model on this computer
 │   └── NotFetchedError    one that is known by name, and can be fetched
@@ -209,6 +210,10 @@ class ClipboardError(QwenError):
 
 class TemplateError(QwenError):
     """A template that is missing or cannot be read."""
+
+
+class TaskError(QwenError):
+    """A task of `qwen compare` that is missing or cannot be read."""
 
 
 class HistoryError(QwenError):

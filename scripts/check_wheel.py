@@ -58,6 +58,9 @@ def wanted(root: Path) -> set[str]:
     }
     # These are named here, not looked for: they must be in the wheel even if the checkout lacks them.
     required = {DEMO, f"{PACKAGE}/assets/locale/zh/LC_MESSAGES/{PACKAGE}.mo", f"{PACKAGE}/evaluation/samples.yaml"}
+    required.add(f"{PACKAGE}/evaluation/compare/checks/words.yaml")
+    tasks = ("ages", "calculator", "commentary", "http", "json", "proofread", "summary")
+    required.update(f"{PACKAGE}/evaluation/tasks/{task}.{language}.md" for task in tasks for language in ("zh", "en"))
     required.update(f"{PACKAGE}/assets/{name}" for name in ("letters.json", "pack_readme.txt"))
     required.update(f"{PACKAGE}/assets/completion/qwen.{shell}" for shell in ("bash", "fish", "ps1", "zsh"))
     return modules | catalogues | templates | required

@@ -2,20 +2,16 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from qwen_tui.documents.document import MOST_TEXT, too_much_text
-from qwen_tui.documents.tables import table
+from qwen_tui.documents.tables import Cell, spread, table
 
 # Deeper lists and quotes are not indented further: an indent stands before each of their lines.
 _DEEPEST = 8
-# Cells beyond this are no longer told apart.
-_WIDEST = 256
 # Tables within tables within tables are as good as always there to place things on a page.
 _MOST_TABLES = 8
-# A longer text of a cell that is several rows high stands in the first of them only.
-_REPEATED = 200
 # An element within a line is changed as a whole up to so many pieces.
 _MOST_PIECES = 500
 _BREAK = "\v"
@@ -39,15 +35,11 @@ class _Block(NamedTuple):
     is_tight: bool = False
 
 
-class _Cell(NamedTuple):
-    blocks: Sequence[_Block]
-    columns: int
-    rows: int
-    is_head: bool
+class _Filled(NamedTuple):
+    """A cell of a table, and what was written in it."""
 
-    @property
-    def text(self) -> str:
-        return "\n".join(block.text for block in self.blocks)
+    cell: Cell
+    blocks: Sequence[_Block]
 
 
 class _Context:
@@ -72,7 +64,7 @@ class _Flow:
 
 class _Table:
     def __init__(self, *, is_layout: bool) -> None:
-        self.rows: list[list[_Cell]] = []
+        self.rows: list[list[_Filled]] = []
         self.is_layout = is_layout
         self.cell: tuple[int, int, bool] | None = None
 
@@ -212,7 +204,7 @@ class Writer:
         """End the cell."""
         self.block()
         if self._tables and (spans := self._tables[-1].cell):
-            self._tables[-1].rows[-1].append(_Cell(self._flows.pop().blocks, *spans))
+            self._tables[-1].rows[-1].append(_filled(self._flows.pop().blocks, *spans))
             self._tables[-1].cell = None
 
     def end_table(self) -> None:
@@ -225,7 +217,7 @@ class Writer:
             for cell in (cell for row in ended.rows for cell in row):
                 for block in cell.blocks:
                     self._put(*block)
-        elif written := table(list(self._spread(ended.rows))):
+        elif written := table(list(spread(([one.cell for one in row] for row in ended.rows), self._take))):
             self._put(written, "table")
 
     def cut(self, name: str) -> None:
@@ -272,37 +264,6 @@ class Writer:
         for context in itertools.takewhile(lambda one: one.is_new, reversed(flow.contexts)):
             context.is_new = False
 
-    def _spread(self, rows: Iterable[Sequence[_Cell]]) -> Iterator[list[str]]:
-        """Give each row all its cells: one over several rows stands in each, so that each row says all.
-
-        A head over several columns stands above each of them.
-        """
-        reaching: dict[int, tuple[int, str]] = {}
-        for row in rows:
-            written: list[str] = []
-            end = max(reaching, default=-1) + 1
-            cells = iter(row)
-            cell = next(cells, None)
-            while cell is not None or len(written) < end:
-                place = len(written)
-                if place in reaching:
-                    left, text = reaching.pop(place)
-                    if left > 1:
-                        reaching[place] = left - 1, text
-                    self._take(len(text) + 1)
-                    written.append(text)
-                elif cell is None:
-                    written.append("")
-                else:
-                    for column in range(max(1, min(cell.columns, _WIDEST))):
-                        text = cell.text if not column or (cell.is_head and len(row) > 1) else ""
-                        if cell.rows > 1:
-                            reaching[len(written)] = cell.rows - 1, text if len(text) <= _REPEATED else ""
-                        self._take(len(text) + 1 if column else 1)
-                        written.append(text)
-                    cell = next(cells, None)
-            yield written
-
     def _take(self, characters: int) -> None:
         self._room -= characters
         if self._room < 0:
@@ -321,6 +282,10 @@ def _plain(text: str) -> str:
     return plain.strip(" \n")
 
 
+def _filled(blocks: Sequence[_Block], columns: int, rows: int, is_head: bool) -> _Filled:
+    return _Filled(Cell("\n".join(block.text for block in blocks), columns, rows, is_head), blocks)
+
+
 def _joined(blocks: Iterable[_Block]) -> str:
     parts: list[str] = []
     for block in blocks:
@@ -330,10 +295,10 @@ def _joined(blocks: Iterable[_Block]) -> str:
     return "".join(parts)
 
 
-def _is_layout(rows: Sequence[Sequence[_Cell]]) -> bool:
+def _is_layout(rows: Sequence[Sequence[_Filled]]) -> bool:
     """Whether a table has only one column or row, or holds what no cell of a Markdown table can hold."""
     cells = [cell for row in rows for cell in row]
-    if any(cell.is_head for cell in cells) and len(cells) > 1 and max(map(len, rows)) > 1:
+    if any(one.cell.is_head for one in cells) and len(cells) > 1 and max(map(len, rows)) > 1:
         return False
     filled = [[cell for cell in row if cell.blocks] for row in rows]
     if max(map(len, filled), default=0) <= 1 or sum(map(bool, filled)) <= 1:

@@ -39,18 +39,28 @@ class Terminal:
         """What the screen shows now."""
         # A program that writes without end must not keep this loop running.
         until = time.monotonic() + 0.3
-        while time.monotonic() < until:
-            try:
-                piece = self.process.read_nonblocking(65536, timeout=0.05)
-            except (pexpect.TIMEOUT, pexpect.EOF):
-                break
-            for i, part in enumerate(piece.split(_WHERE)):
-                if i:
-                    # The program asks for the position of the cursor, and a terminal answers.
-                    cursor = self._screen.cursor
-                    self.process.send(f"\x1b[{cursor.y + 1};{cursor.x + 1}R")
-                self._stream.feed(part)
+        while time.monotonic() < until and self.read(0.05):
+            pass
         return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """Where the cursor stands: column and row."""
+        return self._screen.cursor.x, self._screen.cursor.y
+
+    def read(self, patience: float) -> bool:
+        """Take what the program writes within so many seconds; whether there was anything."""
+        try:
+            piece = self.process.read_nonblocking(65536, timeout=patience)
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            return False
+        for i, part in enumerate(piece.split(_WHERE)):
+            if i:
+                # The program asks for the position of the cursor, and a terminal answers.
+                column, row = self.cursor
+                self.process.send(f"\x1b[{row + 1};{column + 1}R")
+            self._stream.feed(part)
+        return True
 
     def resize(self, columns: int, rows: int) -> None:
         self._screen.resize(rows, columns)

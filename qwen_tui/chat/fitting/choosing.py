@@ -6,10 +6,11 @@ import msgspec
 
 from qwen_tui.chat.conversation import room_for_answer
 from qwen_tui.chat.fitting.bearing import bearing_on
-from qwen_tui.chat.fitting.splitting import Piece, counter, split
+from qwen_tui.chat.fitting.counting import counted
+from qwen_tui.chat.fitting.splitting import Piece, split
 from qwen_tui.chat.fitting.way import Work
 from qwen_tui.chat.question import prompt_text, said
-from qwen_tui.messages import Given, Material, Question
+from qwen_tui.messages import Given, Material, Message, Question
 
 # A passage has this many tokens at most, and at most this share of the room for all.
 _PASSAGE, _SHARE = 300, 0.25
@@ -105,7 +106,8 @@ class Choice:
     def _split(self, material: Material) -> list[tuple[Piece, int]]:
         """Return the passages of a material, each with about the number of its tokens."""
         # To count each passage would take long. In UTF-8, the tokens of a text have about as many bytes everywhere.
-        rate = counter(self._work.engine)(material.text) / max(_bytes(material.text), 1)
+        whole = counted(self._work.engine, (Message("user", material.text),)).tokens
+        rate = whole / max(_bytes(material.text), 1)
 
         def tokens(text: str) -> int:
             return int(_bytes(text) * rate) + 1

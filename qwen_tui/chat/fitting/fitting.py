@@ -35,6 +35,8 @@ def fit(work: Work) -> Generator[Event, None, Fitted]:
     if not work.question.materials:
         fitted = yield from ask_again(work)
         if fitted.question is not work.question:
+            given = work._replace(question=fitted.question)
+            yield from _announced(given, budget.measure(given))
             return fitted
     if _is_short(work):
         return Fitted(work.question)

@@ -2,11 +2,12 @@
 
 from collections.abc import Generator, Sequence
 
+from qwen_tui.chat.fitting.budget import ANSWER
 from qwen_tui.chat.fitting.choosing import Choice
 from qwen_tui.chat.fitting.way import Cost, Fitted, Way, Work
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed, ngettext
+from qwen_tui.i18n import in_a_row, listed, ngettext
 from qwen_tui.messages import Event, Material, Note
 
 # A question that names no material is about a document only if the best passage has so many of its terms.
@@ -22,7 +23,7 @@ def _run(work: Work) -> Generator[Event, None, Fitted]:
     if not chosen:
         raise InputError(
             _nothing(work.question.materials),
-            _("To have all of it read, part by part: --fit map, or in a conversation: /set fit map"),
+            _("To have all of it read, part by part: {how}").format(how=work.front.say_fit.format(way="map")),
         )
     without = [one for m, one in enumerate(work.question.materials) if all(place[0] != m for place in chosen)]
     if without:
@@ -39,9 +40,11 @@ def _cost(work: Work) -> Cost:
         "reads {read} of {n} passages, {some} of {all} tokens",
         choice.total,
     ).format(read=len(chosen), n=choice.total, some=f"{tokens:,}", all=f"{choice.tokens(choice.all):,}")
+    prompt, known = choice.before + tokens, choice.before if choice.stays else 0
     return Cost(
         does,
-        first_s=work.engine.estimate(choice.before + tokens, choice.before if choice.stays else 0),
+        first_s=work.engine.estimate(prompt, known),
+        all_s=work.engine.estimate(prompt, known, min(ANSWER, work.options.max_tokens or ANSWER)),
         obstacle="" if chosen else _no_room() if choice.bears else _nothing(work.question.materials),
     )
 
@@ -74,7 +77,10 @@ def ask_again(work: Work) -> Generator[Event, None, Fitted]:
         return Fitted(work.question)
     if work.fits(whole := choice.question(choice.all)):
         return Fitted(whole)
-    if choice.share is None or choice.share < _ABOUT:
+    if choice.share is None:
+        return Fitted(work.question)
+    if choice.share < _ABOUT:
+        yield Note(in_a_row(_nothing(documents), _("The model answers without it.")))
         return Fitted(work.question)
     if (chosen := choice.chosen()) or not choice.stays:
         return Fitted(choice.question(chosen) if chosen else work.question)

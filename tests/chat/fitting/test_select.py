@@ -66,6 +66,7 @@ class Asking:
 
     def run(self, question: Question, *, instead: bool = False) -> None:
         self.output.notes.clear()
+        self.output.events.clear()
         options = AnswerOptions(fit="select")
         Turn(self.engine, self.output, options, self.keeper).run(self.conversation, question, instead=instead)
         size = self.engine.info().ctx_size
@@ -158,6 +159,9 @@ def test_the_next_question_gets_no_passage_twice_and_none_where_it_is_about_some
         == ["read: 3 of 20 passages (pages 1, 3–4)", "The passages that bear on this were given before."][1:]
     )
     assert asking.ask("Write me a poem about the sea!") == "Write me a poem about the sea!"
+    assert asking.said == ["Nothing in report.pdf has the words of the question. The model answers without it."]
+    assert asking.ask("Why?") == "Why?"
+    assert asking.said == []
 
 
 def test_in_a_crowded_context_the_oldest_turns_make_room_for_passages() -> None:

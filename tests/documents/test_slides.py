@@ -237,6 +237,13 @@ def test_a_damaged_presentation_says_so(missing: str) -> None:
             read_pptx(changed(data, {missing: content}))
 
 
+def test_relations_that_the_library_refuses_are_damage() -> None:
+    relations = '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{}</Relationships>'
+    without_type = relations.format('<Relationship Id="rId1" Target="ppt/presentation.xml"/>')
+    with pytest.raises(InputError, match="is damaged"):
+        read_pptx(changed(pptx(lambda slide: box(slide, "text", 1, 1) and None), {"_rels/.rels": without_type}))
+
+
 def test_a_missing_slide_is_left_out_and_named() -> None:
     data = pptx(*[lambda slide: box(slide, "text", 1, 1) and None] * 2)
     document = read_pptx(changed(data, {"ppt/slides/slide1.xml": None}))

@@ -1,5 +1,6 @@
 """Names of the XML of Office, short: `w:p` for a paragraph of Word, `a:t` for the text of a drawing."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,13 +27,17 @@ _NAMESPACES = {prefix: namespace for namespace, prefix in _PREFIXES.items()}
 def name_of(element: Element) -> str:
     """Return the name of an element with its prefix; of a comment or an element of another namespace, an empty one."""
     tag = element.tag
-    if not isinstance(tag, str) or not tag.startswith("{"):
-        return ""
-    namespace, _, local = tag[1:].partition("}")
+    return _short(tag) if isinstance(tag, str) else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _short(tag: str) -> str:
+    namespace, _, local = tag.removeprefix("{").partition("}")
     prefix = _PREFIXES.get(namespace)
     return f"{prefix}:{local}" if prefix else ""
 
 
+@functools.lru_cache(maxsize=4096)
 def full(name: str) -> str:
     """Return a name as lxml writes it."""
     prefix, _, local = name.partition(":")
@@ -44,7 +49,7 @@ def child(element: Element, path: str) -> Element | None:
     for step in path.split("/"):
         if element is None:
             return None
-        element = element.find(full(step))
+        element = next(element.iterchildren(full(step)), None)
     return element
 
 

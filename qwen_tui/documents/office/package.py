@@ -61,13 +61,13 @@ def too_large(name: str) -> InputError:
 
 
 @contextlib.contextmanager
-def reading(archive: Archive) -> Iterator[None]:
-    """Translate what libraries raise for a file that does not hold what they expect."""
+def reading(archive: Archive, own: type[Exception]) -> Iterator[None]:
+    """Translate what a library raises for a file that does not hold what it expects; `own` are errors of its own."""
     from lxml.etree import LxmlError
 
     try:
         yield
-    except (LxmlError, *_UNEXPECTED) as error:
+    except (LxmlError, own, *_UNEXPECTED) as error:
         raise archive.damaged() from error
 
 

@@ -56,11 +56,12 @@ class _Shape(NamedTuple):
 
 def read(archive: Archive, options: Options) -> Document:
     """Return the text of a presentation, with a section for each slide that has any; raises `InputError`."""
-    copy = prepared(archive, TYPES)
-    with reading(archive):
-        from pptx import Presentation
+    from pptx import Presentation
+    from pptx.exc import PythonPptxError
 
-        presentation = Presentation(copy)
+    copy = prepared(archive, TYPES)
+    with reading(archive, PythonPptxError):
+        presentation = cancellation.current().run(lambda: Presentation(copy))
         relations = [value(one, "r:id") or "" for one in all_of(presentation.element, "p:sldId")]
         total = len(relations)
         found, told, left = Found(), set[str](), _Left()

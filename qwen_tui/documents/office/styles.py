@@ -24,6 +24,7 @@ class Styles:
 
     def __init__(self, part: Element, numbering: Numbering) -> None:
         self._styles: dict[str, _Style] = {}
+        self._hiding: dict[str, bool | None] = {}
         self._default = ""
         self._numbering = numbering
         for element in part.findall(full("w:style")):
@@ -73,10 +74,21 @@ class Styles:
 
     def is_hidden(self, run: Element, paragraph: Element) -> bool:
         """Whether Word shows the text of a run only on demand."""
-        places = [child(run, "w:rPr/w:vanish")]
-        for identifier in (value(child(run, "w:rPr/w:rStyle")) or "", _of_paragraph(paragraph) or self._default):
-            places += [child(style.element, "w:rPr/w:vanish") for style in self._chain(identifier)]
-        return is_on(next((place for place in places if place is not None), None))
+        properties = child(run, "w:rPr")
+        own = None if properties is None else child(properties, "w:vanish")
+        if own is not None:
+            return is_on(own)
+        of_run = None if properties is None else value(child(properties, "w:rStyle"))
+        by_run = self._hides(of_run) if of_run else None
+        return bool(self._hides(_of_paragraph(paragraph) or self._default) if by_run is None else by_run)
+
+    def _hides(self, identifier: str) -> bool | None:
+        """Return whether a style hides text, None if it does not say."""
+        if identifier not in self._hiding:
+            places = [child(style.element, "w:rPr/w:vanish") for style in self._chain(identifier)]
+            found = next((place for place in places if place is not None), None)
+            self._hiding[identifier] = None if found is None else is_on(found)
+        return self._hiding[identifier]
 
     def _chain(self, identifier: str) -> list[_Style]:
         return [style for _identifier, style in self._named_chain(identifier)]

@@ -36,11 +36,12 @@ _WRAPPERS = ("w:sdt", "w:sdtContent", "w:customXml", "w:smartTag", "w:ins", "w:m
 
 def read(archive: Archive, _options: Options) -> Document:
     """Return the text of a Word document; raises `InputError`."""
-    copy = prepared(archive, TYPES)
-    with reading(archive):
-        import docx
+    import docx
+    from docx.exceptions import PythonDocxError
 
-        part = docx.Document(copy).part
+    copy = prepared(archive, TYPES)
+    with reading(archive, PythonDocxError):
+        part = cancellation.current().run(lambda: docx.Document(copy).part)
         body = _Body(part)
         blocks = [*body.margins("header"), *body.blocks(part.element.body), *body.margins("footer")]
     text = _joined(blocks)
@@ -58,11 +59,14 @@ class _Block(NamedTuple):
 
 
 def _joined(blocks: Iterable[_Block]) -> str:
-    text, before = "", None
+    pieces: list[str] = []
+    before: _Block | None = None
     for block in blocks:
-        between = "" if before is None else "\n" if before.is_item and block.is_item else "\n\n"
-        text, before = text + between + block.text, block
-    return text
+        if before is not None:
+            pieces.append("\n" if before.is_item and block.is_item else "\n\n")
+        pieces.append(block.text)
+        before = block
+    return "".join(pieces)
 
 
 class _Body:

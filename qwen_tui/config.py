@@ -14,6 +14,7 @@ from qwen_tui.errors import ConfigError, which_is_meant
 from qwen_tui.files import quoted, unsetting
 from qwen_tui.i18n import LANGUAGES, listed
 from qwen_tui.i18n import gettext as _
+from qwen_tui.servers import Server, checked, told
 
 if TYPE_CHECKING:
     pass
@@ -25,6 +26,8 @@ ENVIRONMENT_NAMES = {"language": "LANG"}
 Fit = Literal["ask", "context", "select", "map", "each", "error"]
 FITS: tuple[Fit, ...] = typing.get_args(Fit)
 THEMES = ("auto", "dark", "light")
+# The table of the servers: it is no setting with one value, and only the file has it.
+SERVERS = "servers"
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,11 +65,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ambiguous_width: int = 1
     # The most columns that sentences take on a wide terminal; code and tables may take all.
     prose_width: int = 100
+    # OpenAI-compatible servers by their names, which -m takes as well.
+    servers: dict[str, Server] = {}
 
 
 # What `-o NAME=VALUE` and `/set` change: how the next answer is sampled, and how long it may be.
 SETTABLE = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "seed", "max_tokens")
-FIELDS = {field.name: field for field in msgspec.structs.fields(Config)}
+FIELDS = {field.name: field for field in msgspec.structs.fields(Config) if field.name != SERVERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,8 @@ def read(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     except ConfigError as error:
         text, in_file = "", {}
         problems.append(error)
+    servers, of_servers = _servers(path, text, in_file.pop(SERVERS, {}))
+    problems += of_servers
     in_environment = {name: environ[environment_name(name)] for name in FIELDS if environ.get(environment_name(name))}
     for source, given in (("file", in_file), ("environment", in_environment)):
         for name, value in given.items():
@@ -108,7 +115,28 @@ def read(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
                 sources[name] = source
             except ConfigError as error:
                 problems.append(ConfigError(error.message, _mending(name, source)))
-    return Settings(Config(**values), sources, tuple(problems))
+    return Settings(Config(servers=servers, **values), sources, tuple(problems))
+
+
+def _servers(path: Path, text: str, tables: object) -> tuple[dict[str, Server], list[ConfigError]]:
+    """Return the usable servers of the file, and the problems of the others."""
+    servers: dict[str, Server] = {}
+    problems: list[ConfigError] = []
+    if not isinstance(tables, dict):
+        where = toml_file.place(path, text, SERVERS)
+        said = _("{where}: servers are tables: [servers.NAME]").format(where=where)
+        return {}, [ConfigError(said, _("Set one up with: qwen servers add NAME URL"))]
+    for name, table in tables.items():
+        try:
+            servers[name] = checked(name, table, toml_file.place(path, text, f"{SERVERS}.{name}"))
+        except ConfigError as error:
+            problems.append(error)
+    return servers, problems
+
+
+def set_server(path: Path, name: str, server: Server | None) -> None:
+    """Write the server `name` into the file, and keep the rest as it is; None removes it. Raises `ConfigError`."""
+    toml_file.change(path, (SERVERS, name), None if server is None else told(server))
 
 
 def _mending(name: str, source: str) -> str:

@@ -17,8 +17,9 @@ QwenError                  exit 1
 ├── InvalidModelError      a file that is no usable model
 ├── PromptTooLongError     a prompt that does not fit into the context
 │   └── DoesNotFitError    one that was counted before it was asked; its remedy names the choices
-└── EngineError            llama.cpp could not be started, or failed
-    └── WorkerDiedError    the worker process ended while it was needed
+└── EngineError            the engine could not be started, or failed
+    ├── WorkerDiedError    the worker process ended while it was needed
+    └── ServerError        a server did not answer, or refused
 
 CancelledError stands beside the tree, because it is no failure: exit 130, 143 or 129.
 """
@@ -245,7 +246,7 @@ class DoesNotFitError(PromptTooLongError):
 
 
 class EngineError(QwenError):
-    """llama.cpp could not be started, or failed at what was asked of it."""
+    """The engine could not be started, or failed at what was asked of it."""
 
 
 class WorkerDiedError(EngineError):
@@ -255,6 +256,22 @@ class WorkerDiedError(EngineError):
     """
 
     crash: str = ""
+
+
+class ServerError(EngineError):
+    """A server that cannot be reached, refuses, or does not answer as it should.
+
+    `status` is the HTTP status if there was one, `wait` after how many seconds the server wants to be asked again.
+    `again` says that another try may help.
+    """
+
+    def __init__(
+        self, message: str, remedy: str = "", *, status: int = 0, wait: float | None = None, again: bool = False
+    ) -> None:
+        super().__init__(message, remedy)
+        self.status = status
+        self.wait = wait
+        self.again = again
 
 
 class CancelledError(KeyboardInterrupt):

@@ -13,8 +13,8 @@ import msgspec
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "interrupted"]
-# The limit that cut off an answer with the reason "length".
-Limit = Literal["max_tokens", "context"]
+# The limit that cut off an answer with the reason "length"; "server": one that the server has set.
+Limit = Literal["max_tokens", "context", "server"]
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -137,6 +137,13 @@ class Loading(msgspec.Struct, frozen=True, tag=True):
     fraction: float
 
 
+class Waiting(msgspec.Struct, frozen=True, tag=True):
+    """The server at `host` has been asked, and has not answered for so many seconds."""
+
+    host: str
+    seconds: float
+
+
 class FileRead(msgspec.Struct, frozen=True):
     """`done` of `total` pages of the file `name` are read; if both are equal, nothing is left to do."""
 
@@ -213,15 +220,17 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     """The last event of every stream that did not raise.
 
     `crowded` is the share of the answer that fewer threads decoded, because other programs kept the processor busy.
+    `limit` is the limit behind the reason "length", where the engine knows it; None leaves it to the figures.
     """
 
     usage: Usage
     timings: Timings
     reason: FinishReason
     crowded: float = 0.0
+    limit: Limit | None = None
 
 
-Event = Loading | Step | Prefill | Text | Reasoning | Note | Finished
+Event = Loading | Waiting | Step | Prefill | Text | Reasoning | Note | Finished
 
 
 class Slot(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 from qwen_tui.hardware.plan import Plan
-from qwen_tui.messages import Event, Loading, Message, Note
+from qwen_tui.messages import Event, Loading, Message, Note, Waiting
 
 # A prompt must leave at least this much room for the answer, in tokens.
 LEAST_ROOM = 16
@@ -178,7 +178,7 @@ class Engine(Protocol):
     def start(self) -> None:
         """Begin to load in the background, unless that has begun already, and return at once."""
 
-    def load(self) -> Generator[Loading | Note, None, bool]:
+    def load(self) -> Generator[Loading | Waiting | Note, None, bool]:
         """Yield progress until the model is loaded, and return True.
 
         If the operation is cancelled, return False; the loading goes on then.
@@ -247,7 +247,9 @@ class Engine(Protocol):
         """Return how many tokens of what is expected are read, and of how many; None if nothing is being read."""
 
     def stream(self, request: Request) -> Iterator[Event]:
-        """Answer: yield `Loading` and `Prefill` events, the `Text`, then one `Finished`, also after a cancellation.
+        """Answer: yield progress, the `Text`, then one `Finished`, also after a cancellation.
+
+        Progress are `Loading`, `Waiting` and `Prefill` events.
 
         If the worker fails in the middle, a `Note` says so. Progress follows, and then the `Text` goes on where it
         stopped.

@@ -41,6 +41,11 @@ class Call:
             self._headers |= {"Content-Type": "application/json", "Content-Length": str(sum(map(len, body)))}
         self._transfer = Transfer(self._send, timeouts, direct=direct)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is or was a connection to the server, or to the proxy before it."""
+        return self._transfer.is_connected
+
     def head(self, seconds: float) -> ResponseHead | None:
         """Wait so many `seconds` for the head of the response; None if it has not come. Raises `RequestError`."""
         try:

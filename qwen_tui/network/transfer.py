@@ -31,6 +31,11 @@ class Transfer:
         self._connection = _Connection()
         threading.Thread(target=self._run, daemon=True).start()
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is or was a connection."""
+        return self._connection.is_made
+
     def close(self) -> None:
         """Cut the connection at once, so that the server stops, too; after the last byte this does nothing."""
         self.channel.close()
@@ -59,6 +64,10 @@ class _Connection:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._is_cut = False
+
+    @property
+    def is_made(self) -> bool:
+        return self._socket is not None
 
     def watch(self, event: str, info: Mapping[str, Any]) -> None:
         """Take what httpcore2 reports about the request: with each redirection, the socket is another one."""

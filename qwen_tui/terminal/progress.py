@@ -6,7 +6,7 @@ from typing import TextIO
 
 from qwen_tui.durations import duration
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, FileRead, Finished, Loading, Prefill, Reasoning, Step, Text
+from qwen_tui.messages import Event, FileRead, Finished, Loading, Prefill, Reasoning, Step, Text, Waiting
 from qwen_tui.terminal.erasable import ErasableLine
 from qwen_tui.terminal.sanitise import clean
 
@@ -14,6 +14,8 @@ from qwen_tui.terminal.sanitise import clean
 _EVERY = 0.1
 # The line stays empty for the first 0.3 seconds of a phase, so that short waits show nothing.
 _PATIENCE = 0.3
+# A server that has not answered for so many seconds is called busy.
+_BUSY = 5.0
 
 
 class StatusLine:
@@ -63,7 +65,7 @@ class StatusLine:
             self._thought = 0
         if isinstance(event, Reasoning):
             self._thought += len(event.piece)
-        if not isinstance(event, FileRead | Loading | Step | Prefill | Reasoning) or _is_over(event):
+        if not isinstance(event, FileRead | Loading | Step | Prefill | Reasoning | Waiting) or _is_over(event):
             self.clear()
         elif now - self._begun >= _PATIENCE and now - self._drawn >= _EVERY:
             self._drawn = now
@@ -87,12 +89,14 @@ class StatusLine:
         # Where the text goes elsewhere, the line tells how much of it there is: by the step that follows.
         return self._alone
 
-    def _sentence(self, event: FileRead | Loading | Step | Prefill | Reasoning, now: float) -> str:
-        if self._step is not None and isinstance(event, Step | Prefill | Reasoning):
+    def _sentence(self, event: FileRead | Loading | Step | Prefill | Reasoning | Waiting, now: float) -> str:
+        if self._step is not None and isinstance(event, Step | Prefill | Reasoning | Waiting):
             return self._part(*self._step, event, now)
         assert not isinstance(event, Step), "a step is shown while it is the last one"
         if isinstance(event, Reasoning):
             return _("Thinking … {n} characters").format(n=f"{self._thought:,}")
+        if isinstance(event, Waiting):
+            return _waiting(event)
         done, total = _progress(event)
         if done > self._done:
             self._done, self._moved = done, now
@@ -112,7 +116,7 @@ class StatusLine:
             return sentence
         return sentence + _(", {seconds} s left").format(seconds=max(1, round(left - (now - self._moved))))
 
-    def _part(self, step: Step, since: float, event: Step | Prefill | Reasoning, now: float) -> str:
+    def _part(self, step: Step, since: float, event: Step | Prefill | Reasoning | Waiting, now: float) -> str:
         """Return which part it is at, how long all will take, and what happens in the part."""
         sentence = _("Part {number} of {total} …").format(number=step.done + 1, total=step.total)
         if step.left_s is not None:
@@ -121,6 +125,8 @@ class StatusLine:
             inside = _("writing, {n} tokens").format(n=f"{event.written:,}") if event.written else ""
         elif isinstance(event, Prefill):
             inside = _("reading, {percent}%").format(percent=100 * event.done // max(1, event.total))
+        elif isinstance(event, Waiting):
+            inside = _waiting(event)
         else:
             inside = _("thinking")
         return f"{sentence} · {inside}" if inside else sentence
@@ -131,6 +137,15 @@ class StatusLine:
             return (self._moved - self._begun) / got_on * (total - self._done)
         # Nothing has been measured in this phase, but the engine may have learned before how fast it is.
         return event.left_s if isinstance(event, Prefill) else None
+
+
+def _waiting(event: Waiting) -> str:
+    """Say that a server has not answered yet, and after a while that it is busy."""
+    if event.seconds < _BUSY:
+        return _("Waiting for {host} …").format(host=clean(event.host))
+    return _("{host} is busy, or still reading: {seconds} s …").format(
+        host=clean(event.host), seconds=round(event.seconds)
+    )
 
 
 def _progress(event: Event | FileRead) -> tuple[float, float]:

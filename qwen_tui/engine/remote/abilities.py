@@ -52,15 +52,15 @@ class Abilities:
     entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
 
-def models(endpoint: Endpoint, *, seconds: float = 15.0) -> Abilities:
+def models(endpoint: Endpoint, named: str = "", *, seconds: float = 15.0) -> Abilities:
     """Return the kind and the models of a server, from `/models`; raises `ServerError`.
 
-    A gateway may lack that call: then nothing is known.
+    A gateway may lack that call. For a model that is `named`, or that the settings name, this matters nothing.
     """
     try:
         told = asked(endpoint, f"{endpoint.server.base}/models", seconds=seconds)
     except ServerError as error:
-        if error.status in _ABSENT and endpoint.server.model:
+        if error.status in _ABSENT and (named or endpoint.server.model):
             return Abilities()
         raise
     data = told.get("data") if isinstance(told, dict) else told

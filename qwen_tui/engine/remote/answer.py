@@ -7,7 +7,6 @@ from typing import Any
 from qwen_tui import cancellation
 from qwen_tui.engine.protocol import Request
 from qwen_tui.engine.remote import chunks, refusals
-from qwen_tui.engine.remote.abilities import Kind
 from qwen_tui.engine.remote.asking import LOOK_EVERY, Waits, pieces
 from qwen_tui.engine.remote.chunks import Chunk, Counts, Joiner, Speeds
 from qwen_tui.engine.remote.endpoint import CONNECT, Endpoint
@@ -28,11 +27,9 @@ _MOST_OF_ERROR = 64 << 10
 class RemoteAnswer:
     """Asks once, and passes on what comes. After an error, `has_begun` says whether any of the answer has come."""
 
-    def __init__(self, endpoint: Endpoint, kind: Kind, model: str, context: int) -> None:
+    def __init__(self, endpoint: Endpoint, model: str) -> None:
         self._endpoint = endpoint
-        self._kind = kind
         self._model = model
-        self._context = context
         self._text, self._thought = Joiner(), Joiner()
         self._counts = Counts()
         self._speeds: Speeds | None = None
@@ -46,11 +43,6 @@ class RemoteAnswer:
     def has_begun(self) -> bool:
         """Whether any of the answer or of the reasoning has come."""
         return self._pieces > 0
-
-    @property
-    def prompt_tokens(self) -> int | None:
-        """How many tokens the prompt had, where the server has billed them."""
-        return self._counts.prompt
 
     def events(self, request: Request, fields: dict[str, Any]) -> Iterator[Event]:
         """Send `fields`, the JSON for `request`, and yield what comes, at last `Finished`, also after a cancellation.
@@ -234,12 +226,6 @@ class RemoteAnswer:
             prefill_tps=told.prefill_tps,
             decode_tps=told.decode_tps,
         )
-        return Finished(usage, timings, reason, self._limit(reason, request, prompt + completion))
-
-    def _limit(self, reason: FinishReason, request: Request, held: int) -> Limit | None:
-        if reason != "length":
-            return None
-        if request.max_tokens is not None:
-            return "max_tokens"
-        # A server may allow fewer tokens than its context has room for.
-        return "context" if held >= self._context * 0.95 else "server"
+        # Beside the person's own limit there are only the server's: its context, or what it allows one answer.
+        limit: Limit = "server" if request.max_tokens is None else "max_tokens"
+        return Finished(usage, timings, reason, limit if reason == "length" else None)

@@ -73,8 +73,8 @@ class RemoteEngine:
         # What the server has refused, so that it is not sent again; and whether the person knows what is left out.
         self._without: tuple[str, ...] = ()
         self._told_left_out = False
-        # The seconds of prefill per token, from the last prompt.
-        self._token_s = 0.0
+        # The seconds per token of the last prefill, and per token that was written.
+        self._token_s = self._written_s = 0.0
         self._is_closed = False
 
     @property
@@ -89,6 +89,11 @@ class RemoteEngine:
     def host(self) -> str:
         """The host of the server, "" if that is this computer."""
         return "" if self._endpoint.server.is_here else self._endpoint.server.host
+
+    @property
+    def context_is_told(self) -> bool:
+        """Whether the context is set or told, and not only assumed."""
+        return self._known is not None and self._known.is_told
 
     def start(self) -> None:
         """Begin to ask the server what it can, and return at once."""
@@ -132,9 +137,11 @@ class RemoteEngine:
         """Return the number of prompt tokens, an estimate if `info` says so."""
         return self._wait().counter.count(messages)
 
-    def estimate(self, tokens: int, cached: int = 0) -> float | None:
-        """Return about how long the server takes to read a prompt, by the last one that it has read."""
-        return max(0, tokens - cached) * self._token_s if self._token_s else None
+    def estimate(self, tokens: int, cached: int = 0, written: int = 0) -> float | None:
+        """Return about how long the server takes to read a prompt and to write so much, by its last answer."""
+        if not self._token_s or (written and not self._written_s):
+            return None
+        return max(0, tokens - cached) * self._token_s + written * self._written_s
 
     def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:  # noqa: ARG002
         """A server computes no single batches on demand; raises `EngineError`."""
@@ -154,7 +161,7 @@ class RemoteEngine:
             yield Note(note)
         for tries in range(_TRIES + 1):
             fields = question.body(request, known.abilities.kind, known.model, self._without)
-            answer = RemoteAnswer(self._endpoint, known.abilities.kind, known.model, known.ctx_size)
+            answer = RemoteAnswer(self._endpoint, known.model)
             try:
                 for event in answer.events(request, fields):
                     if isinstance(event, Finished):
@@ -170,6 +177,13 @@ class RemoteEngine:
                     return
             else:
                 return
+
+    def expect(self, request: Request) -> None:
+        """Nothing is sent ahead: a server gets a question when the person sends it, and not before."""
+
+    def read_ahead(self) -> tuple[int, int] | None:
+        """Nothing is read ahead."""
+        return None
 
     def pause(self) -> None:
         """The server goes on; see the class."""
@@ -197,7 +211,7 @@ class RemoteEngine:
             self._failure = error
 
     def _learned(self) -> _Known:
-        found = models(self._endpoint)
+        found = models(self._endpoint, self._named)
         model = chosen(self._endpoint, found, self._named)
         found = with_context(self._endpoint, found, model)
         context = self._endpoint.server.ctx_size or found.context
@@ -279,3 +293,5 @@ class RemoteEngine:
         computed = usage.prompt_tokens - usage.cached_tokens
         if computed > 0 and finished.timings.prefill_s:
             self._token_s = finished.timings.prefill_s / computed
+        if finished.timings.decode_tps:
+            self._written_s = 1 / finished.timings.decode_tps

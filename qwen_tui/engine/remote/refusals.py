@@ -26,11 +26,7 @@ _GATEWAY = (502, 503, 504)
 
 def unreachable(endpoint: Endpoint, error: RequestError) -> ServerError:
     """Return the error for a connection that did not come about, or broke before the answer."""
-    remedy = error.remedy or (
-        _("Is the server running? Look with: {command}").format(
-            command=command_line("qwen", "servers", "test", endpoint.name)
-        )
-    )
+    remedy = error.remedy or in_a_row(_("Is the server running?"), _test(endpoint))
     return ServerError(f"{endpoint}: {error.reason}", remedy, again=error.again)
 
 
@@ -50,7 +46,7 @@ def broke_off(endpoint: Endpoint, why: str, *, said: bool) -> ServerError:
     """Return the error for an answer that ends in the middle because of `why`; `said`: some of it has come."""
     sentence = f"{endpoint}: {why}"
     if said:
-        return ServerError(sentence, _("What has come is kept. To go on with it, write: go on"))
+        return ServerError(sentence, _("What has come is kept; ask it to go on."))
     return ServerError(
         sentence, _("Nothing is sent again by itself: the server may have the question already. Ask again.")
     )
@@ -121,7 +117,7 @@ def refused(endpoint: Endpoint, head: ResponseHead, content: bytes, model: str =
     elif status >= 500:
         what, again = _("{server}: it failed (HTTP {status})."), _("Ask again; its log says why it failed.")
     else:
-        what, again = _("{server}: it refuses the question (HTTP {status})."), _check_address(endpoint)
+        what, again = _("{server}: it refuses the question (HTTP {status})."), _test(endpoint)
     sentence = in_a_row(what.format(server=name, status=status), said)
     return ServerError(sentence, again, status=status, wait=head.retry_after)
 
@@ -168,7 +164,7 @@ def _not_found(endpoint: Endpoint, said: str, model: str) -> ServerError:
     if model and (model.lower() in said.lower() or "model" in said.lower()):
         return ServerError(
             _("{server}: it has no model “{model}” (HTTP 404).").format(server=name, model=model),
-            _("See which it has: {command}").format(command=command_line("qwen", "servers", "test", endpoint.name)),
+            _test(endpoint),
             status=_NOT_FOUND,
         )
     return ServerError(
@@ -188,6 +184,11 @@ def _elsewhere(endpoint: Endpoint, head: ResponseHead) -> ServerError:
         ),
         status=head.status,
     )
+
+
+def _test(endpoint: Endpoint) -> str:
+    command = command_line("qwen", "servers", "test", endpoint.name)
+    return _("See what it is and has: {command}").format(command=command)
 
 
 def _check_address(endpoint: Endpoint) -> str:

@@ -63,6 +63,10 @@ class Folders:
         return self.data / "speeds.json"
 
     @property
+    def consents(self) -> Path:
+        return self.data / "consents.json"
+
+    @property
     def templates(self) -> Path:
         return self.data / "templates"
 

@@ -125,7 +125,7 @@ def checked(name: str, table: object, where: str) -> Server:
 
 def is_name(name: str) -> bool:
     """Whether a server may have this name: it stands before a slash, and must not look like a path."""
-    return bool(_NAME.fullmatch(name)) and not name.lower().endswith(".gguf")
+    return bool(_NAME.fullmatch(name)) and name.lower() != "demo" and not name.lower().endswith(".gguf")
 
 
 def address(typed: str) -> str:

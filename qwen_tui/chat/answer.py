@@ -69,12 +69,16 @@ class Answer:
     crowded: float = 0.0
     # Whether it is joined from the results of parts, each of which had a context of its own.
     is_joined: bool = False
+    # The limit that cut it off, where the engine knows it.
+    cut_by: Limit | None = None
 
     @property
     def limit(self) -> Limit | None:
         """The limit that cut the answer off, None if there was none."""
         if self.reason != "length":
             return None
+        if self.cut_by:
+            return self.cut_by
         reached = self.max_tokens is not None and self.usage.completion_tokens >= self.max_tokens
         return "max_tokens" if reached else "context"
 

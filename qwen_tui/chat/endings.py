@@ -37,6 +37,8 @@ def mark(reason: FinishReason | None, limit: Limit | None = None) -> str:
             return _("The answer was cut off here, at the most tokens allowed.")
         case "length", "context":
             return _("The answer was cut off here: the context was full.")
+        case "length", "server":
+            return _("The answer was cut off here: the server allowed no more.")
         case "length", _any:
             return _("The answer was cut off here, at a limit of its length.")
         case "interrupted", _any:
@@ -59,6 +61,8 @@ def of_command(answer: Answer, *, kept: bool) -> Ending:
         ("context", "" if answer.is_joined else larger),
         ("max_tokens", _("Allow more with -o max_tokens=N.")),
         ("max_tokens", go_on if kept and answer.text and not answer.is_joined else ""),
+        ("server", _("It may allow more with -o max_tokens=N.")),
+        ("server", go_on if kept and answer.text and not answer.is_joined else ""),
     ]
     return Ending(_what(answer), in_a_row(*_helpful(hints, answer)))
 
@@ -74,6 +78,8 @@ def of_conversation(answer: Answer, *, goes_on: bool, kept: bool) -> Ending:
         ("context", "" if answer.is_joined else room),
         ("max_tokens", go_on),
         ("max_tokens", _("Allow more with: /set max_tokens N")),
+        ("server", go_on),
+        ("server", _("It may allow more with: /set max_tokens N")),
     ]
     return Ending(_what(answer), " · ".join(_helpful(hints, answer)))
 
@@ -109,6 +115,15 @@ def _what(answer: Answer) -> str:
         what = ngettext(
             "The answer was cut off at {n} token: max_tokens allows no more.",
             "The answer was cut off at {n} tokens: max_tokens allows no more.",
+            n,
+        ).format(n=n)
+    elif answer.limit == "server":
+        n = answer.usage.completion_tokens
+        if not answer.text:
+            return _("The model was still thinking at {n} tokens, and the server allows no more.").format(n=n)
+        what = ngettext(
+            "The answer was cut off at {n} token: the server allows no more.",
+            "The answer was cut off at {n} tokens: the server allows no more.",
             n,
         ).format(n=n)
     else:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +16,7 @@ from qwen_tui.files import quoted
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
-from qwen_tui.models.locate import lasting
+from qwen_tui.models.locate import Meaning, lasting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +52,11 @@ class Begun(NamedTuple):
     wanted: Wanted
 
 
-def begin(settings: Config, wanted: Wanted, file_of: Callable[[str], Path], report: Callable[[str], None]) -> Begun:
+def begin(settings: Config, wanted: Wanted, meaning: Meaning, report: Callable[[str], None]) -> Begun:
     """Begin the `wanted` conversation, or go on with it; `report` gets a sentence if the model changes.
 
-    `file_of` returns the file of a model. Raises `HistoryError`, and `ModelNotFoundError` if the conversation's own
-    model is not on this computer.
+    `meaning` returns what the name of a model stands for. Raises `HistoryError`, and `ModelNotFoundError` if the
+    conversation's own model is not on this computer.
     """
     history = open_history(settings, report, no_log=wanted.no_log, needed=wanted.goes_on)
     conversation = Conversation(settings.system)
@@ -68,10 +67,10 @@ def begin(settings: Config, wanted: Wanted, file_of: Callable[[str], Path], repo
         if wanted.system is not None:
             conversation.system = settings.system or None
         if wanted.keeps_model:
-            settings = msgspec.structs.replace(settings, model=own_model(conversation, file_of) or settings.model)
-        elif said := change_of_model(conversation, as_text(settings.model), file_of):
+            settings = msgspec.structs.replace(settings, model=own_model(conversation, meaning) or settings.model)
+        elif said := change_of_model(conversation, as_text(settings.model), meaning):
             report(said)
-    model = lasting(settings.model, file_of(settings.model))
+    model = lasting(settings.model, meaning(settings.model))
     parts = files.folders().parts if settings.cache else None
     return Begun(settings, conversation, Keeper(history, as_text(model), report, parts), wanted)
 
@@ -83,16 +82,16 @@ def _in_history(history: History, wanted: Wanted) -> Conversation:
     return resume(history, cid)
 
 
-def own_model(conversation: Conversation, file_of: Callable[[str], Path]) -> str | None:
+def own_model(conversation: Conversation, meaning: Meaning) -> str | None:
     """Return the model that was asked last in a conversation, None if it is unknown.
 
-    `file_of` returns the file of a model. Raises `ModelNotFoundError` if that is not on this computer.
+    `meaning` returns what the name of a model stands for. Raises `ModelNotFoundError` if there is no such model.
     """
     model = conversation.model
     if not model:
         return None
     try:
-        file_of(model)
+        meaning(model)
     except ModelNotFoundError as error:
         another = _("Go on with another model: qwen chat --cid {id} -m MODEL").format(id=conversation.id)
         if isinstance(error, NotFetchedError):
@@ -107,19 +106,19 @@ def own_model(conversation: Conversation, file_of: Callable[[str], Path]) -> str
     return model
 
 
-def change_of_model(conversation: Conversation, model: str, file_of: Callable[[str], Path]) -> str:
+def change_of_model(conversation: Conversation, model: str, meaning: Meaning) -> str:
     """Say that `model` goes on with a conversation that was with another one; return "" if it is the same."""
     before = conversation.model
-    if not before or is_same(before, model, file_of):
+    if not before or is_same(before, model, meaning):
         return ""
     return _("This conversation was with {before}; from here on {model} answers.").format(before=before, model=model)
 
 
-def is_same(one: str, other: str, file_of: Callable[[str], Path]) -> bool:
-    """Whether two names mean the same model file."""
+def is_same(one: str, other: str, meaning: Meaning) -> bool:
+    """Whether two names mean the same model."""
     if one == other:
         return True
     try:
-        return file_of(one) == file_of(other)
+        return meaning(one) == meaning(other)
     except ModelNotFoundError:
         return False

@@ -26,7 +26,7 @@ from qwen_tui.errors import CancelledError, DoesNotFitError, PromptTooLongError,
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, listed
 from qwen_tui.messages import Exchange, FileRead, Filled, Material, Output, Question
-from qwen_tui.models.locate import lasting
+from qwen_tui.models.locate import Meaning, lasting
 
 
 class Clipboard(Protocol):
@@ -45,7 +45,7 @@ class Session:
 
     - `report` shows text that is not part of an answer.
     - `open_engine` returns an engine for the name of a model; it is not started yet. It raises the reason if it cannot.
-    - `file_of` returns the file of a model, `computing` the settings with which a model is computed, as a sentence.
+    - `meaning` returns what the name of a model stands for, `computing` how a model is computed, as a sentence.
     - `unsent` are the words of a question that has no answer yet.
     - `last` and `info` belong to the last answer; they are None before the first.
     - `template` began the next message, and applies to that message alone.
@@ -79,7 +79,7 @@ class Session:
     replacing: bool = False
     left_edit: bool = False
     computing: Callable[[str], str] | None = None
-    file_of: Callable[[str], Path] = Path
+    meaning: Meaning = Path
     models: Callable[[], Sequence[tuple[str, str]]] = tuple
     columns: Callable[[], int] = lambda: COLUMNS
     is_named: bool = False
@@ -189,7 +189,7 @@ class Session:
 
     def use_model(self, name: str) -> None:
         """Go on with another model; if `open_engine` raises, nothing has changed."""
-        engine, name = self.open_engine(name), lasting(name, self.file_of(name))
+        engine, name = self.open_engine(name), lasting(name, self.meaning(name))
         # Close the old engine first: two models may not fit into memory.
         self.engine.close()
         self.engine, self.keeper.model = engine, name
@@ -207,10 +207,10 @@ class Session:
         If `open_engine` raises, nothing has changed.
         """
         if self.is_named:
-            said = going_on.change_of_model(conversation, self.keeper.model, self.file_of)
+            said = going_on.change_of_model(conversation, self.keeper.model, self.meaning)
         else:
-            said, own = "", going_on.own_model(conversation, self.file_of)
-            if own and not going_on.is_same(own, self.keeper.model, self.file_of):
+            said, own = "", going_on.own_model(conversation, self.meaning)
+            if own and not going_on.is_same(own, self.keeper.model, self.meaning):
                 self.use_model(own)
                 said = _("From here on {name} answers.").format(name=own)
         self.turn_to(conversation)

@@ -292,7 +292,7 @@ def _model(session: Session, argument: str) -> None:
     if not argument:
         in_use = session.keeper.model
         marks = {True: _("in use"), False: ""}
-        rows = [(name, about, marks[is_same(name, in_use, session.file_of)]) for name, about in session.models()]
+        rows = [(name, about, marks[is_same(name, in_use, session.meaning)]) for name, about in session.models()]
         session.report(table(rows))
         return
     argument = typed_paths.meant(argument)
@@ -300,8 +300,15 @@ def _model(session: Session, argument: str) -> None:
     # Of the beginning of a name, the whole name is told; of a path, what the person wrote.
     name = argument if Path(session.keeper.model).is_absolute() else session.keeper.model
     session.report(_("From here on {name} answers.").format(name=name))
+    if session.engine.host:
+        session.report(goes_to(session.engine.host))
     if argument == DEMO:
         session.report(_("This is the demonstration model: it has learned a few dozen conversations by heart."))
+
+
+def goes_to(host: str) -> str:
+    """Say that another computer gets what the person writes."""
+    return _("What you write goes to {host}.").format(host=host)
 
 
 def _context(session: Session, _argument: str) -> None:
@@ -322,6 +329,8 @@ def _context(session: Session, _argument: str) -> None:
         (free - min(waiting, free), _("free")),
     ]
     lines = [overviews.shares(parts, size)]
+    if session.engine.info().estimates:
+        lines.append(_("The server counts no tokens: these are estimates."))
     if whole >= size and turns:
         lines.append(_("The context is full: the oldest turns are no longer part of the next prompt."))
     if waiting > free:

@@ -84,6 +84,7 @@ class Turn:
                     reasoning=self._reasoning,
                     crowded=finished.crowded,
                     is_joined=events is not None,
+                    cut_by=finished.limit,
                 )
         except CancelledError:
             # Cancelled while tokens were counted or while the history was locked: there is no answer yet.

@@ -126,6 +126,7 @@ def _commands() -> tuple[_Command, ...]:
         _Command("models", _("The models on this computer."), is_group=True),
         _Command("templates", _("Prompt templates: built in, and your own."), is_group=True),
         _Command("logs", _("The conversations kept on this computer."), is_group=True),
+        _Command("servers", _("OpenAI-compatible servers that answer in place of this computer."), is_group=True),
         _Command("cache", _("The cache of computed prompts on disk."), is_group=True),
         _Command("config", _("Show and change the settings."), is_group=True),
     )

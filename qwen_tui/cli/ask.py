@@ -95,16 +95,17 @@ def ask(
         values=parameters([as_text(text) for text in param or ()]),
         reading=reading,
         password=named,
+        offline=offline,
     )
     _refuse_what_cannot_be(environment, asked, interactive=interactive)
     wanted = Wanted(continued=continued, cid=cid, no_log=no_log or dry_run, model=model, system=system)
     if not wanted.keeps_model:
         settings = first_run.settled(environment, settings, offline=offline, quiet=quiet, is_named=model is not None)
-    begun = begin(settings, wanted, wiring.model_file, output.note)
+    begun = begin(settings, wanted, wiring.meaning(settings), output.note)
     if dry_run:
         with closing(output), closing(begun.keeper):
             question = asked.question(environment, begun.conversation)
-            return print_budget(environment, begun, question, as_json=as_json)
+            return print_budget(environment, begun, question, as_json=as_json, offline=offline)
     delivery = Delivery(environment, output.note, as_json=as_json, extract=extract, usage=usage, quiet=quiet)
     return _answered(environment, begun, asked, output, delivery, follows, interactive=interactive)
 
@@ -123,7 +124,10 @@ def _answered(
     settings, conversation, keeper, _wanted = begun
     answering = AnswerOptions.of(settings, follows.grammar if follows else None)
     is_kept = keeper.history is not None
-    engine = wiring.engine(environment, settings, "ask", quiet=delivery.quiet)
+    engine = wiring.engine(environment, settings, "ask", quiet=delivery.quiet, offline=asked.offline)
+    if engine.host:
+        # Also with -q: where the words go is more than a note.
+        environment.note(_("The question goes to {host}.").format(host=engine.host))
     with closing(output), closing(keeper), closing(engine):
         # The worker loads the model while this process reads the material.
         engine.start()
@@ -149,7 +153,7 @@ def _answered(
                 environment,
                 engine,
                 begun,
-                Opening(encoding=asked.reading.encoding, password=asked.password),
+                Opening(encoding=asked.reading.encoding, password=asked.password, offline=asked.offline),
                 always_tty=True,
             )
         if failure:
@@ -174,7 +178,7 @@ def _failure(answer: Answer, ended: Ending, follows: schemas.Given | None, *, wh
 class Asked:
     """The question on the command line: its words, where and how to read its material, and its template with values.
 
-    `password` is the one that the person has named.
+    `password` is the one that the person has named. With `offline` no server is asked.
     """
 
     prompt: str
@@ -184,6 +188,7 @@ class Asked:
     values: Mapping[str, str]
     reading: Reading
     password: Password | None
+    offline: bool = False
 
     def question(self, environment: Environment, conversation: Conversation) -> Question:
         """Read the material and return the question; raises `InputError`, and `UsageError` where it says nothing."""

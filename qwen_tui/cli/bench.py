@@ -8,9 +8,11 @@ import typer
 from qwen_tui import i18n
 from qwen_tui.cli import options, screen, wiring
 from qwen_tui.cli.environment import Environment
+from qwen_tui.config import Config
 from qwen_tui.errors import UsageError
 from qwen_tui.evaluation.bench import QUICK, Shape
 from qwen_tui.i18n import gettext as _
+from qwen_tui.servers import on_server
 
 _MOST = 100_000
 
@@ -53,11 +55,26 @@ def bench(
     shape = QUICK if quick else Shape()
     shape = shape._replace(depths=_depths(depths) or shape.depths, rounds=rounds or shape.rounds)
     chosen = [sample for sample in samples() if all_samples or sample.name == f"proofread-{i18n.language()}"]
+    if on_server(settings.model, settings.servers):
+        _bench_server(environment, settings, shape, as_json=as_json)
+        return
     program = yardstick.find(llama_bench)
     subject = wiring.planner(environment, settings, learning=False)
     with closing(screen.output(environment, settings, held=True)) as output:
         measured = ModelBench(subject, shape, chosen, output, program).run()
     environment.print((bench_table.encoded if as_json else bench_table.text)(*measured))
+
+
+def _bench_server(environment: Environment, settings: Config, shape: Shape, *, as_json: bool) -> None:
+    """Measure a server from here: what it does inside, it does not tell."""
+    from qwen_tui.evaluation.server_bench import measure
+
+    engine = wiring.engine(environment, settings)
+    if engine.host:
+        environment.note(_("The questions go to {host}.").format(host=engine.host))
+    with closing(screen.output(environment, settings, held=True)) as output, closing(engine):
+        report = measure(engine, output.show, prompt=shape.long, answer=2 * shape.answer, rounds=shape.rounds)
+    environment.print(report.encoded() if as_json else report.text())
 
 
 def _depths(text: str | None) -> tuple[int, ...]:

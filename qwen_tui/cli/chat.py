@@ -36,6 +36,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.messages import Draft, Material, as_text
 from qwen_tui.models.locate import DEMO
+from qwen_tui.servers import on_server
 from qwen_tui.terminal.completion import Completion, Offers
 from qwen_tui.terminal.output import HeldOutput
 
@@ -84,17 +85,17 @@ def chat(
     notes = screen.output(environment, settings, held=True, notes=environment.stdout)
     named = password_in(as_text(password_file)) if password_file is not None else None
     reading = sources.reading_of(environment, notes, encoding, named)
-    begun = begin(settings, wanted, wiring.model_file, notes.note)
+    begun = begin(settings, wanted, wiring.meaning(settings), notes.note)
     if dry_run:
         with closing(notes), closing(begun.keeper):
             attached = sources.gather(environment, file or (), reading, piped=False)
-            return print_budget(environment, begun, ask_about(attached, ""))
-    with closing(begun.keeper), closing(wiring.engine(environment, begun.settings)) as engine:
+            return print_budget(environment, begun, ask_about(attached, ""), offline=offline)
+    with closing(begun.keeper), closing(wiring.engine(environment, begun.settings, offline=offline)) as engine:
         # The worker loads the model while the person types the first message.
         engine.start()
         attached = sources.gather(environment, sources.named(file), reading, piped=False)
         report_blank(attached, notes.note)
-        opening = Opening(attached, chosen, first, reading.encoding, named)
+        opening = Opening(attached, chosen, first, reading.encoding, named, offline)
         shows_standing = begun.keeper.history is not None and wanted.goes_on
         return converse(environment, engine, begun, opening, shows_standing=shows_standing)
 
@@ -103,7 +104,7 @@ class Opening(NamedTuple):
     """The material for the first message, the draft that its line begins with, and the template of that draft.
 
     `encoding` is the one of all files that are attached, None if it is to be guessed; `password` opens those documents
-    that are protected, if the person has named it.
+    that are protected, if the person has named it. With `offline` no server is asked.
     """
 
     attached: Sequence[Material] = ()
@@ -111,6 +112,7 @@ class Opening(NamedTuple):
     first: Draft | None = None
     encoding: Encoding | None = None
     password: Password | None = None
+    offline: bool = False
 
 
 def converse(
@@ -147,7 +149,7 @@ def converse(
     ):
         # What was typed until now waits for Enter, too.
         with reader.answering():
-            output.note(_banner(settings))
+            output.note(_banner(settings, engine.host))
             if shows_standing:
                 output.note("")
                 slash_commands.show_standing(session)
@@ -173,17 +175,17 @@ def _session(environment: Environment, engine: Engine, begun: Begun, opening: Op
         begun.keeper,
         output,
         report=output.note,
-        open_engine=wiring.opener(environment, settings, engine),
+        open_engine=wiring.opener(environment, settings, engine, offline=opening.offline),
         clipboard=screen.clipboard(environment),
         template_folders=wiring.template_folders(),
         template=opening.template,
         computing=wiring.describer(environment, settings),
-        file_of=wiring.model_file,
+        meaning=wiring.meaning(settings),
         is_named=begun.wanted.model is not None,
         encoding=opening.encoding,
         password=opening.password,
         show_reading=output.show_reading,
-        models=wiring.models,
+        models=lambda: wiring.models(settings),
         columns=lambda: min((environment.columns or overviews.COLUMNS) - 1, settings.prose_width),
     )
 
@@ -242,7 +244,7 @@ def _toolbar(session: Session, settings: Config) -> list[tuple[int, str]]:
     """Return the parts of the line below the input, with their ranks; prompt_toolkit draws it often, so nothing here
     may wait for the engine.
     """
-    model, loading = _short(session.keeper.model), session.engine.loading()
+    model, loading, host = _short(session.keeper.model, settings), session.engine.loading(), session.engine.host
     if loading is not None:
         return [(0, model), (1, _("loading {percent}%").format(percent=int(loading * 100)))]
     size, used = session.info.ctx_size if session.info else settings.ctx_size, session.conversation.tokens
@@ -250,9 +252,15 @@ def _toolbar(session: Session, settings: Config) -> list[tuple[int, str]]:
         _("context {used} of {size}").format(used=used, size=size) if used else _("context {size}").format(size=size)
     )
     parts = [(0, model), (1, filled)]
+    if not session.info and on_server(session.keeper.model, settings.servers):
+        # The context of a server is not that of the settings, and becomes known with the first answer.
+        parts.pop()
     if read := session.engine.read_ahead():
         parts.insert(1, (1, f"{_read_ahead(session)} {100 * read[0] // read[1]}%"))
-    if session.info:
+    if host:
+        # Whatever else there is no room for, the person sees where their words go.
+        parts.insert(1, (0, host))
+    elif session.info:
         parts.insert(1, (3, session.info.device))
     if session.last and session.last.timings.decode_tps:
         parts.append((2, _("{speed:.1f} tokens/s").format(speed=session.last.timings.decode_tps)))
@@ -265,16 +273,20 @@ def _read_ahead(session: Session) -> str:
     return listed(names) if 0 < len(names) < 3 else _("reading")
 
 
-def _banner(settings: Config) -> str:
+def _banner(settings: Config, host: str) -> str:
     lines = [
-        f"qwen-tui {__version__} · {_short(settings.model)}",
+        f"qwen-tui {__version__} · {_short(settings.model, settings)}",
         _("Enter sends · Ctrl-J new line · Ctrl-C stops · /help commands · Ctrl-D leaves"),
     ]
+    if host:
+        lines.append(slash_commands.goes_to(host))
     if settings.model == DEMO:
         lines.append(_("This is the demonstration model: it has learned a few dozen conversations by heart."))
     return "\n".join(lines)
 
 
-def _short(model: str) -> str:
-    """Return the name of a model, or only the file name if it is a path."""
-    return re.split(r"[/\\]", model)[-1]
+def _short(model: str, settings: Config) -> str:
+    """Return the name of a model, or only the file name if it is a path, also behind the name of a server."""
+    found = on_server(model, settings.servers)
+    file = re.split(r"[/\\]", found.model if found else model)[-1]
+    return str(found._replace(model=file)) if found else file

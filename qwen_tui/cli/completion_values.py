@@ -1,6 +1,7 @@
 """The names that options and arguments take, for the Tab key of a shell."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 
 from qwen_tui import config, files, i18n
@@ -20,6 +21,10 @@ def of(path: Sequence[str], parameter: str, begun: str, before: Sequence[str]) -
 
     A failure offers nothing: the person is typing, and would not read an error.
     """
+    if parameter == "model" and path[:1] != ["servers"] and "/" in begun:
+        offers = _on_server(begun)
+        if offers is not None:
+            return offers
     if parameter in _FILES or (parameter == "model" and begun.startswith((".", "/", "~"))):
         return None
     names = _NAMES.get((*path[:1], parameter)) or _NAMES.get((parameter,))
@@ -30,11 +35,31 @@ def of(path: Sequence[str], parameter: str, begun: str, before: Sequence[str]) -
 
 
 def _models(_before: Sequence[str] = ()) -> Iterator[Offer]:
-    """Yield the values of -m: the demonstration model, the models on this computer, and those that can be fetched."""
+    """Yield the values of -m: the demonstration model, servers, the models here, and those that can be fetched."""
     yield "demo", _("the demonstration model")
+    yield from _servers()
     installed = dict(_installed())
     yield from installed.items()
     yield from (offer for offer in _published() if offer[0] not in installed)
+
+
+def _servers(_before: Sequence[str] = ()) -> Iterator[Offer]:
+    yield from ((name, server.host) for name, server in _settings().servers.items())
+
+
+def _on_server(begun: str) -> list[Offer] | None:
+    """Return the models of the server in NAME/…, None for another name. Only such a beginning lets Tab ask a server.
+
+    There are none if it may not be asked, or answers late.
+    """
+    from qwen_tui.planning.opening import names_on
+
+    name, settings = begun.partition("/")[0], _settings()
+    return [(each, "") for each in names_on(name, settings, os.environ)] if name in settings.servers else None
+
+
+def _settings() -> config.Config:
+    return config.read(files.folders().config_file).config
 
 
 def _installed(_before: Sequence[str] = ()) -> Iterator[Offer]:
@@ -90,7 +115,7 @@ def _sampling(_before: Sequence[str] = ()) -> Iterator[Offer]:
     yield from ((f"{name}=", explanation(name)) for name in SETTABLE)
 
 
-def _settings(_before: Sequence[str] = ()) -> Iterator[Offer]:
+def _setting_names(_before: Sequence[str] = ()) -> Iterator[Offer]:
     from qwen_tui.explanations import explanation
 
     yield from ((name, explanation(name)) for name in config.FIELDS)
@@ -125,6 +150,8 @@ _NAMES: dict[tuple[str, ...], Callable[[Sequence[str]], Iterator[Offer]]] = {
     ("model",): _models,
     ("pull", "model"): _published,
     ("models", "name"): _installed,
+    ("servers", "name"): _servers,
+    ("servers", "model"): _words(),
     ("template",): _templates,
     ("templates", "name"): _templates,
     ("param",): _variables,
@@ -132,7 +159,7 @@ _NAMES: dict[tuple[str, ...], Callable[[Sequence[str]], Iterator[Offer]]] = {
     ("cid",): _conversations,
     ("conversation",): _conversations,
     ("conversations",): _conversations,
-    ("name",): _settings,
+    ("name",): _setting_names,
     ("value",): _setting_values,
     ("lang",): _words(*i18n.LANGUAGES),
     ("gpu_layers",): _words("auto", "all"),

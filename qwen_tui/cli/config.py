@@ -1,6 +1,6 @@
 """`qwen config`: the settings, shown and changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -14,8 +14,9 @@ from qwen_tui.errors import QwenError, UsageError, WriteError, how_to_write, whi
 from qwen_tui.explanations import EXAMPLES, explanation, shown_value
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
-from qwen_tui.models.locate import lasting, locate
+from qwen_tui.models.locate import lasting, meant
 from qwen_tui.planning import default_model
+from qwen_tui.servers import Server
 
 
 def build() -> typer.Typer:
@@ -77,7 +78,7 @@ def use_model(environment: Environment, name: str) -> str:
 
     Raises `ModelNotFoundError`, `InvalidModelError`, `WriteError`.
     """
-    chosen = default_model.usable(name)
+    chosen = default_model.usable(name, _servers(environment))
     store(environment, "model", chosen)
     return _("{name} answers from now on where no other model is named.").format(name=chosen)
 
@@ -87,7 +88,7 @@ def store(environment: Environment, name: str, value: str | None) -> object:
 
     Raises `ConfigError`, `WriteError`.
     """
-    with _writing():
+    with writing():
         written = config.set_value(files.folders().config_file, name, value)
     variable = config.environment_name(name)
     if environment.variables.get(variable):
@@ -98,16 +99,20 @@ def store(environment: Environment, name: str, value: str | None) -> object:
 def _model(environment: Environment, name: str) -> str:
     """Return a name that finds the model in every folder; one that finds none stays, and the person is told so."""
     try:
-        return lasting(name, locate(name, files.folders().models))
+        return lasting(name, meant(name, files.folders().models, _servers(environment)))
     except QwenError as error:
         environment.note(f"{error.message}\n{error.remedy}")
         return name
 
 
+def _servers(environment: Environment) -> Mapping[str, Server]:
+    return config.read(files.folders().config_file, environment.variables).config.servers
+
+
 def edit(context: typer.Context) -> None:
     """Open the file in the editor and check it afterwards."""
     file = files.folders().config_file
-    with _writing():
+    with writing():
         if not files.is_there(file):
             files.write_private(file, _first_text().encode())
     environment = Environment.of(context)
@@ -131,7 +136,8 @@ def path(context: typer.Context) -> None:
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
+def writing() -> Iterator[None]:
+    """Turn what the system refuses while the settings are written into a `WriteError`."""
     try:
         yield
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import msgspec
 import typer
 
 from qwen_tui import config, files
@@ -12,6 +13,9 @@ from qwen_tui.engine.library import gpu_backends
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.locate import locate
 from qwen_tui.planning import default_model
+from qwen_tui.planning.access import Access, endpoint
+from qwen_tui.planning.server_check import Check, check
+from qwen_tui.servers import OnServer, Server, on_server
 
 _COLUMNS = 80
 
@@ -37,7 +41,7 @@ def doctor(
 ) -> int:
     """Examine this PC and print the report; the exit code is 1 if the program cannot answer here."""
     from qwen_tui.evaluation.doctor import Patient, examine
-    from qwen_tui.evaluation.report import Problem, encoded
+    from qwen_tui.evaluation.report import Problem, ServerState, encoded
     from qwen_tui.evaluation.report_text import text
 
     environment = Environment.of(context)
@@ -50,6 +54,8 @@ def doctor(
         Problem(code="settings", severity="error", message=problem.message, remedy=problem.remedy)
         for problem in read.problems
     )
+    found = on_server(settings.model, settings.servers)
+    server = settings.servers[found.server] if found else None
     report = examine(
         Patient(
             model=settings.model,
@@ -62,6 +68,10 @@ def doctor(
             network=network,
             problems=problems,
             unfit=lambda file: examining.problem(file, noting=False),
+            server=ServerState(name=found.server, host=server.host, this_computer=server.is_here)
+            if found and server
+            else None,
+            asked=lambda: _asked(environment, found, server, network=network) if found and server else None,
         )
     )
     if as_json:
@@ -69,3 +79,13 @@ def doctor(
     else:
         environment.print(text(report, environment.columns or _COLUMNS))
     return 0 if report.usable else 1
+
+
+def _asked(environment: Environment, found: OnServer, server: Server, *, network: bool) -> Check | None:
+    """Return what the server has told; with `network` off only whether it might be asked: raises `ServerError`."""
+    entry = Access(environment.variables)
+    named = msgspec.structs.replace(server, model=found.model or server.model)
+    if network:
+        return check(found.server, named, entry, asking=False)
+    endpoint(found.server, named, entry)
+    return None

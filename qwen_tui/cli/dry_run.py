@@ -11,15 +11,21 @@ from qwen_tui.chat.fitting.way import Work
 from qwen_tui.chat.going_on import Begun
 from qwen_tui.cli import wiring
 from qwen_tui.cli.environment import Environment
+from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Question
 
 
-def print_budget(environment: Environment, begun: Begun, question: Question, *, as_json: bool = False) -> int:
+def print_budget(
+    environment: Environment, begun: Begun, question: Question, *, as_json: bool = False, offline: bool = False
+) -> int:
     """Print what `question` would take, and return the exit code: 0 if it fits, 1 if it does not.
 
     The weights are not loaded: the vocabulary counts, and what was measured before tells the time.
     """
-    with closing(wiring.counter(environment, begun.settings)) as engine:
+    with closing(wiring.counter(environment, begun.settings, offline=offline)) as engine:
+        if engine.host:
+            # A server that counts the tokens gets the text for that.
+            environment.note(_("The question goes to {host}.").format(host=engine.host))
         engine.start()
         for _progress in engine.load():
             cancellation.check()

@@ -6,7 +6,7 @@ from qwen_tui import files
 from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
 from qwen_tui.errors import NotFetchedError
-from qwen_tui.models.locate import locate
+from qwen_tui.models.locate import meant
 
 
 def settled(
@@ -19,7 +19,7 @@ def settled(
     Raises `NotFetchedError` if nobody can be asked, `typer.Abort` if the person wants none.
     """
     try:
-        locate(settings.model, files.folders().models)
+        meant(settings.model, files.folders().models, settings.servers)
     except NotFetchedError as error:
         if quiet or not environment.can_offer:
             raise

@@ -16,7 +16,7 @@ from qwen_tui.cli.options import usable_settings
 from qwen_tui.columns import table
 from qwen_tui.engine import examining
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError
-from qwen_tui.files import size_text
+from qwen_tui.files import command_line, size_text
 from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
@@ -31,6 +31,7 @@ from qwen_tui.models.removing import remove, remove_leftover
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import mending_of, missing, verify
 from qwen_tui.planning import default_model
+from qwen_tui.servers import on_server
 
 _CONTEXT = 8192
 
@@ -67,7 +68,8 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     shelf = Shelf(files.folders().models)
     shelf.look()
     models, leftovers = inventory.held(shelf), inventory.leftovers(shelf)
-    usual = usable_settings(environment, standing_in=True).model
+    settings = usable_settings(environment, standing_in=True)
+    usual = settings.model
     default = _file_of(usual, shelf)
     problems = _problems(models)
     others = elsewhere.without(elsewhere.find(), models)
@@ -78,7 +80,9 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         return
     for line in listing.lines(models, leftovers, default, problems, environment.columns):
         environment.print(line)
-    if not models:
+    if on_server(usual, settings.servers):
+        environment.note(_("{name} answers where no model is named; it is on a server.").format(name=usual))
+    elif not models:
         environment.note(_("There is no model yet: fetch one with qwen pull."))
     elif default is None:
         name = as_text(usual)
@@ -92,6 +96,20 @@ def _file_of(name: str, shelf: Shelf) -> Path | None:
         return locate(name, shelf.folder)
     except (ModelNotFoundError, InvalidModelError):
         return None
+
+
+def _on_this_computer(environment: Environment, name: str | None) -> str:
+    """Return the `name` of a model, by default the one in use; raises `UsageError` for one on a server."""
+    settings = usable_settings(environment, standing_in=True)
+    wanted = name or settings.model
+    if found := on_server(wanted, settings.servers):
+        raise UsageError(
+            _("{name} is on a server, and no file on this computer.").format(name=wanted),
+            _("See what it is and has: {command}").format(
+                command=command_line("qwen", "servers", "test", found.server)
+            ),
+        )
+    return wanted
 
 
 def _problems(models: Sequence[Held]) -> dict[Path, str]:
@@ -113,7 +131,7 @@ def use(
 def show(context: typer.Context, name: Name = None, as_json: AsJson = False) -> None:
     """Print what a model is made of, by its header alone."""
     environment = Environment.of(context)
-    wanted = name or usable_settings(environment, standing_in=True).model
+    wanted = _on_this_computer(environment, name)
     shelf = Shelf(files.folders().models)
     held = inventory.find(wanted, shelf)
     if held and held.state == "missing":
@@ -213,6 +231,7 @@ def path(context: typer.Context, name: Name = None) -> None:
     shelf = Shelf(files.folders().models)
     found: Path = shelf.folder
     if name:
+        name = _on_this_computer(Environment.of(context), name)
         held = inventory.find(name, shelf)
         found = held.file if held else locate(name, shelf.folder)
     Environment.of(context).print(str(found))

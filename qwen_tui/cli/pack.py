@@ -16,6 +16,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.models import parts
 from qwen_tui.models.importing import packing
 from qwen_tui.models.shelf import Shelf
+from qwen_tui.servers import on_server
 
 
 def pack(
@@ -41,6 +42,12 @@ def pack(
         )
     shelf = Shelf(files.folders().models)
     settings = usable_settings(environment, standing_in=True)
+    for name in model or [settings.model]:
+        if on_server(name, settings.servers):
+            raise UsageError(
+                _("{name} is on a server, and a pack leaves servers out.").format(name=name),
+                _("Name a model on this computer: -m MODEL"),
+            )
     items = packing.items([packing.named(name, shelf) for name in model or [settings.model]])
     own = None if no_config else _settings()
     content = None if no_config else packing.portable_settings(own, packing.in_use(settings.model, items, shelf))

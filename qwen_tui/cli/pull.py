@@ -20,6 +20,7 @@ from qwen_tui.models.fetching.pulling import Pulling, here_for_good, standard
 from qwen_tui.models.locate import DEMO
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.planning import default_model
+from qwen_tui.servers import on_server
 
 Sources = Annotated[
     list[str] | None,
@@ -49,8 +50,12 @@ def pull(
 ) -> int:
     """Fetch MODEL, by default the one of the settings, and return the exit code."""
     environment = Environment.of(context)
-    name = options.settings_of(usable_settings(environment), {"model": model, "language": lang}).model
-    if name == DEMO and model is None:
+    settings = options.settings_of(usable_settings(environment), {"model": model, "language": lang})
+    name = settings.model
+    if on_server(name, settings.servers) and model is not None:
+        environment.print(_("{name} is on a server: there is nothing to fetch.").format(name=name))
+        return 0
+    if (name == DEMO or on_server(name, settings.servers)) and model is None:
         # Who has chosen it as the default, and types what it says, wants the real model.
         name = catalogue.DEFAULT_MODEL
     if name == DEMO:

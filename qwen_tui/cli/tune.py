@@ -7,7 +7,10 @@ import typer
 
 from qwen_tui.cli import options, screen, wiring
 from qwen_tui.cli.environment import Environment
+from qwen_tui.errors import UsageError
+from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
+from qwen_tui.servers import on_server
 
 Show = Annotated[bool, typer.Option("--show", help=_("Show what is in force, and measure nothing."))]
 Reset = Annotated[bool, typer.Option("--reset", help=_("Forget what was measured for this model, and what failed."))]
@@ -32,6 +35,13 @@ def tune(
     environment = Environment.of(context)
     flags = {"model": model, "ctx_size": ctx_size, "gpu_layers": gpu_layers, "language": lang}
     settings = options.settings(environment, flags)
+    if on_server(settings.model, settings.servers):
+        raise UsageError(
+            _("{name} is on a server: it is tuned where it runs.").format(name=settings.model),
+            _("To see how fast it is from here: {command}").format(
+                command=command_line("qwen", "bench", "-m", settings.model)
+            ),
+        )
     if reset:
         forgotten = model_tuning.forget(lambda: wiring.planner(environment, settings, learning=False))
         environment.print(

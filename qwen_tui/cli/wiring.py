@@ -16,11 +16,14 @@ from qwen_tui.engine.protocol import Engine
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event
 from qwen_tui.models import inventory
-from qwen_tui.models.locate import DEMO, locate
+from qwen_tui.models.locate import DEMO, Meaning, meant
 from qwen_tui.models.shelf import Shelf
+from qwen_tui.planning import opening
 from qwen_tui.planning import planner as planning
+from qwen_tui.planning.access import Access
 from qwen_tui.planning.planner import Planner
 from qwen_tui.planning.tuned import Purpose
+from qwen_tui.servers import on_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +64,46 @@ def planner(
     return planning.planner_of(settings, TerminalWatcher(environment, settings, quiet), trouble, learning=learning)
 
 
-def engine(environment: Environment, settings: Config, purpose: Purpose = "chat", *, quiet: bool = False) -> Engine:
-    """Return the engine that `settings` ask for, not yet started; raises `ModelNotFoundError`, `InvalidModelError`.
+def engine(
+    environment: Environment,
+    settings: Config,
+    purpose: Purpose = "chat",
+    *,
+    quiet: bool = False,
+    offline: bool = False,
+) -> Engine:
+    """Return the engine that `settings` ask for, not yet started.
 
-    With `quiet` nothing is shown meanwhile.
+    With `quiet` nothing is shown meanwhile; with `offline` no server is asked. Raises `ModelNotFoundError`,
+    `InvalidModelError`, `ServerError`.
     """
-    return planner(environment, settings, quiet=quiet).engine(purpose)
+    watcher = TerminalWatcher(environment, settings, quiet)
+    return opening.engine_of(settings, watcher, Access(environment.variables, offline), purpose)
 
 
-def counter(environment: Environment, settings: Config) -> Engine:
+def counter(environment: Environment, settings: Config, *, offline: bool = False) -> Engine:
     """Return an engine that counts tokens and estimates waits for these `settings`, and answers nothing."""
+    if on_server(settings.model, settings.servers):
+        return engine(environment, settings, offline=offline)
     return planner(environment, settings).counter()
 
 
-def opener(environment: Environment, settings: Config, in_use: Engine) -> Callable[[str], Engine]:
+def opener(
+    environment: Environment, settings: Config, in_use: Engine, *, offline: bool = False
+) -> Callable[[str], Engine]:
     """Return a function from the name of a model to its engine, which will replace the engine `in_use`."""
-    return planning.opener(settings, TerminalWatcher(environment, settings), in_use)
+    watcher = TerminalWatcher(environment, settings)
+    return opening.opener(settings, watcher, in_use, Access(environment.variables, offline))
 
 
 def describer(environment: Environment, settings: Config) -> Callable[[str], str]:
-    """Return a function from the name of a model to the sentence that says how this PC computes it."""
+    """Return a function from the name of a model to the sentence that says how this PC, or a server, computes it."""
 
     def describe(model: str) -> str:
+        if found := on_server(model, settings.servers):
+            return _("computed by the server {name}: {host}").format(
+                name=found.server, host=settings.servers[found.server].host
+            )
         other = msgspec.structs.replace(settings, model=model)
         return planner(environment, other, learning=False).next_time().describe()
 
@@ -94,16 +115,17 @@ def log(environment: Environment) -> Callable[[str], None] | None:
     return environment.note if environment.wants_details else None
 
 
-def model_file(name: str) -> Path:
-    """Return the file of the model `name`; raises `ModelNotFoundError`, `InvalidModelError`."""
-    return locate(name, files.folders().models)
+def meaning(settings: Config) -> Meaning:
+    """Return a function from the name of a model to what it stands for: its file, or a model on a server."""
+    return lambda name: meant(name, files.folders().models, settings.servers)
 
 
-def models() -> list[tuple[str, str]]:
-    """Return the names of the models on this computer, each with its quantisation and size."""
+def models(settings: Config) -> list[tuple[str, str]]:
+    """Return the names of the models on this computer, each with its quantisation and size, and of the servers."""
     held = [one for one in inventory.held(Shelf(files.folders().models)) if one.state != "missing"]
     about = {one.name: f"{one.quant} {files.size_text(one.size)}".strip() for one in held}
-    return [*about.items(), (DEMO, _("the demonstration model"))]
+    servers = [(name, server.host) for name, server in settings.servers.items()]
+    return [*about.items(), (DEMO, _("the demonstration model")), *servers]
 
 
 def template_folders(language: str | None = None) -> list[Path]:

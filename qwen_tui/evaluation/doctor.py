@@ -14,7 +14,7 @@ from qwen_tui.errors import EngineError, QwenError, refused
 from qwen_tui.evaluation import findings
 from qwen_tui.evaluation.advice import advice
 from qwen_tui.evaluation.expectation import expected_speed
-from qwen_tui.evaluation.report import FolderState, ModelState, Problem, Report
+from qwen_tui.evaluation.report import FolderState, ModelState, Problem, Report, ServerState
 from qwen_tui.files import Folders
 from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.load import load_of_others
@@ -28,6 +28,7 @@ from qwen_tui.models.inventory import FileState
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.planning.automatic import circumstances, filled_by_others, full
 from qwen_tui.planning.in_force import InForce
+from qwen_tui.planning.server_check import Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Patient:
     build (raises `EngineError`). `in_force` returns how the file is loaded (raises `QwenError`); if it gets the reason
     why llama.cpp failed to look at the graphics card, it does not ask llama.cpp again. `starting` returns how much of
     the graphics card's memory the start of llama.cpp takes. `unfit` returns why llama.cpp cannot answer with a
-    file, None if nothing is known against it.
+    file, None if nothing is known against it. `server` is the one that the model is on, None for a model on this
+    computer; `asked` returns what it has told, None if the network is not used (raises `QwenError`).
     """
 
     model: str
@@ -51,6 +53,8 @@ class Patient:
     problems: tuple[Problem, ...] = ()
     starting: Callable[[str], int | None] = lambda _circumstances: None
     unfit: Callable[[Path], QwenError | None] = lambda _file: None
+    server: ServerState | None = None
+    asked: Callable[[], Check | None] = lambda: None
 
 
 def examine(patient: Patient) -> Report:
@@ -60,7 +64,12 @@ def examine(patient: Patient) -> Report:
     """
     computer = this_computer()
     build, problems, trouble = _build(patient, computer)
-    model, header, remedy = _model(patient, runs=build is not None)
+    server: ServerState | None = None
+    header: Header | None = None
+    if patient.server:
+        server, model, remedy = _on_server(patient.server, patient)
+    else:
+        model, header, remedy = _model(patient, runs=build is not None)
     forced: InForce | None = None
     if header is not None and (build is not None or all(problem.severity != "error" for problem in problems)):
         forced, model, remedy = _forced(patient, model, trouble)
@@ -92,11 +101,12 @@ def examine(patient: Patient) -> Report:
         note=forced.note if forced else "",
         speed=speed,
         model=model,
+        server=server,
         folders=folders,
         network=reached,
         offline=offline,
         problems=tuple(sorted(problems, key=lambda problem: problem.severity)),
-        advice=advice(computer, build, plan, speed, problems),
+        advice="" if server else advice(computer, build, plan, speed, problems),
     )
 
 
@@ -148,6 +158,16 @@ def _model(patient: Patient, *, runs: bool) -> tuple[ModelState, Header | None, 
         header,
         "",
     )
+
+
+def _on_server(server: ServerState, patient: Patient) -> tuple[ServerState, ModelState, str]:
+    """Return the server with what it has told, the state of the model on it, and if it is not usable, what to do."""
+    name = _text(patient.model)
+    try:
+        server = msgspec.structs.replace(server, asked=patient.asked())
+    except QwenError as error:
+        return server, ModelState(name=name, problem=_text(error.message)), error.remedy
+    return server, ModelState(name=name, usable=True), ""
 
 
 def _forced(patient: Patient, model: ModelState, trouble: str) -> tuple[InForce | None, ModelState, str]:

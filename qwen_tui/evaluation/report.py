@@ -9,6 +9,7 @@ from qwen_tui.hardware.load import Load
 from qwen_tui.hardware.machine import Computer
 from qwen_tui.hardware.placement import Placement
 from qwen_tui.models.fetching.reach import Reachability
+from qwen_tui.planning.server_check import Check
 
 
 class ExpectedSpeed(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +56,15 @@ class ModelState(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class ServerState(msgspec.Struct, frozen=True, kw_only=True):
+    """The server that the model in the settings is on: its `host`, and what it has told if it was `asked`."""
+
+    name: str
+    host: str
+    this_computer: bool
+    asked: Check | None = None
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Something wrong, with a fixed `code`, and its remedy. An "error" prevents answers, a "warning" does not."""
 
@@ -72,6 +82,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     - `build` is the installed llama.cpp, None if it cannot be used.
     - `plan` is how the model is loaded here, None without a model. `origin` says where the plan comes from, `note`
       which wish it could not fulfil.
+    - `server` is the one that the model is on, None for a model on this computer.
     - `network` is None if the servers were not asked; `offline` says that the environment forbade it.
     """
 
@@ -85,6 +96,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     speed: ExpectedSpeed
     model: ModelState
+    server: ServerState | None = None
     folders: tuple[FolderState, ...]
     network: tuple[Reachability, ...] | None
     offline: bool = False

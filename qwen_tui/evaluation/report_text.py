@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from wcwidth import width
 
 from qwen_tui.columns import padded
-from qwen_tui.evaluation.report import ExpectedSpeed, FolderState, Report
+from qwen_tui.evaluation.report import ExpectedSpeed, FolderState, Report, ServerState
 from qwen_tui.files import size_text
 from qwen_tui.hardware.gpu import Graphics
 from qwen_tui.hardware.placement import Placement, Share
@@ -39,9 +39,10 @@ def text(report: Report, columns: int = 80) -> str:
         _section(_("This PC"), _machine(report), columns),
         _section("llama.cpp", _build(report), columns),
         _section(_("Model"), _model(report), columns),
-        _section(_("Plan"), _plan(report), columns),
+        _section(_("Server"), _server(report.server), columns),
+        "" if report.server else _section(_("Plan"), _plan(report), columns),
         _bars(report.plan, columns) if report.plan else "",
-        _section(_("Speed"), _speed(report.speed), columns),
+        "" if report.server else _section(_("Speed"), _speed(report.speed), columns),
         _section(_("Folders"), [(_called(folder), _folder(folder)) for folder in report.folders], columns),
         _section(_("Network"), _network(report), columns),
         _problems(report, columns),
@@ -131,6 +132,23 @@ def _model(report: Report) -> Iterator[tuple[str, str]]:
         "changed": _("ready, but changed since its checksum was verified"),
     }
     yield _("state"), checksums.get(model.checksum, _("ready")) if model.usable else _("not usable")
+
+
+def _server(server: ServerState | None) -> Iterator[tuple[str, str]]:
+    if server is None:
+        return
+    yield _("host"), _("{host}, this computer").format(host=server.host) if server.this_computer else server.host
+    told = server.asked
+    if told is None:
+        yield "", _("not asked; with --network it is")
+        return
+    yield _("kind"), _("not known") if told.kind == "other" else told.kind
+    if told.model:
+        yield _("model"), told.model
+        known = _("{tokens} tokens") if told.context_is_told else _("not told; {tokens} tokens are assumed")
+        yield _("context"), known.format(tokens=f"{told.ctx_size:,}")
+        yield _("tokens"), _("estimated") if told.estimates else _("counted by the server")
+    yield "", _("What its computer has and how it computes, a server does not tell; qwen bench measures it from here.")
 
 
 def _plan(report: Report) -> Iterator[tuple[str, str]]:

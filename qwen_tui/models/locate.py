@@ -1,6 +1,7 @@
 """Finds the file that a model's name stands for."""
 
 import difflib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError, how_to_read, why
@@ -11,8 +12,12 @@ from qwen_tui.models import address, catalogue, inventory, parts
 from qwen_tui.models.inventory import in_repository
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import is_fetchable, missing
+from qwen_tui.servers import OnServer, Server, on_server
 
 DEMO = inventory.DEMO
+
+# What the name of a model stands for; raises `ModelNotFoundError`, `InvalidModelError`.
+Meaning = Callable[[str], Path | OnServer]
 
 
 def locate(name: str, models: Path, demo: Path = inventory.DEMO_FILE) -> Path:
@@ -77,8 +82,19 @@ def _refuse_folder(name: str) -> None:
         )
 
 
-def lasting(name: str, file: Path) -> str:
-    """Return a name that finds the model `name` in `file` from any folder, and later: for a path, the absolute path."""
+def meant(name: str, models: Path, servers: Mapping[str, Server]) -> Path | OnServer:
+    """Return what the name of a model stands for: a model on one of the `servers`, or a file; see `locate`."""
+    return on_server(name, servers) or locate(name, models)
+
+
+def lasting(name: str, found: Path | OnServer) -> str:
+    """Return a name that finds the model `name`, which was `found`, from any folder and later.
+
+    For a path, that is the absolute path.
+    """
+    if isinstance(found, OnServer):
+        return str(found)
+    file = found
     if parts.first(expand(name).absolute()) == file:
         return str(file)
     if name == DEMO or catalogue.find(name):

@@ -15,6 +15,7 @@ from qwen_tui.models import inventory
 from qwen_tui.models.inventory import Held
 from qwen_tui.models.locate import lasting, locate
 from qwen_tui.models.shelf import ModelRecord, Shelf
+from qwen_tui.servers import Server, on_server
 
 
 def settled(settings: Settings, *, noting: bool = True) -> Config:
@@ -48,11 +49,13 @@ def stand_in(standard: str, shelf: Shelf, *, noting: bool = True) -> Held | None
     return None
 
 
-def usable(name: str) -> str:
-    """Return the name to store for the model `name`, which must be here and able to answer.
+def usable(name: str, servers: Mapping[str, Server]) -> str:
+    """Return the name to store for the model `name`, which must be on a server, or here and able to answer.
 
     Raises `ModelNotFoundError`, `InvalidModelError`.
     """
+    if found := on_server(name, servers):
+        return str(found)
     file = locate(name, folders().models)
     if problem := examining.problem(file):
         raise problem

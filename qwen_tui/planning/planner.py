@@ -12,13 +12,13 @@ import msgspec
 
 from qwen_tui import files
 from qwen_tui.config import Config
-from qwen_tui.engine import examining, installed, ladder, leaving
+from qwen_tui.engine import installed, ladder, leaving
 from qwen_tui.engine.crashes import Crashes, differing
 from qwen_tui.engine.installed import Inspection
 from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.library import gpu_backends, library_stamp
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.protocol import Costs, Engine, LargerContext, LoadOptions
+from qwen_tui.engine.protocol import Costs, LargerContext, LoadOptions
 from qwen_tui.engine.speeds import Speeds
 from qwen_tui.hardware.gpu import Graphics, remembering
 from qwen_tui.hardware.machine import default_plan, this_machine
@@ -302,25 +302,3 @@ def _asker(path: Path, watcher: Watcher, *, learning: bool) -> Ask:
             return installed.known(options, kept, circumstances, seen, show, log=watcher.log, noting=learning)
 
     return ask
-
-
-def opener(settings: Config, watcher: Watcher, in_use: Engine) -> Callable[[str], Engine]:
-    """Return a function that builds an engine with another model, by its name, in all else as `settings` say.
-
-    The new engine replaces the one `in_use`, or the last one that the function has built. So the memory of a card that
-    the old engine holds counts as free.
-    """
-    engines = [in_use]
-
-    def build(model: str) -> Engine:
-        held = sum(each.held for each in engines if isinstance(each, LocalEngine))
-        other = msgspec.structs.replace(settings, model=model)
-        planner = planner_of(other, watcher, freeing=held)
-        # What cannot answer is refused before the old engine is given up for it.
-        if problem := examining.problem(planner.path):
-            raise problem
-        built = planner.engine()
-        engines[:] = [built]
-        return built
-
-    return build

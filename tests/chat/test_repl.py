@@ -89,7 +89,7 @@ class Talk:
             open_engine=self._open,
             clipboard=board or Board(),
             template_folders=[templates] if templates else [],
-            file_of=self._file,
+            meaning=self._file,
             is_named=is_named,
             models=lambda: models,
         )

@@ -39,7 +39,7 @@ def test_one_json_object_whose_names_scripts_rely_on(qwen: Run) -> None:
     report = json.loads(done.stdout)
     assert set(report) == {
         *("version", "usable", "machine", "build", "plan", "origin", "note", "speed"),
-        *("model", "folders", "network", "offline", "problems", "advice"),
+        *("model", "server", "folders", "network", "offline", "problems", "advice"),
     }
     assert report["usable"] is True
     assert report["network"] is None

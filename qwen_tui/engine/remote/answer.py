@@ -228,4 +228,4 @@ class RemoteAnswer:
         )
         # Beside the person's own limit there are only the server's: its context, or what it allows one answer.
         limit: Limit = "server" if request.max_tokens is None else "max_tokens"
-        return Finished(usage, timings, reason, limit if reason == "length" else None)
+        return Finished(usage, timings, reason, limit=limit if reason == "length" else None)

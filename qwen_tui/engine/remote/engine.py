@@ -13,7 +13,8 @@ from qwen_tui.engine.remote.answer import RemoteAnswer
 from qwen_tui.engine.remote.asking import LOOK_EVERY
 from qwen_tui.engine.remote.counting import Counter
 from qwen_tui.engine.remote.endpoint import Endpoint
-from qwen_tui.errors import CancelledError, EngineError, PromptTooLongError, QwenError, ServerError
+from qwen_tui.engine.remote.out_of_reach import OutOfReach
+from qwen_tui.errors import CancelledError, PromptTooLongError, QwenError, ServerError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
 from qwen_tui.messages import Event, Finished, Loading, Message, Note, Timings, Usage, Waiting
@@ -47,14 +48,11 @@ class _Again(NamedTuple):
     seconds: float
 
 
-class RemoteEngine:
+class RemoteEngine(OutOfReach):
     """An `Engine` that a server computes.
 
     Nothing is sent before `start`. A question is sent once. If the server refuses it before any of the answer has come,
     and it may be asked again or in another way, a `Note` says that it is sent again.
-
-    The server goes on computing while the program is suspended, so `pause` and `resume` have nothing to do: what comes
-    meanwhile waits in the connection, and the time of the suspension does not count as silence.
     """
 
     def __init__(self, endpoint: Endpoint, model: str = "", *, ctx_size: int = 8192, most: int | None = None) -> None:
@@ -118,9 +116,6 @@ class RemoteEngine:
             raise failure
         return True
 
-    def loading(self) -> None:
-        """Nothing is loaded on this computer."""
-
     def info(self) -> EngineInfo:
         """Describe the model on the server; wait until the server has answered first."""
         known = self._wait()
@@ -142,13 +137,6 @@ class RemoteEngine:
         if not self._token_s or (written and not self._written_s):
             return None
         return max(0, tokens - cached) * self._token_s + written * self._written_s
-
-    def batch_seconds(self, sizes: Sequence[int], depth: int = 0) -> tuple[float, ...]:  # noqa: ARG002
-        """A server computes no single batches on demand; raises `EngineError`."""
-        raise EngineError(
-            _("{server}: a server does not let its batches be measured.").format(server=self._endpoint),
-            _("Measure it where it runs, with its own tools."),
-        )
 
     def stream(self, request: Request) -> Iterator[Event]:
         """Answer `request`; see `Engine.stream`."""
@@ -177,19 +165,6 @@ class RemoteEngine:
                     return
             else:
                 return
-
-    def expect(self, request: Request) -> None:
-        """Nothing is sent ahead: a server gets a question when the person sends it, and not before."""
-
-    def read_ahead(self) -> tuple[int, int] | None:
-        """Nothing is read ahead."""
-        return None
-
-    def pause(self) -> None:
-        """The server goes on; see the class."""
-
-    def resume(self) -> None:
-        """The server has gone on; see the class."""
 
     def close(self) -> None:
         """Ask nothing more. A running stream ends when its iterator is closed."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from qwen_tui import __version__
+from qwen_tui.config import SERVERS
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError
 from qwen_tui.files import APPLICATION, ASSETS, quoted
 from qwen_tui.i18n import gettext as _
@@ -80,7 +81,7 @@ def items(models: Sequence[Held]) -> list[Item]:
 
 
 def portable_settings(content: bytes | None, item: Item) -> bytes | None:
-    """Return the settings in `content`, changed so that the other computer uses the model `item`.
+    """Return the settings in `content`, changed so that the other computer uses the model `item`, and no server.
 
     None without `content`, if the other computer uses that model by default.
     """
@@ -92,9 +93,12 @@ def portable_settings(content: bytes | None, item: Item) -> bytes | None:
     except (UnicodeDecodeError, TOMLKitError):
         return content
     is_default = item.held.entry in catalogue.find(catalogue.DEFAULT_MODEL)
-    if is_default and "model" not in document:
+    if is_default and "model" not in document and SERVERS not in document:
         return content
-    document["model"] = item.held.name if item.held.entry else item.file
+    # Nobody on the other computer has agreed to a server, and it has no network.
+    document.pop(SERVERS, None)
+    if not is_default or "model" in document:
+        document["model"] = item.held.name if item.held.entry else item.file
     return tomlkit.dumps(document).encode()
 
 

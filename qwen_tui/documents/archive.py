@@ -39,7 +39,7 @@ class Archive:
         self.name = name
         # Each entry of the directory takes memory, and the directory itself may lie about their number.
         if data.count(_ENTRY) > MOST_MEMBERS:
-            raise self._too_large()
+            raise self.too_large()
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except _DAMAGE as error:
@@ -47,7 +47,7 @@ class Archive:
         self._members = {_normal(member.filename): member for member in self._zip.infolist() if not member.is_dir()}
         sizes = [member.file_size for member in self._members.values()]
         if max(sizes, default=0) > MOST_UNPACKED or sum(sizes) > MOST_IN_ALL:
-            raise self._too_large()
+            raise self.too_large()
         self._unpacked = 0
 
     @property
@@ -65,7 +65,7 @@ class Archive:
     def read(self, member: str) -> bytes:
         """Return all bytes of a member, `MOST_HELD` at most."""
         if member in self and self.size(member) > MOST_HELD:
-            raise self._too_large()
+            raise self.too_large()
         return b"".join(self.chunks(member))
 
     def chunks(self, member: str) -> Iterator[bytes]:
@@ -89,7 +89,7 @@ class Archive:
                     self._unpacked += len(chunk)
                     # The same member may be read several times, and several names may stand for the same bytes.
                     if self._unpacked > MOST_IN_ALL:
-                        raise self._too_large()
+                        raise self.too_large()
                     yield chunk
         except _DAMAGE as error:
             raise self.damaged() from error
@@ -139,7 +139,8 @@ class Archive:
             _("Fetch or export it once more, or open it in the program that made it, and save it again."),
         )
 
-    def _too_large(self) -> InputError:
+    def too_large(self) -> InputError:
+        """Return what to say of a document that takes too much memory."""
         return InputError(
             _("{name} unpacks to more than can be read.").format(name=self.name),
             _("Save a part of it as a file of its own."),

@@ -5,13 +5,11 @@ import io
 import posixpath
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from qwen_tui.documents.archive import Archive
 from qwen_tui.documents.office.markup import Element
-from qwen_tui.errors import InputError
-from qwen_tui.i18n import gettext as _
 
 # So many bytes of XML are given to a library that holds all of it; in memory it takes about six times as much.
 MOST_XML = 96 * 2**20
@@ -26,38 +24,24 @@ _UNEXPECTED = (
     *(RecursionError, SyntaxError, zipfile.BadZipFile),
 )
 
-# Returns what is to stand in the copy in place of the pieces of a member.
-Filter = Callable[[str, Iterator[bytes]], Iterator[bytes]]
 
-
-def prepared(archive: Archive, types: Sequence[str], thin: Filter | None = None) -> io.BytesIO:
+def prepared(archive: Archive, types: Sequence[str]) -> io.BytesIO:
     """Return a copy of the archive for a library; raises `InputError`.
 
     Pictures and other members that are no XML are empty in it. Its main part has the first of the `types`, and not that
-    of a template or of a document with macros. With `thin`, a member may be larger than what memory should hold.
+    of a template or of a document with macros.
     """
     copy = io.BytesIO()
     written = 0
     with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
         for name in archive.names:
-            with out.open(name, "w", force_zip64=True) as member:
-                if not name.endswith((".xml", ".rels")):
-                    continue
-                for piece in _pieces(archive, name, types, thin):
-                    written += len(piece)
-                    if written > MOST_XML:
-                        raise too_large(archive.name)
-                    member.write(piece)
+            xml = _mended(archive, name, types) if name.endswith((".xml", ".rels")) else b""
+            written += len(xml)
+            if written > MOST_XML:
+                raise archive.too_large()
+            out.writestr(name, xml)
     copy.seek(0)
     return copy
-
-
-def too_large(name: str) -> InputError:
-    """Return what to say of a document that takes too much memory."""
-    return InputError(
-        _("{name} unpacks to more than can be read.").format(name=name),
-        _("Save a part of it as a file of its own."),
-    )
 
 
 @contextlib.contextmanager
@@ -79,27 +63,17 @@ def root_of(part: object) -> Element:
     return etree.fromstring(part.blob) if element is None else element  # type: ignore[attr-defined]
 
 
-def _pieces(archive: Archive, name: str, types: Sequence[str], thin: Filter | None) -> Iterator[bytes]:
+def _mended(archive: Archive, name: str, types: Sequence[str]) -> bytes:
+    """Return the XML of a member as the libraries take it."""
     if name.endswith(".rels"):
-        yield _without_missing(archive, name)
-    elif name == _CONTENT_TYPES:
-        written = archive.read(name)
-        archive.check_xml(written)
+        return _without_missing(archive, name)
+    xml = archive.read(name)
+    archive.check_xml(xml)
+    if name == _CONTENT_TYPES:
         for other in types[1:]:
-            written = written.replace(f'"{other}"'.encode(), f'"{types[0]}"'.encode())
-        yield written
-    elif thin is None:
-        yield from _checked(archive, iter([archive.read(name)]))
-    else:
-        yield from thin(name, _checked(archive, archive.chunks(name)))
-
-
-def _checked(archive: Archive, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the pieces on, after a look at the first, which holds the document type and the namespaces."""
-    first = next(pieces, b"")
-    archive.check_xml(first[:_BEGINNING])
-    yield _transitional(first)
-    yield from pieces
+            xml = xml.replace(f'"{other}"'.encode(), f'"{types[0]}"'.encode())
+    # The root element, at the beginning, names the namespaces; in the text, such an address is a text.
+    return _transitional(xml[:_BEGINNING]) + xml[_BEGINNING:]
 
 
 def _without_missing(archive: Archive, name: str) -> bytes:

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 from qwen_tui import cancellation
 from qwen_tui.documents.archive import Archive
 from qwen_tui.documents.document import MOST_TEXT, Document, Options, Section, too_much_text
+from qwen_tui.documents.office.found import Found
 from qwen_tui.documents.office.number_formats import BUILT_IN, shown
 from qwen_tui.documents.office.sheet import Cell, SheetReader, shared_texts
 from qwen_tui.documents.office.sheet_tables import Line, blocks
@@ -42,7 +43,7 @@ class _Told:
     partly_hidden: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     formulas: int = 0
-    comments: int = 0
+    found: Found = field(default_factory=Found)
 
 
 def read(archive: Archive, options: Options) -> Document:
@@ -135,7 +136,7 @@ class _Workbook:
 
     def _learn_drawings(self, name: str, member: str, told: _Told, *, has_cells: bool) -> None:
         for comments in self._related(member, "comments"):
-            told.comments += sum(1 for _comment in _named(self._archive.xml(comments), "comment"))
+            told.found.comments += sum(1 for _comment in _named(self._archive.xml(comments), "comment"))
         if any(
             next(_named(self._archive.xml(drawing), kind), None) is not None
             for drawing in self._related(member, "drawing")
@@ -190,9 +191,7 @@ def _notes(name: str, told: _Told) -> Iterator[str]:
     for sheets, sentence in by_sheet:
         if sheets:
             yield sentence.format(name=name, sheets=listed(sheets))
-    if told.comments:
-        sentence = ngettext("{name}: {n} comment is left out.", "{name}: {n} comments are left out.", told.comments)
-        yield sentence.format(name=name, n=told.comments)
+    yield from told.found.notes(name)
     if told.formulas:
         sentence = ngettext(
             "{name}: the result of {n} formula is not in the file; open and save it in Excel or LibreOffice.",

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from qwen_tui import grams
 from qwen_tui.chat.fitting.splitting import Piece
-from qwen_tui.chat.fitting.stop_words import CHINESE, CHINESE_SIGNS, ENGLISH
+from qwen_tui.chat.fitting.stop_words import CHINESE, CHINESE_PARTICLES, CHINESE_SIGNS, ENGLISH
 
 # A passage whose score is below this share of the best one's is left out: it has only common words of the question.
-_SHARE = 0.1
+_SHARE = 0.15
 # "pages 3 to 5", "p. 7", "第3页", "第 3 到 5 页": the first number, what connects it with a second one, and that.
 _PLACES = re.compile(
     r"(?i)\b(?:pages?|pp?\.|slides?)\s*(\d{1,6})(?:\s*(-|–|to|and|&)\s*(\d{1,6}))?(?!\w)"
@@ -55,7 +55,10 @@ def bearing_on(question: str, passages: Sequence[Piece]) -> Bearing:
 
 def terms_of(question: str) -> list[str]:
     """Return the terms of a question that say what it is about: words, or pairs of signs where no blanks part words."""
-    stop_words, longest_first = set(ENGLISH.split()), sorted(CHINESE.split(), key=len, reverse=True)
+    stop_words, longest_first = (
+        set(ENGLISH.split()),
+        sorted([*CHINESE.split(), *CHINESE_PARTICLES], key=len, reverse=True),
+    )
     between = re.compile("|".join(longest_first))
     found: dict[str, None] = {}
     for unspaced, word in grams.runs(question):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from qwen_tui import cancellation
 from qwen_tui.chat.conversation import room_for_answer
 from qwen_tui.chat.fitting.bearing import bearing_on
 from qwen_tui.chat.fitting.counting import counted
@@ -56,7 +57,8 @@ class Choice:
             (m, index): tokens for m, pieces in enumerate(self._pieces) for index, (_piece, tokens) in enumerate(pieces)
         }
         self.all = list(self._tokens)
-        self._bearing = bearing_on(said(work.question), [self._piece(place) for place in self.all])
+        with cancellation.current().interruptible():
+            self._bearing = bearing_on(said(work.question), [self._piece(place) for place in self.all])
         self._ranked = [self.all[index] for index in self._bearing.passages]
 
     @property
@@ -113,7 +115,8 @@ class Choice:
             return int(_bytes(text) * rate) + 1
 
         most = max(min(_PASSAGE, int(self._most * _SHARE)), 1)
-        return [(piece, tokens(piece.shown)) for piece in split(material.text, most, tokens)]
+        with cancellation.current().interruptible():
+            return [(piece, tokens(piece.shown)) for piece in split(material.text, most, tokens)]
 
     def knows_all(self) -> bool:
         """Whether the model has the whole documents with the older turns."""

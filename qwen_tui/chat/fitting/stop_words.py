@@ -1,15 +1,15 @@
 """Words of a question that do not say what it is about: those between the others, and those for work and material."""
 
 ENGLISH = """
-a about above after again all also am an and answer any anyone are as at be because been before being below between
-both but by can could describe did do document documents does doing done down during each either every excerpt
-explain few file files following for from further get give given had has have having he her here hers him his how i
-if in into is it its itself just know let like list main material me more most much must my no nor not now of off on
-once one only or other our ours out outline over overview own page pages paper pdf please point points question
-questions report s said same say says shall she short shorten should show slide slides so some such summaries
-summarise summarize summary t tell text than that the their them then there these they this those through to too
-translate translation under until up us very was we were what when where which while who whom whose why will with
-would write you your yours
+a about above after again all also am an and answer any anyone anything are as at be because been before being below
+between both but by can could describe did do document documents does doing done down during each either every
+excerpt explain few file files following for from further get give given had has have having he her here hers him
+his how i if in into is it its itself just know let like list main material me more most much must my no nor not now
+of off on once one only or other our ours out outline over overview own page pages paper pdf please point points
+question questions really report s said same say says shall she short shorten should show slide slides so some
+something such summaries summarise summarize summary t tell text than that the their them then there these they this
+those through to too translate translation under until up us very was we were what when where which while who whom
+whose why will with would write you your yours
 """
 
 CHINESE = """
@@ -20,8 +20,11 @@ CHINESE = """
 它们 自己 主要 要点 大意 讲了 说了 写了
 """
 
+# Particles, which stand between words and at the end of questions. They are rare inside of words.
+CHINESE_PARTICLES = "的了吗呢吧"
+
 # Single signs that say as little: they go from the ends of what is left.
 CHINESE_SIGNS = (
-    "的了是在和与及或等吗呢吧啊呀嘛我你他她它您这那此其请把被对将从到向往为于由以用有"
+    "是在和与及或等啊呀嘛我你他她它您这那此其请把被对将从到向往为于由以用有"
     "要会能可谁几个些各每都也还就又很更最已不没给让使之所而且并但若则"
 )

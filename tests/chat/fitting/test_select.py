@@ -112,6 +112,17 @@ def test_chinese_finds_it_as_well(question: str) -> None:
     assert any("5" in note for note in asking.said)
 
 
+def test_particles_between_chinese_words_bring_no_passages() -> None:
+    asking = Asking(ctx_size=4000)
+    other = Material(
+        "x.txt",
+        "\n\n".join(f"这里的人说第{number}号的事是真的，信里的话也是。" * 14 for number in range(20))
+        + "水样里的锰超标了。",
+    )
+    assert "锰超标" in asking.ask("水样里的锰有多少？", other)
+    assert asking.said[-1].startswith("read: 2 of ")
+
+
 def test_nothing_is_taken_at_random_where_nothing_bears_on_the_question() -> None:
     asking = Asking()
     for words in ("Summarise this document.", "总结一下这份文件", "Are there any submarines?", ""):

@@ -292,16 +292,7 @@ def save_new(path: Path, text: str, *, chosen: bool = True) -> None:
     `chosen` says that the person has named the place, and not this program. Raises `UsageError` if there is a file or a
     folder of that name already, `WriteError` if the system refuses to write.
     """
-    if is_folder(path):
-        raise UsageError(
-            _("{path} is a folder.").format(path=path),
-            _("Name a file in it, for example: {path}").format(path=path / "talk.md"),
-        )
-    if is_there(path):
-        raise UsageError(
-            _("There is a file {path} already, and it stays as it is.").format(path=path),
-            _("Choose another name, for example: {path}").format(path=_free(path)),
-        )
+    refuse_taken(path)
     try:
         write_private(path, text.encode())
     except OSError as error:
@@ -309,6 +300,21 @@ def save_new(path: Path, text: str, *, chosen: bool = True) -> None:
             _("{path} could not be written: {reason}").format(path=path, reason=why(error)),
             how_to_write(error, chosen=chosen),
         ) from error
+
+
+def refuse_taken(path: Path, another_way: str = "") -> None:
+    """Raise `UsageError` if there is a file or a folder of that name; `another_way` tells a remedy for a file."""
+    if is_folder(path):
+        raise UsageError(
+            _("{path} is a folder.").format(path=path),
+            _("Name a file in it, for example: {path}").format(path=path / "talk.md"),
+        )
+    if is_there(path):
+        remedy = _("Choose another name, for example: {path}").format(path=_free(path))
+        raise UsageError(
+            _("There is a file {path} already, and it stays as it is.").format(path=path),
+            "\n".join(filter(None, (remedy, another_way))),
+        )
 
 
 def _free(path: Path) -> Path:

@@ -71,7 +71,9 @@ class Turn:
                 if question.given is not None:
                     self._keeper.give(question.given)
                 finished = self._follow(events or self._ask(before, question, conversation.id))
-                if finished.reason != "interrupted" and (covered := coverage(question)):
+                # An answer that is joined from parts is whole only if it was not cut off.
+                is_covered = finished.reason == "stop" or (events is None and finished.reason == "length")
+                if is_covered and (covered := coverage(question)):
                     self._output.note(covered)
                 most = self._options.max_tokens
                 answer = Answer(

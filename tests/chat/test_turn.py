@@ -75,6 +75,18 @@ def test_a_question_that_cannot_fit_leaves_the_conversation_as_it_was() -> None:
     assert conversation.left_out == 0
 
 
+def test_below_an_answer_from_parts_stands_what_was_read() -> None:
+    pages = Material("a.pdf", "\n\n".join(f"[p. {n}]\n" + "word " * 300 for n in range(1, 9)))
+    for way in ("map", "each"):
+        output, conversation = RecordingOutput(), Conversation()
+        options = AnswerOptions(fit=way)  # type: ignore[arg-type]
+        engine = ScriptedEngine(*["the 40 ships [p. 7]"] * 20, ctx_size=1000)
+        Turn(engine, output, options, Keeper(None, "scripted", print)).run(conversation, ask_about([pages], "Ships?"))
+        assert output.notes[-1].startswith("read: all 8 pages in ")
+        assert conversation.exchanges[0].question.materials == (pages,)
+        assert (conversation.tokens is None) is (way == "each"), "the parts had a context each"
+
+
 def test_material_comes_before_the_instruction() -> None:
     assert prompt_text(ask_about([Material("a", "\nnotes\n")], "Summarise")) == "notes\n\nSummarise"
     assert prompt_text(ask_about([], "Summarise")) == "Summarise"

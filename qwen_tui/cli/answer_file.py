@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from qwen_tui import cancellation, files
@@ -22,24 +22,25 @@ class _AnswerFile(io.TextIOWrapper):
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(io.FileIO(descriptor, "w"), "utf-8", "replace", newline="", write_through=True)
-        self.is_begun = False
+        self.has_text = False
 
     def write(self, text: str, /) -> int:
-        if text and not self.is_begun:
-            self.is_begun = True
+        if text and not self.has_text:
             # A pipe and a device have no old content.
             with contextlib.suppress(OSError):
                 os.ftruncate(self.fileno(), 0)
-        return super().write(text)
+        written = super().write(text)
+        self.has_text |= bool(text)
+        return written
 
 
 @contextlib.contextmanager
 def answering_into(
-    name: str | None, environment: Environment, report: Callable[[str], None], *, overwrite: bool
+    name: str | None, environment: Environment, *, overwrite: bool, quiet: bool
 ) -> Iterator[Environment]:
     """Yield an environment whose stdout is the file `name`; without one, `environment` itself.
 
-    In the end, `report` is told that the file was written; a new one in which nothing was written goes again. Raises
+    In the end, a note says that the file was written, unless `quiet`; a new one without a text goes again. Raises
     `UsageError` for a folder, and for a file with content that is not to be overwritten; `WriteError` if the system
     refuses.
     """
@@ -57,10 +58,10 @@ def answering_into(
         # A write that failed has been told, and a file that cannot be removed is empty.
         with contextlib.suppress(OSError):
             stream.close()
-            if is_new and not stream.is_begun:
+            if is_new and not stream.has_text:
                 path.unlink()
-        if stream.is_begun:
-            report(_("Written: {path}").format(path=path))
+        if stream.has_text and not quiet:
+            environment.note(_("Written: {path}").format(path=path))
 
 
 def _opened(path: Path) -> _AnswerFile:

@@ -21,6 +21,7 @@ from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Turn
 from qwen_tui.cli import first_run, options, schemas, screen, signals, sources, stdin, wiring
+from qwen_tui.cli.answer_file import answering_into
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.chat import Opening, converse
 from qwen_tui.cli.delivery import Delivery
@@ -36,6 +37,10 @@ Raw = Annotated[bool, typer.Option("-r", "--raw", help=_("Do not render Markdown
 Extract = Annotated[bool, typer.Option("-x", "--extract", help=_("Print only the first code block."))]
 Usage = Annotated[bool, typer.Option("-u", "--usage", help=_("Show tokens and speed on stderr."))]
 AsJson = Annotated[bool, typer.Option("--json", help=_("Print one JSON object."))]
+OutputFile = Annotated[
+    str | None, typer.Option("--output", metavar="FILE", help=_("Write the answer into a new file as it comes."))
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help=_("Let --output replace a file."))]
 Schema = Annotated[
     str | None, typer.Option("--schema", metavar="FILE|JSON", help=_("A JSON schema the answer must follow."))
 ]
@@ -57,6 +62,8 @@ def ask(
     usage: Usage = False,
     as_json: AsJson = False,
     schema: Schema = None,
+    output_file: OutputFile = None,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
     no_stdin: NoStdin = False,
     interactive: Interactive = False,
@@ -81,8 +88,10 @@ def ask(
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     flags |= {"language": lang, "fit": fit, **options.sampling_flags(option)}
     settings = options.settings(environment, flags)
+    target = answering_into(output_file, environment, overwrite=overwrite, quiet=quiet)
+    printing = context.with_resource(target)
     # JSON is not Markdown: a renderer would swallow its backslashes and underscores.
-    output = screen.output(environment, settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
+    output = screen.output(printing, settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
     named = password_in(as_text(password_file)) if password_file is not None else None
     reading = sources.reading_of(environment, output, encoding, named)
     # --encoding is for the material: a schema comes from elsewhere, as a rule from a program.
@@ -106,7 +115,7 @@ def ask(
         with closing(output), closing(begun.keeper):
             question = asked.question(environment, begun.conversation)
             return print_budget(environment, begun, question, as_json=as_json, offline=offline)
-    delivery = Delivery(environment, output.note, as_json=as_json, extract=extract, usage=usage, quiet=quiet)
+    delivery = Delivery(printing, output.note, as_json=as_json, extract=extract, usage=usage, quiet=quiet)
     return _answered(environment, begun, asked, output, delivery, follows, interactive=interactive)
 
 

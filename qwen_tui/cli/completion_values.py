@@ -144,7 +144,7 @@ def _words(*words: str) -> Callable[[Sequence[str]], Iterator[Offer]]:
     return lambda _before: ((word, "") for word in words)
 
 
-_FILES = ("prompt", "file", "schema", "out", "path", "llama_bench", "output", "password_file")
+_FILES = ("prompt", "file", "schema", "out", "path", "llama_bench", "output", "output_file", "password_file")
 # By the name of the parameter; if it means something else in one command, the name of that command comes before it.
 _NAMES: dict[tuple[str, ...], Callable[[Sequence[str]], Iterator[Offer]]] = {
     ("model",): _models,

@@ -79,7 +79,7 @@ def test_below_an_answer_from_parts_stands_what_was_read() -> None:
     pages = Material("a.pdf", "\n\n".join(f"[p. {n}]\n" + "word " * 300 for n in range(1, 9)))
     for way in ("map", "each"):
         output, conversation = RecordingOutput(), Conversation()
-        options = AnswerOptions(fit=way)  # type: ignore[arg-type]
+        options = AnswerOptions(fit=way)
         engine = ScriptedEngine(*["the 40 ships [p. 7]"] * 20, ctx_size=1000)
         Turn(engine, output, options, Keeper(None, "scripted", print)).run(conversation, ask_about([pages], "Ships?"))
         assert output.notes[-1].startswith("read: all 8 pages in ")

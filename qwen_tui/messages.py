@@ -152,11 +152,24 @@ class FileRead(msgspec.Struct, frozen=True):
     total: int
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where the reading of a document is: at the place `number` of `total`, counted from 1, in the document `name`.
+
+    The name is empty where there is only one document.
+    """
+
+    unit: str
+    number: int
+    total: int
+    name: str = ""
+
+
 class Prefill(msgspec.Struct, frozen=True, tag=True):
     """`done` of `total` prompt tokens are in the KV cache; `cached` of them were not computed now.
 
     With `awaited`, the engine waits for another process, which is writing a state with these tokens. The rest will take
-    about `left_s` seconds, None if that is not known.
+    about `left_s` seconds, None if that is not known. `place` says where in the material of the question that is, if it
+    is in a document with places.
     """
 
     done: int
@@ -164,6 +177,7 @@ class Prefill(msgspec.Struct, frozen=True, tag=True):
     cached: int = 0
     awaited: bool = False
     left_s: float | None = None
+    place: Place | None = None
 
 
 class Step(msgspec.Struct, frozen=True, tag=True):

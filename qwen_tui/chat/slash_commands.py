@@ -11,6 +11,7 @@ import msgspec
 
 from qwen_tui import config, typed_paths
 from qwen_tui.chat import overviews, templates, transfer
+from qwen_tui.chat.contents import contents
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import begins_with_input, draft
 from qwen_tui.chat.going_on import is_same
@@ -25,8 +26,8 @@ from qwen_tui.explanations import shown_value
 from qwen_tui.history.records import title_of
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed, ngettext
-from qwen_tui.messages import Draft, Message, as_command
+from qwen_tui.i18n import listed
+from qwen_tui.messages import Draft, as_command
 from qwen_tui.models.locate import DEMO
 
 
@@ -312,34 +313,7 @@ def goes_to(host: str) -> str:
 
 
 def _context(session: Session, _argument: str) -> None:
-    conversation, count = session.conversation, session.engine.count
-    size = session.engine.info().ctx_size
-    system = count([Message("system", conversation.system)]) if conversation.system else 0
-    whole = count(conversation.prompt("")[:-1]) if conversation.turns or system else 0
-    attached = prompt_text(ask_about(session.attached, ""))
-    waiting = count(conversation.prompt(attached)) - whole if attached else 0
-    turns = (len(conversation.turns) - conversation.left_out) // 2
-    # If the context was full, the tokens that close the last message come on top: count `size` at most.
-    said = max(0, min(whole, size) - system)
-    free = max(0, size - system - said)
-    parts = [
-        (system, _("system prompt")),
-        (said, ngettext("conversation, {n} turn", "conversation, {n} turns", turns).format(n=turns)),
-        (min(waiting, free), _("attached to the next message")),
-        (free - min(waiting, free), _("free")),
-    ]
-    lines = [overviews.shares(parts, size)]
-    if session.engine.info().estimates:
-        lines.append(_("The server counts no tokens: these are estimates."))
-    if whole >= size and turns:
-        lines.append(_("The context is full: the oldest turns are no longer part of the next prompt."))
-    if waiting > free:
-        lines.append(_("What is attached takes {n} tokens, more than is free.").format(n=f"{waiting:,}"))
-    if conversation.left_out:
-        left_out = conversation.left_out // 2
-        sentence = ngettext("The oldest turn is left out.", "The oldest {n} turns are left out.", left_out)
-        lines.append(sentence.format(n=left_out))
-    session.report("\n".join(lines))
+    session.report(contents(session))
 
 
 def _stats(session: Session, _argument: str) -> None:

@@ -9,6 +9,7 @@ from qwen_tui.chat.answer import Answer, AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.fitting.coverage import coverage
 from qwen_tui.chat.fitting.fitting import fit
+from qwen_tui.chat.fitting.places import placed
 from qwen_tui.chat.fitting.way import Front, Work
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.question import prompt_text
@@ -124,7 +125,8 @@ class Turn:
         self._make_room(conversation, prompt)
         # The engine stores computed states only for conversations in the history, and removes them together.
         kept = kept if self._keeper.history is not None else None
-        return self._engine.stream(self._options.request(conversation.prompt(prompt), kept))
+        messages = conversation.prompt(prompt)
+        return placed(self._engine.stream(self._options.request(messages, kept)), messages, question)
 
     def _make_room(self, conversation: Conversation, prompt: str) -> None:
         left_out = conversation.make_room(self._engine, prompt)

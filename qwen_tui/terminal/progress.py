@@ -6,6 +6,7 @@ from typing import TextIO
 
 from qwen_tui.durations import duration
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 from qwen_tui.messages import Event, FileRead, Finished, Loading, Prefill, Reasoning, Step, Text, Waiting
 from qwen_tui.terminal.erasable import ErasableLine
 from qwen_tui.terminal.sanitise import clean
@@ -109,12 +110,12 @@ class StatusLine:
         elif event.awaited:
             sentence = _("Waiting for {n} tokens that were just read and are being kept …").format(n=event.total)
         else:
-            sentence = _("Reading … {done} of {total} tokens").format(done=event.done, total=event.total)
+            sentence = _reading(event)
         left = self._left_s(event, total)
         # At 100% the last steps of loading still follow, and nothing measures them.
         if left is None or done >= total:
             return sentence
-        return sentence + _(", {seconds} s left").format(seconds=max(1, round(left - (now - self._moved))))
+        return sentence + _(", {time} left").format(time=duration(left - (now - self._moved)))
 
     def _part(self, step: Step, since: float, event: Step | Prefill | Reasoning | Waiting, now: float) -> str:
         """Return which part it is at, how long all will take, and what happens in the part."""
@@ -145,6 +146,24 @@ def _waiting(event: Waiting) -> str:
         return _("Waiting for {host} …").format(host=clean(event.host))
     return _("{host} is busy, or still reading: {seconds} s …").format(
         host=clean(event.host), seconds=round(event.seconds)
+    )
+
+
+def _reading(event: Prefill) -> str:
+    """Return how far a prompt is read, with the page of its document if there are pages."""
+    done, total, place = f"{event.done:,}", f"{event.total:,}", event.place
+    if place is None:
+        return _("Reading … {done} of {total} tokens").format(done=done, total=total)
+    where = {
+        "page": _("page {n} of {total}"),
+        "slide": _("slide {n} of {total}"),
+        "sheet": _("sheet {n} of {total}"),
+        "chapter": _("chapter {n} of {total}"),
+    }.get(place.unit, "{n}/{total}")
+    name = " ".join(clean(place.name).split())
+    where = where.format(n=place.number, total=place.total)
+    return _("Reading … {place} ({done} of {total} tokens)").format(
+        place=listed((name, where)) if name else where, done=done, total=total
     )
 
 

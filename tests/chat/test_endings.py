@@ -39,7 +39,7 @@ def test_a_full_context_shows_no_more_than_its_size() -> None:
     assert shown == [
         "The context holds 100 tokens:",
         "        2    2%  system prompt",
-        "       98   98%  conversation, 1 turn",
+        "       98   98%  turn 1: hello",
         "The context is full: the oldest turns are no longer part of the next prompt.",
     ]
 

@@ -333,9 +333,20 @@ def test_slash_context_says_what_fills_the_context() -> None:
     assert talk.shown[1].splitlines() == [
         "The context holds 100 tokens:",
         "        2    2%  system prompt",
-        "        6    6%  conversation, 1 turn",
-        "       92   92%  free",
+        "        6    6%  turn 1: a question",
+        "       12   12%  room for the answer",
+        "       80   80%  free",
     ]
+
+
+def test_slash_context_lists_each_turn_and_what_has_left() -> None:
+    engine = ScriptedEngine("four words of answer", "four words of answer", ctx_size=120)
+    person = Person("What is it?", "/context", "and " * 40, "/context")
+    talk = Talk(engine, person, attached="word " * 60)
+    assert "       67   56%  turn 1: What is it? (attached)" in talk.shown[0].splitlines()
+    assert "turn 1" not in talk.shown[1]
+    assert "turn 2: and and" in talk.shown[1]
+    assert talk.shown[1].endswith("The oldest turn is left out.\nWith it left: attached.")
 
 
 def test_slash_stats_shows_the_last_answer_of_this_conversation() -> None:

@@ -5,7 +5,6 @@ from typing import Literal
 
 import msgspec
 
-from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.fitting.counting import Counted, counted
 from qwen_tui.chat.fitting.way import Work
 from qwen_tui.columns import table
@@ -15,7 +14,7 @@ from qwen_tui.durations import duration
 from qwen_tui.engine.protocol import LEAST_ROOM, Engine
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import labelled, ngettext
-from qwen_tui.messages import Material, Message, Question
+from qwen_tui.messages import Material, Message
 
 # An answer of so many tokens is what "in all" counts with, where nobody has set another limit: a page or so.
 ANSWER = 300
@@ -129,7 +128,7 @@ def measure(work: Work) -> Budget:
 
 def _parts(work: Work, whole: Counted) -> tuple[Part, ...]:
     materials, conversation = list(material_parts(work.engine, work.question.materials)), work.conversation
-    system = _tokens(work.engine, [Message("system", conversation.system)]) if conversation.system else 0
+    system = tokens_of(work.engine, [Message("system", conversation.system)]) if conversation.system else 0
     asked = work.size(work.question).tokens - system
     parts = [
         Part("system", system),
@@ -146,21 +145,13 @@ def material_parts(engine: Engine, materials: Sequence[Material]) -> list[Part]:
     parts = []
     for one in materials:
         found = marks.find(one.text)
-        tokens = _tokens(engine, [Message("user", one.text)])
+        tokens = tokens_of(engine, [Message("user", one.text)])
         parts.append(Part("material", tokens, one.name, found[0].unit if found else "", len(found)))
     return parts
 
 
-def turn_parts(engine: Engine, conversation: Conversation) -> list[tuple[int, Question]]:
-    """Return the turns that are in the next prompt, each as its tokens and its question."""
-    turns, first = conversation.turns, conversation.left_out
-    return [
-        (_tokens(engine, turns[at : at + 2]), conversation.exchanges[at // 2].question)
-        for at in range(first, len(turns), 2)
-    ]
-
-
-def _tokens(engine: Engine, messages: Sequence[Message]) -> int:
+def tokens_of(engine: Engine, messages: Sequence[Message]) -> int:
+    """Return about how many tokens a prompt has more with these messages in it."""
     return max(0, counted(engine, messages).tokens - engine.count(()))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, overload
 
 from qwen_tui import cancellation
+from qwen_tui.documents.document import too_much_text
 from qwen_tui.documents.markdown_writer import Writer, raised
 from qwen_tui.documents.office.drawing import picture_text
 
@@ -16,6 +17,8 @@ def _words(text: str) -> frozenset[str]:
 
 # lxml gets so many characters at once, and Ctrl-C ends it in between.
 _STEP = 2**13
+# Pages made by hand or by programs have some 50 elements within each other; each takes memory until it ends.
+_DEEPEST = 100_000
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = _words(
     "address article aside blockquote body caption center details dialog div dl fieldset figcaption figure footer form "
@@ -92,6 +95,7 @@ class _Target:
     """Gets what lxml finds. It gets an end for each start: lxml adds those that are missing."""
 
     def __init__(self, name: str, anchors: Collection[str], *, is_website: bool) -> None:
+        self._name = name
         self._anchors = anchors
         self._is_website = is_website
         self._writers = {False: Writer(name), True: Writer(name)}
@@ -123,6 +127,8 @@ class _Target:
         self._articles += tag == "article"
         value = self._begin_code(tag, attributes) if self._code else self._begin(tag, attributes)
         self._open.append(_Element(tag, self._writer.mark(), value, is_main))
+        if len(self._open) > _DEEPEST:
+            raise too_much_text(self._name)
 
     def end(self, _tag: str) -> None:
         if self._left_out:

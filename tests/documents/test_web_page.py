@@ -197,18 +197,16 @@ def test_a_page_without_text_says_what_to_do() -> None:
 
 
 def test_pages_that_would_grow_are_refused() -> None:
-    wide = (
-        "<html><table><tr>"
-        + "<td rowspan=60000>"
-        + "word " * 39
-        + "<td rowspan=60000>"
-        + "words " * 33
-        + ""
-        + "<tr><td>y" * 30_000
-    )
+    high = f"<td rowspan=60000>{'word ' * 39}" * 20
+    wide = f"<html><table><tr>{high}" + "<tr><td>y" * 3_000
     with pytest.raises(InputError, match="more than 8 MB of text"):
         read_page(wide)
     assert len(text_of("<html><table>" + ("<tr>" + "<th colspan=1000>x" * 50) * 2)) < 110_000
+
+
+def test_elements_that_never_end_are_refused_before_they_fill_the_memory() -> None:
+    with pytest.raises(InputError, match="more than 8 MB of text"):
+        read_page("<html>" + "<b>" * 110_000)
 
 
 def test_reading_can_be_cancelled() -> None:

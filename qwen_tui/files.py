@@ -67,6 +67,10 @@ class Folders:
         return self.data / "consents.json"
 
     @property
+    def offered(self) -> Path:
+        return self.data / "offered.json"
+
+    @property
     def templates(self) -> Path:
         return self.data / "templates"
 

@@ -134,6 +134,7 @@ def _answered(
     answering = AnswerOptions.of(settings, follows.grammar if follows else None)
     is_kept = keeper.history is not None
     engine = wiring.engine(environment, settings, "ask", quiet=delivery.quiet, offline=asked.offline)
+    offering = wiring.offering(environment, settings)
     if engine.host:
         # Also with -q: where the words go is more than a note.
         environment.note(_("The question goes to {host}.").format(host=engine.host))
@@ -155,6 +156,8 @@ def _answered(
         failure = None if operation.requested else _failure(answer, ended, follows, whole=whole)
         if not failure:
             delivery.print_ending(ended)
+            if environment.stderr.isatty() and not (delivery.quiet or interactive) and (offer := offering()):
+                output.note(offer)
         if interactive and not cancellation.current().requested:
             if failure:
                 output.note(failure.message)

@@ -186,6 +186,7 @@ def _session(environment: Environment, engine: Engine, begun: Begun, opening: Op
         password=opening.password,
         show_reading=output.show_reading,
         models=lambda: wiring.models(settings),
+        offer=wiring.offering(environment, settings),
         columns=lambda: min((environment.columns or overviews.COLUMNS) - 1, settings.prose_width),
     )
 

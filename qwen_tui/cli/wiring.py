@@ -13,6 +13,7 @@ from qwen_tui.cli import screen
 from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine
+from qwen_tui.errors import QwenError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event
 from qwen_tui.models import inventory
@@ -108,6 +109,23 @@ def describer(environment: Environment, settings: Config) -> Callable[[str], str
         return planner(environment, other, learning=False).next_time().describe()
 
     return describe
+
+
+def offering(environment: Environment, settings: Config) -> Callable[[], str]:
+    """Return what is called after each answer, and returns the offer to tune this PC once; "" at any other time."""
+
+    def offer() -> str:
+        if settings.model == DEMO or on_server(settings.model, settings.servers):
+            return ""
+        from qwen_tui.evaluation import gain
+
+        try:
+            return gain.offer(planner(environment, settings, learning=False, quiet=True))
+        except QwenError:
+            # The answer has come. What is wrong with the model's file is told with the next question.
+            return ""
+
+    return offer
 
 
 def log(environment: Environment) -> Callable[[str], None] | None:

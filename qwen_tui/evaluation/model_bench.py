@@ -12,7 +12,7 @@ from qwen_tui.errors import WorkerDiedError
 from qwen_tui.evaluation import llama_bench
 from qwen_tui.evaluation.bench import Bench, BenchReport, Shape
 from qwen_tui.evaluation.measuring import Sample
-from qwen_tui.hardware.processor import busy
+from qwen_tui.hardware.load import load_of_others
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Output
 from qwen_tui.planning import tuned
@@ -42,14 +42,14 @@ class ModelBench:
 
     def run(self) -> BenchResult:
         """Measure; raises what engines and llama-bench raise."""
-        share = busy()
+        load = load_of_others()
         plan, report = self._surviving()
         conditions = {
             "qwen-tui": __version__,
             **self._subject(),
             "computing": plan.describe(),
             "rounds": self.shape.rounds,
-            "busy": round(share, 2),
+            "busy": round(load.share, 2) if load else 0.0,
         }
         return BenchResult(report, conditions)
 

@@ -7,10 +7,11 @@ from qwen_tui import files
 from qwen_tui.columns import markdown_table
 from qwen_tui.engine import installed
 from qwen_tui.errors import QwenError
+from qwen_tui.evaluation.gain import foretold
 from qwen_tui.evaluation.tuning import Search
+from qwen_tui.hardware.load import load_of_others
 from qwen_tui.hardware.machine import this_machine
 from qwen_tui.hardware.plan import Plan
-from qwen_tui.hardware.processor import busy
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import labelled, listed
 from qwen_tui.messages import Output
@@ -49,11 +50,13 @@ def tune(subject: Planner, start: Plan, seconds: float, output: Output) -> Searc
             seconds=seconds
         )
     )
-    share = busy()
-    if share > _BUSY:
+    if gain := foretold(subject):
+        output.note(gain)
+    load = load_of_others()
+    if load and load.share > _BUSY:
         output.note(
             _("Other programs keep {percent:.0f}% of the processor busy: the figures will be worth little.").format(
-                percent=100 * share
+                percent=100 * load.share
             )
         )
     if repacking and not subject.gpu_layers:

@@ -4,15 +4,23 @@ import time
 
 import msgspec
 
+from qwen_tui.hardware.processor import logical_cores
+
 # How long their processor time is watched, in seconds: short ticks of a system add up within it.
 _WATCHED_S = 0.4
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """How many cores other programs use, and the name of the busiest of them, "" if it is not known."""
+    """How many `cores` of `all_cores` other programs use, and the name of the busiest of them; "" if not known."""
 
     cores: float
+    all_cores: int
     program: str = ""
+
+    @property
+    def share(self) -> float:
+        """The share of the processor that they use, from 0 to 1."""
+        return min(1.0, self.cores / self.all_cores)
 
 
 def load_of_others() -> Load | None:
@@ -33,7 +41,8 @@ def load_of_others() -> Load | None:
     if not used:
         return None
     busiest = max(used, key=lambda pid: used[pid])
-    return Load(cores=round(sum(used.values()) / _WATCHED_S, 1), program=after[busiest][1])
+    cores = round(sum(used.values()) / _WATCHED_S, 1)
+    return Load(cores=cores, all_cores=logical_cores(), program=after[busiest][1])
 
 
 def _seconds(own: set[int]) -> dict[int, tuple[float, str]]:

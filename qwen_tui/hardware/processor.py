@@ -130,13 +130,6 @@ def _version_2(folder: Path) -> tuple[int | None, int | None]:
     return time, period
 
 
-def busy() -> float:
-    """Return the share of the processor in use, from 0 to 1, measured over 0.3 seconds."""
-    import psutil
-
-    return float(psutil.cpu_percent(interval=0.3)) / 100
-
-
 def processor_name(root: Path = Path("/")) -> str:
     """Return the maker's name of the processor, or at least its architecture."""
     return _linux(root, "model name") or platform.processor() or platform.machine()

@@ -12,22 +12,28 @@ from qwen_tui.chat.fitting.stop_words import CHINESE, CHINESE_PARTICLES, CHINESE
 
 # A passage whose score is below this share of the best one's is left out: it has only common words of the question.
 _SHARE = 0.15
-# "pages 3 to 5", "p. 7", "第3页", "第 3 到 5 页": the first number, what connects it with a second one, and that.
+# "pages 3, 5 and 7–9", "p. 7", "第3页", "第三页到第五页": what follows the word or stands around it.
+_DIGITS = "零一二三四五六七八九"
+_NUMBER = rf"(?:[0-9]{{1,6}}|[十{_DIGITS}]{{1,3}})"
 _PLACES = re.compile(
-    r"(?i)\b(?:pages?|pp?\.|slides?)\s*(\d{1,6})(?:\s*(-|–|to|and|&)\s*(\d{1,6}))?(?!\w)"
-    r"|第\s*(\d{1,6})\s*(?:页|张)?(?:\s*(-|–|~|到|至|和|、)\s*第?\s*(\d{1,6})\s*)?[页张]"
+    rf"(?i)\b(?:pages?|pp?\.|slides?)\s*({_NUMBER}(?:\s*(?:-|–|to|,|and|&)\s*{_NUMBER}){{0,20}})(?!\w)"
+    rf"|第\s*({_NUMBER}(?:\s*[页张]?\s*[-–~到至和、，,]\s*第?\s*{_NUMBER}){{0,20}})\s*[页张]"
 )
-_RANGE = ("-", "–", "~", "to", "到", "至")
+_NUMBER_OR_RANGE = re.compile(rf"(?i){_NUMBER}|[-–~到至]|to")
+# The pages of a document are fewer than this.
+_MOST_PAGES = 10_000
 
 
 class Bearing(NamedTuple):
     """The passages that bear on a question, as indices, the best first.
 
-    `share` is how many of its terms stand in the first, from 0 to 1; None if it has no terms.
+    The question names the places of `named` of them, and `held` of its `terms` stand in the first.
     """
 
     passages: list[int]
-    share: float | None
+    named: int
+    held: int
+    terms: int
 
 
 def bearing_on(question: str, passages: Sequence[Piece]) -> Bearing:
@@ -47,18 +53,15 @@ def bearing_on(question: str, passages: Sequence[Piece]) -> Bearing:
             ((index, grams.grams(passage.text)) for index, passage in enumerate(passages)),
         )
         ranked = [index for index in _ranked(connection, terms) if index not in set(named)]
-        held = [term for term in terms if ranked and _has(connection, ranked[0], term)]
-    if named:
-        return Bearing(named + ranked, 1.0)
-    return Bearing(ranked, len(held) / len(terms) if terms else None)
+        found = named + ranked
+        held = sum(_has(connection, found[0], term) for term in terms) if found else 0
+    return Bearing(found, len(named), held, len(terms))
 
 
 def terms_of(question: str) -> list[str]:
     """Return the terms of a question that say what it is about: words, or pairs of signs where no blanks part words."""
-    stop_words, longest_first = (
-        set(ENGLISH.split()),
-        sorted([*CHINESE.split(), *CHINESE_PARTICLES], key=len, reverse=True),
-    )
+    stop_words = set(ENGLISH.split())
+    longest_first = sorted([*CHINESE.split(), *CHINESE_PARTICLES], key=len, reverse=True)
     between = re.compile("|".join(longest_first))
     found: dict[str, None] = {}
     for unspaced, word in grams.runs(question):
@@ -91,13 +94,7 @@ def _has(connection: sqlite3.Connection, passage: int, term: str) -> bool:
 
 def _named(question: str, passages: Sequence[Piece]) -> Iterator[int]:
     """Yield the passages on the pages, slides, sheets and chapters that `question` names, in their order."""
-    numbers = set()
-    for match in _PLACES.finditer(question):
-        first, between, last = (match[1], match[2], match[3]) if match[1] else (match[4], match[5], match[6])
-        numbers |= {int(first), int(last or first)}
-        if (between or "").lower() in _RANGE:
-            # Not each number up to a million: the pages of a document are fewer.
-            numbers |= set(range(int(first), min(int(last), int(first) + 1_000)))
+    numbers = {number for match in _PLACES.finditer(question) for number in _numbers(match[1] or match[2])}
     words = question.lower()
     for index, passage in enumerate(passages):
         for mark in passage.places:
@@ -108,3 +105,26 @@ def _named(question: str, passages: Sequence[Piece]) -> Iterator[int]:
             if is_named:
                 yield index
                 break
+
+
+def _numbers(text: str) -> Iterator[int]:
+    """Yield the numbers in a list such as `3, 5 and 7–9`."""
+    last, goes_on = 0, False
+    for one in _NUMBER_OR_RANGE.findall(text):
+        if not re.fullmatch(_NUMBER, one):
+            goes_on = True
+            continue
+        number = int(one) if one.isdecimal() else _of_chinese(one)
+        yield from range(last + 1, min(number, last + _MOST_PAGES)) if goes_on else ()
+        yield number
+        last, goes_on = number, False
+
+
+def _of_chinese(numeral: str) -> int:
+    """Return the number of a Chinese numeral below 100."""
+    tens, ten, ones = numeral.rpartition("十")
+    return (_digit(tens) or 1) * 10 * bool(ten) + _digit(ones)
+
+
+def _digit(sign: str) -> int:
+    return max(_DIGITS.find(sign), 0) if sign else 0

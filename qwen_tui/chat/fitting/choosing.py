@@ -22,6 +22,8 @@ _PART, _LEAST = 0.5, 2_048
 _CROWDED = 0.5
 # Small materials stay whole beside others, if together they take at most this share of the tokens.
 _WHOLE = 0.5
+# A question is about a document if the best passage has so many of its words, or of a short question such a part.
+_SHARED, _SHARED_PART = 2, 0.2
 # Stands where something of a document is left out, and the tokens that it may take with the mark of a page. The name
 # of a material may take so many.
 _GAP, _GAP_TOKENS, _NAME_TOKENS = "[…]", 12, 16
@@ -62,9 +64,15 @@ class Choice:
         self._ranked = [self.all[index] for index in self._bearing.passages]
 
     @property
-    def share(self) -> float | None:
-        """How many of the question's terms the best passage has; None if the question has no terms."""
-        return self._bearing.share
+    def asks(self) -> bool:
+        """Whether the question has a word that says what it is about."""
+        return self.bears or self._bearing.terms > 0
+
+    @property
+    def is_about(self) -> bool:
+        """Whether the question is about the documents: it names a place, or the best passage shares its words."""
+        found = self._bearing
+        return self.bears and (found.named > 0 or found.held >= min(_SHARED, _SHARED_PART * found.terms))
 
     @property
     def bears(self) -> bool:

@@ -10,9 +10,6 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, listed, ngettext
 from qwen_tui.messages import Event, Material, Note
 
-# A question that names no material is about a document only if the best passage has so many of its terms.
-_ABOUT = 0.2
-
 
 def _run(work: Work) -> Generator[Event, None, Fitted]:
     choice = Choice(work, work.question.materials)
@@ -77,9 +74,9 @@ def ask_again(work: Work) -> Generator[Event, None, Fitted]:
         return Fitted(work.question)
     if work.fits(whole := choice.question(choice.all)):
         return Fitted(whole)
-    if choice.share is None:
+    if not choice.asks:
         return Fitted(work.question)
-    if choice.share < _ABOUT:
+    if not choice.is_about:
         yield Note(in_a_row(_nothing(documents), _("The model answers without it.")))
         return Fitted(work.question)
     if (chosen := choice.chosen()) or not choice.stays:

@@ -25,3 +25,13 @@ def test_each_fact_is_in_the_passages_and_little_else(report: Report) -> None:
             assert fact.answer in prompt, question
             assert f"[p. {fact.page}]" in prompt
             assert len(prompt) < len(material.text) / 2
+
+
+@pytest.mark.parametrize("report", [ENGLISH, CHINESE], ids=["en", "zh"])
+def test_long_questions_one_after_the_other_find_their_facts_too(report: Report) -> None:
+    asking, material = Asking(ctx_size=8192), [read(report)]
+    for fact in report.facts:
+        asking.ask(fact.questions[1], *material)
+        # A passage that an earlier question brought is not given again.
+        assert any(fact.answer in message.content for message in asking.engine.requests[-1].messages), fact.questions[1]
+        material = []

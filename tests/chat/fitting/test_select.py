@@ -54,7 +54,7 @@ class Asking:
     def __init__(
         self, conversation: Conversation | None = None, *, ctx_size: int = 1500, history: History | None = None
     ) -> None:
-        self.engine = Engine(*["An answer."] * 9, ctx_size=ctx_size)
+        self.engine = Engine(*["An answer."] * 10, ctx_size=ctx_size)
         self.output = RecordingOutput()
         self.conversation = conversation or Conversation()
         self.keeper = Keeper(history, "scripted", self.output.notes.append)
@@ -95,7 +95,9 @@ def test_the_passage_with_the_answer_is_given_with_its_page() -> None:
         "keeping lighthouses",
         "I would like to know, if you happen to have it at hand, the names of all lighthouse keepers that work there",
         "What is said on page 3?",
+        "Compare pages 7, 11 and 2–4",
         "第3页讲了什么？",
+        "请比较第十二页和第二页到第四页",
     ],
 )
 def test_inflected_words_long_questions_and_pages_find_it_as_well(question: str) -> None:
@@ -173,6 +175,24 @@ def test_the_next_question_gets_no_passage_twice_and_none_where_it_is_about_some
     assert asking.said == ["Nothing in report.pdf has the words of the question. The model answers without it."]
     assert asking.ask("Why?") == "Why?"
     assert asking.said == []
+
+
+def test_the_next_question_may_name_a_page() -> None:
+    asking = Asking(ctx_size=3000)
+    asking.ask("Who visits the orchard?", REPORT)
+    assert FACTS[8] in asking.ask("第八页讲了什么？")
+
+
+def test_a_long_next_question_needs_only_two_words_of_the_document() -> None:
+    asking = Asking(ctx_size=3000)
+    asking.ask("Who visits the orchard?", REPORT)
+    assert FACTS[8] in asking.ask(
+        "My cousin travels a great deal and was quite angry last winter because so many ferries did not run, cancelled "
+        "without warning, she said, which made her late at work again and again; what numbers can I show her?"
+    )
+    assert "马晓兰" in Asking(ctx_size=3000).ask(
+        "我表姐上次说她在海边散步，碰见了灯塔里面那位看守，聊得挺高兴，可她记不起对方姓甚名谁", CHINESE
+    )
 
 
 def test_in_a_crowded_context_the_oldest_turns_make_room_for_passages() -> None:

@@ -91,8 +91,8 @@ def sentence_length(sample: Sample, *, most: float) -> Finding:
 def jargon_explained(sample: Sample, *, terms: list[str]) -> Finding:
     """Check that each of `terms` is explained where it comes first; the value is the share that is, 1 without any.
 
-    It counts as explained if the first sentence with the term, or the next one, has a word or a mark that explains or
-    compares.
+    It counts as explained if one of the first two sentences with the term has a word or a mark behind it that explains,
+    or if that sentence or the next one compares.
 
     Rule: plain-language guidelines (ISO 24495-1): technical terms are avoided, or explained at first use.
     """
@@ -120,13 +120,16 @@ def _where(sentence: str, term: str) -> re.Match[str] | None:
 
 
 def _is_explained(term: str, found: list[str], language: str) -> bool:
-    first = next(number for number, sentence in enumerate(found) if _has(sentence, term))
-    place = _where(found[first], term)
-    behind = found[first][place.end() :] if place else ""
-    following = found[first + 1] if first + 1 < len(found) else ""
-    compares = pattern("compares", language)
-    explained = pattern("explains", language).search(behind)
-    return bool(explained or compares.search(found[first]) or compares.search(following))
+    """Whether one of the first two sentences with the term explains it: the first may be the question what it is."""
+    compares, explains = pattern("compares", language), pattern("explains", language)
+    places = [number for number, sentence in enumerate(found) if _has(sentence, term)]
+    for number in places[:2]:
+        place = _where(found[number], term)
+        behind = found[number][place.end() :] if place else ""
+        following = found[number + 1] if number + 1 < len(found) else ""
+        if explains.search(behind) or compares.search(found[number]) or compares.search(following):
+            return True
+    return False
 
 
 def comparisons(sample: Sample, *, least: int) -> Finding:

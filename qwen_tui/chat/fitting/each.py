@@ -153,6 +153,13 @@ class _Working:
         return self._work.messages(msgspec.structs.replace(self._work.question, materials=(Material("", shown),)))
 
 
+def leaves_room(work: Work) -> bool:
+    """Whether a result about as long as the material has room behind the prompt with all of it."""
+    count = counter(work.engine)
+    result = int(_GROWTH * sum(count(material.text) for material in work.question.materials))
+    return work.tokens(work.question) + result <= work.engine.info().ctx_size
+
+
 def _run(work: Work) -> Generator[Event, None, Fitted]:
     working = _Working(work)
     yield from ()

@@ -5,7 +5,7 @@ from collections.abc import Generator, Mapping
 from qwen_tui import cancellation
 from qwen_tui.chat.fitting import budget
 from qwen_tui.chat.fitting.budget import Budget
-from qwen_tui.chat.fitting.each import EACH
+from qwen_tui.chat.fitting.each import EACH, leaves_room
 from qwen_tui.chat.fitting.larger import CONTEXT
 from qwen_tui.chat.fitting.map import MAP
 from qwen_tui.chat.fitting.select import SELECT, ask_again
@@ -42,7 +42,9 @@ def fit(work: Work) -> Generator[Event, None, Fitted]:
         return Fitted(work.question)
     found = budget.measure(work)
     wish = work.options.fit
-    if found.fits or (found.is_tight and wish in ("ask", "error")):
+    # A translation of what fits may have no room behind it.
+    is_whole = found.fits and (wish != "each" or leaves_room(work))
+    if is_whole or (found.is_tight and wish in ("ask", "error")):
         yield from _announced(work, found)
         return Fitted(work.question)
     if not found.about:

@@ -11,11 +11,14 @@ from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.fitting.each import EACH
 from qwen_tui.chat.fitting.kept_parts import KeptParts
 from qwen_tui.chat.fitting.way import Fitted, Work
+from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.question import ask_about, prompt_text
+from qwen_tui.chat.turn import Turn
 from qwen_tui.engine.protocol import SamplingOptions
 from qwen_tui.errors import UsageError
 from qwen_tui.messages import Event, Finished, Material, Note, Step, Text
 from tests.chat.fitting.part_engine import PartEngine
+from tests.scripted_engine import RecordingOutput
 
 CHAPTERS = [f"# Chapter {n}\n\n" + " ".join(f"sentence {n}.{m}." for m in range(60)) for n in range(5)]
 BOOK = Material("book.md", "\n\n\n".join(CHAPTERS))
@@ -141,6 +144,17 @@ def test_a_part_that_has_no_room_is_told_and_the_answer_is_not_called_whole() ->
     _text, events, _fitted = run(work(engine))
     assert "was cut off at its limit: 3." in notes(events)
     assert last(events).reason == "length"
+
+
+def test_a_text_that_fits_is_worked_on_in_parts_if_its_result_would_have_no_room() -> None:
+    for length, is_whole in ((1000, True), (2800, False)):
+        engine = PartEngine(capitals)
+        question = ask_about([Material("a", "word " * (length // 5))], TASK)
+        conversation = Conversation()
+        turn = Turn(engine, RecordingOutput(), AnswerOptions(fit="each"), Keeper(None, "scripted", print))
+        turn.run(conversation, question)
+        assert conversation.exchanges[0].answer.strip() == ("word " * (length // 5)).strip().upper()
+        assert (conversation.exchanges[0].question.given is None) is is_whole
 
 
 def test_a_schema_is_refused() -> None:

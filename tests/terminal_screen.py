@@ -79,6 +79,10 @@ class Terminal:
         """Wait until all of `words` have been written, even if they have scrolled off since."""
         self._wait_until(lambda _text: all(word in self.written.getvalue() for word in words))
 
+    def wait_for_times(self, word: str, times: int) -> str:
+        """Wait until the screen shows `word` so many times."""
+        return self._wait_until(lambda text: text.count(word) == times)
+
     def wait_for_answer(self, question: str) -> str:
         """Wait until some lines of an answer follow the `question`."""
         return self._wait_until(lambda text: len(text.rpartition(question)[2].splitlines()) > 3)

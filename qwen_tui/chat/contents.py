@@ -72,7 +72,7 @@ def _title(question: Question) -> str:
 
 def _attached(part: Part) -> str:
     """Return the caption of a material that goes with the next message."""
-    return noted(part.title, ", ".join(filter(None, (places(part), _("attached to the next message")))))
+    return noted(part.title, listed(filter(None, (places(part), _("attached to the next message")))))
 
 
 def _left(conversation: Conversation) -> list[str]:

@@ -13,7 +13,7 @@ from qwen_tui.documents.document import Unit
 from qwen_tui.durations import duration
 from qwen_tui.engine.protocol import LEAST_ROOM, Engine
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import labelled, ngettext
+from qwen_tui.i18n import labelled, listed, ngettext
 from qwen_tui.messages import Material, Message
 
 # An answer of so many tokens is what "in all" counts with, where nobody has set another limit: a page or so.
@@ -158,7 +158,7 @@ def tokens_of(engine: Engine, messages: Sequence[Message]) -> int:
 def described(part: Part) -> str:
     """Return the name of a part with its pages and its tokens."""
     tokens = ngettext("{n} token", "{n} tokens", part.tokens).format(n=f"{part.tokens:,}")
-    return labelled(part.title, ", ".join(filter(None, (places(part), tokens))))
+    return labelled(part.title, listed(filter(None, (places(part), tokens))))
 
 
 def places(part: Part) -> str:
@@ -179,7 +179,7 @@ def line(budget: Budget) -> str:
     about = budget.share if budget.fits or budget.is_tight else _("{share}: does not fit").format(share=budget.share)
     if len(materials) == 1:
         (one,) = materials
-        where = ", ".join(filter(None, (places(one), about)))
+        where = listed(filter(None, (places(one), about)))
         return " · ".join(filter(None, (labelled(one.title, where), budget.waits)))
     names = [described(part) for part in materials]
     return "\n".join([*names, " · ".join(filter(None, (about, budget.waits)))])

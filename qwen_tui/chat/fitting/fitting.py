@@ -54,7 +54,7 @@ def fit(work: Work) -> Generator[Event, None, Fitted]:
     if wish == "ask" and work.front.person is not None:
         wish = _chosen(work, found, {name: way.cost(work) for name, way in usable.items()})
     elif wish in usable and not (cost := usable[wish].cost(work)).obstacle:
-        _confirmed(work, f"{budget.line(found)}.\n{offer(wish, cost)}", cost.all_s or cost.first_s)
+        _confirmed(work, f"{budget.line(found)}\n{offer(wish, cost)}", cost.all_s or cost.first_s)
     if wish not in usable:
         raise does_not_fit(work, found)
     # A way that cannot be taken raises the reason.
@@ -98,7 +98,7 @@ def _announced(work: Work, found: Budget) -> Generator[Event, None, None]:
     said = budget.line(found)
     if found.is_tight:
         left = found.ctx_size - found.prompt_tokens
-        said = in_a_row(f"{said}.", _("There is room for an answer of {n} tokens.").format(n=left))
+        said = f"{said}\n{_('There is room for an answer of {n} tokens.').format(n=left)}"
     _confirmed(work, said, found.first_s)
 
 
@@ -117,7 +117,7 @@ def _chosen(work: Work, found: Budget, costs: Mapping[Fit, Cost]) -> Fit:
     """Let the person choose one of the ways; raises `CancelledError` if they want none."""
     assert work.front.person is not None
     possible = [name for name, cost in costs.items() if not cost.obstacle]
-    work.front.report(f"{budget.line(found)}.")
+    work.front.report(budget.line(found))
     for name, cost in costs.items():
         if cost.obstacle:
             work.front.report(offer(name, cost))

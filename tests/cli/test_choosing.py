@@ -1,0 +1,70 @@
+"""On a terminal, the person is asked about material that does not fit or takes long, also within a conversation."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import COMMAND
+
+if sys.platform == "win32":
+    pytest.skip("needs a POSIX terminal", allow_module_level=True)
+
+from tests.terminal_screen import CTRL_C, ENTER, Terminal
+
+PAGES = "\n\n".join(f"[p. {n}]\n" + "the harbour and its lighthouse " * 20 for n in range(1, 6))
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    path = tmp_path / "report.txt"
+    path.write_text(PAGES)
+    return path
+
+
+def test_on_a_terminal_the_person_chooses(tiny: Path, report: Path) -> None:
+    words = ("-n", "-m", str(tiny), "--ctx-size", "1024", "-o", "max_tokens=4", "-f", str(report), "the lighthouse")
+    terminal = Terminal(*COMMAND, "ask", *words)
+    terminal.wait_for("5 pages", "1  context: a larger context", "Which way? (Enter: none)")
+    terminal.type("squeeze" + ENTER)
+    terminal.wait_for("Write one of: context, select, map, each.")
+    terminal.type("１" + ENTER)
+    terminal.wait_for("The context holds 4,096 tokens from here on.")
+    assert terminal.ended() == 0
+    none = Terminal(*COMMAND, "ask", *words)
+    none.wait_for("Which way? (Enter: none)")
+    none.type(ENTER)
+    assert none.ended() == 130
+
+
+def test_on_a_terminal_a_long_wait_is_asked_about_but_not_with_q(tiny: Path, report: Path) -> None:
+    words = ("ask", "-n", "-m", str(tiny), "-o", "max_tokens=4", "-f", str(report), "the lighthouse")
+    terminal = Terminal(*COMMAND, *words, QWEN_TUI_ASK_ABOVE="0.001")
+    terminal.wait_for("first word in about", "Go on? [Y/n]")
+    terminal.type("n" + ENTER)
+    assert terminal.ended() == 130
+    quiet = Terminal(*COMMAND, *words, "-q", QWEN_TUI_ASK_ABOVE="0.001")
+    assert quiet.ended() == 0
+    assert "Go on" not in quiet.written.getvalue()
+
+
+def test_a_conversation_asks_within_an_answer_and_for_a_password(tiny: Path, report: Path) -> None:
+    locked = Path(__file__).parents[1] / "documents" / "corpus" / "locked-en.pdf"
+    chat = ("chat", "-n", "-m", str(tiny), "--ctx-size", "1024", "-o", "max_tokens=4", "-f", str(report))
+    terminal = Terminal(*COMMAND, *chat)
+    terminal.wait_for("\n>")
+    terminal.type("the lighthouse" + ENTER)
+    terminal.wait_for("Which way? (Enter: none)")
+    terminal.type(CTRL_C)
+    # The question comes back, to be changed or sent again.
+    terminal.wait_for("\n> the lighthouse\n")
+    terminal.type(ENTER)
+    terminal.wait_for_times("Which way? (Enter: none)", 2)
+    terminal.type("select" + ENTER)
+    terminal.wait_for_written("read: ")
+    terminal.type(f"/file {locked}" + ENTER)
+    terminal.wait_for_written("Password of ")
+    terminal.type("garden" + ENTER)
+    terminal.wait_for_written("goes with the next message")
+    assert "garden" not in terminal.written.getvalue()
+    terminal.process.close(force=True)

@@ -58,7 +58,7 @@ def test_a_task_of_ones_own_is_read_and_judges_answers(folder: Path) -> None:
     (task,) = select(["mail"], "en", folder)
     assert (task.name, task.language, task.prompt) == ("mail", "en", "Write a mail that invites Ms Chen for 12 May.")
     assert task.judge("Dear Ms Chen, please come on May 12.") == {
-        "planted_facts": Finding(1.0, "All 1 facts are there."),
+        "planted_facts": Finding(1.0, "Every fact is there (1)."),
         "length_in_range": Finding(1.0, "Length: 8 words; asked for: 5 to 50."),
     }
     findings = task.judge("Dear Ms Chen, please come soon.")

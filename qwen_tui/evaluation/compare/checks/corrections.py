@@ -47,7 +47,7 @@ def mistakes_corrected(sample: Sample, *, mistakes: list[list[str]]) -> Finding:
     ]
     found = len(mistakes) - len(left)
     if not left:
-        return Finding(1.0, _("All {count} mistakes are corrected.").format(count=len(mistakes)))
+        return Finding(1.0, _("Every mistake is corrected ({count}).").format(count=len(mistakes)))
     sentence = _("{found} of {all} mistakes are corrected; not corrected: {names}.")
     return Finding(found / len(mistakes), sentence.format(found=found, all=len(mistakes), names=listed(left)))
 

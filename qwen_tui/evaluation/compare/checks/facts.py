@@ -20,7 +20,7 @@ def planted_facts(sample: Sample, *, facts: list[list[str]]) -> Finding:
     text = folded(sample.text)
     missing = [forms[0] for forms in facts if not any(_is_in(folded(form), text) for form in forms)]
     if not missing:
-        return Finding(1.0, _("All {count} facts are there.").format(count=len(facts)))
+        return Finding(1.0, _("Every fact is there ({count}).").format(count=len(facts)))
     sentence = _("{found} of {all} facts are there; missing: {names}.")
     found = len(facts) - len(missing)
     return Finding(found / len(facts), sentence.format(found=found, all=len(facts), names=listed(missing)))

@@ -110,7 +110,8 @@ class Worker:
         """Do that work until `should_stop`: read ahead; or else save what was computed, then hash the model."""
         if self._ahead and self._ahead.expected:
             try:
-                self._ahead.read(self._context_for, self._ctx_size - LEAST_ROOM, should_stop)
+                # A longer prompt leaves no room for an answer, so something else will be asked.
+                self._ahead.read(self._context_for, self._ctx_size * 7 // 8, should_stop)
             except (ContextError, MemoryError):
                 # When the question is asked, the same fails again, and the person is told.
                 self._ahead.forget()

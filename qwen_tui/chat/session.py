@@ -156,7 +156,8 @@ class Session:
         shorter = _("Or shorten it; /context shows what fills it.")
         if self.attached:
             shorter = in_a_row(_("/drop leaves out what is attached."), shorter)
-        front = Front(self.report, self.person, "/set fit {way}", shorter)
+        advised = self.template.fit if self.template else None
+        front = Front(self.report, self.person, "/set fit {way}", shorter, advised)
         return Turn(self.engine, self.output, self.options, self.keeper, front)
 
     def _run(self, turn: Turn, question: Question) -> None:

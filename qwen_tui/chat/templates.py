@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_tui.chat import front_matter
+from qwen_tui.config import Fit
 from qwen_tui.errors import TemplateError, UsageError
 from qwen_tui.files import listing, quoted
 from qwen_tui.i18n import gettext as _
@@ -19,7 +20,9 @@ from qwen_tui.i18n import listed
 
 INPUT = "input"
 _SLOT = re.compile(r"\{\{\s*([\w-]+)\s*\}\}")
-_KEYS = {"description", "system", "variables"}
+_KEYS = {"description", "system", "variables", "fit"}
+# The ways that a template may advise for material that does not fit.
+_FITS: tuple[Fit, ...] = ("context", "select", "map", "each")
 _VARIABLE_KEYS = {"default", "choices", "description"}
 
 
@@ -35,7 +38,10 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template; `variables` are all that the body names, declared or not, except `input`."""
+    """A template; `variables` are all that the body names, declared or not, except `input`.
+
+    `fit` is the way that suits its task where the material does not fit; the person chooses.
+    """
 
     name: str
     path: Path
@@ -43,6 +49,7 @@ class Template:
     system: str
     variables: tuple[Variable, ...]
     body: str
+    fit: Fit | None = None
 
     @property
     def names_input(self) -> bool:
@@ -159,6 +166,7 @@ def read(path: Path) -> Template:
         system=_string(path, data, "system").strip(),
         variables=tuple(declared.get(name, Variable(name)) for name in named),
         body=body,
+        fit=_fit(path, _string(path, data, "fit")),
     )
 
 
@@ -181,6 +189,15 @@ def _variables(path: Path, data: object) -> dict[str, Variable]:
             tuple(map(str, choices)),
         )
     return variables
+
+
+def _fit(path: Path, value: str) -> Fit | None:
+    for way in _FITS:
+        if way == value:
+            return way
+    if value:
+        raise _wrong(path, 2, _("“fit” has to be one of: {names}").format(names=listed(_FITS)))
+    return None
 
 
 def _string(path: Path, data: Mapping[str, Any], key: str) -> str:

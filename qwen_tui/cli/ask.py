@@ -147,7 +147,8 @@ def _answered(
         quiet = screen.quiet(environment, by_key=interactive)
         with scope as operation, signals.suspending(lambda: engine, quiet.restore, output.resumed), quiet:
             asker = Asker(environment)
-            front = Front(output.note, asker if asker.can_answer and not delivery.quiet else None)
+            person = asker if asker.can_answer and not delivery.quiet else None
+            front = Front(output.note, person, advised=asked.template.fit if asked.template else None)
             answer = Turn(engine, output, answering, keeper, front).run(conversation, question)
         # Of the beginning of a name, the whole name is told; of a path, what the person wrote.
         model = as_text(settings.model) if Path(keeper.model).is_absolute() else keeper.model

@@ -86,6 +86,7 @@ def test_a_template_about_a_text_needs_one(tmp_path: Path) -> None:
         ("no front matter", 1, "front matter"),
         ("---\ndescription: x\nvariables: [\n---\nbody", 4, "expected"),
         ("---\ndescription: x\ncolour: red\n---\nbody", 3, "colour"),
+        ("---\nfit: cut\n---\nbody", 2, "context, select, map, each"),
         ("---\ndescription: [1]\n---\nbody", 2, "description"),
         ("---\n- a\n---\nbody", 2, "name: value"),
         ("---\nvariables:\n  x:\n    type: int\n---\n{{x}}", 2, "“x” may have"),

@@ -14,7 +14,7 @@ from qwen_tui.chat.question import prompt_text
 from qwen_tui.config import Fit
 from qwen_tui.errors import DoesNotFitError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import in_a_row, labelled, listed
+from qwen_tui.i18n import in_a_row, labelled, listed, noted
 from qwen_tui.messages import Event
 
 WAYS: Mapping[Fit, Way] = {"context": CONTEXT, "select": SELECT, "map": MAP, "each": EACH}
@@ -122,6 +122,9 @@ def _chosen(work: Work, found: Budget, costs: Mapping[Fit, Cost]) -> Fit:
         if cost.obstacle:
             work.front.report(offer(name, cost))
     rows = [offer(name, costs[name]) for name in possible]
+    if (advised := work.front.advised) is not None and advised in possible:
+        row = possible.index(advised)
+        rows[row] = noted(rows[row], _("the template advises this"))
     at = work.front.person.choose_one(rows, possible, _("Which way? (Enter: none)")) if rows else None
     if at is None:
         if rows:

@@ -8,6 +8,7 @@ from qwen_tui.chat.conversation import Conversation, room_for_answer
 from qwen_tui.chat.fitting.counting import Counted, counted
 from qwen_tui.chat.fitting.kept_parts import KeptParts
 from qwen_tui.chat.question import prompt_text
+from qwen_tui.config import Fit
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.messages import Event, Message, Question
 
@@ -26,13 +27,14 @@ class Front(NamedTuple):
     """Where a question is asked: who can be asked about it, who is told, and how a choice is written there.
 
     `person` is None where nobody can be asked. `say_fit` shows how to name a way, with `{way}` in its place, and
-    `say_shorter` what else helps there.
+    `say_shorter` what else helps there. `advised` is the way that suits the task, if a template says so.
     """
 
     report: Callable[[str], None] = lambda _sentence: None
     person: Person | None = None
     say_fit: str = "--fit {way}"
     say_shorter: str = ""
+    advised: Fit | None = None
 
 
 class Work(NamedTuple):

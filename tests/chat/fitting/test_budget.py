@@ -15,7 +15,7 @@ from qwen_tui.chat.fitting.way import Front, Work
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.question import ask_about
 from qwen_tui.chat.turn import Turn
-from qwen_tui.config import FITS
+from qwen_tui.config import FITS, Fit
 from qwen_tui.durations import duration
 from qwen_tui.errors import DoesNotFitError, InputError
 from qwen_tui.messages import Exchange, Material, Message, Question
@@ -53,8 +53,8 @@ class Asking:
         self.conversation = Conversation()
         self.options = AnswerOptions(**options)
 
-    def ask(self, *materials: Material, words: str = "Who keeps the lighthouse?") -> str:
-        front = Front(self.output.note, self.person)
+    def ask(self, *materials: Material, words: str = "Who keeps the lighthouse?", advised: Fit | None = None) -> str:
+        front = Front(self.output.note, self.person, advised=advised)
         turn = Turn(self.engine, self.output, self.options, Keeper(None, "m", self.output.note), front)
         with cancellation.operation():
             return turn.run(self.conversation, ask_about(materials, words)).text
@@ -99,6 +99,15 @@ def test_a_duration_is_told_as_people_say_it() -> None:
     seconds = (0.2, 89, 90, 110, 118, 400, 750, 5399, 7200, 7500)
     said = "1 s, 89 s, 1 min 30 s, 1 min 50 s, 2 min, 6 min 40 s, 12 min, 90 min, 2 h, 2 h 5 min"
     assert ", ".join(map(duration, seconds)) == said
+
+
+def test_the_way_that_a_template_advises_is_marked_among_the_choices() -> None:
+    ways: tuple[Fit, ...] = ("map", "each")
+    for advised in ways:
+        person = Person(None)
+        assert Asking(ScriptedEngine(ctx_size=6000, most_ctx=6000), person).ask(LONG, advised=advised) == ""
+        marked = [row for row in person.asked if row.endswith("(the template advises this)")]
+        assert [row.split(":")[0] for row in marked] == [advised]
 
 
 def test_before_a_long_wait_the_person_is_asked_and_a_no_asks_nothing() -> None:

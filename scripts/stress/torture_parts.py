@@ -8,6 +8,8 @@ to three times, and then left alone. The script checks:
 - No part that was finished before a kill was computed again: its file holds the same answer with the same times.
 - What a killed process leaves behind are whole files, readable for their owner alone.
 
+A kill comes at a random moment of a random part that is not finished yet.
+
 It prints a table: for each way the runs, the kills, the parts kept at the moment of a kill, those computed again, and
 the results that differ.
 """
@@ -67,26 +69,34 @@ class Run:
 
 
 def whole(run: Run) -> tuple[bytes, float]:
-    """Let the work go to its end, and return what it printed and how many seconds it took."""
+    """Let the work go to its end, and return what it printed and how many seconds a part took."""
     begun = time.monotonic()
     out, err = (process := run.start()).communicate()
     if process.returncode:
         raise SystemExit(f"the work failed: {err.decode()}")
-    return out, time.monotonic() - begun
+    return out, (time.monotonic() - begun) / max(1, len(run.kept()))
 
 
-def disturbed(run: Run, kills: int, longest: float, dice: random.Random) -> tuple[bytes, int, int, list[str]]:
+def kill(process: "subprocess.Popen[bytes]", run: Run, parts: int, seconds: float) -> None:
+    """Kill a process so many seconds after so many parts are kept, unless it ends before."""
+    while process.poll() is None and len(run.kept()) < parts:
+        time.sleep(0.02)
+    try:
+        process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+def disturbed(
+    run: Run, kills: int, parts: int, seconds: float, dice: random.Random
+) -> tuple[bytes, int, int, list[str]]:
     """Kill the work so many times, and return what it prints in the end, and what was kept, repeated, and wrong."""
     kept_at_kills = repeated = 0
     wrong: list[str] = []
     before: dict[str, Any] = {}
     for _kill in range(kills):
-        process = run.start()
-        try:
-            process.communicate(timeout=dice.uniform(0.3, longest))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+        kill(run.start(), run, dice.randint(len(before), parts), dice.uniform(0, seconds))
         now = run.kept()
         repeated += sum(now.get(name) != answer for name, answer in before.items())
         kept_at_kills += len(now)
@@ -116,12 +126,15 @@ def main() -> int:
         material.write_text(text(options.paragraphs, dice), encoding="utf-8")
         arguments = ["-m", str(options.model), "-f", str(material), "--ctx-size", str(options.ctx_size), "--no-stdin"]
         arguments += ["-o", "temperature=0", "-q"]
-        undisturbed = {way: whole(Run(Path(folder) / way, way, arguments)) for way in WAYS}
+        undisturbed = {}
+        for way in WAYS:
+            first = Run(Path(folder) / way, way, arguments)
+            undisturbed[way] = (*whole(first), len(first.kept()))
         for number in range(options.runs):
             way = list(WAYS)[number % 2]
-            expected, seconds = undisturbed[way]
+            expected, seconds, parts = undisturbed[way]
             run, kills = Run(Path(folder) / f"home-{number}", way, arguments), dice.randint(1, 3)
-            out, kept, repeated, wrong = disturbed(run, kills, seconds, dice)
+            out, kept, repeated, wrong = disturbed(run, kills, parts, seconds, dice)
             faults += wrong
             row = figures[way]
             for column, value in enumerate((1, kills, kept, repeated, out != expected)):

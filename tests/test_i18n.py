@@ -266,3 +266,25 @@ def test_names_and_lists_take_the_punctuation_of_the_language(english: None) -> 
     i18n.use_language("zh")
     assert (i18n.labelled("内存", "16 GB"), i18n.listed(["a", "b"])) == ("内存：16 GB", "a、b")
     assert i18n.noted("缓存", "已关闭") == "缓存（已关闭）"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("How many ships?", "en"),
+        ("一共有多少艘船？", "zh"),
+        ("把 report.pdf 里的要点翻译成 English", "zh"),
+        ("What does 船 mean in this report?", "en"),
+        ("この報告書を要約してください", "en"),
+        ("Wie viele Schiffe?", "en"),
+        ("", "en"),
+    ],
+)
+def test_the_model_is_spoken_to_in_the_language_of_the_question(text: str, language: str) -> None:
+    assert i18n.language_of(text) == language
+
+
+def test_another_language_holds_for_a_block_alone() -> None:
+    with i18n.speaking("zh"):
+        assert i18n.language() == "zh"
+    assert i18n.language() == "en"

@@ -43,6 +43,7 @@ def main() -> None:
             settings = Config(model=str(arguments.model.resolve()), threads=arguments.threads, cache=False)
             watcher = TerminalWatcher(Environment.of_process(), settings, quiet=True)
             rows.append(_measured(planner_of(settings, watcher).engine("ask"), tokens, number))
+        report_progress(" · ".join(map(str, rows[-1])))
     print(markdown_table(("prompt tokens", "known before", "foretold s", "actual s", "off by", "load"), rows))
 
 

@@ -162,6 +162,7 @@ def leaves_room(work: Work) -> bool:
 
 def _run(work: Work) -> Generator[Event, None, Fitted]:
     working = _Working(work)
+    # There is nothing to show before the answer, but every way is a generator.
     yield from ()
     return Fitted(working.asked(), working.answer())
 

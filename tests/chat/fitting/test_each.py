@@ -1,11 +1,14 @@
 """The way `each`: the instruction applied to each part, and the results joined as the parts were."""
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qwen_tui import cancellation
 from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.fitting.each import EACH
@@ -37,14 +40,24 @@ def work(engine: PartEngine, *materials: Material, kept: KeptParts | None = None
     return Work(engine, AnswerOptions(fit="each", **options), Conversation("Be exact."), question, kept)  # type: ignore[arg-type]
 
 
-def run(work: Work) -> tuple[str, list[Event], Fitted]:
-    fitted: Fitted
+def fitted_of(work: Work) -> Fitted:
     going = EACH.run(work)
     try:
         while True:
             next(going)
     except StopIteration as ended:
-        fitted = ended.value
+        fitted: Fitted = ended.value
+        return fitted
+
+
+def run_to_answer(work: Work) -> Iterator[Event]:
+    answer = fitted_of(work).answer
+    assert answer is not None
+    return answer
+
+
+def run(work: Work) -> tuple[str, list[Event], Fitted]:
+    fitted = fitted_of(work)
     assert fitted.answer is not None
     events = list(fitted.answer)
     return "".join(event.piece for event in events if isinstance(event, Text)), events, fitted
@@ -106,6 +119,28 @@ def test_a_failure_in_one_of_several_parts_at_once_is_raised() -> None:
 
     with pytest.raises(UsageError, match="the server is gone"):
         run(work(PartEngine(fails, parallel=3)))
+
+
+def test_ctrl_c_ends_all_parts_that_are_answered_at_once(tmp_path: Path) -> None:
+    stopped = threading.Event()
+
+    def waits(prompt: str) -> str:
+        # The first part is answered; the others go on until the person stops them.
+        if "# Chapter 0" not in prompt:
+            assert stopped.wait(30)
+        return capitals(prompt)
+
+    answer = run_to_answer(work(PartEngine(waits, parallel=3), kept=KeptParts(tmp_path, "abc")))
+    events: list[Event] = []
+    with cancellation.operation() as operation:
+        for event in answer:
+            events.append(event)
+            if isinstance(event, Step) and event.done == 1:
+                operation.cancel()
+                stopped.set()
+    assert last(events).reason == "interrupted"
+    assert "Stopped in part 2 of" in notes(events)
+    assert len(list(tmp_path.glob("*.json"))) == 1, "only the whole one is kept"
 
 
 def test_several_materials_keep_their_names_in_the_result() -> None:

@@ -11,7 +11,7 @@ EXAMPLES = {"language": "en", "system": "You are a patient teacher.", "threads":
 def explanation(name: str) -> str:
     """Return the sentence that says what the setting `name` does."""
     return {
-        "model": _("The model that answers: its name, a .gguf file, or demo."),
+        "model": _("The model that answers: its name, a .gguf file, a server or demo."),
         "language": _("The language of the program: zh or en."),
         "system": _("The system prompt of new conversations: who the model is and what it must heed."),
         "ctx_size": _("The context in tokens: how much text the model sees at once. More takes more memory."),

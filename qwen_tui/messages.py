@@ -234,6 +234,7 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     """The last event of every stream that did not raise.
 
     `crowded` is the share of the answer that fewer threads decoded, because other programs kept the processor busy.
+    `estimated` says that no server has billed the tokens of the prompt, and that they are an estimate.
     `limit` is the limit behind the reason "length", where the engine knows it; None leaves it to the figures.
     """
 
@@ -242,6 +243,7 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     reason: FinishReason
     crowded: float = 0.0
     limit: Limit | None = None
+    estimated: bool = False
 
 
 Event = Loading | Waiting | Step | Prefill | Text | Reasoning | Note | Finished

@@ -71,6 +71,8 @@ class Answer:
     is_joined: bool = False
     # The limit that cut it off, where the engine knows it.
     cut_by: Limit | None = None
+    # Whether the tokens of the prompt are an estimate.
+    estimated: bool = False
 
     @property
     def limit(self) -> Limit | None:
@@ -89,17 +91,21 @@ class Answer:
 
     def figures(self) -> str:
         """Return the tokens and speeds of the answer in a sentence."""
-        return _(
-            "{prompt} prompt tokens ({cached} cached), {completion} in the answer; "
-            "{prefill:.1f} tokens/s reading, {decode:.1f} writing; first after {ttft:.1f} s"
-        ).format(
-            prompt=self.usage.prompt_tokens,
-            cached=self.usage.cached_tokens,
-            completion=self.usage.completion_tokens,
-            prefill=self.timings.prefill_tps,
-            decode=self.timings.decode_tps,
-            ttft=self.timings.ttft_s,
-        ) + (f"; {crowd}" if (crowd := crowding(self.crowded)) else "")
+        return (
+            _(
+                "{prompt} prompt tokens ({cached} cached), {completion} in the answer; "
+                "{prefill:.1f} tokens/s reading, {decode:.1f} writing; first after {ttft:.1f} s"
+            ).format(
+                prompt=self.usage.prompt_tokens,
+                cached=self.usage.cached_tokens,
+                completion=self.usage.completion_tokens,
+                prefill=self.timings.prefill_tps,
+                decode=self.timings.decode_tps,
+                ttft=self.timings.ttft_s,
+            )
+            + (_("; the prompt tokens are an estimate") if self.estimated else "")
+            + (f"; {crowd}" if (crowd := crowding(self.crowded)) else "")
+        )
 
 
 def crowding(share: float) -> str:

@@ -88,6 +88,7 @@ class Turn:
                     crowded=finished.crowded,
                     is_joined=events is not None,
                     cut_by=finished.limit,
+                    estimated=finished.estimated,
                 )
         except CancelledError:
             # Cancelled while tokens were counted or while the history was locked: there is no answer yet.

@@ -34,7 +34,9 @@ def build(wanted: str = "") -> TyperGroup:
     """Return the command line, its help in the language in use; `wanted` is the command that will be run."""
     app = typer.Typer(
         name="qwen",
-        help=_("A terminal assistant for ordinary PCs. Nothing you write leaves this computer."),
+        help=_(
+            "A terminal assistant for ordinary PCs. Nothing you write leaves this computer, unless you choose a server."
+        ),
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,

@@ -17,7 +17,8 @@ from qwen_tui.messages import as_text
 from qwen_tui.planning import default_model
 
 Model = Annotated[
-    str | None, typer.Option("-m", "--model", metavar="MODEL", help=_("The model: its name, a .gguf file, or demo."))
+    str | None,
+    typer.Option("-m", "--model", metavar="MODEL", help=_("The model: its name, a .gguf file, a server or demo.")),
 ]
 System = Annotated[
     str | None, typer.Option("-s", "--system", metavar="TEXT", help=_("Who the model is and what it must heed."))

@@ -35,15 +35,19 @@ class Counter:
         self._factor = 1.0
         self.estimates = kind not in _COUNTING
 
+    def known(self, messages: Sequence[Message]) -> int | None:
+        """Return the number of prompt tokens if the server has counted them before, else None."""
+        with self._lock:
+            return self._counted.get(tuple(messages))
+
     def count(self, messages: Sequence[Message]) -> int:
         """Return the number of prompt tokens; where the server does not count them, `estimates` is true from then on.
 
         Raises `CancelledError`.
         """
         key = tuple(messages)
-        with self._lock:
-            if key in self._counted:
-                return self._counted[key]
+        if (counted := self.known(key)) is not None:
+            return counted
         counted = None if self.estimates else self._by_server(key)
         if counted is None:
             self.estimates = True

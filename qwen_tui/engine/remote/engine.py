@@ -5,6 +5,8 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from qwen_tui import cancellation
 from qwen_tui.engine.protocol import EngineInfo, Request
 from qwen_tui.engine.remote import question, refusals
@@ -154,6 +156,7 @@ class RemoteEngine(OutOfReach):
                 for event in answer.events(request, fields):
                     if isinstance(event, Finished):
                         self._learn(known, request, event)
+                        event = _billed(known, request, event)
                     yield event
             except QwenError as error:
                 again = None if answer.has_begun or tries == _TRIES else self._again(error, fields)
@@ -270,3 +273,16 @@ class RemoteEngine(OutOfReach):
             self._token_s = finished.timings.prefill_s / computed
         if finished.timings.decode_tps:
             self._written_s = 1 / finished.timings.decode_tps
+
+
+def _billed(known: _Known, request: Request, finished: Finished) -> Finished:
+    """Return the end of an answer with the tokens of its prompt, which some servers do not bill."""
+    if finished.usage.prompt_tokens or not finished.usage.completion_tokens:
+        return finished
+    # Counted before the question was sent, so that the server is not asked once more for it.
+    tokens = known.counter.known(request.messages)
+    estimated = tokens is None
+    if tokens is None:
+        tokens = known.counter.estimate(request.messages)
+    usage = msgspec.structs.replace(finished.usage, prompt_tokens=tokens)
+    return msgspec.structs.replace(finished, usage=usage, estimated=estimated)

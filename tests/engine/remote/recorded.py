@@ -138,7 +138,8 @@ data: {{{_HEAD},"choices":[{{"index":0,"delta":{{}},"logprobs":null,"finish_reas
 data: [DONE]
 
 """.replace("\n", "\r\n"),
-        prompt=0,
+        # This one bills nothing: the prompt is estimated, and each piece of the answer counts as a token.
+        prompt=23,
         completion=2,
     ),
     Recorded(

@@ -50,6 +50,7 @@ def test_the_stream_of_each_kind_of_server_comes_to_the_same(recorded: Recorded)
     usage = finished.usage
     assert (usage.prompt_tokens, usage.cached_tokens) == (recorded.prompt, recorded.cached)
     assert usage.completion_tokens == recorded.completion
+    assert finished.estimated == ("usage" not in recorded.stream)
 
 
 def test_llama_cpp_tells_how_far_it_has_read_and_how_fast_it_is() -> None:

@@ -1,10 +1,10 @@
-"""Ask this engine and llama.cpp's own server the same questions, greedily and with equal settings, and compare.
+"""Ask this engine and, through the engine for servers, llama.cpp's own server the same questions, and compare.
 
     python scripts/stress/parity.py MODEL --llama-server PATH [--tokens 48] [--threads N]
 
-Both run on this computer, one after the other, with the same ubatch, KV type, threads and system prompt, and without
-flash attention. Build the server from the source distribution of llama-cpp-python, so that both run the same code. The
-model must use ChatML and know English, such as SmolLM2-135M-Instruct.
+Both answer greedily on this computer, one after the other, with the same ubatch, KV type, threads and system prompt,
+and without flash attention. Build the server from the source distribution of llama-cpp-python, so that both run the
+same code. The model must use ChatML and know English, such as SmolLM2-135M-Instruct.
 
 At the first token that differs, the script shows the margin: by how much the logit of our token exceeds that of the
 server's token, and the spread of all logits there. A small margin is a near tie, which another order of additions
@@ -12,7 +12,6 @@ decides. For the server, special tokens in a question are control tokens; here t
 are marked. Exits with 1 if any other answer differs by more than a near tie.
 """
 
-import json
 import os
 import socket
 import subprocess
@@ -25,11 +24,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import qwen_tui.servers
 from qwen_tui.columns import markdown_table
-from qwen_tui.engine.protocol import LoadOptions
+from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
+from qwen_tui.engine.remote.endpoint import Endpoint
+from qwen_tui.engine.remote.engine import RemoteEngine
 from qwen_tui.engine.worker.lookup import NoDrafts
 from qwen_tui.hardware.machine import physical_cores
 from qwen_tui.hardware.plan import Plan
+from qwen_tui.messages import Finished, Message, Text
 from scripts.command_line import command_line, report_progress
 from scripts.stress.first_difference import Answers, Difference, describe
 
@@ -73,20 +76,19 @@ class Server(NamedTuple):
 
     def answer(self, question: str, tokens: int) -> tuple[str, int]:
         """Return the server's greedy answer, and the number of its prompt tokens."""
-        body = {
-            "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}],
-            "temperature": 0,
-            "max_tokens": tokens,
-            "cache_prompt": False,
-        }
-        request = urllib.request.Request(
-            f"{self.address}/v1/chat/completions",
-            json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
+        engine = RemoteEngine(Endpoint("parity", qwen_tui.servers.Server(url=self.address, patience=PATIENCE)))
+        asked = Request(
+            messages=(Message("system", SYSTEM), Message("user", question)),
+            sampler=SamplingOptions(temperature=0),
+            max_tokens=tokens,
         )
-        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
-            told = json.load(response)
-        return told["choices"][0]["message"]["content"], told["usage"]["prompt_tokens"]
+        text, billed = "", 0
+        for event in engine.stream(asked):
+            if isinstance(event, Text):
+                text += event.piece
+            elif isinstance(event, Finished):
+                billed = event.usage.prompt_tokens
+        return text, billed
 
 
 @contextmanager
@@ -98,7 +100,8 @@ def serving(program: Path, model: Path, threads: int) -> Iterator[Server]:
     arguments = [
         *("--host", "127.0.0.1", "--port", str(port), "-m", str(model), "-c", str(CONTEXT), "-np", "1"),
         *("-t", str(threads), "-tb", str(threads), "-b", str(STEP), "-ub", str(STEP)),
-        *("-fa", "off", "-ctk", "f16", "-ctv", "f16", "--no-repack", "--chat-template", "chatml", "-ngl", "0"),
+        *("-fa", "off", "-ctk", "f16", "-ctv", "f16", "--no-repack", "--no-cache-prompt"),
+        *("--chat-template", "chatml", "-ngl", "0"),
     ]
     process = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     server = Server(f"http://127.0.0.1:{port}")

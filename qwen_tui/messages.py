@@ -75,13 +75,14 @@ class Question(msgspec.Struct, frozen=True):
     """What a person asks: their own words, the materials that these are about, and what a template added.
 
     `qwen_tui.chat.question` makes the text for the model from these parts. `given` says what the model got in place of
-    the materials, None if it got them whole.
+    the materials, None if it got them whole. `cites`: the model is asked to name the pages, if the material has any.
     """
 
     words: str
     materials: tuple[Material, ...] = ()
     template: Filled = Filled()
     given: Given | None = None
+    cites: bool = True
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -91,6 +92,7 @@ class Exchange(msgspec.Struct, frozen=True):
     "length", None if it is unknown. `kept` is the answer's number in the history, None if it is not stored there.
     `instead_of` is the exchange that this one replaced, by /edit or /retry. `tokens` counts its prompt and its answer;
     None if that was not counted in this sitting.
+    A `summary` stands in prompts in the place of all turns up to this one.
     """
 
     question: Question
@@ -100,6 +102,7 @@ class Exchange(msgspec.Struct, frozen=True):
     kept: int | None = None
     instead_of: "Exchange | None" = None
     tokens: int | None = None
+    summary: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from qwen_tui.chat.checking.coverage import Coverage
+from qwen_tui.chat.checking.doubts import Doubts
 from qwen_tui.config import Config, Fit
 from qwen_tui.engine.protocol import Request, SamplingOptions
 from qwen_tui.i18n import gettext as _
@@ -73,6 +75,9 @@ class Answer:
     cut_by: Limit | None = None
     # Whether the tokens of the prompt are an estimate.
     estimated: bool = False
+    # How much of the material was read for it, None for all; and what of it the material does not bear out.
+    coverage: Coverage | None = None
+    doubts: Doubts | None = None
 
     @property
     def limit(self) -> Limit | None:

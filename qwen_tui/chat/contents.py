@@ -8,7 +8,7 @@ from qwen_tui.columns import cut
 from qwen_tui.history.records import title_of
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext, noted
-from qwen_tui.messages import Question
+from qwen_tui.messages import Message, Question
 
 # So many of the last turns have a row of their own.
 _MOST_ROWS = 12
@@ -22,7 +22,7 @@ def contents(session: Session) -> str:
     """
     engine, conversation = session.engine, session.conversation
     size = engine.info().ctx_size
-    system = tokens_of(engine, conversation.prompt("")[:1]) if conversation.system else 0
+    system = tokens_of(engine, [Message("system", conversation.system)]) if conversation.system else 0
     turns, attached = _turns(session), material_parts(engine, session.attached)
     said = sum(tokens for tokens, _name in turns)
     waiting = sum(part.tokens for part in attached)
@@ -48,7 +48,7 @@ def contents(session: Session) -> str:
 def _turns(session: Session) -> list[tuple[int, str]]:
     """Return the tokens and a caption of each turn in the next prompt; the first of many turns share one."""
     conversation, messages = session.conversation, session.conversation.turns
-    first = conversation.left_out // 2
+    first = conversation.out
     counted = [tokens_of(session.engine, messages[2 * at : 2 * at + 2]) for at in range(first, len(messages) // 2)]
     apart = max(0, len(counted) - _MOST_ROWS)
     rows = [
@@ -77,7 +77,7 @@ def _attached(part: Part) -> str:
 
 def _left(conversation: Conversation) -> list[str]:
     """Say which turns have left the prompt."""
-    gone = conversation.left_out // 2
+    gone = conversation.out
     if not gone:
         return []
     sentence = ngettext("The oldest turn is left out.", "The oldest {n} turns are left out.", gone).format(n=gone)

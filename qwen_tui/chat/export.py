@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from qwen_tui.chat import endings
+from qwen_tui.chat.checking.coverage import Coverage
+from qwen_tui.chat.checking.doubts import Doubts
 from qwen_tui.chat.question import QuestionPart, caption, folded, parts, said, without_system
+from qwen_tui.chat.remarks import looked_at, remarks
 from qwen_tui.errors import UsageError
 from qwen_tui.history.records import StoredConversation, Summary
 from qwen_tui.i18n import gettext as _
@@ -26,7 +29,9 @@ class ExportedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
 
     A question has `parts`. Its `content` is made of them, without the part of the kind "system", which a template gave
     to the model with this question. An answer has a `finish_reason`, null where its program ended before it did, and
-    the `limit` that cut it, null where none did.
+    the `limit` that cut it, null where none did. If its material was not read whole, it has `read`. What the material
+    does not bear out stands in `not_in_material`; without material, it has none. `summary` stands in later prompts in
+    the place of all messages up to this one.
     """
 
     role: Role
@@ -34,6 +39,9 @@ class ExportedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     parts: tuple[QuestionPart, ...] | msgspec.UnsetType = msgspec.UNSET
     finish_reason: FinishReason | msgspec.UnsetType | None = msgspec.UNSET
     limit: Limit | msgspec.UnsetType | None = msgspec.UNSET
+    read: Coverage | msgspec.UnsetType = msgspec.UNSET
+    not_in_material: Doubts | msgspec.UnsetType = msgspec.UNSET
+    summary: str = ""
 
 
 class ExportedConversation(msgspec.Struct, frozen=True):
@@ -111,16 +119,24 @@ def _json(stored: StoredConversation) -> str:
         _when(summary.created),
         _when(summary.written),
         stored.system,
-        tuple(message for exchange in stored.exchanges for message in _messages(exchange)),
+        tuple(message for looked in looked_at(stored.exchanges) for message in _messages(*looked)),
     )
     return msgspec.json.format(msgspec.json.encode(exported)).decode() + "\n"
 
 
-def _messages(exchange: Exchange) -> tuple[ExportedMessage, ExportedMessage]:
-    return (
-        ExportedMessage("user", without_system(exchange.question), tuple(parts(exchange.question))),
-        ExportedMessage("assistant", exchange.answer, finish_reason=exchange.reason, limit=exchange.limit),
+def _messages(
+    exchange: Exchange, coverage: Coverage | None, doubts: Doubts | None
+) -> tuple[ExportedMessage, ExportedMessage]:
+    answer = ExportedMessage(
+        "assistant",
+        exchange.answer,
+        finish_reason=exchange.reason,
+        limit=exchange.limit,
+        read=msgspec.UNSET if coverage is None else coverage,
+        not_in_material=msgspec.UNSET if doubts is None else doubts,
+        summary=exchange.summary,
     )
+    return ExportedMessage("user", without_system(exchange.question), tuple(parts(exchange.question))), answer
 
 
 def _markdown(stored: StoredConversation) -> str:
@@ -129,35 +145,49 @@ def _markdown(stored: StoredConversation) -> str:
     blocks = [f"# {stored.summary.title}", f"*{stored.summary.model}, {_when(stored.summary.written)}*"]
     for spoken in _spoken(stored):
         blocks += [f"## {spoken.speaker}", *map(_quoted, spoken.about)]
-        blocks += filter(None, (with_plain_fences(spoken.content.strip()), f"*[{spoken.mark}]*" if spoken.mark else ""))
+        blocks += filter(None, (with_plain_fences(spoken.content.strip()), *map(_remark, spoken.remarks)))
     return "\n\n".join(blocks) + "\n"
+
+
+def _remark(sentence: str) -> str:
+    return f"*[{_escaped(sentence)}]*"
+
+
+def _escaped(text: str) -> str:
+    """Return `text` with the characters escaped that Markdown would interpret."""
+    return re.sub(r"([\\`*_\[\]<>])", r"\\\1", text)
 
 
 def _quoted(part: QuestionPart) -> str:
     """Return a folded part as a Markdown quotation whose text is shown literally."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", part.text)), default=0))
-    # Characters of a name that Markdown would interpret are escaped.
-    name = re.sub(r"([\\`*_\[\]<>])", r"\\\1", caption(part))
-    lines = [f"**{name}**", "", fence, *part.text.strip("\n").split("\n"), fence]
+    lines = [f"**{_escaped(caption(part))}**", "", fence, *part.text.strip("\n").split("\n"), fence]
     return "\n".join(f"> {line}".rstrip() for line in lines)
 
 
 class _Spoken(NamedTuple):
-    """A message to show: who wrote it, its folded parts, the text, and how it ended if it is incomplete."""
+    """A message to show: who wrote it, its folded parts, the text, and what is to be said below it.
+
+    That is how it ended if it is incomplete, how much of the material was read, and what that does not bear out.
+    """
 
     role: Role
     speaker: str
     content: str
     about: Sequence[QuestionPart] = ()
-    mark: str = ""
+    remarks: Sequence[str] = ()
 
 
 def _spoken(stored: StoredConversation) -> Iterator[_Spoken]:
     if stored.system:
         yield _Spoken("system", _("System"), stored.system)
-    for exchange in stored.exchanges:
+    for exchange, coverage, doubts in looked_at(stored.exchanges):
         yield _Spoken("user", _("You"), said(exchange.question), folded(exchange.question))
-        yield _Spoken("assistant", _("Assistant"), exchange.answer, mark=endings.mark_of(exchange))
+        ending = endings.mark_of(exchange)
+        below = [*([ending] if ending else []), *remarks(coverage, doubts)]
+        yield _Spoken("assistant", _("Assistant"), exchange.answer, remarks=below)
+        if exchange.summary:
+            yield _Spoken("system", _("Summary of all above, in its place in prompts from here on"), exchange.summary)
 
 
 def _page(stored: StoredConversation) -> str:
@@ -174,7 +204,7 @@ def _page(stored: StoredConversation) -> str:
     renderer.disable("image")
     sections = []
     for spoken in _spoken(stored):
-        ending = f'<p class="ending">{html.escape(spoken.mark)}</p>' if spoken.mark else ""
+        ending = "".join(f'<p class="ending">{html.escape(remark)}</p>' for remark in spoken.remarks)
         heading = f"<h2>{html.escape(spoken.speaker)}</h2>" + "".join(map(_details, spoken.about))
         content = f'<div lang="{_tag_of(spoken.content)}">{renderer.render(spoken.content)}</div>'
         sections.append(f'<section class="{spoken.role}">{heading}{content}{ending}</section>')

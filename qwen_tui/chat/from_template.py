@@ -65,7 +65,7 @@ def with_system(conversation: Conversation, template: Template, question: Questi
 
 def begins_conversation(conversation: Conversation, template: Template) -> bool:
     """Whether the system prompt of `template` becomes that of the conversation."""
-    return bool(template.system) and not (conversation.turns or conversation.system)
+    return bool(template.system) and not (conversation.exchanges or conversation.system)
 
 
 def draft(template: Template, values: Mapping[str, str], text: str = "", *, text_precedes: bool = False) -> Draft:

@@ -4,10 +4,13 @@ The parts stay separate until the prompt is built, so that the program always kn
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from qwen_tui.documents import marks
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import language_of, speaking
 from qwen_tui.messages import Material, PartKind, Question
 
 
@@ -27,14 +30,62 @@ def ask_about(materials: Sequence[Material], words: str) -> Question:
     return Question(words.strip("\n") if words.strip() else "", tuple(materials))
 
 
-def prompt_text(question: Question) -> str:
-    """Return the question as the model reads it.
+class Carried(NamedTuple):
+    """What stands before a question in the place of turns that are no longer in the prompt.
+
+    These are the materials of such turns, and a summary of the conversation up to some turn; "" if there is none.
+    """
+
+    materials: tuple[Material, ...] = ()
+    summary: str = ""
+
+
+NOTHING = Carried()
+
+
+def prompt_text(question: Question, carried: Carried = NOTHING) -> str:
+    """Return the question as the model reads it, behind what is `carried`.
 
     The material comes first: then a second question about the same material begins with the same tokens, and the
     engine reuses their computed state.
     """
-    message = without_system(question)
-    return f"{question.template.system}\n\n{message}" if question.template.system else message
+    return _joined((beginning_of(question, carried), _please_cite(question, carried)), strips=False)
+
+
+def beginning_of(question: Question, carried: Carried = NOTHING) -> str:
+    """Return the text with which a question begins as the model reads it, while the person still types its words."""
+    summary = _summarised(carried.summary) if carried.summary else ""
+    before = _joined((*_labelled(carried.materials, always=bool(question.materials)), summary))
+    return _joined((before, question.template.system, without_system(question)), strips=False)
+
+
+def _summarised(summary: str) -> str:
+    with speaking(language_of(summary)):
+        heading = _("A summary of the conversation before this:")
+    return f"{heading}\n{summary}"
+
+
+def _please_cite(question: Question, carried: Carried) -> str:
+    """Return the request to cite the places of the materials; "" if these have none, or nothing is asked.
+
+    It is written in the language of the question, and not of the program: a conversation that goes on in another
+    language of the program has the same prompt.
+    """
+    given = question.given
+    asked = said(question)
+    if not question.cites or not asked.strip() or (given is not None and given.way == "each"):
+        return ""
+    materials = [*carried.materials, *question.materials, *(given.materials if given else ())]
+    mark, name = next(((mark, one.name) for one in materials if (mark := marks.first(one.text))), (None, ""))
+    if mark is None:
+        return ""
+    several = len({one.name for one in materials}) > 1
+    example = f"[{' '.join(name.split())}, {str(mark)[1:]}" if several else str(mark)
+    with speaking(language_of(asked)):
+        return _(
+            "(Behind each statement from the material, here and in later answers, put the mark of its place, such as "
+            "{mark}. A translation or correction gets no further marks.)"
+        ).format(mark=example)
 
 
 def without_system(question: Question) -> str:
@@ -103,13 +154,14 @@ def _framed(question: Question, materials: Sequence[Material]) -> str:
     return f"{text.strip()}\n\n{filled}" if text.strip() else filled
 
 
-def _labelled(materials: Sequence[Material]) -> list[str]:
-    """Return the texts of the materials; if there are several, each below its name."""
-    if len(materials) < 2:
+def _labelled(materials: Sequence[Material], *, always: bool = False) -> list[str]:
+    """Return the texts of the materials; if there are several, or `always`, each below its name."""
+    if len(materials) < 2 and not always:
         return [material.text for material in materials]
     # A name may contain line breaks, but must stand on one line.
     return ["--- {} ---\n{}".format(" ".join(one.name.split()), one.text.strip("\n")) for one in materials]
 
 
-def _joined(texts: Sequence[str]) -> str:
-    return "\n\n".join(text.strip("\n") for text in texts if text.strip())
+def _joined(texts: Sequence[str], *, strips: bool = True) -> str:
+    """Return the texts that are not blank with an empty line between; `strips` takes line breaks from their ends."""
+    return "\n\n".join(text.strip("\n") if strips else text for text in texts if text.strip())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from qwen_tui.chat.from_template import begins_conversation, with_system
-from qwen_tui.chat.question import ask_about, prompt_text
+from qwen_tui.chat.question import ask_about
 from qwen_tui.chat.session import Session
 from qwen_tui.engine.protocol import Request
 from qwen_tui.messages import Filled, Message, as_command
@@ -62,9 +62,9 @@ class Anticipation:
             question = with_system(before, session.template, question)
         elif session.replacing and (earlier := session.conversation.exchanges[-1].question.template).system:
             question = msgspec.structs.replace(question, template=Filled(earlier.name, earlier.system))
-        text = prompt_text(question)
-        messages = (*([Message("system", system)] if system else ()), *before.prompt(text)[bool(before.system) :])
-        if not text.strip():
+        prompt = before.prompt(question, growing=True)
+        messages = (*([Message("system", system)] if system else ()), *prompt[bool(before.system) :])
+        if not messages[-1].content.strip():
             messages = messages[:-1]
         size = session.info.ctx_size if session.info else self._ctx_size
         if not messages or sum(len(message.content) for message in messages) > size * _MOST_A_TOKEN:

@@ -4,7 +4,7 @@ import hashlib
 
 from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.chat.question import ask_about, prompt_text
+from qwen_tui.chat.question import ask_about
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.messages import Finished, Material, Message, Output
@@ -26,7 +26,7 @@ def is_owner(name: str) -> bool:
 
 def messages_of(material: Material, settings: Config) -> tuple[Message, ...]:
     """Return the messages with which a question about the document begins in a new conversation."""
-    return Conversation(settings.system).prompt(prompt_text(ask_about([material], "")))
+    return Conversation(settings.system).prompt(ask_about([material], ""))
 
 
 def read(engine: Engine, material: Material, settings: Config, output: Output) -> Finished:

@@ -6,19 +6,21 @@ from typing import TypeVar
 import msgspec
 
 from qwen_tui.chat.answer import Answer, AnswerOptions
+from qwen_tui.chat.checking.coverage import covered
+from qwen_tui.chat.checking.doubts import Checking, Doubts
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.chat.fitting.coverage import coverage
 from qwen_tui.chat.fitting.fitting import fit
 from qwen_tui.chat.fitting.places import placed
 from qwen_tui.chat.fitting.way import Front, Work
 from qwen_tui.chat.keeping import Keeper
-from qwen_tui.chat.question import prompt_text
+from qwen_tui.chat.material import some_names
 from qwen_tui.chat.reasoning import separate_reasoning
+from qwen_tui.chat.remarks import remarks
 from qwen_tui.chat.repetition import Repetition
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import ngettext
+from qwen_tui.i18n import listed, ngettext
 from qwen_tui.messages import (
     Event,
     Exchange,
@@ -61,11 +63,12 @@ class Turn:
         """
         before = conversation.without_last() if instead else conversation
         # A question that is asked again gets what bears on it and fits now.
-        question = msgspec.structs.replace(question, given=None)
+        question = msgspec.structs.replace(question, given=None, cites=self._options.schema is None)
         self._keeper.begin(conversation, question, instead=instead)
         answer = _NO_ANSWER
         try:
             if self._last_of(self._engine.load()):
+                self._make_room(before, question)
                 parts = self._keeper.kept_parts(conversation)
                 work = Work(self._engine, self._options, before, question, parts, self._front)
                 question, events = self._last_of(fit(work))
@@ -74,8 +77,8 @@ class Turn:
                 finished = self._follow(events or self._ask(before, question, conversation.id))
                 # An answer that is joined from parts is whole only if it was not cut off.
                 is_covered = finished.reason == "stop" or (events is None and finished.reason == "length")
-                if is_covered and (covered := coverage(question)):
-                    self._output.note(covered)
+                coverage = covered(question) if is_covered else None
+                doubts = self._doubts(before, question)
                 most = self._options.max_tokens
                 answer = Answer(
                     self.text,
@@ -89,7 +92,11 @@ class Turn:
                     is_joined=events is not None,
                     cut_by=finished.limit,
                     estimated=finished.estimated,
+                    coverage=coverage,
+                    doubts=doubts,
                 )
+                for sentence in remarks(coverage, doubts):
+                    self._output.note(sentence)
         except CancelledError:
             # Cancelled while tokens were counted or while the history was locked: there is no answer yet.
             return _NO_ANSWER
@@ -108,7 +115,7 @@ class Turn:
                         tokens=answer.held or None,
                     )
                 )
-                conversation.left_out = before.left_out
+                conversation.left_out, conversation.outside = before.left_out, before.outside
         return answer
 
     def _last_of(self, progress: Generator[Event, None, T]) -> T:
@@ -120,25 +127,39 @@ class Turn:
                 returned: T = ended.value
                 return returned
 
+    def _doubts(self, conversation: Conversation, question: Question) -> Doubts | None:
+        # The strings of JSON are in quotation marks, and are no quotations.
+        if self._options.schema is not None:
+            return None
+        questions = [exchange.question for exchange in conversation.exchanges]
+        return Checking().doubts([*questions, question], self.text)
+
     def _ask(self, conversation: Conversation, question: Question, kept: str | None) -> Iterator[Event]:
         """Ask the engine `question` in `conversation`, whose id is `kept`."""
-        prompt = prompt_text(question)
-        self._make_room(conversation, prompt)
+        self._make_room(conversation, question)
         # The engine stores computed states only for conversations in the history, and removes them together.
         kept = kept if self._keeper.history is not None else None
-        messages = conversation.prompt(prompt)
+        messages = conversation.prompt(question)
         return placed(self._engine.stream(self._options.request(messages, kept)), messages, question)
 
-    def _make_room(self, conversation: Conversation, prompt: str) -> None:
-        left_out = conversation.make_room(self._engine, prompt)
-        if left_out:
+    def _make_room(self, conversation: Conversation, question: Question) -> None:
+        """Let the oldest turns leave the prompt if there is no room, and say what has left and what becomes of it."""
+        left = conversation.make_room(self._engine, question)
+        if left.turns:
             self._output.note(
                 ngettext(
                     "The context is full: the oldest turn is no longer part of the prompt.",
                     "The context is full: the oldest {n} turns are no longer part of the prompt.",
-                    left_out,
-                ).format(n=left_out)
+                    left.turns,
+                ).format(n=left.turns)
             )
+        if left.moved:
+            names = listed(some_names(left.moved))
+            self._output.note(_("Still in the prompt: {names}.").format(names=names))
+        if left.outside:
+            names = listed(some_names(left.outside))
+            sentence = _("No longer whole in the prompt: {names}. Questions get the passages that bear on them.")
+            self._output.note(sentence.format(names=names))
 
     def _follow(self, events: Iterator[Event]) -> Finished:
         """Show and keep the answer that `events` bring."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import msgspec
 
 from qwen_tui.chat.answer import Answer
+from qwen_tui.chat.checking.coverage import Coverage
+from qwen_tui.chat.checking.doubts import Doubts
 from qwen_tui.chat.code_blocks import first_code_block
 from qwen_tui.chat.endings import Ending
 from qwen_tui.cli.environment import Environment
@@ -14,7 +16,11 @@ from qwen_tui.messages import Timings, Usage
 
 
 class JsonAnswer(msgspec.Struct, frozen=True):
-    """What `--json` prints: names that scripts rely on."""
+    """What `--json` prints: names that scripts rely on.
+
+    `read` says how much of the material was read, null for all of it. `not_in_material` has the citations and
+    quotations that the material does not bear out, null if there was nothing to hold them against.
+    """
 
     answer: str
     model: str
@@ -22,6 +28,8 @@ class JsonAnswer(msgspec.Struct, frozen=True):
     conversation_id: str | None
     usage: Usage
     timings: Timings
+    read: Coverage | None
+    not_in_material: Doubts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,16 @@ class Delivery:
 
     def print_json(self, answer: Answer, model: str, conversation: str | None) -> None:
         """Print one JSON object on stdout."""
-        printed = JsonAnswer(answer.text, model, answer.reason, conversation, answer.usage, answer.timings)
+        printed = JsonAnswer(
+            answer.text,
+            model,
+            answer.reason,
+            conversation,
+            answer.usage,
+            answer.timings,
+            answer.coverage,
+            answer.doubts,
+        )
         self.environment.print_answer(msgspec.json.encode(printed).decode() + "\n")
 
     def print_code(self, answer: Answer) -> bool:

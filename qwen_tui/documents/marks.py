@@ -47,6 +47,28 @@ def find(text: str) -> list[Mark]:
     return _rising(found) if found and found[0].unit in _NUMBERED else found
 
 
+def first(text: str) -> Mark | None:
+    """Return the first mark in `text`, None if there is none; it is found soon in a long text without any."""
+    at = 0 if text.startswith("[") else _next(text, 0)
+    while at >= 0:
+        if match := _MARK.match(text, at):
+            unit = next(unit for unit in MARKS if match[unit])
+            return Mark(*match.span(), unit, match[unit])
+        at = _next(text, at)
+    return None
+
+
+def _next(text: str, at: int) -> int:
+    """Return where the next line behind an empty one begins with a bracket, -1 if none does."""
+    found = text.find("\n\n[", at)
+    return found + 2 if found >= 0 else -1
+
+
+def without(text: str) -> str:
+    """Return `text` without what looks like a mark."""
+    return _MARK.sub("", text)
+
+
 def _rising(marks: Sequence[Mark]) -> list[Mark]:
     """Return the longest row of `marks` with rising numbers: a single wrong one does not hide those behind it."""
     # For each length of a row, the lowest number that ends one, and its index; for each mark, the index of the one

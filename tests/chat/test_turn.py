@@ -4,7 +4,7 @@ import pytest
 
 from qwen_tui import cancellation
 from qwen_tui.chat.answer import AnswerOptions
-from qwen_tui.chat.conversation import Conversation
+from qwen_tui.chat.conversation import Conversation, Left
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.question import ask_about, prompt_text
 from qwen_tui.chat.turn import Turn
@@ -71,7 +71,7 @@ def test_a_full_context_leaves_out_the_oldest_turns_and_says_so() -> None:
 def test_a_question_that_cannot_fit_leaves_the_conversation_as_it_was() -> None:
     engine, conversation = ScriptedEngine("one", "two", ctx_size=100), Conversation()
     turn(engine).run(conversation, Question("first"))
-    assert conversation.make_room(engine, "word " * 200) == 0
+    assert conversation.make_room(engine, Question("word " * 200)) == Left()
     assert conversation.left_out == 0
 
 

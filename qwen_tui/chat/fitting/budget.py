@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from qwen_tui.chat.fitting.counting import Counted, counted
+from qwen_tui.chat.counting import Counted, counted
 from qwen_tui.chat.fitting.way import Work
 from qwen_tui.columns import table
 from qwen_tui.documents import marks
@@ -101,8 +101,8 @@ def measure(work: Work) -> Budget:
     ctx_size, alone = engine.info().ctx_size, work.size(question)
     fits = alone.tokens + room <= ctx_size
     prompt, whole = work.messages(question), alone
-    if not alone.about and work.conversation.turns:
-        everything = work.conversation.prompt(prompt[-1].content)
+    if not alone.about and work.conversation.exchanges:
+        everything = work.conversation.prompt(question)
         whole = counted(engine, everything)
         if whole.tokens + room <= ctx_size:
             prompt = everything

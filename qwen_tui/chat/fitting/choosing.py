@@ -6,11 +6,11 @@ import msgspec
 
 from qwen_tui import cancellation
 from qwen_tui.chat.conversation import room_for_answer
+from qwen_tui.chat.counting import counted
 from qwen_tui.chat.fitting.bearing import bearing_on
-from qwen_tui.chat.fitting.counting import counted
 from qwen_tui.chat.fitting.splitting import Piece, split
 from qwen_tui.chat.fitting.way import Work
-from qwen_tui.chat.question import prompt_text, said
+from qwen_tui.chat.question import said
 from qwen_tui.messages import Given, Material, Message, Question
 
 # A passage has this many tokens at most, and at most this share of the room for all.
@@ -45,7 +45,7 @@ class Choice:
         count, ctx_size = work.engine.count, work.engine.info().ctx_size
         bare = msgspec.structs.replace(work.question, given=Given("select", (), 0, 0))
         free = ctx_size - room_for_answer(ctx_size)
-        alone, behind = work.tokens(bare), count(work.conversation.prompt(prompt_text(bare)))
+        alone, behind = work.tokens(bare), count(work.conversation.prompt(bare))
         names = _NAME_TOKENS * len(materials)
         self.room = free - alone - names
         most = min(self.room, max(int(self.room * _PART), _LEAST))
@@ -53,7 +53,7 @@ class Choice:
         self.before = behind if self.stays else alone
         self._most = min(most, free - self.before - names)
         # What the model gets with the older turns.
-        self._earlier = "\n".join(one.content for one in work.conversation.turns[work.conversation.left_out :])
+        self._earlier = "\n".join(one.content for one in work.conversation.prompt(bare))
         self._pieces = [self._split(one) for one in materials]
         self._tokens = {
             (m, index): tokens for m, pieces in enumerate(self._pieces) for index, (_piece, tokens) in enumerate(pieces)
@@ -163,7 +163,7 @@ class Choice:
         question = self.question(places)
         if self.stays:
             ctx_size = self._work.engine.info().ctx_size
-            messages = self._work.conversation.prompt(prompt_text(question))
+            messages = self._work.conversation.prompt(question)
             return self._work.engine.count(messages) + room_for_answer(ctx_size) <= ctx_size
         return self._work.fits(question)
 

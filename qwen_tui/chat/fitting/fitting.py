@@ -93,7 +93,7 @@ def _announced(work: Work, found: Budget) -> Generator[Event, None, None]:
     """
     unread = found.prompt_tokens - found.cached_tokens
     if found.first_s is None and work.options.ask_above and unread >= _WORTH_TRYING:
-        yield from work.engine.try_out(work.conversation.prompt(prompt_text(work.question)))
+        yield from work.engine.try_out(work.conversation.prompt(work.question))
         found = budget.measure(work)
     said = budget.line(found)
     if found.is_tight:

@@ -62,11 +62,14 @@ SELECT = Way(_run, _cost)
 def ask_again(work: Work) -> Generator[Event, None, Fitted]:
     """Prepare a question without material of its own, behind questions whose material did not fit.
 
+    The same is true of documents that have left the prompt with their turns, and do not fit beside the question.
+
     It gets passages of the same documents that bear on it, if any do, and the model does not have them already; or the
     documents whole, if the context has become large enough for them.
     """
     unfit = [exchange.question for exchange in work.conversation.exchanges if exchange.question.given]
-    documents = list(dict.fromkeys(one for question in unfit for one in question.materials))
+    materials = [one for question in unfit for one in question.materials]
+    documents = list(dict.fromkeys([*materials, *work.conversation.outside]))
     if not documents:
         return Fitted(work.question)
     choice = Choice(work, documents)

@@ -5,9 +5,8 @@ from typing import NamedTuple, Protocol
 
 from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.conversation import Conversation, room_for_answer
-from qwen_tui.chat.fitting.counting import Counted, counted
+from qwen_tui.chat.counting import Counted, counted
 from qwen_tui.chat.fitting.kept_parts import KeptParts
-from qwen_tui.chat.question import prompt_text
 from qwen_tui.config import Fit
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.messages import Event, Message, Question
@@ -51,9 +50,8 @@ class Work(NamedTuple):
     front: Front = Front()
 
     def messages(self, question: Question) -> tuple[Message, ...]:
-        """Return the prompt with `question` and the system prompt alone, without earlier turns."""
-        system = (Message("system", self.conversation.system),) if self.conversation.system else ()
-        return (*system, Message("user", prompt_text(question)))
+        """Return the prompt of `question` with the system prompt and a summary alone, without earlier turns."""
+        return self.conversation.alone(question)
 
     def size(self, question: Question) -> Counted:
         """Return the tokens of that prompt, about, if they are many times as many as the context holds."""

@@ -92,7 +92,7 @@ def test_the_line_says_what_fits_and_how_long_it_takes() -> None:
         "note.txt: 105 of 1,000 tokens · first word in about 52 s · in all about 1 min 40 s for an answer of 100 tokens"
     )
     not_so = budget_of(ScriptedEngine(ctx_size=6000), ask_about([LONG], "Sum it up"))
-    assert budget.line(not_so) == "report.pdf: 21 pages, 10,127 of 6,000 tokens: does not fit"
+    assert budget.line(not_so) == "report.pdf: 21 pages, 10,156 of 6,000 tokens: does not fit"
 
 
 def test_a_duration_is_told_as_people_say_it() -> None:

@@ -25,7 +25,7 @@ def test_the_progress_names_the_page() -> None:
 
 
 def test_of_several_documents_it_names_the_one_and_behind_them_none() -> None:
-    found = places(ask_about([REPORT, Material("a.txt", "plain " * 100), SLIDES], "w" * 1000), 0.1, 0.65, 0.8, 0.99)
+    found = places(ask_about([REPORT, Material("a.txt", "plain " * 100), SLIDES], "w" * 1000), 0.1, 0.65, 0.76, 0.99)
     assert found == [Place("page", 2, 10, "report.pdf"), None, Place("slide", 2, 4, "talk.pptx"), None]
 
 

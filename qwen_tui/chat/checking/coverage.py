@@ -2,11 +2,28 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from qwen_tui.documents import marks
 from qwen_tui.documents.document import ranges
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import labelled, listed, ngettext, noted
-from qwen_tui.messages import Given, Material, Question
+from qwen_tui.messages import FitWay, Given, Material, Question
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """How much of a material was read. The names are those of the JSON; `said` is the sentence on it."""
+
+    way: FitWay
+    read: int
+    total: int
+    said: str
+
+
+def covered(question: Question) -> Coverage | None:
+    """Return how much was read of the material of a question; None if the model got it whole."""
+    given = question.given
+    return Coverage(given.way, given.read, given.total, coverage(question)) if given is not None else None
 
 
 def coverage(question: Question) -> str:

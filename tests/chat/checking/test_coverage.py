@@ -3,7 +3,7 @@
 import pytest
 
 from qwen_tui import i18n
-from qwen_tui.chat.fitting.coverage import coverage
+from qwen_tui.chat.checking.coverage import coverage
 from qwen_tui.messages import FitWay, Given, Material, Question
 
 PAGES = Material("a.pdf", "\n\n".join(f"[p. {n}]\nPage {n}." for n in range(1, 22)))

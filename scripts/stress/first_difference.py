@@ -26,6 +26,7 @@ from qwen_tui.engine.worker.context import Context
 from qwen_tui.engine.worker.generation import Generation
 from qwen_tui.engine.worker.lookup import MOST_DRAFTED, BatchCosts, Drafter, Lookup, NoDrafts
 from qwen_tui.engine.worker.model import Model
+from qwen_tui.engine.worker.pace import Pace
 from qwen_tui.engine.worker.prompt import ChatML
 from qwen_tui.engine.worker.sampling import ChainSampler
 from qwen_tui.engine.worker.stop import StopFlag
@@ -88,7 +89,9 @@ class Answers:
                 self._feed(context, prompt[:restored])
                 state = context.save()
                 assert state is not None and context.restore(prompt[:restored], state)
-            generation = Generation(context, self._model.vocabulary, sampler, drafter, stop, time.perf_counter())
+            # Another number of threads would add in another order.
+            pace = Pace(self._options.plan.threads, adapts=False)
+            generation = Generation(context, self._model.vocabulary, sampler, drafter, stop, time.perf_counter(), pace)
             usage = [*generation.events(prompt, tokens)][-1].usage  # type: ignore[union-attr]
             return generation.tokens, usage.drafted_tokens, usage.accepted_tokens
         finally:

@@ -16,7 +16,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 from qwen_tui.models.locate import lasting, meant
 from qwen_tui.planning import default_model
-from qwen_tui.servers import Server
+from qwen_tui.servers import Server, told
 
 
 def build() -> typer.Typer:
@@ -51,6 +51,9 @@ def show(
         environment.print(f"# {explanation(one)}\n{one} = {shown_value(one, value)}  # {source}")
         if not name:
             environment.print("\n")
+    for server, settings_of_it in ({} if name else settings.config.servers).items():
+        lines = [f"{one} = {shown_value(one, value)}" for one, value in told(settings_of_it).items()]
+        environment.print("\n".join([f"[{config.SERVERS}.{server}]", *lines]) + "\n\n")
 
 
 def set_(

@@ -13,7 +13,7 @@ from qwen_tui.cli import screen
 from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
 from qwen_tui.engine.protocol import Engine
-from qwen_tui.errors import QwenError
+from qwen_tui.errors import QwenError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Event
 from qwen_tui.models import inventory
@@ -60,8 +60,13 @@ def planner(
 ) -> Planner:
     """Return the planner of the model in `settings`; see `planner_of`. It shows its progress on a terminal.
 
-    It raises `ModelNotFoundError`, `InvalidModelError`.
+    It raises `ModelNotFoundError`, `InvalidModelError`, and `UsageError` for a model on a server.
     """
+    if on_server(settings.model, settings.servers):
+        raise UsageError(
+            _("{name} is on a server, and that takes a model on this computer.").format(name=settings.model),
+            _("Name one with -m; see: qwen models list"),
+        )
     return planning.planner_of(settings, TerminalWatcher(environment, settings, quiet), trouble, learning=learning)
 
 

@@ -383,6 +383,9 @@ def test_a_server_can_be_the_default_and_is_left_out_of_what_is_about_files(
     assert "a pack leaves servers out" in call("pack", tmp_path / "p").err
     assert "nothing to fetch" in call("pull", "lab").out
     assert "is tuned where it runs" in call("tune").err
+    (tmp_path / "note.txt").write_text("Friday.")
+    assert "takes a model on this computer" in call("read", tmp_path / "note.txt").err
+    assert f'[servers.lab]\nurl = "{server.url}"' in call("config", "show").out
     # A pack of another model brings no server, which nobody there has agreed to.
     packed = call("pack", tmp_path / "packed", "-m", tiny)
     assert packed.code == 0

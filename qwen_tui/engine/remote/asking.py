@@ -13,8 +13,10 @@ from qwen_tui.network.request import RequestError, ResponseHead
 
 # For an answer that the server does not compute, in seconds.
 _ANSWER = 15.0
-# Whoever waits looks so often whether to go on, in seconds.
+# Whoever waits looks so often whether to go on, in seconds. If a look takes longer than the second figure, this program
+# was not running, or hardly: that is not the server's silence.
 LOOK_EVERY = 0.1
+_LONGEST_LOOK = 1.0
 # The most bytes of an answer that is no stream: a list of the tokens of a book is far smaller.
 _MOST = 64 << 20
 _OK = 200
@@ -34,7 +36,7 @@ class Waits:
     def look(self) -> float:
         """Return how many seconds have passed since the beginning or the last `restart`."""
         now = self._clock()
-        self.seconds += min(now - self._looked, 50 * LOOK_EVERY)
+        self.seconds += min(now - self._looked, _LONGEST_LOOK)
         self._looked = now
         return self.seconds
 

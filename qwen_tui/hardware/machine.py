@@ -14,6 +14,8 @@ from qwen_tui.hardware.plan import Plan
 from qwen_tui.hardware.processor import Processor, logical_cores, physical_cores, processor, processor_name
 
 _GIB = 1 << 30
+# From so many cores on, the memory limits the decode, and flash attention costs nothing.
+_CORES_FOR_FLASH_ATTENTION = 4
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,10 +66,14 @@ def default_plan(machine: Machine, *, gpu: bool = False) -> Plan:
     """Return the plan by rule, but for the context and the layers on a GPU.
 
     CPU: the physical cores, for batches too, since a second thread on a core gains nothing on some PCs and loses on
-    others; steps of 128 tokens, which still show progress where 15 tokens are read a second; no flash attention, with
-    which decoding was slower wherever it was measured; weights mapped, not repacked: a fifth of the loading time and
-    half of the memory. GPU: flash attention and larger steps, which keep it busy and its buffers small.
+    others; steps of 128 tokens, which still show progress where 15 tokens are read a second; weights mapped, not
+    repacked: a fifth of the loading time and half of the memory, for at most 4% of a turn. Flash attention computes
+    more for each token behind a long text. On two cores, that cost 7% to 30% of the decode speed; on six cores, where
+    the memory limits the decode and the cores wait, it gained 7%, and 16% in the prefill (`scripts/bench/rule.py`
+    compares). GPU: flash attention and larger steps, which keep it busy and its buffers small.
     """
     if gpu:
         return Plan(threads=machine.cores, batch_threads=machine.cores, batch_size=512, flash_attention=True)
-    return Plan(threads=machine.cores, batch_threads=machine.cores)
+    return Plan(
+        threads=machine.cores, batch_threads=machine.cores, flash_attention=machine.cores >= _CORES_FOR_FLASH_ATTENTION
+    )

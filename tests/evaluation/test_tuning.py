@@ -174,12 +174,12 @@ def test_a_short_disturbance_does_not_decide() -> None:
 def test_a_plan_that_fails_is_skipped() -> None:
     class Refusing(TimedEngine):
         def load(self) -> Generator[Loading, None, bool]:
-            raise EngineError("no flash attention here")
+            raise EngineError("no quantised KV cache here")
 
     clock = Clock()
 
     def open_engine(plan: Plan) -> TimedEngine:
-        kind = Refusing if plan.flash_attention else TimedEngine
+        kind = Refusing if plan.kv_type == "q8_0" else TimedEngine
         return kind(clock, 1.0, 30.0, 4.0)
 
     found = Search(open_engine, default_plan(OFFICE), OFFICE, budget=200, clock=clock).run()

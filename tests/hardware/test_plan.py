@@ -16,8 +16,12 @@ def test_a_cpu_computes_on_its_physical_cores_with_mapped_weights() -> None:
     plan = default_plan(OFFICE)
     assert (plan.threads, plan.batch_threads) == (6, 6)
     assert not plan.repack
-    assert not plan.flash_attention
     assert plan.kv_type == "f16"
+
+
+def test_flash_attention_is_for_processors_with_cores_to_spare() -> None:
+    assert default_plan(OFFICE).flash_attention
+    assert not default_plan(msgspec.structs.replace(OFFICE, cores=2)).flash_attention
 
 
 def test_a_gpu_gets_flash_attention_and_larger_batches() -> None:

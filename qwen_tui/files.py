@@ -79,6 +79,10 @@ class Folders:
         return self.data / "models"
 
     @property
+    def comparisons(self) -> Path:
+        return self.data / "comparisons"
+
+    @property
     def states(self) -> Path:
         return self.cache / "states"
 

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from qwen_tui.cli import help_text, shells
-from qwen_tui.cli.arguments import FilesCommand
+from qwen_tui.cli.arguments import FilesCommand, SidesCommand
 from qwen_tui.cli.environment import Environment
 from qwen_tui.i18n import gettext as _
 
@@ -20,7 +20,7 @@ class _Command(NamedTuple):
     """A command or a group of commands. The module of this name has a function of this name, for a group `build`.
 
     `has_language` says that the command takes `--lang` itself, because the language decides what it does. `takes_files`
-    says that its `-f` takes files.
+    says that its `-f` takes files, `takes_sides` that options such as `--a` take several settings each.
     """
 
     name: str
@@ -28,6 +28,7 @@ class _Command(NamedTuple):
     is_group: bool = False
     has_language: bool = True
     takes_files: bool = False
+    takes_sides: bool = False
 
 
 def build(wanted: str = "") -> TyperGroup:
@@ -51,7 +52,7 @@ def build(wanted: str = "") -> TyperGroup:
         if command.is_group:
             app.add_typer(module.build(), name=command.name, help=command.help, no_args_is_help=True)
         else:
-            takes = FilesCommand if command.takes_files else None
+            takes = FilesCommand if command.takes_files else SidesCommand if command.takes_sides else None
             app.command(command.name, help=command.help, cls=takes)(getattr(module, command.name))
 
     @app.callback(invoke_without_command=True)
@@ -121,6 +122,11 @@ def _commands() -> tuple[_Command, ...]:
         _Command("pull", _("Download a model, resuming where it stopped, and verify it.")),
         _Command("tune", _("Measure what is fastest on this PC, in about a minute, and use it from then on.")),
         _Command("bench", _("Measure the speed on this PC: a table, or --json for scripts.")),
+        _Command(
+            "compare",
+            _("Does the card write better, or only faster? The same tasks on two sides, and an honest report."),
+            takes_sides=True,
+        ),
         _Command("doctor", _("Check this PC: what it has, what runs where and how fast, and what is wrong.")),
         _Command(
             "pack", _("Put a model into a folder or an archive for a computer without a network."), has_language=False

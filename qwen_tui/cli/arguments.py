@@ -225,3 +225,24 @@ def _notes(files: FileArguments) -> Iterator[str]:
         yield _("“{name}” is the question, not a file, since there is no other. To have it read: -f {name}").format(
             name=files.kept
         )
+
+
+# The sides that one command can compare.
+SIDES = ("--a", "--b", "--c", "--d", "--e", "--f")
+# Under this name, the context of such a command holds its line, in parts, as the person wrote it.
+WRITTEN = "qwen_tui.written"
+
+
+class SidesCommand(TyperCommand):
+    """A command that takes every NAME=VALUE behind an option for a side, not only the first."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments after each setting has got an option of its own."""
+        line = ctx.meta[WRITTEN] = list(parts(options_of(self, ctx.help_option_names), args))
+        changed: list[str] = []
+        side: str | None = None
+        for part in line:
+            side = part.option if part.option is not None else side
+            more = part.option is None and part.known and side in SIDES and "=" in part.value
+            changed += [str(side), part.value] if more else part.arguments
+        return super().parse_args(ctx, changed)

@@ -1,5 +1,6 @@
 """What all measurements share: sample questions, prompts of an exact length, the times and the memory of an answer."""
 
+import contextlib
 import os
 import random
 import statistics
@@ -139,6 +140,19 @@ def spread(values: Sequence[float | None], layout: str = ".2f") -> str:
     return f"{statistics.median(known):{layout}} ({min(known):{layout}}–{max(known):{layout}})"
 
 
+def workers() -> list[int]:
+    """Return the process ids of the workers of this process."""
+    import psutil
+
+    found = []
+    for process in psutil.Process().children():
+        # It may end meanwhile.
+        with contextlib.suppress(psutil.Error):
+            if child.is_running(process.cmdline(), child.WORKER):
+                found.append(process.pid)
+    return found
+
+
 def peak_memory() -> int | None:
     """Return the largest memory of a worker of this process so far, in bytes, including mapped weights.
 
@@ -147,13 +161,9 @@ def peak_memory() -> int | None:
     import psutil
 
     peaks = []
-    for process in psutil.Process().children():
-        try:
-            if child.is_running(process.cmdline(), child.WORKER):
-                peaks.append(_peak(process.pid) or _windows_peak(process.memory_info()))
-        except psutil.Error:
-            # The process has ended meanwhile.
-            continue
+    for pid in workers():
+        with contextlib.suppress(psutil.Error):
+            peaks.append(_peak(pid) or _windows_peak(psutil.Process(pid).memory_info()))
     return max(peaks, default=None)
 
 

@@ -89,14 +89,37 @@ def graphics(library: Callable[[], Any] | None = None, patience: float = _PATIEN
 
     While the driver still owes this process an answer, this returns `HUNG` without asking again.
     """
+    return _in_time(lambda: _ask(library or _library), patience) or HUNG
+
+
+def answered(
+    question: Callable[[Any], _Value], library: Callable[[], Any] | None = None, patience: float = _PATIENCE
+) -> _Value | None:
+    """Return what `question` learns from NVML's module; None without a driver, or if that fails or takes too long."""
+
+    def ask() -> _Value | None:
+        with contextlib.suppress(Exception):
+            nvml = (library or _library)()
+            nvml.nvmlInit()
+            try:
+                return question(nvml)
+            finally:
+                nvml.nvmlShutdown()
+        return None
+
+    return _in_time(ask, patience)
+
+
+def _in_time(ask: Callable[[], _Value], patience: float) -> _Value | None:
+    """Return the answer of a driver that may hang; None if it does, or still owes this process an answer."""
     if any(thread.name == _ASKING for thread in threading.enumerate()):
-        return HUNG
-    answers: list[Graphics] = []
-    asking = threading.Thread(target=lambda: answers.append(_ask(library or _library)), name=_ASKING, daemon=True)
+        return None
+    answers: list[_Value] = []
+    asking = threading.Thread(target=lambda: answers.append(ask()), name=_ASKING, daemon=True)
     asking.start()
     cancellation.current().join(asking, patience)
     # The list is copied once, because the thread may still add its answer.
-    return [*answers, HUNG][0]
+    return [*answers, None][0]
 
 
 def remembering(hung_file: Path, ask: Callable[[], Graphics] = graphics, *, noting: bool = True) -> Graphics:

@@ -14,6 +14,7 @@ class Sample:
     language: str
     material: str = ""
     run_code: bool = False
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

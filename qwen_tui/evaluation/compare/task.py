@@ -39,7 +39,10 @@ _ANSWER_TOKENS = 1024
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task: what is asked, and how answers are checked. `material` is the text that the prompt is about, or ""."""
+    """A task: what is asked, and how answers are checked. `material` is the text that the prompt is about, or "".
+
+    With `values`, the template gets these for its variables, and they say all that the prompt says without a template.
+    """
 
     name: str
     path: Path
@@ -50,13 +53,14 @@ class Task:
     checks: tuple[AppliedCheck, ...]
     answer_tokens: int = _ANSWER_TOKENS
     template: str = ""
+    values: Mapping[str, str] | None = None
 
     def judge(self, answer: str, *, run_code: bool = False) -> dict[str, Finding]:
         """Return what each check finds in an answer, by the check's name, in the language in use.
 
         `run_code` is the person's permission to run programs that are in the answer. Raises `CancelledError` there.
         """
-        sample = Sample(answer, self.language, self.material, run_code)
+        sample = Sample(answer, self.language, self.material, run_code, self.prompt)
         return {check.name: check(sample) for check in self.checks}
 
 

@@ -4,9 +4,10 @@ import re
 from collections import Counter
 from fractions import Fraction
 
-from qwen_tui.evaluation.compare.checks.words import pattern
+from qwen_tui.evaluation.compare.checks.words import function_words, pattern
 from qwen_tui.evaluation.compare.sample import Finding, Sample, cannot_tell, shown
 from qwen_tui.evaluation.compare.units import grams, length, sentences
+from qwen_tui.grams import pairs, runs
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 
@@ -69,6 +70,34 @@ def filler(sample: Sample) -> Finding:
 def is_filler(sentence: str, language: str) -> bool:
     """Whether a sentence says nothing about its subject."""
     return pattern("filler", language).match(sentence) is not None
+
+
+def first_sentence(sample: Sample) -> Finding:
+    """Check which share of the question's content words is in the first sentence: a proxy for its relevance, no more.
+
+    Rule: our own. Content words are words that say something of a subject, in Chinese pairs of characters within a run
+    of them. A sentence that repeats the question has them all and may answer nothing, and a long one has more of them.
+    """
+    found = sentences(sample.text)
+    asked = content_words(f"{sample.prompt}\n{sample.material}", sample.language)
+    if not found or not asked:
+        return cannot_tell(_("The answer has no sentences."))
+    there = asked & content_words(found[0], sample.language)
+    sentence = _("{there} of {all} content words of the question are in the first sentence: “{sentence}”")
+    return Finding(
+        len(there) / len(asked), sentence.format(there=len(there), all=len(asked), sentence=shown(found[0], 80))
+    )
+
+
+def content_words(text: str, language: str) -> set[str]:
+    """Return the words of a text that say something of its subject; in Chinese, pairs of characters stand for them."""
+    empty, words = function_words(language), set[str]()
+    for unspaced, word in runs(text):
+        if word and word.casefold() not in empty:
+            words.add(word.casefold())
+        for run in re.split(f"[{''.join(empty)}]", unspaced) if language == "zh" else [unspaced]:
+            words.update(pairs(run))
+    return words
 
 
 def sentence_length(sample: Sample, *, most: float) -> Finding:

@@ -26,3 +26,9 @@ def pattern(name: str, language: str) -> re.Pattern[str]:
 def tkinter_names() -> frozenset[str]:
     """Return what tkinter defines and window programs use."""
     return frozenset(_lists()["tkinter"].split())
+
+
+@functools.cache
+def function_words(language: str) -> frozenset[str]:
+    """Return what says nothing of a subject: words in English, characters in Chinese."""
+    return frozenset(_lists()["function_characters"] if language == "zh" else _lists()["function_words"].split())

@@ -1,0 +1,35 @@
+"""Which words of two answers differ: word by word, and in Chinese character by character."""
+
+import difflib
+import re
+from typing import NamedTuple
+
+from qwen_tui.evaluation.compare.units import HAN
+
+_PIECE = re.compile(rf"[{HAN}]|\w(?:(?![{HAN}])\w)*|\s+|[^\w\s]")
+# Two answers with more pieces each are compared by lines first: the time grows with the square of their length.
+_MOST = 6000
+
+
+class Piece(NamedTuple):
+    """A part of an answer, and whether the other answer has it at the same place."""
+
+    text: str
+    is_shared: bool
+
+
+def marked(first: str, other: str) -> tuple[list[Piece], list[Piece]]:
+    """Return both answers in parts: shared ones, and such as only one of them has."""
+    ours, theirs = _pieces(first), _pieces(other)
+    left: list[Piece] = []
+    right: list[Piece] = []
+    for kind, from_a, to_a, from_b, to_b in difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        a, b = "".join(ours[from_a:to_a]), "".join(theirs[from_b:to_b])
+        left += [Piece(a, kind == "equal")] if a else []
+        right += [Piece(b, kind == "equal")] if b else []
+    return left, right
+
+
+def _pieces(text: str) -> list[str]:
+    found = _PIECE.findall(text)
+    return found if len(found) <= _MOST else text.splitlines(keepends=True)

@@ -1,0 +1,187 @@
+"""All results of an experiment: the answers with what the checks found, the statistics, the speeds."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import Any, NamedTuple
+
+import msgspec
+
+from qwen_tui import cancellation
+from qwen_tui.evaluation.compare import statistics
+from qwen_tui.evaluation.compare.grid import Cell, Grid
+from qwen_tui.evaluation.compare.places import Places, places
+from qwen_tui.evaluation.compare.runs import Measured, Run, Settled
+from qwen_tui.evaluation.compare.sample import Finding
+from qwen_tui.evaluation.compare.statistics import Comparison
+from qwen_tui.evaluation.compare.task import Task
+
+# The check that stands for all: the mean of what the checks of an answer found.
+OVERALL = ""
+
+
+class Checked(NamedTuple):
+    """One check of one task, compared between the first side and the side `side`; `task` is "" over all tasks."""
+
+    task: str
+    check: str
+    side: int
+
+
+class Results(NamedTuple):
+    """What a report is made of.
+
+    `findings` are by task, side and seed. In `compared`, the pairs of `OVERALL` are answers to all tasks, and those of
+    a check are the rounds of its task. `places` are by the number of the other side.
+    """
+
+    settled: Settled
+    command: str
+    language: str
+    tasks: Mapping[str, Task]
+    seeds: tuple[int, ...]
+    order: int
+    runs: tuple[Run, ...]
+    findings: Mapping[tuple[str, int, int], Mapping[str, Finding]]
+    pairs: Mapping[Checked, Sequence[statistics.Pair]]
+    compared: Mapping[Checked, Comparison]
+    places: Mapping[int, Places]
+    run_code: bool
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the sides."""
+        return [side.name for side in self.settled.sides]
+
+    @property
+    def of_templates(self) -> bool:
+        """Whether the experiment is that of the templates' effect."""
+        return _is_of_templates(self.tasks)
+
+    def answer(self, task: str, side: int, seed: int) -> Run:
+        """Return the answer of a side in a round."""
+        return next(run for run in self.runs if (run.task, run.side, run.seed) == (task, side, seed))
+
+    def measured(self, side: int) -> list[Measured]:
+        """Return what the answers of a side took, in the order of tasks and rounds: pairs for all sides."""
+        return [self.answer(task, side, seed).measured for task in self.tasks for seed in self.seeds]
+
+    def encoded(self) -> bytes:
+        """Return everything as one JSON object; scripts rely on the names."""
+        findings: list[dict[str, Any]] = [
+            {"task": task, "side": side, "seed": seed, "check": check, "value": one.value, "sentence": one.sentence}
+            for (task, side, seed), found in self.findings.items()
+            for check, one in found.items()
+        ]
+        compared = [{**checked._asdict(), **_plain(one)} for checked, one in self.compared.items()]
+        return msgspec.json.format(
+            msgspec.json.encode(
+                {
+                    "command": self.command,
+                    "machinery": self.settled.machinery,
+                    "sides": self.settled.sides,
+                    "language": self.language,
+                    "seeds": self.seeds,
+                    "order": self.order,
+                    "run_code": self.run_code,
+                    "tasks": [{"name": name, "sha256": sha256(task)} for name, task in self.tasks.items()],
+                    "runs": self.runs,
+                    "findings": findings,
+                    "compared": compared,
+                    "places": [{"side": side, **msgspec.to_builtins(one)} for side, one in self.places.items()],
+                }
+            )
+        )
+
+
+def _plain(one: Comparison) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in (*Comparison.__dataclass_fields__, "seen")}
+
+
+def sha256(task: Task) -> str:
+    """Return the hash of the file of a task, "" if it is gone."""
+    try:
+        return hashlib.sha256(task.path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def results(grid: Grid, settled: Settled, command: str, language: str, *, run_code: bool) -> Results:
+    """Check all answers of a finished grid, and compare; raises `CancelledError`, because checks may run programs."""
+    runs = [run for task in grid.tasks for side in range(len(grid.places)) for run in _runs(grid, task, side)]
+    findings: dict[tuple[str, int, int], Mapping[str, Finding]] = {}
+    for run in runs:
+        cancellation.check()
+        if run.seed is not None:
+            findings[run.task, run.side, run.seed] = grid.tasks[run.task].judge(run.answer, run_code=run_code)
+    pairs = _pairs(grid, findings)
+    return Results(
+        settled=settled,
+        command=command,
+        language=language,
+        tasks=grid.tasks,
+        seeds=tuple(grid.seeds),
+        order=grid.order,
+        runs=tuple(runs),
+        findings=findings,
+        pairs=pairs,
+        compared=statistics.compare(pairs, seed=grid.order),
+        places=dict(_places(grid)),
+        run_code=run_code,
+    )
+
+
+def _runs(grid: Grid, task: str, side: int) -> Iterator[Run]:
+    for seed in grid.seeds:
+        run = grid.run(Cell("answer", task, side, seed))
+        assert run is not None, "the grid is finished"
+        yield run
+
+
+def _pairs(
+    grid: Grid, findings: Mapping[tuple[str, int, int], Mapping[str, Finding]]
+) -> dict[Checked, list[statistics.Pair]]:
+    """Return for each check and each side but the first the values of both in each round."""
+    found: dict[Checked, list[statistics.Pair]] = {}
+    for side in range(1, len(grid.places)):
+        if not _is_of_templates(grid.tasks):
+            # What filler and the first sentence say of templates are two things, and their mean is none.
+            found[Checked("", OVERALL, side)] = [
+                _overall(findings[task, 0, seed], findings[task, side, seed])
+                for task in grid.tasks
+                for seed in grid.seeds
+            ]
+        for name, task in grid.tasks.items():
+            for check in task.checks:
+                values = [
+                    (findings[name, 0, seed][check.name].value, findings[name, side, seed][check.name].value)
+                    for seed in grid.seeds
+                ]
+                key = Checked("" if _is_of_templates(grid.tasks) else name, check.name, side)
+                found.setdefault(key, []).extend(values)
+    return found
+
+
+def _is_of_templates(tasks: Mapping[str, Task]) -> bool:
+    return any(task.values is not None for task in tasks.values())
+
+
+def _overall(first: Mapping[str, Finding], other: Mapping[str, Finding]) -> statistics.Pair:
+    """Return the means of the checks that could judge both answers."""
+    both = [
+        (a.value, other[check].value)
+        for check, a in first.items()
+        if a.value is not None and other[check].value is not None
+    ]
+    if not both:
+        return None, None
+    return fmean(a for a, _b in both if a is not None), fmean(b for _a, b in both if b is not None)
+
+
+def _places(grid: Grid) -> Iterator[tuple[int, Places]]:
+    alike = [task for task in grid.tasks if grid.compares_places(task)]
+    for side in range(1, len(grid.places)):
+        pairs = [(grid.led(Cell("led", task, 0)), grid.led(Cell("led", task, side))) for task in alike]
+        found = places([(first, other) for first, other in pairs if first is not None and other is not None])
+        if found is not None:
+            yield side, found

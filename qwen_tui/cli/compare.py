@@ -161,9 +161,7 @@ def _agree(environment: Environment, grid: "Grid", left: int, *, yes: bool) -> N
         environment.note(_("Of {total} answers, {done} are kept from before.").format(total=total, done=total - left))
     foretold = grid.foretell()
     environment.note(
-        _("That takes at most {time}: answers seldom become as long as they may.").format(
-            time=duration(foretold.seconds)
-        )
+        _("That takes about {time} if every answer becomes as long as it may.").format(time=duration(foretold.seconds))
         if not foretold.unknown
         else _("How long that takes is not known before the first answers of: {names}.").format(
             names=listed(foretold.unknown)

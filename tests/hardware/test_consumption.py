@@ -12,7 +12,11 @@ from qwen_tui.hardware.consumption import counters, used
 @pytest.fixture
 def powercap(tmp_path: Path) -> Path:
     """Two packages, and the cores of the first one, as Linux shows them."""
-    for name, said, energy in (("0", "package-0", 5_000_000), ("0:0", "core", 3_000_000), ("1", "package-1", 1_000_000)):
+    for name, said, energy in (
+        ("0", "package-0", 5_000_000),
+        ("0:0", "core", 3_000_000),
+        ("1", "package-1", 1_000_000),
+    ):
         folder = tmp_path / f"intel-rapl:{name}"
         folder.mkdir()
         (folder / "name").write_text(f"{said}\n")
@@ -25,16 +29,18 @@ def no_library() -> Any:
     raise ImportError
 
 
-class Driver(SimpleNamespace):
+def driver(**changed: Any) -> Any:
     """A driver with one card that has used 12.5 J, and on which the processes 7 and 8 hold memory."""
-
-    nvmlInit = nvmlShutdown = staticmethod(lambda: None)
-    nvmlDeviceGetCount = staticmethod(lambda: 1)
-    nvmlDeviceGetHandleByIndex = staticmethod(lambda index: index)
-    nvmlDeviceGetTotalEnergyConsumption = staticmethod(lambda _card: 12_500)
-    nvmlDeviceGetComputeRunningProcesses = staticmethod(
-        lambda _card: [SimpleNamespace(pid=7, usedGpuMemory=300), SimpleNamespace(pid=8, usedGpuMemory=5)]
-    )
+    processes = [SimpleNamespace(pid=7, usedGpuMemory=300), SimpleNamespace(pid=8, usedGpuMemory=5)]
+    functions = {
+        "nvmlInit": lambda: None,
+        "nvmlShutdown": lambda: None,
+        "nvmlDeviceGetCount": lambda: 1,
+        "nvmlDeviceGetHandleByIndex": lambda index: index,
+        "nvmlDeviceGetTotalEnergyConsumption": lambda _card: 12_500,
+        "nvmlDeviceGetComputeRunningProcesses": lambda _card: processes,
+    }
+    return SimpleNamespace(**{**functions, **changed})
 
 
 def test_the_packages_count_and_not_their_parts_again(powercap: Path) -> None:
@@ -60,13 +66,13 @@ def test_where_nothing_is_told_nothing_is_invented(tmp_path: Path) -> None:
 
 
 def test_the_card_tells_its_energy_and_what_the_worker_holds(tmp_path: Path) -> None:
-    found = counters([7], root=tmp_path, library=Driver)
+    found = counters([7], root=tmp_path, library=driver)
     assert found.card == {"0": 12.5} and found.card_memory == 300
 
 
 def test_a_card_that_counts_no_energy_still_tells_its_memory(tmp_path: Path) -> None:
-    class Old(Driver):
-        nvmlDeviceGetTotalEnergyConsumption = None
+    def old() -> Any:
+        return driver(nvmlDeviceGetTotalEnergyConsumption=None)
 
-    found = counters([7, 8], root=tmp_path, library=Old)
+    found = counters([7, 8], root=tmp_path, library=old)
     assert found.card is None and found.card_memory == 305

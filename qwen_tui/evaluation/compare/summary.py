@@ -230,7 +230,7 @@ def _template_effect(results: Results) -> Iterator[str]:
 
 
 def _is_seen(found: Comparison) -> str:
-    return _("A difference was seen.") if found.seen else _("That is no difference that chance would not make, too.")
+    return _("A difference was seen.") if found.seen else _("Chance alone could make such a difference.")
 
 
 def _turned(found: Comparison) -> Comparison:

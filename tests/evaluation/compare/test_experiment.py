@@ -1,0 +1,190 @@
+"""What the summary says of experiments whose outcome the test decides, and never more than that bears."""
+
+from pathlib import Path
+
+import pytest
+
+from qwen_tui.engine.protocol import Request, SamplingOptions
+from qwen_tui.evaluation.compare import report, requests, summary, template_effect
+from qwen_tui.evaluation.compare.differences import marked
+from qwen_tui.evaluation.compare.grid import shuffled
+from qwen_tui.evaluation.compare.places import share
+from qwen_tui.evaluation.compare.side import OF_TASK
+from qwen_tui.evaluation.compare.task import Task, select
+from qwen_tui.files import packaged
+from qwen_tui.i18n import use_language
+from tests.evaluation.compare.answering_engine import grid_of, place_of, side_of, worked
+
+RIGHT = '{"customer": "nobody"}'
+WRONG = "Here is the JSON that you wanted, I hope that it helps you in every way that there is, and more so today."
+
+
+def seed_of(request: Request) -> int:
+    return request.sampler.seed or 0 if isinstance(request.sampler, SamplingOptions) else 0
+
+
+@pytest.fixture
+def json_task() -> Task:
+    return select(["json"], "en")[0]
+
+
+def test_two_sides_that_answer_alike_differ_in_speed_alone(tmp_path: Path, json_task: Task) -> None:
+    places = [place_of(side_of("CPU"), lambda _r: WRONG), place_of(side_of("GPU"), lambda _r: WRONG, tps=31.0)]
+    said = summary.sentences(worked(places, [json_task], 3, tmp_path))
+    assert "GPU writes 3.1 times as fast as CPU: 31.0 against 10.0 tokens/s." in said
+    assert "3 of 3 pairs of answers of CPU and GPU are the same, letter for letter." in said
+    quality = next(sentence for sentence in said if sentence.startswith("Over all checks"))
+    assert "no difference in quality was seen between CPU and GPU in 3 rounds (3 pairs)." in quality
+    assert "rounds would show one of 10 points." in quality
+    assert said[-1].endswith(
+        "CPU, too, writes faster than people read (about 5 tokens/s): for letters and questions it is enough."
+    )
+
+
+def test_a_difference_that_chance_does_not_make_is_said(tmp_path: Path, json_task: Task) -> None:
+    places = [place_of(side_of("small"), lambda _r: WRONG), place_of(side_of("large"), lambda _r: RIGHT)]
+    said = "\n".join(summary.sentences(worked(places, [json_task], 12, tmp_path)))
+    assert "valid JSON, json: large got +100.0 points of 100 beside small (95%:" in said
+    assert "no difference in quality" not in said
+    # Speed alone decides only where the quality does not.
+    assert "speed and memory decide" not in said
+
+
+def test_the_same_in_three_rounds_is_no_difference_yet(tmp_path: Path, json_task: Task) -> None:
+    places = [place_of(side_of("small"), lambda _r: WRONG), place_of(side_of("large"), lambda _r: RIGHT)]
+    said = "\n".join(summary.sentences(worked(places, [json_task], 3, tmp_path)))
+    assert "got +" not in said
+    assert "no difference in quality was seen between small and large in 3 rounds" in said
+
+
+def test_a_side_that_is_slower_than_a_reader_is_called_that(tmp_path: Path, json_task: Task) -> None:
+    places = [place_of(side_of("CPU"), lambda _r: WRONG, tps=2.0), place_of(side_of("GPU"), lambda _r: WRONG)]
+    said = summary.sentences(worked(places, [json_task], 1, tmp_path))
+    assert said[-1].endswith("CPU writes more slowly than people read (about 5 tokens/s).")
+
+
+def test_a_round_that_is_faster_and_one_that_is_slower_make_no_faster_side(tmp_path: Path, json_task: Task) -> None:
+    places = [place_of(side_of("A"), lambda _r: WRONG), place_of(side_of("B"), lambda _r: WRONG)]
+    said = summary.sentences(worked(places, [json_task], 2, tmp_path))
+    assert said[0] == "B and A write about equally fast: 10.0 and 10.0 tokens/s."
+    assert said[-1] == "Nothing that was seen here speaks for one side."
+
+
+def test_places_where_the_likeliest_token_differs_are_counted(tmp_path: Path, json_task: Task) -> None:
+    places = [
+        place_of(side_of("f16"), lambda _r: "a b c d e f g h"),
+        place_of(side_of("q8_0"), lambda _r: "a b c d e f g h", prefers={3: 77}),
+    ]
+    found = worked(places, [json_task], 1, tmp_path)
+    said = next(sentence for sentence in summary.sentences(found) if sentence.startswith("Led through"))
+    assert "the same 8 places of greedy answers, q8_0 would have said something else than f16 at 1 (12.5%;" in said
+    assert "was at most 0.50" in said
+    assert found.places[1].count == 8
+
+
+def test_a_server_is_led_through_nothing(tmp_path: Path, json_task: Task) -> None:
+    places = [
+        place_of(side_of("here"), lambda _r: WRONG),
+        place_of(side_of("there"), lambda _r: WRONG, host="models.example"),
+    ]
+    found = worked(places, [json_task], 1, tmp_path)
+    assert not found.places and "What arithmetic changes" not in report.html(found)
+
+
+@pytest.mark.parametrize(("hits", "count", "low", "high"), [(0, 100, 0.0, 0.037), (5, 10, 0.237, 0.763)])
+def test_the_interval_of_a_share_is_that_of_wilson(hits: int, count: int, low: float, high: float) -> None:
+    assert share(hits, count) == pytest.approx((low, high), abs=0.001)
+
+
+def test_each_round_has_another_order_and_more_rounds_change_none_before() -> None:
+    three = shuffled(2, ["a", "b", "c", "d"], [1, 2, 3], order=1)
+    assert shuffled(2, ["a", "b", "c", "d"], [1, 2, 3, 4], order=1)[:24] == three
+    assert len({tuple((cell.task, cell.side) for cell in three[at : at + 8]) for at in (0, 8, 16)}) == 3
+    assert len(set(three)) == 24
+    # All sides have the same seeds.
+    assert all(sum(cell.side == side and cell.seed == 2 for cell in three) == 4 for side in (0, 1))
+
+
+def test_an_experiment_goes_on_where_it_was_stopped(tmp_path: Path, json_task: Task) -> None:
+    asked: list[int] = []
+
+    def answer(request: Request) -> str:
+        asked.append(seed_of(request))
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return f"answer {seed_of(request)}"
+
+    places = [place_of(side_of("A"), answer), place_of(side_of("B"), answer)]
+    grid, _settled = grid_of(places, [json_task], 3, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        grid.work()
+    assert len(grid.left()) == len(grid.cells()) - 2
+    found = worked(places, [json_task], 3, tmp_path)
+    assert len(found.runs) == 6
+    # Two were kept, one was lost, and six with a seed and the greedy one are all there are.
+    assert len(asked) == 7 + 1
+
+
+def test_a_changed_task_is_asked_again(tmp_path: Path, json_task: Task) -> None:
+    import dataclasses
+
+    places = [place_of(side_of("A"), lambda _r: WRONG), place_of(side_of("B"), lambda _r: WRONG)]
+    worked(places, [json_task], 1, tmp_path)
+    changed = dataclasses.replace(json_task, prompt="Something else.")
+    grid, _settled = grid_of(places, [changed], 1, tmp_path)
+    assert len(grid.left()) == len(grid.cells())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_question_of_the_template_effect_fills_its_template(language: str) -> None:
+    folders = [packaged("templates") / language]
+    asked = template_effect.questions(language)
+    assert len(asked) == 20
+    for task in asked:
+        plain = requests.messages(task, side_of("without"), folders)
+        filled = requests.messages(task, side_of("with", template=OF_TASK), folders)
+        assert [message.role for message in plain] == ["user"]
+        assert [message.role for message in filled] == ["system", "user"]
+        assert task.prompt in plain[-1].content and task.material in filled[-1].content
+
+
+def test_the_template_effect_is_set_beside_what_was_published(tmp_path: Path) -> None:
+    def answer(request: Request) -> str:
+        question = request.messages[-1].content
+        is_plain = len(request.messages) == 1
+        # Without a template, half of the question comes back; with it, all. Filler is the same.
+        words = question.split()
+        return " ".join(words[: len(words) // 2] if is_plain else words).replace(".", "").replace("?", "") + "."
+
+    places = [
+        place_of(side_of("without template"), answer),
+        place_of(side_of("with template", template=OF_TASK), answer),
+    ]
+    said = summary.sentences(worked(places, template_effect.questions("en"), 1, tmp_path))
+    assert "a proxy for relevance" in said[0] and "(95%:" in said[0]
+    assert said[1].startswith("A published test says +40%; here it is")
+    assert said[3] == "A published test says -65%: nothing here can be set beside that."
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_report_is_one_page_that_needs_no_network(language: str, tmp_path: Path, json_task: Task) -> None:
+    use_language(language)
+    places = [
+        place_of(side_of("<A&B>"), lambda _r: "<script>alert(1)</script> 读书会 周三"),
+        place_of(side_of("B"), lambda _r: "<script>alert(1)</script> 读书会 周四"),
+    ]
+    found = worked(places, [json_task], 1, tmp_path)
+    files = report.files_of(found)
+    page = files[report.HTML].decode()
+    assert "<script" not in page and "http://" not in page and "https://" not in page and "url(" not in page
+    assert "&lt;A&amp;B&gt;" in page and "prefers-color-scheme: dark" in page and "@media print" in page
+    assert "周<mark>三</mark>" in page and "周<mark>四</mark>" in page
+    assert "[-三-]{+四+}" in files[report.MARKDOWN].decode()
+    assert set(files) == {"report.html", "report.md", "results.json"}
+
+
+def test_words_and_chinese_characters_are_what_differs() -> None:
+    left, right = marked("Add the two numbers 加法运算", "Add the three numbers 减法运算")
+    assert [piece.text for piece in left if not piece.is_shared] == ["two", "加"]
+    assert [piece.text for piece in right if not piece.is_shared] == ["three", "减"]
+    assert "".join(piece.text for piece in right) == "Add the three numbers 减法运算"

@@ -6,7 +6,6 @@ from pathlib import Path
 from qwen_tui.chat import templates
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import compose
-from qwen_tui.chat.question import prompt_text
 from qwen_tui.engine.protocol import ReplayOptions, Request, SamplingOptions
 from qwen_tui.evaluation.compare.side import OF_TASK, Side
 from qwen_tui.evaluation.compare.task import Task
@@ -59,7 +58,7 @@ def messages(task: Task, side: Side, folders: Sequence[Path]) -> tuple[Message, 
     if template is not None and task.values is not None:
         values, words = dict(task.values), ""
     question = compose(conversation, materials, words, template, values)
-    return conversation.prompt(prompt_text(question))
+    return conversation.prompt(question)
 
 
 def _most(task: Task, side: Side) -> int:

@@ -23,7 +23,9 @@ def contents(session: Session) -> str:
     engine, conversation = session.engine, session.conversation
     size = engine.info().ctx_size
     system = tokens_of(engine, [Message("system", conversation.system)]) if conversation.system else 0
-    turns, attached = _turns(session), material_parts(engine, session.attached)
+    carried, summary = conversation.carried, _summary(session)
+    standing = [(part.tokens, _standing(part)) for part in material_parts(engine, carried.materials)]
+    turns, attached = [*standing, *summary, *_turns(session)], material_parts(engine, session.attached)
     said = sum(tokens for tokens, _name in turns)
     waiting = sum(part.tokens for part in attached)
     left = free = max(0, size - system - said)
@@ -43,6 +45,21 @@ def contents(session: Session) -> str:
         lines.append(_("What is attached takes {n} tokens, more than is free.").format(n=f"{waiting:,}"))
     lines += _left(conversation)
     return "\n".join(lines)
+
+
+def _summary(session: Session) -> list[tuple[int, str]]:
+    """Return the row of the summary of the oldest turns, if there is one."""
+    conversation = session.conversation
+    summary, n = conversation.carried.summary, conversation.summarised
+    if not summary:
+        return []
+    name = ngettext("summary of the oldest turn", "summary of the oldest {n} turns", n).format(n=n)
+    return [(tokens_of(session.engine, [Message("user", summary)]), name)]
+
+
+def _standing(part: Part) -> str:
+    """Return the caption of a material whose turn has left the prompt."""
+    return noted(part.title, ", ".join(filter(None, (places(part), _("its turn has left")))))
 
 
 def _turns(session: Session) -> list[tuple[int, str]]:
@@ -76,13 +93,20 @@ def _attached(part: Part) -> str:
 
 
 def _left(conversation: Conversation) -> list[str]:
-    """Say which turns have left the prompt."""
-    gone = conversation.out
-    if not gone:
-        return []
-    sentence = ngettext("The oldest turn is left out.", "The oldest {n} turns are left out.", gone).format(n=gone)
-    names = [" ".join(m.name.split()) for turn in conversation.exchanges[:gone] for m in turn.question.materials]
-    if names:
-        with_it = ngettext("With it left: {names}.", "With them left: {names}.", gone)
-        return [sentence, with_it.format(names=listed(dict.fromkeys(names)))]
-    return [sentence]
+    """Say which turns and materials have left the prompt."""
+    said, summarised = [], conversation.summarised
+    if gone := conversation.out - summarised:
+        said.append(
+            ngettext("The oldest turn is left out.", "The oldest {n} turns are left out.", gone).format(n=gone)
+            if not summarised
+            else ngettext(
+                "Left out behind the summary: {n} turn.", "Left out behind the summary: {n} turns.", gone
+            ).format(n=gone)
+        )
+    stays = {one.name for one in conversation.carried.materials}
+    stays |= {one.name for turn in conversation.exchanges[conversation.out :] for one in turn.question.materials}
+    names = [one.name for turn in conversation.exchanges[: conversation.out] for one in turn.question.materials]
+    if absent := [" ".join(name.split()) for name in dict.fromkeys(names) if name not in stays]:
+        sentence = _("No longer whole in the prompt: {names}. Questions get the passages that bear on them.")
+        said.append(sentence.format(names=listed(absent)))
+    return said

@@ -85,6 +85,16 @@ class Keeper:
         except HistoryError as error:
             self._give_up(error)
 
+    def summarise(self, conversation: Conversation, turns: int, summary: str) -> None:
+        """Commit a summary that stands in the place of the oldest `turns` of a conversation."""
+        answer = conversation.exchanges[turns - 1].kept
+        if self.history is None or answer is None:
+            return
+        try:
+            self.history.write_summary(answer, summary)
+        except HistoryError as error:
+            self._give_up(error)
+
     def update(self, text: str) -> None:
         """Commit the answer so far, unless the last write was a moment ago."""
         if self._turn is not None and time.monotonic() - self._written >= _EVERY:

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from qwen_tui import config, typed_paths
-from qwen_tui.chat import overviews, templates, transfer
+from qwen_tui.chat import compacting, overviews, templates, transfer
 from qwen_tui.chat.contents import contents
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import begins_with_input, draft
@@ -90,6 +90,7 @@ def commands() -> list[Command]:
         Command(("/show",), _("show the settings"), _show, in_row_before=True),
         Command(("/model",), _("go on with another model; alone, list them"), _model, _("[NAME]"), "model"),
         Command(("/context",), _("show what fills the context"), _context),
+        Command(("/compact",), _("sum up the oldest turns"), compacting.compact, in_row_before=True),
         Command(("/stats",), _("speeds of the last answer"), _stats, in_row_before=True),
     ]
 

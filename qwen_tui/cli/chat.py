@@ -12,6 +12,7 @@ import typer
 from qwen_tui import __version__, cancellation
 from qwen_tui.chat import overviews, slash_commands, templates, transfer
 from qwen_tui.chat.answer import AnswerOptions
+from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.material import password_in, report_blank
@@ -33,7 +34,7 @@ from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import HistoryError, OutputError, QwenError, UsageError
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed
+from qwen_tui.i18n import listed, ngettext, noted
 from qwen_tui.messages import Draft, Material, as_text
 from qwen_tui.models.locate import DEMO
 from qwen_tui.servers import on_server
@@ -263,9 +264,20 @@ def _toolbar(session: Session, settings: Config) -> list[tuple[int, str]]:
         parts.insert(1, (0, host))
     elif session.info:
         parts.insert(1, (3, session.info.device))
+    if out := _out(session.conversation):
+        parts.append((1, out))
     if session.last and session.last.timings.decode_tps:
         parts.append((2, _("{speed:.1f} tokens/s").format(speed=session.last.timings.decode_tps)))
     return parts
+
+
+def _out(conversation: Conversation) -> str:
+    """Say how many turns are not in the prompt, and how many of these a summary stands for."""
+    gone, summarised = conversation.out, conversation.summarised
+    if not gone:
+        return ""
+    said = ngettext("{n} turn out", "{n} turns out", gone).format(n=gone)
+    return noted(said, _("{n} summed up").format(n=summarised)) if summarised else said
 
 
 def _read_ahead(session: Session) -> str:

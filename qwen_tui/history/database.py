@@ -79,6 +79,13 @@ MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
         total      INTEGER NOT NULL
     )
     """,
+    # What stands in prompts in the place of all messages up to this one, by /compact.
+    """
+    CREATE TABLE summaries (
+        message  INTEGER PRIMARY KEY REFERENCES messages(id) ON DELETE CASCADE,
+        text     TEXT NOT NULL
+    )
+    """,
 )
 VERSION = len(MIGRATIONS)
 # How long one process waits for another's write, in seconds.

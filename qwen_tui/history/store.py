@@ -156,6 +156,11 @@ class History:
                 raise _not_one(_("There is no conversation “{id}”.").format(id=turn.conversation))
             question_parts.write_given(connection, asked[0], given)
 
+    def write_summary(self, answer: int, summary: str) -> None:
+        """Store a summary of a conversation up to the message `answer`."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO summaries(message, text) VALUES (?, ?)", (answer, summary))
+
     def move(self, conversation: str, at: int | None, to: int | None, undone: int | None) -> None:
         """Move the head of the conversation to the answer `to`, if it is still `at`; nothing is deleted.
 

@@ -11,7 +11,10 @@ from qwen_tui.history import question_parts
 from qwen_tui.history.records import rows
 from qwen_tui.messages import Exchange
 
-_FIELDS = "a.id, q.id AS asked, q.content AS words, a.content AS answer, a.reason, a.cut_by, a.instead_of, q.parent"
+_FIELDS = (
+    "a.id, q.id AS asked, q.content AS words, a.content AS answer, a.reason, a.cut_by, a.instead_of, q.parent, "
+    "(SELECT text FROM summaries WHERE message = a.id) AS summary"
+)
 _TURN = "messages a JOIN messages q ON q.id = a.parent"
 _EXCHANGE = f"SELECT {_FIELDS} FROM {_TURN} WHERE a.id = ?"
 
@@ -84,6 +87,7 @@ def _exchange(connection: sqlite3.Connection, row: sqlite3.Row) -> Exchange:
             one["cut_by"],
             kept=one["id"],
             instead_of=exchange,
+            summary=one["summary"] or "",
         )
     assert exchange is not None, "there is at least one version"
     return exchange

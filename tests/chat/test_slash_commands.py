@@ -346,7 +346,8 @@ def test_slash_context_lists_each_turn_and_what_has_left() -> None:
     assert "       67   56%  turn 1: What is it? (attached)" in talk.shown[0].splitlines()
     assert "turn 1" not in talk.shown[1]
     assert "turn 2: and and" in talk.shown[1]
-    assert talk.shown[1].endswith("The oldest turn is left out.\nWith it left: attached.")
+    assert "       60   50%  attached (its turn has left)" in talk.shown[1].splitlines()
+    assert talk.shown[1].endswith("The oldest turn is left out.")
 
 
 def test_slash_stats_shows_the_last_answer_of_this_conversation() -> None:

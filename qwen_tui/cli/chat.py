@@ -139,7 +139,7 @@ def converse(
         output.note(as_told(error))
 
     session = _session(environment, engine, begun, opening, output)
-    reader = _line_reader(environment, session, settings, show_error, always_tty=always_tty)
+    reader = _line_reader(environment, session, settings, show_error, always_tty=always_tty, offline=opening.offline)
     asker = AskerInConversation(environment, reader.ask, output.note)
     session.person = asker
     session.password = session.password or asker.ask_password
@@ -199,6 +199,7 @@ def _line_reader(
     show_error: Callable[[QwenError], None],
     *,
     always_tty: bool,
+    offline: bool,
 ) -> "PromptLineReader":
     """Return the line that the person types into, with its completions and its toolbar."""
     from qwen_tui.terminal.line_reader import PromptLineReader
@@ -207,7 +208,7 @@ def _line_reader(
     return PromptLineReader(
         lambda: _toolbar(session, settings),
         completions,
-        _offers(session),
+        _offers(session, wiring.models_begun(environment, settings, offline=offline)),
         edit=partial(edited, environment, show_error),
         questions=lambda: _quietly(session, History.questions),
         is_busy=lambda: session.engine.loading() is not None or session.engine.read_ahead() is not None,
@@ -224,13 +225,15 @@ def _typing(session: Session, settings: Config) -> Callable[[str, bool], None]:
     return lambda line, paused: anticipation.typing(line, paused=paused)
 
 
-def _offers(session: Session) -> Offers:
+def _offers(session: Session, models: Callable[[str], Sequence[tuple[str, str]]]) -> Offers:
     """Return what Tab offers behind a slash command, by the kind of argument that the command takes."""
     return {
-        "option": lambda: [(name, "") for name in slash_commands.SETTABLE],
-        "model": session.models,
-        "template": lambda: templates.described(session.template_folders),
-        "conversation": lambda: [(s.id, s.title) for s in _quietly(session, lambda history: history.recent(100))],
+        "option": lambda _begun: [(name, "") for name in slash_commands.SETTABLE],
+        "model": models,
+        "template": lambda _begun: templates.described(session.template_folders),
+        "conversation": lambda _begun: [
+            (s.id, s.title) for s in _quietly(session, lambda history: history.recent(100))
+        ],
     }
 
 

@@ -1,7 +1,6 @@
 """The names that options and arguments take, for the Tab key of a shell."""
 
 import itertools
-import os
 from collections.abc import Callable, Iterator, Sequence
 
 from qwen_tui import config, files, i18n
@@ -52,10 +51,11 @@ def _on_server(begun: str) -> list[Offer] | None:
 
     There are none if it may not be asked, or answers late.
     """
+    from qwen_tui.planning.access import Access
     from qwen_tui.planning.opening import names_on
 
     name, settings = begun.partition("/")[0], _settings()
-    return [(each, "") for each in names_on(name, settings, os.environ)] if name in settings.servers else None
+    return [(each, "") for each in names_on(name, settings, Access())] if name in settings.servers else None
 
 
 def _settings() -> config.Config:

@@ -151,6 +151,24 @@ def models(settings: Config) -> list[tuple[str, str]]:
     return [*about.items(), (DEMO, _("the demonstration model")), *servers]
 
 
+def models_begun(
+    environment: Environment, settings: Config, *, offline: bool = False
+) -> Callable[[str], list[tuple[str, str]]]:
+    """Return a function from the beginning of a model's name to the names that it may become.
+
+    Only `NAME/` of a server lets it ask that server which models it has.
+    """
+
+    def begun(name: str) -> list[tuple[str, str]]:
+        server, slash, _model = name.partition("/")
+        if not slash or server not in settings.servers:
+            return models(settings)
+        access = Access(environment.variables, offline)
+        return [(each, "") for each in opening.names_on(server, settings, access)]
+
+    return begun
+
+
 def template_folders(language: str | None = None) -> list[Path]:
     """Return the folders with templates: the user's own first, then the built-in ones of the language in use."""
     own = files.folders().templates

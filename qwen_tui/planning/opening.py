@@ -1,6 +1,6 @@
 """Opens the engine that a model's name asks for: on this computer, or on a server."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
@@ -66,10 +66,10 @@ def opener(settings: Config, watcher: Watcher, in_use: Engine, entry: Access) ->
     return build
 
 
-def names_on(server: str, settings: Config, variables: Mapping[str, str]) -> list[str]:
+def names_on(server: str, settings: Config, entry: Access) -> list[str]:
     """Return `NAME/MODEL` for each model that a server names, none if it does not answer soon or may not be asked."""
     try:
-        endpoint = access.endpoint(server, settings.servers[server], Access(variables))
+        endpoint = access.endpoint(server, settings.servers[server], entry)
         return [str(OnServer(server, model)) for model in models(endpoint, seconds=_FOR_NAMES).models]
     except ServerError:
         return []

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from qwen_tui.errors import QwenError
 from qwen_tui.messages import as_command
 
-# For each kind of argument, a function that returns its possible values with descriptions. Every Tab calls it anew.
-Offers = Mapping[str, Callable[[], Iterable[tuple[str, str]]]]
+# For each kind of argument, a function from what is typed of it to its possible values, with descriptions. Every Tab
+# calls it anew.
+Offers = Mapping[str, Callable[[str], Iterable[tuple[str, str]]]]
 # The kinds of argument that are not the last.
 _FOLLOWED = ("option", "template")
 
@@ -36,7 +37,7 @@ def candidates(line: str, commands: Sequence[Completion], offers: Offers) -> Ite
     if offer is None or len(argument.split()) > 1 or argument[-1:].isspace():
         return []
     try:
-        offered = list(offer())
+        offered = list(offer(argument))
     except (QwenError, OSError):
         # Tab offers nothing then. The command itself tells the person why.
         return []

@@ -3,14 +3,16 @@
 import pytest
 
 from qwen_tui.errors import HistoryError
-from qwen_tui.terminal.completion import Completion, candidates, last_word, path_start
+from qwen_tui.terminal.completion import Completion, Offers, candidates, last_word, path_start
 
 COMMANDS = [
     Completion("/template", "insert", "template"),
     Completion("/tell", "say", "text"),
     Completion("/file", "attach", "path"),
 ]
-OFFERS = {"template": lambda: [("email", "起草一封邮件"), ("email-tone", "换一种语气"), ("table", "整理成表格")]}
+OFFERS: Offers = {
+    "template": lambda _begun: [("email", "起草一封邮件"), ("email-tone", "换一种语气"), ("table", "整理成表格")]
+}
 
 
 def offered(line: str) -> list[str]:
@@ -39,7 +41,7 @@ def test_a_command_from_a_chinese_input_method_is_completed(line: str) -> None:
 
 @pytest.mark.parametrize("error", [OSError("closed"), HistoryError("damaged")])
 def test_where_nothing_can_be_looked_up_tab_offers_nothing(error: Exception) -> None:
-    def fail() -> list[tuple[str, str]]:
+    def fail(_begun: str) -> list[tuple[str, str]]:
         raise error
 
     assert list(candidates("/template em", COMMANDS, {"template": fail})) == []

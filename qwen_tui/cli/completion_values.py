@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from qwen_tui import config, files, i18n
+from qwen_tui.cli.arguments import SIDES
 from qwen_tui.errors import QwenError
 from qwen_tui.i18n import gettext as _
 
@@ -108,6 +109,25 @@ def _conversations(_before: Sequence[str] = ()) -> Iterator[Offer]:
         yield from ((one.id, f"{files.time_text(one.written)}  {one.title}") for one in recent)
 
 
+def _tasks(_before: Sequence[str] = ()) -> Iterator[Offer]:
+    from qwen_tui.evaluation.compare.experiment import ALL
+    from qwen_tui.evaluation.compare.task import tasks
+
+    yield from ((task.name, task.description) for task in tasks(i18n.language()).values())
+    yield ALL, ""
+
+
+def _side(_before: Sequence[str] = ()) -> Iterator[Offer]:
+    """Yield what a side of a comparison takes, each with = after it, and its values where these are known."""
+    from qwen_tui.evaluation.compare.side import NAMES
+    from qwen_tui.explanations import explanation
+
+    values = {"device": ("cpu", "gpu"), "kv_type": ("f16", "q8_0"), "template": ("none", "task")}
+    for name in NAMES:
+        words = values.get(name, ("",))
+        yield from ((f"{name}={word}", explanation(name) if name in config.FIELDS else "") for word in words)
+
+
 def _sampling(_before: Sequence[str] = ()) -> Iterator[Offer]:
     from qwen_tui.config import SETTABLE
     from qwen_tui.explanations import explanation
@@ -168,4 +188,6 @@ _NAMES: dict[tuple[str, ...], Callable[[Sequence[str]], Iterator[Offer]]] = {
     ("older_than",): _words("7d", "30d", "1y"),
     ("source",): _words("hub", "modelscope"),
     ("fit",): _words(*config.FITS),
+    ("compare", "tasks"): _tasks,
+    **{("compare", side.removeprefix("--")): _side for side in SIDES},
 }

@@ -54,6 +54,9 @@ def offered(*words: str, shell: str = "fish", **variables: str) -> dict[str, str
         (["config", "set", "model", "de"], {"demo"}, set()),
         (["config", "show", "temp"], {"temperature"}, set()),
         (["logs", "export", "--format", ""], {"md", "html", "json"}, set()),
+        (["compare", "--a", "d"], {"device=cpu", "device=gpu"}, {"threads="}),
+        (["compare", "--f", "t"], {"threads=", "template=task"}, {"device=cpu"}),
+        (["compare", "--tasks", ""], {"ages", "http", "all"}, {"summary.en"}),
     ],
 )
 def test_the_words_that_can_follow_are_offered(words: list[str], some: set[str], none: set[str]) -> None:

@@ -1,6 +1,7 @@
 """Which words of two answers differ: word by word, and in Chinese character by character."""
 
 import difflib
+import itertools
 import re
 from typing import NamedTuple
 
@@ -25,9 +26,17 @@ def marked(first: str, other: str) -> tuple[list[Piece], list[Piece]]:
     right: list[Piece] = []
     for kind, from_a, to_a, from_b, to_b in difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         a, b = "".join(ours[from_a:to_a]), "".join(theirs[from_b:to_b])
-        left += [Piece(a, kind == "equal")] if a else []
-        right += [Piece(b, kind == "equal")] if b else []
-    return left, right
+        # A blank between two words that differ is no common ground.
+        is_shared = kind == "equal" and bool(a.strip())
+        left += [Piece(a, is_shared)] if a else []
+        right += [Piece(b, is_shared)] if b else []
+    return _joined(left), _joined(right)
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """Return the pieces with neighbours of a kind in one."""
+    groups = itertools.groupby(pieces, lambda piece: piece.is_shared)
+    return [Piece("".join(piece.text for piece in group), is_shared) for is_shared, group in groups]
 
 
 def _pieces(text: str) -> list[str]:

@@ -86,7 +86,7 @@ def intervals(title: str, rows: Sequence[Interval], worse: str, better: str) -> 
         parts.append(f'<text x="{x(value):.1f}" y="{bottom + 12}" text-anchor="{anchor}">{100 * value:+.0f}</text>')
     parts += [
         f'<text x="{x(-1):.1f}" y="{bottom + 30}">← {escape(worse)}</text>',
-        f'<text x="{x(1):.1f}" y="{bottom + 30}" text-anchor="end">{escape(better)} →</text>',
+        f'<text x="{x(1):.1f}" y="{bottom + 48}" text-anchor="end">{escape(better)} →</text>',
     ]
     return _svg(title, len(rows) + 2, parts)
 

@@ -245,7 +245,8 @@ def _claim(found: Comparison, base: float, sign: int, claimed: float) -> str:
     """Set the change, as a share of what it was without templates, beside what was published."""
     if not base or found.low is None or found.high is None:
         return _("A published test says {claimed:+.0%}: nothing here can be set beside that.").format(claimed=claimed)
-    low, high = sorted((sign * found.low / base, sign * found.high / base))
+    # No share can fall by more than all of it.
+    low, high = (max(-1.0, one) for one in sorted((sign * found.low / base, sign * found.high / base)))
     inside = _("which does not contradict that") if low <= claimed <= high else _("which does not agree with that")
     return _(
         "A published test says {claimed:+.0%}; here it is {change:+.0%} (95%: {low:+.0%} to {high:+.0%}), {inside}."

@@ -188,3 +188,8 @@ def test_words_and_chinese_characters_are_what_differs() -> None:
     assert [piece.text for piece in left if not piece.is_shared] == ["two", "加"]
     assert [piece.text for piece in right if not piece.is_shared] == ["three", "减"]
     assert "".join(piece.text for piece in right) == "Add the three numbers 减法运算"
+
+
+def test_blanks_between_words_that_differ_are_no_common_ground() -> None:
+    left, _right = marked("We met on Monday.", "We saw her Tuesday.")
+    assert [piece.text for piece in left] == ["We ", "met on Monday", "."]

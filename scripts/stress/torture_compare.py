@@ -63,10 +63,11 @@ def torture(command: list[str], home: Path, longest: float, most: int, dice: ran
     interruptions = lost = 0
     while interruptions < most:
         before = kept(home)
+        # A third of the whole time is enough for some answers, and not for all.
         process = subprocess.Popen(command, env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         assert process.stderr is not None
         try:
-            told = process.communicate(timeout=dice.uniform(0, longest))[1]
+            told = process.communicate(timeout=dice.uniform(0, longest / 3))[1]
         except subprocess.TimeoutExpired:
             process.send_signal(dice.choice(SIGNALS))
             told = process.communicate()[1]

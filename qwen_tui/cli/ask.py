@@ -146,7 +146,7 @@ def _answered(
         scope = cancellation.operation() if interactive else nullcontext(cancellation.current())
         quiet = screen.quiet(environment, by_key=interactive)
         with scope as operation, signals.suspending(lambda: engine, quiet.restore, output.resumed), quiet:
-            asker = Asker(environment)
+            asker = Asker(environment, quiet.lent)
             person = asker if asker.can_answer and not delivery.quiet else None
             front = Front(output.note, person, advised=asked.template.fit if asked.template else None)
             answer = Turn(engine, output, answering, keeper, front).run(conversation, question)

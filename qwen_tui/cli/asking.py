@@ -3,7 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from getpass import getpass
 
 import typer
@@ -27,8 +27,12 @@ _ALL = ("a", "all", "全部")
 class Asker:
     """Asks the person at the terminal, and tells them what happens: the `Person` that other rooms know."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(
+        self, environment: Environment, lent: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """`lent` returns a context in which the terminal shows what is typed, if it does not do so now."""
         self._environment = environment
+        self._lent = lent
         self.note: Callable[[str], None] = environment.note
 
     @property
@@ -83,7 +87,7 @@ class Asker:
         self._environment.stderr.flush()
         try:
             # Bytes that are not text in the terminal's encoding must not raise: they can be a part of a file's name.
-            with cancellation.current().interruptible():
+            with self._lent(), cancellation.current().interruptible():
                 line = os.fsdecode(stdin.stream(self._environment).readline())
         except KeyboardInterrupt:
             # The cursor still stands behind the question, and so it does after Ctrl-D.

@@ -1,8 +1,10 @@
 """Keeps a terminal from echoing keys while the program writes to it. On Windows, terminals do not echo them anyway."""
 
+import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -48,6 +50,17 @@ class QuietTerminal:
         if sys.platform != "win32" and self._saved is not None and self._is_in_front():
             self._set(self._saved)
 
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[None]:
+        """Give the terminal its own mode for the block, so that the person sees what they answer to a question."""
+        self.is_lent = True
+        self.restore()
+        try:
+            yield
+        finally:
+            self.is_lent = False
+            self._quieten()
+
     def _quieten(self) -> None:
         if sys.platform == "win32" or self._saved is None or self.is_lent or not self._is_in_front():
             return
@@ -67,7 +80,6 @@ class QuietTerminal:
         self._set(quiet)
 
     def _set(self, mode: list[Any]) -> None:
-        import contextlib
         import termios
 
         # A terminal that is gone needs no mode. The kernel then sends SIGCONT together with SIGHUP.

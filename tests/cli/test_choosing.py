@@ -27,7 +27,8 @@ def test_on_a_terminal_the_person_chooses(tiny: Path, report: Path) -> None:
     terminal = Terminal(*COMMAND, "ask", *words)
     terminal.wait_for("5 pages", "1  context: a larger context", "Which way? (Enter: none)")
     terminal.type("squeeze" + ENTER)
-    terminal.wait_for("Write one of: context, select, map, each.")
+    # What the person answers is seen, although nothing else that is typed now is.
+    terminal.wait_for("Which way? (Enter: none) squeeze\n", "Write one of: context, select, map, each.")
     terminal.type("１" + ENTER)
     terminal.wait_for("The context holds 4,096 tokens from here on.")
     assert terminal.ended() == 0

@@ -23,8 +23,6 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from qwen_tui.cli.main import main as main_of_program
 from qwen_tui.columns import markdown_table
 from scripts.command_line import command_line, report_progress

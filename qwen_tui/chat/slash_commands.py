@@ -57,6 +57,7 @@ def commands() -> list[Command]:
         Command(("/help", "/?"), _("show commands and keys"), _help),
         Command(("/bye", "/exit", "/quit"), _("leave"), _bye),
         Command(("/clear",), _("begin a new conversation"), _clear),
+        Command(("/compact",), _("sum up the oldest turns"), compacting.compact, in_row_before=True),
         Command(("/undo",), _("take back the last turn, edit or retry"), _undo),
         Command(("/redo",), _("bring it back"), _redo, in_row_before=True),
         Command(("/retry",), _("answer the last message again"), _retry),
@@ -90,7 +91,6 @@ def commands() -> list[Command]:
         Command(("/show",), _("show the settings"), _show, in_row_before=True),
         Command(("/model",), _("go on with another model; alone, list them"), _model, _("[NAME]"), "model"),
         Command(("/context",), _("show what fills the context"), _context),
-        Command(("/compact",), _("sum up the oldest turns"), compacting.compact, in_row_before=True),
         Command(("/stats",), _("speeds of the last answer"), _stats, in_row_before=True),
     ]
 

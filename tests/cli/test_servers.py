@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from qwen_tui.chat.conversation import Conversation
 from qwen_tui.cli import chat, completion_values, wiring
 from qwen_tui.config import Config
 from qwen_tui.history.store import History
@@ -417,7 +418,7 @@ def test_the_toolbar_names_the_other_computer_before_anything_is_asked() -> None
         engine=types.SimpleNamespace(host=FOREIGN, loading=lambda: None, read_ahead=lambda: None),
         info=None,
         last=None,
-        conversation=types.SimpleNamespace(tokens=None),
+        conversation=Conversation(),
     )
     parts = chat._toolbar(session, set_up)  # type: ignore[arg-type]
     # Rank 0 is never left out, however narrow the terminal.

@@ -114,7 +114,7 @@ def compare(
             asked, settings, doors, wiring.template_folders(), shown, files.folders().comparisons
         )
         for host in prepared.hosts:
-            environment.note(_("The questions go to {host}.").format(host=host))
+            shown.note(_("The questions go to {host}.").format(host=host))
         found = _found(environment, prepared, run_code=run_code, fresh=fresh, yes=yes)
     folder = files.expand(output) if output is not None else prepared.kept.folder
     _write(folder, report.files_of(found), chosen=output is not None)
@@ -128,7 +128,7 @@ def compare(
 def _found(environment: Environment, prepared: "Experiment", *, run_code: bool, fresh: bool, yes: bool) -> "Results":
     """Do what is left of an experiment, and return its results; raises what engines raise, and `CancelledError`."""
     files.private_folder(prepared.kept.folder)
-    with locked(prepared.kept.folder / ".lock", lambda: environment.note(_another())):
+    with locked(prepared.kept.folder / ".lock", lambda: prepared.output.note(_another())):
         if fresh:
             prepared.kept.forget()
         grid, settled = prepared.settled()
@@ -137,7 +137,7 @@ def _found(environment: Environment, prepared: "Experiment", *, run_code: bool, 
             try:
                 grid.work()
             except CancelledError:
-                environment.note(_("Stopped. What is finished is kept, and the same command goes on from there."))
+                grid.output.note(_("Stopped. What is finished is kept, and the same command goes on from there."))
                 raise
         return prepared.results(grid, settled, run_code=run_code)
 
@@ -145,7 +145,7 @@ def _found(environment: Environment, prepared: "Experiment", *, run_code: bool, 
 def _agree(environment: Environment, grid: "Grid", left: int, *, yes: bool) -> None:
     """Say what is to be done and how long that takes, and ask; raises `UsageError` where nobody can be asked."""
     total, sides, rounds = len(grid.cells()), len(grid.places), len(grid.seeds)
-    environment.note(
+    grid.output.note(
         ngettext(
             "{sides} sides × {tasks} × {rounds} round: {names}",
             "{sides} sides × {tasks} × {rounds} rounds: {names}",
@@ -158,9 +158,9 @@ def _agree(environment: Environment, grid: "Grid", left: int, *, yes: bool) -> N
         )
     )
     if left < total:
-        environment.note(_("Of {total} answers, {done} are kept from before.").format(total=total, done=total - left))
+        grid.output.note(_("Of {total} answers, {done} are kept from before.").format(total=total, done=total - left))
     foretold = grid.foretell()
-    environment.note(
+    grid.output.note(
         _("That takes about {time} if every answer becomes as long as it may.").format(time=duration(foretold.seconds))
         if not foretold.unknown
         else _("How long that takes is not known before the first answers of: {names}.").format(

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from scripts.command_line import QWEN, command_line, report_progress
@@ -22,6 +21,8 @@ from scripts.command_line import QWEN, command_line, report_progress
 TASK = "---\ndescription: A short question\nlanguage: en\nchecks: [repetition, filler]\n---\n{question}\n"
 QUESTIONS = {"greeting": "Hello!", "thanks": "Thank you for your help."}
 SIDES = ("--a", "lookup=false", "--b", "kv_type=q8_0", "threads=1")
+# The share of interruptions within the answers, and after how many seconds the latest comes.
+WITHIN, LONGEST_S = 0.8, 3.0
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 
 
@@ -30,7 +31,7 @@ def main() -> int:
     parser = command_line(__doc__)
     parser.add_argument("--interruptions", type=int, default=50)
     parser.add_argument("--model", default="demo")
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--tokens", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -43,14 +44,12 @@ def main() -> int:
             (tasks / f"{name}.md").write_text(TASK.format(question=question))
         command = [*QWEN, "compare", "-m", options.model, *SIDES, "--tasks", str(tasks), "--yes"]
         command += ["--rounds", str(options.rounds), "-o", f"max_tokens={options.tokens}"]
-        begun = time.monotonic()
         whole = finished(command, root / "whole")
-        longest = time.monotonic() - begun
         done = experiments = lost = differing = 0
         while done < options.interruptions:
             home = root / f"interrupted{experiments}"
             experiments += 1
-            interrupted, gone = torture(command, home, longest, options.interruptions - done, dice)
+            interrupted, gone = torture(command, home, options.interruptions - done, dice)
             done, lost = done + interrupted, lost + gone
             differing += finished(command, home) != whole
             report_progress(f"{done} interruptions, {lost} answers lost, {differing} of {experiments} reports differ")
@@ -58,22 +57,26 @@ def main() -> int:
         return 1 if lost or differing else 0
 
 
-def torture(command: list[str], home: Path, longest: float, most: int, dice: random.Random) -> tuple[int, int]:
+def torture(command: list[str], home: Path, most: int, dice: random.Random) -> tuple[int, int]:
     """Start and interrupt one comparison until it is done; return the interruptions, and the finished answers lost."""
     interruptions = lost = 0
     while interruptions < most:
         before = kept(home)
-        # A third of the whole time is enough for some answers, and not for all.
         process = subprocess.Popen(command, env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         assert process.stderr is not None
+        said = 0
+        # Most interruptions hit the answers, the others the start of the program and the foretelling.
+        if dice.random() < WITHIN:
+            while not said and (line := process.stderr.readline()):
+                said += line.startswith(b"[")
         try:
-            told = process.communicate(timeout=dice.uniform(0, longest / 3))[1]
+            told = process.communicate(timeout=dice.uniform(0, LONGEST_S))[1]
         except subprocess.TimeoutExpired:
             process.send_signal(dice.choice(SIGNALS))
             told = process.communicate()[1]
             interruptions += 1
         # An answer is kept before it is told.
-        after, said = kept(home), sum(line.startswith(b"[") for line in told.splitlines())
+        after, said = kept(home), said + sum(line.startswith(b"[") for line in told.splitlines())
         lost += len(before - after) + max(0, said - len(after - before))
         if process.returncode == 0:
             break

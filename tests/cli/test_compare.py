@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Run
+from tests.engine.remote.fake_server import serving
 from tests.program import call
 
 OWN = """\
@@ -160,6 +161,24 @@ def test_one_side_is_compared_with_the_usual_settings(qwen: Run, tasks: Path) ->
     assert "as usual, system=Be brief." in done.stderr.decode()
     # Another question is asked there, so no place of one answer is one of the other.
     assert "[2/2]" in done.stderr.decode() and "Led through" not in done.stdout.decode()
+
+
+def test_a_server_is_a_side_like_any_other(qwen: Run, tasks: Path, tmp_path: Path) -> None:
+    with serving() as server:
+        assert call("servers", "add", "lab", server.url).code == 0
+        words = ["--a", "model=demo", "--b", "model=lab", "--tasks", tasks, "--rounds", "1", "-o", "max_tokens=4", "-y"]
+        done = qwen("compare", *words, "--output", tmp_path / "report")
+        assert done.returncode == 0, done.stderr.decode()
+        assert len(server.questions) == 1
+        assert server.questions[0].body["seed"] == 1
+    told = done.stderr.decode()
+    assert "not known before the first answers of: model=lab" in told
+    # It is on this computer, so nothing goes anywhere else.
+    assert "The questions go to" not in told
+    assert "Hello there" in (tmp_path / "report" / "results.json").read_text("utf-8")
+    assert "which decides itself" in call("compare", "--a", "model=lab", "threads=2", "--b", "model=lab").err
+    assert "A server decides itself" in call("compare", "-m", "lab").err
+    assert "--offline" in call("compare", "--offline", *map(str, words)).err
 
 
 def test_the_report_speaks_chinese(qwen: Run, tmp_path: Path) -> None:

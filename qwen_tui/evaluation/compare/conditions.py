@@ -100,11 +100,15 @@ class Doors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A side that is ready: its conditions, and what opens a new engine under them."""
+    """A side that is ready: its conditions, and what opens a new engine under them.
+
+    `elsewhere` is the other computer that gets the questions, "" for none.
+    """
 
     side: Side
     conditions: Conditions
     open: Callable[[Plan | None], Engine]
+    elsewhere: str = ""
 
 
 def place(side: Side, doors: Doors) -> Place:
@@ -129,7 +133,9 @@ def place(side: Side, doors: Doors) -> Place:
             )
         host = settings.servers[found.server].host
         conditions = Conditions(model=settings.model, files={}, plan=None, host=host, **common)
-        return Place(side, conditions, lambda _plan: doors.on_server(settings))
+        # A server that may not be asked is refused now. Nothing is sent by that.
+        elsewhere = doors.on_server(settings).host
+        return Place(side, conditions, lambda _plan: doors.on_server(settings), elsewhere)
     planner = doors.planner(settings)
     plan = planner.next_time().plan
     if side.needs_card and not plan.gpu_layers:

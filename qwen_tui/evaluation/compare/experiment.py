@@ -62,7 +62,7 @@ class Experiment:
     @property
     def hosts(self) -> list[str]:
         """The computers that are asked beside this one."""
-        return sorted({place.conditions.host for place in self.places} - {""})
+        return sorted({place.elsewhere for place in self.places} - {""})
 
     def settled(self) -> tuple[Grid, Settled]:
         """Return the grid, with each side loaded as at the first start; raises `WriteError`."""

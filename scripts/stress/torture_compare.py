@@ -21,8 +21,8 @@ from scripts.command_line import QWEN, command_line, report_progress
 TASK = "---\ndescription: A short question\nlanguage: en\nchecks: [repetition, filler]\n---\n{question}\n"
 QUESTIONS = {"greeting": "Hello!", "thanks": "Thank you for your help."}
 SIDES = ("--a", "lookup=false", "--b", "kv_type=q8_0", "threads=1")
-# The share of interruptions within the answers, and after how many seconds the latest comes.
-WITHIN, LONGEST_S = 0.8, 3.0
+# The share of interruptions that come within the answers.
+WITHIN = 0.8
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 
 
@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--model", default="demo")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--tokens", type=int, default=12)
+    parser.add_argument("--longest", type=float, default=0.5, help="seconds until an interruption")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     dice = random.Random(options.seed)
@@ -49,7 +50,7 @@ def main() -> int:
         while done < options.interruptions:
             home = root / f"interrupted{experiments}"
             experiments += 1
-            interrupted, gone = torture(command, home, options.interruptions - done, dice)
+            interrupted, gone = torture(command, home, options.interruptions - done, options.longest, dice)
             done, lost = done + interrupted, lost + gone
             differing += finished(command, home) != whole
             report_progress(f"{done} interruptions, {lost} answers lost, {differing} of {experiments} reports differ")
@@ -57,8 +58,11 @@ def main() -> int:
         return 1 if lost or differing else 0
 
 
-def torture(command: list[str], home: Path, most: int, dice: random.Random) -> tuple[int, int]:
-    """Start and interrupt one comparison until it is done; return the interruptions, and the finished answers lost."""
+def torture(command: list[str], home: Path, most: int, longest: float, dice: random.Random) -> tuple[int, int]:
+    """Interrupt one comparison until it is done, each time within `longest` seconds after its start or first answer.
+
+    Return the interruptions, and the finished answers that were lost.
+    """
     interruptions = lost = 0
     while interruptions < most:
         before = kept(home)
@@ -70,7 +74,7 @@ def torture(command: list[str], home: Path, most: int, dice: random.Random) -> t
             while not said and (line := process.stderr.readline()):
                 said += line.startswith(b"[")
         try:
-            told = process.communicate(timeout=dice.uniform(0, LONGEST_S))[1]
+            told = process.communicate(timeout=dice.uniform(0, longest))[1]
         except subprocess.TimeoutExpired:
             process.send_signal(dice.choice(SIGNALS))
             told = process.communicate()[1]

@@ -14,6 +14,8 @@ from qwen_tui.i18n import in_a_row, listed, ngettext
 
 # People read 238 words a minute (Brysbaert 2019, "How many words do we read per minute?"), of 1.3 tokens each.
 _READ_TPS = 5
+# Speeds in this ratio are called equal, if neither side was always the faster one.
+_EQUAL = 1.1
 
 
 def markdown(results: Results) -> str:
@@ -51,7 +53,13 @@ def _quick(results: Results, side: int) -> str:
     first, other = (median(one.writing_tps or 0 for one in results.measured(which)) for which in (0, side))
     names, ratio = (results.names[0], results.names[side]), median(ratios)
     if min(ratios) <= 1 <= max(ratios):
-        sentence = _("{b} and {a} write about equally fast: {fast_b:.1f} and {fast_a:.1f} tokens/s.")
+        sentence = (
+            _("{b} and {a} write about equally fast: {fast_b:.1f} and {fast_a:.1f} tokens/s.")
+            if 1 / _EQUAL < ratio < _EQUAL
+            else _(
+                "The speeds of {b} and {a} change too much to say which is faster: {fast_b:.1f} and {fast_a:.1f} tokens/s."
+            )
+        )
     elif ratio > 1:
         sentence = _("{b} writes {ratio:.1f} times as fast as {a}: {fast_b:.1f} against {fast_a:.1f} tokens/s.")
     else:

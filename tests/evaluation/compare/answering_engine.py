@@ -18,15 +18,16 @@ from qwen_tui.messages import BestTwo, Event, Finished, Prefill, Text, Timings, 
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 Answer = Callable[[Request], str]
+Speed = Callable[[Request], float]
 
 
 class AnsweringEngine(ScriptedEngine):
-    """Answers by a function, at `tps` tokens a second; led through an answer, its second choice is the same everywhere.
+    """Answers by a function, at `tps` tokens a second; every word is a token.
 
-    `prefers` are the tokens that it would say instead, by their number in the answer; every word is a token.
+    Led through an answer, its likeliest tokens are those of the answer, but for those that it `prefers` at some places.
     """
 
-    def __init__(self, answer: Answer, tps: float, prefers: Mapping[int, int]) -> None:
+    def __init__(self, answer: Answer, tps: Speed, prefers: Mapping[int, int]) -> None:
         super().__init__()
         self._answer, self._tps, self._prefers = answer, tps, prefers
 
@@ -37,14 +38,15 @@ class AnsweringEngine(ScriptedEngine):
         for place, word in enumerate(words):
             best = (BestTwo((self._prefers.get(place, place), 999), (5.0, 4.5)),) if follows else ()
             yield Text(word if not place else f" {word}", (place,), best=best)
-        timings = Timings(prefill_s=0.1, decode_s=1.0, ttft_s=0.1, prefill_tps=100.0, decode_tps=self._tps)
+        timings = Timings(prefill_s=0.1, decode_s=1.0, ttft_s=0.1, prefill_tps=100.0, decode_tps=self._tps(request))
         yield Finished(Usage(prompt_tokens=10, completion_tokens=len(words)), timings, "stop")
 
 
 def place_of(
-    side: Side, answer: Answer, *, tps: float = 10.0, prefers: Mapping[int, int] | None = None, host: str = ""
+    side: Side, answer: Answer, *, tps: float | Speed = 10.0, prefers: Mapping[int, int] | None = None, host: str = ""
 ) -> Place:
     """Return a side on such an engine; with a `host` it is one on a server."""
+    speed: Speed = tps if callable(tps) else lambda _request: tps
     conditions = Conditions(
         name=side.name,
         given=side.given,
@@ -56,7 +58,7 @@ def place_of(
         system="",
         template=side.template,
     )
-    return Place(side, conditions, lambda _plan: AnsweringEngine(answer, tps, prefers or {}))
+    return Place(side, conditions, lambda _plan: AnsweringEngine(answer, speed, prefers or {}))
 
 
 def side_of(name: str, **given: Any) -> Side:

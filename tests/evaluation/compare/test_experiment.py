@@ -1,5 +1,6 @@
 """What the summary says of experiments whose outcome the test decides, and never more than that bears."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,15 @@ def test_a_round_that_is_faster_and_one_that_is_slower_make_no_faster_side(tmp_p
     assert said[-1] == "Nothing that was seen here speaks for one side."
 
 
+def test_speeds_that_change_from_answer_to_answer_are_not_called_equal(tmp_path: Path, json_task: Task) -> None:
+    steady = place_of(side_of("A"), lambda _r: WRONG, tps=12.0)
+    changing = place_of(
+        side_of("B"), lambda _r: WRONG, tps=lambda request: {1: 10.0, 2: 40.0}.get(seed_of(request), 30.0)
+    )
+    said = summary.sentences(worked([steady, changing], [json_task], 3, tmp_path))
+    assert said[0] == "B or A, which is faster changes from answer to answer: 30.0 and 12.0 tokens/s."
+
+
 def test_places_where_the_likeliest_token_differs_are_counted(tmp_path: Path, json_task: Task) -> None:
     places = [
         place_of(side_of("f16"), lambda _r: "a b c d e f g h"),
@@ -126,8 +136,6 @@ def test_an_experiment_goes_on_where_it_was_stopped(tmp_path: Path, json_task: T
 
 
 def test_a_changed_task_is_asked_again(tmp_path: Path, json_task: Task) -> None:
-    import dataclasses
-
     places = [place_of(side_of("A"), lambda _r: WRONG), place_of(side_of("B"), lambda _r: WRONG)]
     worked(places, [json_task], 1, tmp_path)
     changed = dataclasses.replace(json_task, prompt="Something else.")

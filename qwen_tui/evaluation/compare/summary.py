@@ -56,9 +56,7 @@ def _quick(results: Results, side: int) -> str:
         sentence = (
             _("{b} and {a} write about equally fast: {fast_b:.1f} and {fast_a:.1f} tokens/s.")
             if 1 / _EQUAL < ratio < _EQUAL
-            else _(
-                "The speeds of {b} and {a} change too much to say which is faster: {fast_b:.1f} and {fast_a:.1f} tokens/s."
-            )
+            else _("{b} or {a}, which is faster changes from answer to answer: {fast_b:.1f} and {fast_a:.1f} tokens/s.")
         )
     elif ratio > 1:
         sentence = _("{b} writes {ratio:.1f} times as fast as {a}: {fast_b:.1f} against {fast_a:.1f} tokens/s.")

@@ -121,7 +121,7 @@ class LocalEngine:
     def estimate(self, tokens: int, cached: int = 0, written: int = 0) -> float | None:
         """Return about how many seconds it takes to read `tokens` and write `written`; see `Engine.estimate`."""
         reading, writing = self._worker.prefill_cost, self._worker.decode_cost.token_s
-        if not reading.token_s or (written and not writing):
+        if not reading.is_known or (written and not writing):
             return None
         return reading.seconds(tokens, cached) + written * writing
 

@@ -60,6 +60,11 @@ class PrefillCost:
         return self._tokens >= _FEWEST_TOKENS
 
     @property
+    def is_known(self) -> bool:
+        """Whether a wait can be foretold. The last few tokens of a prompt that was read ahead take long, each."""
+        return self.known_s > 0 or self.is_measured
+
+    @property
     def token_s(self) -> float:
         """The seconds to compute a prompt token at the beginning of a context, 0 if unknown."""
         if self.known_s and not self.is_measured:

@@ -91,6 +91,16 @@ def test_how_long_a_prefill_takes_is_known_once_one_was_seen_or_measured(tiny: P
         assert (engine.estimate(100, written=8) or 0) == pytest.approx(4, rel=0.05)
 
 
+def test_a_handful_of_tokens_foretells_no_wait(tiny: Path) -> None:
+    options = LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=4096, batch_size=32))
+    with closing(LocalEngine(options)) as engine:
+        # So few tokens, each with the cost of a batch of its own, are the end of a prompt that was read ahead.
+        list(engine.stream(request("hello", max_tokens=1)))
+        assert engine.estimate(1000) is None
+        list(engine.try_out(request("hello " * 500, max_tokens=1).messages))
+        assert (engine.estimate(1000) or 0) > 0
+
+
 def test_a_first_wait_is_foretold_after_a_moment_of_reading_and_that_is_not_read_again(tiny: Path) -> None:
     options = LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=4096, batch_size=32))
     with closing(LocalEngine(options)) as engine:
@@ -98,7 +108,7 @@ def test_a_first_wait_is_foretold_after_a_moment_of_reading_and_that_is_not_read
         assert engine.cached(asked.messages) == 0
         tried = list(engine.try_out(asked.messages))
         assert any(isinstance(event, Prefill) for event in tried)
-        assert (engine.estimate(1000, written=10) or 0) > 0
+        assert (engine.estimate(1000) or 0) > 0
         kept = engine.cached(asked.messages)
         assert 0 < kept < engine.count(asked.messages)
         assert next(e for e in engine.stream(asked) if isinstance(e, Prefill) and e.done).cached == kept

@@ -27,12 +27,15 @@ class TypingAhead:
         self._quiet = quiet
         self._keys = keys
         self._thread: threading.Thread | None = None
+        self._has_begun = False
         # The end of the block closes the one end of a pipe, and wakes the thread at the other: what is typed as soon as
         # the next prompt is there must not be taken for typed ahead.
         self._pipe = (-1, -1)
 
     def __enter__(self) -> None:
         if self._quiet.is_quiet:
+            if not self._has_begun:
+                self._take_earlier()
             self._pipe = os.pipe()
             self._thread = threading.Thread(target=self._read, daemon=True)
             self._thread.start()
@@ -76,6 +79,17 @@ class TypingAhead:
                 # A single Escape says nothing here. It must not turn the next key into one with Alt.
                 self._keys += [key for key in self._source.flush_keys() if key.key != Keys.Escape]
                 patience = None
+
+    def _take_earlier(self) -> None:
+        """Take what was typed before the terminal was quiet. The kernel has made a newline of every Enter.
+
+        The last one ended a line. The others may be those of a paste, which is one message.
+        """
+        self._has_begun = True
+        keys = self._source.read_keys()
+        if keys and keys[-1].key == Keys.ControlJ:
+            keys[-1] = KeyPress(Keys.ControlM, "\r")
+        self._keys += keys
 
     def _take(self, keys: list[KeyPress]) -> None:
         if any(key.key == Keys.ControlC for key in keys):

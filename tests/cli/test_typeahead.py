@@ -33,6 +33,15 @@ def talker(tiny: Path) -> Iterator[Terminal]:
     terminal.process.close(force=True)
 
 
+def test_an_enter_before_the_first_prompt_ends_the_line_and_does_not_send_it(tiny: Path) -> None:
+    terminal = Terminal(*COMMAND, "chat", "-n", "-m", str(tiny), QWEN_TUI_READ_AHEAD="false")
+    # The program has not begun to read: for now, the kernel makes a newline of Enter.
+    terminal.type("first" + ENTER)
+    terminal.wait_for("> first\n", "\ntiny.gguf")
+    assert terminal.cursor[0] == len("> first"), "the line ends where Enter was pressed"
+    terminal.process.close(force=True)
+
+
 def test_each_enter_during_an_answer_begins_a_line_and_none_sends_itself(talker: Terminal) -> None:
     talker.type("count" + ENTER)
     answers(talker, 0)
@@ -52,7 +61,7 @@ def test_each_enter_during_an_answer_begins_a_line_and_none_sends_itself(talker:
     talker.type(CTRL_C)
     talker.wait_for("> two lines\n", "1 more line was typed ahead")
     talker.type(CTRL_C)
-    talker.wait_for("\n>\ntiny.gguf")
+    talker.wait_for("\n>\n")
     assert "typed ahead" not in talker.text, "Ctrl-C throws all of it away"
 
 

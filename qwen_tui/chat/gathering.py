@@ -8,7 +8,7 @@ from qwen_tui import cancellation, files, typed_paths
 from qwen_tui.chat import material
 from qwen_tui.chat.material import Reading
 from qwen_tui.documents import folder
-from qwen_tui.documents.document import MOST_TEXT
+from qwen_tui.documents.document import MOST_TEXT, Password
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, ngettext
@@ -76,7 +76,7 @@ class Gathering:
             self._reading.show(FileRead(name, 0, 0))
         notes: list[str] = []
         # Of one of many files, the pages do not count.
-        reading = self._reading._replace(report=notes.append, show=lambda _event: None)
+        reading = self._reading._replace(report=notes.append, show=lambda _event: None, password=self._asked(name))
         fresh = [file for file in found if self._is_new(file.path)]
         before = len(self.materials)
         try:
@@ -96,6 +96,17 @@ class Gathering:
         finally:
             self._reading.show(FileRead(name, 0, 0))
         self._tell(name, len(self.materials) - before, left_out, notes, is_double=bool(found) and not fresh)
+
+    def _asked(self, folder_name: str) -> Password | None:
+        """Return what knows the passwords of documents in a folder; a question needs the row of the progress."""
+        if (password := self._reading.password) is None:
+            return None
+
+        def asked(name: str, wrong: int) -> str | None:
+            self._reading.show(FileRead(folder_name, 0, 0))
+            return password(name, wrong)
+
+        return asked
 
     def _shown(self, name: str) -> Callable[[int, int], None]:
         """Return what shows how far something of that name is read."""

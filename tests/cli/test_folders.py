@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from qwen_tui import cancellation
+from qwen_tui.chat.gathering import Gathering
+from qwen_tui.chat.material import Reading
 from qwen_tui.documents import folder
 from qwen_tui.documents.folder import LeftOut
 from qwen_tui.errors import CancelledError
@@ -19,6 +21,8 @@ from tests.chat.test_repl import Person, Talk
 from tests.conftest import Run
 from tests.documents.pdf_files import lines, pdf
 from tests.scripted_engine import ScriptedEngine
+
+CORPUS = Path(__file__).parents[1] / "documents" / "corpus"
 
 Asked = Callable[..., tuple[str, list[str]]]
 
@@ -41,6 +45,24 @@ def fill(root: Path, files: dict[str, str | bytes]) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def test_the_password_of_a_document_in_a_folder_is_asked_for_on_a_row_of_its_own(tmp_path: Path) -> None:
+    shutil.copy(CORPUS / "locked-en.pdf", tmp_path)
+    seen: list[str] = []
+
+    def password(name: str, wrong: int) -> str:
+        seen.append(f"asked {wrong}")
+        return "garden" if wrong else "wrong"
+
+    gathering = Gathering(
+        Reading(seen.append, password=password, show=lambda event: seen.append("row" if event.total else "no row"))
+    )
+    gathering.add(os.fspath(tmp_path))
+    assert "row" in seen
+    for at in (seen.index("asked 0"), seen.index("asked 1")):
+        assert seen[at - 1] == "no row", "the row of the progress is empty when the question comes"
+    assert "garden" in gathering.materials[0].text
 
 
 def names(message: str) -> list[str]:

@@ -36,6 +36,8 @@ def main() -> int:
     parser.add_argument("--longest", type=float, default=0.5, help="seconds until an interruption")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    # In the background of a shell, Ctrl-C is ignored, and a program that this one starts would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     dice = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

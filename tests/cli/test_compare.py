@@ -54,6 +54,7 @@ def test_a_comparison_is_told_run_kept_and_reported(qwen: Run, home: Path, asked
     assert "That takes about" in told and "[7/7]" in told and f"The report: {report / 'report.html'}" in told
     said = done.stdout.decode()
     assert "Over all checks, no difference in quality was seen" in said and "in 2 rounds (2 pairs)" in said
+    assert "4 of 4 answers were cut off before their end" in said
     page = (report / "report.html").read_text("utf-8")
     assert page.count("<svg") == 2 and "q8_0" in page
     assert "compare -m demo --a threads=1 lookup=false --b threads=1 kv_type=q8_0 --tasks" in page

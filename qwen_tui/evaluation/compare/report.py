@@ -73,13 +73,20 @@ def _markdown_answers(results: Results, task: str, seed: int) -> Iterator[str]:
     yield f"### {task}, {_('seed {seed}').format(seed=seed)}"
     yield _markdown(tables.findings(results, task, seed))
     first = results.answer(task, 0, seed).answer
-    yield f"**{results.names[0]}**\n\n{_fenced(first)}"
+    yield f"**{results.names[0]}**{_remarks(results, task, 0, seed)}\n\n{_fenced(first)}"
     for side in range(1, len(results.names)):
         other = results.answer(task, side, seed).answer
-        if other == first:
-            yield f"**{results.names[side]}**: {_('the same, letter for letter')}"
-        else:
-            yield f"**{results.names[side]}**\n\n{_fenced(_word_diff(first, other))}"
+        named = f"**{results.names[side]}**{_remarks(results, task, side, seed)}"
+        yield named if other == first else f"{named}\n\n{_fenced(_word_diff(first, other))}"
+
+
+def _remarks(results: Results, task: str, side: int, seed: int) -> str:
+    """Return what has to be said behind the name of a side, of one answer."""
+    run = results.answer(task, side, seed)
+    said = [_("cut off")] if run.reason == "length" else []
+    if side and run.answer == results.answer(task, 0, seed).answer:
+        said.append(_("the same, letter for letter"))
+    return "".join(f" · {one}" for one in said)
 
 
 def _word_diff(first: str, other: str) -> str:
@@ -201,8 +208,8 @@ def _columns(results: Results, task: str, seed: int) -> Iterator[str]:
         else:
             # It differs from each of the others in another way.
             pieces = [Piece(answers[0], is_shared=True)]
-        same = f" · {_('the same, letter for letter')}" if side and answers[side] == answers[0] else ""
-        yield f"<div><h4>{escape(name)}{escape(same)}</h4><pre>{_marked(pieces)}</pre></div>"
+        remarks = _remarks(results, task, side, seed)
+        yield f"<div><h4>{escape(name)}{escape(remarks)}</h4><pre>{_marked(pieces)}</pre></div>"
 
 
 def _marked(pieces: Sequence[Piece]) -> str:

@@ -33,7 +33,7 @@ def sentences(results: Results) -> list[str]:
         found += [_quick(results, side), _good(results, side), _alike(results, side)]
         if side in results.places:
             found.append(_places(results, side, results.places[side]))
-    found += [*_seen(results), _energy(results), _advice(results)]
+    found += [*_seen(results), _cut(results), _energy(results), _advice(results)]
     return [sentence for sentence in found if sentence]
 
 
@@ -159,6 +159,16 @@ def _places(results: Results, side: int, found: Places) -> str:
         _(
             "There the lead of the likeliest token was at most {most:.2f}; over all places its median is {middle:.2f}."
         ).format(most=found.margins[-1], middle=found.median_margin),
+    )
+
+
+def _cut(results: Results) -> str:
+    """Say how many answers are not whole: that decides what several checks find."""
+    cut = sum(run.reason == "length" for run in results.runs)
+    if not cut:
+        return ""
+    return _("{cut} of {n} answers were cut off before their end, which costs points.").format(
+        cut=cut, n=len(results.runs)
     )
 
 

@@ -2,11 +2,12 @@
 
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
 from qwen_tui.engine.protocol import Request
-from qwen_tui.messages import Finished, Prefill, Text, Timings, Usage
+from qwen_tui.messages import Finished, Message, Prefill, Text, Timings, Usage
 
 
 @dataclass(slots=True)
@@ -26,6 +27,18 @@ class _EngineShare:
     accepted: int = 0
 
 
+class Trial(NamedTuple):
+    """The beginning of a prompt of `messages` that was computed to learn what a token costs.
+
+    `cached` tokens needed no computing, the `computed` ones behind them took `seconds`.
+    """
+
+    messages: tuple[Message, ...]
+    cached: int
+    computed: int
+    seconds: float
+
+
 class PartialAnswer:
     """A request, and the tokens that have come for it so far.
 
@@ -43,12 +56,17 @@ class PartialAnswer:
       first token had to wait for it.
     """
 
-    def __init__(self, request: Request, asked: float) -> None:
-        """`asked` is when the person began to wait, by `time.perf_counter`."""
+    def __init__(self, request: Request, asked: float, tried: "Trial | None" = None) -> None:
+        """`asked` is when the person began to wait, by `time.perf_counter`.
+
+        What was `tried` of the same prompt before counts as computed for this answer.
+        """
         self._request = request
         self._tokens: list[int] = []
         # The share of each worker. The last one is that of the worker that answers now.
         self._shares: list[_EngineShare] = []
+        if tried and tried.messages == request.messages:
+            self._shares.append(_EngineShare(cached=tried.cached, prefilled=tried.computed, prefill_s=tried.seconds))
         # When the first text came, in seconds after `asked`; and the same, if that was before the current worker.
         self._first_s: float | None = None
         self._first_before_s: float | None = None

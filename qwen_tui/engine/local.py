@@ -8,7 +8,7 @@ import msgspec
 
 from qwen_tui import cancellation
 from qwen_tui.engine import wire
-from qwen_tui.engine.answer import PartialAnswer
+from qwen_tui.engine.answer import PartialAnswer, Trial
 from qwen_tui.engine.failures import WorkerFailure
 from qwen_tui.engine.ladder import Ladder, Worked
 from qwen_tui.engine.loading import Crashed, LoadedWorker, StartWorker
@@ -61,6 +61,8 @@ class LocalEngine:
         self._number = 0
         # Whether the worker has computed a state that may be stored, and has not been asked another question.
         self._may_leave = False
+        # What was computed of the next prompt to foretell the wait for it.
+        self._tried: Trial | None = None
         # When the person began to wait for the next answer, by `time.perf_counter`.
         self._asked: float | None = None
 
@@ -131,13 +133,17 @@ class LocalEngine:
         if messages and self.estimate(0) is None:
             # Without a conversation, the worker keeps nothing of it on the disk.
             reading = self.stream(Request(messages=tuple(messages)))
+            begun, last = time.perf_counter(), Prefill(0, 0)
             for event in reading:
+                last = event if isinstance(event, Prefill) else last
                 if self._worker.prefill_cost.is_measured or not isinstance(event, Loading | Prefill | Note):
                     break
                 yield event
             assert isinstance(reading, Generator)
             # Its end stops the worker behind the batch that it computes.
             reading.close()
+            seconds = time.perf_counter() - begun
+            self._tried = Trial(tuple(messages), last.cached, last.done - last.cached, seconds)
         if not messages and self.estimate(0, written=1) is None:
             one, many = (*self.batch_seconds((1, _MANY)), 0.0, 0.0)[:2]
             self._worker.prefill_cost.known_s = self._worker.prefill_cost.known_s or many / _MANY
@@ -165,7 +171,8 @@ class LocalEngine:
         """Answer `request`; see `Engine.stream`."""
         asked = self._asked or time.perf_counter()
         self._asked = None
-        answer = PartialAnswer(request, asked)
+        tried, self._tried = self._tried, None
+        answer = PartialAnswer(request, asked, tried)
         tries = self._worker.tries()
         while True:
             if not (yield from self._worker.load()):

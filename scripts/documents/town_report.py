@@ -13,6 +13,8 @@ import random
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts.command_line import command_line
+
 PLANTED = Path(__file__).resolve().parents[2] / "tests" / "documents" / "planted"
 
 
@@ -328,6 +330,12 @@ def pdf(report: Report) -> bytes:
     return compiled("\n\n".join(parts))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Make the two files."""
+    command_line(__doc__).parse_args()
     for name, report in (("report-en", ENGLISH), ("report-zh", CHINESE)):
         (PLANTED / f"{name}.pdf").write_bytes(pdf(report))
+
+
+if __name__ == "__main__":
+    main()

@@ -86,7 +86,6 @@ def test_files_come_in_their_order_and_before_stdin_each_under_its_name(
     ("name", "content", "reason"),
     [
         ("none.txt", None, "No such file"),
-        (".", None, "is a folder"),
         ("photo.png", b"\x89PNG\r\n\x1a\n\0\0", "is not text"),
         ("paper.pdf", b"%PDF-1.7 endstream", "is damaged"),
         ("letter.docx", b"PK\3\4 word/document.xml", "Fetch or export it once more"),

@@ -71,7 +71,7 @@ def test_wrong_models(qwen: Run, tmp_path: Path, fault: str, word: str) -> None:
 
 def test_a_prompt_longer_than_the_context_says_both_numbers(qwen: Run, tiny: Path) -> None:
     done = qwen("ask", "-m", tiny, "--ctx-size", "256", "summarise", stdin=b"hello world " * 500)
-    refused(done, 1, " tokens", "holds 256", "--ctx-size")
+    refused(done, 1, " tokens", "holds 256", "--fit context")
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's own peak")

@@ -18,6 +18,7 @@ OF_LANGUAGE = (
     "length_in_range",
     "repetition",
     "filler",
+    "first_sentence",
     "sentence_length",
     "jargon_explained",
     "comparisons",
@@ -63,7 +64,7 @@ def test_a_check_finds_what_there_is_to_find(name: str, example: dict[str, Any])
     else:
         check = catalogue.applied(name, example.get("with", {}))
         text = example["answer"]
-    finding = check(Sample(text, language, material))
+    finding = check(Sample(text, language, material, prompt=example.get("prompt", "")))
     wanted = example["value"]
     if wanted is None:
         assert finding.value is None, finding.sentence

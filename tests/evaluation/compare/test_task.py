@@ -40,7 +40,8 @@ def test_the_seven_tasks_are_there_in_both_languages_with_the_same_checks() -> N
 
 def test_every_check_is_used_by_a_built_in_task() -> None:
     used = {check.name for task in tasks("zh").values() for check in task.checks}
-    assert used == set(catalogue.CHECKS)
+    # The effect of templates is measured by two checks, one of which no task has.
+    assert used | {"first_sentence"} == set(catalogue.CHECKS)
 
 
 def test_without_names_it_is_the_four_tasks_of_the_published_test() -> None:

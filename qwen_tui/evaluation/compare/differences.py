@@ -3,6 +3,7 @@
 import difflib
 import itertools
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from qwen_tui.evaluation.compare.units import HAN
@@ -21,16 +22,28 @@ class Piece(NamedTuple):
 
 def marked(first: str, other: str) -> tuple[list[Piece], list[Piece]]:
     """Return both answers in parts: shared ones, and such as only one of them has."""
+    pairs = list(_aligned(first, other))
+    return (
+        _joined([Piece(a, is_shared) for a, _b, is_shared in pairs if a]),
+        _joined([Piece(b, is_shared) for _a, b, is_shared in pairs if b]),
+    )
+
+
+def word_diff(first: str, other: str) -> str:
+    """Return the second answer with what it lacks and has beside the first one, in the marks of `git --word-diff`."""
+    text = ""
+    for a, b, is_shared in _aligned(first, other):
+        text += a if is_shared else (f"[-{a}-]" if a else "") + (f"{{+{b}+}}" if b else "")
+    return text
+
+
+def _aligned(first: str, other: str) -> Iterator[tuple[str, str, bool]]:
+    """Yield the parts of both answers that stand at the same place, and whether they are the same."""
     ours, theirs = _pieces(first), _pieces(other)
-    left: list[Piece] = []
-    right: list[Piece] = []
     for kind, from_a, to_a, from_b, to_b in difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         a, b = "".join(ours[from_a:to_a]), "".join(theirs[from_b:to_b])
         # A blank between two words that differ is no common ground.
-        is_shared = kind == "equal" and bool(a.strip())
-        left += [Piece(a, is_shared)] if a else []
-        right += [Piece(b, is_shared)] if b else []
-    return _joined(left), _joined(right)
+        yield a, b, kind == "equal" and bool(a.strip())
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:

@@ -7,7 +7,7 @@ from statistics import median
 
 from qwen_tui.columns import markdown_table
 from qwen_tui.evaluation.compare import plots, summary, tables
-from qwen_tui.evaluation.compare.differences import Piece, marked
+from qwen_tui.evaluation.compare.differences import Piece, marked, word_diff
 from qwen_tui.evaluation.compare.plots import Bar, Interval
 from qwen_tui.evaluation.compare.results import Results
 from qwen_tui.evaluation.compare.tables import Table
@@ -77,7 +77,7 @@ def _markdown_answers(results: Results, task: str, seed: int) -> Iterator[str]:
     for side in range(1, len(results.names)):
         other = results.answer(task, side, seed).answer
         named = f"**{results.names[side]}**{_remarks(results, task, side, seed)}"
-        yield named if other == first else f"{named}\n\n{_fenced(_word_diff(first, other))}"
+        yield named if other == first else f"{named}\n\n{_fenced(word_diff(first, other))}"
 
 
 def _remarks(results: Results, task: str, side: int, seed: int) -> str:
@@ -87,21 +87,6 @@ def _remarks(results: Results, task: str, side: int, seed: int) -> str:
     if side and run.answer == results.answer(task, 0, seed).answer:
         said.append(_("the same, letter for letter"))
     return "".join(f" · {one}" for one in said)
-
-
-def _word_diff(first: str, other: str) -> str:
-    """Return the second answer with what it lacks and has beside the first one, in the marks of `git --word-diff`."""
-    left, right = marked(first, other)
-    text = ""
-    while left or right:
-        while left and not left[0].is_shared:
-            text += f"[-{left.pop(0).text}-]"
-        while right and not right[0].is_shared:
-            text += f"{{+{right.pop(0).text}+}}"
-        if left and right:
-            text += left.pop(0).text
-            right.pop(0)
-    return text
 
 
 def _fenced(text: str) -> str:

@@ -4,10 +4,12 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qwen_tui.engine.protocol import Request, SamplingOptions
 from qwen_tui.evaluation.compare import report, requests, summary, template_effect
-from qwen_tui.evaluation.compare.differences import marked
+from qwen_tui.evaluation.compare.differences import marked, word_diff
 from qwen_tui.evaluation.compare.grid import shuffled
 from qwen_tui.evaluation.compare.places import share
 from qwen_tui.evaluation.compare.side import OF_TASK
@@ -201,3 +203,24 @@ def test_words_and_chinese_characters_are_what_differs() -> None:
 def test_blanks_between_words_that_differ_are_no_common_ground() -> None:
     left, _right = marked("We met on Monday.", "We saw her Tuesday.")
     assert [piece.text for piece in left] == ["We ", "met on Monday", "."]
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "shown"),
+    [
+        ("one two", "one very new two", "one {+very new +}two"),
+        ("one two three", "one three", "one [-two -]three"),
+        ("a b", "", "[-a b-]"),
+        ("", "a b", "{+a b+}"),
+        ("same", "same", "same"),
+    ],
+)
+def test_what_only_one_answer_has_is_shown_wherever_it_stands(first: str, other: str, shown: str) -> None:
+    assert word_diff(first, other) == shown
+
+
+@given(st.text("ab 加.\n", max_size=12), st.text("ab 加.\n", max_size=12))
+def test_both_answers_are_whole_in_what_is_marked(first: str, other: str) -> None:
+    left, right = marked(first, other)
+    assert ("".join(piece.text for piece in left), "".join(piece.text for piece in right)) == (first, other)
+    assert word_diff(first, other).count("[-") == word_diff(first, other).count("-]")

@@ -58,7 +58,8 @@ def wanted(root: Path) -> set[str]:
     }
     # These are named here, not looked for: they must be in the wheel even if the checkout lacks them.
     required = {DEMO, f"{PACKAGE}/assets/locale/zh/LC_MESSAGES/{PACKAGE}.mo", f"{PACKAGE}/evaluation/samples.yaml"}
-    required.add(f"{PACKAGE}/evaluation/compare/checks/words.yaml")
+    of_compare = ("checks/words.yaml", "report.css", "template_inputs.yaml")
+    required.update(f"{PACKAGE}/evaluation/compare/{name}" for name in of_compare)
     tasks = ("ages", "calculator", "commentary", "http", "json", "proofread", "summary")
     required.update(f"{PACKAGE}/evaluation/tasks/{task}.{language}.md" for task in tasks for language in ("zh", "en"))
     required.update(f"{PACKAGE}/assets/{name}" for name in ("letters.json", "pack_readme.txt"))

@@ -116,7 +116,7 @@ class Screen:
             "templates list: descriptions": self._list_templates,
             "templates show": self._show_template,
             "config show: the environment": self._show_config,
-            "the banner of chat": lambda text: self._environment.print(chat._banner(Config(model=text))),
+            "the banner of chat": lambda text: self._environment.print(chat._banner(Config(model=text), "")),
             "/show: model metadata, system": lambda _text: self._command("/show"),
             "/logs": lambda _text: self._command("/logs x"),
             "/resume": lambda _text: self._command("/resume x"),

@@ -38,7 +38,7 @@ def test_one_json_object_whose_names_scripts_rely_on(qwen: Run) -> None:
     done = qwen("doctor", "-m", "demo", "--json")
     report = json.loads(done.stdout)
     assert set(report) == {
-        *("version", "usable", "machine", "build", "plan", "origin", "note", "speed"),
+        *("version", "usable", "load", "machine", "build", "plan", "origin", "note", "speed"),
         *("model", "server", "folders", "network", "offline", "problems", "advice"),
     }
     assert report["usable"] is True

@@ -196,9 +196,9 @@ def test_going_on_in_a_terminal_says_how_the_last_answer_ended(ended: str, tmp_p
     terminal = Terminal(*COMMAND, "chat", "-c")
     terminal.wait_for("[The answer broke off here.]", "\n>", "tiny.gguf")
     terminal.type(f"/resume {ended}" + ENTER)
-    # The answer may be longer than the screen.
+    # The answer may be longer than the screen, and a question in it begins with > too.
     terminal.wait_for_written(f"/resume {ended}")
-    terminal.wait_for("[The answer broke off here.]", "\n>")
+    terminal.wait_for("[The answer broke off here.]", "tiny.gguf")
     terminal.type(f"/export {tmp_path / 'talk.md'}" + ENTER)
     terminal.wait_for_written("Written:")
     assert BROKEN in (tmp_path / "talk.md").read_text(encoding="utf-8")

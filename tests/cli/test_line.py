@@ -271,11 +271,11 @@ def test_the_window_may_change_its_size_while_one_types(start: Start) -> None:
 
 
 def test_of_a_message_too_long_for_the_context_and_the_screen_the_error_is_seen_above_it(start: Start) -> None:
-    chat = start("--ctx-size", "512")
+    chat = start("--ctx-size", "512", "--fit", "error")
     chat.type(paste("\n".join(f"第 {n} 行 of a message that is far too long" for n in range(80))))
     chat.wait_for("第 79 行")
     chat.type(ENTER)
-    chat.wait_for("The prompt has", "the context holds 512", "Shorten it", "第 79 行 of a message")
+    chat.wait_for("The prompt has", "the context holds 512", "Or shorten it", "第 79 行 of a message")
     chat.resize(40, 16)
     chat.type("!")
     chat.wait_for("第 79 行", "!\n")

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# The toolbar shows how far the engine has read ahead if there are at least so many tokens to read.
+_WORTH_SHOWING = 256
+
 
 def chat(
     context: typer.Context,
@@ -260,7 +263,8 @@ def _toolbar(session: Session, settings: Config) -> list[tuple[int, str]]:
     if not session.info and on_server(session.keeper.model, settings.servers):
         # The context of a server is not that of the settings, and becomes known with the first answer.
         parts.pop()
-    if read := session.engine.read_ahead():
+    # A short text is read before anybody could look.
+    if (read := session.engine.read_ahead()) and read[1] >= _WORTH_SHOWING:
         parts.insert(1, (1, f"{_read_ahead(session)} {100 * read[0] // read[1]}%"))
     if host:
         # Whatever else there is no room for, the person sees where their words go.

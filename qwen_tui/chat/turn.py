@@ -75,27 +75,8 @@ class Turn:
                 if question.given is not None:
                     self._keeper.give(question.given)
                 finished = self._follow(events or self._ask(before, question, conversation.id))
-                # An answer that is joined from parts is whole only if it was not cut off.
-                is_covered = finished.reason == "stop" or (events is None and finished.reason == "length")
-                coverage = covered(question) if is_covered else None
-                doubts = self._doubts(before, question)
-                most = self._options.max_tokens
-                answer = Answer(
-                    self.text,
-                    finished.reason,
-                    finished.usage,
-                    finished.timings,
-                    max_tokens=most,
-                    repeats=finished.reason == "length" and self._repetition.ended_so(),
-                    reasoning=self._reasoning,
-                    crowded=finished.crowded,
-                    is_joined=events is not None,
-                    cut_by=finished.limit,
-                    estimated=finished.estimated,
-                    coverage=coverage,
-                    doubts=doubts,
-                )
-                for sentence in remarks(coverage, doubts):
+                answer = self._answer(finished, before, question, is_joined=events is not None)
+                for sentence in remarks(answer.coverage, answer.doubts):
                     self._output.note(sentence)
         except CancelledError:
             # Cancelled while tokens were counted or while the history was locked: there is no answer yet.
@@ -117,6 +98,26 @@ class Turn:
                 )
                 conversation.left_out, conversation.outside = before.left_out, before.outside
         return answer
+
+    def _answer(self, finished: Finished, before: Conversation, question: Question, *, is_joined: bool) -> Answer:
+        """Return the answer that has ended so, with what was read for it and what it cites without ground."""
+        # An answer that is joined from parts is whole only if it was not cut off.
+        is_covered = finished.reason == "stop" or (not is_joined and finished.reason == "length")
+        return Answer(
+            self.text,
+            finished.reason,
+            finished.usage,
+            finished.timings,
+            max_tokens=self._options.max_tokens,
+            repeats=finished.reason == "length" and self._repetition.ended_so(),
+            reasoning=self._reasoning,
+            crowded=finished.crowded,
+            is_joined=is_joined,
+            cut_by=finished.limit,
+            estimated=finished.estimated,
+            coverage=covered(question) if is_covered else None,
+            doubts=self._doubts(before, question),
+        )
 
     def _last_of(self, progress: Generator[Event, None, T]) -> T:
         """Show what `progress` yields, and return what it returns."""

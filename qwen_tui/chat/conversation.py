@@ -109,6 +109,12 @@ class Conversation:
         last = as_text(question, NOTHING if standing else carried)
         return (*system, *_messages(standing, carried), Message("user", last))
 
+    def whole_materials(self, question: Question) -> list[Material]:
+        """Return the materials that stand whole in the prompt of `question`, in its order."""
+        standing = [exchange.question for exchange in self.exchanges[self.out :]]
+        carried = [one for one in self.carried.materials if one not in question.materials]
+        return carried + [one for asked in (*standing, question) if asked.given is None for one in asked.materials]
+
     def alone(self, question: Question) -> tuple[Message, ...]:
         """Return the prompt of `question` without turns and what is carried of them, but with a summary."""
         return dataclasses.replace(self, left_out=len(self.exchanges), outside=self._all_carried()).prompt(question)

@@ -22,11 +22,11 @@ from qwen_tui.chat.session import Session
 from qwen_tui.columns import table
 from qwen_tui.documents.text import encoding_called
 from qwen_tui.errors import ConfigError, HistoryError, UsageError, which_is_meant
-from qwen_tui.explanations import shown_value
+from qwen_tui.explanations import explanation, shown_value
 from qwen_tui.history.records import title_of
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed
+from qwen_tui.i18n import in_a_row, listed
 from qwen_tui.messages import Draft, as_command
 from qwen_tui.models.locate import DEMO
 
@@ -246,6 +246,11 @@ def _set(session: Session, argument: str) -> None:
         raise UsageError(
             _("There is no setting “{name}” to answer by.").format(name=name), which_is_meant(name, SETTABLE)
         )
+    if name in SETTABLE and not value:
+        raise UsageError(
+            _("{name} needs something more.").format(name=f"/set {name}"),
+            in_a_row(_takes(name), _("Write: {name} {usage}").format(name=f"/set {name}", usage="…")),
+        )
     if not value:
         raise UsageError(
             _("/set {argument} is not understood.").format(argument=argument),
@@ -271,6 +276,15 @@ def _set(session: Session, argument: str) -> None:
         sampling = msgspec.structs.replace(session.options.sampling, **{name: checked})
         session.options = msgspec.structs.replace(session.options, sampling=sampling)
     session.report(f"{name} = {shown_value(name, checked)}")
+
+
+def _takes(name: str) -> str:
+    """Say what is set by a name that /set takes, and to what."""
+    if name == "encoding":
+        return _("The encoding of text files: a name such as gbk, or auto.")
+    if name == "password_file":
+        return _("The file that holds the password of documents.")
+    return explanation(name)
 
 
 def _show(session: Session, _argument: str) -> None:

@@ -141,7 +141,8 @@ class Turn:
         # The engine stores computed states only for conversations in the history, and removes them together.
         kept = kept if self._keeper.history is not None else None
         messages = conversation.prompt(question)
-        return placed(self._engine.stream(self._options.request(messages, kept)), messages, question)
+        events = self._engine.stream(self._options.request(messages, kept))
+        return placed(events, messages, conversation.whole_materials(question))
 
     def _make_room(self, conversation: Conversation, question: Question) -> None:
         """Let the oldest turns leave the prompt if there is no room, and say what has left and what becomes of it."""

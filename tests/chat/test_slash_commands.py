@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen_tui.chat.slash_commands import commands
+from qwen_tui.chat.slash_commands import SETTABLE, commands
 from qwen_tui.history.store import History
 from tests.chat.test_repl import Board, Person, Talk
 from tests.kept import texts
@@ -296,10 +296,18 @@ def test_fork_goes_on_beside_the_conversation(history: History) -> None:
 def test_an_invalid_setting_is_refused_with_the_right_form_of_the_command() -> None:
     lines = ["/set", "/set x 1", "/set temprature 1", "/set temperature", "/set temperature hot", "/set top_k 5"]
     talk = Talk(ScriptedEngine(), Person(*lines))
-    begin = ["Write:", "The settings", "Did you mean: temperature?", "Write", "Write:"]
+    begin = ["Write:", "The settings", "Did you mean: temperature?", "How much chance", "Write:"]
     assert [error.remedy[: len(begins)] for error, begins in zip(talk.errors, begin, strict=True)] == begin
     assert "/set temperature" in talk.errors[4].remedy
     assert talk.shown == ["top_k = 5"]
+
+
+@pytest.mark.parametrize("name", SETTABLE)
+def test_a_setting_alone_is_answered_with_what_it_takes(name: str) -> None:
+    (error,) = Talk(ScriptedEngine(), Person(f"/set {name}")).errors
+    assert error.message == f"/set {name} needs something more."
+    assert error.remedy.endswith(f"Write: /set {name} …")
+    assert name != "fit" or "ask, context, select, map, each or error" in error.remedy
 
 
 def test_system_and_show() -> None:

@@ -45,7 +45,7 @@ class Budget(msgspec.Struct, frozen=True):
 
     - `prompt_tokens` are those of all `parts` and of the marks around them; `about` says that they are estimated.
     - `fits`: there is room for an answer of `room` tokens in a context of `ctx_size`, at least when older turns leave.
-    - `cached_tokens` need no computing.
+    - `cached_tokens` need no computing; 0 if those are the system prompt and the opening marks alone.
     - `first_s` seconds pass until the first word, and `all_s` until the end of an answer of `answer_tokens`; None where
       nobody knows yet.
     """
@@ -111,14 +111,17 @@ def measure(work: Work) -> Budget:
             whole = Counted(min(whole.tokens, max(alone.tokens, ctx_size // 2)))
     can_be_asked = alone.tokens + LEAST_ROOM <= ctx_size
     cached = engine.cached(prompt) if can_be_asked else 0
+    parts = _parts(work, whole)
+    # The opening marks of a message are as long as those of the answer, which is all that an empty prompt has.
+    of_every_prompt = engine.count(()) + sum(part.tokens for part in parts if part.kind == "system")
     answer = ANSWER if work.options.max_tokens is None else min(ANSWER, work.options.max_tokens)
     return Budget(
-        parts=_parts(work, whole),
+        parts=parts,
         prompt_tokens=whole.tokens,
         ctx_size=ctx_size,
         room=room,
         fits=fits,
-        cached_tokens=cached,
+        cached_tokens=cached if cached > of_every_prompt else 0,
         about=whole.about,
         first_s=engine.estimate(whole.tokens, cached) if can_be_asked else None,
         all_s=engine.estimate(whole.tokens, cached, answer) if can_be_asked else None,

@@ -14,7 +14,7 @@ from qwen_tui.chat.fitting.part_answers import Ended, PartAnswers
 from qwen_tui.chat.fitting.parted import broken_off, named, shortcomings, task_of, too_small
 from qwen_tui.chat.fitting.source_text import end_before, without_pages
 from qwen_tui.chat.fitting.splitting import counter, split
-from qwen_tui.chat.fitting.way import Cost, Fitted, Way, Work
+from qwen_tui.chat.fitting.way import Cost, Fitted, Way, Work, seconds_in_all
 from qwen_tui.engine.protocol import Request
 from qwen_tui.errors import PromptTooLongError, UsageError
 from qwen_tui.i18n import gettext as _
@@ -101,9 +101,9 @@ class _Working:
             "works on it in {n} parts, one after the other, and joins the results",
             n,
         ).format(n=n)
-        sizes = [engine.count(self._request(part).messages) for part in self.parts]
-        first_s = engine.estimate(sizes[0]) if sizes else None
-        all_s = engine.estimate(sum(sizes), written=sum(part.tokens for part in self.parts))
+        sizes = [(engine.count(self._request(part).messages), part.tokens) for part in self.parts]
+        first_s = engine.estimate(sizes[0][0]) if sizes else None
+        all_s = seconds_in_all(engine, sizes)
         return Cost(does, first_s, None if all_s is None else all_s / min(engine.parallel, max(1, n)))
 
     def _parted(self) -> Iterator[_Part]:

@@ -12,7 +12,7 @@ from qwen_tui.chat.fitting.kept_parts import PartAnswer
 from qwen_tui.chat.fitting.part_answers import Ended, PartAnswers
 from qwen_tui.chat.fitting.parted import Part, broken_off, named, parted, shortcomings, task_of, too_small
 from qwen_tui.chat.fitting.splitting import counter
-from qwen_tui.chat.fitting.way import Cost, Fitted, Way, Work
+from qwen_tui.chat.fitting.way import Cost, Fitted, Way, Work, seconds_in_all
 from qwen_tui.engine.protocol import Request, SamplingOptions
 from qwen_tui.errors import CancelledError, PromptTooLongError
 from qwen_tui.i18n import gettext as _
@@ -123,7 +123,7 @@ class _Mapping:
         ).format(n=n)
         around = self._count(self._task)
         notes = self._most // 2
-        reading = engine.estimate(sum(part.tokens + around for part in self.parts), written=n * notes)
+        reading = seconds_in_all(engine, [(part.tokens + around, notes) for part in self.parts])
         answering = engine.estimate(n * notes + around)
         answer = engine.estimate(0, written=room_for_answer(self._ctx_size))
         if reading is None or answering is None or answer is None:

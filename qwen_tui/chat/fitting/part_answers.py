@@ -12,6 +12,7 @@ from typing import NamedTuple
 from qwen_tui import cancellation
 from qwen_tui.cancellation import Cancellation
 from qwen_tui.chat.fitting.kept_parts import KeptParts, PartAnswer, key_of
+from qwen_tui.chat.fitting.way import seconds_in_all
 from qwen_tui.chat.reasoning import separate_reasoning
 from qwen_tui.engine.protocol import Engine, Request
 from qwen_tui.errors import CancelledError, why
@@ -162,10 +163,9 @@ class _Pace:
 
     def left_s(self) -> float | None:
         """Return about how many seconds the rest takes: by the parts so far; before the first, by the engine's word."""
-        read, written = (sum(sizes) for sizes in zip(*self._sizes.values(), strict=True)) if self._sizes else (0, 0)
         if self._done:
-            return (self._clock() - self._begun) / self._done * (read + written)
-        return self._engine.estimate(read, written=written)
+            return (self._clock() - self._begun) / self._done * sum(map(sum, self._sizes.values()))
+        return seconds_in_all(self._engine, self._sizes.values())
 
 
 class _Part:

@@ -1,6 +1,6 @@
 """What a way to ask about material works with, and what it returns: the seam between `fitting` and the ways."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from qwen_tui.chat.answer import AnswerOptions
@@ -91,6 +91,16 @@ class Cost(NamedTuple):
     first_s: float | None = None
     all_s: float | None = None
     obstacle: str = ""
+
+
+def seconds_in_all(engine: Engine, parts: Iterable[tuple[int, int]]) -> float | None:
+    """Return how long prompts and answers of so many tokens take, one after the other; None if nobody knows yet.
+
+    Each begins a context of its own, so that they take less time than one prompt that is as long as all of them.
+    """
+    found = [engine.estimate(read, written=written) for read, written in parts]
+    known = [seconds for seconds in found if seconds is not None]
+    return sum(known) if len(known) == len(found) else None
 
 
 class Way(NamedTuple):

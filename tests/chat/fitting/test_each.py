@@ -192,6 +192,23 @@ def test_a_text_that_fits_is_worked_on_in_parts_if_its_result_would_have_no_room
         assert (conversation.exchanges[0].question.given is None) is is_whole
 
 
+class Slowing(PartEngine):
+    """Takes as many seconds for a prompt as the square of its length: the end of a long one costs the most."""
+
+    def estimate(self, tokens: int, cached: int = 0, written: int = 0) -> float | None:
+        return float(tokens**2 - cached**2 + written)
+
+
+def test_its_time_is_that_of_many_short_prompts_and_not_of_one_long_one() -> None:
+    engine = Slowing(capitals)
+    cost, (_text, events, _fitted) = EACH.cost(work(engine)), run(work(engine))
+    read = [engine.count(request.messages) for request in engine.requests]
+    assert len(read) > 1 and cost.all_s is not None
+    assert sum(tokens**2 for tokens in read) < cost.all_s < sum(read) ** 2 / 2
+    first = next(event for event in events if isinstance(event, Step))
+    assert first.left_s == pytest.approx(cost.all_s)
+
+
 def test_a_schema_is_refused() -> None:
     engine = PartEngine(capitals)
     with pytest.raises(UsageError, match="schema"):

@@ -115,6 +115,9 @@ def with_context(endpoint: Endpoint, found: Abilities, model: str) -> Abilities:
         # A server with several models has the properties of each.
         props = _quietly(endpoint, f"{server.root}/props?model={quote(model, safe='')}")
         context, slots = _number(_at(props, "default_generation_settings", "n_ctx")), _number(_at(props, "total_slots"))
+    elif found.kind == "llama-cpp-python":
+        # It computes one question after the other, and stops the one that it answers when another comes.
+        slots = 1
     elif found.kind == "ollama":
         context = _ollamas(endpoint, model)
     elif found.kind == "LM Studio":

@@ -7,6 +7,7 @@ from typing import Any
 from qwen_tui import cancellation
 from qwen_tui.engine.protocol import Request
 from qwen_tui.engine.remote import chunks, refusals
+from qwen_tui.engine.remote.abilities import Kind
 from qwen_tui.engine.remote.asking import LOOK_EVERY, Waits, pieces
 from qwen_tui.engine.remote.chunks import Chunk, Counts, Joiner, Speeds
 from qwen_tui.engine.remote.endpoint import CONNECT, Endpoint
@@ -27,9 +28,10 @@ _MOST_OF_ERROR = 64 << 10
 class RemoteAnswer:
     """Asks once, and passes on what comes. After an error, `has_begun` says whether any of the answer has come."""
 
-    def __init__(self, endpoint: Endpoint, model: str) -> None:
+    def __init__(self, endpoint: Endpoint, model: str, kind: Kind = "other") -> None:
         self._endpoint = endpoint
         self._model = model
+        self._kind = kind
         self._text, self._thought = Joiner(), Joiner()
         self._counts = Counts()
         self._speeds: Speeds | None = None
@@ -155,6 +157,11 @@ class RemoteAnswer:
         """Yield what one chunk brings; raises `NotUnderstoodError`, and what the server reports as its failure."""
         cancellation.check()
         if data.strip() == _DONE:
+            if not self._reason and self._kind == "llama-cpp-python":
+                # So it ends an answer when anybody asks it something else.
+                reason = _("it stopped this answer for another question (unless started with {option})")
+                reason = reason.format(option="--interrupt_requests false")
+                raise refusals.broke_off(self._endpoint, reason, said=self.has_begun)
             self._is_done, self._reason = True, self._reason or "stop"
             return
         chunk = chunks.read(data)

@@ -15,6 +15,7 @@ from qwen_tui.engine.remote.answer import RemoteAnswer
 from qwen_tui.engine.remote.asking import LOOK_EVERY
 from qwen_tui.engine.remote.counting import Counter
 from qwen_tui.engine.remote.endpoint import Endpoint
+from qwen_tui.engine.remote.in_flight import InFlight
 from qwen_tui.engine.remote.out_of_reach import OutOfReach
 from qwen_tui.errors import CancelledError, PromptTooLongError, QwenError, ServerError
 from qwen_tui.i18n import gettext as _
@@ -73,17 +74,17 @@ class RemoteEngine(OutOfReach):
         # What the server has refused, so that it is not sent again; and whether the person knows what is left out.
         self._without: tuple[str, ...] = ()
         self._told_left_out = False
+        self._in_flight = InFlight()
         # The seconds per token of the last prefill, and per token that was written.
         self._token_s = self._written_s = 0.0
         self._is_closed = False
 
     @property
     def parallel(self) -> int:
-        """How many questions the server takes at a time: as set, as it tells, or four."""
-        if self._endpoint.server.parallel:
-            return self._endpoint.server.parallel
+        """How many questions the server takes at a time: as set, as it tells, or four; fewer if it refused so many."""
         slots = self._known.abilities.slots if self._known else None
-        return min(slots or _PARALLEL, _MOST_PARALLEL)
+        n = self._endpoint.server.parallel or min(slots or _PARALLEL, _MOST_PARALLEL)
+        return min(n, self._in_flight.most or n)
 
     @property
     def host(self) -> str:
@@ -149,9 +150,11 @@ class RemoteEngine(OutOfReach):
         self._refuse_too_long(known, request)
         if note := self._left_out(known, request):
             yield Note(note)
-        for tries in range(_TRIES + 1):
+        tries = 0
+        while (yield from self._turn()):
             fields = question.body(request, known.abilities.kind, known.model, self._without)
-            answer = RemoteAnswer(self._endpoint, known.model)
+            answer = RemoteAnswer(self._endpoint, known.model, known.abilities.kind)
+            others, refusal = 0, None
             try:
                 for event in answer.events(request, fields):
                     if isinstance(event, Finished):
@@ -159,15 +162,24 @@ class RemoteEngine(OutOfReach):
                         event = _billed(known, request, event)
                     yield event
             except QwenError as error:
-                again = None if answer.has_begun or tries == _TRIES else self._again(error, fields)
-                if again is None:
+                if answer.has_begun:
                     raise
-                yield Note(again.note)
-                if not (yield from self._pause(again.seconds)):
-                    yield Finished(Usage(), Timings(), "interrupted")
-                    return
-            else:
+                refusal = error
+            finally:
+                others = self._in_flight.leave()
+            if refusal is None:
                 return
+            again = self._again(refusal, fields) if tries < _TRIES else None
+            tries += 1
+            # Each time, fewer questions of this program may be there, so this ends.
+            again = again or self._one_too_many(refusal, others)
+            if again is None:
+                raise refusal
+            if again.note:
+                yield Note(again.note)
+            if not (yield from self._pause(again.seconds)):
+                break
+        yield Finished(Usage(), Timings(), "interrupted")
 
     def close(self) -> None:
         """Ask nothing more. A running stream ends when its iterator is closed."""
@@ -252,6 +264,23 @@ class RemoteEngine(OutOfReach):
             )
             return _Again(note.format(server=self._endpoint.name, n=n), float(n))
         return None
+
+    def _one_too_many(self, error: QwenError, others: int) -> _Again | None:
+        """Return how a question is sent again that the server refused beside so many `others`, None if it is not."""
+        if not others or not isinstance(error, ServerError) or error.status not in (_BUSY, _NOT_READY):
+            return None
+        note = _("{server} does not take {n} questions at a time: what it refuses is sent again after the others.")
+        note = note.format(server=self._endpoint.name, n=others + 1)
+        return _Again(note if self._in_flight.limit(others) else "", 0.0)
+
+    def _turn(self) -> Generator[Waiting, None, bool]:
+        """Wait until the server takes one more question; return False if that was cancelled."""
+        begun = time.monotonic()
+        while not self._in_flight.enter(LOOK_EVERY):
+            if cancellation.current().requested:
+                return False
+            yield Waiting(self._endpoint.server.host, time.monotonic() - begun)
+        return True
 
     def _pause(self, seconds: float) -> Generator[Waiting, None, bool]:
         """Wait; return False if that was cancelled."""

@@ -38,7 +38,7 @@ class Reply(NamedTuple):
 class FakeServer:
     """Gives the next of `replies` to each question, and the last one to all that follow.
 
-    `others` are the replies to other paths.
+    `others` are the replies to other paths. More than `limit` questions at a time are refused.
     """
 
     def __init__(self, *replies: Reply, models: Sequence[Mapping[str, Any]] = ({"id": "tiny"},)) -> None:
@@ -47,6 +47,8 @@ class FakeServer:
         self.sent: list[Sent] = []
         # How many questions are being answered now, and the most that were at the same time.
         self.at_once = self.most_at_once = 0
+        self.limit: int | None = None
+        self.refused = 0
         self.hung_up = threading.Event()
         self.lock = threading.Lock()
         self._server = _Server(self)
@@ -99,6 +101,12 @@ class _Handler(BaseHTTPRequestHandler):
         fake.sent.append(Sent(self.command, path, headers, body))
         if path != CHAT:
             self._reply(as_reply(fake.others.get(path, _NOTHING)))
+            return
+        with fake.lock:
+            is_refused = fake.limit is not None and fake.at_once >= fake.limit
+            fake.refused += is_refused
+        if is_refused:
+            self._reply(as_reply({"error": {"message": "Too many requests"}})._replace(status=429))
             return
         with fake.lock:
             reply = fake.replies.pop(0) if len(fake.replies) > 1 else fake.replies[0]

@@ -142,6 +142,63 @@ def test_several_questions_are_answered_at_the_same_time() -> None:
         assert server.most_at_once == 3
 
 
+def test_what_a_server_refuses_as_too_many_waits_for_the_others_and_fewer_are_sent() -> None:
+    with serving(Reply([0.3, *said("Yes")])) as server, cancellation.operation():
+        server.limit = 1
+        engine = engine_of(server)
+        assert (engine.info().model, engine.parallel) == ("tiny", 4)
+        happened: list[Event] = []
+        threads = [
+            threading.Thread(
+                target=contextvars.copy_context().run, args=(lambda: happened.extend(engine.stream(request())),)
+            )
+            for _number in range(engine.parallel)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert text_of(happened) == "Yes" * 4
+        assert server.most_at_once == 1
+        assert engine.parallel == 1
+        # That is said once, and from now on nothing is refused.
+        [note] = [event.sentence for event in happened if isinstance(event, Note)]
+        assert "lab does not take" in note and "sent again" in note
+        refused = server.refused
+        assert text_of(list(engine.stream(request()))) == "Yes"
+        assert server.refused == refused
+
+
+def test_ctrl_c_ends_the_wait_for_others() -> None:
+    with serving(Reply([30.0])) as server, cancellation.operation() as operation:
+        server.limit = 1
+        engine = engine_of(server)
+        ends: list[Event] = []
+        threads = [
+            threading.Thread(
+                target=contextvars.copy_context().run, args=(lambda: ends.append(list(engine.stream(request()))[-1]),)
+            )
+            for _number in range(3)
+        ]
+        for thread in threads:
+            thread.start()
+        while not server.refused:
+            time.sleep(0.01)
+        operation.cancel()
+        for thread in threads:
+            thread.join(10)
+    assert [end.reason for end in ends if isinstance(end, Finished)] == ["interrupted"] * 3
+
+
+def test_an_answer_that_the_python_binding_stops_for_another_question_is_not_taken_for_whole() -> None:
+    stopped = Reply(said("Once upon", reason=None))
+    with serving(stopped, models=[{"id": "tiny", "owned_by": "me"}]) as server:
+        happened: list[Event] = []
+        with pytest.raises(QwenError, match="another question"):
+            happened.extend(engine_of(server).stream(request()))
+    assert text_of(happened) == "Once upon"
+
+
 def test_ctrl_c_reaches_all_questions_of_its_operation() -> None:
     with serving(Reply([30.0])) as server, cancellation.operation() as operation:
         engine = engine_of(server)

@@ -130,7 +130,7 @@ def fetching(version: str) -> list[str]:
 
 
 def source() -> Path:
-    """Return the folder for the source of a portable build: always the same, because its path is in what is built."""
+    """Return the folder for the source of a portable build."""
     return BUILT.with_name("engine-source")
 
 

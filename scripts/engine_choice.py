@@ -10,7 +10,14 @@ Version = tuple[int, int]
 AVX2 = ("-DGGML_NATIVE=OFF", "-DGGML_AVX2=ON", "-DGGML_FMA=ON", "-DGGML_F16C=ON", "-DGGML_BMI2=ON")
 NATIVE = ("-DGGML_NATIVE=ON",)
 # Every backend is a module, and the processor has one for each generation of instruction sets.
-PORTABLE = ("-DGGML_BACKEND_DL=ON", "-DGGML_CPU_ALL_VARIANTS=ON", "-DGGML_NATIVE=OFF", "-DLLAVA_BUILD=OFF")
+PORTABLE = (
+    "-DGGML_BACKEND_DL=ON",
+    "-DGGML_CPU_ALL_VARIANTS=ON",
+    "-DGGML_NATIVE=OFF",
+    "-DLLAVA_BUILD=OFF",
+    # The linker would leave room for the path of the build folder in each library, as much as the path is long.
+    "-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON",
+)
 ARCHITECTURES = "-DCMAKE_CUDA_ARCHITECTURES="
 # Turing without tensor cores (TU116, TU117), by NVIDIA's names.
 NO_TENSOR_CORES = re.compile(r"GTX 16\d\d|\bMX[45]50\b|\bT(?:400|500|550|600|1000|1200|2000)\b")

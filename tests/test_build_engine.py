@@ -4,6 +4,7 @@ import base64
 import hashlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -359,6 +360,28 @@ def test_the_same_source_gives_the_same_portable_wheel(workshop: Workshop) -> No
     for _time in range(2):
         assert workshop.run("--yes", "--kind", "portable", "--no-install") == 0
         made.append((workshop.built / WHEEL).read_bytes())
+    assert made[0] == made[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("cmake"), reason="needs CMake, on Linux")
+def test_a_portable_library_does_not_depend_on_the_folder_of_the_build(script: ModuleType, tmp_path: Path) -> None:
+    made = []
+    for name in ("one", "another-longer-one"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "CMakeLists.txt").write_text(
+            "cmake_minimum_required(VERSION 3.14)\nproject(two C)\n"
+            "add_library(first SHARED a.c)\nadd_library(second MODULE a.c)\ntarget_link_libraries(second first)\n"
+            "install(TARGETS second DESTINATION .)\n"
+        )
+        (folder / "a.c").write_text("int answer(void) { return 42; }\n")
+        switches = [
+            *script.choose(script.Facts(), "portable").switches,
+            f"-DCMAKE_INSTALL_PREFIX={folder / 'installed'}",
+        ]
+        for step in (["-S", folder, "-B", folder / "build", *switches], ["--build", folder / "build", "-t", "install"]):
+            subprocess.run(["cmake", *map(str, step)], check=True, capture_output=True, timeout=100)
+        made.append((folder / "installed" / "libsecond.so").read_bytes())
     assert made[0] == made[1]
 
 

@@ -15,6 +15,17 @@ def command(module: str) -> tuple[str, ...]:
     return sys.executable, "-P", "-m", module
 
 
+def cpu_seconds(process: int) -> float:
+    """Return the CPU time that the process of this number has used, in seconds; 0 where that is not known."""
+    import psutil
+
+    try:
+        times = psutil.Process(process).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
+
+
 def is_running(command_line: Sequence[str], module: str) -> bool:
     """Whether a process with this `command_line` runs `module`."""
     # This ignores the first word: the system may name the interpreter by another path.

@@ -149,6 +149,8 @@ def _answered(
         quiet = screen.quiet(environment, by_key=interactive)
         with scope as operation, signals.suspending(lambda: engine, quiet.restore, output.resumed), quiet:
             asker = Asker(environment, quiet.lent)
+            # The output breaks what is said to the person at words.
+            asker.note = output.note
             person = asker if asker.can_answer and not delivery.quiet else None
             front = Front(output.note, person, advised=asked.template.fit if asked.template else None)
             answer = Turn(engine, output, answering, keeper, front).run(conversation, question)

@@ -4,7 +4,6 @@ import contextlib
 import queue
 import subprocess
 import threading
-import time
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -20,8 +19,11 @@ from qwen_tui.i18n import ngettext
 
 # A document may have so many pages.
 MOST_PAGES = 1_000
-# A page that takes longer, in seconds, is given up; so is the document after so many such pages.
+# A page that takes more seconds of the processor is given up; so is the document after so many such pages. The time
+# of a clock says nothing: other programs may have the processor, or the person has suspended this one.
 _PATIENCE, _MOST_CRASHES = 30.0, 3
+# A process that waits instead of computing is given up after so many looks at it.
+_MOST_LOOKS = 6_000
 # A look at the cancellation at this interval, in seconds.
 _LOOK_EVERY = 0.05
 # So large a share of characters without a meaning is worth a note.
@@ -131,11 +133,13 @@ class _Reader:
 
     def receive(self) -> Reply | None:
         """Return the next reply; None if the process has ended, or takes too long. Raises `CancelledError`."""
-        until = time.monotonic() + _PATIENCE
-        while time.monotonic() < until:
+        begun = child.cpu_seconds(self._process.pid)
+        for _look in range(_MOST_LOOKS):
             cancellation.check()
             with contextlib.suppress(queue.Empty):
                 return self._replies.get(timeout=_LOOK_EVERY)
+            if child.cpu_seconds(self._process.pid) - begun > _PATIENCE:
+                break
         return None
 
     @staticmethod

@@ -80,13 +80,7 @@ class WorkerProcess:
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that the worker has used, in seconds; 0 where that is not known."""
-        import psutil
-
-        try:
-            times = psutil.Process(self._process.pid).cpu_times()
-        except psutil.Error:
-            return 0.0
-        return float(times.user + times.system)
+        return child.cpu_seconds(self._process.pid)
 
     def send(self, command: wire.WorkerCommand) -> None:
         """Send a command. If the worker has ended, `receive` raises the error, not this method."""

@@ -33,7 +33,10 @@ def test_on_a_terminal_the_person_chooses(tiny: Path, report: Path) -> None:
     terminal.wait_for("The context holds 4,096 tokens from here on.")
     assert terminal.ended() == 0
     none = Terminal(*COMMAND, "ask", *words)
-    none.wait_for("Which way? (Enter: none)")
+    none.process.setwinsize(24, 40)
+    none.wait_for_written("Which way? (Enter: none)")
+    rows = none.written.getvalue().partition("  1  context")[2].splitlines()
+    assert len(rows) > 4 and max(map(len, rows)) < 40, "the choices are broken at words"
     none.type(ENTER)
     assert none.ended() == 130
 

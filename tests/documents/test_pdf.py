@@ -2,6 +2,8 @@
 
 import io
 import signal
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -149,6 +151,17 @@ def test_pages_that_crash_or_hang_the_library_are_left_out_and_named(monkeypatch
     document = read_pdf(pdf([lines("First."), lines("Second."), lines("Third.")]))
     assert as_text(document) == "[p. 1]\nFirst.\n\n[p. 3]\nThird."
     assert document.notes == ("it.pdf: page 2 could not be read and is left out.",)
+
+
+@pytest.mark.parametrize(("waits", "is_read"), [("time.sleep(1.5)", True), ("while True: pass", False)])
+def test_a_process_without_a_processor_is_waited_for_and_one_that_hangs_is_not(
+    monkeypatch: pytest.MonkeyPatch, waits: str, is_read: bool
+) -> None:
+    code = f"import time\n{waits}\nfrom qwen_tui.documents.pdfium import main\nmain()"
+    monkeypatch.setattr("qwen_tui.child.command", lambda _module: (sys.executable, "-c", code))
+    monkeypatch.setattr("qwen_tui.documents.pdf._PATIENCE", 1.0)
+    with nullcontext() if is_read else pytest.raises(InputError, match="is damaged"):
+        assert as_text(read_pdf(pdf([lines("First.")]))) == "[p. 1]\nFirst."
 
 
 def test_a_damaged_page_is_left_out_and_named() -> None:

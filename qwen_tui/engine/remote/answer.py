@@ -117,6 +117,8 @@ class RemoteAnswer:
         except (TooLargeError, chunks.NotUnderstoodError):
             reason = _("what it sends is not understood")
             raise refusals.broke_off(self._endpoint, reason, said=self.has_begun) from None
+        if not begun.strip():
+            raise refusals.empty(self._endpoint)
         if not has_event:
             raise refusals.not_understood(self._endpoint, head, begun)
         if not self._reason:

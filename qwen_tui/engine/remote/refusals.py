@@ -80,6 +80,18 @@ def not_understood(endpoint: Endpoint, head: ResponseHead, content: bytes) -> Se
     )
 
 
+def empty(endpoint: Endpoint) -> ServerError:
+    """Return the error for an answer that ended before any of it."""
+    # So llama-cpp-python's server ends what it cannot answer, and it does not tell its context.
+    remedy = _(
+        "Its log says why. If the question is too long for its context, set ctx_size in [servers.{name}] to the "
+        "size of that: qwen config edit"
+    )
+    return ServerError(
+        _("{server}: its answer ended before it began.").format(server=endpoint), remedy.format(name=endpoint.name)
+    )
+
+
 def is_page(head: ResponseHead, content: bytes) -> bool:
     """Whether a response is a web page."""
     begins = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:9].lower()

@@ -52,7 +52,8 @@ def error(message: str, status: int, **headers: str) -> Reply:
         (Reply([b"\xef\xbb\xbf <HTML>"]), ["a web page"], "browser"),
         (Reply([b"Hello, I am a printer."], kind="text/plain"), ["not OpenAI's interface"], "/v1"),
         (Reply([b'{"choices":5}'], kind=JSON), ["not OpenAI's interface"], "/v1"),
-        (Reply([b""]), ["not OpenAI's interface"], "/v1"),
+        # llama-cpp-python's server, asked with more than its context holds.
+        (Reply([b""]), ["ended before it began"], "ctx_size in [servers.lab]"),
         (Reply(events({"error": {"message": "GPU gone", "code": 500}})), ["reports a failure", "GPU gone"], "again"),
     ],
 )

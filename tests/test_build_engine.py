@@ -355,6 +355,16 @@ def test_a_portable_wheel_has_each_library_once_and_the_modules_beside_them(work
     assert not workshop.kept.exists(), "nothing was installed"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="MSVC does not know the option")
+def test_a_portable_build_is_tuned_where_the_compiler_would_guess_badly(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for machine, tuned in (("x86_64", True), ("arm64", False)):
+        monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
+        assert workshop.run("--dry-run", "--kind", "portable") == 0
+        assert ("-mtune=haswell" in capfd.readouterr().out) == tuned
+
+
 def test_the_same_source_gives_the_same_portable_wheel(workshop: Workshop) -> None:
     made = []
     for _time in range(2):

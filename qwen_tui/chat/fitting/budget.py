@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from qwen_tui.chat.counting import Counted, counted
-from qwen_tui.chat.fitting.way import Work
+from qwen_tui.chat.fitting.way import ANSWER, Work
 from qwen_tui.columns import table
 from qwen_tui.documents import marks
 from qwen_tui.documents.document import Unit
@@ -15,9 +15,6 @@ from qwen_tui.engine.protocol import LEAST_ROOM, Engine
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import labelled, listed, ngettext
 from qwen_tui.messages import Material, Message
-
-# An answer of so many tokens is what "in all" counts with, where nobody has set another limit: a page or so.
-ANSWER = 300
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -114,7 +111,7 @@ def measure(work: Work) -> Budget:
     parts = _parts(work, whole)
     # The opening marks of a message are as long as those of the answer, which is all that an empty prompt has.
     of_every_prompt = engine.count(()) + sum(part.tokens for part in parts if part.kind == "system")
-    answer = ANSWER if work.options.max_tokens is None else min(ANSWER, work.options.max_tokens)
+    answer = work.answer_tokens
     return Budget(
         parts=parts,
         prompt_tokens=whole.tokens,

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator
 
-from qwen_tui.chat.conversation import room_for_answer
 from qwen_tui.chat.fitting.way import Cost, Fitted, Way, Work
 from qwen_tui.engine.protocol import LEAST_ROOM, LargerContext
 from qwen_tui.errors import DoesNotFitError
@@ -32,12 +31,12 @@ def _run(work: Work) -> Generator[Event, None, Fitted]:
 
 def _cost(work: Work) -> Cost:
     wanted, tokens = _wanted(work), work.size(work.question).tokens
-    engine, answer = work.engine, room_for_answer(wanted.ctx_size)
+    engine = work.engine
     cached = engine.cached(work.messages(work.question)) if not wanted.obstacle else 0
     return Cost(
         _does(wanted),
         engine.estimate(tokens, cached),
-        engine.estimate(tokens, cached, min(answer, 300)),
+        engine.estimate(tokens, cached, work.answer_tokens),
         wanted.obstacle,
     )
 

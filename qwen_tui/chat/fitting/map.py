@@ -125,7 +125,7 @@ class _Mapping:
         notes = self._most // 2
         reading = seconds_in_all(engine, [(part.tokens + around, notes) for part in self.parts])
         answering = engine.estimate(n * notes + around)
-        answer = engine.estimate(0, written=room_for_answer(self._ctx_size))
+        answer = engine.estimate(0, written=self._work.answer_tokens)
         if reading is None or answering is None or answer is None:
             return Cost(does)
         first_s = reading / min(engine.parallel, max(1, n)) + answering

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Sequence
 
-from qwen_tui.chat.fitting.budget import ANSWER
 from qwen_tui.chat.fitting.choosing import Choice
 from qwen_tui.chat.fitting.way import Cost, Fitted, Way, Work
 from qwen_tui.errors import InputError
@@ -41,7 +40,7 @@ def _cost(work: Work) -> Cost:
     return Cost(
         does,
         first_s=work.engine.estimate(prompt, known),
-        all_s=work.engine.estimate(prompt, known, min(ANSWER, work.options.max_tokens or ANSWER)),
+        all_s=work.engine.estimate(prompt, known, work.answer_tokens),
         obstacle="" if chosen else _no_room() if choice.bears else _nothing(work.question.materials),
     )
 

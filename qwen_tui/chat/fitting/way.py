@@ -11,6 +11,9 @@ from qwen_tui.config import Fit
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.messages import Event, Message, Question
 
+# An answer of so many tokens is what "in all" counts with, where nobody has set another limit: a page or so.
+ANSWER = 300
+
 
 class Person(Protocol):
     """The person at the terminal, who can be asked."""
@@ -66,6 +69,12 @@ class Work(NamedTuple):
         """How many tokens of the context are kept for the answer."""
         room, most = room_for_answer(self.engine.info().ctx_size), self.options.max_tokens
         return room if most is None else min(room, most)
+
+    @property
+    def answer_tokens(self) -> int:
+        """How many tokens of answer a time "in all" counts with, the same for every way, so that they compare."""
+        most = self.options.max_tokens
+        return ANSWER if most is None else min(ANSWER, most)
 
     def fits(self, question: Question) -> bool:
         """Whether `question` fits into the context with the system prompt and an answer, if older turns leave it."""

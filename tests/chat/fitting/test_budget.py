@@ -11,7 +11,8 @@ from qwen_tui import cancellation
 from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.fitting import budget
-from qwen_tui.chat.fitting.way import Front, Work
+from qwen_tui.chat.fitting.fitting import usable_ways
+from qwen_tui.chat.fitting.way import ANSWER, Front, Work
 from qwen_tui.chat.keeping import Keeper
 from qwen_tui.chat.question import ask_about
 from qwen_tui.chat.turn import Turn
@@ -83,7 +84,7 @@ def test_a_budget_names_each_part_with_its_pages_and_tokens() -> None:
     assert sum(tokens for tokens, _places in parts.values()) == found.prompt_tokens
     assert found.fits
     assert found.first_s == pytest.approx(found.prompt_tokens * 0.1)
-    assert found.all_s == pytest.approx((found.prompt_tokens + budget.ANSWER) * 0.1)
+    assert found.all_s == pytest.approx((found.prompt_tokens + ANSWER) * 0.1)
 
 
 def test_the_line_says_what_fits_and_how_long_it_takes() -> None:
@@ -99,6 +100,14 @@ def test_a_duration_is_told_as_people_say_it() -> None:
     seconds = (0.2, 89, 90, 110, 118, 400, 750, 5399, 7200, 7500)
     said = "1 s, 89 s, 1 min 30 s, 1 min 50 s, 2 min, 6 min 40 s, 12 min, 90 min, 2 h, 2 h 5 min"
     assert ", ".join(map(duration, seconds)) == said
+
+
+@pytest.mark.parametrize("most", [None, 30])
+def test_the_times_of_all_ways_that_answer_count_with_an_answer_of_the_same_length(most: int | None) -> None:
+    engine = ScriptedEngine(ctx_size=6000, most_ctx=20_000, token_s=1.0)
+    work = Work(engine, AnswerOptions(max_tokens=most), Conversation(), ask_about([LONG], "What shone in year 7?"))
+    costs = [way.cost(work) for name, way in usable_ways(work).items() if name != "each"]
+    assert [round((cost.all_s or 0) - (cost.first_s or 0)) for cost in costs] == [most or ANSWER] * 3
 
 
 def test_the_way_that_a_template_advises_is_marked_among_the_choices() -> None:

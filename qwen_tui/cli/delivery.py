@@ -60,7 +60,8 @@ class Delivery:
     def print_ending(self, ended: Ending) -> None:
         """Say on stderr how an answer ended that is not whole: its reader could take it for a whole one."""
         if ended.what and not (self.quiet and self.as_json):
-            self.environment.note(str(ended))
+            # The output breaks sentences at words, and says nothing if it is quiet.
+            (self.environment.note if self.quiet else self.report)(str(ended))
 
     def print_json(self, answer: Answer, model: str, conversation: str | None) -> None:
         """Print one JSON object on stdout."""

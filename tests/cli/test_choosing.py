@@ -72,3 +72,11 @@ def test_a_conversation_asks_within_an_answer_and_for_a_password(tiny: Path, rep
     terminal.wait_for_written("goes with the next message")
     assert "garden" not in terminal.written.getvalue()
     terminal.process.close(force=True)
+
+
+def test_that_an_answer_was_cut_is_broken_at_words_on_a_narrow_terminal(tiny: Path) -> None:
+    terminal = Terminal(*COMMAND, "ask", "-n", "-m", str(tiny), "-o", "max_tokens=8", "hello")
+    terminal.process.setwinsize(24, 40)
+    assert terminal.ended() == 0
+    said = terminal.written.getvalue().partition("The answer was cut off")[2].splitlines()
+    assert len(said) > 2 and max(map(len, said)) < 40

@@ -79,6 +79,8 @@ class Sitting:
             "QWEN_TUI_HOME": str(home / "home"),
             "QWEN_TUI_READ_AHEAD": str(ahead).lower(),
             "QWEN_TUI_MAX_TOKENS": "4",
+            # Nobody would answer the question whether to go on.
+            "QWEN_TUI_ASK_ABOVE": "0",
             "QWEN_TUI_LANG": "en",
             "LC_ALL": "C.UTF-8",
         }

@@ -58,17 +58,6 @@ def test_after_an_answer_a_dry_run_knows_the_time(qwen: Run, tiny: Path, report:
     assert "first word in about" in done.stdout.decode()
 
 
-def test_the_opening_marks_of_every_prompt_are_not_called_computed_already(
-    qwen: Run, tiny: Path, report: Path, tmp_path: Path
-) -> None:
-    other = tmp_path / "other.txt"
-    other.write_text("x" + report.read_text())
-    assert qwen("ask", "-m", tiny, "-o", "max_tokens=4", "-f", report, "Sum it up").returncode == 0
-    again = qwen("ask", "-m", tiny, "--dry-run", "-f", report, "Something else").stdout.decode()
-    assert "tokens are computed already\n" in again
-    assert "computed already" not in qwen("ask", "-m", tiny, "--dry-run", "-f", other, "Sum it up").stdout.decode()
-
-
 def test_without_a_terminal_what_does_not_fit_is_refused_with_the_choices(qwen: Run, tiny: Path, report: Path) -> None:
     done = qwen("ask", "-m", tiny, "--ctx-size", "1024", "-f", report, "the lighthouse")
     assert done.returncode == 1

@@ -96,6 +96,21 @@ def test_the_line_says_what_fits_and_how_long_it_takes() -> None:
     assert budget.line(not_so) == "report.pdf: 21 pages, 10,156 of 6,000 tokens: does not fit"
 
 
+@pytest.mark.parametrize(("computed", "told"), [(3, 0), (5, 0), (6, 6), (80, 80)])
+def test_the_opening_marks_of_every_prompt_are_not_called_computed_already(computed: int, told: int) -> None:
+    class Computed(ScriptedEngine):
+        """Puts marks of three tokens around a message, and has `computed` so many tokens of any prompt."""
+
+        def count(self, messages: Sequence[Message]) -> int:
+            return super().count(messages) + 3
+
+        def cached(self, messages: Sequence[Message]) -> int:
+            return computed
+
+    # The system prompt, which every prompt has too, is two tokens long.
+    assert budget_of(Computed(ctx_size=1000), ask_about([SHORT], "Sum it up")).cached_tokens == told
+
+
 def test_a_duration_is_told_as_people_say_it() -> None:
     seconds = (0.2, 89, 90, 110, 118, 400, 750, 5399, 7200, 7500)
     said = "1 s, 89 s, 1 min 30 s, 1 min 50 s, 2 min, 6 min 40 s, 12 min, 90 min, 2 h, 2 h 5 min"

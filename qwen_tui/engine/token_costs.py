@@ -13,9 +13,11 @@ _REMEMBERED = 512
 # Behind so many tokens, a token takes twice as long as at the beginning of a context. Its weights cost the same at
 # every place. Attention costs 4·n_layer·n_head·d_head operations more for each token before it: for Qwen3-4B 0.6
 # million, beside 7,200 million for the weights. By the operations alone it would be 12,000 tokens. Those of attention
-# are slower: its numbers have 16 bits, and those of the weights four. This number follows from two prefills of the 4B
-# shape with two threads: 512 tokens in 22 s, and 4,000 in about four minutes.
-_DOUBLES_BEHIND = 4000
+# are slower: its numbers have 16 bits, and those of the weights four. How much slower, each processor has its own way.
+# Prefills of the 4B shape with two threads: 512 tokens in 22 s and 4,000 in about four minutes with AVX-512, which is
+# 4,200; 508 in 29.0 s, 2,008 in 120.7 s and 4,008 in 273.4 s with AVX2, which is 8,700. With this number, all of them
+# are foretold within a fifth from the first one.
+_DOUBLES_BEHIND = 9000
 
 
 class PrefillCost:

@@ -102,6 +102,9 @@ class Terminal:
         deadline = time.monotonic() + 20
         while self.process.isalive() and time.monotonic() < deadline:
             _ = self.text
+        # Its last words may have come between the last reading and its end.
+        while self.read(0.05):
+            pass
         if closing:
             self.process.close()
         assert self.process.exitstatus is not None

@@ -4,7 +4,7 @@ import contextlib
 import contextvars
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -142,21 +142,21 @@ def test_several_questions_are_answered_at_the_same_time() -> None:
         assert server.most_at_once == 3
 
 
+def at_once(times: int, ask: Callable[[], object]) -> list[threading.Thread]:
+    """Start so many threads that `ask` as parts of the running operation, and return them."""
+    threads = [threading.Thread(target=contextvars.copy_context().run, args=(ask,)) for _number in range(times)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
 def test_what_a_server_refuses_as_too_many_waits_for_the_others_and_fewer_are_sent() -> None:
     with serving(Reply([0.3, *said("Yes")])) as server, cancellation.operation():
         server.limit = 1
         engine = engine_of(server)
         assert (engine.info().model, engine.parallel) == ("tiny", 4)
         happened: list[Event] = []
-        threads = [
-            threading.Thread(
-                target=contextvars.copy_context().run, args=(lambda: happened.extend(engine.stream(request())),)
-            )
-            for _number in range(engine.parallel)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+        for thread in at_once(engine.parallel, lambda: happened.extend(engine.stream(request()))):
             thread.join()
         assert text_of(happened) == "Yes" * 4
         assert server.most_at_once == 1
@@ -174,14 +174,7 @@ def test_ctrl_c_ends_the_wait_for_others() -> None:
         server.limit = 1
         engine = engine_of(server)
         ends: list[Event] = []
-        threads = [
-            threading.Thread(
-                target=contextvars.copy_context().run, args=(lambda: ends.append(list(engine.stream(request()))[-1]),)
-            )
-            for _number in range(3)
-        ]
-        for thread in threads:
-            thread.start()
+        threads = at_once(3, lambda: ends.append(list(engine.stream(request()))[-1]))
         while not server.refused:
             time.sleep(0.01)
         operation.cancel()

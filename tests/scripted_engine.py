@@ -35,7 +35,7 @@ class ScriptedEngine:
         self._answers = iter(answers)
         self._ctx_size, self._most_ctx, self._token_s = ctx_size, most_ctx, token_s
         self.requests: list[Request] = []
-        self.expected: list[Request] = []
+        self.requests_ahead: list[Request] = []
         self.closed = False
 
     @property
@@ -95,10 +95,10 @@ class ScriptedEngine:
     def loading(self) -> None:
         return None
 
-    def expect(self, request: Request) -> None:
-        self.expected.append(request)
+    def read_ahead(self, request: Request) -> None:
+        self.requests_ahead.append(request)
 
-    def read_ahead(self) -> tuple[int, int] | None:
+    def reading_ahead(self) -> tuple[int, int] | None:
         return None
 
     def pause(self) -> None:

@@ -1,4 +1,4 @@
-"""Tells the engine what the next prompt will begin with, while the person types it."""
+"""Lets the engine read ahead what the next prompt will begin with, while the person types it."""
 
 import re
 import time
@@ -23,8 +23,8 @@ _MOST_A_TOKEN = 8
 _LOOK_EVERY = 30.0
 
 
-class Anticipation:
-    """Sends the engine of a session what the next message will begin with."""
+class NextPrompt:
+    """What is known of a session's next prompt; the engine reads it ahead."""
 
     def __init__(self, session: Session, ctx_size: int, is_allowed: Callable[[], bool]) -> None:
         """`ctx_size` counts until the engine has told its own; `is_allowed`: the processor may work unasked now."""
@@ -46,7 +46,7 @@ class Anticipation:
         if not paused and _unread(self._sent, request) < _WORTH:
             return
         self._sent = request
-        self._session.engine.expect(request)
+        self._session.engine.read_ahead(request)
 
     def _is_command(self, line: str) -> bool:
         return as_command(line) is not None and self._session.template is None

@@ -7,9 +7,9 @@ from pathlib import Path
 import typer
 
 from qwen_tui import cancellation, files
+from qwen_tui.chat.document_state import is_owner
 from qwen_tui.chat.fitting import kept_parts
 from qwen_tui.chat.fitting.kept_parts import PartsFolder
-from qwen_tui.chat.reading_in_advance import is_owner
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import usable_settings
 from qwen_tui.columns import cut

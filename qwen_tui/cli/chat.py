@@ -17,7 +17,7 @@ from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.material import password_in, report_blank
 from qwen_tui.chat.question import ask_about
-from qwen_tui.chat.reading_ahead import Anticipation, on_battery
+from qwen_tui.chat.reading_ahead import NextPrompt, on_battery
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
@@ -214,7 +214,7 @@ def _line_reader(
         _offers(session, wiring.models_begun(environment, settings, offline=offline)),
         edit=partial(edited, environment, show_error),
         questions=lambda: _quietly(session, History.questions),
-        is_busy=lambda: session.engine.loading() is not None or session.engine.read_ahead() is not None,
+        is_busy=lambda: session.engine.loading() is not None or session.engine.reading_ahead() is not None,
         typing=_typing(session, settings),
         always_tty=always_tty,
     )
@@ -224,8 +224,8 @@ def _typing(session: Session, settings: Config) -> Callable[[str, bool], None]:
     """Return what is told each line as the person types it, so that the engine can read ahead."""
     if not settings.read_ahead:
         return lambda _line, _paused: None
-    anticipation = Anticipation(session, settings.ctx_size, on_battery(settings.read_ahead_charge))
-    return lambda line, paused: anticipation.typing(line, paused=paused)
+    next_prompt = NextPrompt(session, settings.ctx_size, on_battery(settings.read_ahead_charge))
+    return lambda line, paused: next_prompt.typing(line, paused=paused)
 
 
 def _offers(session: Session, models: Callable[[str], Sequence[tuple[str, str]]]) -> Offers:
@@ -264,8 +264,8 @@ def _toolbar(session: Session, settings: Config) -> list[tuple[int, str]]:
         # The context of a server is not that of the settings, and becomes known with the first answer.
         parts.pop()
     # A short text is read before anybody could look.
-    if (read := session.engine.read_ahead()) and read[1] >= _WORTH_SHOWING:
-        parts.insert(1, (1, f"{_read_ahead(session)} {100 * read[0] // read[1]}%"))
+    if (progress := session.engine.reading_ahead()) and progress[1] >= _WORTH_SHOWING:
+        parts.insert(1, (1, f"{_reading(session)} {100 * progress[0] // progress[1]}%"))
     if host:
         # Whatever else there is no room for, the person sees where their words go.
         parts.insert(1, (0, host))
@@ -287,7 +287,7 @@ def _out(conversation: Conversation) -> str:
     return noted(said, _("{n} summed up").format(n=summarised)) if summarised else said
 
 
-def _read_ahead(session: Session) -> str:
+def _reading(session: Session) -> str:
     """Say what is being read before the next message is sent."""
     names = [Path(one.name).name for one in session.attached]
     return listed(names) if 0 < len(names) < 3 else _("reading")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from qwen_tui import cancellation, files
-from qwen_tui.chat import reading_in_advance
+from qwen_tui.chat import document_state
 from qwen_tui.chat.material import password_in, report_blank
 from qwen_tui.cli import options, screen, sources, wiring
 from qwen_tui.cli.environment import Environment
@@ -65,11 +65,11 @@ def _read(planner: Planner, settings: Config, material: Material, output: HeldOu
     """Read one document, and say what is kept of it; raises `InputError` where it does not fit."""
     with closing(planner.engine("ask")) as engine:
         tokens = _fitting(planner, engine, settings, material, output)
-        finished = reading_in_advance.read(engine, material, settings, output)
+        finished = document_state.compute(engine, material, settings, output)
     if finished.reason == "interrupted":
         output.note(_("{name}: stopped; nothing of it is kept.").format(name=material.name))
         return
-    if not _is_kept(settings, reading_in_advance.owner(material, settings)):
+    if not _is_kept(settings, document_state.owner(material, settings)):
         # The engine writes nothing that is computed as fast as it is read from a disk.
         output.note(_("{name}: this is read so fast that nothing needs to be kept.").format(name=material.name))
         return
@@ -81,7 +81,7 @@ def _fitting(planner: Planner, engine: Engine, settings: Config, material: Mater
     """Say how large the state will be, and return its tokens; raises `InputError` where there is no room for it."""
     for event in engine.load():
         output.show(event)
-    tokens, most = engine.count(reading_in_advance.messages_of(material, settings)), engine.info().ctx_size
+    tokens, most = engine.count(document_state.messages_of(material, settings)), engine.info().ctx_size
     if tokens >= most:
         raise InputError(
             _("{name} has {n} tokens, and the context holds {most}.").format(

@@ -237,18 +237,18 @@ class LoadedWorker:
             return failures.no_memory_for_context(self._ladder.options, smaller)
         return failure.error
 
-    def expect(self, request: Request) -> None:
-        """Let the worker read ahead what the next question will go on with; where there is no worker, do nothing."""
+    def read_ahead(self, request: Request) -> None:
+        """Let the worker read ahead; see `Engine.read_ahead`. Where there is no worker, do nothing."""
         if self._process is not None:
             # Until the worker has counted, the total is not known.
-            self._process.ahead = wire.Ahead(0, 1)
-            self._process.send(wire.Expect(request))
+            self._process.read_ahead_progress = wire.ReadAheadProgress(0, 1)
+            self._process.send(wire.ReadAhead(request))
 
-    @property
-    def ahead(self) -> wire.Ahead | None:
-        """How far the worker has read ahead; None if it reads nothing."""
-        ahead = self._process.ahead if self._process is not None and self._process.is_alive() else None
-        return ahead if ahead and ahead.done < ahead.total else None
+    def reading_ahead(self) -> wire.ReadAheadProgress | None:
+        """Return how far the worker has read ahead; None if it reads nothing."""
+        process = self._process
+        progress = process.read_ahead_progress if process is not None and process.is_alive() else None
+        return progress if progress and progress.done < progress.total else None
 
     def send(self, command: wire.WorkerCommand) -> None:
         """Send a command to the worker, which has to be started before."""

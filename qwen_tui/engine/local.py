@@ -158,14 +158,14 @@ class LocalEngine:
         assert isinstance(reply, wire.Measured)
         return reply.seconds
 
-    def expect(self, request: Request) -> None:
-        """Let the worker read ahead what the next question will go on with; see `Engine.expect`."""
-        self._worker.expect(request)
+    def read_ahead(self, request: Request) -> None:
+        """Let the worker prefill what the next question will go on with; see `Engine.read_ahead`."""
+        self._worker.read_ahead(request)
 
-    def read_ahead(self) -> tuple[int, int] | None:
-        """Return how many tokens of what is expected are read, and of how many; None if nothing is being read."""
-        ahead = self._worker.ahead
-        return (ahead.done, ahead.total) if ahead else None
+    def reading_ahead(self) -> tuple[int, int] | None:
+        """Return how many tokens are read ahead, and of how many; None if nothing is being read."""
+        progress = self._worker.reading_ahead()
+        return (progress.done, progress.total) if progress else None
 
     def stream(self, request: Request) -> Iterator[Event]:
         """Answer `request`; see `Engine.stream`."""

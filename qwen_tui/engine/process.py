@@ -61,7 +61,7 @@ class WorkerProcess:
         # The loaded fraction of the model, 1 when it is ready: known without receiving the replies.
         self.loaded = 0.0
         # How far the worker has read ahead, by its last word: known without receiving the replies, too.
-        self.ahead: wire.Ahead | None = None
+        self.read_ahead_progress: wire.ReadAheadProgress | None = None
         # The variant for this processor, if llama.cpp is a portable build.
         self._backend: wire.Backend | None = None
         self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
@@ -192,8 +192,8 @@ class WorkerProcess:
         assert self._process.stdout is not None
         try:
             while (reply := wire.read_reply(self._process.stdout)) is not None:
-                if isinstance(reply, wire.Ahead):
-                    self.ahead = reply
+                if isinstance(reply, wire.ReadAheadProgress):
+                    self.read_ahead_progress = reply
                     continue
                 if isinstance(reply, wire.Backend):
                     self._backend = reply

@@ -234,17 +234,17 @@ class Engine(Protocol):
         No size may exceed the plan's `batch_size`.
         """
 
-    def expect(self, request: Request) -> None:
+    def read_ahead(self, request: Request) -> None:
         """Read ahead: the next question will probably go on with this one. Returns at once, and raises nothing.
 
         If the last message is the user's, more text may follow in it. While nothing else is asked, the engine prefills
         what is known, and gives way to every other call. `stream` needs no word of it: it finds a common beginning in
-        the context, as it does after an answer. An expectation replaces the one before it. What would make the context
-        forget much is not read: the person may think better of it.
+        the context, as it does after an answer. A call replaces the one before it. What would make the context forget
+        much is not read: the person may think better of it.
         """
 
-    def read_ahead(self) -> tuple[int, int] | None:
-        """Return how many tokens of what is expected are read, and of how many; None if nothing is being read."""
+    def reading_ahead(self) -> tuple[int, int] | None:
+        """Return how many tokens are read ahead, and of how many, without waiting; None if nothing is being read."""
 
     def stream(self, request: Request) -> Iterator[Event]:
         """Answer: yield progress, the `Text`, then one `Finished`, also after a cancellation.

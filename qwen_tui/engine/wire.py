@@ -45,8 +45,11 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
     request: Request
 
 
-class Expect(msgspec.Struct, frozen=True, tag=True):
-    """The next question will probably go on with this one: read it ahead. It is answered by nothing but `Ahead`."""
+class ReadAhead(msgspec.Struct, frozen=True, tag=True):
+    """Read this question ahead, for the next one will probably go on with it.
+
+    It is answered by nothing but `ReadAheadProgress`.
+    """
 
     request: Request
 
@@ -107,8 +110,8 @@ class Backend(msgspec.Struct, frozen=True, tag=True):
     others: tuple[str, ...] = ()
 
 
-class Ahead(msgspec.Struct, frozen=True, tag=True):
-    """`done` of `total` tokens of what is expected are read; if both are equal, nothing of it will be read any more.
+class ReadAheadProgress(msgspec.Struct, frozen=True, tag=True):
+    """`done` of `total` tokens are read ahead; if both are equal, nothing will be read any more.
 
     It may come between the replies to any command.
     """
@@ -153,9 +156,21 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     ctx_size: int = 0
 
 
-WorkerCommand = Load | Count | Resize | Generate | Expect | Measure | Describe | Examine | Cancel | Leave
+WorkerCommand = Load | Count | Resize | Generate | ReadAhead | Measure | Describe | Examine | Cancel | Leave
 AnswerEvent = Prefill | Text | Reasoning | Note | Finished
-Reply = Loading | Loaded | Backend | Ahead | Counted | Measured | Described | Examined | Leaving | AnswerEvent | Failed
+Reply = (
+    Loading
+    | Loaded
+    | Backend
+    | ReadAheadProgress
+    | Counted
+    | Measured
+    | Described
+    | Examined
+    | Leaving
+    | AnswerEvent
+    | Failed
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[WorkerCommand] = msgspec.msgpack.Decoder(WorkerCommand)

@@ -52,7 +52,7 @@ def main() -> int:
         for number in range(options.scripts):
             prompt = prompts[number % len(prompts)]
             for line in typed(prompt, prompts, rng):
-                with_it.expect(request(line, options.tokens))
+                with_it.read_ahead(request(line, options.tokens))
                 time.sleep(rng.choice((0, 0, 0.02, 0.1)))
             same = answer(with_it, prompt, options.tokens) == answers[prompt]
             differing += not same
@@ -102,7 +102,7 @@ def typed(prompt: str, prompts: Sequence[str], rng: random.Random) -> Iterator[s
 def interrupted(engine: LocalEngine, rng: random.Random, tokens: int) -> float:
     """Ask while the engine reads ahead, cancel a moment later, and return how long the return took after that."""
     material = words(600, rng)
-    engine.expect(request(material, tokens))
+    engine.read_ahead(request(material, tokens))
     time.sleep(rng.uniform(0, 0.5))
     cancelled = 0.0
     with cancellation.operation() as operation:

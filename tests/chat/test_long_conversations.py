@@ -12,7 +12,7 @@ from qwen_tui.chat.conversation import Conversation, room_for_answer
 from qwen_tui.chat.export import export
 from qwen_tui.chat.keeping import Keeper, resume
 from qwen_tui.chat.question import ask_about
-from qwen_tui.chat.reading_ahead import Anticipation
+from qwen_tui.chat.reading_ahead import NextPrompt
 from qwen_tui.chat.turn import Turn
 from qwen_tui.errors import QwenError
 from qwen_tui.history.store import History
@@ -89,10 +89,10 @@ def test_what_is_read_ahead_is_the_beginning_of_the_next_prompt() -> None:
         session.answer(words)
     assert session.conversation.left_out
     session.conversation.summarise(session.conversation.left_out, "They spoke of the harbour.")
-    Anticipation(session, 200, lambda: True).typing("What now", paused=True)
+    NextPrompt(session, 200, lambda: True).typing("What now", paused=True)
     session.answer("What now?")
-    expected, sent = session.engine.expected[-1].messages, session.engine.requests[-1].messages  # type: ignore[attr-defined]
-    assert expected[:-1] == sent[:-1] and sent[-1].content.startswith(expected[-1].content)
+    read, sent = session.engine.requests_ahead[-1].messages, session.engine.requests[-1].messages  # type: ignore[attr-defined]
+    assert read[:-1] == sent[:-1] and sent[-1].content.startswith(read[-1].content)
     assert "They spoke of the harbour." in sent[0].content and REPORT.text.strip() in sent[0].content
 
 

@@ -1,11 +1,11 @@
-"""What the engine is told to expect while a person types, with a scripted engine."""
+"""What the engine is told to read ahead while a person types, with a scripted engine."""
 
 from pathlib import Path
 
 from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.keeping import Keeper
-from qwen_tui.chat.reading_ahead import Anticipation
+from qwen_tui.chat.reading_ahead import NextPrompt
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
 from qwen_tui.messages import Exchange, Material, Message, Question
@@ -31,28 +31,28 @@ class Line:
             lambda _name: self.engine,
             Board(),
         )
-        self._anticipation = Anticipation(self.session, ctx_size, lambda: allowed)
+        self._next_prompt = NextPrompt(self.session, ctx_size, lambda: allowed)
 
     def type(self, text: str, *, paused: bool = False) -> None:
         """Type `text` key by key."""
         for end in range(1, len(text) + 1):
-            self._anticipation.typing(text[:end], paused=False)
+            self._next_prompt.typing(text[:end], paused=False)
         if paused:
-            self._anticipation.typing(text, paused=True)
+            self._next_prompt.typing(text, paused=True)
 
     def begin(self) -> None:
-        self._anticipation.typing("", paused=True)
+        self._next_prompt.typing("", paused=True)
 
     @property
-    def expected(self) -> list[str]:
-        """The last message of each request that the engine was told to expect."""
-        return [request.messages[-1].content for request in self.engine.expected]
+    def read(self) -> list[str]:
+        """The last message of each request that the engine was told to read ahead."""
+        return [request.messages[-1].content for request in self.engine.requests_ahead]
 
 
-def test_the_conversation_so_far_is_expected_before_the_first_key() -> None:
+def test_the_conversation_so_far_is_read_before_the_first_key() -> None:
     line = Line(conversation=Conversation("Be brief.", [Exchange(Question("Hello"), "Hi!")]))
     line.begin()
-    assert line.engine.expected[0].messages == (
+    assert line.engine.requests_ahead[0].messages == (
         Message("system", "Be brief."),
         Message("user", "Hello"),
         Message("assistant", "Hi!"),
@@ -62,59 +62,57 @@ def test_the_conversation_so_far_is_expected_before_the_first_key() -> None:
 def test_of_an_empty_conversation_nothing_is_known() -> None:
     line = Line()
     line.begin()
-    assert line.expected == []
+    assert line.read == []
 
 
-def test_what_is_attached_is_expected_at_once() -> None:
+def test_what_is_attached_is_read_at_once() -> None:
     line = Line()
     line.session.attached = [REPORT]
     line.begin()
-    assert line.expected == [REPORT.text]
+    assert line.read == [REPORT.text]
 
 
-def test_words_are_expected_now_and_then_while_keys_come_and_wholly_after_a_pause() -> None:
+def test_words_are_read_now_and_then_while_keys_come_and_wholly_after_a_pause() -> None:
     line = Line()
     question = "How much did the market for street food grow in the last twelve months, and why did it do so?"
     line.type(question, paused=True)
-    assert 1 < len(line.expected) < 5
-    assert line.expected[-1] == question
+    assert 1 < len(line.read) < 5
+    assert line.read[-1] == question
 
 
-def test_chinese_words_need_no_blanks_to_be_expected() -> None:
+def test_chinese_words_need_no_blanks_to_be_read() -> None:
     line = Line()
     line.type("请把下面这份报告总结成三句话，并且说明每个结论的依据在哪里。")
-    assert line.expected
-    assert all(
-        "请把下面这份报告总结成三句话，并且说明每个结论的依据在哪里。".startswith(text) for text in line.expected
-    )
+    assert line.read
+    assert all("请把下面这份报告总结成三句话，并且说明每个结论的依据在哪里。".startswith(text) for text in line.read)
 
 
 def test_a_command_is_no_message() -> None:
     line = Line()
     line.type("/file a-report-with-a-very-long-name-of-more-than-one-word.txt --and-more-of-the-same", paused=True)
-    assert line.expected == []
+    assert line.read == []
 
 
 def test_a_template_brings_its_system_prompt() -> None:
     line = Line()
     line.session.template = Template("email", Path(), "", "You write mails.", (), "Write a mail to {{input}}.")
     line.type("Write a mail to my landlord", paused=True)
-    assert line.engine.expected[-1].messages[0] == Message("system", "You write mails.")
+    assert line.engine.requests_ahead[-1].messages[0] == Message("system", "You write mails.")
     assert line.session.conversation.system is None, "until it is sent, nothing is decided"
 
 
-def test_an_edited_message_is_expected_in_the_place_of_the_last_turn() -> None:
+def test_an_edited_message_is_read_in_the_place_of_the_last_turn() -> None:
     line = Line(conversation=Conversation(None, [Exchange(Question("Helo"), "Hi!")]))
     line.session.replace_last()
     line.type("Hello", paused=True)
-    assert line.engine.expected[-1].messages == (Message("user", "Hello"),)
+    assert line.engine.requests_ahead[-1].messages == (Message("user", "Hello"),)
 
 
 def test_what_does_not_fit_is_not_read() -> None:
     line = Line(ctx_size=256)
     line.session.attached = [Material("book.txt", "word " * 2000)]
     line.begin()
-    assert line.expected == []
+    assert line.read == []
 
 
 def test_without_power_nothing_is_read() -> None:
@@ -122,10 +120,10 @@ def test_without_power_nothing_is_read() -> None:
     line.session.attached = [REPORT]
     line.begin()
     line.type("What does it say about the market of street food in the town?", paused=True)
-    assert line.expected == []
+    assert line.read == []
 
 
 def test_without_a_history_no_state_may_be_stored() -> None:
     line = Line(conversation=Conversation(None, [Exchange(Question("Hello"), "Hi!")], id="bcdfgh"))
     line.begin()
-    assert line.engine.expected[0].conversation is None
+    assert line.engine.requests_ahead[0].conversation is None

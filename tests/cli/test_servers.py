@@ -415,7 +415,7 @@ def test_the_toolbar_names_the_other_computer_before_anything_is_asked() -> None
     set_up = Config(servers=servers)
     session = types.SimpleNamespace(
         keeper=types.SimpleNamespace(model="lab/org/big"),
-        engine=types.SimpleNamespace(host=FOREIGN, loading=lambda: None, read_ahead=lambda: None),
+        engine=types.SimpleNamespace(host=FOREIGN, loading=lambda: None, reading_ahead=lambda: None),
         info=None,
         last=None,
         conversation=Conversation(),

@@ -30,11 +30,11 @@ def reading(tiny: Path) -> Iterator[LocalEngine]:
 
 
 def wait(engine: LocalEngine) -> None:
-    """Wait until all that is expected is read."""
+    """Wait until nothing is left to read ahead."""
     engine.info()
     deadline = time.monotonic() + 30
-    while read := engine.read_ahead():
-        assert time.monotonic() < deadline, read
+    while progress := engine.reading_ahead():
+        assert time.monotonic() < deadline, progress
         time.sleep(0.01)
 
 
@@ -45,21 +45,21 @@ def left_to_read(engine: LocalEngine, asked: Request) -> int:
 
 
 def test_what_was_read_while_a_person_typed_is_not_computed_again(reading: LocalEngine) -> None:
-    reading.expect(request(f"{MATERIAL}\n\nWhat", sampler=CHANCE))
+    reading.read_ahead(request(f"{MATERIAL}\n\nWhat", sampler=CHANCE))
     wait(reading)
     assert left_to_read(reading, request(f"{MATERIAL}\n\nWhat is it about?", sampler=CHANCE)) < 40
 
 
 def test_the_conversation_so_far_is_read_while_nothing_is_typed(reading: LocalEngine) -> None:
-    reading.expect(request(MATERIAL, "I have read it.", sampler=CHANCE))
+    reading.read_ahead(request(MATERIAL, "I have read it.", sampler=CHANCE))
     wait(reading)
     assert left_to_read(reading, request(MATERIAL, "I have read it.", "What is it about?", sampler=CHANCE)) < 40
 
 
-def test_an_expectation_that_comes_while_the_model_loads_is_read_after_that(tiny: Path) -> None:
+def test_what_comes_while_the_model_loads_is_read_after_that(tiny: Path) -> None:
     engine = LocalEngine(LoadOptions(path=os.fsencode(tiny), plan=Plan(batch_size=32)))
     engine.start()
-    engine.expect(request(MATERIAL, sampler=CHANCE))
+    engine.read_ahead(request(MATERIAL, sampler=CHANCE))
     wait(engine)
     assert left_to_read(engine, request(MATERIAL, sampler=CHANCE)) < 40
     engine.close()
@@ -67,16 +67,16 @@ def test_an_expectation_that_comes_while_the_model_loads_is_read_after_that(tiny
 
 def test_what_would_forget_much_waits_until_it_is_asked(reading: LocalEngine) -> None:
     first = finished(list(reading.stream(request(MATERIAL, sampler=CHANCE))))
-    reading.expect(request("Something else.", sampler=CHANCE))
+    reading.read_ahead(request("Something else.", sampler=CHANCE))
     reading.count([Message("user", "x")])
     again = finished(list(reading.stream(request(MATERIAL, sampler=CHANCE))))
     assert again.usage.cached_tokens == first.usage.prompt_tokens - 1
 
 
 def test_a_word_that_is_deleted_again_costs_nothing(reading: LocalEngine) -> None:
-    reading.expect(request(f"{MATERIAL}\n\nWhat is it about, and for whom was it written?", sampler=CHANCE))
+    reading.read_ahead(request(f"{MATERIAL}\n\nWhat is it about, and for whom was it written?", sampler=CHANCE))
     wait(reading)
-    reading.expect(request(f"{MATERIAL}\n\nWhat is it", sampler=CHANCE))
+    reading.read_ahead(request(f"{MATERIAL}\n\nWhat is it", sampler=CHANCE))
     asked = request(f"{MATERIAL}\n\nWhat is it about, and for whom was it written?", sampler=CHANCE)
     assert left_to_read(reading, asked) < 40
 
@@ -84,22 +84,22 @@ def test_a_word_that_is_deleted_again_costs_nothing(reading: LocalEngine) -> Non
 def test_counting_does_not_disturb_the_reading(reading: LocalEngine) -> None:
     messages = request(MATERIAL).messages
     alone = reading.count(messages)
-    reading.expect(request(MATERIAL, sampler=CHANCE))
+    reading.read_ahead(request(MATERIAL, sampler=CHANCE))
     assert [reading.count(messages) for _time in range(20)] == [alone] * 20
     wait(reading)
 
 
 def test_what_fails_while_it_is_read_fails_only_when_it_is_asked(reading: LocalEngine) -> None:
-    reading.expect(request(MATERIAL * 100, sampler=CHANCE))
+    reading.read_ahead(request(MATERIAL * 100, sampler=CHANCE))
     assert text_of(reading.stream(request("Hello", max_tokens=4)))
 
 
 def test_a_worker_that_died_while_it_read_is_replaced(reading: LocalEngine) -> None:
-    reading.expect(request(MATERIAL, sampler=CHANCE))
+    reading.read_ahead(request(MATERIAL, sampler=CHANCE))
     process = reading._worker._process
     assert process is not None
     process.kill()
-    reading.expect(request(MATERIAL, sampler=CHANCE))
+    reading.read_ahead(request(MATERIAL, sampler=CHANCE))
     assert text_of(reading.stream(request("Hello", max_tokens=4)))
 
 
@@ -130,7 +130,7 @@ def test_reading_ahead_never_changes_a_greedy_answer(seed: int) -> None:
             alone = text_of(other.stream(request(question)))
             engine.info()
             for line in typed(question, chance):
-                engine.expect(request(line))
+                engine.read_ahead(request(line))
                 time.sleep(chance.choice((0, 0, 0.01)))
             assert text_of(engine.stream(request(question))) == alone
     finally:

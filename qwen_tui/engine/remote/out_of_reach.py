@@ -36,10 +36,10 @@ class OutOfReach:
             _("A server does not let its batches be measured."), _("Measure it where it runs, with its own tools.")
         )
 
-    def expect(self, request: Request) -> None:
+    def read_ahead(self, request: Request) -> None:
         """Nothing is sent ahead: a server gets a question when the person sends it, and not before."""
 
-    def read_ahead(self) -> tuple[int, int] | None:
+    def reading_ahead(self) -> tuple[int, int] | None:
         """Nothing is read ahead."""
         return None
 

@@ -59,11 +59,11 @@ def _read(commands: BinaryIO, pending: "queue.SimpleQueue[wire.WorkerCommand]", 
         while not isinstance(command, wire.Leave) and (command := wire.read_command(commands)) is not None:
             if isinstance(command, wire.Cancel):
                 stop.cancel(command.number)
-                stop.interrupt()
+                stop.stop_reading_ahead()
             elif not (isinstance(command, wire.Count) and worker.count_aside(command)):
                 pending.put(command)
-                if worker.stops_reading(command):
-                    stop.interrupt()
+                if worker.stops_reading_ahead(command):
+                    stop.stop_reading_ahead()
     finally:
         # The parent has ended. The worker must not go on without it, not even in native code. Only after the command
         # `Leave` does it finish its work, within its time.

@@ -53,7 +53,7 @@ class Worker:
         self._model: Model | None = None
         self._context: Context | None = None
         self._states: States | None = None
-        self._ahead: ReadingAhead | None = None
+        self._reading_ahead: ReadingAhead | None = None
         self._backends = Backends()
 
     def handle(self, command: wire.WorkerCommand) -> None:
@@ -71,9 +71,9 @@ class Worker:
                     self._resize(ctx_size)
                 case wire.Generate(number, request):
                     self._generate(number, request)
-                case wire.Expect(request):
-                    if self._ahead:
-                        self._ahead.expected = request
+                case wire.ReadAhead(request):
+                    if self._reading_ahead:
+                        self._reading_ahead.request = request
                 case wire.Measure(number, sizes, depth):
                     assert self._model is not None
                     self._stop.begin(number)
@@ -102,35 +102,35 @@ class Worker:
     @property
     def idle_after(self) -> float | None:
         """After how many seconds without a command there is other work; None if there is none."""
-        if self._ahead and self._ahead.expected:
+        if self._reading_ahead and self._reading_ahead.request:
             return 0.0
         return _IDLE if self._states and self._states.pending else None
 
     def idle(self, should_stop: Callable[[], bool]) -> None:
         """Do that work until `should_stop`: read ahead; or else save what was computed, then hash the model."""
-        if self._ahead and self._ahead.expected:
+        if self._reading_ahead and self._reading_ahead.request:
             try:
                 # A longer prompt leaves no room for an answer, so something else will be asked.
-                self._ahead.read(self._context_for, self._ctx_size * 7 // 8, should_stop)
+                self._reading_ahead.read(self._context_for, self._ctx_size * 7 // 8, should_stop)
             except (ContextError, MemoryError):
                 # When the question is asked, the same fails again, and the person is told.
-                self._ahead.forget()
+                self._reading_ahead.forget()
         elif self._states and self._context:
             self._states.save(self._context, should_stop)
             self._states.hash_model(should_stop)
 
     def count_aside(self, command: wire.Count) -> bool:
         """Count in the thread that reads the commands, if the main thread reads ahead: this need not stop it."""
-        if self._ahead is None or not self._ahead.is_reading:
+        if self._reading_ahead is None or not self._reading_ahead.is_reading:
             return False
         self._reply(wire.Counted(len(self._chatml.tokens(command.messages))))
         return True
 
-    def stops_reading(self, command: wire.WorkerCommand) -> bool:
+    def stops_reading_ahead(self, command: wire.WorkerCommand) -> bool:
         """Whether `command` has nothing to do with what is being read ahead."""
-        if self._ahead is None or not isinstance(command, wire.Generate | wire.Expect):
+        if self._reading_ahead is None or not isinstance(command, wire.Generate | wire.ReadAhead):
             return True
-        return not self._ahead.continues(command.request)
+        return not self._reading_ahead.continues(command.request)
 
     def _leave(self, notice: bytes) -> None:
         """Save what was computed, then end the process: after `PATIENCE` at the latest, even if not all is saved.
@@ -175,7 +175,7 @@ class Worker:
         self._model = Model(self._llama, options, self._progress_reporter(), dry=options.counts_only)
         self._chatml = ChatML(self._model.vocabulary)
         self._grammars = Grammars(self._model.vocabulary)
-        self._ahead = ReadingAhead(self._chatml, self._states, self._stop, self._reply)
+        self._reading_ahead = ReadingAhead(self._chatml, self._states, self._stop, self._reply)
         self._options = options
         self._costs = BatchCosts(options.costs.batches)
         self._pace = Pace(options.plan.threads)
@@ -261,8 +261,8 @@ class Worker:
         assert self._model is not None
         begun = time.perf_counter()
         self._stop.begin(number)
-        if self._ahead:
-            self._ahead.forget()
+        if self._reading_ahead:
+            self._reading_ahead.forget()
         if self._states:
             self._states.asked()
             before = self._states.written_before(request.conversation, self._stop, self._report_wait)

@@ -13,13 +13,13 @@ from qwen_tui.engine.worker.prompt import ChatML
 from qwen_tui.engine.worker.states import States
 from qwen_tui.engine.worker.stop import StopFlag
 
-# An expectation that would make the context forget more tokens than this waits until it is asked: the person may think
-# better of it.
+# What would make the context forget more tokens than this is not read before it is asked: the person may think better
+# of it.
 _MAY_FORGET = 256
 
 
 class ReadingAhead:
-    """What is expected of the next prompt, and how far it is read."""
+    """What is known of the next prompt, and whether it is being read."""
 
     def __init__(
         self, chatml: ChatML, states: States | None, stop: StopFlag, reply: Callable[[wire.Reply], None]
@@ -28,32 +28,32 @@ class ReadingAhead:
         self._states = states
         self._stop = stop
         self._reply = reply
-        # The request that the next one is expected to go on with, None if there is nothing left to read of it.
-        self.expected: Request | None = None
+        # The request that the next one will probably go on with, None if there is nothing left to read of it.
+        self.request: Request | None = None
         # Whether the main thread is reading.
         self.is_reading = False
 
     def continues(self, request: Request) -> bool:
         """Whether `request` goes on with what is being read, so that the batch in progress serves it."""
-        expected = self.expected
-        if expected is None:
+        begun = self.request
+        if begun is None:
             return False
-        *before, last = expected.messages
-        *known, here = request.messages[: len(expected.messages)]
+        *before, last = begun.messages
+        *known, here = request.messages[: len(begun.messages)]
         return known == before and here.role == last.role and here.content.startswith(last.content)
 
     def read(self, context_for: Callable[[int], Context], room: int, should_stop: Callable[[], bool]) -> None:
-        """Read what is expected, batch by batch, until `should_stop`.
+        """Read the request, batch by batch, until `should_stop`.
 
         `context_for` returns the context, with a capacity for so many tokens; a prompt may have `room` tokens at most.
         Raises `ContextError`.
         """
-        request = self.expected
+        request = self.request
         assert request is not None
         prompt = self._chatml.beginning(request.messages)
         self.is_reading = True
         # A command that came before this line has not seen that it must stop the reading. `should_stop` knows of it.
-        self._stop.begin_ahead()
+        self._stop.begin_reading_ahead()
         try:
             if not prompt or len(prompt) > room or self._read(context_for(len(prompt)), prompt, request, should_stop):
                 self.forget()
@@ -61,10 +61,10 @@ class ReadingAhead:
             self.is_reading = False
 
     def forget(self) -> None:
-        """Expect nothing any more, because everything is read, or cannot be."""
-        if self.expected is not None:
-            self.expected = None
-            self._reply(wire.Ahead(0, 0))
+        """Read nothing any more, because everything is read, or cannot be."""
+        if self.request is not None:
+            self.request = None
+            self._reply(wire.ReadAheadProgress(0, 0))
 
     def _read(self, context: Context, prompt: list[int], request: Request, should_stop: Callable[[], bool]) -> bool:
         """Read `prompt` into the context; False if it was stopped before the end."""
@@ -83,7 +83,7 @@ class ReadingAhead:
         context.reuse([*prompt, -1], aligned_only=request.repeats)
         with context.one_thread_fewer():
             while (done := len(context.tokens)) < len(prompt):
-                self._reply(wire.Ahead(done, len(prompt)))
+                self._reply(wire.ReadAheadProgress(done, len(prompt)))
                 if should_stop() or self._stop or not context.decode(prompt[done : done + context.batch_size]):
                     return False
                 context.synchronize()

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 # Stands for the number of a question while the worker reads ahead.
-_AHEAD = 0
+_READING_AHEAD = 0
 
 
 class StopFlag:
@@ -30,16 +30,16 @@ class StopFlag:
             self._current = number
             self._buffer[0] = b"\x01" if self._cancelled == number else b"\x00"
 
-    def begin_ahead(self) -> None:
-        """Say that from now on the worker reads ahead; `interrupt` stops it."""
+    def begin_reading_ahead(self) -> None:
+        """Say that from now on the worker reads ahead; `stop_reading_ahead` stops it."""
         with self._lock:
-            self._current = _AHEAD
+            self._current = _READING_AHEAD
             self._buffer[0] = b"\x00"
 
-    def interrupt(self) -> None:
-        """Stop what is being read ahead, and nothing else."""
+    def stop_reading_ahead(self) -> None:
+        """Stop reading ahead, and nothing else."""
         with self._lock:
-            if self._current == _AHEAD:
+            if self._current == _READING_AHEAD:
                 self._buffer[0] = b"\x01"
 
     def cancel(self, number: int) -> None:

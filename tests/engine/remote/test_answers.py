@@ -245,8 +245,8 @@ def test_a_server_that_was_not_there_is_asked_again_the_next_time() -> None:
 def test_nothing_is_sent_before_the_person_asks() -> None:
     with serving() as server:
         engine = engine_of(server)
-        engine.expect(request())
-        assert engine.read_ahead() is None
+        engine.read_ahead(request())
+        assert engine.reading_ahead() is None
         with contextlib.closing(engine):
             assert server.sent == []
 

@@ -1,4 +1,4 @@
-"""Reads a document before anybody asks about it, so that its computed state lies in the prefix store."""
+"""Computes the state of a document before anybody asks about it, so that it lies in the prefix store."""
 
 import hashlib
 
@@ -29,7 +29,7 @@ def messages_of(material: Material, settings: Config) -> tuple[Message, ...]:
     return Conversation(settings.system).prompt(ask_about([material], ""))
 
 
-def read(engine: Engine, material: Material, settings: Config, output: Output) -> Finished:
+def compute(engine: Engine, material: Material, settings: Config, output: Output) -> Finished:
     """Compute the state of a document, and show the progress; raises what the engine raises."""
     # An answer needs at least one token. It is not shown, and no question will begin with it.
     options = AnswerOptions(AnswerOptions.of(settings).sampling, max_tokens=1)

@@ -7,26 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
-from qwen_tui import config, typed_paths
-from qwen_tui.chat import compacting, overviews, templates, transfer
+from qwen_tui import typed_paths
+from qwen_tui.chat import compacting, overviews, settable, templates, transfer
 from qwen_tui.chat.contents import contents
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import begins_with_input, draft
 from qwen_tui.chat.going_on import is_same
 from qwen_tui.chat.keeping import resume
-from qwen_tui.chat.material import password_in
 from qwen_tui.chat.question import ask_about, prompt_text
 from qwen_tui.chat.session import Session
 from qwen_tui.columns import table
-from qwen_tui.documents.text import encoding_called
-from qwen_tui.errors import ConfigError, HistoryError, UsageError, which_is_meant
-from qwen_tui.explanations import explanation, shown_value
+from qwen_tui.errors import HistoryError, UsageError
 from qwen_tui.history.records import title_of
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import in_a_row, listed
+from qwen_tui.i18n import listed
 from qwen_tui.messages import Draft, as_command
 from qwen_tui.models.locate import DEMO
 
@@ -87,8 +82,8 @@ def commands() -> list[Command]:
         Command(("/resume",), _("go on with a conversation"), _resume, _("ID"), "conversation"),
         Command(("/fork",), _("go on in a branch of it"), _fork, in_row_before=True),
         Command(("/system",), _("set the system prompt; alone, remove it"), _system, _("[TEXT]"), "text"),
-        Command(("/set",), _("set how to answer (temperature 0)"), _set, _("NAME VALUE"), "option"),
-        Command(("/show",), _("show the settings"), _show, in_row_before=True),
+        Command(("/set",), _("set how to answer (temperature 0)"), settable.change, _("NAME VALUE"), "option"),
+        Command(("/show",), _("show the settings"), settable.show, in_row_before=True),
         Command(("/model",), _("go on with another model; alone, list them"), _model, _("[NAME]"), "model"),
         Command(("/context",), _("show what fills the context"), _context),
         Command(("/stats",), _("speeds of the last answer"), _stats, in_row_before=True),
@@ -234,74 +229,6 @@ def _system(session: Session, argument: str) -> None:
     session.conversation.system, session.conversation.from_template = argument or None, False
     applies = _("It applies from the next message on.")
     session.report(applies if argument else _("From the next message on there is no system prompt."))
-
-
-# What /set changes: how to answer, and how files are read.
-SETTABLE = (*config.SETTABLE, "fit", "ask_above", "encoding", "password_file")
-
-
-def _set(session: Session, argument: str) -> None:
-    name, value = (*argument.split(maxsplit=1), "")[:2]
-    if value and name not in SETTABLE:
-        raise UsageError(
-            _("There is no setting “{name}” to answer by.").format(name=name), which_is_meant(name, SETTABLE)
-        )
-    if name in SETTABLE and not value:
-        raise UsageError(
-            _("{name} needs something more.").format(name=f"/set {name}"),
-            in_a_row(_takes(name), _("Write: {name} {usage}").format(name=f"/set {name}", usage="…")),
-        )
-    if not value:
-        raise UsageError(
-            _("/set {argument} is not understood.").format(argument=argument),
-            _("Write /set NAME VALUE, with one of: {names}.").format(names=listed(SETTABLE)),
-        )
-    if name == "encoding":
-        session.encoding = None if value.strip() == "auto" else encoding_called(value.strip())
-        session.report(f"encoding = {session.encoding.name if session.encoding else 'auto'}")
-        return
-    if name == "password_file":
-        session.password = password_in(typed_paths.unquoted(value))
-        session.report(f"password_file = {value}")
-        return
-    try:
-        # As for the encoding: what has no value until one is set can be without one again.
-        is_unset = value.strip().lower() == "auto" and config.FIELDS[name].default is None
-        checked = None if is_unset else config.check(name, value, where="/set")
-    except ConfigError as error:
-        raise UsageError(error.message, _("Write: {name} {usage}").format(name="/set", usage=f"{name} …")) from error
-    if name in ("max_tokens", "fit", "ask_above"):
-        session.options = msgspec.structs.replace(session.options, **{name: checked})
-    else:
-        sampling = msgspec.structs.replace(session.options.sampling, **{name: checked})
-        session.options = msgspec.structs.replace(session.options, sampling=sampling)
-    session.report(f"{name} = {shown_value(name, checked)}")
-
-
-def _takes(name: str) -> str:
-    """Say what is set by a name that /set takes, and to what."""
-    if name == "encoding":
-        return _("The encoding of text files: a name such as gbk, or auto.")
-    if name == "password_file":
-        return _("The file that holds the password of documents.")
-    return explanation(name)
-
-
-def _show(session: Session, _argument: str) -> None:
-    options = {**msgspec.structs.asdict(session.options.sampling), "max_tokens": session.options.max_tokens}
-    options |= {"fit": session.options.fit, "ask_above": session.options.ask_above}
-    lines = [f"{name} = {shown_value(name, value)}" for name, value in options.items()]
-    if session.encoding:
-        lines.append(f"encoding = {session.encoding.name}")
-    about = [session.keeper.model]
-    if session.info:
-        about += [session.info.device, _("context {size}").format(size=session.info.ctx_size)]
-    lines.insert(0, " · ".join(about))
-    if session.computing:
-        lines.insert(1, session.computing(session.keeper.model))
-    if session.conversation.system:
-        lines.append(_("system: {text}").format(text=session.conversation.system))
-    session.report("\n".join(lines))
 
 
 def _model(session: Session, argument: str) -> None:

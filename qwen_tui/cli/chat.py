@@ -1,18 +1,15 @@
 """`qwen chat`: the conversation in the terminal."""
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import typer
 
 from qwen_tui import __version__, cancellation
-from qwen_tui.chat import overviews, slash_commands, templates, transfer
+from qwen_tui.chat import overviews, settable, slash_commands, templates, transfer
 from qwen_tui.chat.answer import AnswerOptions
-from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.material import password_in, report_blank
@@ -27,6 +24,7 @@ from qwen_tui.cli.dry_run import print_budget
 from qwen_tui.cli.editor import edited
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.failure import as_told
+from qwen_tui.cli.toolbar import short, toolbar
 from qwen_tui.config import Config
 from qwen_tui.documents.document import Password
 from qwen_tui.documents.encodings import Encoding
@@ -34,10 +32,8 @@ from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import HistoryError, OutputError, QwenError, UsageError
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed, ngettext, noted
 from qwen_tui.messages import Draft, Material, as_text
 from qwen_tui.models.locate import DEMO
-from qwen_tui.servers import on_server
 from qwen_tui.terminal.completion import Completion, Offers
 from qwen_tui.terminal.output import HeldOutput
 
@@ -45,9 +41,6 @@ if TYPE_CHECKING:
     from qwen_tui.terminal.line_reader import PromptLineReader
 
 T = TypeVar("T")
-
-# The toolbar shows how far the engine has read ahead if there are at least so many tokens to read.
-_WORTH_SHOWING = 256
 
 
 def chat(
@@ -209,7 +202,7 @@ def _line_reader(
 
     completions = [Completion(name, c.description, c.takes) for c in slash_commands.commands() for name in c.names]
     return PromptLineReader(
-        lambda: _toolbar(session, settings),
+        lambda: toolbar(session, settings),
         completions,
         _offers(session, wiring.models_begun(environment, settings, offline=offline)),
         edit=partial(edited, environment, show_error),
@@ -231,7 +224,7 @@ def _typing(session: Session, settings: Config) -> Callable[[str, bool], None]:
 def _offers(session: Session, models: Callable[[str], Sequence[tuple[str, str]]]) -> Offers:
     """Return what Tab offers behind a slash command, by the kind of argument that the command takes."""
     return {
-        "option": lambda _begun: [(name, "") for name in slash_commands.SETTABLE],
+        "option": lambda _begun: [(name, "") for name in settable.NAMES],
         "model": models,
         "template": lambda _begun: templates.described(session.template_folders),
         "conversation": lambda _begun: [
@@ -248,54 +241,9 @@ def _quietly(session: Session, look: Callable[[History], list[T]]) -> list[T]:
         return []
 
 
-def _toolbar(session: Session, settings: Config) -> list[tuple[int, str]]:
-    """Return the parts of the line below the input, with their ranks; prompt_toolkit draws it often, so nothing here
-    may wait for the engine.
-    """
-    model, loading, host = _short(session.keeper.model, settings), session.engine.loading(), session.engine.host
-    if loading is not None:
-        return [(0, model), (1, _("loading {percent}%").format(percent=int(loading * 100)))]
-    size, used = session.info.ctx_size if session.info else settings.ctx_size, session.conversation.tokens
-    filled = (
-        _("context {used} of {size}").format(used=used, size=size) if used else _("context {size}").format(size=size)
-    )
-    parts = [(0, model), (1, filled)]
-    if not session.info and on_server(session.keeper.model, settings.servers):
-        # The context of a server is not that of the settings, and becomes known with the first answer.
-        parts.pop()
-    # A short text is read before anybody could look.
-    if (progress := session.engine.reading_ahead()) and progress[1] >= _WORTH_SHOWING:
-        parts.insert(1, (1, f"{_reading(session)} {100 * progress[0] // progress[1]}%"))
-    if host:
-        # Whatever else there is no room for, the person sees where their words go.
-        parts.insert(1, (0, host))
-    elif session.info:
-        parts.insert(1, (3, session.info.device))
-    if out := _out(session.conversation):
-        parts.append((1, out))
-    if session.last and session.last.timings.decode_tps:
-        parts.append((2, _("{speed:.1f} tokens/s").format(speed=session.last.timings.decode_tps)))
-    return parts
-
-
-def _out(conversation: Conversation) -> str:
-    """Say how many turns are not in the prompt, and how many of these a summary stands for."""
-    gone, summarised = conversation.out, conversation.summarised
-    if not gone:
-        return ""
-    said = ngettext("{n} turn out", "{n} turns out", gone).format(n=gone)
-    return noted(said, _("{n} summed up").format(n=summarised)) if summarised else said
-
-
-def _reading(session: Session) -> str:
-    """Say what is being read before the next message is sent."""
-    names = [Path(one.name).name for one in session.attached]
-    return listed(names) if 0 < len(names) < 3 else _("reading")
-
-
 def _banner(settings: Config, host: str) -> str:
     lines = [
-        f"qwen-tui {__version__} · {_short(settings.model, settings)}",
+        f"qwen-tui {__version__} · {short(settings.model, settings)}",
         _("Enter sends · Ctrl-J new line · Ctrl-C stops · /help commands · Ctrl-D leaves"),
     ]
     if host:
@@ -303,10 +251,3 @@ def _banner(settings: Config, host: str) -> str:
     if settings.model == DEMO:
         lines.append(_("This is the demonstration model: it has learned a few dozen conversations by heart."))
     return "\n".join(lines)
-
-
-def _short(model: str, settings: Config) -> str:
-    """Return the name of a model, or only the file name if it is a path, also behind the name of a server."""
-    found = on_server(model, settings.servers)
-    file = re.split(r"[/\\]", found.model if found else model)[-1]
-    return str(found._replace(model=file)) if found else file

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from qwen_tui.chat.slash_commands import SETTABLE, commands
+from qwen_tui.chat import settable
+from qwen_tui.chat.slash_commands import commands
 from qwen_tui.history.store import History
 from tests.chat.test_repl import Board, Person, Talk
 from tests.kept import texts
@@ -302,7 +303,7 @@ def test_an_invalid_setting_is_refused_with_the_right_form_of_the_command() -> N
     assert talk.shown == ["top_k = 5"]
 
 
-@pytest.mark.parametrize("name", SETTABLE)
+@pytest.mark.parametrize("name", settable.NAMES)
 def test_a_setting_alone_is_answered_with_what_it_takes(name: str) -> None:
     (error,) = Talk(ScriptedEngine(), Person(f"/set {name}")).errors
     assert error.message == f"/set {name} needs something more."

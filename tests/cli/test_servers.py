@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from qwen_tui.chat.conversation import Conversation
-from qwen_tui.cli import chat, completion_values, wiring
+from qwen_tui.cli import completion_values, wiring
+from qwen_tui.cli.toolbar import toolbar
 from qwen_tui.config import Config
 from qwen_tui.history.store import History
 from qwen_tui.messages import Waiting
@@ -420,7 +421,7 @@ def test_the_toolbar_names_the_other_computer_before_anything_is_asked() -> None
         last=None,
         conversation=Conversation(),
     )
-    parts = chat._toolbar(session, set_up)  # type: ignore[arg-type]
+    parts = toolbar(session, set_up)  # type: ignore[arg-type]
     # Rank 0 is never left out, however narrow the terminal.
     assert parts == [(0, "lab/big"), (0, FOREIGN)]
 

@@ -15,7 +15,7 @@ from qwen_tui.errors import UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models.hashing import OnProgress
-from qwen_tui.models.importing.importing import is_model_name
+from qwen_tui.models.importing.candidates import is_model_name
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.sequences import without_sequences
 

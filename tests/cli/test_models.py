@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from qwen_tui.files import quoted
 from qwen_tui.models import catalogue, disk
-from qwen_tui.models.importing import importing
+from qwen_tui.models.importing import candidates
 from tests.conftest import COMMAND, Run
 from tests.program import call
 from tests.tiny_model import make_tiny_model
@@ -406,7 +406,7 @@ def test_pull_mentions_a_file_that_another_program_has_fetched(qwen: Run, person
 @pytest.fixture
 def all_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every file have the size of a published one: real ones are too large for a test."""
-    monkeypatch.setattr(importing, "of_size", lambda _size: catalogue.CATALOGUE[0])
+    monkeypatch.setattr(candidates, "of_size", lambda _size: catalogue.CATALOGUE[0])
 
 
 @pytest.mark.usefixtures("all_recognised")

@@ -14,7 +14,8 @@ from qwen_tui.i18n import listed, ngettext
 from qwen_tui.models import catalogue, kinds, parts
 from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
 from qwen_tui.models.gguf import read_header
-from qwen_tui.models.importing.importing import is_model_name, of_size, safe_name
+from qwen_tui.models.importing.candidates import is_model_name, of_size
+from qwen_tui.models.importing.importing import safe_name
 from qwen_tui.models.inventory import Held
 
 _DEPTH = 6

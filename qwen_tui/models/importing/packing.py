@@ -16,7 +16,8 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, inventory
 from qwen_tui.models.disk import check_room, write_error
 from qwen_tui.models.hashing import HashingReader, OnProgress, reading
-from qwen_tui.models.importing.importing import from_bytes, is_model_name, require_model, safe_name
+from qwen_tui.models.importing.candidates import is_model_name, require_model
+from qwen_tui.models.importing.importing import from_bytes, safe_name
 from qwen_tui.models.importing.pack_format import (
     CONFIG,
     FORMAT,

@@ -15,7 +15,7 @@ from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
 from qwen_tui.models import address, inventory, parts
 from qwen_tui.models.hashing import OnProgress
-from qwen_tui.models.importing import elsewhere, importing, unpacking
+from qwen_tui.models.importing import candidates, elsewhere, unpacking
 from qwen_tui.models.importing.elsewhere import ForeignModel
 from qwen_tui.models.importing.importing import Imported, Importer
 from qwen_tui.models.importing.pack_format import PackedModel
@@ -106,7 +106,7 @@ class Takeover:
     def take(self, source: Path, *, link: bool | None = None, called: str = "", origin: str = "") -> Imported:
         """Take over one file; raises as `Importer.take`. `link` goes before the link of this takeover."""
         link = self.link if link is None else link
-        if not called and not importing.is_model_name(source.name):
+        if not called and not candidates.is_model_name(source.name):
             # ollama calls its files by their hashes.
             called = next((one.called for one in elsewhere.find() if one.path == source.absolute()), "")
         label = _("Checking {name}") if link else _("Copying {name}")
@@ -131,8 +131,8 @@ class Takeover:
 
     def _from_folder(self, folder: Path) -> bool:
         found = self._models_in(folder)
-        sizes = {path: importing.size_of(path) for path in found}
-        chosen = [path for path in found if importing.of_size(sizes[path])] if self.yes else []
+        sizes = {path: candidates.size_of(path) for path in found}
+        chosen = [path for path in found if candidates.of_size(sizes[path])] if self.yes else []
         if len(found) == 1:
             chosen = found
         elif not chosen:
@@ -148,8 +148,8 @@ class Takeover:
 
         Raises `ModelNotFoundError` or `InvalidModelError` if there is no model.
         """
-        found = importing.models_in(folder)
-        others = {path: reason for path in found if (reason := importing.no_model(path))}
+        found = candidates.models_in(folder)
+        others = {path: reason for path in found if (reason := candidates.no_model(path))}
         if found and len(found) == len(others) == 1:
             raise others[found[0]]
         for reason in others.values():

@@ -1,14 +1,13 @@
 """Writes the elements of HTML as Markdown; lxml parses them, also where they are damaged."""
 
 import re
-import urllib.parse
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, overload
 
 from qwen_tui import cancellation
 from qwen_tui.documents.document import too_much_text
-from qwen_tui.documents.markdown_writer import Writer, raised
-from qwen_tui.documents.office.drawing import picture_text
+from qwen_tui.documents.html_inline import inline, picture
+from qwen_tui.documents.markdown_writer import Writer
 
 
 def _words(text: str) -> frozenset[str]:
@@ -39,10 +38,6 @@ _OUTSIDE = _words("aside footer")
 _INLINE = _words("a i span")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight-source|brush:)[- ]?([\w+#-]+)")
-# Links from a heading to itself, and from a note back to where it is named.
-_SIGNS = _words("↩ ↩︎ ↑ ^ ¶ # § 🔗 ⏎ ⇧")
-# A picture described in so many characters is one of them.
-_EMOJI = 2
 # A template in which a program will put words; of a page that a server has sent, it has already done so.
 _SLOT = re.compile(r"\{\{|\{%|<%|<\?")
 
@@ -222,9 +217,9 @@ class _Target:
         elif tag == "hr":
             writer.rule()
         elif tag == "img":
-            picture = _picture(attributes.get("alt", ""))
-            self._pictures += not picture
-            writer.add(picture)
+            shown = picture(attributes.get("alt", ""))
+            self._pictures += not shown
+            writer.add(shown)
         elif tag == "input":
             writer.add("[x] " if "checked" in attributes else "[ ] ")
         elif tag == "q":
@@ -275,42 +270,9 @@ class _Target:
                 formula, self._formula = element.value or self._formula, ""
                 changed = f"${formula}$" if formula else text
             else:
-                changed = _inline(element, parent, text)
+                changed = inline(tag, element.value, parent, text)
             if changed != text:
                 writer.replace(element.mark, changed)
-
-
-def _inline(element: _Element, parent: str, text: str) -> str:
-    """Return how the text of an element in a line is written."""
-    tag, value = element.tag, element.value
-    if tag in ("code", "tt"):
-        return text if "`" in text or "\n" in text else f"`{text}`"
-    if tag in ("del", "s", "strike"):
-        return f"~~{text}~~"
-    if tag == "sup" and parent != "a":
-        return raised(text)
-    if tag == "a":
-        return _link(text, value, is_raised=parent == "sup")
-    return text
-
-
-def _link(text: str, address: str, *, is_raised: bool) -> str:
-    """Return the text of a link. Only an address to write or to call stands in it: the others can be long."""
-    if address.startswith("#") and text in _SIGNS:
-        return ""
-    if address == "note" or ((is_raised or text.isdigit()) and address.startswith("#")):
-        return text if text.startswith("[") else f"[{text}]"
-    kind, _colon, told = address.partition(":")
-    told = urllib.parse.unquote(told.partition("?")[0])
-    return f"{text} ({told})" if kind in ("mailto", "tel") and told and told not in text else text
-
-
-def _picture(description: str) -> str:
-    text = " ".join(description.split())
-    if text.startswith("{\\"):
-        return f"${text}$"
-    # Emoji are often pictures.
-    return text if len(text) <= _EMOJI and not text.isalnum() else picture_text(text)
 
 
 def _is_tick(tag: str, attributes: Mapping[str, str]) -> bool:

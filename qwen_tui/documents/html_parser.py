@@ -7,6 +7,7 @@ from typing import NamedTuple, overload
 from qwen_tui import cancellation
 from qwen_tui.documents.document import too_much_text
 from qwen_tui.documents.html_inline import inline, picture
+from qwen_tui.documents.html_left_out import is_around, is_unseen
 from qwen_tui.documents.markdown_writer import Writer
 
 
@@ -23,20 +24,9 @@ _BLOCKS = _words(
     "address article aside blockquote body caption center details dialog div dl fieldset figcaption figure footer form "
     "dt header hgroup legend main p section summary"
 )
-# Elements of which nothing is seen, or nothing that can be read; and those that control a page.
-_UNREAD = _words(
-    "annotation-xml applet audio canvas datalist embed frame frameset iframe input map noframes noscript object rp "
-    "script select style svg template textarea video"
-)
 _CODE = _words("listing plaintext pre xmp")
 # Elements within a line whose text is written in another way.
 _CHANGED = _words("a annotation code del math s strike sup tt")
-_CONTROLS = _words("button nav")
-# What these say of themselves is about the whole website, not about the page.
-_CONTROL_ROLES = _words("banner contentinfo menu menubar navigation search toolbar")
-_OUTSIDE = _words("aside footer")
-_INLINE = _words("a i span")
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight-source|brush:)[- ]?([\w+#-]+)")
 # A template in which a program will put words; of a page that a server has sent, it has already done so.
 _SLOT = re.compile(r"\{\{|\{%|<%|<\?")
@@ -112,7 +102,7 @@ class _Target:
             self._is_template = any(map(_SLOT.search, (*attributes, *attributes.values())))
         # Elements of XHTML may have a prefix.
         tag = tag.rpartition(":")[2].lower()
-        if self._left_out or self._is_unread(tag, attributes):
+        if self._left_out or is_unseen(tag, attributes) or self._is_around(tag, attributes):
             self._left_out += 1
             return
         if attributes.get("id") in self._anchors:
@@ -160,25 +150,11 @@ class _Target:
         left_out = self._has_left_out or (is_main and bool(outside))
         return Page(title, text, left_out, is_template, self._pictures, self._writers[False].parts())
 
-    def _is_unread(self, tag: str, attributes: Mapping[str, str]) -> bool:
-        role = attributes.get("role", "")
-        if tag in _UNREAD and "shadowrootmode" not in attributes and not _is_tick(tag, attributes):
-            return True
-        if not attributes and tag not in _CONTROLS and tag not in _OUTSIDE and tag != "dialog":
-            return False
-        is_hidden = "hidden" in attributes or bool(_HIDDEN.search(attributes.get("style", "")))
-        if is_hidden and tag not in ("html", "body"):
-            return True
-        # Signs that stand for a word are hidden from those to whom a page is read aloud, and so are second copies.
-        if attributes.get("aria-hidden") == "true" and tag in _INLINE:
-            return True
-        if role == "doc-backlink" or (tag == "dialog" and "open" not in attributes):
-            return True
-        is_outside = tag in _OUTSIDE and not self._main and not self._articles
-        if self._is_website and (tag in _CONTROLS or role in _CONTROL_ROLES or is_outside):
-            self._has_left_out = True
-            return True
-        return False
+    def _is_around(self, tag: str, attributes: Mapping[str, str]) -> bool:
+        in_article = self._main > 0 or self._articles > 0
+        found = self._is_website and is_around(tag, attributes, in_article=in_article)
+        self._has_left_out = self._has_left_out or found
+        return found
 
     def _begin(self, tag: str, attributes: Mapping[str, str]) -> str:
         """Write the beginning of an element, and return what counts at its end."""
@@ -273,11 +249,6 @@ class _Target:
                 changed = inline(tag, element.value, parent, text)
             if changed != text:
                 writer.replace(element.mark, changed)
-
-
-def _is_tick(tag: str, attributes: Mapping[str, str]) -> bool:
-    """Whether an element is the box before a task of a list."""
-    return tag == "input" and attributes.get("type") == "checkbox"
 
 
 def _language(attributes: Mapping[str, str]) -> str:

@@ -1,12 +1,13 @@
-"""Reads RTF, which WordPad, TextEdit and old programs write: headings, lists, tables and notes as Markdown."""
+"""Reads RTF, which WordPad, TextEdit and old programs write: its groups, its control words and its encodings."""
 
 import re
 from dataclasses import dataclass, replace
 
 from qwen_tui import cancellation
 from qwen_tui.documents.document import Document, Options, Section
-from qwen_tui.documents.markdown_writer import Writer, raised
+from qwen_tui.documents.markdown_writer import raised
 from qwen_tui.documents.office.found import Found
+from qwen_tui.documents.rich_text_layout import Layout
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 
@@ -51,9 +52,9 @@ _SIGNS = {
     "ldblquote": "“",
     "rdblquote": "”",
 }
+# The words that end a paragraph or a cell.
+_ENDS = ("par", "sect", "page", "cell", "nestcell")
 _SYMBOLS = {b"~": " ", b"_": "-", b"{": "{", b"}": "}", b"\\": "\\"}
-_HEADING = re.compile(r"(?:heading|标题|標題) ?([1-9])", re.IGNORECASE)
-_TITLES = ("title", "标题", "標題")
 # The loop over the tokens looks for Ctrl-C every so many.
 _LOOK_EVERY = 5_000
 
@@ -98,26 +99,16 @@ class _Reader:
 
     def __init__(self, name: str) -> None:
         self.found = Found()
-        self._writer = Writer(name)
+        self._layout = Layout(name)
         self._state = _State()
         self._outer: list[_State] = []
         self._default = "cp1252"
         self._fonts: dict[int, str] = {}
-        self._headings: dict[int, int] = {}
         # The number of the font or the style that a table of them describes.
         self._described = 0
         self._is_optional = False
         self._to_skip = 0
         self._bytes = bytearray()
-        self._pieces: list[str] = []
-        self._around_note: list[list[str]] = []
-        self._notes: list[str] = []
-        self._written_notes = 0
-        self._style = self._level = 0
-        self._marker = ""
-        self._is_item = self._in_table = False
-        self._cell: list[str] = []
-        self._rows: list[list[str]] = [[]]
 
     @property
     def is_open(self) -> bool:
@@ -128,9 +119,8 @@ class _Reader:
         """Return all that was read."""
         while self._outer:
             self._end_group()
-        self._end_paragraph()
-        self._end_table()
-        return self._writer.result()
+        self._decode()
+        return self._layout.result()
 
     def take(self, token: re.Match[bytes]) -> int:
         """Take a token; return how many bytes behind it are none."""
@@ -189,30 +179,12 @@ class _Reader:
         elif word == "plain":
             self._decode()
             self._state = replace(self._state, codec="", is_raised=False, is_hidden=False)
-        elif state.kind != "skip":
-            self._structure(word, number)
-
-    def _structure(self, word: str, number: int) -> None:
-        """Take a word about paragraphs and tables, or one for a sign."""
-        if word in _SIGNS:
+        elif state.kind != "skip" and word in _SIGNS:
             self._add(_SIGNS[word])
-        elif word == "pard":
-            self._style, self._level, self._in_table = 0, 0, False
-        elif word == "intbl":
-            self._in_table = True
-        elif word == "ilvl":
-            self._level = min(number, 8)
-        elif word == "outlinelevel" and 0 <= number < 9:
-            self._style = -number - 1
-        elif word in ("par", "sect", "page"):
-            self._end_paragraph()
-        elif word in ("cell", "nestcell"):
-            self._in_table = True
-            self._end_paragraph()
-            self._rows[-1].append("\v".join(self._cell))
-            self._cell = []
-        elif word == "row":
-            self._rows.append([])
+        elif state.kind != "skip":
+            if word in _ENDS:
+                self._decode()
+            self._layout.take(word, number)
 
     def _begin(self, kind: str) -> None:
         self._decode()
@@ -225,30 +197,24 @@ class _Reader:
         self.found.pictures += word == "pict"
         self._begin("skip" if word == "pict" else word)
         if word in ("footnote", "listtext", "pntext"):
-            self._around_note.append(self._pieces)
-            self._pieces = []
+            self._layout.begin_apart()
 
     def _end_group(self) -> None:
         self._decode()
         self._is_optional = False
         ended, self._state = self._state, self._outer.pop() if self._outer else _State()
         kind = ended.kind
-        if kind == "stylesheet" and self._pieces:
-            style = "".join(self._pieces).strip().rstrip(";").lower()
-            if found := _HEADING.match(style):
-                self._headings[self._described] = int(found[1])
-            elif style in _TITLES:
-                self._headings[self._described] = 1
-        if kind in ("fonttbl", "stylesheet"):
-            self._pieces = []
-        elif kind in ("footnote", "listtext", "pntext") and kind != self._state.kind:
-            text = "".join(self._pieces).strip()
-            self._pieces = self._around_note.pop()
-            if kind == "footnote":
-                self._notes.append(text)
-                self._pieces.append(f"[^{len(self._notes)}]")
-            else:
-                self._marker = text
+        if kind == "stylesheet":
+            self._layout.end_style(self._described)
+        elif kind == "fonttbl":
+            self._layout.forget()
+        elif kind == self._state.kind:
+            # A group within a note ends, and not the note.
+            return
+        elif kind == "footnote":
+            self._layout.end_note()
+        elif kind in ("listtext", "pntext"):
+            self._layout.end_marker()
 
     def _choose(self, word: str, number: int) -> None:
         """Take a font or a style: what a table of them describes, or what the text has from here on."""
@@ -259,7 +225,7 @@ class _Reader:
             if (kind, word) in (("fonttbl", "f"), ("stylesheet", "s")):
                 self._described = number
         elif word == "s":
-            self._style = number
+            self._layout.take(word, number)
         else:
             self._decode()
             self._state = replace(self._state, codec=self._fonts.get(number, ""))
@@ -273,7 +239,7 @@ class _Reader:
         self._decode()
         self._to_skip = 0
         if self._state.kind != "skip" and not self._state.is_hidden:
-            self._pieces.append(raised(text) if self._state.is_raised else text)
+            self._layout.add(raised(text) if self._state.is_raised else text)
 
     def _decode(self) -> None:
         """Add the bytes that have come as text: a character may consist of two."""
@@ -286,47 +252,3 @@ class _Reader:
             to_skip = self._to_skip
             self._add(text)
             self._to_skip = to_skip
-
-    def _end_paragraph(self) -> None:
-        self._decode()
-        # A character beyond the first 65,536 is written as two halves.
-        text = "".join(self._pieces).encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
-        marker, self._marker, self._pieces = self._marker, "", []
-        if self._around_note:
-            self._pieces = [text, " "]
-        elif self._in_table:
-            self._cell.append(text)
-        elif text:
-            self._end_table()
-            level = self._headings.get(self._style, 0) if self._style >= 0 else -self._style
-            if level:
-                self._writer.heading(level)
-            elif marker:
-                sign = marker if any(map(str.isalnum, marker)) else "-"
-                self._writer.block(f"{'  ' * self._level}{sign} ", "item", is_tight=self._is_item)
-            else:
-                self._writer.block()
-            self._is_item = bool(marker) and not level
-            self._writer.add(text)
-            self._put_notes()
-
-    def _end_table(self) -> None:
-        if rows := [row for row in self._rows if row]:
-            self._writer.begin_table()
-            for row in rows:
-                self._writer.begin_row()
-                for cell in row:
-                    self._writer.begin_cell()
-                    self._writer.add(cell)
-            self._writer.end_table()
-            self._put_notes()
-            self._is_item = False
-        self._rows = [[]]
-
-    def _put_notes(self) -> None:
-        """Write the notes below the paragraph or the table that names them."""
-        for number in range(self._written_notes, len(self._notes)):
-            self._writer.block(f"[^{number + 1}]: ")
-            self._writer.add(self._notes[number])
-            self._written_notes = number + 1
-            self._is_item = False

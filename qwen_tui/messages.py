@@ -17,6 +17,15 @@ FinishReason = Literal["stop", "length", "interrupted"]
 Limit = Literal["max_tokens", "context", "server"]
 
 
+class Loss(str):
+    """A sentence on what is lost: text of the material, a part of an answer, or that nothing is kept.
+
+    It travels as any note, and the person is told it even where they want no notes.
+    """
+
+    __slots__ = ()
+
+
 class Message(msgspec.Struct, frozen=True):
     """One message of a conversation, as the model gets it."""
 

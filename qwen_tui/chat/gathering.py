@@ -12,7 +12,7 @@ from qwen_tui.documents.document import MOST_TEXT, Password
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, ngettext
-from qwen_tui.messages import FileRead, Material, as_text
+from qwen_tui.messages import FileRead, Loss, Material, as_text
 
 # Of the notes about how the files of a folder were read, so many are told.
 _MOST_NOTES = 5
@@ -124,12 +124,16 @@ class Gathering:
             )
         sentence = ngettext("{n} file of {folder} was read.", "{n} files of {folder} were read.", count)
         shown = name if name not in (os.curdir, os.pardir) else f"{name}/"
-        self._reading.report(in_a_row(sentence.format(n=f"{count:,}", folder=shown), left_out.sentence()))
+        what = in_a_row(sentence.format(n=f"{count:,}", folder=shown), left_out.sentence())
+        self._reading.report(Loss(what) if left_out.sentence() else what)
+        # What is lost comes first: of that, the person is told whatever the number of notes.
+        notes.sort(key=lambda note: not isinstance(note, Loss))
         for note in notes[:_MOST_NOTES]:
             self._reading.report(note)
-        if (more := len(notes) - _MOST_NOTES) > 0:
-            sentence = ngettext("There is {n} more such note.", "There are {n} more such notes.", more)
-            self._reading.report(sentence.format(n=more))
+        if more := notes[_MOST_NOTES:]:
+            sentence = ngettext("There is {n} more such note.", "There are {n} more such notes.", len(more))
+            sentence = sentence.format(n=len(more))
+            self._reading.report(Loss(sentence) if isinstance(more[0], Loss) else sentence)
 
 
 def check_count(paths: Sequence[str]) -> None:

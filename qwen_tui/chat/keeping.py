@@ -13,7 +13,7 @@ from qwen_tui.errors import CancelledError, HistoryError
 from qwen_tui.history.store import History, TurnWriter
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row
-from qwen_tui.messages import FinishReason, Given, Limit, Question
+from qwen_tui.messages import FinishReason, Given, Limit, Loss, Question
 
 # The time between two writes of a growing answer, in seconds. With the wait for the next token and the write itself, a
 # crash loses less than two seconds.
@@ -110,7 +110,8 @@ class Keeper:
         try:
             self._turn.update(text, reason, limit)
         except CancelledError:
-            self._report(_("The end of this answer is not kept: another program is writing to the conversations."))
+            sentence = _("The end of this answer is not kept: another program is writing to the conversations.")
+            self._report(Loss(sentence))
         except HistoryError as error:
             self._give_up(error)
             return None
@@ -166,9 +167,9 @@ def open_history(
         return None
 
 
-def in_memory_only(error: HistoryError) -> str:
+def in_memory_only(error: HistoryError) -> Loss:
     """Say in two lines why nothing is stored from now on, and what to do about it."""
-    return "\n".join((in_a_row(error.message, _("This conversation goes on in memory only.")), error.remedy))
+    return Loss("\n".join((in_a_row(error.message, _("This conversation goes on in memory only.")), error.remedy)))
 
 
 def resume(history: History, conversation: str) -> Conversation:

@@ -11,7 +11,7 @@ from qwen_tui.documents.encodings import Encoding
 from qwen_tui.documents.reading import parsed, read_bytes
 from qwen_tui.errors import InputError, UsageError, how_to_read, why
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import FileRead, Material, MaterialKind
+from qwen_tui.messages import FileRead, Loss, Material, MaterialKind
 
 # A sentence names at most so many materials.
 MOST_NAMED = 8
@@ -78,7 +78,7 @@ def report_blank(materials: Iterable[Material], report: Callable[[str], None]) -
     """Name the materials without a text to `report`: the model gets nothing of them."""
     for one in materials:
         if not one.text.strip():
-            report(_("There is nothing in {name}: the model answers without it.").format(name=one.name))
+            report(Loss(_("There is nothing in {name}: the model answers without it.").format(name=one.name)))
 
 
 def some_names(materials: Sequence[Material]) -> list[str]:

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from qwen_tui.chat.checking.coverage import Coverage, covered
 from qwen_tui.chat.checking.doubts import Checking, Doubts
-from qwen_tui.messages import Exchange
+from qwen_tui.messages import Exchange, Loss
 
 
 def remarks(coverage: Coverage | None, doubts: Doubts | None) -> list[str]:
     """Return the sentences about the material of an answer."""
-    return [*([coverage.said] if coverage else []), *(doubts.sentences() if doubts else [])]
+    read = [coverage.said if coverage.is_all else Loss(coverage.said)] if coverage else []
+    return [*read, *(doubts.sentences() if doubts else [])]
 
 
 def looked_at(exchanges: Sequence[Exchange]) -> Iterator[tuple[Exchange, Coverage | None, Doubts | None]]:

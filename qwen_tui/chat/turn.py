@@ -25,6 +25,7 @@ from qwen_tui.messages import (
     Event,
     Exchange,
     Finished,
+    Loss,
     Output,
     Question,
     Reasoning,
@@ -148,20 +149,19 @@ class Turn:
         """Let the oldest turns leave the prompt if there is no room, and say what has left and what becomes of it."""
         left = conversation.make_room(self._engine, question)
         if left.turns:
-            self._output.note(
-                ngettext(
-                    "The context is full: the oldest turn is no longer part of the prompt.",
-                    "The context is full: the oldest {n} turns are no longer part of the prompt.",
-                    left.turns,
-                ).format(n=left.turns)
+            sentence = ngettext(
+                "The context is full: the oldest turn is no longer part of the prompt.",
+                "The context is full: the oldest {n} turns are no longer part of the prompt.",
+                left.turns,
             )
+            self._output.note(Loss(sentence.format(n=left.turns)))
         if left.moved:
             names = listed(some_names(left.moved))
             self._output.note(_("Still in the prompt: {names}.").format(names=names))
         if left.outside:
             names = listed(some_names(left.outside))
             sentence = _("No longer whole in the prompt: {names}. Questions get the passages that bear on them.")
-            self._output.note(sentence.format(names=names))
+            self._output.note(Loss(sentence.format(names=names)))
 
     def _follow(self, events: Iterator[Event]) -> Finished:
         """Show and keep the answer that `events` bring."""

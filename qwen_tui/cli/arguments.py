@@ -10,6 +10,7 @@ from qwen_tui.errors import UsageError
 from qwen_tui.files import command_line, is_file, is_folder, is_there, quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
+from qwen_tui.messages import Loss
 from qwen_tui.typed_paths import matching
 
 _FILE = ("-f", "--file")
@@ -191,8 +192,8 @@ class FilesCommand(TyperCommand):
             _refuse_question_as_option(ctx.command_path, list(parts(options, args)))
         files = with_files(options, args, takes_question=takes_question)
         rest = super().parse_args(ctx, files.arguments)
-        if not ctx.params.get("quiet"):
-            for note in _notes(files):
+        for note in _notes(files):
+            if isinstance(note, Loss) or not ctx.params.get("quiet"):
                 Environment.of(ctx).note(note)
         return rest
 
@@ -217,7 +218,7 @@ def _notes(files: FileArguments) -> Iterator[str]:
         yield _("Read as files too, since they follow -f: {names}").format(names=listed(named))
     if files.folders:
         sentence = _("Left out, since they are folders: {names}. To have one read: -f {name}")
-        yield sentence.format(names=listed(files.folders), name=quoted(files.folders[0]))
+        yield Loss(sentence.format(names=listed(files.folders), name=quoted(files.folders[0])))
     if files.kept and not is_file(files.kept):
         sentence = _("“{name}” is the question, not a folder, since there is no other. To have it read: -f {name}")
         yield sentence.format(name=files.kept)

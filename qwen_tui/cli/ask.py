@@ -45,7 +45,7 @@ Schema = Annotated[
     str | None, typer.Option("--schema", metavar="FILE|JSON", help=_("A JSON schema the answer must follow."))
 ]
 Quiet = Annotated[
-    bool, typer.Option("-q", "--quiet", help=_("No progress and no notes, but that an answer is not whole."))
+    bool, typer.Option("-q", "--quiet", help=_("No progress; of the notes, only what was lost or left out."))
 ]
 NoStdin = Annotated[bool, typer.Option("--no-stdin", help=_("Do not read stdin."))]
 Interactive = Annotated[bool, typer.Option("-i", "--interactive", help=_("Go on in the REPL."))]

@@ -12,7 +12,7 @@ from qwen_tui.chat.code_blocks import first_code_block
 from qwen_tui.chat.endings import Ending
 from qwen_tui.cli.environment import Environment
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Timings, Usage
+from qwen_tui.messages import Loss, Timings, Usage
 
 
 class JsonAnswer(msgspec.Struct, frozen=True):
@@ -60,8 +60,7 @@ class Delivery:
     def print_ending(self, ended: Ending) -> None:
         """Say on stderr how an answer ended that is not whole: its reader could take it for a whole one."""
         if ended.what and not (self.quiet and self.as_json):
-            # The output breaks sentences at words, and says nothing if it is quiet.
-            (self.environment.note if self.quiet else self.report)(str(ended))
+            self.report(Loss(ended))
 
     def print_json(self, answer: Answer, model: str, conversation: str | None) -> None:
         """Print one JSON object on stdout."""

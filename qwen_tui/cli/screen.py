@@ -41,23 +41,23 @@ def output(
 
     The answer goes to stdout as it comes; if it is `held`, the caller prints it at the end. On a terminal it is painted
     unless it is `raw`, with `apart` below a blank row. Progress and notes go to stderr, notes to the stream `notes` if
-    there is one, and with `quiet` neither is shown.
+    there is one; with `quiet` no progress is shown, and of the notes only what is lost.
     """
     stdout = environment.stdout
     goes_elsewhere = held or not stdout.isatty()
     status = StatusLine(environment.stderr, enabled=environment.can_redraw and not quiet, alone=goes_elsewhere)
-    remarks = None if quiet else notes or environment.stderr
+    remarks = notes or environment.stderr
     if held:
-        return HeldOutput(remarks, status)
+        return HeldOutput(remarks, status, quiet=quiet)
     if raw or not stdout.isatty():
-        return StreamingOutput(stdout, remarks, status)
+        return StreamingOutput(stdout, remarks, status, quiet=quiet)
     # Imported here, because it takes time and a pipe does not need it.
     from qwen_tui.terminal.painted_output import PaintedOutput, can_paint
     from qwen_tui.terminal.theme import theme
     from qwen_tui.terminal.width import Ruler
 
     if not can_paint(stdout, environment.variables):
-        return StreamingOutput(stdout, remarks, status)
+        return StreamingOutput(stdout, remarks, status, quiet=quiet)
     return PaintedOutput(
         stdout,
         remarks,
@@ -66,6 +66,7 @@ def output(
         ruler=Ruler(settings.ambiguous_width, settings.prose_width),
         colour=not environment.variables.get("NO_COLOR"),
         apart=apart,
+        quiet=quiet,
     )
 
 

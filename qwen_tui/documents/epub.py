@@ -15,6 +15,7 @@ from qwen_tui.documents.office.found import Found
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
+from qwen_tui.messages import Loss
 
 TYPE = "application/epub+zip"
 CONTAINER = "META-INF/container.xml"
@@ -71,7 +72,7 @@ def read(archive: Archive, options: Options) -> Document:
             "{name}: {n} chapters could not be read and are left out.",
             failed,
         )
-        notes.append(sentence.format(name=archive.name, n=failed))
+        notes.append(Loss(sentence.format(name=archive.name, n=failed)))
     return Document(archive.name, tuple(_sections(chapters, book.title)), "chapter", tuple(notes))
 
 

@@ -16,6 +16,7 @@ from qwen_tui.documents.running_text import Mender, paragraphs, without_repeated
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
+from qwen_tui.messages import Loss
 
 # A document may have so many pages.
 MOST_PAGES = 1_000
@@ -164,14 +165,14 @@ def _notes(name: str, pages: Sequence[Page], without: Sequence[int], failed: Seq
             "{name}: pages {pages} have no text; perhaps they are scanned.",
             len(without),
         )
-        notes.append(sentence.format(name=name, pages=ranges(without)))
+        notes.append(Loss(sentence.format(name=name, pages=ranges(without))))
     if failed:
         sentence = ngettext(
             "{name}: page {pages} could not be read and is left out.",
             "{name}: pages {pages} could not be read and are left out.",
             len(failed),
         )
-        notes.append(sentence.format(name=name, pages=ranges(failed)))
+        notes.append(Loss(sentence.format(name=name, pages=ranges(failed))))
     unknown = [page.index for page in pages if page.unknown > _UNKNOWN * sum(len(line.text) for line in page.lines)]
     if unknown:
         sentence = ngettext(
@@ -179,14 +180,14 @@ def _notes(name: str, pages: Sequence[Page], without: Sequence[int], failed: Seq
             "{name}: on pages {pages}, the file does not say which letters some of its shapes are.",
             len(unknown),
         )
-        notes.append(sentence.format(name=name, pages=ranges(unknown)))
+        notes.append(Loss(sentence.format(name=name, pages=ranges(unknown))))
     if cut := [page.index for page in pages if page.is_cut]:
         sentence = ngettext(
             "{name}: page {pages} has too much text; only its beginning was read.",
             "{name}: pages {pages} have too much text; only their beginning was read.",
             len(cut),
         )
-        notes.append(sentence.format(name=name, pages=ranges(cut)))
+        notes.append(Loss(sentence.format(name=name, pages=ranges(cut))))
     return notes
 
 

@@ -10,6 +10,7 @@ from qwen_tui.documents.office.found import Found
 from qwen_tui.documents.rich_text_layout import Layout
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Loss
 
 _TOKEN = re.compile(
     rb"\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?[0-9]{1,10})? ?|\\'(?P<byte>[0-9a-fA-F]{2})|\\(?P<symbol>[^a-zA-Z])"
@@ -90,7 +91,7 @@ def read(data: bytes, name: str, _options: Options) -> Document:
         raise InputError(_("{name} has no text.").format(name=name))
     notes = list(reader.found.notes(name))
     if is_cut:
-        notes.append(_("{name} ends in the middle; what is there was read.").format(name=name))
+        notes.append(Loss(_("{name} ends in the middle; what is there was read.").format(name=name)))
     return Document(name, (Section(text),), notes=tuple(notes))
 
 

@@ -10,6 +10,7 @@ from qwen_tui.documents.encodings import MOSTLY_UTF8, Encoding
 from qwen_tui.errors import InputError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
+from qwen_tui.messages import Loss
 
 # Byte order marks. UTF-32 comes before UTF-16, because its mark begins with that of UTF-16.
 _MARKS = (
@@ -206,7 +207,7 @@ def _broken(text: str, name: str, encoding: str) -> Iterator[str]:
             "{name} is {encoding} with {n} broken characters, shown as \ufffd.",
             broken,
         )
-        yield sentence.format(name=name, encoding=encoding, n=broken)
+        yield Loss(sentence.format(name=name, encoding=encoding, n=broken))
 
 
 def _unfit(text: str, name: str, encoding: str) -> Iterator[str]:
@@ -216,7 +217,7 @@ def _unfit(text: str, name: str, encoding: str) -> Iterator[str]:
             "{name} does not seem to be {encoding}: {n} characters are broken, shown as \ufffd.",
             broken,
         )
-        yield sentence.format(name=name, encoding=encoding, n=broken)
+        yield Loss(sentence.format(name=name, encoding=encoding, n=broken))
 
 
 def _binary(name: str) -> InputError:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from qwen_tui.documents.reading import read_bytes
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Loss
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -81,7 +82,8 @@ def read(path: Path, name: str, report: Callable[[str], None]) -> bytes:
             after = os.fstat(stream.fileno())
         has_changed = _state(before) != _state(after)
         if has_changed and is_last:
-            report(_("{name} keeps changing: what was read of it may be partly old and partly new.").format(name=name))
+            sentence = _("{name} keeps changing: what was read of it may be partly old and partly new.")
+            report(Loss(sentence.format(name=name)))
         if not has_changed and not _is_replaced(path, after):
             break
     return data

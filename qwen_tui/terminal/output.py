@@ -6,7 +6,7 @@ from typing import TextIO
 
 from qwen_tui.errors import OutputError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, FileRead, Finished, Note, Prefill, Reasoning, Step, Text
+from qwen_tui.messages import Event, FileRead, Finished, Loss, Note, Prefill, Reasoning, Step, Text
 from qwen_tui.terminal.progress import StatusLine
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.streams import write
@@ -15,10 +15,11 @@ from qwen_tui.terminal.streams import write
 class HeldOutput:
     """Shows only progress and notes, because the caller prints the whole answer at the end, as JSON or as its code."""
 
-    def __init__(self, notes: TextIO | None, status: StatusLine) -> None:
-        """Without `notes`, this drops the notes."""
+    def __init__(self, notes: TextIO, status: StatusLine, *, quiet: bool = False) -> None:
+        """With `quiet`, of the notes only a `Loss` is shown."""
         self._notes = notes
         self._status = status
+        self._quiet = quiet
 
     def show(self, event: Event) -> None:
         self._status.show(event)
@@ -30,11 +31,14 @@ class HeldOutput:
         self._status.show(event)
 
     def note(self, sentence: str) -> None:
+        if not self._quiet or isinstance(sentence, Loss):
+            self._tell(sentence)
+
+    def _tell(self, sentence: str) -> None:
         self._status.clear()
-        if self._notes is not None:
-            # A note that cannot be written must not end the answer.
-            with contextlib.suppress(OutputError):
-                write(self._notes, clean(sentence) + "\n")
+        # A note that cannot be written must not end the answer.
+        with contextlib.suppress(OutputError):
+            write(self._notes, clean(sentence) + "\n")
 
     def show_end(self, text: str, rows: int) -> None:
         """Show the last `rows` of an earlier answer."""
@@ -82,8 +86,8 @@ def taken_back() -> str:
 class StreamingOutput(HeldOutput):
     """Writes each piece of an answer at once: cleaned on a terminal, elsewhere exactly as the model wrote it."""
 
-    def __init__(self, stream: TextIO, notes: TextIO | None, status: StatusLine) -> None:
-        super().__init__(notes, status)
+    def __init__(self, stream: TextIO, notes: TextIO, status: StatusLine, *, quiet: bool = False) -> None:
+        super().__init__(notes, status, quiet=quiet)
         self._stream = stream
         self._is_terminal = stream.isatty()
         self._thinking = Thinking()
@@ -107,11 +111,11 @@ class StreamingOutput(HeldOutput):
         elif isinstance(event, Finished):
             self._end_line()
 
-    def note(self, sentence: str) -> None:
+    def _tell(self, sentence: str) -> None:
         # On a terminal, a note would continue the unfinished line of the answer. A file gets the answer alone.
-        if self._is_terminal and self._notes is not None and self._notes.isatty():
+        if self._is_terminal and self._notes.isatty():
             self._end_line()
-        super().note(sentence)
+        super()._tell(sentence)
 
     def close(self) -> None:
         super().close()

@@ -21,16 +21,17 @@ class PaintedOutput(HeldOutput):
     def __init__(
         self,
         stream: TextIO,
-        notes: TextIO | None,
+        notes: TextIO,
         status: StatusLine,
         *,
         theme: Theme,
         ruler: Ruler,
         colour: bool = True,
         apart: bool = False,
+        quiet: bool = False,
     ) -> None:
         """With `apart`, a blank row stands before each answer."""
-        super().__init__(notes, status)
+        super().__init__(notes, status, quiet=quiet)
         self._stream = stream
         self._theme, self._ruler, self._colour = theme, ruler, colour
         self._thinking = Thinking()
@@ -60,13 +61,13 @@ class PaintedOutput(HeldOutput):
         elif isinstance(event, Finished):
             self._painter.finish()
 
-    def note(self, sentence: str) -> None:
-        if self._notes is None or not self._notes.isatty():
-            super().note(sentence)
+    def _tell(self, sentence: str) -> None:
+        if not self._notes.isatty():
+            super()._tell(sentence)
             return
         columns = min(terminal_size(self._stream).columns - 1, self._ruler.prose)
         with self._painter.aside():
-            super().note(self._ruler.wrapped(clean(sentence), columns))
+            super()._tell(self._ruler.wrapped(clean(sentence), columns))
 
     def show_end(self, text: str, rows: int) -> None:
         columns = terminal_size(self._stream).columns
@@ -75,7 +76,7 @@ class PaintedOutput(HeldOutput):
 
     def _fold(self, folded: str) -> None:
         """Show one dim line that stands for the model's reasoning."""
-        if self._notes is not None:
+        if not self._quiet:
             write(self._stream, f"\x1b[2m{folded}\x1b[0m\n")
 
     def resumed(self) -> None:

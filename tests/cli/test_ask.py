@@ -140,9 +140,9 @@ def test_an_answer_that_was_cut_says_so_on_stderr_in_every_way(qwen: Run, tiny: 
     assert ("qwen ask -c" in errors[-1]) == ("-n" not in way)
 
 
-def test_the_help_of_quiet_says_that_a_cut_answer_is_told_all_the_same(qwen: Run) -> None:
+def test_the_help_of_quiet_says_that_what_is_lost_is_told_all_the_same(qwen: Run) -> None:
     shown = " ".join(qwen("ask", "--help").stdout.decode().split())
-    assert "No progress and no notes, but that an answer is not whole." in shown
+    assert "No progress; of the notes, only what was lost or left out." in shown
 
 
 def test_json_says_in_itself_that_the_answer_was_cut(qwen: Run, tiny: Path) -> None:

@@ -19,6 +19,11 @@ class Coverage(msgspec.Struct, frozen=True):
     total: int
     said: str
 
+    @property
+    def is_all(self) -> bool:
+        """Whether all of the material was read."""
+        return self.read == self.total
+
 
 def covered(question: Question) -> Coverage | None:
     """Return how much was read of the material of a question; None if the model got it whole."""

@@ -12,7 +12,7 @@ from qwen_tui.documents.document import ranges
 from qwen_tui.errors import PromptTooLongError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row
-from qwen_tui.messages import Material
+from qwen_tui.messages import Loss, Material
 
 # The tokens that the line with the name of a material may take beside the name, and the empty lines around a piece.
 _AROUND = 8
@@ -77,7 +77,7 @@ def broken_off(work: Work, part: int, total: int) -> str:
     return in_a_row(stopped, _("The parts before are kept: ask the same again, and it goes on from there."))
 
 
-def shortcomings(parts: Iterable[tuple[int, int]], answers: Iterable[PartAnswer]) -> list[str]:
+def shortcomings(parts: Iterable[tuple[int, int]], answers: Iterable[PartAnswer]) -> list[Loss]:
     """Return what the person has to know of answers that are not whole; each is on the parts from one to another."""
     cut: list[int] = []
     looping: list[int] = []
@@ -95,4 +95,4 @@ def shortcomings(parts: Iterable[tuple[int, int]], answers: Iterable[PartAnswer]
         (looping, _("What the model wrote on some parts repeats itself, and was cut off: {parts}.")),
         (empty, _("The model wrote nothing on some parts: {parts}.")),
     )
-    return [sentence.format(parts=ranges(indices)) for indices, sentence in sentences if indices]
+    return [Loss(sentence.format(parts=ranges(indices))) for indices, sentence in sentences if indices]

@@ -7,7 +7,7 @@ from qwen_tui.chat.fitting.way import Cost, Fitted, Way, Work
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, listed, ngettext
-from qwen_tui.messages import Event, Material, Note
+from qwen_tui.messages import Event, Loss, Material, Note
 
 
 def _run(work: Work) -> Generator[Event, None, Fitted]:
@@ -23,7 +23,7 @@ def _run(work: Work) -> Generator[Event, None, Fitted]:
         )
     without = [one for m, one in enumerate(work.question.materials) if all(place[0] != m for place in chosen)]
     if without:
-        yield Note(_nothing(without))
+        yield Note(Loss(_nothing(without)))
     return Fitted(choice.question(chosen))
 
 
@@ -79,7 +79,7 @@ def ask_again(work: Work) -> Generator[Event, None, Fitted]:
     if not choice.asks:
         return Fitted(work.question)
     if not choice.is_about:
-        yield Note(in_a_row(_nothing(documents), _("The model answers without it.")))
+        yield Note(Loss(in_a_row(_nothing(documents), _("The model answers without it."))))
         return Fitted(work.question)
     if (chosen := choice.chosen()) or not choice.stays:
         return Fitted(choice.question(chosen) if chosen else work.question)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
+from qwen_tui.messages import Loss
 
 
 @dataclass
@@ -20,11 +21,10 @@ class Found:
 
     def notes(self, name: str) -> Iterator[str]:
         """Give a sentence for each kind of thing that was left out, or read in one of several ways."""
-        counted = (
-            (
-                self.pictures,
-                ngettext("{name}: {n} picture is not read.", "{name}: {n} pictures are not read.", self.pictures),
-            ),
+        if self.pictures:
+            sentence = ngettext("{name}: {n} picture is not read.", "{name}: {n} pictures are not read.", self.pictures)
+            yield sentence.format(name=name, n=self.pictures)
+        texts = (
             (
                 self.equations,
                 ngettext("{name}: {n} equation is not read.", "{name}: {n} equations are not read.", self.equations),
@@ -42,10 +42,10 @@ class Found:
                 ),
             ),
         )
-        for number, sentence in counted:
+        for number, sentence in texts:
             if number:
-                yield sentence.format(name=name, n=number)
+                yield Loss(sentence.format(name=name, n=number))
         if self.changes:
             yield _("{name} has tracked changes; it was read as if all of them were accepted.").format(name=name)
         if self.hidden:
-            yield _("{name}: hidden text is left out.").format(name=name)
+            yield Loss(_("{name}: hidden text is left out.").format(name=name))

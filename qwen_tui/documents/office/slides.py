@@ -17,6 +17,7 @@ from qwen_tui.documents.tables import table
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
+from qwen_tui.messages import Loss
 
 if TYPE_CHECKING:
     from pptx.slide import Slide
@@ -104,14 +105,14 @@ class _Left:
                 "{name}: slides {slides} could not be read and are left out.",
                 len(self.missing),
             )
-            yield sentence.format(name=name, slides=ranges(self.missing))
+            yield Loss(sentence.format(name=name, slides=ranges(self.missing)))
         if self.without:
             sentence = ngettext(
                 "{name}: slide {slides} has no text, only pictures.",
                 "{name}: slides {slides} have no text, only pictures.",
                 len(self.without),
             )
-            yield sentence.format(name=name, slides=ranges(self.without))
+            yield Loss(sentence.format(name=name, slides=ranges(self.without)))
         if self.hidden:
             sentence = ngettext(
                 "{name}: slide {slides} is hidden; it is read as well.",

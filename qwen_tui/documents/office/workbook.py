@@ -15,6 +15,7 @@ from qwen_tui.documents.office.sheet_tables import Line, blocks
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
+from qwen_tui.messages import Loss
 
 _EXCEL = "application/vnd.ms-excel"
 _OPEN = "application/vnd.openxmlformats-officedocument.spreadsheetml"
@@ -182,15 +183,15 @@ def _codes(styles: Element) -> list[str]:
 
 def _notes(name: str, told: _Told) -> Iterator[str]:
     by_sheet = (
-        (told.missing, _("{name}: sheets that could not be read are left out: {sheets}")),
-        (told.hidden, _("{name}: hidden sheets are read as well: {sheets}")),
-        (told.partly_hidden, _("{name}: hidden rows or columns are read as well, on: {sheets}")),
-        (told.drawn, _("{name}: charts and pictures are not read, on: {sheets}")),
-        (told.only_drawn, _("{name}: sheets with nothing but charts or pictures are not read: {sheets}")),
+        (told.missing, Loss, _("{name}: sheets that could not be read are left out: {sheets}")),
+        (told.hidden, str, _("{name}: hidden sheets are read as well: {sheets}")),
+        (told.partly_hidden, str, _("{name}: hidden rows or columns are read as well, on: {sheets}")),
+        (told.drawn, str, _("{name}: charts and pictures are not read, on: {sheets}")),
+        (told.only_drawn, Loss, _("{name}: sheets with nothing but charts or pictures are not read: {sheets}")),
     )
-    for sheets, sentence in by_sheet:
+    for sheets, kind, sentence in by_sheet:
         if sheets:
-            yield sentence.format(name=name, sheets=listed(sheets))
+            yield kind(sentence.format(name=name, sheets=listed(sheets)))
     yield from told.found.notes(name)
     if told.formulas:
         sentence = ngettext(
@@ -198,4 +199,4 @@ def _notes(name: str, told: _Told) -> Iterator[str]:
             "{name}: the results of {n} formulas are not in the file; open and save it in Excel or LibreOffice.",
             told.formulas,
         )
-        yield sentence.format(name=name, n=told.formulas)
+        yield Loss(sentence.format(name=name, n=told.formulas))

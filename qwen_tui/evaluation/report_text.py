@@ -97,9 +97,8 @@ def _build(report: Report) -> Iterator[tuple[str, str]]:
     if build.variant:
         chosen = _("portable; of its variants for processors, {variant} suits this one best")
         yield "", chosen.format(variant=build.variant)
-    for backend, features in build.features.items():
-        said = [name if value == "1" else f"{name} {value}" for name, value in features.items() if value != "0"]
-        yield _("built for"), labelled(backend, " ".join(said))
+    for backend, instructions in build.compiled().items():
+        yield _("built for"), labelled(backend, instructions)
     for device in build.gpus:
         sizes = _("{total}, {free} free").format(total=gib(device.total), free=gib(device.free))
         yield _("device"), labelled(device.name, listed((device.description, sizes)))

@@ -71,6 +71,17 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
         """The device for layers if any go to one, even a graphics part inside the processor; None without one."""
         return for_layers(self.devices) if self.gpu_offload else None
 
+    def compiled(self) -> dict[str, str]:
+        """Return for each backend what it was compiled for, as {"CPU": "AVX2 FMA", "CUDA": "ARCHS 750"}."""
+
+        def said(name: str, value: str) -> str:
+            return name if value == "1" else f"{name} {value}"
+
+        return {
+            backend: " ".join(said(name, value) for name, value in known.items() if value != "0")
+            for backend, known in self.features.items()
+        }
+
     def compiled_for(self, instruction: str) -> bool:
         """Whether the code for the processor uses the instruction set `instruction`."""
         return self.features.get("CPU", {}).get(instruction) == "1"

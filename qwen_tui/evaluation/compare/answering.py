@@ -22,8 +22,9 @@ def answered(
     seed: int | None,
     show: Show,
     read: Callable[[Sequence[int]], Counters] = counters,
+    busy: float | None = None,
 ) -> Run:
-    """Return one finished answer; the model is loaded. `read` reads the counters of energy.
+    """Return one finished answer; the model is loaded. `read` reads the counters of energy, see `not_here`.
 
     Raises what the engine raises, and `CancelledError`: half an answer tells nothing.
     """
@@ -50,12 +51,19 @@ def answered(
                 reason=event.reason,
                 prompt_tokens=event.usage.prompt_tokens,
                 answer_tokens=event.usage.completion_tokens,
-                measured=_measured(event.timings, first or seconds, seconds, before, after),
+                measured=_measured(event.timings, first or seconds, seconds, before, after, busy),
             )
     raise AssertionError("every stream ends with Finished")
 
 
-def _measured(timings: Timings, first: float, seconds: float, before: Counters, after: Counters) -> Measured:
+def not_here(_processes: Sequence[int]) -> Counters:
+    """Read no counters: what this PC takes while a server computes says nothing of the server."""
+    return Counters()
+
+
+def _measured(
+    timings: Timings, first: float, seconds: float, before: Counters, after: Counters, busy: float | None
+) -> Measured:
     return Measured(
         first_s=first,
         reading_tps=timings.prefill_tps or None,
@@ -65,6 +73,7 @@ def _measured(timings: Timings, first: float, seconds: float, before: Counters, 
         card_memory=after.card_memory,
         processor_j=used(before.processor, after.processor, after.wraps),
         card_j=used(before.card, after.card, {}),
+        busy=busy,
     )
 
 

@@ -1,5 +1,6 @@
 """Under what a side computes: all that is needed to repeat it, and how its engine is opened."""
 
+import hashlib
 import os
 import platform
 from collections.abc import Callable
@@ -13,18 +14,25 @@ import msgspec
 
 from qwen_tui import __version__, cancellation, files
 from qwen_tui.config import SETTABLE, Config
+from qwen_tui.engine import installed
+from qwen_tui.engine.library import library_stamp
 from qwen_tui.engine.protocol import Engine
-from qwen_tui.errors import CancelledError, UsageError
+from qwen_tui.engine.variants import avoided
+from qwen_tui.errors import CancelledError, EngineError, UsageError
 from qwen_tui.evaluation.compare.side import Side
+from qwen_tui.hardware.gpu import graphics
 from qwen_tui.hardware.machine import this_machine
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import listed
 from qwen_tui.models import identity, parts
 from qwen_tui.planning.in_force import describe
 from qwen_tui.planning.planner import Planner
 from qwen_tui.servers import on_server
 
 _WITHOUT_CARD = "qwen compare --a threads=1 --b threads=2"
+# What a side may set of how a model is computed, and a server decides itself.
+_OF_COMPUTING = ("device", "kv_type", "threads", "gpu_layers", "lookup")
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +64,11 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Machinery(msgspec.Struct, frozen=True, kw_only=True):
-    """The PC and the programs of an experiment."""
+    """The PC and the programs of an experiment.
+
+    `library` says how llama.cpp was built, and which of its variants computes here; `devices` are what it computes on
+    beside the processor. Both are empty where servers alone compute.
+    """
 
     version: str
     llama_cpp: str
@@ -65,6 +77,8 @@ class Machinery(msgspec.Struct, frozen=True, kw_only=True):
     processor: str
     cores: str
     memory_gib: int
+    library: str = ""
+    devices: tuple[str, ...] = ()
 
 
 def machinery() -> Machinery:
@@ -83,6 +97,25 @@ def machinery() -> Machinery:
         cores=f"{machine.cores}/{machine.logical_cores}",
         memory_gib=machine.memory,
     )
+
+
+def examined(found: Machinery) -> Machinery:
+    """Return `found` with what llama.cpp itself tells; that starts it, so it takes a second or more."""
+    try:
+        build = installed.describe()
+    except EngineError as error:
+        return msgspec.structs.replace(found, library=error.message)
+    about = [f"ggml {build.library}", *([build.variant] if build.variant else [])]
+    about += [f"{backend}: {instructions}" for backend, instructions in build.compiled().items()]
+    devices = [device.description for device in build.gpus]
+    if devices and (driver := graphics().driver):
+        devices.append(f"driver {driver}")
+    return msgspec.structs.replace(found, library="; ".join(about), devices=tuple(devices))
+
+
+def library_key() -> str:
+    """Return what changes when another llama.cpp is installed here, or another of its variants computes."""
+    return hashlib.sha256(msgspec.json.encode((library_stamp(), avoided()))).hexdigest()
 
 
 class Doors(Protocol):
@@ -126,10 +159,10 @@ def place(side: Side, doors: Doors) -> Place:
         "template": side.template,
     }
     if found := on_server(settings.model, settings.servers):
-        if side.needs_card or side.kv_type or "threads" in dict(side.given):
+        if too_many := [name for name, _value in side.given if name in _OF_COMPUTING]:
             raise UsageError(
                 _("{name} is on a server, which decides itself how it computes.").format(name=settings.model),
-                _("Leave out device, kv_type and threads for this side."),
+                _("Leave out for this side: {names}.").format(names=listed(too_many)),
             )
         host = settings.servers[found.server].host
         conditions = Conditions(model=settings.model, files={}, plan=None, host=host, **common)

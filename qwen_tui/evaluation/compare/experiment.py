@@ -64,10 +64,17 @@ class Experiment:
         """The computers that are asked beside this one."""
         return sorted({place.elsewhere for place in self.places} - {""})
 
+    @property
+    def runs_programs(self) -> bool:
+        """Whether a check wants to run what is answered."""
+        return any(check.name == "computes" for task in self.tasks for check in task.checks)
+
     def settled(self) -> tuple[Grid, Settled]:
         """Return the grid, with each side loaded as at the first start; raises `WriteError`."""
-        now = Settled(machinery=machinery(), sides=tuple(place.conditions for place in self.places))
-        settled = self.kept.settle(now)
+        sides = [place.conditions for place in self.places]
+        settled = self.kept.settle(
+            sides, lambda: under.examined(machinery()) if any(side.plan for side in sides) else machinery()
+        )
         grid = Grid(
             places=self.places,
             plans=[side.plan for side in settled.sides],
@@ -92,7 +99,8 @@ def prepare(
 ) -> Experiment:
     """Find sides, models and tasks. `folders` have the templates, and in `root` experiments are kept.
 
-    Raises `UsageError`, `TaskError`, and what finding a model raises.
+    Where chance decides nothing in any answer, one round is all there is, and `output` is told so. Raises `UsageError`,
+    `TaskError`, and what finding a model raises.
     """
     language = i18n.language()
     if asked.of_templates:
@@ -106,10 +114,19 @@ def prepare(
     places = [place(side, doors) for side in found]
     key = {
         "machinery": machinery(),
+        "library": under.library_key() if any(one.conditions.plan for one in places) else "",
         # Neither the plan, which the first start settles, nor the name decides what is computed.
         "sides": [msgspec.structs.replace(one.conditions, plan=None, name="") for one in places],
     }
+    if len(asked.seeds) > 1 and all(_is_greedy(one.side.settings) for one in places):
+        # Copies of one pair of answers would pass for so many pairs.
+        output.note(_("With these settings, every round has the same answers: one round is made."))
+        asked = asked._replace(seeds=asked.seeds[:1])
     return Experiment(asked, places, chosen, KeptRuns(root, key), folders, output)
+
+
+def _is_greedy(settings: Config) -> bool:
+    return settings.temperature == 0 or settings.top_k == 1 or settings.top_p == 0
 
 
 def _devices(settings: Config, doors: Doors) -> list[Side]:

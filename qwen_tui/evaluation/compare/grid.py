@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from qwen_tui.durations import duration
-from qwen_tui.engine.protocol import Engine, Request
-from qwen_tui.errors import CancelledError
+from qwen_tui.engine.protocol import LEAST_ROOM, Engine, Request
+from qwen_tui.errors import CancelledError, PromptTooLongError, QwenError
 from qwen_tui.evaluation.compare import requests
-from qwen_tui.evaluation.compare.answering import answered, followed
+from qwen_tui.evaluation.compare.answering import answered, followed, not_here
 from qwen_tui.evaluation.compare.conditions import Place
 from qwen_tui.evaluation.compare.runs import Followed, KeptRuns, Run
 from qwen_tui.evaluation.compare.task import Task
+from qwen_tui.hardware.consumption import counters
+from qwen_tui.hardware.load import load_of_others
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, Finished, Output, Step, Text
+from qwen_tui.messages import Event, Finished, Note, Output, Step, Text
 
 # To find the two most likely tokens takes about as long as a token of its own.
 _LOOKING = 2.0
@@ -71,6 +73,7 @@ class Grid:
     output: Output
     _expected: dict[Cell, float] = field(default_factory=dict)
     _load_s: dict[int, float] = field(default_factory=dict)
+    _busy: float | None = None
 
     def cells(self) -> list[Cell]:
         """Return all cells in the order in which they are worked through; raises as `requests.seeded`."""
@@ -123,21 +126,38 @@ class Grid:
                 for cell in left:
                     if cell.side == side and (seconds := self._foretold(engine, cell)) is not None:
                         self._expected[cell] = seconds
-                    elif cell.side == side and self.places[side].side.name not in unknown:
-                        unknown.append(self.places[side].side.name)
+                    elif cell.side == side and self._name(side) not in unknown:
+                        unknown.append(self._name(side))
         loads = [self._load_s[cell.side] for cell, before in _with_before(left) if before != cell.side]
         return Foretold(len(left), sum(loads) + sum(self._expected.values()), tuple(unknown))
 
     def _foretold(self, engine: Engine, cell: Cell) -> float | None:
+        """Return the seconds of a cell; raises `PromptTooLongError`. A server does not tell them, and is sent nothing.
+
+        Some servers count tokens, and for that they get the text. The person has not agreed to that yet.
+        """
+        if engine.estimate(0, written=1) is None:
+            return None
         request = self.request(cell) if cell.kind != "led" else self.request(Cell("greedy", cell.task, cell.side))
         assert request is not None
         assert request.max_tokens is not None
-        seconds = engine.estimate(engine.count(request.messages), written=request.max_tokens)
+        tokens, holds = engine.count(request.messages), engine.info().ctx_size
+        if tokens + LEAST_ROOM > holds:
+            said = _("{task}, {side}: the prompt has {tokens} tokens, and the context holds {size}.")
+            raise PromptTooLongError(
+                said.format(task=cell.task, side=self._name(cell.side), tokens=f"{tokens:,}", size=f"{holds:,}"),
+                _("Give this side a larger context: ctx_size={size}").format(size=tokens + request.max_tokens),
+            )
+        seconds = engine.estimate(tokens, written=request.max_tokens)
         return None if seconds is None else seconds * (_LOOKING if cell.kind == "led" else 1.0)
+
+    def _name(self, side: int) -> str:
+        return self.places[side].side.name
 
     def work(self) -> None:
         """Work through what is left, and keep each result; raises what engines raise, and `CancelledError`."""
-        left = self.left()
+        left, load = self.left(), load_of_others()
+        self._busy = round(load.share, 2) if load else None
         pace = _Pace(self._expected, self._load_s, left)
         for side, block in _blocks(left):
             with closing(self._opened(side)) as engine:
@@ -148,9 +168,12 @@ class Grid:
         request = self.request(cell)
         assert request is not None, "the greedy answers come first"
         total, written, begun = len(pace.cells), 0, time.perf_counter()
+        notes: list[str] = []
 
         def show(event: Event) -> None:
             nonlocal written
+            if isinstance(event, Note):
+                notes.append(event.sentence)
             if isinstance(event, Text):
                 written += max(1, len(event.tokens))
                 self.output.show(Step(number, total, pace.left_s(number, time.perf_counter() - begun), written))
@@ -163,7 +186,10 @@ class Grid:
         if cell.kind == "led":
             result = followed(engine, request, name, cell.side, show)
         else:
-            result = answered(engine, request, name, cell.side, cell.seed, show)
+            read = counters if self.plans[cell.side] else not_here
+            result = answered(engine, request, name, cell.side, cell.seed, show, read, self._busy)
+        if self.plans[cell.side] is None:
+            self.kept.tell(cell.side, engine.info().model, notes)
         self.kept.keep(request, result)
         pace.took(cell, time.perf_counter() - begun)
         self.output.show(Step(total, total))
@@ -174,7 +200,7 @@ class Grid:
         )
 
     def _told(self, cell: Cell, result: Run | Followed) -> str:
-        side = self.places[cell.side].side.name
+        side = self._name(cell.side)
         if isinstance(result, Followed):
             return _("{task}, {side}: {n} places of the greedy answer compared").format(
                 task=cell.task, side=side, n=len(result.tokens)
@@ -195,8 +221,11 @@ class Grid:
                     if not ended.value:
                         raise CancelledError from None
                     return engine
-        except BaseException:
+        except BaseException as failure:
             engine.close()
+            if isinstance(failure, QwenError):
+                # The error itself does not know of sides.
+                self.output.note(_("The side {name} does not work here:").format(name=self._name(side)))
             raise
 
 

@@ -33,15 +33,20 @@ def heading(results: Results) -> str:
 def _notes() -> dict[str, str]:
     """Return what has to be known to read each section."""
     return {
-        "speed": _("The model was loaded before; the answers of all sides have the same seeds, in a shuffled order."),
+        "speed": _(
+            "The model was loaded before; the answers of all sides have the same seeds, in a shuffled order. Energy is"
+            " that of the whole processor and of all cards, other programs included."
+        ),
         "checks": _(
             "A check gives 0 to 100 points, without anybody's opinion. Pairs have the same task and seed. p is"
             " corrected for the number of checks (Holm), so that all of them together raise a false alarm in 5 of 100"
-            " experiments at most; the interval is that of each check alone."
+            " experiments at most; the interval is that of each check alone. How many pairs would show a difference is"
+            " told so that they show it in 4 of 5 experiments."
         ),
         "places": _(
-            "All sides were led through the same greedy answers, token by token. A small lead means that the model"
-            " itself was undecided. The interval takes the places as independent, and neighbours are not quite that."
+            "All sides were led through the same greedy answers, token by token. If they have the same model file, what"
+            " differs is all that their arithmetic changes. A small lead means that the model itself was undecided. The"
+            " interval takes the places as independent, and neighbours are not quite that."
         ),
         "answers": _("What is marked, the other answer does not have at that place."),
     }
@@ -55,7 +60,7 @@ def markdown(results: Results) -> str:
     parts += [f"## {_('Quality')}", notes["checks"]]
     parts += [_markdown(tables.checks(results, side)) for side in range(1, len(results.names))]
     if results.places:
-        parts += [f"## {_('What arithmetic changes')}", notes["places"], _markdown(tables.places(results))]
+        parts += [f"## {_('Token by token')}", notes["places"], _markdown(tables.places(results))]
     parts += [f"## {_('Answers')}", _("What only one side has stands in [-…-] and {+…+}.")]
     for task in results.tasks:
         for seed in results.seeds:
@@ -103,7 +108,7 @@ def html(results: Results) -> str:
         ("summary", _("Summary"), _html_summary(results)),
         ("speed", _("Speed"), _html_speed(results)),
         ("quality", _("Quality"), _html_checks(results)),
-        *([("places", _("What arithmetic changes"), _html_places(results))] if results.places else []),
+        *([("places", _("Token by token"), _html_places(results))] if results.places else []),
         ("answers", _("Answers"), _html_answers(results)),
         ("repeat", _("To repeat it"), "".join(map(_html, tables.repeating(results)))),
     ]

@@ -1,7 +1,7 @@
 """All results of an experiment: the answers with what the checks found, the statistics, the speeds."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from qwen_tui import cancellation
 from qwen_tui.evaluation.compare import statistics
 from qwen_tui.evaluation.compare.grid import Cell, Grid
 from qwen_tui.evaluation.compare.places import Places, places
-from qwen_tui.evaluation.compare.runs import Measured, Run, Settled
+from qwen_tui.evaluation.compare.runs import Measured, Run, Settled, Told
 from qwen_tui.evaluation.compare.sample import Finding
 from qwen_tui.evaluation.compare.statistics import Comparison
 from qwen_tui.evaluation.compare.task import Task
@@ -31,8 +31,9 @@ class Checked(NamedTuple):
 class Results(NamedTuple):
     """What a report is made of.
 
-    `findings` are by task, side and seed. In `compared`, the pairs of `OVERALL` are answers to all tasks, and those of
-    a check are the rounds of its task. `places` are by the number of the other side.
+    `runs` and `findings` are by task, side and seed. In `compared`, the pairs of `OVERALL` are answers to all tasks,
+    and those of a check are the rounds of its task. `places` are by the number of the other side, and `told` has what
+    the server of each side told of itself.
     """
 
     settled: Settled
@@ -41,11 +42,12 @@ class Results(NamedTuple):
     tasks: Mapping[str, Task]
     seeds: tuple[int, ...]
     order: int
-    runs: tuple[Run, ...]
+    runs: Mapping[tuple[str, int, int], Run]
     findings: Mapping[tuple[str, int, int], Mapping[str, Finding]]
     pairs: Mapping[Checked, Sequence[statistics.Pair]]
     compared: Mapping[Checked, Comparison]
     places: Mapping[int, Places]
+    told: Sequence[Told]
     run_code: bool
 
     @property
@@ -60,11 +62,32 @@ class Results(NamedTuple):
 
     def answer(self, task: str, side: int, seed: int) -> Run:
         """Return the answer of a side in a round."""
-        return next(run for run in self.runs if (run.task, run.side, run.seed) == (task, side, seed))
+        return self.runs[task, side, seed]
+
+    def answers(self, side: int) -> list[Run]:
+        """Return the answers of a side in the order of tasks and rounds: those of two sides are pairs."""
+        return [self.runs[task, side, seed] for task in self.tasks for seed in self.seeds]
 
     def measured(self, side: int) -> list[Measured]:
-        """Return what the answers of a side took, in the order of tasks and rounds: pairs for all sides."""
-        return [self.answer(task, side, seed).measured for task in self.tasks for seed in self.seeds]
+        """Return what the answers of a side took, in the same order."""
+        return [run.measured for run in self.answers(side)]
+
+    def most(self, side: int, take: Callable[[Measured], int | None]) -> int | None:
+        """Return the largest of what the answers of a side took, None where nobody tells."""
+        return max((size for one in self.measured(side) if (size := take(one)) is not None), default=None)
+
+    def joules(self, side: int) -> list[float]:
+        """Return the energy for each written token, of processor and cards together, of the answers that tell it."""
+        found = []
+        for run in self.answers(side):
+            told = [j for j in (run.measured.processor_j, run.measured.card_j) if j is not None]
+            if told and run.answer_tokens:
+                found.append(sum(told) / run.answer_tokens)
+        return found
+
+    def tried(self) -> int:
+        """Return how many comparisons are corrected for: those that had a pair to compare."""
+        return sum(bool(one.rounds) for one in self.compared.values())
 
     def encoded(self) -> bytes:
         """Return everything as one JSON object; scripts rely on the names."""
@@ -80,12 +103,13 @@ class Results(NamedTuple):
                     "command": self.command,
                     "machinery": self.settled.machinery,
                     "sides": self.settled.sides,
+                    "servers": [{"side": side, **msgspec.to_builtins(one)} for side, one in enumerate(self.told)],
                     "language": self.language,
                     "seeds": self.seeds,
                     "order": self.order,
                     "run_code": self.run_code,
                     "tasks": [{"name": name, "sha256": sha256(task)} for name, task in self.tasks.items()],
-                    "runs": self.runs,
+                    "runs": list(self.runs.values()),
                     "findings": findings,
                     "compared": compared,
                     "places": [{"side": side, **msgspec.to_builtins(one)} for side, one in self.places.items()],
@@ -108,12 +132,14 @@ def sha256(task: Task) -> str:
 
 def results(grid: Grid, settled: Settled, command: str, language: str, *, run_code: bool) -> Results:
     """Check all answers of a finished grid, and compare; raises `CancelledError`, because checks may run programs."""
-    runs = [run for task in grid.tasks for side in range(len(grid.places)) for run in _runs(grid, task, side)]
+    sides = range(len(grid.places))
+    runs = {
+        (task, side, seed): _run(grid, task, side, seed) for task in grid.tasks for side in sides for seed in grid.seeds
+    }
     findings: dict[tuple[str, int, int], Mapping[str, Finding]] = {}
-    for run in runs:
+    for place, run in runs.items():
         cancellation.check()
-        if run.seed is not None:
-            findings[run.task, run.side, run.seed] = grid.tasks[run.task].judge(run.answer, run_code=run_code)
+        findings[place] = grid.tasks[run.task].judge(run.answer, run_code=run_code)
     pairs = _pairs(grid, findings)
     return Results(
         settled=settled,
@@ -122,20 +148,20 @@ def results(grid: Grid, settled: Settled, command: str, language: str, *, run_co
         tasks=grid.tasks,
         seeds=tuple(grid.seeds),
         order=grid.order,
-        runs=tuple(runs),
+        runs=runs,
         findings=findings,
         pairs=pairs,
         compared=statistics.compare(pairs, seed=grid.order),
         places=dict(_places(grid)),
+        told=[grid.kept.told(side) for side in sides],
         run_code=run_code,
     )
 
 
-def _runs(grid: Grid, task: str, side: int) -> Iterator[Run]:
-    for seed in grid.seeds:
-        run = grid.run(Cell("answer", task, side, seed))
-        assert run is not None, "the grid is finished"
-        yield run
+def _run(grid: Grid, task: str, side: int, seed: int) -> Run:
+    run = grid.run(Cell("answer", task, side, seed))
+    assert run is not None, "the grid is finished"
+    return run
 
 
 def _pairs(

@@ -1,6 +1,7 @@
 """The answers of an experiment, kept in a folder as they come: whoever stops it loses at most one."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +21,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What an answer took: the only part of a run that differs when it is repeated.
 
     Seconds, tokens per second, bytes of RAM and of a card, joules of the processor and of cards; None where nobody
-    tells. `first_s` is the time to the first token, with the model loaded.
+    tells. `first_s` is the time to the first token, with the model loaded. `busy` is which share of the processor other
+    programs used before this start of the comparison.
     """
 
     first_s: float
@@ -31,6 +33,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     card_memory: int | None = None
     processor_j: float | None = None
     card_j: float | None = None
+    busy: float | None = None
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +69,13 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     sides: tuple[Conditions, ...]
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server told of itself while it answered: which models it said it computes, and notes on its requests."""
+
+    models: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class KeptRuns:
     """The folder of one experiment; every file in it is readable by the person alone (0600)."""
 
@@ -74,15 +84,28 @@ class KeptRuns:
         self.name = hashlib.sha256(msgspec.json.encode(key, order="sorted")).hexdigest()[:12]
         self.folder = root / self.name
 
-    def settle(self, now: Settled) -> Settled:
-        """Return what was settled at the first start; if this is the first, settle what is so `now`."""
+    def settle(self, sides: Sequence[Conditions], machinery: Callable[[], Machinery]) -> Settled:
+        """Return what was settled at the first start; if this is the first, settle what is so now."""
         file = self.folder / "experiment.json"
         if (before := _read(file, Settled)) is not None:
             # The names say nothing of what is computed: those of the last command count.
-            named = [msgspec.structs.replace(b, name=n.name) for b, n in zip(before.sides, now.sides, strict=True)]
+            named = [msgspec.structs.replace(b, name=now.name) for b, now in zip(before.sides, sides, strict=True)]
             return msgspec.structs.replace(before, sides=tuple(named))
+        now = Settled(machinery=machinery(), sides=tuple(sides))
         self._write(file, now)
         return now
+
+    def told(self, side: int) -> Told:
+        """Return what the server of a side told of itself; empty for a side that is none."""
+        return _read(self._of_server(side), Told) or Told()
+
+    def tell(self, side: int, model: str, notes: Sequence[str]) -> None:
+        """Keep what the server of a side told with an answer; raises `WriteError`."""
+        before = self.told(side)
+        # In order, so that the report is the same however often the comparison was interrupted.
+        now = Told(models=tuple(sorted({*before.models, model})), notes=tuple(sorted({*before.notes, *notes})))
+        if now != before:
+            self._write(self._of_server(side), now)
 
     def run(self, request: Request, task: str, side: int, seed: int | None) -> Run | None:
         """Return the finished answer to `request`, None if there is none."""
@@ -102,6 +125,9 @@ class KeptRuns:
         for name in files.listing(self.folder):
             if name.endswith(".json"):
                 (self.folder / name).unlink(missing_ok=True)
+
+    def _of_server(self, side: int) -> Path:
+        return self.folder / f"server{side}.json"
 
     def _file(self, kind: str, request: Request, task: str, side: int, seed: int | None) -> Path:
         # A changed task is another question, although its name is the same.

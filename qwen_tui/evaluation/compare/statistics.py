@@ -14,12 +14,10 @@ from statistics import NormalDist, fmean, variance
 from typing import TypeVar
 
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import ngettext
 
 ALPHA = 0.05
 POWER = 0.8
-# With fewer rounds no test without assumptions can reach 5%: even if all differences agree, chance does that in 2 of
-# 2^5 cases. For the same reason there is no interval that could be relied on.
+# With fewer rounds there is no interval that could be relied on; `fewest_rounds` says why they show no difference.
 FEWEST_ROUNDS = 6
 # The test is exact for values in whole units: a tenth of a point, with many rounds a point, to save time.
 _UNITS, _COARSE_UNITS, _MANY_ROUNDS = 1000, 100, 60
@@ -56,25 +54,19 @@ class Comparison:
         """Whether there is a difference, with at most 5% false alarms over all checks together."""
         return self.adjusted <= ALPHA
 
-    def sentence(self) -> str:
-        """Return in words what may be concluded; differences are in points of 100."""
-        if not self.rounds:
-            return _("No round could be judged.")
-        if self.seen:
-            return ngettext(
-                "A difference of {points:+.1f} points was seen in {rounds} round.",
-                "A difference of {points:+.1f} points was seen in {rounds} rounds.",
-                self.rounds,
-            ).format(points=100 * self.difference, rounds=self.rounds)
-        if self.needed is None or self.needed <= self.rounds:
-            return ngettext(
-                "No difference was seen in {rounds} round.", "No difference was seen in {rounds} rounds.", self.rounds
-            ).format(rounds=self.rounds)
-        return ngettext(
-            "No difference was seen in {rounds} round; {needed} would show one of {points:.0f} points.",
-            "No difference was seen in {rounds} rounds; {needed} would show one of {points:.0f} points.",
-            self.rounds,
-        ).format(rounds=self.rounds, needed=self.needed, points=100 * self.size)
+    def within(self) -> str:
+        """Return the 95% interval in points of 100, to stand behind a difference; "" with too few rounds for one."""
+        if self.low is None or self.high is None:
+            return ""
+        return _(" (95%: {low:+.1f} to {high:+.1f})").format(low=100 * self.low, high=100 * self.high)
+
+
+def fewest_rounds(checks: int = 1) -> int:
+    """Return with how many pairs a difference in one of `checks` can be seen at all; with fewer, it never is.
+
+    Even if all differences agree in their direction, chance does that in 2 of 2^rounds cases.
+    """
+    return math.ceil(math.log2(2 * max(1, checks) / ALPHA))
 
 
 def compare(checks: Mapping[_Name, Sequence[Pair]], *, seed: int, size: float = 0.1) -> dict[_Name, Comparison]:
@@ -164,11 +156,34 @@ def interval(differences: Sequence[float], chance: random.Random) -> tuple[float
         unseen = 1 - (ALPHA / 2) ** (1 / rounds)
         value = differences[0]
         return value - unseen * (1 + value), value + unseen * (1 - value)
-    t = _student(1 - ALPHA / 2, rounds - 1)
-    tail = NormalDist().cdf(-math.sqrt(rounds / (rounds - 1)) * t)
+    place = _place(rounds)
     means = sorted(fmean(chance.choices(differences, k=rounds)) for _resample in range(_RESAMPLES))
-    place = round(tail * (_RESAMPLES - 1))
     return means[place], means[-1 - place]
+
+
+def change(pairs: Sequence[Pair], chance: random.Random) -> tuple[float, float, float] | None:
+    """Return by which share the mean of b differs from that of a, with its 95% interval, as `interval` finds it.
+
+    Both means are uncertain, so both are drawn anew each time. None with fewer than `FEWEST_ROUNDS`, and where the mean
+    of a may be 0: no share of that can be told.
+    """
+    known = [(a, b) for a, b in pairs if a is not None and b is not None]
+    if len(known) < FEWEST_ROUNDS:
+        return None
+    draws = [known, *(chance.choices(known, k=len(known)) for _resample in range(_RESAMPLES))]
+    sums = [(sum(a for a, _b in draw), sum(b for _a, b in draw)) for draw in draws]
+    place = _place(len(known))
+    if sorted(a for a, _b in sums)[place] <= 0 or not sums[0][0]:
+        return None
+    shares = [b / a - 1 if a else math.inf for a, b in sums]
+    ordered = sorted(shares[1:])
+    return shares[0], ordered[place], ordered[-1 - place]
+
+
+def _place(rounds: int) -> int:
+    """Return how many of `_RESAMPLES` sorted values lie outside the expanded percentile interval at each end."""
+    t = _student(1 - ALPHA / 2, rounds - 1)
+    return round(NormalDist().cdf(-math.sqrt(rounds / (rounds - 1)) * t) * (_RESAMPLES - 1))
 
 
 def rounds_needed(differences: Sequence[float], size: float, *, checks: int) -> int | None:
@@ -185,7 +200,7 @@ def rounds_needed(differences: Sequence[float], size: float, *, checks: int) -> 
     level = ALPHA / max(1, checks)
     far = NormalDist().inv_cdf(1 - level / 2)
     needed = (far + NormalDist().inv_cdf(POWER)) ** 2 * _greatest_variance(differences) / size**2 + far**2 / 2
-    return max(math.ceil(needed), math.ceil(math.log2(2 / level)))
+    return max(math.ceil(needed), fewest_rounds(checks))
 
 
 def _greatest_variance(differences: Sequence[float]) -> float:

@@ -1,21 +1,25 @@
 """What was seen, in plain words, and never more than the statistics bear."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from statistics import median
 
+from qwen_tui.evaluation.compare import claims
 from qwen_tui.evaluation.compare.checks.catalogue import title
-from qwen_tui.evaluation.compare.places import Places
+from qwen_tui.evaluation.compare.pace import Pace, pace, quick
 from qwen_tui.evaluation.compare.results import OVERALL, Checked, Results
-from qwen_tui.evaluation.compare.statistics import Comparison
-from qwen_tui.evaluation.compare.template_effect import CLAIMED_FILLER, CLAIMED_RELEVANCE
+from qwen_tui.evaluation.compare.runs import Measured
+from qwen_tui.evaluation.compare.statistics import Comparison, fewest_rounds
+from qwen_tui.files import size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, listed, ngettext
 
 # People read 238 words a minute (Brysbaert 2019, "How many words do we read per minute?"), of 1.3 tokens each.
 _READ_TPS = 5
-# Speeds in this ratio are called equal, if neither side was always the faster one.
-_EQUAL = 1.1
+# A side with so many times the memory of another one takes more.
+_MORE_MEMORY = 1.02
+# From this share of the processor on, other programs spoil the speeds.
+_BUSY = 0.2
 
 
 def markdown(results: Results) -> str:
@@ -28,42 +32,13 @@ def sentences(results: Results) -> list[str]:
     found: list[str] = []
     others = range(1, len(results.names))
     if results.of_templates:
-        return [*_template_effect(results), *(_quick(results, side) for side in others)]
-    for side in others:
-        found += [_quick(results, side), _good(results, side), _alike(results, side)]
-        if side in results.places:
-            found.append(_places(results, side, results.places[side]))
-    found += [*_seen(results), _cut(results), _energy(results), _advice(results)]
-    return [sentence for sentence in found if sentence]
-
-
-def _ratios(results: Results, side: int) -> list[float]:
-    """Return how many times as fast as the first side another one writes, in each pair of answers."""
-    return [
-        other.writing_tps / first.writing_tps
-        for first, other in zip(results.measured(0), results.measured(side), strict=True)
-        if first.writing_tps and other.writing_tps
-    ]
-
-
-def _quick(results: Results, side: int) -> str:
-    ratios = _ratios(results, side)
-    if not ratios:
-        return ""
-    first, other = (median(one.writing_tps or 0 for one in results.measured(which)) for which in (0, side))
-    names, ratio = (results.names[0], results.names[side]), median(ratios)
-    if min(ratios) <= 1 <= max(ratios):
-        sentence = (
-            _("{b} and {a} write about equally fast: {fast_b:.1f} and {fast_a:.1f} tokens/s.")
-            if 1 / _EQUAL < ratio < _EQUAL
-            else _("{b} or {a}, which is faster changes from answer to answer: {fast_b:.1f} and {fast_a:.1f} tokens/s.")
-        )
-    elif ratio > 1:
-        sentence = _("{b} writes {ratio:.1f} times as fast as {a}: {fast_b:.1f} against {fast_a:.1f} tokens/s.")
+        found += claims.sentences(results)
+        found += [quick(results, side) for side in others]
     else:
-        names, first, other, ratio = names[::-1], other, first, 1 / ratio
-        sentence = _("{b} writes {ratio:.1f} times as fast as {a}: {fast_b:.1f} against {fast_a:.1f} tokens/s.")
-    return sentence.format(a=names[0], b=names[1], ratio=ratio, fast_a=first, fast_b=other)
+        for side in others:
+            found += [quick(results, side), _good(results, side), _alike(results, side), _places(results, side)]
+        found += [*_seen(results), _cut(results), *_memory(results), _energy(results), _advice(results)]
+    return [sentence for sentence in [*found, *_doubts(results)] if sentence]
 
 
 def overall(results: Results, side: int) -> Comparison:
@@ -80,31 +55,26 @@ def _good(results: Results, side: int) -> str:
     if found.seen:
         return _(
             "Over all checks, {b} got {points:+.1f} points of 100 beside {a}{interval}: a difference was seen."
-        ).format(a=a, b=b, points=100 * found.difference, interval=interval(found))
+        ).format(a=a, b=b, points=100 * found.difference, interval=found.within())
     sentence = ngettext(
         "Over all checks, no difference in quality was seen between {a} and {b} in {rounds} round ({pairs} pairs).",
         "Over all checks, no difference in quality was seen between {a} and {b} in {rounds} rounds ({pairs} pairs).",
         rounds,
     ).format(a=a, b=b, rounds=rounds, pairs=found.rounds)
+    blind = _("So few cannot show any.") if found.rounds < fewest_rounds(results.tried()) else ""
     if found.needed is None:
-        return sentence
+        return in_a_row(sentence, blind)
     needed = math.ceil(found.needed * rounds / found.rounds)
     more = (
         _("{rounds} rounds would show one of {points:.0f} points.")
         if needed > rounds
         else _("One of {points:.0f} points would probably have been seen.")
     )
-    return in_a_row(sentence, more.format(rounds=needed, points=100 * found.size))
-
-
-def interval(found: Comparison) -> str:
-    """Return the 95% interval of a difference in points, behind a difference; empty with too few pairs for one."""
-    if found.low is None or found.high is None:
-        return ""
-    return _(" (95%: {low:+.1f} to {high:+.1f})").format(low=100 * found.low, high=100 * found.high)
+    return in_a_row(sentence, blind, more.format(rounds=needed, points=100 * found.size))
 
 
 def _seen(results: Results) -> Iterator[str]:
+    """Say in which checks taken alone a difference was seen, and in how many it was not, or could not be."""
     checks = {checked: one for checked, one in results.compared.items() if checked.check != OVERALL}
     seen = {checked: one for checked, one in checks.items() if one.seen}
     for checked, one in seen.items():
@@ -114,16 +84,39 @@ def _seen(results: Results) -> Iterator[str]:
             a=results.names[0],
             b=results.names[checked.side],
             points=100 * one.difference,
-            interval=interval(one),
+            interval=one.within(),
         )
-    if checks and not seen:
+    # The sides may have a check in common; it is one check.
+    whole = {(checked.task, checked.check) for checked in checks}
+    judged = {(checked.task, checked.check) for checked, one in checks.items() if one.rounds}
+    rest = judged - {(checked.task, checked.check) for checked in seen}
+    least, most = fewest_rounds(results.tried()), max((one.rounds for one in checks.values()), default=0)
+    if rest and most < least:
         yield ngettext(
-            "In the one check, no difference was seen.",
+            "The one check taken alone has {pairs} pairs of answers at most, and {least} are the fewest that can show a"
+            " difference.",
+            "Each of the {n} checks taken alone has {pairs} pairs of answers at most, and {least} are the fewest that"
+            " can show a difference.",
+            len(rest),
+        ).format(n=len(rest), pairs=most, least=least)
+    elif rest and seen:
+        yield ngettext(
+            "In the {n} other check, no difference was seen.",
+            "In the {n} other checks, no difference was seen.",
+            len(rest),
+        ).format(n=len(rest))
+    elif rest:
+        yield ngettext(
+            "In the one check taken alone, no difference was seen.",
             "In none of the {n} checks taken alone, a difference was seen.",
-            len(checks),
-        ).format(n=len(checks))
-    elif seen:
-        yield _("In the other {n} checks, no difference was seen.").format(n=len(checks) - len(seen))
+            len(rest),
+        ).format(n=len(rest))
+    if unable := len(whole - judged):
+        yield ngettext(
+            "{n} check could not judge the answers of both sides: the tables below the answers say why.",
+            "{n} checks could not judge the answers of both sides: the tables below the answers say why.",
+            unable,
+        ).format(n=unable)
 
 
 def _alike(results: Results, side: int) -> str:
@@ -138,7 +131,11 @@ def _alike(results: Results, side: int) -> str:
     )
 
 
-def _places(results: Results, side: int, found: Places) -> str:
+def _places(results: Results, side: int) -> str:
+    """Say at how many places of greedy answers the sides differ; "" where they were not led through the same."""
+    found = results.places.get(side)
+    if found is None:
+        return ""
     a, b = results.names[0], results.names[side]
     sentence = _(
         "Led through the same {n} places of greedy answers, {b} would have said something else than {a} at {differing}"
@@ -164,7 +161,7 @@ def _places(results: Results, side: int, found: Places) -> str:
 
 def _cut(results: Results) -> str:
     """Say how many answers are not whole: that decides what several checks find."""
-    cut = sum(run.reason == "length" for run in results.runs)
+    cut = sum(run.reason == "length" for run in results.runs.values())
     if not cut:
         return ""
     return _("{cut} of {n} answers were cut off before their end, which costs points.").format(
@@ -172,40 +169,54 @@ def _cut(results: Results) -> str:
     )
 
 
+def _memory(results: Results) -> Iterator[str]:
+    """Say what memory each side takes, where that differs."""
+    if differs := _differing(results, lambda one: one.memory):
+        yield _("Memory (RAM), at most: {sides}.").format(sides=differs)
+    if differs := _differing(results, lambda one: one.card_memory):
+        yield _("Memory of the card, at most: {sides}.").format(sides=differs)
+
+
+def _differing(results: Results, take: Callable[[Measured], int | None]) -> str:
+    """Return the names of all sides with their most memory, "" if one does not tell it or all have about the same."""
+    sizes = [results.most(side, take) for side in range(len(results.names))]
+    known = [size for size in sizes if size is not None]
+    if len(known) < len(sizes) or max(known) < _MORE_MEMORY * min(known):
+        return ""
+    return listed(f"{name} {size_text(size)}" for name, size in zip(results.names, known, strict=True))
+
+
 def _energy(results: Results) -> str:
-    told = []
-    for side, name in enumerate(results.names):
-        per_token = [j / tokens for j, tokens in joules(results, side) if tokens]
-        if per_token:
-            told.append(_("{name} {joules:.2f} J").format(name=name, joules=median(per_token)))
-    if not told:
+    told = {name: results.joules(side) for side, name in enumerate(results.names)}
+    if not any(told.values()):
         return _("How much energy it takes, this PC does not tell.")
-    return _("Energy for each token: {sides}.").format(sides=listed(told))
-
-
-def joules(results: Results, side: int) -> list[tuple[float, int]]:
-    """Return the energy of each answer that tells it, of processor and cards together, and its tokens."""
-    runs = [results.answer(task, side, seed) for task in results.tasks for seed in results.seeds]
-    found = []
-    for run in runs:
-        told = [j for j in (run.measured.processor_j, run.measured.card_j) if j is not None]
-        if told:
-            found.append((sum(told), run.answer_tokens))
-    return found
+    sides = [
+        _("{name} {joules:.2f} J").format(name=name, joules=median(found))
+        if found
+        else _("{name} not told").format(name=name)
+        for name, found in told.items()
+    ]
+    return _("Energy for each token that was written, with the reading of the prompt: {sides}.").format(
+        sides=listed(sides)
+    )
 
 
 def _advice(results: Results) -> str:
-    """Say what follows for who has to choose; nothing where a difference in quality was seen."""
+    """Say what follows for who has to choose between the sides, and nothing that was not seen."""
+    paces = [pace(results, side) for side in range(1, len(results.names))]
     if any(one.seen for one in results.compared.values()):
-        return ""
-    speeds = [median([one.writing_tps or 0.0 for one in results.measured(side)]) for side in range(len(results.names))]
-    slowest = results.names[speeds.index(min(speeds))]
-    differ = any(
-        not min(ratios) <= 1 <= max(ratios) for side in range(1, len(speeds)) if (ratios := _ratios(results, side))
-    )
-    if not differ:
+        return _weighed(results, paces[0]) if len(paces) == 1 else ""
+    known = [pace for pace in paces if pace]
+    if known and all(pace.is_chance for pace in known):
+        return _("So few answers speak for no side.")
+    if not any(pace.leads for pace in known if not pace.is_chance):
+        if any(_memory(results)):
+            return _("So far, memory alone decides.")
         return _("Nothing that was seen here speaks for one side.")
-    if min(speeds) >= _READ_TPS:
+    speeds = {results.names[0]: known[0].first}
+    speeds |= {results.names[side]: pace.other for side, pace in enumerate(paces, 1) if pace}
+    slowest = min(speeds, key=lambda name: speeds[name])
+    if speeds[slowest] >= _READ_TPS:
         return _(
             "So far, speed and memory decide. {slowest}, too, writes faster than people read (about {n} tokens/s): for"
             " letters and questions it is enough."
@@ -215,55 +226,31 @@ def _advice(results: Results) -> str:
     ).format(slowest=slowest, n=_READ_TPS)
 
 
-def _template_effect(results: Results) -> Iterator[str]:
-    near = results.compared[Checked("", "first_sentence", 1)]
-    filler = results.compared[Checked("", "filler", 1)]
-    yield _(
-        "The first sentence has {b:.1%} of the question's content words with the templates, and {a:.1%} without:"
-        " {points:+.1f} points{interval}, in {pairs} pairs of answers. {seen} This share is a proxy for relevance: a"
-        " sentence that only repeats the question has all of them."
-    ).format(
-        a=near.mean_a,
-        b=near.mean_b,
-        points=100 * near.difference,
-        interval=interval(near),
-        pairs=near.rounds,
-        seen=_is_seen(near),
+def _weighed(results: Results, pace: Pace | None) -> str:
+    """Say what follows for two sides whose answers differ in quality."""
+    found, names = overall(results, 1), results.names
+    if not found.seen:
+        return _("The difference is in single checks: look at these answers before you choose.")
+    better = int(found.difference > 0)
+    if pace is None or pace.is_chance or not pace.leads:
+        return _("By these checks, {better} answers better.").format(better=names[better])
+    faster = int(pace.leads > 0)
+    if faster == better:
+        return _("By these checks, {better} answers better, and it is faster.").format(better=names[better])
+    return _("By these checks, {better} answers better, and {faster} is faster: weigh that for your work.").format(
+        better=names[better], faster=names[faster]
     )
-    yield _claim(near, near.mean_a, 1, CLAIMED_RELEVANCE)
-    yield _(
-        "Of the sentences, {b:.1%} are filler with the templates, and {a:.1%} without: {points:+.1f} points{interval},"
-        " in {pairs} pairs of answers. {seen}"
-    ).format(
-        a=1 - filler.mean_a,
-        b=1 - filler.mean_b,
-        points=-100 * filler.difference,
-        interval=interval(_turned(filler)),
-        pairs=filler.rounds,
-        seen=_is_seen(filler),
-    )
-    yield _claim(filler, 1 - filler.mean_a, -1, CLAIMED_FILLER)
 
 
-def _is_seen(found: Comparison) -> str:
-    return _("A difference was seen.") if found.seen else _("Chance alone could make such a difference.")
-
-
-def _turned(found: Comparison) -> Comparison:
-    """Return the comparison of filler itself, where the check counts sentences that are none."""
-    import dataclasses
-
-    low, high = (None if one is None else -one for one in (found.high, found.low))
-    return dataclasses.replace(found, difference=-found.difference, low=low, high=high)
-
-
-def _claim(found: Comparison, base: float, sign: int, claimed: float) -> str:
-    """Set the change, as a share of what it was without templates, beside what was published."""
-    if not base or found.low is None or found.high is None:
-        return _("A published test says {claimed:+.0%}: nothing here can be set beside that.").format(claimed=claimed)
-    # No share can fall by more than all of it.
-    low, high = (max(-1.0, one) for one in sorted((sign * found.low / base, sign * found.high / base)))
-    inside = _("which does not contradict that") if low <= claimed <= high else _("which does not agree with that")
-    return _(
-        "A published test says {claimed:+.0%}; here it is {change:+.0%} (95%: {low:+.0%} to {high:+.0%}), {inside}."
-    ).format(claimed=claimed, change=sign * found.difference / base, low=low, high=high, inside=inside)
+def _doubts(results: Results) -> Iterator[str]:
+    """Say what may have spoilt the comparison."""
+    busy = max((one.busy or 0.0 for side in range(len(results.names)) for one in results.measured(side)), default=0.0)
+    if busy > _BUSY:
+        yield _("Other programs used {percent:.0f}% of the processor when it began: do not rely on the speeds.").format(
+            percent=100 * busy
+        )
+    for name, told in zip(results.names, results.told, strict=True):
+        if len(told.models) > 1:
+            yield _("The server of {name} changed its model meanwhile: {models}.").format(
+                name=name, models=listed(told.models)
+            )

@@ -5,14 +5,17 @@ from statistics import median
 from typing import NamedTuple
 
 from qwen_tui.evaluation.compare.checks.catalogue import title
+from qwen_tui.evaluation.compare.conditions import Conditions
 from qwen_tui.evaluation.compare.results import OVERALL, Checked, Results, sha256
-from qwen_tui.evaluation.compare.runs import Measured
+from qwen_tui.evaluation.compare.runs import Measured, Told
 from qwen_tui.evaluation.compare.statistics import Comparison
-from qwen_tui.evaluation.compare.summary import joules
 from qwen_tui.evaluation.measuring import spread
 from qwen_tui.files import size_text
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import labelled, listed
+from qwen_tui.i18n import in_a_row, labelled, listed, noted
+
+# A smaller probability is told as smaller, and never as 0.
+_LEAST_P = 0.01
 
 
 class Table(NamedTuple):
@@ -43,12 +46,12 @@ def speeds(results: Results) -> Table:
 
 
 def _most(results: Results, side: int, take: Callable[[Measured], int | None]) -> str:
-    known = [size for one in results.measured(side) if (size := take(one)) is not None]
-    return size_text(max(known)) if known else _("not told")
+    size = results.most(side, take)
+    return _("not told") if size is None else size_text(size)
 
 
 def _energy(results: Results, side: int) -> str:
-    known = [j / tokens for j, tokens in joules(results, side) if tokens]
+    known = results.joules(side)
     return f"{median(known):.2f}" if known else _("not told")
 
 
@@ -87,7 +90,7 @@ def _figures(one: Comparison) -> list[str]:
         f"{100 * one.mean_b:.1f}",
         f"{100 * one.difference:+.1f}",
         f"{100 * (one.low or 0):+.1f} … {100 * (one.high or 0):+.1f}" if known else _("too few rounds"),
-        f"{one.adjusted:.2f}",
+        f"{one.adjusted:.2f}" if one.adjusted >= _LEAST_P else f"< {_LEAST_P}",
     ]
 
 
@@ -112,6 +115,11 @@ def findings(results: Results, task: str, seed: int) -> Table:
         ]
         rows.append([title(check.name), *cells])
     return Table([_("check"), *results.names], rows, words=True)
+
+
+def _model(side: Conditions, told: Told) -> str:
+    """Return the model of a side; that of a server with what the server calls it."""
+    return noted(side.model, listed(told.models)) if told.models else side.model
 
 
 def places(results: Results) -> Table:
@@ -149,7 +157,9 @@ def repeating(results: Results) -> list[Table]:
             _("program"),
             f"qwen-tui {machinery.version}, llama-cpp-python {machinery.llama_cpp}, Python {machinery.python}",
         ],
+        *([["llama.cpp", machinery.library]] if machinery.library else []),
         [_("PC"), f"{machinery.processor}, {machinery.cores}, {machinery.memory_gib} GiB, {machinery.system}"],
+        *([[_("graphics card"), listed(machinery.devices)]] if machinery.devices else []),
         [_("seeds"), ", ".join(map(str, results.seeds))],
         [_("seed of the order"), str(results.order)],
         [_("code was run"), _("yes") if results.run_code else _("no")],
@@ -158,11 +168,13 @@ def repeating(results: Results) -> list[Table]:
     sides = results.settled.sides
     rows = [
         [_("set for this side"), *(listed(f"{name}={value}" for name, value in side.given) or "–" for side in sides)],
-        [_("model"), *(side.model for side in sides)],
+        [_("model"), *(_model(side, told) for side, told in zip(sides, results.told, strict=True))],
         ["SHA-256", *(listed(side.files.values()) or _("not told") for side in sides)],
         [_("computing"), *(side.computing for side in sides)],
         [_("answers"), *(listed(f"{name}={value}" for name, value in side.sampling.items()) for side in sides)],
         [_("system prompt"), *(side.system or "–" for side in sides)],
         [_("template"), *(side.template or "–" for side in sides)],
     ]
+    if any(told.notes for told in results.told):
+        rows.append([_("notes on the server"), *(in_a_row(*told.notes) or "–" for told in results.told)])
     return [Table([_("experiment"), ""], about, words=True), Table([_("side"), *results.names], rows, words=True)]

@@ -12,7 +12,6 @@ import msgspec
 from qwen_tui.evaluation.compare.checks.catalogue import applied
 from qwen_tui.evaluation.compare.task import Task
 
-CLAIMED_RELEVANCE, CLAIMED_FILLER = 0.40, -0.65
 _FILE = Path(__file__).with_name("template_inputs.yaml")
 # The first sentence and the filler of an opening need no more.
 _ANSWER_TOKENS = 200

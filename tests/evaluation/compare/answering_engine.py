@@ -69,7 +69,7 @@ def side_of(name: str, **given: Any) -> Side:
 def grid_of(places: list[Place], tasks: list[Task], rounds: int, folder: Path) -> tuple[Grid, Settled]:
     """Return the grid of an experiment, and what is settled; nothing is worked through yet."""
     kept = KeptRuns(folder, [place.side.name for place in places])
-    settled = kept.settle(Settled(machinery=machinery(), sides=tuple(place.conditions for place in places)))
+    settled = kept.settle([place.conditions for place in places], machinery)
     grid = Grid(
         places=places,
         plans=[side.plan for side in settled.sides],

@@ -1,20 +1,24 @@
 """What the summary says of experiments whose outcome the test decides, and never more than that bears."""
 
 import dataclasses
+import random
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_tui.engine.protocol import Request, SamplingOptions
-from qwen_tui.evaluation.compare import report, requests, summary, template_effect
+from qwen_tui.evaluation.compare import grid, report, requests, summary, template_effect
 from qwen_tui.evaluation.compare.differences import marked, word_diff
 from qwen_tui.evaluation.compare.grid import shuffled
 from qwen_tui.evaluation.compare.places import share
+from qwen_tui.evaluation.compare.results import Results
 from qwen_tui.evaluation.compare.side import OF_TASK
 from qwen_tui.evaluation.compare.task import Task, select
 from qwen_tui.files import packaged
+from qwen_tui.hardware.load import Load
 from qwen_tui.i18n import use_language
 from tests.evaluation.compare.answering_engine import grid_of, place_of, side_of, worked
 
@@ -26,6 +30,12 @@ def seed_of(request: Request) -> int:
     return request.sampler.seed or 0 if isinstance(request.sampler, SamplingOptions) else 0
 
 
+@pytest.fixture(autouse=True)
+def _idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else this machine does, no summary speaks of it."""
+    monkeypatch.setattr(grid, "load_of_others", lambda: None)
+
+
 @pytest.fixture
 def json_task() -> Task:
     return select(["json"], "en")[0]
@@ -33,11 +43,11 @@ def json_task() -> Task:
 
 def test_two_sides_that_answer_alike_differ_in_speed_alone(tmp_path: Path, json_task: Task) -> None:
     places = [place_of(side_of("CPU"), lambda _r: WRONG), place_of(side_of("GPU"), lambda _r: WRONG, tps=31.0)]
-    said = summary.sentences(worked(places, [json_task], 3, tmp_path))
+    said = summary.sentences(worked(places, [json_task], 6, tmp_path))
     assert "GPU writes 3.1 times as fast as CPU: 31.0 against 10.0 tokens/s." in said
-    assert "3 of 3 pairs of answers of CPU and GPU are the same, letter for letter." in said
+    assert "6 of 6 pairs of answers of CPU and GPU are the same, letter for letter." in said
     quality = next(sentence for sentence in said if sentence.startswith("Over all checks"))
-    assert "no difference in quality was seen between CPU and GPU in 3 rounds (3 pairs)." in quality
+    assert "no difference in quality was seen between CPU and GPU in 6 rounds (6 pairs)." in quality
     assert "rounds would show one of 10 points." in quality
     assert said[-1].endswith(
         "CPU, too, writes faster than people read (about 5 tokens/s): for letters and questions it is enough."
@@ -62,13 +72,13 @@ def test_the_same_in_three_rounds_is_no_difference_yet(tmp_path: Path, json_task
 
 def test_a_side_that_is_slower_than_a_reader_is_called_that(tmp_path: Path, json_task: Task) -> None:
     places = [place_of(side_of("CPU"), lambda _r: WRONG, tps=2.0), place_of(side_of("GPU"), lambda _r: WRONG)]
-    said = summary.sentences(worked(places, [json_task], 1, tmp_path))
+    said = summary.sentences(worked(places, [json_task], 6, tmp_path))
     assert said[-1].endswith("CPU writes more slowly than people read (about 5 tokens/s).")
 
 
 def test_a_round_that_is_faster_and_one_that_is_slower_make_no_faster_side(tmp_path: Path, json_task: Task) -> None:
     places = [place_of(side_of("A"), lambda _r: WRONG), place_of(side_of("B"), lambda _r: WRONG)]
-    said = summary.sentences(worked(places, [json_task], 2, tmp_path))
+    said = summary.sentences(worked(places, [json_task], 6, tmp_path))
     assert said[0] == "B and A write about equally fast: 10.0 and 10.0 tokens/s."
     assert said[-1] == "Nothing that was seen here speaks for one side."
 
@@ -80,6 +90,147 @@ def test_speeds_that_change_from_answer_to_answer_are_not_called_equal(tmp_path:
     )
     said = summary.sentences(worked([steady, changing], [json_task], 3, tmp_path))
     assert said[0] == "B or A, which is faster changes from answer to answer: 30.0 and 12.0 tokens/s."
+
+
+@pytest.mark.parametrize(
+    ("rounds", "said"),
+    [
+        (
+            1,
+            "In the one pair of answers, B wrote 1.05 times as fast as A: 10.5 against 10.0 tokens/s. That may be"
+            " chance.",
+        ),
+        (
+            5,
+            "In all 5 pairs of answers, B wrote 1.05 times as fast as A: 10.5 against 10.0 tokens/s. So few may agree"
+            " by chance.",
+        ),
+        (6, "B writes 1.05 times as fast as A: 10.5 against 10.0 tokens/s."),
+    ],
+)
+def test_a_few_answers_make_no_side_the_faster_one(rounds: int, said: str, tmp_path: Path, json_task: Task) -> None:
+    places = [place_of(side_of("A"), lambda _r: WRONG), place_of(side_of("B"), lambda _r: WRONG, tps=10.5)]
+    found = summary.sentences(worked(places, [json_task], rounds, tmp_path))
+    assert found[0] == said
+    assert (found[-1] == "So few answers speak for no side.") == (rounds < 6)
+
+
+FASTER, BETTER = True, True
+# What the last sentence says after forty rounds, by whether B is faster, and whether it answers better.
+ADVICE = {
+    "en": {
+        (
+            FASTER,
+            not BETTER,
+        ): "So far, speed and memory decide. A, too, writes faster than people read (about 5 tokens/s):"
+        " for letters and questions it is enough.",
+        (FASTER, BETTER): "By these checks, B answers better, and it is faster.",
+        (not FASTER, BETTER): "By these checks, B answers better.",
+        (not FASTER, not BETTER): "Nothing that was seen here speaks for one side.",
+    },
+    "zh": {
+        (FASTER, not BETTER): "就目前所见，看速度和内存来选即可。A 也比人读得快（人约 5 token/秒）：写信、提问够用了。",
+        (FASTER, BETTER): "按这些检查，B 答得更好，而且更快。",
+        (not FASTER, BETTER): "按这些检查，B 答得更好。",
+        (not FASTER, not BETTER): "这里看到的结果，不足以支持选择任何一方。",
+    },
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(("faster", "better"), ADVICE["en"])
+def test_the_advice_follows_from_what_was_seen_and_from_nothing_else(
+    faster: bool, better: bool, language: str, tmp_path: Path, json_task: Task
+) -> None:
+    use_language(language)
+
+    def right(request: Request, share: float, side: str) -> str:
+        return RIGHT if random.Random(f"{side}{seed_of(request)}").random() < share else WRONG
+
+    def pace(request: Request) -> float:
+        return random.Random(seed_of(request)).uniform(25, 35) if faster else 10.0 + (seed_of(request) % 3 - 1)
+
+    places = [
+        place_of(side_of("A"), lambda request: right(request, 0.2, "A")),
+        place_of(side_of("B"), lambda request: right(request, 0.9 if better else 0.2, "B"), tps=pace),
+    ]
+    assert summary.sentences(worked(places, [json_task], 40, tmp_path))[-1] == ADVICE[language][faster, better]
+    # Of three pairs, nothing follows, however large the difference is.
+    few = "\n".join(summary.sentences(worked(places, [json_task], 3, tmp_path)))
+    assert few.endswith("So few answers speak for no side." if language == "en" else "不足以支持选择任何一方。")
+    assert not any(words in few for words in ("writes", "answers better", "的生成速度是 A 的", "答得更好"))
+
+
+def test_a_side_that_answers_better_and_slower_is_for_the_person_to_weigh(tmp_path: Path, json_task: Task) -> None:
+    places = [place_of(side_of("small"), lambda _r: WRONG), place_of(side_of("large"), lambda _r: RIGHT, tps=4.0)]
+    said = summary.sentences(worked(places, [json_task], 12, tmp_path))
+    assert said[0] == "small writes 2.5 times as fast as large: 10.0 against 4.0 tokens/s."
+    assert said[-1] == "By these checks, large answers better, and small is faster: weigh that for your work."
+
+
+def test_a_check_that_could_not_judge_is_not_counted_among_those_without_a_difference(tmp_path: Path) -> None:
+    calculator = select(["calculator"], "en")
+    code = "```python\nimport tkinter as tk\nroot = tk.Tk()\nroot.mainloop()\n```"
+    places = [place_of(side_of(name), lambda _r: code) for name in "AB"]
+    said = summary.sentences(worked(places, calculator, 12, tmp_path))
+    # To compute needs --run-code.
+    assert "In none of the 6 checks taken alone, a difference was seen." in said
+    assert "1 check could not judge the answers of both sides: the tables below the answers say why." in said
+
+
+def test_three_rounds_are_said_to_be_too_few_for_a_check_alone(tmp_path: Path, json_task: Task) -> None:
+    places = [place_of(side_of(name), lambda _r: WRONG) for name in "AB"]
+    said = summary.sentences(worked(places, [json_task], 3, tmp_path))
+    assert any("in 3 rounds (3 pairs). So few cannot show any." in sentence for sentence in said)
+    # Two ways to choose the signs of each pair, three checks and their mean: 2 / 2^8 is below 5% of one in four.
+    assert (
+        "Each of the 3 checks taken alone has 3 pairs of answers at most, and 8 are the fewest that can show a"
+        " difference." in said
+    )
+
+
+def test_memory_alone_may_speak_for_a_side(tmp_path: Path, json_task: Task) -> None:
+    found = worked([place_of(side_of(name), lambda _r: WRONG) for name in ("f16", "q8_0")], [json_task], 6, tmp_path)
+    for side, size in enumerate((200_600_000, 177_400_000)):
+        found = with_measured(found, side, memory=size)
+    said = summary.sentences(found)
+    assert "Memory (RAM), at most: f16 200.6 MB, q8_0 177.4 MB." in said
+    assert said[-1] == "So far, memory alone decides."
+
+
+def with_measured(found: Results, side: int, **measured: object) -> Results:
+    """Return the results as if the answers of a side had taken that."""
+    runs = {
+        place: msgspec.structs.replace(run, measured=msgspec.structs.replace(run.measured, **measured))
+        if place[1] == side
+        else run
+        for place, run in found.runs.items()
+    }
+    return found._replace(runs=runs)
+
+
+def test_a_side_without_a_counter_of_energy_is_named(tmp_path: Path, json_task: Task) -> None:
+    found = worked([place_of(side_of(name), lambda _r: WRONG) for name in ("here", "there")], [json_task], 1, tmp_path)
+    assert "How much energy it takes, this PC does not tell." in summary.sentences(found)
+    words = len(WRONG.split())
+    told = summary.sentences(with_measured(found, 0, processor_j=3.0 * words, card_j=1.0 * words))
+    assert (
+        "Energy for each token that was written, with the reading of the prompt: here 4.00 J, there not told." in told
+    )
+
+
+def test_a_server_that_does_not_tell_its_speed_is_not_called_slow(tmp_path: Path, json_task: Task) -> None:
+    places = [place_of(side_of("here"), lambda _r: WRONG, tps=9.0), place_of(side_of("there"), lambda _r: WRONG)]
+    found = with_measured(worked(places, [json_task], 6, tmp_path), 1, writing_tps=None)
+    said = "\n".join(summary.sentences(found))
+    assert "tokens/s" not in said
+    assert said.endswith("Nothing that was seen here speaks for one side.")
+
+
+def test_speeds_of_a_busy_pc_are_called_that(tmp_path: Path, json_task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid, "load_of_others", lambda: Load(cores=1.2, all_cores=4, program="backup"))
+    said = summary.sentences(worked([place_of(side_of(n), lambda _r: WRONG) for n in "AB"], [json_task], 1, tmp_path))
+    assert said[-1] == "Other programs used 30% of the processor when it began: do not rely on the speeds."
 
 
 def test_places_where_the_likeliest_token_differs_are_counted(tmp_path: Path, json_task: Task) -> None:
@@ -100,7 +251,7 @@ def test_a_server_is_led_through_nothing(tmp_path: Path, json_task: Task) -> Non
         place_of(side_of("there"), lambda _r: WRONG, host="models.example"),
     ]
     found = worked(places, [json_task], 1, tmp_path)
-    assert not found.places and "What arithmetic changes" not in report.html(found)
+    assert not found.places and "Token by token" not in report.html(found)
 
 
 @pytest.mark.parametrize(("hits", "count", "low", "high"), [(0, 100, 0.0, 0.037), (5, 10, 0.237, 0.763)])
@@ -127,10 +278,10 @@ def test_an_experiment_goes_on_where_it_was_stopped(tmp_path: Path, json_task: T
         return f"answer {seed_of(request)}"
 
     places = [place_of(side_of("A"), answer), place_of(side_of("B"), answer)]
-    grid, _settled = grid_of(places, [json_task], 3, tmp_path)
+    begun, _settled = grid_of(places, [json_task], 3, tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        grid.work()
-    assert len(grid.left()) == len(grid.cells()) - 2
+        begun.work()
+    assert len(begun.left()) == len(begun.cells()) - 2
     found = worked(places, [json_task], 3, tmp_path)
     assert len(found.runs) == 6
     # Two were kept, one was lost, and six with a seed and the greedy one are all there are.
@@ -141,8 +292,8 @@ def test_a_changed_task_is_asked_again(tmp_path: Path, json_task: Task) -> None:
     places = [place_of(side_of("A"), lambda _r: WRONG), place_of(side_of("B"), lambda _r: WRONG)]
     worked(places, [json_task], 1, tmp_path)
     changed = dataclasses.replace(json_task, prompt="Something else.")
-    grid, _settled = grid_of(places, [changed], 1, tmp_path)
-    assert len(grid.left()) == len(grid.cells())
+    anew, _settled = grid_of(places, [changed], 1, tmp_path)
+    assert len(anew.left()) == len(anew.cells())
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

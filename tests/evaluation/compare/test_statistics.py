@@ -7,8 +7,15 @@ from statistics import variance
 import pytest
 
 from qwen_tui.evaluation.compare import statistics
-from qwen_tui.evaluation.compare.statistics import compare, holm, interval, rounds_needed, sign_flip
-from qwen_tui.i18n import use_language
+from qwen_tui.evaluation.compare.statistics import (
+    change,
+    compare,
+    fewest_rounds,
+    holm,
+    interval,
+    rounds_needed,
+    sign_flip,
+)
 from scripts.stress import compare_statistics as simulation
 
 
@@ -20,15 +27,15 @@ def test_three_rounds_can_never_show_a_difference() -> None:
 
 def test_it_says_how_many_rounds_would_show_a_difference() -> None:
     found = compare({"length": [(0.5, 0.6), (0.4, 0.6), (0.5, 0.45)]}, seed=1)["length"]
-    assert found.sentence() == f"No difference was seen in 3 rounds; {found.needed} would show one of 10 points."
-    use_language("zh")
-    assert found.sentence() == f"3 轮中没有看到差异；要看到 10 分的差异需要 {found.needed} 轮。"
+    assert not found.seen and found.size == 0.1
+    assert found.needed == rounds_needed([0.1, 0.2, -0.05], 0.1, checks=1)
+    assert (found.needed or 0) > 6
 
 
 def test_ten_rounds_that_agree_show_it() -> None:
     found = compare({"names": [(0.2, 0.5)] * 10, "other": [(0.5, 0.5)] * 10}, seed=1)
     assert found["names"].seen
-    assert found["names"].sentence() == "A difference of +30.0 points was seen in 10 rounds."
+    assert found["names"].difference == pytest.approx(0.3)
     assert not found["other"].seen
 
 
@@ -44,8 +51,8 @@ def test_a_single_check_is_seen_where_one_of_forty_is_not() -> None:
 def test_rounds_that_cannot_be_judged_do_not_count() -> None:
     found = compare({"runs": [(None, 1.0), (1.0, None), (0.5, 0.75)], "none": [(None, None)]}, seed=1)
     assert (found["runs"].rounds, found["runs"].difference) == (1, 0.25)
-    assert found["none"].sentence() == "No round could be judged."
-    assert found["runs"].sentence() == "No difference was seen in 1 round."
+    assert (found["none"].rounds, found["none"].adjusted) == (0, 1.0)
+    assert not found["runs"].seen and found["runs"].needed is None
 
 
 def test_the_same_seed_gives_the_same_result() -> None:
@@ -83,6 +90,30 @@ def test_the_interval_of_rounds_that_all_agree_still_has_a_width() -> None:
     low, high = interval([0.0] * 20, random.Random(1)) or (0, 0)
     # 1 - 0.025^(1/20): if that share of rounds differs, twenty rounds show none in 1 of 40 cases.
     assert (low, high) == pytest.approx((-0.168, 0.168), abs=0.001)
+
+
+def test_a_change_is_a_share_of_what_it_was_before() -> None:
+    chance = random.Random(5)
+    pairs = [(a, 1.4 * a) for a in (chance.uniform(0.2, 0.6) for _round in range(30))]
+    here, low, high = change(pairs, random.Random(1)) or (0, 0, 0)
+    assert (here, low, high) == pytest.approx((0.4, 0.4, 0.4))
+    # Both means are uncertain: unrelated values with the same means leave a wide interval around.
+    others = [b for _a, b in pairs]
+    chance.shuffle(others)
+    here, low, high = change([(a, b) for (a, _b), b in zip(pairs, others, strict=True)], random.Random(1)) or (0, 0, 0)
+    assert here == pytest.approx(0.4)
+    assert low < 0.35 and high > 0.45
+
+
+def test_no_share_of_nothing_can_be_told() -> None:
+    assert change([(0.0, 0.1)] * 30, random.Random(1)) is None
+    # One pair in thirty is not always among those drawn.
+    assert change([(0.5, 0.1), *[(0.0, 0.1)] * 29], random.Random(1)) is None
+    assert change([(0.5, 0.1)] * 5, random.Random(1)) is None
+
+
+def test_the_fewest_rounds_grow_with_the_checks() -> None:
+    assert [fewest_rounds(checks) for checks in (1, 4, 26)] == [6, 8, 11]
 
 
 def test_the_interval_is_about_as_wide_as_that_of_student() -> None:

@@ -1,6 +1,8 @@
 """`qwen compare`: the same tasks on two sides or more, checked and counted, and a report that says what was seen."""
 
-from collections.abc import Callable
+import errno
+import os
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +18,15 @@ from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
 from qwen_tui.durations import duration
 from qwen_tui.engine.protocol import Engine
-from qwen_tui.errors import CancelledError, UsageError, WriteError, how_to_write, why
+from qwen_tui.errors import CancelledError, QwenError, UsageError, WriteError, how_to_write, why
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed, ngettext
+from qwen_tui.i18n import labelled, listed, ngettext
 from qwen_tui.messages import as_text
 from qwen_tui.models.locking import locked
 from qwen_tui.planning.planner import Planner
 
 if TYPE_CHECKING:
-    from qwen_tui.evaluation.compare.experiment import Experiment
+    from qwen_tui.evaluation.compare.experiment import Asked, Experiment
     from qwen_tui.evaluation.compare.grid import Grid
     from qwen_tui.evaluation.compare.results import Results
 
@@ -96,28 +98,19 @@ def compare(
     environment = Environment.of(context)
     flags = {"model": model, "system": system, "ctx_size": ctx_size, "threads": threads, "gpu_layers": gpu_layers}
     settings = options.settings(environment, {**flags, "language": lang, **options.sampling_flags(option)})
-    written = [
-        (name, list(map(as_text, given))) for name, given in zip(SIDES, (a, b, c, d, e, f), strict=True) if given
-    ]
-    if template_effect and (written or tasks):
-        raise UsageError(_("--template-effect has its own sides and questions: leave out the sides and --tasks."))
-    asked = experiment.Asked(
-        sides=written,
-        tasks=[name for one in tasks or () for name in _parts(as_text(one))],
-        seeds=_seeds(seeds, rounds, settings.seed),
-        of_templates=template_effect,
-        command=_command(context),
-    )
-    doors = _Doors(environment, settings, offline)
+    sides = [(name, list(map(as_text, given))) for name, given in zip(SIDES, (a, b, c, d, e, f), strict=True) if given]
+    asked = _asked(context, sides, tasks or (), _seeds(seeds, rounds, settings.seed), of_templates=template_effect)
+    chosen = files.expand(output) if output is not None else None
+    if chosen is not None:
+        _check_writable(chosen)
+    doors, root = _Doors(environment, settings, offline), files.folders().comparisons
     with closing(screen.output(environment, settings, held=True)) as shown:
-        prepared = experiment.prepare(
-            asked, settings, doors, wiring.template_folders(), shown, files.folders().comparisons
-        )
+        prepared = experiment.prepare(asked, settings, doors, wiring.template_folders(), shown, root)
         for host in prepared.hosts:
             shown.note(_("The questions go to {host}.").format(host=host))
         found = _found(environment, prepared, run_code=run_code, fresh=fresh, yes=yes)
-    folder = files.expand(output) if output is not None else prepared.kept.folder
-    _write(folder, report.files_of(found), chosen=output is not None)
+    folder = chosen or prepared.kept.folder
+    _write(folder, report.files_of(found), chosen=chosen is not None)
     if as_json:
         environment.print(found.encoded().decode())
         return
@@ -125,18 +118,38 @@ def compare(
     environment.note(_("The report: {path}").format(path=folder / report.HTML))
 
 
+def _asked(
+    context: typer.Context,
+    sides: list[tuple[str, list[str]]],
+    tasks: Sequence[str],
+    seeds: tuple[int, ...],
+    *,
+    of_templates: bool,
+) -> "Asked":
+    from qwen_tui.evaluation.compare.experiment import Asked
+
+    if of_templates and (sides or tasks):
+        raise UsageError(_("--template-effect has its own sides and questions: leave out the sides and --tasks."))
+    named = [name for one in tasks for name in _parts(as_text(one))]
+    return Asked(sides=sides, tasks=named, seeds=seeds, of_templates=of_templates, command=_command(context))
+
+
 def _found(environment: Environment, prepared: "Experiment", *, run_code: bool, fresh: bool, yes: bool) -> "Results":
     """Do what is left of an experiment, and return its results; raises what engines raise, and `CancelledError`."""
+    from qwen_tui.evaluation.compare import sandbox
+
     files.private_folder(prepared.kept.folder)
     with locked(prepared.kept.folder / ".lock", lambda: prepared.output.note(_another())):
         if fresh:
             prepared.kept.forget()
         grid, settled = prepared.settled()
+        if run_code and prepared.runs_programs and (obstacle := sandbox.obstacle()):
+            grid.output.note(labelled(_("Programs cannot be run here, so that check will tell nothing"), obstacle))
         if left := len(grid.left()):
             _agree(environment, grid, left, yes=yes)
             try:
                 grid.work()
-            except CancelledError:
+            except (CancelledError, QwenError):
                 grid.output.note(_("Stopped. What is finished is kept, and the same command goes on from there."))
                 raise
         return prepared.results(grid, settled, run_code=run_code)
@@ -158,7 +171,14 @@ def _agree(environment: Environment, grid: "Grid", left: int, *, yes: bool) -> N
         )
     )
     if left < total:
-        grid.output.note(_("Of {total} answers, {done} are kept from before.").format(total=total, done=total - left))
+        done = total - left
+        grid.output.note(
+            ngettext(
+                "Of {total} answers, {done} is kept from before.",
+                "Of {total} answers, {done} are kept from before.",
+                done,
+            ).format(total=total, done=done)
+        )
     foretold = grid.foretell()
     grid.output.note(
         _("That takes about {time} if every answer becomes as long as it may.").format(time=duration(foretold.seconds))
@@ -212,7 +232,7 @@ class _Doors:
 
 
 def _another() -> str:
-    return _("The same comparison runs in another window: waiting until it is done …")
+    return _("A comparison of the same sides runs in another window: waiting until it is done …")
 
 
 def _command(context: typer.Context) -> str:
@@ -245,12 +265,25 @@ def _seeds(listed_seeds: str | None, rounds: int | None, first: int | None) -> t
     return tuple(map(int, numbers))
 
 
+def _check_writable(folder: Path) -> None:
+    """Raise `WriteError` for a folder in which the report could not be written: better now than hours later."""
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not files.is_folder(there):
+        raise _not_written(there, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)), chosen=True)
+    if not os.access(there, os.W_OK):
+        raise _not_written(there, PermissionError(errno.EACCES, os.strerror(errno.EACCES)), chosen=True)
+
+
 def _write(folder: Path, contents: dict[str, bytes], *, chosen: bool) -> None:
     for name, content in contents.items():
         try:
             files.write_private(folder / name, content)
         except OSError as error:
-            raise WriteError(
-                _("{path} could not be written: {reason}").format(path=folder / name, reason=why(error)),
-                how_to_write(error, chosen=chosen),
-            ) from error
+            raise _not_written(folder / name, error, chosen=chosen) from error
+
+
+def _not_written(path: Path, error: OSError, *, chosen: bool) -> WriteError:
+    return WriteError(
+        _("{path} could not be written: {reason}").format(path=path, reason=why(error)),
+        how_to_write(error, chosen=chosen),
+    )

@@ -1,15 +1,23 @@
 """`qwen compare` from outside: what is asked for, said before it starts, kept, and written."""
 
 import json
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Run
-from tests.engine.remote.fake_server import serving
-from tests.program import call
+from qwen_tui.evaluation.compare import sandbox
+from qwen_tui.models.inventory import DEMO_FILE
+from qwen_tui.models.locking import locked
+from tests.conftest import COMMAND, Run
+from tests.engine.remote.fake_server import Reply, serving
+from tests.engine.remote.fake_server import said as saying
+from tests.evaluation.compare.test_running import CALCULATOR
+from tests.program import Done, call
 
 OWN = """\
 ---
@@ -21,7 +29,7 @@ checks:
 ---
 Hello
 """
-MEASURED = ("first_s", "reading_tps", "writing_tps", "seconds", "memory")
+ENERGY = ("processor_j", "card_j", "card_memory")
 
 
 @pytest.fixture
@@ -129,6 +137,9 @@ def test_without_a_card_it_says_what_can_be_compared_here() -> None:
         (["--b", "kv_type=q4"], "it has to be one of f16, q8_0"),
         (["--b", "device=npu"], "it has to be one of cpu, gpu"),
         (["--a", "device=cpu", "gpu_layers=3"], "say the same"),
+        (["--a", "threads=1", "threads=2"], "--a: threads is given twice."),
+        (["--b", "DEVICE=NPU"], "--b: device cannot be “npu”"),
+        (["--b", "ctx_size=256", "--tasks", "summary"], "Give this side a larger context: ctx_size="),
         (["--a", "device=cpu", "--b", "device=gpu"], "graphics card"),
         (["--b", "template=nothing"], "There is no template “nothing”."),
         (["--b", "template=email"], "needs:"),
@@ -142,6 +153,68 @@ def test_what_is_wrong_is_said_before_anything_starts(words: list[str], said: st
     done = call("compare", "-m", "demo", *words)
     assert done.code in (1, 2) and said in done.err, done.err
     assert not list((home / "comparisons").rglob("run-*"))
+
+
+def test_where_the_report_cannot_be_written_nothing_begins(asked: list[str], tmp_path: Path, home: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    done = call(*asked, "--yes", "--output", tmp_path / "notes.txt" / "report")
+    assert done.code == 74 and "notes.txt could not be written" in done.err
+    assert not (home / "comparisons").exists()
+
+
+def test_the_side_that_cannot_be_loaded_is_named(asked: list[str], tmp_path: Path, home: Path) -> None:
+    damaged = tmp_path / "damaged.gguf"
+    content = DEMO_FILE.read_bytes()
+    damaged.write_bytes(content[: len(content) * 9 // 10])
+    done = call(*asked[:3], "--a", "threads=1", "--b", f"model={damaged}", *asked[-6:], "--yes")
+    assert done.code == 1 and "damaged.gguf" in done.err
+    assert not list((home / "comparisons").rglob("run-*"))
+
+
+def test_two_files_of_one_name_are_two_sides(qwen: Run, tasks: Path, tmp_path: Path) -> None:
+    for folder in ("q4", "q8"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "model.gguf").write_bytes(DEMO_FILE.read_bytes())
+    sides = ["--a", f"model={tmp_path / 'q4' / 'model.gguf'}", "--b", f"model={tmp_path / 'q8' / 'model.gguf'}"]
+    done = qwen("compare", *sides, "--tasks", tasks, "--rounds", "1", "-o", "max_tokens=4", "-y", "--json")
+    told = json.loads(done.stdout)
+    assert [side["name"] for side in told["sides"]] == ["A: model=model.gguf", "B: model=model.gguf"]
+    # They are led through the same answer, and say the same at each place.
+    assert [(place["side"], place["differing"]) for place in told["places"]] == [(1, 0)]
+
+
+def test_without_chance_one_round_is_all_there_is(qwen: Run, asked: list[str]) -> None:
+    done = qwen(*asked, "-o", "temperature=0", "--yes", "--json")
+    assert "every round has the same answers: one round is made." in done.stderr.decode()
+    told = json.loads(done.stdout)
+    # Two copies of a pair of answers would pass for two pairs.
+    assert told["seeds"] == [1] and len(told["runs"]) == 2
+
+
+def test_a_second_window_waits_for_the_first(asked: list[str], home: Path, qwen: Run) -> None:
+    assert qwen(*asked).returncode == 2
+    (folder,) = (home / "comparisons").iterdir()
+    with locked(folder / ".lock"):
+        second = subprocess.Popen([*COMMAND, *asked, "--yes"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert second.stderr is not None
+        assert b"runs in another window: waiting" in second.stderr.readline()
+    assert "[7/7]" in second.communicate(timeout=60)[1].decode()
+    assert second.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_loses_one_answer_at_most(asked: list[str], home: Path, qwen: Run) -> None:
+    process = subprocess.Popen([*COMMAND, *asked, "--yes"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    while not (line := process.stderr.readline()).startswith(b"[1/7]"):
+        assert line
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 130 and "What is finished is kept, and the same command goes on" in said
+    finished = {name for name in kept(home) if name.startswith(("run", "led"))}
+    assert finished
+    again = qwen(*asked, "--yes")
+    assert f"Of 7 answers, {len(finished)} are kept from before." in again.stderr.decode()
 
 
 def test_one_side_is_compared_with_the_usual_settings(qwen: Run, tasks: Path) -> None:
@@ -172,14 +245,82 @@ def test_a_server_is_a_side_like_any_other(qwen: Run, tasks: Path, tmp_path: Pat
         assert done.returncode == 0, done.stderr.decode()
         assert len(server.questions) == 1
         assert server.questions[0].body["seed"] == 1
-    told = done.stderr.decode()
-    assert "not known before the first answers of: model=lab" in told
+    said = done.stderr.decode()
+    assert "not known before the first answers of: model=lab" in said
     # It is on this computer, so nothing goes anywhere else.
-    assert "The questions go to" not in told
-    assert "Hello there" in (tmp_path / "report" / "results.json").read_text("utf-8")
-    assert "which decides itself" in call("compare", "--a", "model=lab", "threads=2", "--b", "model=lab").err
+    assert "The questions go to" not in said
+    told = json.loads((tmp_path / "report" / "results.json").read_text("utf-8"))
+    assert [run["answer"] for run in told["runs"] if run["side"] == 1] == ["Hello there"]
+    # What this PC takes meanwhile is not the server's.
+    assert all(run["measured"][name] is None for run in told["runs"] if run["side"] for name in ("memory", *ENERGY))
+    assert told["servers"][1]["models"] == ["tiny"]
+    assert "lab (tiny)" in (tmp_path / "report" / "report.md").read_text("utf-8")
+    refused = call("compare", "--a", "model=lab", "threads=2", "lookup=false", "--b", "model=lab")
+    assert "which decides itself" in refused.err and "Leave out for this side: threads, lookup." in refused.err
     assert "A server decides itself" in call("compare", "-m", "lab").err
     assert "--offline" in call("compare", "--offline", *map(str, words)).err
+
+
+def test_a_server_gets_nothing_before_the_person_has_agreed(tasks: Path) -> None:
+    with serving(models=[{"id": "tiny", "owned_by": "llamacpp"}]) as server:
+        assert call("servers", "add", "lab", server.url).code == 0
+        sides = ["--a", "model=lab", "name=one", "--b", "model=lab", "name=two"]
+        assert call("compare", *sides, "--tasks", tasks).code == 2
+        # It counts tokens, and would get the text for that.
+        assert server.sent and all(sent.method == "GET" for sent in server.sent)
+
+
+def test_a_server_that_fails_loses_nothing_that_was_finished(tasks: Path, home: Path) -> None:
+    with serving(Reply(saying("Hello")), Reply([b"{}"], 500, kind="application/json")) as server:
+        assert call("servers", "add", "lab", server.url).code == 0
+        sides = ["--a", "model=lab", "name=one", "--b", "model=lab", "name=two"]
+        words = ["compare", *sides, "--tasks", str(tasks), "--rounds", "1", "--yes"]
+        done = call(*words)
+        assert done.code == 1 and "What is finished is kept" in done.err
+        assert len([name for name in kept(home) if name.startswith("run")]) == 1
+        server.replies = [Reply(saying("Hello"))]
+        again = call(*words)
+        assert again.code == 0 and "Of 2 answers, 1 is kept from before." in again.err
+        # A side with itself is the same letter for letter.
+        assert "1 of 1 pairs of answers of one and two are the same" in " ".join(again.out.split())
+
+
+def compared_calculators(tmp_path: Path, *words: str) -> tuple[Done, dict[int, Any], str]:
+    """Let two servers answer the task with the calculator; return what was said, the findings, and the report."""
+    report = tmp_path / "report"
+    with serving(Reply(saying(f"```python\n{CALCULATOR}\n```"))) as server:
+        assert call("servers", "add", "lab", server.url).code == 0
+        sides = ["--a", "model=lab", "name=one", "--b", "model=lab", "name=two"]
+        asked = ["compare", *sides, "--tasks", "calculator", "--rounds", "1", "--yes", *words]
+        done = call(*asked, "--output", report)
+    told = json.loads((report / "results.json").read_text("utf-8"))
+    found = {one["side"]: one for one in told["findings"] if one["check"] == "computes"}
+    return done, found, (report / "report.html").read_text("utf-8")
+
+
+def test_programs_of_answers_are_run_where_there_is_a_sandbox(tmp_path: Path) -> None:
+    if obstacle := sandbox.obstacle():
+        pytest.skip(obstacle)
+    done, found, report = compared_calculators(tmp_path, "--run-code")
+    assert done.code == 0 and "Programs cannot be run here" not in done.err
+    assert [one["value"] for one in found.values()] == [1.0, 1.0]
+    assert "It runs and computes 12*(3+4) = 84." in report
+
+
+def test_without_a_sandbox_it_says_so_at_once_and_tells_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done, found, report = compared_calculators(tmp_path, "--run-code")
+    assert done.err.index("Programs cannot be run here, so that check will tell nothing:") < done.err.index("[1/2]")
+    assert [one["value"] for one in found.values()] == [None, None]
+    assert found[0]["sentence"] in report and "1 check could not judge" in " ".join(done.out.split())
+
+
+def test_without_permission_nothing_is_run(tmp_path: Path) -> None:
+    _done, found, report = compared_calculators(tmp_path)
+    assert [one["value"] for one in found.values()] == [None, None]
+    assert "that needs your permission, with --run-code" in report
 
 
 def test_the_report_speaks_chinese(qwen: Run, tmp_path: Path) -> None:

@@ -30,6 +30,15 @@ class NoSandboxError(Exception):
     """Code cannot be run here; the text says why, in the language in use."""
 
 
+def obstacle() -> str:
+    """Return the sentence that says why no code can be run here, "" if it can; raises `CancelledError`."""
+    try:
+        press_keys("", "1*(1+1)", "2")
+    except NoSandboxError as error:
+        return str(error)
+    return ""
+
+
 def press_keys(code: str, expression: str, expected: str, seconds: int = 10) -> dict[str, Any]:
     """Run the calculator `code`, compute `expression` of the form a*(b+c), and return what `inside_sandbox` reports.
 

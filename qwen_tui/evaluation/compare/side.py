@@ -59,6 +59,8 @@ def sides(given: Sequence[tuple[str, Sequence[str]]], base: Config) -> list[Side
     found = [_side(option, written, base) for option, written in given]
     if len(found) == 1:
         found.insert(0, Side(name=_("as usual"), given=(), settings=base))
+    else:
+        found = [_told_apart(side, option, found) for side, (option, _written) in zip(found, given, strict=True)]
     names = [side.name for side in found]
     for name in names:
         if names.count(name) > 1:
@@ -82,8 +84,22 @@ def with_and_without_template(base: Config) -> list[Side]:
     ]
 
 
+def _told_apart(side: Side, option: str, others: Sequence[Side]) -> Side:
+    """Return `side` with its letter in its name if another side has that name and other settings.
+
+    Two files of the same name, or two system prompts that begin alike, are such sides.
+    """
+    if all(other.name != side.name or other.given == side.given for other in others):
+        return side
+    return msgspec.structs.replace(side, name=f"{option.lstrip('-').upper()}: {side.name}")
+
+
 def _side(option: str, written: Sequence[str], base: Config) -> Side:
-    values = dict(_pair(option, one) for one in written)
+    values: dict[str, str] = {}
+    for name, value in (_pair(option, one) for one in written):
+        if name in values:
+            raise UsageError(_("{option}: {name} is given twice.").format(option=option, name=name))
+        values[name] = value
     settings = {name: _checked(option, name, value) for name, value in values.items() if name in _SETTINGS}
     device = values.get("device")
     if device is not None:
@@ -124,8 +140,8 @@ def _short(value: str) -> str:
 
 def _pair(option: str, one: str) -> tuple[str, str]:
     name, equals, value = one.partition("=")
-    # Quantisations and KV types are what people write with dashes.
-    name = name.strip().replace("-", "_")
+    # People write the names as those of options, with dashes, and the words in capitals: kv-type=Q8_0, device=GPU.
+    name = name.strip().lower().replace("-", "_")
     if not equals:
         raise UsageError(
             _("{option} {written} is not understood.").format(option=option, written=one),
@@ -139,7 +155,7 @@ def _pair(option: str, one: str) -> tuple[str, str]:
             if near
             else _("Write NAME=VALUE, with one of: {names}.").format(names=listed(NAMES)),
         )
-    return name, value
+    return name, value.strip().lower() if name in ("device", "kv_type") else value
 
 
 def _checked(option: str, name: str, value: str) -> object:

@@ -95,12 +95,15 @@ def _another_kind() -> Unfit:
     return Unfit(_("{path} says of itself that it is no model."), _("Choose another file."))
 
 
+def _named(header: Header) -> str:
+    return f"{_text(header, 'general.name')} {_text(header, 'general.basename')}".replace("_", " ")
+
+
 def _is_reranker(header: Header) -> bool:
-    named = f"{_text(header, 'general.name')} {_text(header, 'general.basename')}"
     return (
         _pooling(header) == _POOLING_RANK
         or any(tensor.name.startswith("cls.") for tensor in header.tensors)
-        or bool(_RERANKER.search(named.replace("_", " ")))
+        or bool(_RERANKER.search(_named(header)))
     )
 
 
@@ -112,11 +115,10 @@ def _reranker() -> Unfit:
 
 
 def _is_embedder(header: Header) -> bool:
-    named = f"{_text(header, 'general.name')} {_text(header, 'general.basename')}"
     return (
         _pooling(header) >= _POOLING_MEAN
         or bool(_ENCODERS.fullmatch(_architecture(header)))
-        or bool(_EMBEDDING.search(named.replace("_", " ")))
+        or bool(_EMBEDDING.search(_named(header)))
     )
 
 

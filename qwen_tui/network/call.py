@@ -1,14 +1,16 @@
 """A call of a server's interface: a request whose body and whose response are streams, and which is sent once."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qwen_tui.network.client import AGENT, translated
-from qwen_tui.network.request import RequestError, ResponseHead, Timeouts
+from qwen_tui.network.request import ResponseHead, Timeouts
 from qwen_tui.network.transfer import Transfer
 
 if TYPE_CHECKING:
     import httpx2
+
+T = TypeVar("T")
 
 
 class Call:
@@ -48,24 +50,14 @@ class Call:
 
     def head(self, seconds: float) -> ResponseHead | None:
         """Wait so many `seconds` for the head of the response; None if it has not come. Raises `RequestError`."""
-        try:
-            return self._transfer.channel.head(seconds)
-        except TimeoutError:
-            return None
-        except Exception as error:
-            raise self._translated(error) from None
+        return self._awaited(self._transfer.channel.head, seconds)
 
     def take(self, seconds: float) -> bytes | None:
         """Wait so many `seconds` for bytes, and return all that have come: none at the end, None before any.
 
         Raises `RequestError`.
         """
-        try:
-            return self._transfer.channel.take(seconds)
-        except TimeoutError:
-            return None
-        except Exception as error:
-            raise self._translated(error) from None
+        return self._awaited(self._transfer.channel.take, seconds)
 
     def close(self) -> None:
         """Cut the connection at once; the server sees that nobody reads any more."""
@@ -78,5 +70,11 @@ class Call:
         )
         return session.send(request, stream=True)
 
-    def _translated(self, error: Exception) -> RequestError:
-        return translated(error, self._url)
+    def _awaited(self, wait: Callable[[float], T], seconds: float) -> T | None:
+        try:
+            return wait(seconds)
+        except TimeoutError:
+            return None
+        # The channel raises again here what ended the thread that reads: httpx2's errors, and the system's.
+        except Exception as error:
+            raise translated(error, self._url) from None

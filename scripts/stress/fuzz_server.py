@@ -20,13 +20,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from qwen_tui.cli.main import main as main_of_program
 from qwen_tui.columns import markdown_table
 from scripts.command_line import command_line, report_progress
 from tests.program import call, environment
+from tests.quiet_server import QuietHandler, QuietServer
 
 MODELS = json.dumps({"object": "list", "data": [{"id": "tiny", "owned_by": "openai"}]}).encode()
 # What a hostile or broken server could write to a terminal that shows it as it is.
@@ -134,27 +134,18 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
             return data
 
 
-class Hostile(ThreadingHTTPServer):
+class Hostile(QuietServer):
     """Answers by a plan: the body, status and kind of the next list of models, and of the next answer."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.models: tuple[bytes, int, str] = (MODELS, 200, "application/json")
         self.answer: tuple[bytes, int, str] = (b"", 200, "text/event-stream")
         self.cut = False
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore clients that disconnect."""
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
     server: Hostile
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Log nothing."""
 
     def do_GET(self) -> None:
         self._send(*self.server.models)

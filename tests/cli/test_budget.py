@@ -7,15 +7,6 @@ import pytest
 
 from tests.conftest import Run
 
-PAGES = "\n\n".join(f"[p. {n}]\n" + "the harbour and its lighthouse " * 20 for n in range(1, 6))
-
-
-@pytest.fixture
-def report(tmp_path: Path) -> Path:
-    path = tmp_path / "report.txt"
-    path.write_text(PAGES)
-    return path
-
 
 def test_a_dry_run_prints_the_budget_and_asks_nothing(qwen: Run, tiny: Path, report: Path, home: Path) -> None:
     done = qwen("ask", "-m", tiny, "--dry-run", "-f", report, "-s", "Be brief.", "Sum it up")

@@ -12,15 +12,6 @@ if sys.platform == "win32":
 
 from tests.terminal_screen import CTRL_C, ENTER, Terminal
 
-PAGES = "\n\n".join(f"[p. {n}]\n" + "the harbour and its lighthouse " * 20 for n in range(1, 6))
-
-
-@pytest.fixture
-def report(tmp_path: Path) -> Path:
-    path = tmp_path / "report.txt"
-    path.write_text(PAGES)
-    return path
-
 
 def test_on_a_terminal_the_person_chooses(tiny: Path, report: Path) -> None:
     words = ("-n", "-m", str(tiny), "--ctx-size", "1024", "-o", "max_tokens=4", "-f", str(report), "the lighthouse")

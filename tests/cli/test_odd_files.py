@@ -107,24 +107,27 @@ def changing(monkeypatch: pytest.MonkeyPatch, *changes: Callable[[], object]) ->
     monkeypatch.setattr(whole_file, "read_bytes", read)
 
 
+def gathered(path: str | Path) -> tuple[list[str], list[str]]:
+    """Attach a file, and return its text and what the person was told."""
+    told: list[str] = []
+    gathering = Gathering(Reading(told.append))
+    gathering.add(str(path))
+    return [one.text for one in gathering.materials], told
+
+
 def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "log.txt"
     path.write_text("one")
     changing(monkeypatch, lambda: path.write_text("one two"))
-    told: list[str] = []
-    gathering = Gathering(Reading(told.append))
-    gathering.add(str(path))
-    assert ([one.text for one in gathering.materials], told) == (["one two"], [])
+    assert gathered(path) == (["one two"], [])
 
 
 def test_a_file_that_keeps_changing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "log.txt"
     path.write_text("one")
     changing(monkeypatch, lambda: path.write_text("one two"), lambda: path.write_text("one two three"))
-    told: list[str] = []
-    gathering = Gathering(Reading(told.append))
-    gathering.add(str(path))
-    assert [one.text for one in gathering.materials] == ["one two"]
+    texts, told = gathered(path)
+    assert texts == ["one two"]
     assert told == [f"{path} keeps changing: what was read of it may be partly old and partly new."]
 
 
@@ -141,19 +144,14 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_anew(
 
     # Each of the files is read as a whole.
     changing(monkeypatch, *[replace(text) for text in ("new", "newer")[:changes]])
-    told: list[str] = []
-    gathering = Gathering(Reading(told.append))
-    gathering.add(str(path))
-    assert ([one.text for one in gathering.materials], told) == (["new"], [])
+    assert gathered(path) == (["new"], [])
 
 
 def test_a_file_that_is_removed_while_it_is_read_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "plan.txt"
     path.write_text("old")
     changing(monkeypatch, path.unlink)
-    gathering = Gathering(Reading(print))
-    gathering.add(str(path))
-    assert [one.text for one in gathering.materials] == ["old"]
+    assert gathered(path) == (["old"], [])
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(qwen: Run, tmp_path: Path) -> None:
@@ -166,9 +164,8 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(qwen: Run, tmp_pa
 
 @pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="only Linux has such files")
 def test_files_of_the_kernel_have_no_size_and_are_read(tmp_path: Path) -> None:
-    gathering = Gathering(Reading(print))
-    gathering.add("/proc/self/status")
-    assert "Name:" in gathering.materials[0].text
+    texts, _told = gathered("/proc/self/status")
+    assert "Name:" in texts[0]
 
 
 @pytest.mark.parametrize("name", ["CON", "con.txt", "C:\\docs\\aux.md", "prn", "COM1", "lpt¹.log", "CONIN$", "aux ."])

@@ -1,14 +1,13 @@
 """EPUB: chapters in the order of the book under their titles, and what is said of books that cannot be read."""
 
 import io
-import signal
 
 import pytest
 
-from qwen_tui import cancellation
 from qwen_tui.documents.document import Document, Options, as_text
 from qwen_tui.documents.reading import read
-from qwen_tui.errors import CancelledError, InputError
+from qwen_tui.errors import InputError
+from tests.documents.cancelling import progress_until
 from tests.documents.zip_files import zipped
 
 CONTAINER = '<container><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>'
@@ -146,13 +145,6 @@ def test_what_cannot_be_read_says_why(data: bytes, says: str) -> None:
 
 
 def test_progress_comes_chapter_by_chapter_and_reading_can_be_cancelled() -> None:
-    seen: list[tuple[int, int, str]] = []
-
-    def on_progress(done: int, total: int, unit: str) -> None:
-        seen.append((done, total, unit))
-        if done == 2:
-            cancellation.current().cancel(signal.SIGINT)
-
-    with cancellation.operation(), pytest.raises(CancelledError):
-        read_book(book(*["<p>x"] * 9), Options(on_progress=on_progress))
-    assert seen == [(done, 9, "chapter") for done in range(3)]
+    data = book(*["<p>x"] * 9)
+    told = progress_until(2, lambda options: read_book(data, options))
+    assert told == [(done, 9, "chapter") for done in range(3)]

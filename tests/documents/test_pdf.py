@@ -1,18 +1,17 @@
 """PDF: what is read of it in which order, what is left out, and what is said of files that cannot be read."""
 
 import io
-import signal
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from qwen_tui import cancellation
 from qwen_tui.documents.document import Document, Options, as_text
 from qwen_tui.documents.reading import read
-from qwen_tui.errors import CancelledError, InputError
+from qwen_tui.errors import InputError
 from scripts.documents.corpus import CORPUS, read_document, with_words, words_in_order
+from tests.documents.cancelling import progress_until
 from tests.documents.pdf_files import lines, pdf
 
 
@@ -172,14 +171,6 @@ def test_a_damaged_page_is_left_out_and_named() -> None:
 
 
 def test_progress_comes_page_by_page_and_reading_can_be_cancelled() -> None:
-    pages: list[int] = []
-
-    def on_progress(done: int, total: int, unit: str) -> None:
-        assert (total, unit) == (400, "page")
-        pages.append(done)
-        if done == 5:
-            cancellation.current().cancel(signal.SIGINT)
-
-    with cancellation.operation(), pytest.raises(CancelledError):
-        read_pdf(pdf([lines("x")] * 400), Options(on_progress=on_progress))
-    assert pages == list(range(6))
+    data = pdf([lines("x")] * 400)
+    told = progress_until(5, lambda options: read_pdf(data, options))
+    assert told == [(done, 400, "page") for done in range(6)]

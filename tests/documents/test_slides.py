@@ -1,16 +1,15 @@
 """Presentations: what is read of a slide and in which order, what is said of what is not read."""
 
 import io
-import signal
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from qwen_tui import cancellation
 from qwen_tui.documents.document import Document, Options, as_text
 from qwen_tui.documents.reading import read
-from qwen_tui.errors import CancelledError, InputError
+from qwen_tui.errors import InputError
+from tests.documents.cancelling import progress_until
 from tests.documents.office_files import changed
 
 CM = 360_000
@@ -253,14 +252,5 @@ def test_a_missing_slide_is_left_out_and_named() -> None:
 
 def test_progress_comes_slide_by_slide_and_reading_can_be_cancelled() -> None:
     data = pptx(*[lambda slide: box(slide, "text", 1, 1) and None] * 9)
-    seen: list[int] = []
-
-    def on_progress(done: int, total: int, unit: str) -> None:
-        assert (total, unit) == (9, "slide")
-        seen.append(done)
-        if done == 4:
-            cancellation.current().cancel(signal.SIGINT)
-
-    with cancellation.operation(), pytest.raises(CancelledError):
-        read_pptx(data, Options(on_progress=on_progress))
-    assert seen == list(range(5))
+    told = progress_until(4, lambda options: read_pptx(data, options))
+    assert told == [(done, 9, "slide") for done in range(5)]

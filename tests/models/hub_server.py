@@ -15,9 +15,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from tests.quiet_server import QuietHandler, QuietServer
 
 REPOSITORY, FILE = "acme/tiny-GGUF", "tiny-Q4_K_M.gguf"
 NAME = f"{REPOSITORY}:{FILE}"
@@ -114,28 +115,19 @@ class FaultyHub:
             server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(QuietServer):
     def __init__(self, hub: FaultyHub, port: str) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.hub = hub
         self.port = port
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore clients that disconnect."""
 
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(QuietHandler):
     server: _Server
 
     @property
     def hub(self) -> FaultyHub:
         return self.server.hub
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Log nothing."""
 
     def do_HEAD(self) -> None:
         self._answer()

@@ -6,8 +6,9 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
+
+from tests.quiet_server import QuietHandler, QuietServer
 
 CHAT = "/v1/chat/completions"
 MODELS = "/v1/models"
@@ -71,23 +72,14 @@ class FakeServer:
 _NOTHING = Reply([b'{"error":"no such path"}'], 404, kind="application/json")
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(QuietServer):
     def __init__(self, fake: FakeServer) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.fake = fake
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore clients that disconnect."""
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
     server: _Server
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Log nothing."""
 
     def do_GET(self) -> None:
         self._answer(None)

@@ -196,14 +196,7 @@ def test_ctrl_c_reaches_all_questions_of_its_operation() -> None:
     with serving(Reply([30.0])) as server, cancellation.operation() as operation:
         engine = engine_of(server)
         ends: list[Event] = []
-        threads = [
-            threading.Thread(
-                target=contextvars.copy_context().run, args=(lambda: ends.append(list(engine.stream(request()))[-1]),)
-            )
-            for _number in range(2)
-        ]
-        for thread in threads:
-            thread.start()
+        threads = at_once(2, lambda: ends.append(list(engine.stream(request()))[-1]))
         while len(server.questions) < 2:
             time.sleep(0.02)
         operation.cancel()

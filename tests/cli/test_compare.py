@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qwen_tui.evaluation.compare import sandbox
+from qwen_tui.evaluation.compare import conditions, sandbox
 from qwen_tui.models.inventory import DEMO_FILE
 from qwen_tui.models.locking import locked
 from tests.conftest import COMMAND, Run
@@ -104,8 +104,19 @@ def test_json_has_every_run_with_its_settings(qwen: Run, asked: list[str]) -> No
     assert [side["plan"]["kv_type"] for side in told["sides"]] == ["f16", "q8_0"]
     assert [side["sampling"]["lookup"] for side in told["sides"]] == [False, True]
     assert all(len(one) == 64 for side in told["sides"] for one in side["files"].values())
+    assert "ggml" in told["machinery"]["library"] and not told["servers"]
     assert {one["check"] for one in told["findings"]} == {"repetition", "length_in_range"}
     assert all(run["measured"]["seconds"] > 0 and run["measured"]["memory"] for run in told["runs"])
+
+
+def test_another_llama_cpp_makes_another_comparison(
+    qwen: Run, asked: list[str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert qwen(*asked).returncode == 2
+    monkeypatch.setattr(conditions, "library_stamp", lambda: (("libggml-cpu.so", 1, 2),))
+    assert qwen(*asked).returncode == 2
+    # Its arithmetic may differ, so no answer of one counts for the other.
+    assert len(list((home / "comparisons").iterdir())) == 2
 
 
 def test_without_a_terminal_nothing_begins_unasked(qwen: Run, asked: list[str], home: Path) -> None:
@@ -253,7 +264,7 @@ def test_a_server_is_a_side_like_any_other(qwen: Run, tasks: Path, tmp_path: Pat
     assert [run["answer"] for run in told["runs"] if run["side"] == 1] == ["Hello there"]
     # What this PC takes meanwhile is not the server's.
     assert all(run["measured"][name] is None for run in told["runs"] if run["side"] for name in ("memory", *ENERGY))
-    assert told["servers"][1]["models"] == ["tiny"]
+    assert [(one["side"], one["models"]) for one in told["servers"]] == [(1, ["tiny"])]
     assert "lab (tiny)" in (tmp_path / "report" / "report.md").read_text("utf-8")
     refused = call("compare", "--a", "model=lab", "threads=2", "lookup=false", "--b", "model=lab")
     assert "which decides itself" in refused.err and "Leave out for this side: threads, lookup." in refused.err

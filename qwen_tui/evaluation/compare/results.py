@@ -15,6 +15,7 @@ from qwen_tui.evaluation.compare.runs import Measured, Run, Settled, Told
 from qwen_tui.evaluation.compare.sample import Finding
 from qwen_tui.evaluation.compare.statistics import Comparison
 from qwen_tui.evaluation.compare.task import Task
+from qwen_tui.messages import Step
 
 # The check that stands for all: the mean of what the checks of an answer found.
 OVERALL = ""
@@ -103,7 +104,9 @@ class Results(NamedTuple):
                     "command": self.command,
                     "machinery": self.settled.machinery,
                     "sides": self.settled.sides,
-                    "servers": [{"side": side, **msgspec.to_builtins(one)} for side, one in enumerate(self.told)],
+                    "servers": [
+                        {"side": side, **msgspec.to_builtins(one)} for side, one in enumerate(self.told) if one.models
+                    ],
                     "language": self.language,
                     "seeds": self.seeds,
                     "order": self.order,
@@ -137,9 +140,12 @@ def results(grid: Grid, settled: Settled, command: str, language: str, *, run_co
         (task, side, seed): _run(grid, task, side, seed) for task in grid.tasks for side in sides for seed in grid.seeds
     }
     findings: dict[tuple[str, int, int], Mapping[str, Finding]] = {}
-    for place, run in runs.items():
+    for done, (place, run) in enumerate(runs.items()):
         cancellation.check()
+        # To run a program takes seconds.
+        grid.output.show(Step(done, len(runs)))
         findings[place] = grid.tasks[run.task].judge(run.answer, run_code=run_code)
+    grid.output.show(Step(len(runs), len(runs)))
     pairs = _pairs(grid, findings)
     return Results(
         settled=settled,

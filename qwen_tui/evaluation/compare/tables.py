@@ -117,6 +117,11 @@ def findings(results: Results, task: str, seed: int) -> Table:
     return Table([_("check"), *results.names], rows, words=True)
 
 
+def _sampling(side: Conditions) -> str:
+    """Return the settings of answers; where none limits them, the task does."""
+    return listed(f"{name}={value}" for name, value in side.sampling.items() if value is not None)
+
+
 def _model(side: Conditions, told: Told) -> str:
     """Return the model of a side; that of a server with what the server calls it."""
     return noted(side.model, listed(told.models)) if told.models else side.model
@@ -163,7 +168,13 @@ def repeating(results: Results) -> list[Table]:
         [_("seeds"), ", ".join(map(str, results.seeds))],
         [_("seed of the order"), str(results.order)],
         [_("code was run"), _("yes") if results.run_code else _("no")],
-        *([_("task {name}").format(name=name), f"SHA-256 {sha256(task)}"] for name, task in results.tasks.items()),
+        *(
+            [
+                _("task {name}").format(name=name),
+                _("at most {n} tokens; SHA-256 {hash}").format(n=f"{task.answer_tokens:,}", hash=sha256(task)),
+            ]
+            for name, task in results.tasks.items()
+        ),
     ]
     sides = results.settled.sides
     rows = [
@@ -171,7 +182,7 @@ def repeating(results: Results) -> list[Table]:
         [_("model"), *(_model(side, told) for side, told in zip(sides, results.told, strict=True))],
         ["SHA-256", *(listed(side.files.values()) or _("not told") for side in sides)],
         [_("computing"), *(side.computing for side in sides)],
-        [_("answers"), *(listed(f"{name}={value}" for name, value in side.sampling.items()) for side in sides)],
+        [_("answers"), *(_sampling(side) for side in sides)],
         [_("system prompt"), *(side.system or "–" for side in sides)],
         [_("template"), *(side.template or "–" for side in sides)],
     ]

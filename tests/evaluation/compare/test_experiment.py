@@ -356,6 +356,12 @@ def test_blanks_between_words_that_differ_are_no_common_ground() -> None:
     assert [piece.text for piece in left] == ["We ", "met on Monday", "."]
 
 
+def test_another_blank_is_no_difference() -> None:
+    left, right = marked("Sum:\nadd 3", "Sum: add 4")
+    assert [piece.text for piece in left] == ["Sum:\nadd ", "3"]
+    assert [piece.text for piece in right] == ["Sum: add ", "4"]
+
+
 @pytest.mark.parametrize(
     ("first", "other", "shown"),
     [

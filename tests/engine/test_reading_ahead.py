@@ -89,6 +89,15 @@ def test_counting_does_not_disturb_the_reading(reading: LocalEngine) -> None:
     wait(reading)
 
 
+def test_what_is_read_so_far_counts_as_computed(reading: LocalEngine) -> None:
+    asked = request(MATERIAL, sampler=CHANCE)
+    reading.read_ahead(asked)
+    reading.info()
+    while (progress := reading.reading_ahead()) and not progress[0]:
+        time.sleep(0.001)
+    assert reading.cached(asked.messages) > 0
+
+
 def test_what_fails_while_it_is_read_fails_only_when_it_is_asked(reading: LocalEngine) -> None:
     reading.read_ahead(request(MATERIAL * 100, sampler=CHANCE))
     assert text_of(reading.stream(request("Hello", max_tokens=4)))

@@ -64,9 +64,8 @@ class Worker:
                     if options.plan.gpu_layers and folder:
                         leaving.wait(Path(os.fsdecode(folder)))
                     self._load(options)
-                case wire.Count(messages, cached):
-                    prompt = self._chatml.tokens(messages)
-                    self._reply(wire.Counted(len(prompt), self._cached(prompt) if cached else 0))
+                case wire.Count():
+                    self._count(command)
                 case wire.Resize(ctx_size):
                     self._resize(ctx_size)
                 case wire.Generate(number, request):
@@ -123,7 +122,7 @@ class Worker:
         """Count in the thread that reads the commands, if the main thread reads ahead: this need not stop it."""
         if self._reading_ahead is None or not self._reading_ahead.is_reading:
             return False
-        self._reply(wire.Counted(len(self._chatml.tokens(command.messages))))
+        self._count(command)
         return True
 
     def stops_reading_ahead(self, command: wire.WorkerCommand) -> bool:
@@ -304,6 +303,10 @@ class Worker:
             context.reserve(tokens + ROOM)
             self._context = context
         return self._context
+
+    def _count(self, command: wire.Count) -> None:
+        prompt = self._chatml.tokens(command.messages)
+        self._reply(wire.Counted(len(prompt), self._cached(prompt) if command.cached else 0))
 
     def _cached(self, prompt: Sequence[int]) -> int:
         """Return how many tokens of a prompt are in the context, or in a state on the disk that would be read."""

@@ -55,17 +55,12 @@ def with_system(conversation: Conversation, template: Template, question: Questi
     """Put the template's system prompt into the conversation or into the question, as `compose` says."""
     if not template.system or template.system == conversation.system:
         return question
-    if not begins_conversation(conversation, template):
+    if conversation.exchanges or conversation.system:
         filled = msgspec.structs.replace(question.template, name=template.name, system=template.system)
         return msgspec.structs.replace(question, template=filled)
     conversation.system = template.system
     conversation.from_template = True
     return question
-
-
-def begins_conversation(conversation: Conversation, template: Template) -> bool:
-    """Whether the system prompt of `template` becomes that of the conversation."""
-    return bool(template.system) and not (conversation.exchanges or conversation.system)
 
 
 def draft(template: Template, values: Mapping[str, str], text: str = "", *, text_precedes: bool = False) -> Draft:

@@ -1,16 +1,12 @@
 """Lets the engine read ahead what the next prompt will begin with, while the person types it."""
 
+import dataclasses
 import re
 import time
 from collections.abc import Callable
 
-import msgspec
-
-from qwen_tui.chat.from_template import begins_conversation, with_system
-from qwen_tui.chat.question import ask_about
 from qwen_tui.chat.session import Session
 from qwen_tui.engine.protocol import Request
-from qwen_tui.messages import Filled, Message, as_command
 
 # While keys come, about so many new tokens are worth a batch. After a pause every one of them is.
 _WORTH = 16
@@ -40,7 +36,7 @@ class NextPrompt:
         """
         if not self._is_allowed():
             return
-        request = self._request("" if self._is_command(line) else line)
+        request = self._request("" if self._session.is_command(line) else line)
         if request is None or (self._sent == request and line):
             return
         if not paused and _unread(self._sent, request) < _WORTH:
@@ -48,28 +44,19 @@ class NextPrompt:
         self._sent = request
         self._session.engine.read_ahead(request)
 
-    def _is_command(self, line: str) -> bool:
-        return as_command(line) is not None and self._session.template is None
-
     def _request(self, words: str) -> Request | None:
         """Return the request that the next one will go on with; None where nothing is known of it."""
         session = self._session
-        before = session.conversation.without_last() if session.replacing else session.conversation
-        system, question = before.system, ask_about(session.attached, words)
-        if session.template is not None and begins_conversation(before, session.template):
-            system = session.template.system
-        elif session.template is not None:
-            question = with_system(before, session.template, question)
-        elif session.replacing and (earlier := session.conversation.exchanges[-1].question.template).system:
-            question = msgspec.structs.replace(question, template=Filled(earlier.name, earlier.system))
-        prompt = before.prompt(question, growing=True)
-        messages = (*([Message("system", system)] if system else ()), *prompt[bool(before.system) :])
+        conversation = session.conversation
+        # A template may change the system prompt. Nothing is decided before the message is sent, so only of a copy.
+        before = conversation.without_last() if session.replacing else dataclasses.replace(conversation)
+        messages = before.prompt(session.question(before, words), growing=True)
         if not messages[-1].content.strip():
             messages = messages[:-1]
         size = session.info.ctx_size if session.info else self._ctx_size
         if not messages or sum(len(message.content) for message in messages) > size * _MOST_A_TOKEN:
             return None
-        kept = session.conversation.id if session.keeper.history is not None else None
+        kept = conversation.id if session.keeper.history is not None else None
         return session.options.request(messages, kept)
 
 

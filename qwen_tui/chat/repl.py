@@ -9,7 +9,7 @@ from qwen_tui.chat import slash_commands
 from qwen_tui.chat.session import Session
 from qwen_tui.errors import CancelledError, OutputError, QwenError, refused
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Draft, as_command
+from qwen_tui.messages import Draft
 
 
 class LineReader(Protocol):
@@ -52,7 +52,7 @@ class Repl:
         draft: str | Draft | None = None
         with self._reader.answering(), cancellation.operation():
             try:
-                if self._is_command(line):
+                if self._session.is_command(line):
                     # The person has replaced the draft by a command.
                     self._session.drop_draft()
                     draft = slash_commands.run(self._session, line)
@@ -71,13 +71,6 @@ class Repl:
                 self._show_error(refused(error))
         self._session.left_edit = False
         return self._draft(draft)
-
-    def _is_command(self, line: str) -> bool:
-        """Whether `line` is a slash command, not a message."""
-        if self._session.replacing and self._session.conversation.exchanges[-1].question.words.startswith("/"):
-            return False
-        # A line that a template began is a message, even if the first filled-in value begins with a slash.
-        return as_command(line) is not None and self._session.template is None
 
     def _draft(self, begun: str | Draft | None) -> str | Draft:
         """Return the draft of the next line: `begun`, or else the unsent text."""

@@ -25,7 +25,7 @@ from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import CancelledError, DoesNotFitError, PromptTooLongError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, listed
-from qwen_tui.messages import Exchange, FileRead, Filled, Material, Output, Question
+from qwen_tui.messages import Exchange, FileRead, Filled, Material, Output, Question, as_command
 from qwen_tui.models.locate import Meaning, lasting
 
 
@@ -101,6 +101,25 @@ class Session:
             self.show_reading,
         )
 
+    def is_command(self, line: str) -> bool:
+        """Whether a line is a slash command, and not a message."""
+        if self.replacing and self.conversation.exchanges[-1].question.words.startswith("/"):
+            return False
+        # A line that a template began is a message, even if the first filled-in value begins with a slash.
+        return as_command(line) is not None and self.template is None
+
+    def question(self, conversation: Conversation, words: str) -> Question:
+        """Return the question of these words about the attached materials.
+
+        A template may give the `conversation` its system prompt.
+        """
+        question = ask_about(self.attached, words)
+        if self.template is not None:
+            return with_system(conversation, self.template, question)
+        if self.replacing and (before := self.conversation.exchanges[-1].question.template).system:
+            return msgspec.structs.replace(question, template=Filled(before.name, before.system))
+        return question
+
     def answer(self, words: str) -> None:
         """Answer a question of these words about the attached materials; raises what `Turn.run` raises.
 
@@ -108,11 +127,7 @@ class Session:
         """
         self.unsent = words
         system, from_template = self.conversation.system, self.conversation.from_template
-        question = ask_about(self.attached, words)
-        if self.template is not None:
-            question = with_system(self.conversation, self.template, question)
-        elif self.replacing and (before := self.conversation.exchanges[-1].question.template).system:
-            question = msgspec.structs.replace(question, template=Filled(before.name, before.system))
+        question = self.question(self.conversation, words)
         turn = self._turn()
         try:
             self._run(turn, question)

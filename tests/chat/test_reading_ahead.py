@@ -108,6 +108,13 @@ def test_an_edited_message_is_read_in_the_place_of_the_last_turn() -> None:
     assert line.engine.requests_ahead[-1].messages == (Message("user", "Hello"),)
 
 
+def test_an_edited_message_that_begins_with_a_slash_is_read_as_a_message() -> None:
+    line = Line(conversation=Conversation(None, [Exchange(Question("/etc is full, what now?"), "Hi!")]))
+    line.session.replace_last()
+    line.type("/etc is full", paused=True)
+    assert line.read[-1] == "/etc is full"
+
+
 def test_what_does_not_fit_is_not_read() -> None:
     line = Line(ctx_size=256)
     line.session.attached = [Material("book.txt", "word " * 2000)]

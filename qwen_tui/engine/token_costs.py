@@ -13,11 +13,10 @@ _REMEMBERED = 512
 # Behind so many tokens, a token takes twice as long as at the beginning of a context. Its weights cost the same at
 # every place. Attention costs 4·n_layer·n_head·d_head operations more for each token before it: for Qwen3-4B 0.6
 # million, beside 7,200 million for the weights. By the operations alone it would be 12,000 tokens. Those of attention
-# are slower: its numbers have 16 bits, and those of the weights four. Processors differ in how much slower they are.
-# Prefills of the 4B shape with two threads on two PCs: 512 tokens took 22 s and 4,000 about four minutes, from which
-# follows 4,200; on a Zen 3 with AVX2, 508 took 29.0 s, 2,008 took 120.7 s and 4,008 took 273.4 s, from which follows
-# 8,700. From the time of the shortest one, this number foretells the others with an error of less than a fifth.
-_DOUBLES_BEHIND = 9000
+# are slower: its numbers have 16 bits, and those of the weights four. Prefills of the 4B shape with two threads on two
+# PCs: 512 tokens took 22 s and 4,000 about four minutes; 128 took 5.9 s, 516 took 25.3 s, 2,016 took 117 to 121 s and
+# 4,016 took 279 to 298 s. From this number and the first one of each PC follow the others, within a seventh.
+_DOUBLES_BEHIND = 4000
 
 
 class PrefillCost:

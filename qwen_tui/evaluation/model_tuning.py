@@ -68,6 +68,13 @@ def tune(subject: Planner, start: Plan, seconds: float, output: Output) -> Searc
         raise
     tuned.keep(files.folders().tuned, tuned.tuned(found, about, subject.settings.ctx_size))
     subject.forget_worked()
+    if found.untried:
+        output.note(
+            _("There was no time to try: {plans}. For more: {command}").format(
+                plans=listed(difference(plan, start) for plan in found.untried),
+                command=f"qwen tune --seconds {2 * seconds:.0f}",
+            )
+        )
     return found
 
 

@@ -33,9 +33,9 @@ from qwen_tui.planning.tuned import Purpose, SearchResult, Trial
 # conversation of several turns: at such a depth flash attention and the KV type make a difference.
 _WRITTEN = 6
 _DEPTH = 2048
-# The prefill of the prompt takes about so many seconds, within these limits of tokens.
+# The prefill of the prompt takes about so many seconds, but it has at least one whole batch and at most so many tokens.
 _READING_S = 3.0
-_SHORTEST, _LONGEST = 64, 512
+_LONGEST = 512
 # The first prompt has so many tokens. It warms up the PC, reads the file from the disk, and shows the rough speed.
 _WARM_UP = 32
 # The sizes of batches that are timed. The costs of the sizes between them are interpolated.
@@ -77,6 +77,7 @@ class Search:
     _tried: list[Plan] = field(default_factory=list)
     _failures: list[EngineError] = field(default_factory=list)
     _trials: list[Trial] = field(default_factory=list)
+    _untried: list[Plan] = field(default_factory=list)
     _loads: dict[bool, list[float]] = field(default_factory=dict)
     _rng: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - words
 
@@ -89,6 +90,7 @@ class Search:
             if plan in self._tried or not _makes_sense(plan) or self.avoid(plan) != plan:
                 continue
             if best and self._left() < self._trial_s(plan) + self._reserve(plan):
+                self._untried.append(plan)
                 continue
             trial = self._attempt(plan, changes)
             if trial is not None and (best is None or trial.clearly_better(best, "chat")):
@@ -165,7 +167,8 @@ class Search:
             load_s = self.clock() - begun
             if not self._prompt:
                 speed = self._reading(engine, _WARM_UP)
-                self._prompt = max(_SHORTEST, min(round(speed * _READING_S), _LONGEST, engine.info().ctx_size // 3))
+                longest = min(_LONGEST, engine.info().ctx_size // 3)
+                self._prompt = _whole_batches(min(round(speed * _READING_S), longest), self.start.batch_size, longest)
             reading, writing = self._reading(engine, self._tokens(plan)), self._writing(engine)
         self._loads.setdefault(plan.repack, []).append(load_s)
         trial = Trial(plan=plan, load_s=load_s, reading=reading, writing=writing)
@@ -174,9 +177,14 @@ class Search:
         return trial
 
     def _reading(self, engine: Engine, prompt: int) -> float:
-        """Return the speed of prefill in tokens a second."""
+        """Return the speed of prefill in tokens a second, for a prompt of so many tokens.
+
+        A few tokens more would need a batch of their own, which takes as long as a much larger one.
+        """
+        text = words(prompt, self._rng).split()
+        marks = engine.count((Message("user", " ".join(text)),)) - prompt
         request = Request(
-            messages=(Message("user", words(prompt, self._rng)),),
+            messages=(Message("user", " ".join(text[: max(1, prompt - marks)])),),
             sampler=ReplayOptions(text=words(1, self._rng)),
             max_tokens=1,
             lookup=False,
@@ -208,18 +216,27 @@ class Search:
     def _trial_s(self, plan: Plan) -> float:
         """Estimate from the first trial how many seconds trying `plan` takes."""
         first = self._trials[0]
-        known = self._loads.get(plan.repack)
-        load_s = known[-1] if known else first.load_s * (_REPACK_LOADS if plan.repack else 1)
-        return load_s + self._tokens(plan) / first.reading + 2 * _WRITTEN / first.writing
+        return self._load_s(repack=plan.repack) + self._tokens(plan) / first.reading + 2 * _WRITTEN / first.writing
+
+    def _load_s(self, *, repack: bool) -> float:
+        """Estimate how many seconds loading takes. The first load may have waited for the disk: the shortest counts."""
+        if known := self._loads.get(repack):
+            return min(known)
+        return min(min(times) for times in self._loads.values()) * (_REPACK_LOADS if repack else 1)
 
     def _costs_s(self) -> float:
-        first = self._trials[0]
-        return first.load_s + _BATCHES_COST / first.writing
+        return self._load_s(repack=self.start.repack) + _BATCHES_COST / self._trials[0].writing
 
     def _reserve(self, plan: Plan) -> float:
-        """Return how many seconds of the budget must remain after `plan` is tried: for repacking and the batches."""
-        repack = self.may_repack and not self.gpu and not plan.repack
-        return self._costs_s() + (self._trial_s(msgspec.structs.replace(self.start, repack=True)) if repack else 0.0)
+        """Return how many seconds of the budget must remain after `plan` is tried: for repacking and the batches.
+
+        Repacking that would take more than is left, even now, reserves nothing.
+        """
+        costs_s = self._costs_s()
+        if not self.may_repack or self.gpu or plan.repack:
+            return costs_s
+        repacking_s = self._trial_s(msgspec.structs.replace(self.start, repack=True))
+        return costs_s + (repacking_s if repacking_s + costs_s <= self._left() else 0.0)
 
     def _found(self) -> SearchResult:
         # Loading times vary most, and the first load may have waited for the disk. So all loads of one kind, repacked
@@ -240,7 +257,7 @@ class Search:
                 if not self._trials:
                     raise
                 return self._found()
-        return SearchResult(trials, chat, ask, costs[chat.plan], costs.get(ask.plan, ()))
+        return SearchResult(trials, chat, ask, costs[chat.plan], costs.get(ask.plan, ()), tuple(self._untried))
 
     def _costs(self, plan: Plan) -> tuple[float, ...]:
         """Return the costs of batches, none if nothing is left of the budget."""
@@ -257,6 +274,11 @@ def best_of(trials: Sequence[Trial], purpose: Purpose) -> Trial:
     """Return the best trial for `purpose`: the fastest of those clearly better than the first, else the first."""
     better = [trial for trial in trials[1:] if trial.clearly_better(trials[0], purpose)]
     return min(better, key=lambda trial: trial.seconds(purpose), default=trials[0])
+
+
+def _whole_batches(tokens: int, batch: int, longest: int) -> int:
+    """Return `tokens` rounded down to whole batches, one at least; `longest` where a batch is longer than that."""
+    return min(max(batch, tokens // batch * batch), longest)
 
 
 def relative(sizes: Sequence[int], seconds: Sequence[float]) -> tuple[float, ...]:

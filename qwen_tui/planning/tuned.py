@@ -56,13 +56,17 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SearchResult(NamedTuple):
-    """The result of a search: its `trials`, the best ones, and the costs of batches of 1, 2, 3, … tokens with these."""
+    """The result of a search: its `trials`, the best ones, and the costs of batches of 1, 2, 3, … tokens with these.
+
+    There was no time for the plans `untried`.
+    """
 
     trials: tuple[Trial, ...]
     chat: Trial
     ask: Trial
     chat_costs: tuple[float, ...]
     ask_costs: tuple[float, ...]
+    untried: tuple[Plan, ...] = ()
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):

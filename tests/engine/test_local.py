@@ -87,7 +87,7 @@ def test_how_long_a_prefill_takes_is_known_once_one_was_seen_or_measured(tiny: P
     with closing(LocalEngine(msgspec.structs.replace(options, costs=measured))) as engine:
         assert engine.estimate(100) == pytest.approx(2, rel=0.05)
         # What stands behind others takes longer, because attention looks at all of them.
-        assert (engine.estimate(4100, cached=4000) or 0) > 2.5
+        assert (engine.estimate(4100, cached=4000) or 0) > 3
         assert (engine.estimate(100, written=8) or 0) == pytest.approx(4, rel=0.05)
 
 

@@ -31,6 +31,7 @@ from tests.scripted_engine import ScriptedEngine
 from tests.streams import Clock
 
 OFFICE = Machine(cpu="six cores", cores=6, logical_cores=12, memory=16)
+TWO_CORES = Machine(cpu="two cores", cores=2, logical_cores=2, memory=8)
 Speeds = Callable[[Plan], tuple[float, float, float]]
 
 
@@ -143,7 +144,26 @@ def test_a_minute_is_enough_for_a_4b_model_on_an_office_pc_and_repacking_is_amon
     assert len(found.trials) >= 4
 
 
-@pytest.mark.parametrize("budget", [1, 20, 40])
+def test_a_first_load_that_waits_for_the_disk_keeps_nothing_from_being_tried() -> None:
+    loads = iter([9.0])
+
+    def speeds(plan: Plan) -> tuple[float, float, float]:
+        return next(loads, 2.5 if plan.repack else 0.5), 16.0, 5.0
+
+    found, clock = search(speeds, TWO_CORES)
+    assert clock.now <= 63
+    assert {(trial.plan.flash_attention, trial.plan.repack) for trial in found.trials} >= {(True, False), (False, True)}
+    assert found.chat_costs
+
+
+def test_what_there_was_no_time_for_is_told() -> None:
+    found, _clock = search(even, budget=25)
+    assert found.untried
+    assert not {trial.plan for trial in found.trials} & set(found.untried)
+    assert not search(even, budget=1000)[0].untried
+
+
+@pytest.mark.parametrize("budget", [1, 30, 40])
 def test_the_budget_is_kept_and_the_defaults_are_measured_in_any_case(budget: float) -> None:
     def slow(_plan: Plan) -> tuple[float, float, float]:
         return 3.0, 15.0, 4.0

@@ -52,22 +52,13 @@ def llama_bench(
     threads: int | None = None,
     ours: bool = True,
 ) -> list[dict[str, Any]]:
-    """Run the program with the arguments `tests`, and return its results; raises `EngineError`.
+    """Run the program with the arguments `tests`, and return its results; the rest is as for `command`.
 
-    It runs with our settings. Without `ours`, only the threads and the layers on a GPU are ours.
+    Raises `EngineError`.
     """
-    settings = {
-        "-m": os.fsdecode(options.path),
-        "-t": threads or options.plan.threads,
-        "-ngl": options.plan.gpu_layers,
-        "-r": 1,
-        "-o": "json",
-    }
-    if ours:
-        settings |= _ours(options)
-    command = [str(program), *(str(word) for pair in settings.items() for word in pair), *tests]
+    words = command(program, options, [*tests, "-o", "json"], threads=threads, ours=ours)
     try:
-        running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        running = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         said, complained = cancellation.current().communicate(running)
         if running.returncode:
             lines = complained.decode("utf-8", "replace").strip().splitlines()
@@ -79,6 +70,24 @@ def llama_bench(
             _("Build it from the llama.cpp of llama-cpp-python, or leave --llama-bench out."),
         ) from error
     return results
+
+
+def command(
+    program: Path, options: LoadOptions, tests: Sequence[str], *, threads: int | None = None, ours: bool = True
+) -> list[str]:
+    """Return the command line for the arguments `tests`, each of them run once.
+
+    It has our settings. Without `ours`, only the threads and the layers on a GPU are ours.
+    """
+    settings = {
+        "-m": os.fsdecode(options.path),
+        "-t": threads or options.plan.threads,
+        "-ngl": options.plan.gpu_layers,
+        "-r": 1,
+    }
+    if ours:
+        settings |= _ours(options)
+    return [str(program), *(str(word) for pair in settings.items() for word in pair), *tests]
 
 
 def _ours(options: LoadOptions) -> dict[str, str | int]:

@@ -181,9 +181,14 @@ class Context:
 
     @contextlib.contextmanager
     def one_thread_fewer(self) -> Iterator[None]:
-        """Compute with one thread fewer than the plan says, so that a core is free for the person's own work."""
+        """Compute with one thread fewer than the plan says, so that a core is free for the person's own work.
+
+        Two threads stay two. With one, 1,500 tokens are not read while a question of 60 words is typed on two cores,
+        and the first word comes half a minute later; with two, a letter appears 5 ms later
+        (`scripts/bench/reading_ahead.py`).
+        """
         plan = self._options.plan
-        fewer = max(1, plan.threads - 1), max(1, plan.batch_threads - 1)
+        fewer = _one_fewer(plan.threads), _one_fewer(plan.batch_threads)
         self._has_other_threads = fewer != (plan.threads, plan.batch_threads)
         self._llama.llama_set_n_threads(self.handle, *fewer)
         try:
@@ -271,3 +276,7 @@ class Context:
 def full_batches(count: int, batch_size: int) -> int:
     """Return how many of `count` tokens lie in full batches: `count` rounded down to a multiple of `batch_size`."""
     return count // batch_size * batch_size
+
+
+def _one_fewer(threads: int) -> int:
+    return max(min(threads, 2), threads - 1)

@@ -1,4 +1,4 @@
-"""The worker process as its parent sees it: replies in a queue, a log, and an exit code."""
+"""The worker process as its parent sees it: commands and replies in queues, a log, and an exit code."""
 
 import collections
 import contextlib
@@ -65,11 +65,13 @@ class WorkerProcess:
         # The variant for this processor, if llama.cpp is a portable build.
         self._backend: wire.Backend | None = None
         self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
+        self._commands: queue.SimpleQueue[wire.WorkerCommand | None] = queue.SimpleQueue()
         self._replies: queue.SimpleQueue[wire.Reply | None] = queue.SimpleQueue()
         try:
-            self._readers = [start_thread(read) for read in (self._read_replies, self._read_log)]
+            # In the order in which they end.
+            self._threads = [start_thread(run) for run in (self._read_replies, self._read_log, self._write_commands)]
         except RuntimeError as error:
-            # Without both threads, nobody would read the worker's output.
+            # Without all threads, nobody would read the worker's output, or give it commands.
             self.kill()
             self._process.wait()
             raise OSError(errno.EAGAIN, str(error)) from error
@@ -83,15 +85,10 @@ class WorkerProcess:
         return child.cpu_seconds(self._process.pid)
 
     def send(self, command: wire.WorkerCommand) -> None:
-        """Send a command. If the worker has ended, `receive` raises the error, not this method."""
-        assert self._process.stdin is not None
+        """Send a command; never waits. If the worker has ended, `receive` raises the error, not this method."""
         if isinstance(command, wire.Generate):
             self._kills_before = self._oom_kills()
-        try:
-            wire.write(self._process.stdin, command)
-        except OSError:
-            # `receive` will find the end of the replies, and then the reason is asked for.
-            return
+        self._commands.put(command)
 
     def receive(self, timeout: float) -> wire.Reply | None:
         """Return the next reply, or None if there is none within `timeout` seconds; raises `EOFError` at the end."""
@@ -178,8 +175,9 @@ class WorkerProcess:
     def _clean_up(self) -> None:
         """Wait for the end of the process, then close its pipes."""
         self._process.wait()
-        for reader in self._readers:
-            reader.wait(_PATIENCE)
+        self._commands.put(None)
+        for ended in self._threads:
+            ended.wait(_PATIENCE)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 # Closing flushes what nobody will read, and fails if the worker has ended.
@@ -187,6 +185,29 @@ class WorkerProcess:
                     stream.close()
                 except OSError:
                     continue
+
+    def _write_commands(self) -> None:
+        """Write the commands: a worker that does not read lets its pipe become full, and then writing waits."""
+        assert self._process.stdin is not None
+        to_read: wire.ReadAhead | None = None
+        while (command := self._commands.get()) is not None:
+            if isinstance(command, wire.ReadAhead) and not self._commands.empty():
+                # Another one may follow, which is in force then: each key may bring one, with the whole conversation.
+                to_read = command
+                continue
+            replaces = isinstance(command, wire.ReadAhead | wire.Generate)
+            due = [command] if to_read is None or replaces else [to_read, command]
+            to_read = None
+            try:
+                for one in due:
+                    wire.write(self._process.stdin, one)
+            except OSError:
+                # `receive` will find the end of the replies, and then the reason is asked for.
+                return
+            except MemoryError:
+                # Half a command may have been written. Nobody must wait for its reply.
+                self.kill()
+                return
 
     def _read_replies(self) -> None:
         assert self._process.stdout is not None

@@ -8,6 +8,7 @@ from itertools import takewhile
 from operator import eq
 from pathlib import Path
 
+import psutil
 import pytest
 
 from qwen_tui.engine.local import LocalEngine
@@ -145,3 +146,17 @@ def test_reading_ahead_never_changes_a_greedy_answer(seed: int) -> None:
     finally:
         engine.close()
         other.close()
+
+
+def test_a_worker_that_reads_no_commands_lets_nobody_wait(reading: LocalEngine) -> None:
+    """A pipe holds 64 kB. A person who types beside a hung worker must still see the letters."""
+    reading.info()
+    (worker,) = psutil.Process().children()
+    worker.suspend()
+    try:
+        for end in range(1, 100):
+            reading.read_ahead(request(MATERIAL, "I have read it.", MATERIAL[:end]))
+    finally:
+        worker.resume()
+    asked = request(MATERIAL, "I have read it.", MATERIAL[:98])
+    assert finished(list(reading.stream(asked))).reason

@@ -12,6 +12,7 @@ from qwen_tui.chat.material import password_in, report_blank
 from qwen_tui.cli import options, screen, sources, wiring
 from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
+from qwen_tui.durations import duration
 from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import InputError, UsageError
 from qwen_tui.hardware.tensors import kv_bytes
@@ -22,6 +23,8 @@ from qwen_tui.planning import kept_states
 from qwen_tui.planning.planner import Planner
 from qwen_tui.terminal.output import HeldOutput
 
+# So many tokens whose cost nobody knows are worth a measurement of how long they will take.
+_WORTH_TRYING = 256
 # How often it looks whether the worker has written a state, in seconds, and how long it waits for the beginning.
 _LOOK_EVERY, _PATIENCE = 0.05, 2.0
 
@@ -65,20 +68,26 @@ def _read(planner: Planner, settings: Config, material: Material, output: HeldOu
     """Read one document, and say what is kept of it; raises `InputError` where it does not fit."""
     with closing(planner.engine("ask")) as engine:
         tokens = _fitting(planner, engine, settings, material, output)
+        _announce(engine, settings, material, tokens, output)
         finished = document_state.compute(engine, material, settings, output)
     if finished.reason == "interrupted":
         output.note(_("{name}: stopped; nothing of it is kept.").format(name=material.name))
         return
-    if not _is_kept(settings, document_state.owner(material, settings)):
+    size = _kept(settings, document_state.owner(material, settings))
+    if size is None:
         # The engine writes nothing that is computed as fast as it is read from a disk.
         output.note(_("{name}: this is read so fast that nothing needs to be kept.").format(name=material.name))
         return
-    said = ngettext("{name}: {n} token is read and kept.", "{name}: {n} tokens are read and kept.", tokens)
-    output.note(said.format(name=material.name, n=f"{tokens:,}"))
+    said = ngettext(
+        "{name}: {n} token is read and kept, {size} on disk.",
+        "{name}: {n} tokens are read and kept, {size} on disk.",
+        tokens,
+    )
+    output.note(said.format(name=material.name, n=f"{tokens:,}", size=files.size_text(size)))
 
 
 def _fitting(planner: Planner, engine: Engine, settings: Config, material: Material, output: HeldOutput) -> int:
-    """Say how large the state will be, and return its tokens; raises `InputError` where there is no room for it."""
+    """Return how many tokens the document has; raises `InputError` where there is no room for it, or for its state."""
     for event in engine.load():
         output.show(event)
     tokens, most = engine.count(document_state.messages_of(material, settings)), engine.info().ctx_size
@@ -97,18 +106,27 @@ def _fitting(planner: Planner, engine: Engine, settings: Config, material: Mater
             ),
             _("Allow more with: qwen config set cache_limit GB"),
         )
-    what = _("{name}: {n} tokens; {size} on disk").format(
-        name=material.name, n=f"{tokens:,}", size=files.size_text(size)
-    )
-    output.note(what)
     return tokens
 
 
-def _is_kept(settings: Config, owner: str) -> bool:
-    """Wait until the engine, which has ended, has written the state; return whether it has."""
+def _announce(engine: Engine, settings: Config, material: Material, tokens: int, output: HeldOutput) -> None:
+    """Say how long the reading will take, if that is long enough for the state to be kept."""
+    messages = document_state.messages_of(material, settings)
+    cached = engine.cached(messages)
+    if engine.estimate(tokens) is None and tokens - cached >= _WORTH_TRYING:
+        for event in engine.try_out(messages):
+            output.show(event)
+    seconds = engine.estimate(tokens, cached)
+    if seconds is not None and seconds >= settings.cache_seconds:
+        said = _("{name}: {n} tokens, read in about {time}")
+        output.note(said.format(name=material.name, n=f"{tokens:,}", time=duration(seconds)))
+
+
+def _kept(settings: Config, owner: str) -> int | None:
+    """Wait until the engine, which has ended, has written the state; return its bytes, None if it writes none."""
     store = kept_states.store(settings)
     begun = time.monotonic()
-    while not (found := any(entry.conversation == owner for entry in store.entries())):
+    while (found := next((entry.size for entry in store.entries() if entry.conversation == owner), None)) is None:
         if store.coming_of(owner) is None and time.monotonic() - begun > _PATIENCE:
             break
         cancellation.check()

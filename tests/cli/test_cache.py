@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -301,11 +302,21 @@ def test_a_document_that_was_read_ahead_of_time_is_not_read_again(ask: Any, tmp_
     document.write_bytes(MATERIAL)
     done = qwen("read", document, "-m", "demo")
     assert done.returncode == 0, done.stderr
-    assert b"boxes.txt: " in done.stderr
+    *before, kept = done.stderr.decode().splitlines()
+    assert all(re.fullmatch(r"\S+boxes.txt: [0-9,]+ tokens, read in about .*", line) for line in before)
+    assert re.fullmatch(r"\S+boxes.txt: [0-9,]+ tokens are read and kept, \S+ [kM]B on disk.", kept)
     assert b"ahead of time" in qwen("cache", "show").stdout
     asked = ("-f", str(document), "--no-stdin", "-o", "temperature=0.7", "How many boxes are there?")
     usage = ask(*asked)["usage"]
     assert usage["cached_tokens"] > 0.9 * usage["prompt_tokens"]
+
+
+def test_of_a_document_that_is_not_worth_keeping_nothing_is_promised(qwen: Run, tmp_path: Path, home: Path) -> None:
+    (tmp_path / "note.txt").write_text("Three boxes came in on Monday.")
+    done = qwen("read", "note.txt", "-m", "demo", env={**os.environ, "QWEN_TUI_CACHE_SECONDS": "60"})
+    said = "note.txt: this is read so fast that nothing needs to be kept.\n"
+    assert (done.returncode, done.stderr.decode()) == (0, said)
+    assert states(home) == []
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_a_question_and_the_next_one_in_another_process(qwen: Run, tiny: Path, h
 
 def test_a_question_that_nothing_bears_on_is_refused_with_what_helps(qwen: Run, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_text(TEXT, encoding="utf-8")
-    refused = qwen("ask", "-m", tiny, *GREEDY, "--fit", "select", "-f", "log.txt", "Summarise this.")
+    refused = qwen("ask", "-m", tiny, *GREEDY, "--fit", "select", "-f", "log.txt", "Which elephants?")
     assert (refused.returncode, refused.stdout) == (1, b"")
     assert refused.stderr.decode() == (
         "qwen: Nothing in log.txt has the words of the question.\nTo have all of it read, part by part: --fit map\n"

@@ -8,7 +8,16 @@ from typing import NamedTuple
 
 from qwen_tui import grams
 from qwen_tui.chat.fitting.splitting import Piece
-from qwen_tui.chat.fitting.stop_words import CHINESE, CHINESE_PARTICLES, CHINESE_SIGNS, ENGLISH
+from qwen_tui.chat.fitting.stop_words import (
+    CHINESE,
+    CHINESE_PARTICLES,
+    CHINESE_SIGNS,
+    ENGLISH,
+    OF_WHOLE_CHINESE,
+    OF_WHOLE_ENGLISH,
+    WORK_CHINESE,
+    WORK_ENGLISH,
+)
 
 # A passage whose score is below this share of the best one's is left out: it has only common words of the question.
 _SHARE = 0.15
@@ -20,6 +29,9 @@ _PLACES = re.compile(
     rf"|第\s*({_NUMBER}(?:\s*[页张]?\s*[-–~到至和、，,]\s*第?\s*{_NUMBER}){{0,20}})\s*[页张]"
 )
 _NUMBER_OR_RANGE = re.compile(rf"(?i){_NUMBER}|[-–~到至]|to")
+# How long the answer is to be. Another number of so many digits may count sentences; a longer one may be a year.
+_LENGTH = re.compile(r"(?i)[0-9,]+(?=\s*(?:words?\b|characters?\b|个?字|个?词))")
+_MOST_DIGITS = 2
 # The pages of a document are fewer than this.
 _MOST_PAGES = 10_000
 
@@ -27,7 +39,8 @@ _MOST_PAGES = 10_000
 class Bearing(NamedTuple):
     """The passages that bear on a question, as indices, the best first.
 
-    The question names the places of `named` of them, and `held` of its `terms` stand in the first.
+    The question names the places of `named` of them, and `held` of its `terms` stand in the first. It has no terms if
+    it only says what is to be done with the whole.
     """
 
     passages: list[int]
@@ -43,7 +56,7 @@ def bearing_on(question: str, passages: Sequence[Piece]) -> Bearing:
     English ones by their stem; of Chinese, over the pairs of signs.
     """
     named = list(_named(question, passages))
-    terms = terms_of(question)
+    terms = [] if _is_general(question) else terms_of(question)
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(
             "CREATE VIRTUAL TABLE passages USING fts5(body, tokenize = 'porter unicode61 remove_diacritics 2')"
@@ -61,17 +74,42 @@ def bearing_on(question: str, passages: Sequence[Piece]) -> Bearing:
 def terms_of(question: str) -> list[str]:
     """Return the terms of a question that say what it is about: words, or pairs of signs where no blanks part words."""
     stop_words = set(ENGLISH.split())
-    longest_first = sorted([*CHINESE.split(), *CHINESE_PARTICLES], key=len, reverse=True)
-    between = re.compile("|".join(longest_first))
     found: dict[str, None] = {}
     for unspaced, word in grams.runs(question):
-        if unspaced:
-            for run in between.split(unspaced):
-                run = run.strip(CHINESE_SIGNS)
-                found |= dict.fromkeys(grams.pairs(run) or [run])
-        elif word.lower() not in stop_words:
+        for run in _telling(unspaced):
+            found |= dict.fromkeys(grams.pairs(run) or [run])
+        if word and word.lower() not in stop_words:
             found[word.lower()] = None
-    return [term for term in found if term]
+    return list(found)
+
+
+def is_of_whole(question: str) -> bool:
+    """Whether a question asks for work that needs a whole text, such as a summary."""
+    english, chinese = set(OF_WHOLE_ENGLISH.split()), OF_WHOLE_CHINESE.split()
+    return any(word.lower() in english for _run, word in grams.runs(question)) or any(
+        word in question for word in chinese
+    )
+
+
+def _is_general(question: str) -> bool:
+    """Whether a question only says what is to be done with a text, such as "Sum it up in three sentences"."""
+    work = {*ENGLISH.split(), *OF_WHOLE_ENGLISH.split(), *WORK_ENGLISH.split()}
+    runs = grams.runs(_LENGTH.sub("", question))
+    numbers = [word for _run, word in runs if word.isdecimal()]
+    others = [word.lower() for _run, word in runs if word and not word.isdecimal()]
+    if any(len(number) > _MOST_DIGITS for number in numbers) or not work.issuperset(others):
+        return False
+    if any(_telling(unspaced, *OF_WHOLE_CHINESE.split(), patterns=WORK_CHINESE) for unspaced, _word in runs):
+        return False
+    # A number alone may stand in the text.
+    return not numbers or any(word not in ENGLISH.split() for word in others) or any(run for run, _word in runs)
+
+
+def _telling(unspaced: str, *more: str, patterns: str = "(?!)") -> list[str]:
+    """Return what says anything in a run of Chinese: without stop words, `more` words, and what matches `patterns`."""
+    longest_first = sorted([*CHINESE.split(), *more, *CHINESE_PARTICLES], key=len, reverse=True)
+    between = re.compile("|".join([*longest_first, patterns]))
+    return [run for part in between.split(unspaced) if (run := part.strip(CHINESE_SIGNS))]
 
 
 def _ranked(connection: sqlite3.Connection, terms: Sequence[str]) -> list[int]:

@@ -63,6 +63,11 @@ def breaks_in(text: str, marks: Sequence[Mark]) -> tuple[list[int], ...]:
     return qualities
 
 
+def is_heading(text: str) -> bool:
+    """Whether a text begins with a heading."""
+    return _HEADINGS.match(text) is not None
+
+
 def _enclosed(text: str, marks: Sequence[Mark]) -> list[tuple[int, int]]:
     """Return the fenced blocks and the tables in `text`, in order, each from where to where, its last line included."""
     found: list[tuple[int, int]] = []

@@ -1,6 +1,10 @@
-"""Chooses the passages of documents for a question: those that bear on it, as many as there is room for."""
+"""Chooses the passages of documents for a question: those that bear on it, as many as there is room for.
+
+If the question names nothing to find passages by, these are the beginnings of sections, from everywhere in the text.
+"""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain, zip_longest
 
 import msgspec
 
@@ -8,6 +12,7 @@ from qwen_tui import cancellation
 from qwen_tui.chat.conversation import room_for_answer
 from qwen_tui.chat.counting import counted
 from qwen_tui.chat.fitting.bearing import bearing_on
+from qwen_tui.chat.fitting.breaks import is_heading
 from qwen_tui.chat.fitting.splitting import Piece, split
 from qwen_tui.chat.fitting.way import Work
 from qwen_tui.chat.question import said
@@ -153,10 +158,23 @@ class Choice:
 
         - First those that bear on the question; a document that has some also says what it is, at its beginning.
         - What stands behind a passage often goes on about the same.
+        - Where nothing can be found: the beginnings of the sections, then the others, of each document in turn.
         """
+        if not self.asks:
+            in_turn = zip_longest(*map(self._overview, range(len(self._pieces))))
+            return [place for place in chain.from_iterable(in_turn) if place is not None]
         beginnings = [(m, 0) for m in sorted({m for m, _index in self._ranked})]
         behind = [(m, index + 1) for m, index in self._ranked if (m, index + 1) in self._tokens]
         return [*self._ranked, *beginnings, *behind]
+
+    def _overview(self, material: int) -> list[Place]:
+        """Return the passages of a material in an order of which any beginning is spread over all of it."""
+        begins = [
+            bool(piece.places and piece.began is None) or is_heading(piece.text)
+            for piece, _tokens in self._pieces[material]
+        ]
+        found = [[index for index, one in enumerate(begins) if one is wanted] for wanted in (True, False)]
+        return [(material, index) for indices in found for index in _spread(indices)]
 
     def _fits(self, places: Sequence[Place]) -> bool:
         """Whether the question fits into the context with these passages and an answer: the tokens are estimates."""
@@ -166,6 +184,12 @@ class Choice:
             messages = self._work.conversation.prompt(question)
             return self._work.engine.count(messages) + room_for_answer(ctx_size) <= ctx_size
         return self._work.fits(question)
+
+
+def _spread(indices: Sequence[int]) -> list[int]:
+    """Return `indices` in another order: the first, the one in the middle, those in the middles of the halves, …"""
+    bits = len(indices).bit_length()
+    return [indices[at] for at in sorted(range(len(indices)), key=lambda at: f"{at:0{bits}b}"[::-1])]
 
 
 def _excerpts(pieces: Sequence[Piece], indices: Sequence[int]) -> str:

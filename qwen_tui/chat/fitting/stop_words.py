@@ -1,4 +1,8 @@
-"""Words of a question that do not say what it is about: those between the others, and those for work and material."""
+"""Words of a question that do not say what it is about: those between the others, and those for work and material.
+
+Those for work on a whole text may be what a document is about, too. They count as nothing to find passages by only
+where the question has no others.
+"""
 
 ENGLISH = """
 a about above after again all also am an and answer any anyone anything are as at be because been before being below
@@ -27,4 +31,24 @@ CHINESE_PARTICLES = "的了吗呢吧"
 CHINESE_SIGNS = (
     "是在和与及或等啊呀嘛我你他她它您这那此其请把被对将从到向往为于由以用有"
     "要会能可谁几个些各每都也还就又很更最已不没给让使之所而且并但若则"
+)
+
+# The work that needs a whole text.
+OF_WHOLE_ENGLISH = """
+condense condensed digest gist outline overview recap recapitulate sum summaries summarise summarised summarising
+summarize summarized summarizing summary summing synopsis takeaway takeaways tldr
+"""
+OF_WHOLE_CHINESE = "总结 概括 概述 摘要 归纳 大意 大概 梳理 提炼 缩写 要点 重点 主旨 中心思想"
+
+# How it is to be done, and the work on a text as such.
+WORK_ENGLISH = """
+analyse analyze brief briefly bullet bullets comment concise concisely content contents correct critique detail dr
+english chinese essential essentials everything highlights idea ideas important improve kind language line lines long
+message nutshell paragraph paragraphs paraphrase plain polish proofread read rephrase review rewrite sentences simple
+simplify simply subject text texts theme themes thing things tl topic topics understand want word words work
+one two three four five six seven eight nine ten
+"""
+WORK_CHINESE = (
+    "[零一二三四五六七八九十百两几]*(?:句话|段话|个字|[句段点条字])(?:以内|左右)?"
+    "|分析|改写|润色|校对|精简|简单|简短|简洁|核心|关键|大致|通俗|易懂|中文|英文|评价|看看|读完|读一读|帮忙|谈谈|说说|[帮写做读看讲说成]"
 )

@@ -14,7 +14,7 @@ from qwen_tui.chat.question import ask_about
 from qwen_tui.chat.turn import Turn
 from qwen_tui.errors import InputError
 from qwen_tui.history.store import History
-from qwen_tui.messages import Material, Message, Question
+from qwen_tui.messages import Material, Message, Note, Question, Text
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 TOPICS = ("harbour", "library", "orchard", "railway", "school", "theatre", "bakery", "museum", "market", "bridge")
@@ -127,11 +127,47 @@ def test_particles_between_chinese_words_bring_no_passages() -> None:
 
 def test_nothing_is_taken_at_random_where_nothing_bears_on_the_question() -> None:
     asking = Asking()
-    for words in ("Summarise this document.", "总结一下这份文件", "Are there any submarines?", ""):
+    for words in ("Are there any submarines?", "有没有潜水艇？", "Summary of 1987"):
         with pytest.raises(InputError, match=r"Nothing in report\.pdf has the words of the question\.") as error:
             asking.ask(words, REPORT)
         assert "--fit map" in error.value.remedy
     assert asking.engine.requests == [] and asking.conversation.exchanges == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("Sum it up", "Summarise this document in 3 sentences.", "What is this about?", "TL;DR", ""),
+        *("总结一下", "请用三句话概括这份文件的主要内容", "用100字以内写个摘要", "这份报告讲了什么？"),
+    ],
+)
+def test_a_question_that_names_nothing_gets_the_beginnings_of_sections_and_says_so_before(words: str) -> None:
+    asking = Asking(ctx_size=3000)
+    asking.ask(words, REPORT)
+    told = [event for event in asking.output.events if isinstance(event, Note | Text)]
+    before, after = told[0], asking.output.notes[-1]
+    assert isinstance(before, Note) and before.sentence == (
+        "The question names nothing to find passages by. The beginnings of sections are read, 10 of 20 passages, from "
+        "everywhere in the text. To have all of it read, part by part: --fit map"
+    )
+    assert after == "read: 10 of 20 passages (pages 1, 3, 5, 7, 9, 11, 13, 15, 17, 19)"
+
+
+def test_of_several_documents_each_has_its_share_where_nothing_can_be_found() -> None:
+    asking = Asking(ctx_size=3000)
+    asking.ask("Sum it up", REPORT, Material("other.pdf", REPORT.text))
+    assert asking.output.notes[-1].startswith("read: 11 of 40 passages (report.pdf: pages 1, ")
+    assert "; other.pdf: pages 1, " in asking.output.notes[-1]
+
+
+def test_a_summary_of_a_document_of_which_the_model_has_passages_says_what_it_is_made_from() -> None:
+    asking = Asking(ctx_size=3000)
+    asking.ask("Who keeps the lighthouse?", REPORT)
+    assert asking.ask("Now sum it up.") == "Now sum it up."
+    assert asking.said == [
+        "The question names nothing to find passages by: the model answers from what it has of report.pdf. To have all "
+        "of it read, name it with the question, and the way --fit map"
+    ]
 
 
 def test_a_small_material_stays_whole_beside_a_large_one() -> None:

@@ -44,6 +44,12 @@ def device_for_layers(llama: Any) -> tuple[ctypes.c_void_p, Device] | None:
     return None if chosen is None else (handles[found.index(chosen)], chosen)
 
 
+def free_for_layers(llama: Any) -> int:
+    """Return the free memory of that device in bytes; 0 where there is none."""
+    found = device_for_layers(llama)
+    return found[1].free if found else 0
+
+
 def _handles(llama: Any) -> list[ctypes.c_void_p]:
     count = ggml(llama, "ggml_backend_dev_count", ctypes.c_size_t)
     get = (ggml(llama, "ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t(index)) for index in range(count))

@@ -44,6 +44,11 @@ def sentences(results: Results) -> Iterator[str]:
         (None, None) if a is None or b is None else (1 - a, 1 - b) for a, b in results.pairs[Checked("", "filler", 1)]
     ]
     yield _claim(empty, results.order, _FILLER)
+    cut = sum(run.reason == "length" for run in results.runs.values())
+    if cut:
+        yield _("{cut} of {n} answers were cut off before their end: what filler stands there is not known.").format(
+            cut=cut, n=len(results.runs)
+        )
 
 
 def _is_seen(found: Comparison) -> str:

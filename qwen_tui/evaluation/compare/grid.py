@@ -167,7 +167,7 @@ class Grid:
     def _cell(self, engine: Engine, cell: Cell, number: int, pace: "_Pace") -> None:
         request = self.request(cell)
         assert request is not None, "the greedy answers come first"
-        total, written, begun = len(pace.cells), 0, time.perf_counter()
+        total, written, begun, left = len(pace.cells), 0, time.perf_counter(), pace.left_s(number)
         notes: list[str] = []
 
         def show(event: Event) -> None:
@@ -176,11 +176,12 @@ class Grid:
                 notes.append(event.sentence)
             if isinstance(event, Text):
                 written += max(1, len(event.tokens))
-                self.output.show(Step(number, total, pace.left_s(number, time.perf_counter() - begun), written))
+                gone = time.perf_counter() - begun
+                self.output.show(Step(number, total, None if left is None else max(0.0, left - gone), written))
             elif not isinstance(event, Finished):
                 self.output.show(event)
 
-        self.output.show(Step(number, total, pace.left_s(number)))
+        self.output.show(Step(number, total, left))
         name = cell.task
         result: Run | Followed
         if cell.kind == "led":
@@ -260,15 +261,15 @@ class _Pace:
         for place, value in enumerate((seconds, self._expected.get(cell, 0.0), 1.0)):
             self._took[cell.side][place] += value
 
-    def left_s(self, number: int, gone: float = 0.0) -> float | None:
-        """Return the seconds from the cell `number` on, of which `gone` are over; None if nobody knows."""
+    def left_s(self, number: int) -> float | None:
+        """Return the seconds from the cell `number` on; None if nobody knows."""
         total = 0.0
         for cell, before in list(_with_before(self.cells))[number:]:
             seconds = self._seconds(cell)
             if seconds is None:
                 return None
             total += seconds + (self._load_s.get(cell.side, 0.0) if before != cell.side else 0.0)
-        return max(0.0, total - gone)
+        return total
 
     def _seconds(self, cell: Cell) -> float | None:
         took, foretold, count = self._took[cell.side]

@@ -206,14 +206,18 @@ def rounds_needed(differences: Sequence[float], size: float, *, checks: int) -> 
 def _greatest_variance(differences: Sequence[float]) -> float:
     """Return an upper bound of the variance of the differences, which lie between -1 and 1."""
     rounds = len(differences)
+    # So many rounds may differ by 1, and it was not seen.
+    unseen = 1 - math.pow(1 - _SURE, 1 / rounds)
     if max(differences) - min(differences) < 1 / _UNITS:
-        # So many rounds may differ, by 1 at most, and it was not seen.
-        return 1 - math.pow(1 - _SURE, 1 / rounds)
+        return unseen
     free = rounds - 1
     # The quantile of chi-squared by Wilson and Hilferty (1931).
     share = 2 / (9 * free)
     quantile = free * (1 - share + NormalDist().inv_cdf(1 - _SURE) * math.sqrt(share)) ** 3
-    return min(1.0, variance(differences) * free / quantile)
+    bound = variance(differences) * free / quantile
+    alike = sum(abs(difference) < 1 / _UNITS for difference in differences)
+    # Where most rounds do not differ, a few rare ones decide, and the formula above does not know of such.
+    return min(1.0, max(bound, unseen) if 2 * alike >= rounds else bound)
 
 
 def _student(probability: float, free: int) -> float:

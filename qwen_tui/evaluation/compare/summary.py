@@ -62,15 +62,17 @@ def _good(results: Results, side: int) -> str:
         rounds,
     ).format(a=a, b=b, rounds=rounds, pairs=found.rounds)
     blind = _("So few cannot show any.") if found.rounds < fewest_rounds(results.tried()) else ""
-    if found.needed is None:
-        return in_a_row(sentence, blind)
-    needed = math.ceil(found.needed * rounds / found.rounds)
-    more = (
-        _("{rounds} rounds would show one of {points:.0f} points.")
-        if needed > rounds
-        else _("One of {points:.0f} points would probably have been seen.")
-    )
-    return in_a_row(sentence, blind, more.format(rounds=needed, points=100 * found.size))
+    limits = more = ""
+    if found.low is not None and found.high is not None:
+        limits = _("If there is one, it lies between {low:+.1f} and {high:+.1f} points (95%).").format(
+            low=100 * found.low, high=100 * found.high
+        )
+    if found.needed is not None and found.needed > found.rounds:
+        needed = math.ceil(found.needed * rounds / found.rounds)
+        more = _("{rounds} rounds would show one of {points:.0f} points.").format(
+            rounds=needed, points=100 * found.size
+        )
+    return in_a_row(sentence, blind, limits, more)
 
 
 def _seen(results: Results) -> Iterator[str]:
@@ -93,10 +95,10 @@ def _seen(results: Results) -> Iterator[str]:
     least, most = fewest_rounds(results.tried()), max((one.rounds for one in checks.values()), default=0)
     if rest and most < least:
         yield ngettext(
-            "The one check taken alone has {pairs} pairs of answers at most, and {least} are the fewest that can show a"
-            " difference.",
-            "Each of the {n} checks taken alone has {pairs} pairs of answers at most, and {least} are the fewest that"
-            " can show a difference.",
+            "The one check taken alone has too few pairs of answers ({pairs}) to show a difference: {least} are the"
+            " fewest that can.",
+            "The {n} checks taken alone have too few pairs of answers ({pairs} at most) to show a difference: {least}"
+            " are the fewest that can.",
             len(rest),
         ).format(n=len(rest), pairs=most, least=least)
     elif rest and seen:

@@ -184,8 +184,8 @@ def test_three_rounds_are_said_to_be_too_few_for_a_check_alone(tmp_path: Path, j
     assert any("in 3 rounds (3 pairs). So few cannot show any." in sentence for sentence in said)
     # Two ways to choose the signs of each pair, three checks and their mean: 2 / 2^8 is below 5% of one in four.
     assert (
-        "Each of the 3 checks taken alone has 3 pairs of answers at most, and 8 are the fewest that can show a"
-        " difference." in said
+        "The 3 checks taken alone have too few pairs of answers (3 at most) to show a difference: 8 are the fewest"
+        " that can." in said
     )
 
 

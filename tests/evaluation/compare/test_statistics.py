@@ -141,6 +141,14 @@ def test_more_checks_a_smaller_size_and_more_spread_need_more_rounds() -> None:
     assert rounds_needed([0.5], 0.1, checks=1) is None
 
 
+def test_rounds_that_mostly_agree_do_not_hide_the_rare_one_that_does_not() -> None:
+    # 1 - 0.2^(1/12): so many rounds may differ by 1, and twelve show none in one of five cases.
+    rare = [0.0] * 8 + [0.02, -0.02, 0.01, 0.03]
+    assert rounds_needed(rare, 0.1, checks=1) == rounds_needed([0.0] * 12, 0.1, checks=1)
+    smooth = [one + 0.001 * number for number, one in enumerate(rare, 1)]
+    assert (rounds_needed(smooth, 0.1, checks=1) or 0) < 12
+
+
 def test_simulated_experiments_without_a_difference_seldom_report_one() -> None:
     alarms = simulation.false_alarms(200, 6, 8, random.Random(16))
     # 5% are 10 of 200; with chance, 20 of 200 would come once in 600 times.

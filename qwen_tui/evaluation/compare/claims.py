@@ -16,6 +16,9 @@ def sentences(results: Results) -> Iterator[str]:
     """Say what the templates changed of the first sentence and of filler, and set it beside what was published."""
     near = results.compared[Checked("", "first_sentence", 1)]
     filler = results.compared[Checked("", "filler", 1)]
+    if not near.rounds or not filler.rounds:
+        yield _("No pair of answers has sentences to compare.")
+        return
     yield _(
         "The first sentence has {b:.1%} of the question's content words with the templates, and {a:.1%} without:"
         " {points:+.1f} points{interval}, in {pairs} pairs of answers. {seen} This share is a proxy for relevance: a"

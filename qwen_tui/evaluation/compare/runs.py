@@ -133,7 +133,7 @@ class KeptRuns:
         # A changed task is another question, although its name is the same.
         about = hashlib.sha256(msgspec.json.encode(request)).hexdigest()[:12]
         shown = "greedy" if seed is None else f"seed{seed}"
-        return self.folder / f"{kind}-{files_name(task)}-{side}-{shown}-{about}.json"
+        return self.folder / f"{kind}-{_file_name(task)}-{side}-{shown}-{about}.json"
 
     def _write(self, file: Path, content: msgspec.Struct) -> None:
         try:
@@ -145,7 +145,7 @@ class KeptRuns:
             ) from error
 
 
-def files_name(text: str) -> str:
+def _file_name(text: str) -> str:
     """Return `text` as a part of a file name that every system takes."""
     return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in text)[:60]
 

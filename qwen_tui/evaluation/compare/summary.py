@@ -41,14 +41,14 @@ def sentences(results: Results) -> list[str]:
     return [sentence for sentence in [*found, *_doubts(results)] if sentence]
 
 
-def overall(results: Results, side: int) -> Comparison:
+def _overall(results: Results, side: int) -> Comparison:
     """Return the comparison over all checks."""
     return results.compared[Checked("", OVERALL, side)]
 
 
 def _good(results: Results, side: int) -> str:
     """Say what was seen of the quality over all checks; its pairs are answers, of which a round has several."""
-    found, rounds = overall(results, side), len(results.seeds)
+    found, rounds = _overall(results, side), len(results.seeds)
     a, b = results.names[0], results.names[side]
     if not found.rounds:
         return _("No check could judge answers of both {a} and {b}.").format(a=a, b=b)
@@ -230,7 +230,7 @@ def _advice(results: Results) -> str:
 
 def _weighed(results: Results, pace: Pace | None) -> str:
     """Say what follows for two sides whose answers differ in quality."""
-    found, names = overall(results, 1), results.names
+    found, names = _overall(results, 1), results.names
     if not found.seen:
         return _("The difference is in single checks: look at these answers before you choose.")
     better = int(found.difference > 0)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+from collections.abc import Generator
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_tui.engine.protocol import Request, SamplingOptions
+from qwen_tui.errors import EngineError
 from qwen_tui.evaluation.compare import grid, report, requests, summary, template_effect
 from qwen_tui.evaluation.compare.differences import marked, word_diff
 from qwen_tui.evaluation.compare.grid import shuffled
@@ -20,7 +22,9 @@ from qwen_tui.evaluation.compare.task import Task, select
 from qwen_tui.files import packaged
 from qwen_tui.hardware.load import Load
 from qwen_tui.i18n import use_language
+from qwen_tui.messages import Loading
 from tests.evaluation.compare.answering_engine import grid_of, place_of, side_of, worked
+from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 RIGHT = '{"customer": "nobody"}'
 WRONG = "Here is the JSON that you wanted, I hope that it helps you in every way that there is, and more so today."
@@ -286,6 +290,22 @@ def test_an_experiment_goes_on_where_it_was_stopped(tmp_path: Path, json_task: T
     assert len(found.runs) == 6
     # Two were kept, one was lost, and six with a seed and the greedy one are all there are.
     assert len(asked) == 7 + 1
+
+
+def test_the_side_that_does_not_load_is_named(tmp_path: Path, json_task: Task) -> None:
+    class Broken(ScriptedEngine):
+        def load(self) -> Generator[Loading, None, bool]:
+            yield Loading(0.5)
+            raise EngineError("No memory.")
+
+    places = [place_of(side_of(name), lambda _r: WRONG) for name in ("small", "large")]
+    places[1] = dataclasses.replace(places[1], open=lambda _plan: Broken())
+    begun, _settled = grid_of(places, [json_task], 3, tmp_path)
+    # It comes out before the first answer.
+    with pytest.raises(EngineError):
+        begun.foretell()
+    assert isinstance(begun.output, RecordingOutput)
+    assert begun.output.notes == ["The side large does not work here:"]
 
 
 def test_a_changed_task_is_asked_again(tmp_path: Path, json_task: Task) -> None:

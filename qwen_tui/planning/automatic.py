@@ -29,6 +29,8 @@ _STARTING = 150 << 20
 _MOSTLY = 4
 
 
+# Places the model, with the memory that is free, the layers for the GPU (None: the program decides), and the buffers.
+Placing = Callable[[Room, int | None, MeasuredBuffers], Placement]
 # Asks llama.cpp about the buffers of these plans, given the circumstances, and the cards before llama.cpp starts.
 Ask = Callable[[Sequence[Plan], str, Graphics], Inspection]
 
@@ -95,18 +97,23 @@ def automatic(
     if device is not None and device.kind != "gpu" and layers is None:
         # A graphics part inside the processor makes nothing faster.
         device = None
-    trouble = ""
-    if device is None and (seen.cards or backends == ("cuda",)):
-        trouble = _unseen(found.build) if seen.cards else _without_card(seen)
+    trouble = "" if device is not None else _unseen(found.build, seen, backends)
     measured = measured_by(header, {run.plan: run.buffers for run in found.build.dry_runs})
     room = gpu_room(found, seen, device, freeing)
     placement = placed(room, None if trouble else layers, measured)
     card = seen.of(device) if device else None
-    if layers is None and not placement.gpu_layers and room.gpu_free is not None and card and card.total:
-        empty = msgspec.structs.replace(room, gpu_free=max(0, card.total - (card.total - room.gpu_free) // _MOSTLY))
-        if placed(empty, None, measured).gpu_layers:
-            return Automatic(placement, measured, trouble, about, filled_by_others(card))
-    return Automatic(placement, measured, trouble, about)
+    crowded = ""
+    if layers is None and not placement.gpu_layers and card and _has_room_alone(card, room, placed, measured):
+        crowded = filled_by_others(card)
+    return Automatic(placement, measured, trouble, about, crowded)
+
+
+def _has_room_alone(card: Card, room: Room, placed: Placing, measured: MeasuredBuffers) -> bool:
+    """Whether layers would go to the card if other programs held nothing of it, but for one part in so many."""
+    if room.gpu_free is None or not card.total:
+        return False
+    alone = max(0, card.total - (card.total - room.gpu_free) // _MOSTLY)
+    return bool(placed(msgspec.structs.replace(room, gpu_free=alone), None, measured).gpu_layers)
 
 
 def full(seen: Graphics, start: int | None, freeing: int = 0) -> str:
@@ -174,7 +181,10 @@ def _not_looked_at(reason: str) -> str:
     )
 
 
-def _unseen(build: Build) -> str:
+def _unseen(build: Build, seen: Graphics, backends: Sequence[str] | None) -> str:
+    """Return why llama.cpp sees no card; empty where nobody expects one."""
+    if not seen.cards:
+        return _without_card(seen) if backends == ("cuda",) else ""
     if not build.gpu_offload:
         return ""
     reason = build.notes[0] if build.notes else _("no reason given")

@@ -111,38 +111,27 @@ def memory_missing(header: Header, plan: Plan) -> str:
 
 def describe(plan: Plan) -> str:
     """Return a plan in words, in one line."""
-    threads = _threads(plan)
-    if plan.batch_threads != plan.threads:
-        threads = listed((threads, _threads_for_reading(plan)))
-    return " · ".join(
-        (
-            threads,
-            _("batches of {value} tokens").format(value=plan.batch_size),
-            _("KV cache {value}").format(value=plan.kv_type),
-            _("flash attention") if plan.flash_attention else _("no flash attention"),
-            _("repacked weights") if plan.repack else _("mapped weights"),
-        )
-    )
+    said = _settings(plan)
+    threads, reading = said.pop("threads"), said.pop("batch_threads")
+    return " · ".join((threads if plan.batch_threads == plan.threads else listed((threads, reading)), *said.values()))
 
 
 def difference(plan: Plan, start: Plan) -> str:
     """Return in words in what `plan` differs from `start`."""
-    names = {
-        "threads": _threads(plan),
-        "batch_threads": _threads_for_reading(plan),
+    said = _settings(plan)
+    other = [text for name, text in said.items() if getattr(plan, name) != getattr(start, name)]
+    return listed(other) or _("the defaults")
+
+
+def _settings(plan: Plan) -> dict[str, str]:
+    """Return each setting of a plan in words, by its name."""
+    threads, reading = plan.threads, plan.batch_threads
+    said = ngettext("{value} thread for reading", "{value} threads for reading", reading)
+    return {
+        "threads": ngettext("{value} thread", "{value} threads", threads).format(value=threads),
+        "batch_threads": said.format(value=reading),
         "batch_size": _("batches of {value} tokens").format(value=plan.batch_size),
         "kv_type": _("KV cache {value}").format(value=plan.kv_type),
         "flash_attention": _("flash attention") if plan.flash_attention else _("no flash attention"),
         "repack": _("repacked weights") if plan.repack else _("mapped weights"),
     }
-    other = [text for name, text in names.items() if getattr(plan, name) != getattr(start, name)]
-    return listed(other) or _("the defaults")
-
-
-def _threads(plan: Plan) -> str:
-    return ngettext("{value} thread", "{value} threads", plan.threads).format(value=plan.threads)
-
-
-def _threads_for_reading(plan: Plan) -> str:
-    said = ngettext("{value} thread for reading", "{value} threads for reading", plan.batch_threads)
-    return said.format(value=plan.batch_threads)

@@ -67,26 +67,7 @@ def models(
         )
     mirrors = [text for text in sources if address.is_address(text) and not urlsplit(text).path.strip("/")]
     endpoint = site or next(iter(mirrors), "") or source.endpoint(environ)
-    try:
-        published = hub.models(endpoint, bare, PATIENCE)
-    except RequestError as error:
-        host = source.shown(endpoint)
-        named = _("Check the name, or name the file: qwen pull {repository}:FILE.gguf").format(repository=bare)
-        raise DownloadError(
-            _("The list of the files in {repository} could not be fetched. {host}: {reason}").format(
-                repository=bare, host=host, reason=error.reason
-            ),
-            error.remedy or named,
-        ) from error
-    sizes: dict[str, int | None] = {}
-    for path, size in sorted(published):
-        file = path.rpartition("/")[2]
-        if file.lower().startswith(_NO_MODELS) or having.lower() not in file.lower():
-            continue
-        own = parts.part(file)
-        first = path[: -len(file)] + own.name(1) if own else path
-        before = sizes.get(first, 0)
-        sizes[first] = None if size is None or before is None else before + size
+    sizes = _sizes(_published(endpoint, bare), having)
     if not sizes:
         raise ModelNotFoundError(
             _("There is no such .gguf file in {repository}.").format(repository=bare)
@@ -97,3 +78,32 @@ def models(
     places = {path: address.Place(bare, path, site or HUB) for path in sizes}
     by_address = bool(site) and site != source.named_endpoint(environ)
     return [Offered(place.url if by_address else place.name, place.path, sizes[path]) for path, place in places.items()]
+
+
+def _published(endpoint: str, repository: str) -> Sequence[hub.Published]:
+    """Return the .gguf files in a repository with their sizes; raises `DownloadError`."""
+    try:
+        return hub.models(endpoint, repository, PATIENCE)
+    except RequestError as error:
+        host = source.shown(endpoint)
+        named = _("Check the name, or name the file: qwen pull {repository}:FILE.gguf").format(repository=repository)
+        raise DownloadError(
+            _("The list of the files in {repository} could not be fetched. {host}: {reason}").format(
+                repository=repository, host=host, reason=error.reason
+            ),
+            error.remedy or named,
+        ) from error
+
+
+def _sizes(published: Sequence[hub.Published], having: str) -> dict[str, int | None]:
+    """Return the sizes of the models with `having` in their names, each by its path or that of its first part."""
+    sizes: dict[str, int | None] = {}
+    for path, size in sorted(published):
+        file = path.rpartition("/")[2]
+        if file.lower().startswith(_NO_MODELS) or having.lower() not in file.lower():
+            continue
+        own = parts.part(file)
+        first = path[: -len(file)] + own.name(1) if own else path
+        before = sizes.get(first, 0)
+        sizes[first] = None if size is None or before is None else before + size
+    return sizes

@@ -11,9 +11,9 @@ import msgspec
 
 from qwen_tui import toml_file
 from qwen_tui.errors import ConfigError, which_is_meant
-from qwen_tui.files import quoted, unsetting
 from qwen_tui.i18n import LANGUAGES, listed
 from qwen_tui.i18n import gettext as _
+from qwen_tui.quoting import quoted, unsetting
 from qwen_tui.servers import Server, checked, told
 
 if TYPE_CHECKING:

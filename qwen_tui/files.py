@@ -1,11 +1,9 @@
-"""The program's folders, atomic writes, permissions, packaged data, and how paths and commands are shown."""
+"""The program's folders, atomic writes, permissions, packaged data, and how sizes and times are shown."""
 
 import contextlib
 import errno
 import itertools
 import os
-import re
-import shlex
 import stat
 import tempfile
 import time
@@ -19,8 +17,6 @@ from qwen_tui.i18n import gettext as _
 APPLICATION = "qwen-tui"
 PACKAGE = Path(__file__).parent
 ASSETS = PACKAGE / "assets"
-# Words that no shell on Windows splits or interprets, so that they need no quotes.
-_PLAIN = re.compile(r"[\w@+=:./\\-]+")
 
 # The system's errors for a folder that accepts no new file, and (EBUSY) for a file that is a mount point.
 _NO_REPLACING = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
@@ -172,31 +168,6 @@ def listing(folder: Path) -> list[str]:
         return os.listdir(folder)  # noqa: PTH208 - the names are all that is wanted
     except FileNotFoundError:
         return []
-
-
-def quoted(word: str | Path) -> str:
-    """Return `word` quoted for this system's shell; a path that begins with a dash gets `./`, to be no option."""
-    text = str(word)
-    if isinstance(word, Path) and text.startswith("-"):
-        text = os.path.join(os.curdir, text)  # noqa: PTH118 - a path drops it
-    if os.name == "nt":
-        return text if _PLAIN.fullmatch(text) else f'"{text}"'
-    return shlex.quote(text)
-
-
-def command_line(*words: str | Path) -> str:
-    """Return a command that the person can paste into a shell; this quotes spaces and brackets in its words."""
-    return " ".join(map(quoted, words))
-
-
-def setting(variable: str, value: str) -> str:
-    """Return the command that sets an environment variable in this system's usual shell."""
-    return f"$env:{variable} = '{value}'" if os.name == "nt" else f"export {variable}={quoted(value)}"
-
-
-def unsetting(variable: str) -> str:
-    """Return the command that removes an environment variable."""
-    return f"Remove-Item Env:{variable}" if os.name == "nt" else f"unset {variable}"
 
 
 def size_text(size: int) -> str:

@@ -5,10 +5,10 @@ from typing import Literal, NamedTuple
 
 from qwen_tui.chat.answer import Answer
 from qwen_tui.errors import QwenError
-from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, ngettext
 from qwen_tui.messages import Exchange, FinishReason, Limit
+from qwen_tui.quoting import quoted
 
 # What cut an answer off: a limit, or that it repeated itself until it ran into one.
 CutBy = Limit | Literal["repetition"]

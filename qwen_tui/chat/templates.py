@@ -14,9 +14,10 @@ from typing import Any
 from qwen_tui.chat import front_matter
 from qwen_tui.config import Fit
 from qwen_tui.errors import TemplateError, UsageError
-from qwen_tui.files import listing, quoted
+from qwen_tui.files import listing
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
+from qwen_tui.quoting import quoted
 
 INPUT = "input"
 _SLOT = re.compile(r"\{\{\s*([\w-]+)\s*\}\}")

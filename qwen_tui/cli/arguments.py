@@ -7,10 +7,11 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import UsageError
-from qwen_tui.files import command_line, is_file, is_folder, is_there, quoted
+from qwen_tui.files import is_file, is_folder, is_there
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.messages import Loss
+from qwen_tui.quoting import command_line, quoted
 from qwen_tui.typed_paths import matching
 
 _FILE = ("-f", "--file")

@@ -24,6 +24,7 @@ from qwen_tui.i18n import labelled, listed, ngettext
 from qwen_tui.messages import as_text
 from qwen_tui.models.locking import locked
 from qwen_tui.planning.planner import Planner
+from qwen_tui.quoting import command_line
 
 if TYPE_CHECKING:
     from qwen_tui.evaluation.compare.experiment import Asked, Experiment
@@ -221,7 +222,7 @@ class _Doors:
         models = [name for name, _about in wiring.models(self.settings)]
         pair = [["--a", f"model={models[0]}", "--b", f"model={models[1]}"]] if len(models) > 1 else []
         return [
-            files.command_line("qwen", "compare", *words)
+            command_line("qwen", "compare", *words)
             for words in (
                 ["--a", "threads=1", "--b", "threads=2"],
                 ["--a", "kv_type=f16", "--b", "kv_type=q8_0"],
@@ -239,7 +240,7 @@ def _command(context: typer.Context) -> str:
     """Return the command that brings the same about again, for the report."""
     line: list[LinePart] = context.meta[WRITTEN]
     words = [word for part in line if part.option not in _NOT_OF_EXPERIMENT for word in part.arguments]
-    return files.command_line("qwen", "compare", *words)
+    return command_line("qwen", "compare", *words)
 
 
 def _parts(text: str) -> list[str]:

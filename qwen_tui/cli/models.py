@@ -16,7 +16,7 @@ from qwen_tui.cli.options import usable_settings
 from qwen_tui.columns import table
 from qwen_tui.engine import examining
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError
-from qwen_tui.files import command_line, size_text
+from qwen_tui.files import size_text
 from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
@@ -31,6 +31,7 @@ from qwen_tui.models.removing import remove, remove_leftover
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import mending_of, missing, verify
 from qwen_tui.planning import default_model
+from qwen_tui.quoting import command_line
 from qwen_tui.servers import on_server
 
 _CONTEXT = 8192

@@ -11,11 +11,12 @@ from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.options import usable_settings
 from qwen_tui.engine import library
 from qwen_tui.errors import ConfigError, QwenError, UsageError, why
-from qwen_tui.files import expand, quoted, size_text
+from qwen_tui.files import expand, size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import parts
 from qwen_tui.models.importing import packing
 from qwen_tui.models.shelf import Shelf
+from qwen_tui.quoting import quoted
 from qwen_tui.servers import on_server
 
 

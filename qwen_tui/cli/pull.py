@@ -20,6 +20,7 @@ from qwen_tui.models.fetching.pulling import Pulling, here_for_good, standard
 from qwen_tui.models.locate import DEMO
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.planning import default_model
+from qwen_tui.quoting import command_line
 from qwen_tui.servers import on_server
 
 Sources = Annotated[
@@ -98,7 +99,7 @@ def _print_next(environment: Environment, name: str) -> None:
         raise problem
     usual = config.read(files.folders().config_file, environment.variables).config.model
     is_usual = name in {usual, *(entry.full_name for entry in catalogue.find(usual))}
-    chat = files.command_line("qwen", "chat", *([] if is_usual else ["-m", name]))
+    chat = command_line("qwen", "chat", *([] if is_usual else ["-m", name]))
     if record and not is_usual:
         for sentence in default_model.after_arrival([record], environment.variables):
             environment.print(sentence)

@@ -13,7 +13,6 @@ from qwen_tui.cli.config import writing
 from qwen_tui.cli.environment import Environment
 from qwen_tui.columns import table
 from qwen_tui.errors import QwenError, UsageError, which_is_meant
-from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue
@@ -21,6 +20,7 @@ from qwen_tui.network import key_store
 from qwen_tui.planning import access
 from qwen_tui.planning.access import Access
 from qwen_tui.planning.server_check import Check, check
+from qwen_tui.quoting import command_line
 from qwen_tui.servers import Server, address, checked, is_name, told
 
 # The list of a server's models is cut behind so many.

@@ -17,8 +17,8 @@ from qwen_tui.cli.app import build
 from qwen_tui.cli.arguments import FilesCommand, options_of, parts
 from qwen_tui.cli.completion_values import Offer
 from qwen_tui.cli.shells import COMPLETE
-from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
+from qwen_tui.quoting import quoted
 
 _BETWEEN_WORDS = "\x1f"
 _WORDS, _BREAKS = "_QWEN_TUI_WORDS", "_QWEN_TUI_BREAKS"

@@ -12,6 +12,7 @@ from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import QwenError, UsageError, WriteError, how_to_write, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
+from qwen_tui.quoting import quoted
 
 # The variable with which a shell's script asks the program for completions; see `shell_completion`.
 COMPLETE = "_QWEN_TUI_COMPLETE"
@@ -80,7 +81,7 @@ def _install(shell: str, variables: Mapping[str, str]) -> list[Path]:
         folder = Path(variables.get("ZDOTDIR") or home) if shell == "zsh" else home
         # On macOS, terminals start bash as a login shell, which reads another file.
         name = ".bash_profile" if (shell, sys.platform) == ("bash", "darwin") else f".{shell}rc"
-        start, line = folder / name, f"[ ! -f {files.quoted(script)} ] || . {files.quoted(script)}"
+        start, line = folder / name, f"[ ! -f {quoted(script)} ] || . {quoted(script)}"
     before = start.read_bytes() if start.exists() else b""
     added = _with_line(before, line)
     return [script] if added == before else [script, _write(start, added)]

@@ -9,12 +9,13 @@ from qwen_tui import files, typed_paths
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import QwenError
-from qwen_tui.files import expand, quoted
+from qwen_tui.files import expand
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.importing.importing import Imported
 from qwen_tui.models.importing.takeover import Takeover
 from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
 from qwen_tui.planning import default_model
+from qwen_tui.quoting import quoted
 
 Source = Annotated[
     str | None,

@@ -12,6 +12,7 @@ from qwen_tui.cli.editor import open_editor
 from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import TemplateError, UsageError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.quoting import quoted
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help=_("A template; see: qwen templates list."))]
 
@@ -54,7 +55,7 @@ def new(context: typer.Context, name: Name) -> None:
     if files.is_there(file):
         raise UsageError(
             _("You have a template “{name}” already.").format(name=name),
-            _("Edit it with: qwen templates edit {name}").format(name=files.quoted(name)),
+            _("Edit it with: qwen templates edit {name}").format(name=quoted(name)),
         )
     files.save_new(
         file, _FIRST.format(description=_("What it does"), body=_("What to do with the text above.")), chosen=False

@@ -8,8 +8,8 @@ import typer
 from qwen_tui.cli import options, screen, wiring
 from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import UsageError
-from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
+from qwen_tui.quoting import command_line
 from qwen_tui.servers import on_server
 
 Show = Annotated[bool, typer.Option("--show", help=_("Show what is in force, and measure nothing."))]

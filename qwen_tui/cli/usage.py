@@ -20,9 +20,9 @@ from qwen_tui.cli.arguments import (
     with_words,
 )
 from qwen_tui.errors import UsageError
-from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, listed
+from qwen_tui.quoting import command_line
 
 # A word of this form is an option, even if no command has it.
 _OPTION = re.compile(r"--?[a-z][\w-]*(=.*)?", re.IGNORECASE | re.ASCII | re.DOTALL)

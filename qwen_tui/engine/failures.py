@@ -10,10 +10,11 @@ from qwen_tui.engine.library import build_command, how_to_mend
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.recovery import OF_MEMORY, Cause, Phase
 from qwen_tui.errors import EngineError, InvalidModelError, PromptTooLongError, QwenError, UsageError, WorkerDiedError
-from qwen_tui.files import folders, quoted
+from qwen_tui.files import folders
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models.inventory import held
 from qwen_tui.models.shelf import Shelf
+from qwen_tui.quoting import quoted
 
 # After one of these failures, the worker is of no use any more.
 FATAL = ("library", "model", "context", "memory", "decode")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from qwen_tui.errors import ModelNotFoundError
-from qwen_tui.files import ASSETS, quoted
+from qwen_tui.files import ASSETS
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import catalogue, identity, parts
@@ -17,6 +17,7 @@ from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
 from qwen_tui.models.fetching.partial import SUFFIX, Notes, read_notes
 from qwen_tui.models.importing.copying import ARRIVING
 from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
+from qwen_tui.quoting import quoted
 
 # `verified`: unchanged since the program last hashed the file; `changed`: changed since then; `unverified`: never
 # hashed; `missing`: the file is gone.

@@ -6,13 +6,14 @@ from pathlib import Path
 import msgspec
 
 from qwen_tui import columns
-from qwen_tui.files import quoted, size_text, time_text
+from qwen_tui.files import size_text, time_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
 from qwen_tui.models.describing import timestamp
 from qwen_tui.models.fetching.source import ABRIDGED
 from qwen_tui.models.importing.elsewhere import ForeignModel
 from qwen_tui.models.inventory import DEMO, DEMO_FILE, FileState, Held, Leftover
+from qwen_tui.quoting import quoted
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True):

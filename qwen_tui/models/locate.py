@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError, how_to_read, why
-from qwen_tui.files import command_line, expand, folders
+from qwen_tui.files import expand, folders
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
 from qwen_tui.models import address, catalogue, inventory, parts
 from qwen_tui.models.inventory import in_repository
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import is_fetchable, missing
+from qwen_tui.quoting import command_line
 from qwen_tui.servers import OnServer, Server, on_server
 
 DEMO = inventory.DEMO

@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError
-from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, identity
 from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
 from qwen_tui.models.hashing import OnProgress, hash_file
 from qwen_tui.models.inventory import Held, catalogue_entry
 from qwen_tui.models.shelf import ModelRecord, Shelf
+from qwen_tui.quoting import quoted
 
 
 @dataclass(frozen=True, slots=True)

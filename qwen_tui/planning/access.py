@@ -8,9 +8,10 @@ from typing import NamedTuple
 from qwen_tui import learned
 from qwen_tui.engine.remote.endpoint import Endpoint
 from qwen_tui.errors import ServerError
-from qwen_tui.files import command_line, folders, setting
+from qwen_tui.files import folders
 from qwen_tui.i18n import gettext as _
 from qwen_tui.network import key_store
+from qwen_tui.quoting import command_line, setting
 from qwen_tui.servers import Server
 
 

@@ -9,12 +9,13 @@ from qwen_tui import config
 from qwen_tui.config import Config, Settings
 from qwen_tui.engine import examining
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, NotFetchedError
-from qwen_tui.files import command_line, expand, folders
+from qwen_tui.files import expand, folders
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import inventory
 from qwen_tui.models.inventory import Held
 from qwen_tui.models.locate import lasting, locate
 from qwen_tui.models.shelf import ModelRecord, Shelf
+from qwen_tui.quoting import command_line
 from qwen_tui.servers import Server, on_server
 
 

@@ -13,6 +13,7 @@ from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.main import main
 from qwen_tui.history.store import History
 from qwen_tui.messages import Question
+from qwen_tui.quoting import command_line, quoted
 from tests.conftest import COMMAND, Run
 
 
@@ -102,7 +103,7 @@ def test_bash_gets_what_stands_behind_its_break_and_quotes_where_they_are_needed
     assert for_bash("qwen ask --model=dem") == ["demo"]
     assert for_bash("qwen ask -s 'It is' -m dem") == ["demo"]
     assert for_bash('qwen ask -m "dem') == ["demo"]
-    assert for_bash("qwen ask -t my") == [files.quoted("my mail")]
+    assert for_bash("qwen ask -t my") == [quoted("my mail")]
     assert "chat" in for_bash("qwen ")
     assert for_bash("qwen ask -f ") == [], "bash then offers files by itself"
 
@@ -113,7 +114,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("qwen", "qwen-tui"):
-        (folder / name).write_text(f'#!/bin/sh\nexec {files.command_line(*COMMAND)} "$@"\n')
+        (folder / name).write_text(f'#!/bin/sh\nexec {command_line(*COMMAND)} "$@"\n')
         (folder / name).chmod(0o700)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("HOME", str(tmp_path / "user"))

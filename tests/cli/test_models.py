@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from qwen_tui.files import quoted
 from qwen_tui.models import catalogue, disk
 from qwen_tui.models.importing import candidates
+from qwen_tui.quoting import quoted
 from tests.conftest import COMMAND, Run
 from tests.program import call
 from tests.tiny_model import make_tiny_model

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from qwen_tui.files import command_line
 from qwen_tui.models import address
 from qwen_tui.models.locate import locate
+from qwen_tui.quoting import command_line
 from tests.program import call
 from tests.tiny_model import make_tiny_model
 

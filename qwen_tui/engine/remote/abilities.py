@@ -14,9 +14,9 @@ from urllib.parse import quote
 from qwen_tui.engine.remote.asking import asked
 from qwen_tui.engine.remote.endpoint import Endpoint
 from qwen_tui.errors import EngineError, ServerError
-from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
+from qwen_tui.quoting import command_line
 
 Kind = Literal["llama.cpp", "llama-cpp-python", "vLLM", "SGLang", "ollama", "LM Studio", "other"]
 

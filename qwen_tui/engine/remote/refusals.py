@@ -6,10 +6,10 @@ from typing import Any
 
 from qwen_tui.engine.remote.endpoint import Endpoint
 from qwen_tui.errors import PromptTooLongError, QwenError, ServerError
-from qwen_tui.files import command_line
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row
 from qwen_tui.network.request import RequestError, ResponseHead
+from qwen_tui.quoting import command_line
 
 # The most characters that are shown of what a server says.
 _LONGEST = 300

@@ -8,7 +8,7 @@ import msgspec
 
 from qwen_tui import cancellation
 from qwen_tui.errors import DownloadError, InvalidModelError
-from qwen_tui.files import private_folder, quoted
+from qwen_tui.files import private_folder
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, listed
 from qwen_tui.models.disk import check_room, write_error
@@ -22,6 +22,7 @@ from qwen_tui.models.gguf import read_header
 from qwen_tui.models.hashing import reading
 from qwen_tui.network.request import RequestError
 from qwen_tui.network.stream import Stream
+from qwen_tui.quoting import quoted
 
 # Status codes of responses that contain a file, though perhaps the wrong one.
 _WITH_FILE = (200, 206)

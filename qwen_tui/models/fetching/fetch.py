@@ -21,6 +21,7 @@ from qwen_tui.models.fetching.events import Arrived, Checking, Fetching, Remark,
 from qwen_tui.models.fetching.rotation import PATIENCE
 from qwen_tui.models.fetching.source import WantedModel
 from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
+from qwen_tui.quoting import unsetting
 
 
 class Display(Protocol):
@@ -90,7 +91,7 @@ class Fetch:
             raise DownloadError(
                 _("{name} cannot be fetched: this is offline.").format(name=self.wanted.name),
                 _("Allow the network with: {command}, or bring the file with: qwen models import PATH").format(
-                    command=files.unsetting("HF_HUB_OFFLINE")
+                    command=unsetting("HF_HUB_OFFLINE")
                 )
                 if source.is_offline()
                 else _("Leave out --offline, or bring the file with: qwen models import PATH"),

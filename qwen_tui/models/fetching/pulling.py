@@ -7,7 +7,7 @@ from typing import Literal
 
 from qwen_tui import columns
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError
-from qwen_tui.files import command_line, folders, quoted, size_text
+from qwen_tui.files import folders, size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import address, catalogue, inventory, parts
 from qwen_tui.models.fetching import repository
@@ -18,6 +18,7 @@ from qwen_tui.models.inventory import in_repository
 from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import is_fetchable
+from qwen_tui.quoting import command_line, quoted
 
 # What came of a model: it was here, the person did not want it, or it was fetched.
 Came = Literal["here", "unwanted", "fetched"]

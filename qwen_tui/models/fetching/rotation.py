@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 
 from qwen_tui import cancellation
 from qwen_tui.errors import DownloadError
-from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, listed
 from qwen_tui.models.fetching.events import Remark, Steps
 from qwen_tui.models.fetching.responses import NoRangesError
 from qwen_tui.models.fetching.source import Source
 from qwen_tui.network.request import RequestError, Timeouts
+from qwen_tui.quoting import quoted
 
 # How many tries a source gets that has responded once, but now is silent, and has not sent a byte yet.
 _TRIES_WITHOUT_BYTES = 2

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 
 from qwen_tui.errors import ConfigError, UsageError
-from qwen_tui.files import expand, folders, quoted, setting, unsetting
+from qwen_tui.files import expand, folders
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import as_text
 from qwen_tui.models import address, catalogue
@@ -19,6 +19,7 @@ from qwen_tui.models.importing.importing import safe_name
 from qwen_tui.models.inventory import in_repository
 from qwen_tui.models.locate import unknown
 from qwen_tui.models.shelf import Shelf
+from qwen_tui.quoting import quoted, setting, unsetting
 
 # The addresses of the sources that need no address from the person.
 HUB, MODELSCOPE = address.HUB, address.MODELSCOPE

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qwen_tui.errors import InvalidModelError
-from qwen_tui.files import quoted
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, identity, kinds, parts
 from qwen_tui.models.catalogue import CATALOGUE, CatalogueEntry
@@ -21,6 +20,7 @@ from qwen_tui.models.hashing import HashingReader, OnProgress, hash_file, readin
 from qwen_tui.models.importing.candidates import require_model
 from qwen_tui.models.importing.copying import give_name, one_at_a_time, received
 from qwen_tui.models.shelf import ModelRecord, Shelf, is_outside
+from qwen_tui.quoting import quoted
 
 Opened = Callable[[], AbstractContextManager[HashingReader]]
 

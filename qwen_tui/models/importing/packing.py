@@ -11,7 +11,7 @@ import msgspec
 from qwen_tui import __version__
 from qwen_tui.config import SERVERS
 from qwen_tui.errors import InvalidModelError, ModelNotFoundError, UsageError
-from qwen_tui.files import APPLICATION, ASSETS, quoted
+from qwen_tui.files import APPLICATION, ASSETS
 from qwen_tui.i18n import gettext as _
 from qwen_tui.models import catalogue, inventory
 from qwen_tui.models.disk import check_room, write_error
@@ -33,6 +33,7 @@ from qwen_tui.models.inventory import DEMO, Held
 from qwen_tui.models.locate import locate
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.models.verifying import damaged, missing
+from qwen_tui.quoting import quoted
 
 
 class Item(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from qwen_tui import columns, config, files
 from qwen_tui.errors import ConfigError, InvalidModelError, ModelNotFoundError, QwenError, UsageError, how_to_read, why
-from qwen_tui.files import quoted, size_text
+from qwen_tui.files import size_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
 from qwen_tui.models import address, inventory, parts
@@ -21,6 +21,7 @@ from qwen_tui.models.importing.importing import Imported, Importer
 from qwen_tui.models.importing.pack_format import PackedModel
 from qwen_tui.models.importing.unpacking import Pack
 from qwen_tui.models.shelf import Shelf
+from qwen_tui.quoting import quoted
 
 T = TypeVar("T")
 

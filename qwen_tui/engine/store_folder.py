@@ -14,6 +14,7 @@ from typing import Any
 
 from qwen_tui.engine import sign
 from qwen_tui.files import private_folder
+from qwen_tui.kept_files import Tombstones, files_in
 
 # No more states than this are kept or read. So many large ones never fit under the limit anyway.
 MOST_STATES = 256
@@ -21,8 +22,6 @@ MOST_STATES = 256
 _ABANDONED = 120.0
 # The writer of a sign locks it within this time, in seconds, or never.
 _LOCKED_WITHIN = 5.0
-# How long a tombstone is kept, in seconds: longer than any process may run that still holds the state.
-_TOMBSTONE_KEPT = 30 * 86400.0
 
 
 class StoreFolder:
@@ -31,6 +30,7 @@ class StoreFolder:
     def __init__(self, path: Path, limit: int) -> None:
         self.path = path
         self.limit = limit
+        self._tombstones = Tombstones(path)
 
     def create(self) -> None:
         """Create the folder, readable by its owner alone; raises `OSError`."""
@@ -43,12 +43,11 @@ class StoreFolder:
 
     def is_forgotten(self, conversation: str) -> bool:
         """Whether the conversation was removed."""
-        return self._tombstone(conversation).exists()
+        return self._tombstones.has(conversation)
 
     def forget(self, conversation: str) -> None:
         """Leave a tombstone of the conversation, then remove its files; raises `OSError`."""
-        self.create()
-        self._tombstone(conversation).touch(mode=0o600)
+        self._tombstones.put_up(conversation)
         for path in self.all():
             if path.name.startswith(f"{conversation}."):
                 self.remove(path)
@@ -67,16 +66,8 @@ class StoreFolder:
                 raise
 
     def files(self, suffix: str) -> Iterator[tuple[Path, os.stat_result]]:
-        """Yield the files with this suffix, in no order."""
-        try:
-            with os.scandir(self.path) as entries:
-                names = [entry for entry in entries if entry.name.endswith(suffix)]
-        except OSError:
-            return
-        for entry in names:
-            with contextlib.suppress(OSError):
-                if entry.is_file(follow_symlinks=False):
-                    yield Path(entry.path), os.stat(entry.path)  # noqa: PTH116 - on Windows only this knows the inode
+        """Return the files with this suffix, in no order."""
+        return files_in(self.path, suffix)
 
     @contextlib.contextmanager
     def draft(self, conversation: str, size: int) -> Iterator[tuple[Any, Path]]:
@@ -111,10 +102,8 @@ class StoreFolder:
 
     def _remove_outdated(self) -> None:
         """Remove old tombstones, signs without a writer, and abandoned drafts."""
+        self._tombstones.remove_old()
         now = time.time()
-        for path, stat in self.files(".forgotten"):
-            if now - stat.st_mtime > _TOMBSTONE_KEPT:
-                path.unlink(missing_ok=True)
         for path, stat in self.files(sign.SUFFIX):
             if now - stat.st_mtime > _LOCKED_WITHIN and sign.seen(path) is None:
                 with contextlib.suppress(PermissionError):
@@ -122,6 +111,3 @@ class StoreFolder:
         for path, stat in self.files(".draft"):
             if now - stat.st_mtime > _ABANDONED:
                 path.unlink(missing_ok=True)
-
-    def _tombstone(self, conversation: str) -> Path:
-        return self.path / f"{conversation}.forgotten"

@@ -8,8 +8,6 @@ here: those of sixty parts would push out all others.
 import contextlib
 import hashlib
 import os
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -18,14 +16,13 @@ import msgspec
 from qwen_tui import cancellation, learned
 from qwen_tui.engine.protocol import EngineInfo, Request
 from qwen_tui.files import private_folder
+from qwen_tui.kept_files import Tombstones, files_in
 from qwen_tui.messages import FinishReason, Timings, Usage
 
 # All files together take at most so many bytes, and there are at most so many; the one last used first is kept longest.
 MOST_BYTES = 64 << 20
 MOST_FILES = 4096
-# How long a tombstone is kept, in seconds: longer than any work may run that would still write parts.
-_TOMBSTONE_KEPT = 30 * 86400.0
-_SUFFIX, _TOMBSTONE = ".json", ".forgotten"
+_SUFFIX = ".json"
 
 
 class PartAnswer(msgspec.Struct, frozen=True):
@@ -99,6 +96,7 @@ class PartsFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._tombstones = Tombstones(path)
 
     def file(self, key: str) -> Path:
         """Return the file of a key."""
@@ -106,20 +104,19 @@ class PartsFolder:
 
     def is_forgotten(self, conversation: str) -> bool:
         """Whether the conversation was removed."""
-        return (self.path / f"{conversation}{_TOMBSTONE}").exists()
+        return self._tombstones.has(conversation)
 
     def forget(self, conversation: str) -> None:
         """Remove what is kept of a conversation, and let no process keep more of it; raises `OSError`."""
-        private_folder(self.path)
-        (self.path / f"{conversation}{_TOMBSTONE}").touch(mode=0o600)
-        for path, _stat in self._files(_SUFFIX):
+        self._tombstones.put_up(conversation)
+        for path, _stat in files_in(self.path, _SUFFIX):
             found = _read(path)
             if found is not None and conversation in found.conversations:
                 path.unlink(missing_ok=True)
 
     def clear(self) -> int:
         """Remove every answer and return how many there were; raises `OSError`."""
-        paths = [path for path, _stat in self._files(_SUFFIX)]
+        paths = [path for path, _stat in files_in(self.path, _SUFFIX)]
         for path in paths:
             cancellation.check()
             path.unlink(missing_ok=True)
@@ -128,7 +125,7 @@ class PartsFolder:
     def entries(self) -> list[KeptOf]:
         """Return what is kept, by the conversation that asked for it first, the last used first."""
         found: dict[str, KeptOf] = {}
-        for path, stat in self._files(_SUFFIX):
+        for path, stat in files_in(self.path, _SUFFIX):
             cancellation.check()
             file = _read(path)
             if file is not None:
@@ -141,7 +138,7 @@ class PartsFolder:
 
     def make_room(self) -> None:
         """Remove the answers that were used longest ago, until the limits hold, and old tombstones."""
-        files = sorted(self._files(_SUFFIX), key=lambda pair: pair[1].st_mtime)
+        files = sorted(files_in(self.path, _SUFFIX), key=lambda pair: pair[1].st_mtime)
         total, count = sum(stat.st_size for _path, stat in files), len(files)
         for path, stat in files:
             if total <= MOST_BYTES and count <= MOST_FILES:
@@ -149,21 +146,7 @@ class PartsFolder:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
             total, count = total - stat.st_size, count - 1
-        for path, stat in self._files(_TOMBSTONE):
-            if time.time() - stat.st_mtime > _TOMBSTONE_KEPT:
-                with contextlib.suppress(OSError):
-                    path.unlink(missing_ok=True)
-
-    def _files(self, suffix: str) -> Iterator[tuple[Path, os.stat_result]]:
-        try:
-            with os.scandir(self.path) as entries:
-                names = [entry for entry in entries if entry.name.endswith(suffix) and not entry.name.startswith(".")]
-        except OSError:
-            return
-        for entry in names:
-            with contextlib.suppress(OSError):
-                if entry.is_file(follow_symlinks=False):
-                    yield Path(entry.path), entry.stat()
+        self._tombstones.remove_old()
 
 
 def key_of(request: Request, info: EngineInfo, host: str) -> str:

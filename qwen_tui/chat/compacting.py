@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from qwen_tui.chat.conversation import Conversation, room_for_answer
+from qwen_tui.chat.counting import SPARE, words_in
 from qwen_tui.chat.fitting.splitting import counter, split
 from qwen_tui.chat.material import some_names
 from qwen_tui.chat.question import said
@@ -13,16 +14,13 @@ from qwen_tui.chat.session import Session
 from qwen_tui.engine.protocol import Engine, Request, SamplingOptions
 from qwen_tui.errors import CancelledError, QwenError, UsageError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import language, language_of, listed, speaking
+from qwen_tui.i18n import language_of, listed, speaking
 from qwen_tui.messages import Exchange, Finished, FinishReason, Message, Output, Question, Reasoning, Step, Text
 
 # The last turn stays, so that the next question can go on from it. To summarise fewer turns than these is not worth it.
 _STAY, _LEAST = 1, 2
-# A summary has at most so many tokens; the model is asked for so many words of English or signs of Chinese for a token.
+# A summary has at most so many tokens.
 _MOST = 512
-_WORDS_A_TOKEN = {"en": 0.6, "zh": 1.0}
-# A prompt may have so many tokens more than its pieces, because a tokenizer joins what stands together.
-_SPARE = 16
 
 
 def turns_to_summarise(conversation: Conversation) -> int:
@@ -85,8 +83,8 @@ class Summary:
         count = counter(self._engine)
         with speaking(self._language):
             around = count(self._asked("", "", most))
-        room = ctx_size - around - most - max(most, count(self._earlier)) - 2 * _SPARE
-        if room < _SPARE:
+        room = ctx_size - around - most - max(most, count(self._earlier)) - 2 * SPARE
+        if room < SPARE:
             raise UsageError(
                 _("In a context of {size} tokens, there is no room for a summary.").format(size=ctx_size),
                 _("For a larger context, leave, and begin with: qwen chat --ctx-size N"),
@@ -136,7 +134,7 @@ class Summary:
             "goes on with it: what the user wants, what was found and decided, and every name, figure, date and "
             "condition that may matter later, exactly as it stands; what is still open. Keep what an earlier summary "
             "says. Write only what stands there, in at most {words} words."
-        ).format(conversation=f"{before}{text}", words=int(most * _WORDS_A_TOKEN[language()]))
+        ).format(conversation=f"{before}{text}", words=words_in(most))
 
 
 def _lines(exchanges: Sequence[Exchange]) -> Iterator[str]:

@@ -28,7 +28,7 @@ def contents(session: Session) -> str:
     turns, attached = [*standing, *summary, *_turns(session)], material_parts(engine, session.attached)
     said = sum(tokens for tokens, _name in turns)
     waiting = sum(part.tokens for part in attached)
-    left = free = max(0, size - system - said)
+    free = max(0, size - system - said)
     rows = [(system, _("system prompt"))]
     for tokens, name in (*turns, *((part.tokens, _attached(part)) for part in attached)):
         # What does not fit is named below the table.

@@ -60,7 +60,7 @@ class NextPrompt:
         return session.options.request(messages, kept)
 
 
-def on_battery(least: int, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
+def enough_power(least: int, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
     """Return what says whether there is a charger, or a charge of at least `least` percent."""
     looked, found = -_LOOK_EVERY, True
 

@@ -14,7 +14,7 @@ from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
 from qwen_tui.chat.material import password_in, report_blank
 from qwen_tui.chat.question import ask_about
-from qwen_tui.chat.reading_ahead import NextPrompt, on_battery
+from qwen_tui.chat.reading_ahead import NextPrompt, enough_power
 from qwen_tui.chat.repl import Repl
 from qwen_tui.chat.session import Session
 from qwen_tui.chat.templates import Template
@@ -217,7 +217,7 @@ def _typing(session: Session, settings: Config) -> Callable[[str, bool], None]:
     """Return what is told each line as the person types it, so that the engine can read ahead."""
     if not settings.read_ahead:
         return lambda _line, _paused: None
-    next_prompt = NextPrompt(session, settings.ctx_size, on_battery(settings.read_ahead_charge))
+    next_prompt = NextPrompt(session, settings.ctx_size, enough_power(settings.read_ahead_charge))
     return lambda line, paused: next_prompt.typing(line, paused=paused)
 
 

@@ -39,7 +39,7 @@ class StateHeader(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     conversation: str
     tokens: bytes
-    # In files it has its old name.
+    # The files have it under an older name.
     aligned: int = msgspec.field(name="whole")
     arithmetic: str
     token_s: float

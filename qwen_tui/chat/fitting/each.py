@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from qwen_tui.chat.counting import SPARE
 from qwen_tui.chat.fitting.joining import Joining
 from qwen_tui.chat.fitting.part_answers import Ended, PartAnswers
 from qwen_tui.chat.fitting.parted import broken_off, named, shortcomings, task_of, too_small
@@ -28,8 +29,6 @@ _GROWTH = 1.5
 _MOST, _LEAST = 1500, 32
 # So many characters of the part before are shown at most, and in a small context one for so many tokens of it.
 _BEFORE, _TOKENS_A_CHARACTER = 400, 8
-# A prompt may have so many tokens more than its pieces, because a tokenizer joins what stands together.
-_SPARE = 16
 
 
 class _Part(NamedTuple):
@@ -128,7 +127,7 @@ class _Working:
     def _room(self, before: int) -> int:
         """Return the most tokens of a part, beside so many characters of the part before it."""
         around = self._work.engine.count(self._messages("", "."))
-        most = int((self._ctx_size - around - before // 2 - _SPARE) / (1 + _GROWTH))
+        most = int((self._ctx_size - around - before // 2 - SPARE) / (1 + _GROWTH))
         if most < _LEAST:
             raise too_small(self._work, 2 * max(self._ctx_size, around))
         return min(most, _MOST)

@@ -30,7 +30,7 @@ def _run(work: Work) -> Generator[Event, None, Fitted]:
 
 
 def _cost(work: Work) -> Cost:
-    wanted, tokens = _wanted(work), work.size(work.question).tokens
+    wanted, tokens = _wanted(work), work.tokens(work.question)
     engine = work.engine
     cached = engine.cached(work.messages(work.question)) if not wanted.obstacle else 0
     return Cost(
@@ -49,7 +49,7 @@ def _does(wanted: LargerContext) -> str:
 
 def _wanted(work: Work) -> LargerContext:
     """Return the larger context: twice, four times, … as large as now, or else as large as the prompt needs."""
-    tokens = work.size(work.question).tokens
+    tokens = work.tokens(work.question)
     least = -(-(tokens + max(_ROOM, LEAST_ROOM)) // _STEP) * _STEP
     size = work.engine.info().ctx_size
     while size < least:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from qwen_tui.chat.conversation import room_for_answer
+from qwen_tui.chat.counting import SPARE, words_in
 from qwen_tui.chat.fitting.kept_parts import PartAnswer
 from qwen_tui.chat.fitting.part_answers import Ended, PartAnswers
 from qwen_tui.chat.fitting.parted import Part, broken_off, named, parted, shortcomings, task_of, too_small
@@ -16,15 +17,11 @@ from qwen_tui.chat.fitting.way import Cost, Fitted, Way, Work, seconds_in_all
 from qwen_tui.engine.protocol import Request, SamplingOptions
 from qwen_tui.errors import CancelledError, PromptTooLongError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import language, language_of, listed, ngettext, speaking
+from qwen_tui.i18n import language_of, listed, ngettext, speaking
 from qwen_tui.messages import Event, Given, Loading, Material, Message, Note, Prefill, Question, Step
 
 # The notes on one part take at most this share of the context, and at most so many tokens.
 _SHARE, _MOST = 16, 512
-# The model is asked for fewer words than would fill that: so many words of English or signs of Chinese for a token.
-_WORDS_A_TOKEN = {"en": 0.6, "zh": 1.0}
-# A prompt may have so many tokens more than its pieces, because a tokenizer joins what stands together.
-_SPARE = 16
 # The notes on more materials than this have the names of the first and the last.
 _MOST_NAMES = 3
 _NOTHING = re.compile(r"\W*(nothing|none|无|無|没有)\W*", re.IGNORECASE)
@@ -141,15 +138,15 @@ class _Mapping:
         note = self._count(self._ask_for_notes("", 999))
         merge = self._count(self._ask_to_merge((longest, longest)))
         # Two merged notes must fit beside each other, or merging would not end; and one of them beside the question.
-        notes = self._most_merged + _SPARE
+        notes = self._most_merged + SPARE
         needed = max(
-            note + self._most + 4 * _SPARE,
+            note + self._most + 4 * SPARE,
             merge + 3 * notes,
             self._work.tokens(self.asked([longest])) + notes + room_for_answer(self._ctx_size),
         )
         if needed > self._ctx_size:
             raise too_small(self._work, 2 * max(self._ctx_size, needed))
-        return self._ctx_size - note - self._most - _SPARE
+        return self._ctx_size - note - self._most - SPARE
 
     def _answered(self, texts: Sequence[str], most: int) -> Generator[Event, None, list[PartAnswer]]:
         """Put each of the `texts` to the model, and return its answers of at most so many tokens."""
@@ -173,7 +170,7 @@ class _Mapping:
 
     def _groups(self, notes: Sequence[_Notes]) -> Iterator[list[_Notes]]:
         """Yield neighbours that fit into one prompt together."""
-        room = self._ctx_size - self._most_merged - self._count(self._ask_to_merge((notes[0], notes[-1]), "")) - _SPARE
+        room = self._ctx_size - self._most_merged - self._count(self._ask_to_merge((notes[0], notes[-1]), "")) - SPARE
         group: list[_Notes] = []
         taken = 0
         for one in notes:
@@ -194,7 +191,7 @@ class _Mapping:
             "mark of its page, such as [p. 7], behind it. Write only what stands in this part, in at most {words} "
             "words. If nothing in it bears on the task, write only: nothing\n\n"
             "The task:\n{task}"
-        ).format(text=text, number=number, total=len(self.parts) or 999, words=self._words(self._most), task=self._task)
+        ).format(text=text, number=number, total=len(self.parts) or 999, words=words_in(self._most), task=self._task)
 
     def _ask_to_merge(self, notes: Sequence[_Notes], text: str | None = None) -> str:
         return _(
@@ -208,12 +205,9 @@ class _Mapping:
             notes="\n\n".join(one.shown for one in notes) if text is None else text,
             first=notes[0].first,
             last=notes[-1].last,
-            words=self._words(self._most_merged),
+            words=words_in(self._most_merged),
             task=self._task,
         )
-
-    def _words(self, tokens: int) -> int:
-        return int(tokens * _WORDS_A_TOKEN[language()])
 
     def _shown(self, part: Part) -> str:
         return "\n\n".join(named(self._materials, index, piece.shown) for index, piece in part.pieces)

@@ -222,8 +222,9 @@ def _side_by_side(engine: Engine, parts: Sequence[_Part], at_once: int) -> _Arri
                         arrived.put((part.index, event))
         except CancelledError:
             # Whoever cancelled the work knows that nothing more comes.
-            pass
+            return
         except Exception as error:
+            # The thread that waits for the parts raises it.
             arrived.put(error)
         finally:
             arrived.put(None)

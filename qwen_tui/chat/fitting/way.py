@@ -78,7 +78,7 @@ class Work(NamedTuple):
 
     def fits(self, question: Question) -> bool:
         """Whether `question` fits into the context with the system prompt and an answer, if older turns leave it."""
-        return self.size(question).tokens + self.room <= self.engine.info().ctx_size
+        return self.tokens(question) + self.room <= self.engine.info().ctx_size
 
 
 class Fitted(NamedTuple):

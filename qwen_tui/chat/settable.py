@@ -30,8 +30,10 @@ def change(session: Session, argument: str) -> None:
             _("/set {argument} is not understood.").format(argument=argument),
             _("Write /set NAME VALUE, with one of: {names}.").format(names=listed(NAMES)),
         )
+    # What has no value until one is set can be without one again.
+    is_unset = value.strip().lower() == "auto"
     if name == "encoding":
-        session.encoding = None if value.strip() == "auto" else encoding_called(value.strip())
+        session.encoding = None if is_unset else encoding_called(value.strip())
         session.report(f"encoding = {session.encoding.name if session.encoding else 'auto'}")
         return
     if name == "password_file":
@@ -39,8 +41,7 @@ def change(session: Session, argument: str) -> None:
         session.report(f"password_file = {value}")
         return
     try:
-        # As for the encoding: what has no value until one is set can be without one again.
-        is_unset = value.strip().lower() == "auto" and config.FIELDS[name].default is None
+        is_unset = is_unset and config.FIELDS[name].default is None
         checked = None if is_unset else config.check(name, value, where="/set")
     except ConfigError as error:
         raise UsageError(error.message, _("Write: {name} {usage}").format(name="/set", usage=f"{name} …")) from error

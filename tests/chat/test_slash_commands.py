@@ -180,7 +180,7 @@ def test_the_encoding_of_files_can_be_set(tmp_path: Path) -> None:
         "/show",
         f"/file {path}",
         "/set encoding gbkk",
-        "/set encoding auto",
+        "/set encoding Auto",
         f"/file {path}",
     ]
     talk = Talk(ScriptedEngine(), Person(*lines))

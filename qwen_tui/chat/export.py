@@ -20,6 +20,8 @@ from qwen_tui.i18n import language, listed
 from qwen_tui.messages import Exchange, FinishReason, Limit, Role
 
 FORMATS = ("md", "html", "json")
+# The folder of a file that is a model, also behind the name of a server.
+_FOLDER = re.compile(r"^([^/\\]+/)?(?:[A-Za-z]:)?[/\\](?:.*[/\\])?")
 # The languages of the program, as a page names them (BCP 47).
 _TAGS = {"zh": "zh-CN", "en": "en"}
 
@@ -81,7 +83,7 @@ def index(summaries: Sequence[Summary]) -> str:
         ListedConversation(
             one.id,
             one.title,
-            one.model,
+            _named(one.model),
             _when(one.created),
             _when(one.written),
             FoundLine(one.hit.kind, one.hit.name, one.hit.line) if one.hit else msgspec.UNSET,
@@ -106,6 +108,11 @@ def export(stored: StoredConversation, form: str) -> str:
     )
 
 
+def _named(model: str) -> str:
+    """Return the name of a model, of a file without its folder: whoever gets an export need not know this PC."""
+    return _FOLDER.sub(r"\1", model)
+
+
 def _when(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
 
@@ -115,7 +122,7 @@ def _json(stored: StoredConversation) -> str:
     exported = ExportedConversation(
         summary.id,
         summary.title,
-        summary.model,
+        _named(summary.model),
         _when(summary.created),
         _when(summary.written),
         stored.system,
@@ -142,7 +149,7 @@ def _messages(
 def _markdown(stored: StoredConversation) -> str:
     from qwen_tui.markdown.parser import with_plain_fences
 
-    blocks = [f"# {stored.summary.title}", f"*{stored.summary.model}, {_when(stored.summary.written)}*"]
+    blocks = [f"# {stored.summary.title}", f"*{_named(stored.summary.model)}, {_when(stored.summary.written)}*"]
     for spoken in _spoken(stored):
         blocks += [f"## {spoken.speaker}", *map(_quoted, spoken.about)]
         blocks += filter(None, (with_plain_fences(spoken.content.strip()), *map(_remark, spoken.remarks)))
@@ -209,7 +216,7 @@ def _page(stored: StoredConversation) -> str:
         content = f'<div lang="{_tag_of(spoken.content)}">{renderer.render(spoken.content)}</div>'
         sections.append(f'<section class="{spoken.role}">{heading}{content}{ending}</section>')
     title = html.escape(stored.summary.title)
-    about = html.escape(f"{stored.summary.model}, {_when(stored.summary.written)}")
+    about = html.escape(f"{_named(stored.summary.model)}, {_when(stored.summary.written)}")
     return (
         f'<!doctype html>\n<html lang="{_TAGS[language()]}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -36,6 +36,24 @@ def test_an_answer_on_a_page(answer: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "shown"),
+    [
+        ("/home/li/models/qwen.gguf", "qwen.gguf"),
+        ("C:\\Users\\李明\\qwen.gguf", "qwen.gguf"),
+        ("\\\\office\\models\\qwen.gguf", "qwen.gguf"),
+        ("lab//srv/models/qwen.gguf", "lab/qwen.gguf"),
+        ("lab/qwen", "lab/qwen"),
+        ("qwen3-4b-instruct", "qwen3-4b-instruct"),
+        ("owner/repo:qwen.gguf", "owner/repo:qwen.gguf"),
+    ],
+)
+def test_the_folder_of_a_model_stays_at_home(model: str, shown: str) -> None:
+    stored = StoredConversation(Summary("bcdfgh", "Talk", model, 0.0, 0.0), None, (Exchange(Question("?"), "!"),))
+    assert json.loads(export(stored, "json"))["model"] == shown
+    assert f"\n*{shown}, " in export(stored, "md")
+
+
+@pytest.mark.parametrize(
     ("answer", "written"),
     [
         ("```python\nprint(1)", "```python\nprint(1)\n```"),

@@ -63,6 +63,19 @@ def test_the_ending_of_the_name_decides_on_the_export(qwen: Run, kept: str, tmp_
     assert b".docx" in qwen("logs", "export", kept, tmp_path / "talk.docx").stderr
 
 
+def test_a_model_that_was_named_by_its_path_has_only_its_own_name_in_what_is_handed_on(qwen: Run, tiny: Path) -> None:
+    folder = str(tiny.parent)
+    assert qwen("ask", "-m", tiny, "-o", "max_tokens=2", "Hello").returncode == 0
+    for form in ("md", "html", "json"):
+        exported = qwen("logs", "export", "--format", form).stdout.decode()
+        assert "tiny.gguf" in exported and folder not in exported
+    for shown in (("show",), ("list", "--json"), ("search", "Hello", "--json")):
+        printed = qwen("logs", *shown).stdout.decode()
+        assert "tiny.gguf" in printed and folder not in printed
+    # The conversation still knows where its model is.
+    assert qwen("ask", "-c", "-o", "max_tokens=2", "Again").returncode == 0
+
+
 def test_an_export_replaces_no_file(qwen: Run, kept: str, tmp_path: Path) -> None:
     talk = tmp_path / "talk.md"
     talk.write_text("mine")

@@ -1,8 +1,36 @@
 """Text in columns that stay straight in a terminal, where a Chinese character takes two columns."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 
 from wcwidth import width
+
+_OPENING = "（【《「『〈〔〖“‘［｛"
+_CLOSING = "，。、；：？！）】》」』〉〕〗”’…—·～％℃％］｝"
+_WIDE = (
+    r"\u2e80-\u2fdf\u3005-\u3007\u3021-\u30ff\u3105-\u9fff\uac00-\ud7af\uf900-\ufaff"
+    r"\uff10-\uff19\uff21-\uff3a\U00020000-\U0003ffff"
+)
+# A unit without a break inside: spaces, or one wide character or word together with its opening and closing marks.
+ATOM = (
+    rf"\s+|[{_OPENING}]*(?:[{_WIDE}]|[^\s{_WIDE}{_OPENING}{_CLOSING}]+)[{_CLOSING}]*"
+    rf"|[{_OPENING}]+[{_CLOSING}]*|[{_CLOSING}]+"
+)
+# What a person copies from a sentence. Behind a colon, a command goes on to the next comma or full stop; elsewhere, as
+# far as its words can only be those of a command.
+_PROGRAMS = "qwen|pip|cd|head|sudo|qpdf|ocrmypdf|ebook-convert"
+_QUOTED = r"'[^'\n]*'|\"[^\"\n]*\""
+_WORD = rf"(?:{_QUOTED}|[^\s'\",;，；。、]|[,;.](?=[\w/-]))+"
+_OPTION = r"(?<![A-Za-z0-9-])--?[A-Za-z][\w-]*"
+_VALUE = rf"(?:{_QUOTED}|[A-Z][A-Z|.…]*(?![a-z])|(?=\S*[/\\=~<>:_\d])[!-~]+)"
+_LAST = r" [\w-]+(?=[,;.]|$)"
+_COPIED = (
+    rf"(?:(?<=: )|(?<=：))(?:{_PROGRAMS})(?: {_WORD})+[,;.]?"
+    rf"|(?<![A-Za-z0-9-])qwen (?:(?:cache|config|logs|models|servers|templates) )?[a-z]+(?: (?:{_OPTION}|{_VALUE}))*"
+    rf"(?:{_LAST})?[,;.]?"
+    rf"|{_OPTION}(?: (?:{_VALUE}|[a-z]+(?=[,;.)，；。、]|$)))?[,;.]?"
+)
+_UNIT = re.compile(f"{_COPIED}|{ATOM}")
 
 
 def cut(text: str, columns: int) -> str:
@@ -23,6 +51,25 @@ def fitting(parts: Sequence[tuple[int, str]], columns: int) -> str:
     while len(kept) > 1 and width(" · ".join(text for _rank, text in kept)) > columns:
         kept.remove(max(kept, key=lambda part: part[0]))
     return cut(" · ".join(text for _rank, text in kept), columns)
+
+
+def folded(text: str, columns: int, measure: Callable[[str], int] = width) -> str:
+    """Return sentences with newlines between words where a line would take more than `columns`.
+
+    What a person copies stays whole: a command is not broken, nor is a path without blanks, and one that is longer than
+    a line stands on lines of its own. `measure` returns the columns of a text.
+    """
+    rows: list[str] = []
+    for line in text.split("\n"):
+        row, used = "", 0
+        for unit in _UNIT.findall(line) if measure(line) > columns else [line]:
+            taken = measure(unit)
+            if row.strip() and not unit.isspace() and used + taken > columns:
+                rows.append(row.rstrip())
+                row, used = "", 0
+            row, used = row + unit, used + taken
+        rows.append(row.rstrip())
+    return "\n".join(rows)
 
 
 def padded(text: str, columns: int, *, right: bool = False) -> str:

@@ -1,6 +1,8 @@
 """Columns of text stay straight with Chinese characters, which are two columns wide."""
 
-from qwen_tui.columns import cut, fitting, lines, markdown_table
+import pytest
+
+from qwen_tui.columns import cut, fitting, folded, lines, markdown_table
 
 
 def width(text: str) -> int:
@@ -32,3 +34,35 @@ def test_in_a_row_whole_parts_are_left_out_the_least_wanted_first() -> None:
     assert fitting(parts, 30) == "模型 · context 90 of 8192"
     assert fitting(parts, 10) == "模型"
     assert fitting(parts, 3) == "模…"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("It is short:  qwen pull", ["It is short:  qwen pull"]),
+        ("A long one is broken between its words alone.", ["A long one is broken between", "its words alone."]),
+        (
+            "Take the first: qwen models import PATH, or the other: -m demo",
+            ["Take the first:", "qwen models import PATH, or", "the other: -m demo"],
+        ),
+        (
+            "Write one: qwen ask 'Why is the sky blue, and not green?'",
+            ["Write one:", "qwen ask 'Why is the sky blue, and not green?'"],
+        ),
+        (
+            "The file /home/li/reports/of/this/year.pdf is no",
+            ["The file", "/home/li/reports/of/this/year.pdf", "is no"],
+        ),
+        (
+            "qwen tune finds in a minute what is fastest; qwen logs rm bcd",
+            ["qwen tune finds in a minute", "what is fastest;", "qwen logs rm bcd"],
+        ),
+        ("Choose what is read: --fit select, --fit map.", ["Choose what is read:", "--fit select, --fit map."]),
+        (
+            "提示词太长，放不下，请选择要读的内容：--fit select、--fit map。",
+            ["提示词太长，放不下，请选择要读", "的内容：--fit select、", "--fit map。"],
+        ),
+    ],
+)
+def test_sentences_are_broken_between_words_and_never_in_what_people_copy(sentence: str, shown: list[str]) -> None:
+    assert folded(sentence, 30).splitlines() == shown

@@ -7,6 +7,7 @@ from typing import TextIO
 from qwen_tui.cli.environment import Environment, unwritable
 from qwen_tui.errors import QwenError, refused
 from qwen_tui.i18n import gettext as _
+from qwen_tui.terminal.streams import terminal_size
 
 # Where stdout has no buffer, nothing is kept of what did not fit.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -60,7 +61,19 @@ def report(environment: Environment, error: QwenError) -> int:
 def tell(environment: Environment, error: QwenError) -> None:
     """Tell the person what is wrong, and what to do next."""
     # If stderr is gone too, only the exit code tells that something went wrong.
-    environment.note(as_told(error))
+    environment.note(_folded(as_told(error), environment.stderr))
+
+
+def _folded(text: str, stream: TextIO) -> str:
+    """Return `text` with newlines where the terminal would break the lines in the middle of words."""
+    if not stream.isatty():
+        return text
+    try:
+        from qwen_tui.columns import folded
+    except (ImportError, MemoryError, OSError):
+        # The error may be that there is no memory, or that the program's own files cannot be read.
+        return text
+    return folded(text, terminal_size(stream).columns)
 
 
 def as_told(error: QwenError) -> str:

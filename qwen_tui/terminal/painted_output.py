@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from qwen_tui import messages
+from qwen_tui.columns import folded
 from qwen_tui.messages import Event, Finished, Reasoning, Step
 from qwen_tui.terminal.output import HeldOutput, Thinking, end_of, taken_back
 from qwen_tui.terminal.painter import Painter, static, static_lines
@@ -67,7 +68,7 @@ class PaintedOutput(HeldOutput):
             return
         columns = min(terminal_size(self._stream).columns - 1, self._ruler.prose)
         with self._painter.aside():
-            super()._tell(self._ruler.wrapped(clean(sentence), columns))
+            super()._tell(folded(clean(sentence), columns, self._ruler.cells))
 
     def show_end(self, text: str, rows: int) -> None:
         columns = terminal_size(self._stream).columns

@@ -12,18 +12,10 @@ from functools import lru_cache
 from rich.cells import cell_len
 from rich.text import Text
 
+from qwen_tui.columns import ATOM
+
 _TAB = 8
-_OPENING = "（【《「『〈〔〖“‘［｛"
-_CLOSING = "，。、；：？！）】》」』〉〕〗”’…—·～％℃％］｝"
-_WIDE = (
-    r"\u2e80-\u2fdf\u3005-\u3007\u3021-\u30ff\u3105-\u9fff\uac00-\ud7af\uf900-\ufaff"
-    r"\uff10-\uff19\uff21-\uff3a\U00020000-\U0003ffff"
-)
-# A unit without a break inside: spaces, or one wide character or word together with its opening and closing marks.
-_ATOM = re.compile(
-    rf"\s+|[{_OPENING}]*(?:[{_WIDE}]|[^\s{_WIDE}{_OPENING}{_CLOSING}]+)[{_CLOSING}]*"
-    rf"|[{_OPENING}]+[{_CLOSING}]*|[{_CLOSING}]+"
-)
+_ATOM = re.compile(ATOM)
 
 
 class Ruler:

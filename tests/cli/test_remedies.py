@@ -92,3 +92,25 @@ def test_a_template_that_finds_no_room_is_not_sent_to_another_place(monkeypatch:
     done = call("templates", "new", "mine")
     assert done.code == 74
     assert "Free some space, or set QWEN_TUI_HOME" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "whole"),
+    [
+        (("models", "rm", "nonsense"), "qwen models import PATH."),
+        (("servers", "test", "nonsense"), "qwen servers add NAME URL"),
+        (("ask", "-m", "demo", "--fit", "all", "Hello"), "qwen ask --help"),
+    ],
+    ids=" ".join,
+)
+def test_on_a_narrow_terminal_an_error_breaks_between_words_and_not_in_its_commands(
+    arguments: tuple[str, ...], whole: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    wide = call(*arguments).err
+    narrow = call(*arguments, typed="").err
+    rows = narrow.splitlines()
+    assert whole in wide and any(whole in row for row in rows)
+    assert max(map(len, rows)) <= 40 < max(map(len, wide.splitlines()))
+    # Only blanks became newlines.
+    assert narrow.split() == wide.split()

@@ -17,19 +17,16 @@ from qwen_tui.engine.remote.counting import Counter
 from qwen_tui.engine.remote.endpoint import Endpoint
 from qwen_tui.engine.remote.in_flight import InFlight
 from qwen_tui.engine.remote.out_of_reach import OutOfReach
+from qwen_tui.engine.remote.resending import NOT_READY, Resending
 from qwen_tui.errors import CancelledError, PromptTooLongError, QwenError, ServerError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.i18n import listed, ngettext
+from qwen_tui.i18n import listed
 from qwen_tui.messages import Event, Finished, Loading, Message, Note, Timings, Usage, Waiting
 
 # So many questions at a time where neither the settings nor the server say more.
 _PARALLEL = 4
 # A server may count itself able to do far more at once than helps.
 _MOST_PARALLEL = 64
-# A refused question is sent at most so many times more, and only if the server wants it within so many seconds.
-_TRIES = 4
-_LONGEST_WAIT = 60.0
-_BUSY, _NOT_READY = 429, 503
 # How often a server is asked that is still loading its model, in seconds.
 _ASK_AGAIN = 0.5
 
@@ -42,13 +39,6 @@ class _Known(NamedTuple):
     ctx_size: int
     is_told: bool
     counter: Counter
-
-
-class _Again(NamedTuple):
-    """How a question is sent again: after so many seconds, and with what the person is told."""
-
-    note: str
-    seconds: float
 
 
 class RemoteEngine(OutOfReach):
@@ -71,10 +61,10 @@ class RemoteEngine(OutOfReach):
         self._asking: threading.Thread | None = None
         self._failure: QwenError | None = None
         self._known: _Known | None = None
-        # What the server has refused, so that it is not sent again; and whether the person knows what is left out.
-        self._without: tuple[str, ...] = ()
+        # Whether the person knows which options this server does not know.
         self._told_left_out = False
         self._in_flight = InFlight()
+        self._resending = Resending(endpoint, self._in_flight)
         # The seconds per token of the last prefill, and per token that was written.
         self._token_s = self._written_s = 0.0
         self._is_closed = False
@@ -152,7 +142,7 @@ class RemoteEngine(OutOfReach):
             yield Note(note)
         tries = 0
         while (yield from self._turn()):
-            fields = question.body(request, known.abilities.kind, known.model, self._without)
+            fields = question.body(request, known.abilities.kind, known.model, self._resending.without)
             answer = RemoteAnswer(self._endpoint, known.model, known.abilities.kind)
             others, refusal = 0, None
             try:
@@ -169,10 +159,8 @@ class RemoteEngine(OutOfReach):
                 others = self._in_flight.leave()
             if refusal is None:
                 return
-            again = self._again(refusal, fields) if tries < _TRIES else None
+            again = self._resending.after(refusal, fields, tries=tries, others=others)
             tries += 1
-            # Each time, fewer questions of this program may be there, so this ends.
-            again = again or self._one_too_many(refusal, others)
             if again is None:
                 raise refusal
             if again.note:
@@ -194,7 +182,7 @@ class RemoteEngine(OutOfReach):
                     return
                 except ServerError as error:
                     # llama.cpp's server says so while it loads its model.
-                    if self._is_closed or error.status != _NOT_READY or "loading" not in error.message.lower():
+                    if self._is_closed or error.status != NOT_READY or "loading" not in error.message.lower():
                         raise
                     time.sleep(_ASK_AGAIN)
         except QwenError as error:
@@ -246,32 +234,6 @@ class RemoteEngine(OutOfReach):
         return _("{server} is not known to take {names}: not sent.").format(
             server=self._endpoint.name, names=listed(names)
         )
-
-    def _again(self, error: QwenError, fields: dict[str, object]) -> _Again | None:
-        """Return how a refused question is sent again, None if it is not."""
-        if not isinstance(error, ServerError):
-            return None
-        if name := question.refused_field(error.message, fields):
-            self._without = (*self._without, name)
-            note = _("{server} does not take “{name}”: the question is sent again without it.")
-            return _Again(note.format(server=self._endpoint.name, name=name), 0.0)
-        if error.status in (_BUSY, _NOT_READY) and error.wait is not None and error.wait <= _LONGEST_WAIT:
-            n = max(1, round(error.wait))
-            note = ngettext(
-                "{server} is busy and wants to be asked again in {n} second: then the question is sent again.",
-                "{server} is busy and wants to be asked again in {n} seconds: then the question is sent again.",
-                n,
-            )
-            return _Again(note.format(server=self._endpoint.name, n=n), float(n))
-        return None
-
-    def _one_too_many(self, error: QwenError, others: int) -> _Again | None:
-        """Return how a question is sent again that the server refused beside so many `others`, None if it is not."""
-        if not others or not isinstance(error, ServerError) or error.status not in (_BUSY, _NOT_READY):
-            return None
-        note = _("{server} does not take {n} questions at a time: what it refuses is sent again after the others.")
-        note = note.format(server=self._endpoint.name, n=others + 1)
-        return _Again(note if self._in_flight.limit(others) else "", 0.0)
 
     def _turn(self) -> Generator[Waiting, None, bool]:
         """Wait until the server takes one more question; return False if that was cancelled."""

@@ -12,7 +12,8 @@ from qwen_tui.documents.document import MOST_TEXT, Password
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, ngettext
-from qwen_tui.messages import FileRead, Loss, Material, as_text
+from qwen_tui.messages import FileRead, Loss, Material
+from qwen_tui.typed_text import as_text
 
 # Of the notes about how the files of a folder were read, so many are told.
 _MOST_NOTES = 5

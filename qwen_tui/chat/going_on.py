@@ -14,9 +14,9 @@ from qwen_tui.config import Config
 from qwen_tui.errors import HistoryError, ModelNotFoundError, NotFetchedError
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import as_text
 from qwen_tui.models.locate import Meaning, lasting
 from qwen_tui.quoting import quoted
+from qwen_tui.typed_text import as_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

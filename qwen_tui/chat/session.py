@@ -25,8 +25,9 @@ from qwen_tui.engine.protocol import Engine, EngineInfo
 from qwen_tui.errors import CancelledError, DoesNotFitError, PromptTooLongError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row, listed
-from qwen_tui.messages import Exchange, FileRead, Filled, Material, Output, Question, as_command
+from qwen_tui.messages import Exchange, FileRead, Filled, Material, Output, Question
 from qwen_tui.models.locate import Meaning, lasting
+from qwen_tui.typed_text import as_command
 
 
 class Clipboard(Protocol):

@@ -22,8 +22,9 @@ from qwen_tui.history.records import title_of
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.messages import Draft, as_command
+from qwen_tui.messages import Draft
 from qwen_tui.models.locate import DEMO
+from qwen_tui.typed_text import as_command
 
 
 class Farewell(Exception):  # noqa: N818 - not an error

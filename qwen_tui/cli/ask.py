@@ -30,8 +30,9 @@ from qwen_tui.cli.environment import Environment
 from qwen_tui.documents.document import Password
 from qwen_tui.errors import QwenError, UsageError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Question, as_text
+from qwen_tui.messages import Question
 from qwen_tui.terminal.output import HeldOutput
+from qwen_tui.typed_text import as_text
 
 Raw = Annotated[bool, typer.Option("-r", "--raw", help=_("Do not render Markdown on a terminal."))]
 Extract = Annotated[bool, typer.Option("-x", "--extract", help=_("Print only the first code block."))]

@@ -32,10 +32,11 @@ from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import HistoryError, OutputError, QwenError, UsageError
 from qwen_tui.history.store import History
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Draft, Material, as_text
+from qwen_tui.messages import Draft, Material
 from qwen_tui.models.locate import DEMO
 from qwen_tui.terminal.completion import Completion, Offers
 from qwen_tui.terminal.output import HeldOutput
+from qwen_tui.typed_text import as_text
 
 if TYPE_CHECKING:
     from qwen_tui.terminal.line_reader import PromptLineReader

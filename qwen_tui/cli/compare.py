@@ -21,10 +21,10 @@ from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import CancelledError, QwenError, UsageError, WriteError, how_to_write, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import labelled, listed, ngettext
-from qwen_tui.messages import as_text
 from qwen_tui.models.locking import locked
 from qwen_tui.planning.planner import Planner
 from qwen_tui.quoting import command_line
+from qwen_tui.typed_text import as_text
 
 if TYPE_CHECKING:
     from qwen_tui.evaluation.compare.experiment import Asked, Experiment

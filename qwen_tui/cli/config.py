@@ -13,10 +13,10 @@ from qwen_tui.cli.options import tell_problems
 from qwen_tui.errors import QwenError, UsageError, WriteError, how_to_write, which_is_meant, why
 from qwen_tui.explanations import EXAMPLES, explanation, shown_value
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import as_text
 from qwen_tui.models.locate import lasting, meant
 from qwen_tui.planning import default_model
 from qwen_tui.servers import Server, told
+from qwen_tui.typed_text import as_text
 
 
 def build() -> typer.Typer:

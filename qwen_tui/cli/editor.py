@@ -13,7 +13,7 @@ from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import ConfigError, QwenError, WriteError, why
 from qwen_tui.files import is_file
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import as_text
+from qwen_tui.typed_text import as_text
 
 # Where nobody has chosen an editor: the first of these that is there. `editor` is the choice of a Debian system.
 _EDITORS = ("notepad",) if os.name == "nt" else ("nano", "editor", "pico", "vi")

@@ -20,7 +20,6 @@ from qwen_tui.files import size_text
 from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.messages import as_text
 from qwen_tui.models import inventory, listing, parts
 from qwen_tui.models.catalogue import WORKING_BYTES
 from qwen_tui.models.describing import describe
@@ -33,6 +32,7 @@ from qwen_tui.models.verifying import mending_of, missing, verify
 from qwen_tui.planning import default_model
 from qwen_tui.quoting import command_line
 from qwen_tui.servers import on_server
+from qwen_tui.typed_text import as_text
 
 _CONTEXT = 8192
 

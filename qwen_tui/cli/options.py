@@ -13,8 +13,8 @@ from qwen_tui.config import FITS, SETTABLE, Config
 from qwen_tui.errors import ConfigError, UsageError, which_is_meant
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed
-from qwen_tui.messages import as_text
 from qwen_tui.planning import default_model
+from qwen_tui.typed_text import as_text
 
 Model = Annotated[
     str | None,

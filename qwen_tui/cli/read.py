@@ -18,10 +18,11 @@ from qwen_tui.errors import InputError, UsageError
 from qwen_tui.hardware.tensors import kv_bytes
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.messages import Material, as_text
+from qwen_tui.messages import Material
 from qwen_tui.planning import kept_states
 from qwen_tui.planning.planner import Planner
 from qwen_tui.terminal.output import HeldOutput
+from qwen_tui.typed_text import as_text
 
 # So many tokens whose cost nobody knows are worth a measurement of how long they will take.
 _WORTH_TRYING = 256

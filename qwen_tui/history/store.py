@@ -25,7 +25,8 @@ from qwen_tui.history import finding, ownership, question_parts, tree, writing
 from qwen_tui.history.database import PATIENCE, PAUSE, connect, patiently, unusable
 from qwen_tui.history.records import StoredConversation, Summary, rows, summary, title_of
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import FinishReason, Given, Limit, Question, as_text
+from qwen_tui.messages import FinishReason, Given, Limit, Question
+from qwen_tui.typed_text import as_text
 
 # A growing answer is written again soon: so long, in seconds, does one such write wait for another process.
 _LITTLE_PATIENCE = 0.2

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from qwen_tui.errors import QwenError
-from qwen_tui.messages import as_command
+from qwen_tui.typed_text import as_command
 
 # For each kind of argument, a function from what is typed of it to its possible values, with descriptions. Every Tab
 # calls it anew.

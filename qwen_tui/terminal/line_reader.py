@@ -25,7 +25,7 @@ from qwen_tui.columns import fitting
 from qwen_tui.errors import CancelledError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
-from qwen_tui.messages import Draft, as_text
+from qwen_tui.messages import Draft
 from qwen_tui.terminal.completion import Completion, Offers, candidates, last_word, path_start
 from qwen_tui.terminal.draft_line import DraftLine, SlotMarks
 from qwen_tui.terminal.key_parser import filter_keys
@@ -36,6 +36,7 @@ from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.typeahead import TypingAhead, entries
 from qwen_tui.terminal.visible import Visible
 from qwen_tui.terminal.width import Ruler
+from qwen_tui.typed_text import as_text
 
 # Only colours that are readable on dark and on light backgrounds.
 _STYLE = Style.from_dict(

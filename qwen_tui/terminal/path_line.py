@@ -9,10 +9,10 @@ from prompt_toolkit.completion import PathCompleter
 from prompt_toolkit.input import create_input
 from prompt_toolkit.output.defaults import create_output
 
-from qwen_tui.messages import as_text
 from qwen_tui.terminal.key_parser import filter_keys
 from qwen_tui.terminal.sanitise import clean
 from qwen_tui.terminal.visible import Visible
+from qwen_tui.typed_text import as_text
 
 
 def read_path(question: str, stderr: TextIO, is_wanted: Callable[[str], bool]) -> str:

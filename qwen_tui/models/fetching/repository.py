@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 from qwen_tui.errors import DownloadError, ModelNotFoundError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import as_text
 from qwen_tui.models import address, parts
 from qwen_tui.models.address import HUB
 from qwen_tui.models.fetching import hub, source
 from qwen_tui.models.fetching.rotation import PATIENCE
 from qwen_tui.network.request import RequestError
+from qwen_tui.typed_text import as_text
 
 # GGUF files beside models that are not models: projectors for pictures, and importance matrices for quantising.
 _NO_MODELS = ("mmproj", "imatrix")

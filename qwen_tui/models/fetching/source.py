@@ -11,7 +11,6 @@ import msgspec
 from qwen_tui.errors import ConfigError, UsageError
 from qwen_tui.files import expand, folders
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import as_text
 from qwen_tui.models import address, catalogue
 from qwen_tui.models.address import Place, is_address, is_repository, place
 from qwen_tui.models.catalogue import CatalogueEntry
@@ -20,6 +19,7 @@ from qwen_tui.models.inventory import in_repository
 from qwen_tui.models.locate import unknown
 from qwen_tui.models.shelf import Shelf
 from qwen_tui.quoting import quoted, setting, unsetting
+from qwen_tui.typed_text import as_text
 
 # The addresses of the sources that need no address from the person.
 HUB, MODELSCOPE = address.HUB, address.MODELSCOPE

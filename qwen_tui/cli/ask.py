@@ -16,7 +16,7 @@ from qwen_tui.chat.endings import Ending
 from qwen_tui.chat.fitting.way import Front
 from qwen_tui.chat.from_template import compose, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
-from qwen_tui.chat.material import Reading, password_in, report_blank
+from qwen_tui.chat.material import Reading, report_blank
 from qwen_tui.chat.question import prompt_text
 from qwen_tui.chat.templates import Template
 from qwen_tui.chat.turn import Turn
@@ -95,7 +95,7 @@ def ask(
     printing = context.with_resource(target)
     # JSON is not Markdown: a renderer would swallow its backslashes and underscores.
     output = screen.output(printing, settings, held=as_json or extract, raw=raw or schema is not None, quiet=quiet)
-    named = password_in(as_text(password_file)) if password_file is not None else None
+    named = sources.password_of(password_file)
     reading = sources.reading_of(environment, output, encoding, named)
     # --encoding is for the material: a schema comes from elsewhere, as a rule from a program.
     follows = schemas.given(schema, Reading(output.note, say_otherwise="")) if schema is not None else None

@@ -12,7 +12,7 @@ from qwen_tui.chat import overviews, settable, slash_commands, templates, transf
 from qwen_tui.chat.answer import AnswerOptions
 from qwen_tui.chat.from_template import draft, parameters
 from qwen_tui.chat.going_on import Begun, Wanted, begin
-from qwen_tui.chat.material import password_in, report_blank
+from qwen_tui.chat.material import report_blank
 from qwen_tui.chat.question import ask_about
 from qwen_tui.chat.reading_ahead import NextPrompt, enough_power
 from qwen_tui.chat.repl import Repl
@@ -81,7 +81,7 @@ def chat(
     chosen = templates.find(template, wiring.template_folders()) if template else None
     first = draft(chosen, parameters([as_text(text) for text in param or ()])) if chosen else None
     notes = screen.output(environment, settings, held=True, notes=environment.stdout)
-    named = password_in(as_text(password_file)) if password_file is not None else None
+    named = sources.password_of(password_file)
     reading = sources.reading_of(environment, notes, encoding, named)
     begun = begin(settings, wanted, wiring.meaning(settings), notes.note)
     if dry_run:
@@ -91,7 +91,7 @@ def chat(
     with closing(begun.keeper), closing(wiring.engine(environment, begun.settings, offline=offline)) as engine:
         # The worker loads the model while the person types the first message.
         engine.start()
-        attached = sources.gather(environment, sources.named(file), reading, piped=False)
+        attached = sources.gather(environment, file or (), reading, piped=False)
         report_blank(attached, notes.note)
         opening = Opening(attached, chosen, first, reading.encoding, named, offline)
         shows_standing = begun.keeper.history is not None and wanted.goes_on

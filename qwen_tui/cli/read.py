@@ -8,7 +8,7 @@ import typer
 
 from qwen_tui import cancellation, files
 from qwen_tui.chat import document_state
-from qwen_tui.chat.material import password_in, report_blank
+from qwen_tui.chat.material import report_blank
 from qwen_tui.cli import options, screen, sources, wiring
 from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
@@ -22,7 +22,6 @@ from qwen_tui.messages import Material
 from qwen_tui.planning import kept_states
 from qwen_tui.planning.planner import Planner
 from qwen_tui.terminal.output import HeldOutput
-from qwen_tui.typed_text import as_text
 
 # So many tokens whose cost nobody knows are worth a measurement of how long they will take.
 _WORTH_TRYING = 256
@@ -52,7 +51,7 @@ def read(
             _("Keep them with: qwen config set cache true"),
         )
     output = screen.output(environment, settings, held=True)
-    named = password_in(as_text(password_file)) if password_file is not None else None
+    named = sources.password_of(password_file)
     reading = sources.reading_of(environment, output, encoding, named)
     with closing(output):
         planner = wiring.planner(environment, settings)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from qwen_tui import cancellation, typed_paths
 from qwen_tui.chat import material
 from qwen_tui.chat.gathering import Gathering, check_count
-from qwen_tui.chat.material import Reading
+from qwen_tui.chat.material import Reading, password_in
 from qwen_tui.cli import stdin
 from qwen_tui.cli.asking import Asker
 from qwen_tui.cli.environment import Environment
@@ -17,6 +17,7 @@ from qwen_tui.errors import InputError, why
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Material
 from qwen_tui.terminal.output import HeldOutput
+from qwen_tui.typed_text import as_text
 
 # As the name of a file, this means stdin.
 STDIN = "-"
@@ -27,6 +28,7 @@ _STDINS = (STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
 def gather(environment: Environment, paths: Sequence[str], reading: Reading, *, piped: bool) -> list[Material]:
     """Return the texts of the files in their order; if stdin is `piped` and not among them, it comes last."""
+    paths = named(paths)
     check_count(paths)
     gathering = Gathering(reading)
     for path in [*paths, STDIN] if piped and STDIN not in paths else paths:
@@ -38,9 +40,14 @@ def gather(environment: Environment, paths: Sequence[str], reading: Reading, *, 
 
 
 def named(paths: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the paths of `-f`, with `-` for stdin once, whatever it was called."""
+    """Return the paths that the person has named, with `-` for stdin once, whatever it was called."""
     names = [STDIN if path in _STDINS else path for path in paths or ()]
     return tuple(name for at, name in enumerate(names) if name != STDIN or name not in names[:at])
+
+
+def password_of(path: str | None) -> Password | None:
+    """Return the password in the file of `--password-file`, None without one; raises `UsageError`."""
+    return password_in(as_text(path)) if path is not None else None
 
 
 def reading_of(

@@ -50,29 +50,35 @@ def make_tiny_model(
     The marks of ChatML are tokens of the type `marks`; None writes a model that does not know them. With
     `tensors_a_part` the model is split, `path` names none of the parts, and the first one is returned.
     """
-    tokens, types, merges = _vocabulary()
-    for mark in (TURN_START, TURN_END):
-        at = tokens.index(mark)
-        tokens[at] = mark if marks is not None else mark.strip("<|>")
-        types[at] = gguf.TokenType.CONTROL if marks is None else marks
-    feed_forward = 2 * embedding
-    query, key_value = _HEADS * _HEAD_SIZE, _KV_HEADS * _HEAD_SIZE
-    rng = np.random.default_rng(seed)
-
     writer = gguf.GGUFWriter(path, architecture, split_max_tensors=tensors_a_part)
     writer.add_name(f"tiny {seed}")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     writer.add_block_count(layers)
     writer.add_context_length(context)
     writer.add_embedding_length(embedding)
-    writer.add_feed_forward_length(feed_forward)
+    writer.add_feed_forward_length(2 * embedding)
     writer.add_head_count(_HEADS)
     writer.add_head_count_kv(_KV_HEADS)
     writer.add_key_length(_HEAD_SIZE)
     writer.add_value_length(_HEAD_SIZE)
     writer.add_rope_freq_base(5e6)
     writer.add_layer_norm_rms_eps(1e-6)
+    vocabulary = _add_tokenizer(writer, marks, add_bos=add_bos)
+    _add_tensors(writer, seed, vocabulary, layers, embedding)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return min(path.parent.glob(f"{path.stem}-*-of-*.gguf")) if tensors_a_part else path
 
+
+def _add_tokenizer(writer: gguf.GGUFWriter, marks: gguf.TokenType | None, *, add_bos: bool) -> int:
+    """Add the tokenizer, and return how many tokens it has."""
+    tokens, types, merges = _vocabulary()
+    for mark in (TURN_START, TURN_END):
+        at = tokens.index(mark)
+        tokens[at] = mark if marks is not None else mark.strip("<|>")
+        types[at] = gguf.TokenType.CONTROL if marks is None else marks
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(tokens)
@@ -82,6 +88,13 @@ def make_tiny_model(
     writer.add_eos_token_id(tokens.index(TURN_END if marks is not None else TURN_END.strip("<|>")))
     writer.add_pad_token_id(tokens.index(END_OF_TEXT))
     writer.add_add_bos_token(add_bos)
+    return len(tokens)
+
+
+def _add_tensors(writer: gguf.GGUFWriter, seed: int, vocabulary: int, layers: int, embedding: int) -> None:
+    """Add random weights."""
+    query, key_value, feed_forward = _HEADS * _HEAD_SIZE, _KV_HEADS * _HEAD_SIZE, 2 * embedding
+    rng = np.random.default_rng(seed)
 
     def matrix(name: str, rows: int, columns: int, gain: float = 1.0) -> None:
         # The usual standard deviation, 1/sqrt(inputs), keeps activations at about 1.
@@ -91,7 +104,7 @@ def make_tiny_model(
     def norm(name: str, size: int) -> None:
         writer.add_tensor(f"{name}.weight", np.ones(size, dtype=np.float32))
 
-    matrix("token_embd", len(tokens), embedding)
+    matrix("token_embd", vocabulary, embedding)
     for layer in range(layers):
         block = f"blk.{layer}"
         norm(f"{block}.attn_norm", embedding)
@@ -107,12 +120,6 @@ def make_tiny_model(
         matrix(f"{block}.ffn_up", feed_forward, embedding)
         matrix(f"{block}.ffn_down", embedding, feed_forward, gain=4)
     norm("output_norm", embedding)
-
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return min(path.parent.glob(f"{path.stem}-*-of-*.gguf")) if tensors_a_part else path
 
 
 def make_other_files(folder: Path) -> dict[str, Path]:

@@ -8,7 +8,7 @@ from qwen_tui.chat import templates
 from qwen_tui.chat.from_template import draft
 from qwen_tui.errors import UsageError, WorkerDiedError
 from qwen_tui.messages import Draft, Message, Slot
-from tests.chat.test_repl import Person, Talk
+from tests.chat.test_repl import Clearing, Person, Talk
 from tests.scripted_engine import ScriptedEngine
 
 LETTER = """---
@@ -101,12 +101,6 @@ def test_a_message_that_failed_keeps_its_template_and_may_be_undone_and_retried(
 
 
 def test_clearing_the_line_drops_the_template(folder: Path) -> None:
-    class Clearing(Person):
-        def read(self, draft: str | Draft = "") -> str:
-            if isinstance(draft, Draft) and draft.on_clear:
-                draft.on_clear()
-            return super().read(draft)
-
     talk = Talk(ScriptedEngine("hi"), Clearing("/template letter", "hello"), templates=folder)
     assert talk.session.conversation.turns[0] == Message("user", "hello")
     assert talk.prompts == [["hello"]]

@@ -13,20 +13,13 @@ from qwen_tui.chat.turn import Turn
 from qwen_tui.errors import HistoryError, WorkerDiedError
 from qwen_tui.history.store import History
 from qwen_tui.messages import Event, Prefill, Question, Text
-from tests.kept import texts
+from tests.kept import on_disk, texts
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "history.db"
-
-
-def on_disk(path: Path) -> list[str]:
-    """Return what another process reads of the last conversation."""
-    history = History(path)
-    last = history.last()
-    return texts(history.read(last)) if last else []
 
 
 class Watching(RecordingOutput):

@@ -41,6 +41,15 @@ class Person:
         return nullcontext()
 
 
+class Clearing(Person):
+    """Clears every draft, as Ctrl-C does, before typing the next line."""
+
+    def read(self, draft: str | Draft = "") -> str:
+        if isinstance(draft, Draft) and draft.on_clear:
+            draft.on_clear()
+        return super().read(draft)
+
+
 class Board:
     """A clipboard whose content a test can see."""
 

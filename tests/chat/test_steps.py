@@ -13,30 +13,15 @@ from qwen_tui.chat.turn import Turn
 from qwen_tui.engine.protocol import Request
 from qwen_tui.errors import WorkerDiedError
 from qwen_tui.history.store import History
-from qwen_tui.messages import Draft, Event, Finished, Prefill, Question, Text, Timings, Usage
-from tests.chat.test_repl import Person, Talk
-from tests.kept import texts
+from qwen_tui.messages import Event, Finished, Prefill, Question, Text, Timings, Usage
+from tests.chat.test_repl import Clearing, Person, Talk
+from tests.kept import on_disk, texts
 from tests.scripted_engine import RecordingOutput, ScriptedEngine
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "history.db"
-
-
-def on_disk(path: Path) -> list[str]:
-    """Return what another process reads of the last conversation."""
-    history = History(path)
-    return texts(history.read(history.last() or ""))
-
-
-class Clearing(Person):
-    """Clears every draft, as Ctrl-C does, before typing the next line."""
-
-    def read(self, draft: str | Draft = "") -> str:
-        if isinstance(draft, Draft) and draft.on_clear:
-            draft.on_clear()
-        return super().read(draft)
 
 
 class Stopped(ScriptedEngine):

@@ -10,9 +10,8 @@ import psutil
 import pytest
 from wcwidth import width
 
-from qwen_tui.history.store import History
 from tests.conftest import COMMAND
-from tests.kept import texts
+from tests.kept import on_disk
 
 if sys.platform == "win32":
     pytest.skip("needs a POSIX terminal", allow_module_level=True)
@@ -170,14 +169,14 @@ def test_show_says_with_which_settings_the_model_is_computed(chat: Terminal) -> 
 def test_leaving_an_edit_changes_nothing_and_redo_reverses_undo(chat: Terminal, home: Path) -> None:
     chat.type("hello" + ENTER)
     chat.wait_for("tokens/s")
-    before = on_disk(home)
+    before = on_disk(home / "history.db")
     for _time in range(2):
         chat.type("/edit" + ENTER)
         wait_for_line(chat, "> hello")
         chat.type(CTRL_C)
         wait_for_line(chat, ">")
     assert chat.leave() == 0
-    assert on_disk(home) == before
+    assert on_disk(home / "history.db") == before
     assert before[0] == "hello"
     for command, said, left in (("/undo", "Taken back: hello", []), ("/redo", "Brought back: hello", before)):
         again = Terminal(*COMMAND, "chat", "-c")
@@ -185,14 +184,14 @@ def test_leaving_an_edit_changes_nothing_and_redo_reverses_undo(chat: Terminal, 
         again.type(command + ENTER)
         again.wait_for(said)
         assert again.leave() == 0
-        assert on_disk(home) == left
+        assert on_disk(home / "history.db") == left
 
 
 @pytest.mark.parametrize("ending", ["stopped", "killed"])
 def test_a_retry_that_never_begins_leaves_the_old_turn(chat: Terminal, home: Path, ending: str) -> None:
     chat.type("hello" + ENTER)
     chat.wait_for("tokens/s")
-    before = on_disk(home)
+    before = on_disk(home / "history.db")
     (worker,) = psutil.Process(chat.process.pid).children()
     # This engine will not generate a word.
     worker.suspend()
@@ -210,18 +209,12 @@ def test_a_retry_that_never_begins_leaves_the_old_turn(chat: Terminal, home: Pat
         chat.type(CTRL_C)
         wait_for_line(chat, ">")
         assert chat.leave() == 0
-    assert on_disk(home) == before
+    assert on_disk(home / "history.db") == before
 
 
 def wait_for_line(terminal: Terminal, line: str) -> None:
     """Wait until the input line, which is the last one above the toolbar, has this text."""
     terminal._wait_until(lambda text: [*filter(None, text.splitlines())][-2:-1] == [line])
-
-
-def on_disk(home: Path) -> list[str]:
-    """Return the stored texts of the last conversation."""
-    history = History(home / "history.db")
-    return texts(history.read(history.last() or ""))
 
 
 def messages(home: Path) -> list[str]:

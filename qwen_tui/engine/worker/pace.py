@@ -9,8 +9,10 @@ from statistics import mean
 
 # So many tokens are looked at together.
 _LATELY = 3
-# Threads that get less than this share of their cores are disturbed.
-_UNDISTURBED = 0.85
+# Threads that get less than this share of their cores are disturbed. With one of n threads fewer, a token takes up to
+# n / (n - 1) times as long. So a trial is worth its time only where they get little more than the share (n - 1) / n:
+# two threads must have lost a third of their time, and not only a tenth to many small programs.
+_UNDISTURBED, _LITTLE_MORE = 0.85, 1.3
 # So many tokens try another number of threads. The first of them is not counted, because the threads have to start.
 _TRIAL = 4
 # Fewer threads must be faster by this share, more of them must only be as fast.
@@ -48,7 +50,8 @@ class Pace:
             return
         took = mean(seconds for seconds, _processor in self._lately[bool(self._trial) :])
         got = sum(processor for _seconds, processor in self._lately)
-        is_disturbed = got < _UNDISTURBED * self.threads * sum(seconds for seconds, _processor in self._lately)
+        enough = min(_UNDISTURBED, _LITTLE_MORE * (self.threads - 1) / self.threads)
+        is_disturbed = got < enough * self.threads * sum(seconds for seconds, _processor in self._lately)
         self._lately.clear()
         if self._trial or self._since >= self._between:
             self._go_on(took, is_disturbed=is_disturbed)

@@ -65,6 +65,15 @@ def test_one_program_for_a_moment_costs_little() -> None:
     assert processor.decode(200) < 1.15 * alone
 
 
+@pytest.mark.parametrize("share", [0.7, 0.9])
+def test_two_threads_that_lose_a_little_stay_two(share: float) -> None:
+    """One alone would take twice as long: even to try that costs more than the small programs beside take."""
+    pace = Pace(2)
+    for _token in range(200):
+        pace.took(0.2, 2 * share * 0.2)
+        assert pace.threads == 2
+
+
 def test_the_threads_change_one_at_a_time() -> None:
     processor = Processor(6, busy=3)
     processor.decode(400)

@@ -15,6 +15,7 @@ a finished wheel is installed, so a build that fails or is stopped changes nothi
 build is kept as a wheel in the environment, however many builds follow, and --undo brings it back.
 """
 
+import argparse
 import base64
 import hashlib
 import importlib.metadata
@@ -298,8 +299,8 @@ def agreed() -> bool:
         return False
 
 
-def main() -> int:
-    """Show the plan, ask, build, and print the result."""
+def arguments_given() -> argparse.Namespace:
+    """Return the arguments of the command line."""
     parser = command_line(__doc__)
     parser.add_argument("--kind", choices=get_args(Kind), default="auto", help="default: %(default)s")
     parser.add_argument("--jobs", type=int, help="compile so many files at a time (default: as CMake likes)")
@@ -308,7 +309,12 @@ def main() -> int:
     parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--undo", action="store_true", help="bring back what was installed before the first build")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Show the plan, ask, build, and print the result."""
+    arguments = arguments_given()
     if arguments.undo:
         return undo()
     facts = look()

@@ -66,26 +66,30 @@ def build(wanted: str = "") -> TyperGroup:
             help=_("Let the Tab key complete commands and names in this shell, or in the one named behind it."),
         ),
         _show: bool = typer.Option(False, shells.SHOW, help=_("Print the script that does so.")),
-    ) -> int | None:
-        if version:
-            from qwen_tui import __version__
-
-            Environment.of(context).print(f"qwen-tui {__version__}")
-            raise typer.Exit
-        if context.invoked_subcommand is None:
-            environment = Environment.of(context)
-            if not environment.can_converse:
-                environment.print(context.get_help())
-                raise typer.Exit
-            from qwen_tui.cli.chat import chat
-
-            raise typer.Exit(chat(context))
-        return None
+    ) -> None:
+        if version or context.invoked_subcommand is None:
+            raise typer.Exit(_without_command(context, version=version))
 
     program = typer.main.get_command(app)
     assert isinstance(program, TyperGroup)
     help_text.translate(program)
     return program
+
+
+def _without_command(context: typer.Context, *, version: bool) -> int:
+    """Show the version, begin a conversation, or show the help where there is no terminal; return the exit code."""
+    environment = Environment.of(context)
+    if version:
+        from qwen_tui import __version__
+
+        environment.print(f"qwen-tui {__version__}")
+        return 0
+    if not environment.can_converse:
+        environment.print(context.get_help())
+        return 0
+    from qwen_tui.cli.chat import chat
+
+    return chat(context)
 
 
 def knows_languages(wanted: str) -> bool:

@@ -33,7 +33,7 @@ class Interval(NamedTuple):
 
 
 def bars(title: str, rows: Sequence[Bar]) -> str:
-    """Return horizontal bars from 0 on, each with a line from its lowest to its highest value."""
+    """Return horizontal bars from 0 on, each with a line from its lowest to its highest value, as HTML."""
     most = max((row.high for row in rows), default=0.0) or 1.0
     # The text behind the longest bar needs room, too.
     room = _WIDTH - _LABEL - 170
@@ -54,7 +54,7 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
 
 
 def intervals(title: str, rows: Sequence[Interval], worse: str, better: str) -> str:
-    """Return differences around a middle line: rounds as dots, the mean as a mark, the interval as a bar."""
+    """Return differences around a middle line: rounds as dots, the mean as a mark, the interval as a bar, as HTML."""
     half = (_WIDTH - _LABEL - 20) / 2
     middle = _LABEL + half
 
@@ -83,7 +83,8 @@ def intervals(title: str, rows: Sequence[Interval], worse: str, better: str) -> 
             )
     for value in (-1.0, -0.5, 0.0, 0.5, 1.0):
         anchor = "end" if value == 1 else "start" if value == -1 else "middle"
-        parts.append(f'<text x="{x(value):.1f}" y="{bottom + 12}" text-anchor="{anchor}">{100 * value:+.0f}</text>')
+        points = f"{100 * value:+.0f}" if value else "0"
+        parts.append(f'<text x="{x(value):.1f}" y="{bottom + 12}" text-anchor="{anchor}">{points}</text>')
     parts += [
         f'<text x="{x(-1):.1f}" y="{bottom + 30}">← {escape(worse)}</text>',
         f'<text x="{x(1):.1f}" y="{bottom + 48}" text-anchor="end">{escape(better)} →</text>',
@@ -102,6 +103,6 @@ def _label(text: str, y: float) -> str:
 def _svg(title: str, rows: int, parts: Sequence[str]) -> str:
     height = _TOP + rows * _ROW
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title)}">'
-        f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
+        f'<div class="wide"><svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title)}">'
+        f"<title>{escape(title)}</title>{''.join(parts)}</svg></div>"
     )

@@ -75,7 +75,7 @@ def _markdown(table: Table) -> str:
 
 
 def _markdown_answers(results: Results, task: str, seed: int) -> Iterator[str]:
-    yield f"### {task}, {_('seed {seed}').format(seed=seed)}"
+    yield f"### {_round(task, seed)}"
     yield _markdown(tables.findings(results, task, seed))
     first = results.answer(task, 0, seed).answer
     yield f"**{results.names[0]}**{_remarks(results, task, 0, seed)}\n\n{_fenced(first)}"
@@ -83,6 +83,10 @@ def _markdown_answers(results: Results, task: str, seed: int) -> Iterator[str]:
         other = results.answer(task, side, seed).answer
         named = f"**{results.names[side]}**{_remarks(results, task, side, seed)}"
         yield named if other == first else f"{named}\n\n{_fenced(word_diff(first, other))}"
+
+
+def _round(task: str, seed: int) -> str:
+    return listed((task, _("seed {seed}").format(seed=seed)))
 
 
 def _remarks(results: Results, task: str, side: int, seed: int) -> str:
@@ -182,7 +186,7 @@ def _html_answers(results: Results) -> str:
     for task in results.tasks:
         text += f'<p class="note">{escape(labelled(task, results.tasks[task].description))}</p>'
         for seed in results.seeds:
-            text += f"<h3>{escape(task)}, {escape(_('seed {seed}').format(seed=seed))}</h3>"
+            text += f"<h3>{escape(_round(task, seed))}</h3>"
             text += f'<div class="answers">{"".join(_columns(results, task, seed))}</div>'
             text += _html(tables.findings(results, task, seed))
     return text

@@ -7,6 +7,7 @@ People write the translations into the .po by hand, then run `update` again. Wha
 nor on line numbers, so that a catalogue changes only if its sentences change.
 """
 
+import ast
 import io
 import string
 import sys
@@ -124,10 +125,21 @@ def problems(source: Path, path: Path) -> list[str]:
             differing = ", ".join(sorted(set.union(*(here ^ wanted for here in given))))
             found.append(f"different fields ({differing}): {shown(message)}")
     found += [f"obsolete: {shown(message)}" for message in catalog.obsolete.values()]
+    known = {form for message in sentences(template) for form in forms(message)}
+    found += [f"within an f-string, where Babel does not look: {one}" for one in hidden(source) if one not in known]
     binary = path.with_suffix(".mo")
     if not binary.exists() or binary.read_bytes() != compiled(catalog):
         found.append(f"{binary.name} does not hold what {path.name} says: python scripts/translations.py update")
     return found
+
+
+def hidden(source: Path) -> Iterator[str]:
+    """Yield the sentences within f-strings: before Python 3.12, Babel does not find them."""
+    for file in sorted(source.rglob("*.py")):
+        for text in ast.walk(ast.parse(file.read_bytes())):
+            for call in ast.walk(text) if isinstance(text, ast.JoinedStr) else ():
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in KEYWORDS:
+                    yield ast.literal_eval(call.args[0])
 
 
 def compiled(catalog: Catalog) -> bytes:

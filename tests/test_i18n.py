@@ -108,8 +108,13 @@ def test_a_sentence_may_move_without_making_the_catalogue_stale(source: Path, ca
         ("GREETING", 'BYE = _("Goodbye.")\nGREETING', "missing: Goodbye."),
         ('GREETING = _("Good morning, {name}.").format(name="Ann")\n', "", "obsolete: Good morning, {name}."),
         ("Good morning, {name}", "Good evening, {name}", "missing: Good evening, {name}."),
+        (
+            "GREETING",
+            "BYE = f\"{_('Goodbye.')}\"\nGREETING",
+            "within an f-string, where Babel does not look: Goodbye.",
+        ),
     ],
-    ids=["new", "removed", "reworded"],
+    ids=["new", "removed", "reworded", "hidden"],
 )
 def test_a_changed_source_makes_it_stale(
     source: Path, catalogue: Path, script: Script, old: str, new: str, complaint: str

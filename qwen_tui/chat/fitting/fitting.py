@@ -97,8 +97,8 @@ def _announced(work: Work, found: Budget) -> Generator[Event, None, None]:
         found = budget.measure(work)
     said = budget.line(found)
     if found.is_tight:
-        left = found.ctx_size - found.prompt_tokens
-        said = f"{said}\n{_('There is room for an answer of {n} tokens.').format(n=left)}"
+        left = _("There is room for an answer of {n} tokens.").format(n=found.ctx_size - found.prompt_tokens)
+        said = f"{said}\n{left}"
     _confirmed(work, said, found.first_s)
 
 

@@ -60,7 +60,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
         layers = {0: _("on the processor"), -1: _("all layers on the card")}.get(
             self.plan.gpu_layers, _("{n} layers on the card").format(n=self.plan.gpu_layers)
         )
-        return f"{describe(self.plan)} · {layers} · {_('context of {n} tokens').format(n=f'{self.plan.ctx_size:,}')}"
+        context = _("context of {n} tokens").format(n=f"{self.plan.ctx_size:,}")
+        return " · ".join((describe(self.plan), layers, context))
 
 
 class Machinery(msgspec.Struct, frozen=True, kw_only=True):

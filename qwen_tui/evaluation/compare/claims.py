@@ -38,7 +38,7 @@ def sentences(results: Results) -> Iterator[str]:
     ).format(
         a=1 - filler.mean_a,
         b=1 - filler.mean_b,
-        points=-100 * filler.difference,
+        points=100 * (0.0 - filler.difference),
         interval=_turned(filler).within(),
         pairs=filler.rounds,
         seen=_is_seen(filler),

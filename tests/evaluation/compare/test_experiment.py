@@ -344,6 +344,7 @@ def test_the_template_effect_is_set_beside_what_was_published(tmp_path: Path) ->
     said = summary.sentences(worked(places, template_effect.questions("en"), 1, tmp_path))
     assert "a proxy for relevance" in said[0] and "(95%:" in said[0]
     assert said[1].startswith("A published test says +40%; here it is")
+    assert "0.0% are filler with the templates, and 0.0% without: +0.0 points" in said[2]
     assert said[3] == "A published test says -65%: nothing here can be set beside that."
 
 

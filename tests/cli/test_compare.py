@@ -194,6 +194,13 @@ def test_two_files_of_one_name_are_two_sides(qwen: Run, tasks: Path, tmp_path: P
     assert [(place["side"], place["differing"]) for place in told["places"]] == [(1, 0)]
 
 
+def test_models_with_other_tokens_are_not_compared_place_by_place(qwen: Run, tasks: Path, tiny: Path) -> None:
+    sides = ["--a", "model=demo", "--b", f"model={tiny}"]
+    done = qwen("compare", *sides, "--tasks", tasks, "--rounds", "1", "-o", "max_tokens=4", "-y")
+    assert done.returncode == 0, done.stderr.decode()
+    assert "read the same text as other tokens" in " ".join(done.stdout.decode().split())
+
+
 def test_without_chance_one_round_is_all_there_is(qwen: Run, asked: list[str]) -> None:
     done = qwen(*asked, "-o", "temperature=0", "--yes", "--json")
     assert "every round has the same answers: one round is made." in done.stderr.decode()

@@ -30,12 +30,11 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def places(pairs: Sequence[tuple[Followed, Followed]]) -> Places | None:
-    """Return what is seen in pairs of the first side and another one, each of one answer.
+    """Return what is seen in pairs of the first side and another one, each of one answer that is not empty.
 
-    None if there are none, or if the sides read the answer in other tokens: then no place of one is one of the other.
+    None if the sides read an answer in other tokens: then no place of one is one of the other.
     """
-    pairs = [pair for pair in pairs if pair[0].tokens]
-    if not pairs or any(first.tokens != other.tokens for first, other in pairs):
+    if any(first.tokens != other.tokens for first, other in pairs):
         return None
     margins: list[float] = []
     shifts: list[float] = []

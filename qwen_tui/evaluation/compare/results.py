@@ -33,8 +33,9 @@ class Results(NamedTuple):
     """What a report is made of.
 
     `runs` and `findings` are by task, side and seed. In `compared`, the pairs of `OVERALL` are answers to all tasks,
-    and those of a check are the rounds of its task. `places` are by the number of the other side, and `told` has what
-    the server of each side told of itself.
+    and those of a check are the rounds of its task. `places` are by the number of the other side; `other_tokens` are
+    the sides that have none because their model splits the same answer in another way. `told` has what the server of
+    each side told of itself.
     """
 
     settled: Settled
@@ -48,6 +49,7 @@ class Results(NamedTuple):
     pairs: Mapping[Checked, Sequence[statistics.Pair]]
     compared: Mapping[Checked, Comparison]
     places: Mapping[int, Places]
+    other_tokens: Sequence[int]
     told: Sequence[Told]
     run_code: bool
 
@@ -146,7 +148,7 @@ def results(grid: Grid, settled: Settled, command: str, language: str, *, run_co
         grid.output.show(Step(done, len(runs)))
         findings[place] = grid.tasks[run.task].judge(run.answer, run_code=run_code)
     grid.output.show(Step(len(runs), len(runs)))
-    pairs = _pairs(grid, findings)
+    pairs, led = _pairs(grid, findings), dict(_places(grid))
     return Results(
         settled=settled,
         command=command,
@@ -158,7 +160,8 @@ def results(grid: Grid, settled: Settled, command: str, language: str, *, run_co
         findings=findings,
         pairs=pairs,
         compared=statistics.compare(pairs, seed=grid.order),
-        places=dict(_places(grid)),
+        places={side: found for side, found in led.items() if found is not None},
+        other_tokens=[side for side, found in led.items() if found is None],
         told=[grid.kept.told(side) for side in sides],
         run_code=run_code,
     )
@@ -210,10 +213,11 @@ def _overall(first: Mapping[str, Finding], other: Mapping[str, Finding]) -> stat
     return fmean(a for a, _b in both if a is not None), fmean(b for _a, b in both if b is not None)
 
 
-def _places(grid: Grid) -> Iterator[tuple[int, Places]]:
+def _places(grid: Grid) -> Iterator[tuple[int, Places | None]]:
+    """Yield the sides that were led through an answer, with what was seen; None if they have other tokens."""
     alike = [task for task in grid.tasks if grid.compares_places(task)]
     for side in range(1, len(grid.places)):
         pairs = [(grid.led(Cell("led", task, 0)), grid.led(Cell("led", task, side))) for task in alike]
-        found = places([(first, other) for first, other in pairs if first is not None and other is not None])
-        if found is not None:
-            yield side, found
+        led = [(first, other) for first, other in pairs if first is not None and other is not None and first.tokens]
+        if led:
+            yield side, places(led)

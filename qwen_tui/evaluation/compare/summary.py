@@ -136,6 +136,10 @@ def _alike(results: Results, side: int) -> str:
 def _places(results: Results, side: int) -> str:
     """Say at how many places of greedy answers the sides differ; "" where they were not led through the same."""
     found = results.places.get(side)
+    if side in results.other_tokens:
+        return _("{a} and {b} read the same text as other tokens, so their places cannot be compared.").format(
+            a=results.names[0], b=results.names[side]
+        )
     if found is None:
         return ""
     a, b = results.names[0], results.names[side]

@@ -193,7 +193,8 @@ def _notes(name: str, pages: Sequence[Page], without: Sequence[int], failed: Seq
 
 def _no_text(name: str, pages: int, *, scanned: bool) -> InputError:
     if not scanned:
-        return InputError(_("{name} is empty: nothing is on its pages.").format(name=name))
+        sentence = _("{name} is empty: nothing is on its pages.")
+        return InputError(sentence.format(name=name), _("Save or export it once more."))
     sentence = ngettext(
         "{name} has no text on its {n} page; perhaps it is scanned.",
         "{name} has no text on its {n} pages; perhaps they are scanned.",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from qwen_tui import cancellation
-from qwen_tui.documents import archive, pdf, rich_text, separated, web_archive, web_page, zipped
+from qwen_tui.documents import archive, other_kinds, pdf, rich_text, separated, web_archive, web_page, zipped
 from qwen_tui.documents.document import MOST_TEXT, Document, Options, Section, too_much_text
 from qwen_tui.documents.office import old
 from qwen_tui.documents.open_document import package as open_document
@@ -78,8 +78,13 @@ def parsed(data: bytes, name: str, options: Options) -> Document:
     found = _format(data, name)
     document = found.read(data, name, options) if found else None
     if document is None:
+        kind = other_kinds.promised(name)
+        if kind and not data.strip():
+            raise other_kinds.empty(name, kind)
         with cancellation.current().interruptible():
             text, notes = decode(data, name, options.encoding, options.say_otherwise)
+        if kind:
+            notes = (*notes, _("{name} is not a {kind} file; it was read as text.").format(name=name, kind=kind))
         return Document(name, (Section(text),), notes=notes)
     if sum(len(section.text.encode("utf-8", "replace")) for section in document.sections) > MOST_TEXT:
         raise too_much_text(name)

@@ -7,6 +7,7 @@ from qwen_tui import cancellation
 from qwen_tui.documents.document import Document, Options, Section
 from qwen_tui.documents.markdown_writer import raised
 from qwen_tui.documents.office.found import Found
+from qwen_tui.documents.other_kinds import without_text
 from qwen_tui.documents.rich_text_layout import Layout
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
@@ -87,8 +88,13 @@ def read(data: bytes, name: str, _options: Options) -> Document:
             cancellation.check()
     is_cut = reader.is_open
     text = reader.text()
+    if not text and is_cut:
+        raise InputError(
+            _("{name} is damaged: it ends before its text begins.").format(name=name),
+            _("Fetch or export it once more, or open it in the program that made it, and save it again."),
+        )
     if not text:
-        raise InputError(_("{name} has no text.").format(name=name))
+        raise without_text(name)
     notes = list(reader.found.notes(name))
     if is_cut:
         notes.append(Loss(_("{name} ends in the middle; what is there was read.").format(name=name)))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from qwen_tui.documents import encodings
 from qwen_tui.documents.encodings import MOSTLY_UTF8, Encoding
+from qwen_tui.documents.other_kinds import not_text
 from qwen_tui.errors import InputError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
@@ -67,7 +68,7 @@ def decode(data: bytes, name: str, encoding: Encoding | None = None, say_otherwi
     its place. Raises `InputError` if the data are not text.
     """
     if data.startswith(_SIGNATURES):
-        raise _binary(name)
+        raise not_text(data, name)
     notes: list[str] = []
     if encoding is not None:
         text = encodings.decoded(data, encoding)
@@ -161,7 +162,7 @@ def _without_binary(data: bytes, name: str) -> tuple[bytes, int]:
     """Return `data` without its NULs, and their number; raises `InputError` if the data are no text."""
     data, dropped = _without_nuls(data, name) if b"\0" in data else (data, 0)
     if len(data.translate(None, _CONTROLS)) < len(data) * (1 - _CONTROLS_AT_MOST):
-        raise _binary(name)
+        raise not_text(data, name)
     return data, dropped
 
 
@@ -171,7 +172,7 @@ def _without_nuls(data: bytes, name: str) -> tuple[bytes, int]:
     dropped = data.count(b"\0")
     is_archive = data[257:262] == b"ustar"
     if places > max(_FEW_NULS, len(data) // _SPARSE_NULS) or dropped > _NULS_AT_MOST * len(data) or is_archive:
-        raise _binary(name)
+        raise not_text(data, name)
     return data.replace(b"\0", b""), dropped
 
 
@@ -218,10 +219,3 @@ def _unfit(text: str, name: str, encoding: str) -> Iterator[str]:
             broken,
         )
         yield Loss(sentence.format(name=name, encoding=encoding, n=broken))
-
-
-def _binary(name: str) -> InputError:
-    return InputError(
-        _("{name} is not text.").format(name=name),
-        _("Give a text file; convert other formats to text first."),
-    )

@@ -3,6 +3,8 @@
 import re
 from pathlib import PurePath
 
+import msgspec
+
 from qwen_tui import cancellation
 from qwen_tui.documents import html_parser
 from qwen_tui.documents.document import Document, Options, Section
@@ -11,6 +13,7 @@ from qwen_tui.documents.html_parser import Page
 from qwen_tui.documents.text import Decoded, decode
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
+from qwen_tui.messages import Loss
 
 # A page may have so many bytes: pictures may be part of it. Parsing more takes more than a minute.
 MOST_BYTES = 32 * 2**20
@@ -29,6 +32,8 @@ _DECLARED = re.compile(
     rb"""<meta\s[^>]{0,500}?charset\s*=\s*["']?\s*([\w:.-]+)|^\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([\w.-]+)""",
     re.IGNORECASE,
 )
+# Nobody writes the tag that begins a page and leaves out both that end it, unless the end is missing.
+_BEGUN, _ENDED = re.compile(r"<html[\s>]", re.IGNORECASE), re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 # The declaration stands within this many bytes.
 _HEAD = 4096
 # Names of encodings that browsers know and Python does not, or knows as something else.
@@ -55,7 +60,11 @@ def read(data: bytes, name: str, options: Options) -> Document | None:
     page = html_parser.parse(text, name, is_website=True)
     if page.is_template:
         return None
-    return document(page if page.text else html_parser.parse(text, name, is_website=False), name, notes)
+    found = document(page if page.text else html_parser.parse(text, name, is_website=False), name, notes)
+    if not _BEGUN.search(text) or _ENDED.search(text):
+        return found
+    said = _("{name} ends in the middle, without </html>; what is there was read.").format(name=name)
+    return msgspec.structs.replace(found, notes=(*found.notes, Loss(said)))
 
 
 def document(page: Page, name: str, notes: tuple[str, ...]) -> Document:

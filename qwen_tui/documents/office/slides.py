@@ -13,9 +13,8 @@ from qwen_tui.documents.office.layout import Box, in_reading_order
 from qwen_tui.documents.office.markup import Element, all_of, child, chosen, name_of, value
 from qwen_tui.documents.office.numbering import counted
 from qwen_tui.documents.office.package import prepared, reading, root_of
+from qwen_tui.documents.other_kinds import without_text
 from qwen_tui.documents.tables import table
-from qwen_tui.errors import InputError
-from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import ngettext
 from qwen_tui.messages import Loss
 
@@ -85,7 +84,7 @@ def read(archive: Archive, options: Options) -> Document:
     if not sections and left.missing:
         raise archive.damaged()
     if not sections:
-        raise InputError(_("{name} has no text.").format(name=archive.name))
+        raise without_text(archive.name)
     return Document(archive.name, tuple(sections), "slide", (*found.notes(archive.name), *left.notes(archive.name)))
 
 

@@ -12,10 +12,9 @@ from qwen_tui.documents.office.numbering import Numbering
 from qwen_tui.documents.office.package import prepared, reading, root_of
 from qwen_tui.documents.office.styles import Styles
 from qwen_tui.documents.office.word_text import Hanging, Inline
+from qwen_tui.documents.other_kinds import without_text
 from qwen_tui.documents.running_text import has_words
 from qwen_tui.documents.tables import table
-from qwen_tui.errors import InputError
-from qwen_tui.i18n import gettext as _
 
 if TYPE_CHECKING:
     from docx.parts.document import DocumentPart
@@ -46,7 +45,7 @@ def read(archive: Archive, _options: Options) -> Document:
         blocks = [*body.margins("header"), *body.blocks(part.element.body), *body.margins("footer")]
     text = _joined(blocks)
     if not text.strip():
-        raise InputError(_("{name} has no text.").format(name=archive.name))
+        raise without_text(archive.name)
     return Document(archive.name, (Section(text),), notes=tuple(body.inline.found.notes(archive.name)))
 
 

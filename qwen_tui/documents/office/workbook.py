@@ -12,7 +12,7 @@ from qwen_tui.documents.office.found import Found
 from qwen_tui.documents.office.number_formats import BUILT_IN, shown
 from qwen_tui.documents.office.sheet import Cell, SheetReader, shared_texts
 from qwen_tui.documents.office.sheet_tables import Line, blocks
-from qwen_tui.errors import InputError
+from qwen_tui.documents.other_kinds import without_text
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import listed, ngettext
 from qwen_tui.messages import Loss
@@ -65,7 +65,7 @@ def read(archive: Archive, options: Options) -> Document:
     if not sections:
         if told.missing:
             raise archive.damaged()
-        raise InputError(_("{name} has no text.").format(name=archive.name))
+        raise without_text(archive.name)
     return Document(archive.name, tuple(sections), "sheet", tuple(_notes(archive.name, told)))
 
 

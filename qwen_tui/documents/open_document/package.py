@@ -11,6 +11,7 @@ from qwen_tui.documents.document import Document, Options, Section, Unit
 from qwen_tui.documents.office.found import Found
 from qwen_tui.documents.open_document.sheets import Sheets
 from qwen_tui.documents.open_document.texts import Texts
+from qwen_tui.documents.other_kinds import without_text
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
 
@@ -80,7 +81,7 @@ def _document(kind: str, name: str, members: Iterable[Iterable[bytes]], damaged:
         _parse(member, reader, damaged)
     sections = reader.sections()
     if not sections:
-        raise InputError(_("{name} has no text.").format(name=name))
+        raise without_text(name)
     return Document(name, tuple(sections), _UNITS[kind], tuple(found.notes(name)))
 
 

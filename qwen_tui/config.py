@@ -5,7 +5,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,9 +15,6 @@ from qwen_tui.i18n import LANGUAGES, listed
 from qwen_tui.i18n import gettext as _
 from qwen_tui.quoting import quoted, unsetting
 from qwen_tui.servers import Server, checked, told
-
-if TYPE_CHECKING:
-    pass
 
 PREFIX = "QWEN_TUI_"
 # Settings with a variable of another name; every other setting follows the rule QWEN_TUI_<NAME>.

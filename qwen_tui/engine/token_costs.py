@@ -14,8 +14,8 @@ _REMEMBERED = 512
 # every place. Attention costs 4·n_layer·n_head·d_head operations more for each token before it: for Qwen3-4B 0.6
 # million, beside 7,200 million for the weights. By the operations alone it would be 12,000 tokens. Those of attention
 # are slower: its numbers have 16 bits, and those of the weights four. Prefills of the 4B shape with two threads on two
-# PCs: 512 tokens took 22 s and 4,000 about four minutes; 128 took 5.9 s, 516 took 25.3 s, 2,016 took 117 to 121 s and
-# 4,016 took 279 to 298 s. From this number and the first one of each PC follow the others, within a seventh.
+# PCs: 512 tokens took 22 s and 4,000 about four minutes; 516 took 25 to 29 s, 2,016 took 117 to 121 s, and 4,016 took
+# 279 to 298 s. With this number, the time of the shortest one foretells the others of its PC within a sixth.
 _DOUBLES_BEHIND = 4000
 
 

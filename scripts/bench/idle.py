@@ -1,12 +1,11 @@
-"""Measure what a conversation costs in which nothing happens: processor seconds and peak memory, with and without
-reading ahead.
+"""Measure the processor seconds and the peak memory of a conversation in which nothing happens.
 
     python scripts/bench/idle.py MODEL [--minutes 10]
 
-Two `qwen chat`, one of each kind, stand in terminals of their own at the same time. What they take until the model is
-loaded, and until the system prompt is read ahead, counts too; the second column of seconds is what came after the first
-minute. The memory of the worker includes the mapped weights, which both share. POSIX only; it needs the test
-dependencies.
+Two `qwen chat`, one that reads ahead and one that does not, stand in terminals of their own at the same time. What they
+take until the model is loaded, and until the system prompt is read ahead, counts too; the second column of seconds is
+what came after the first minute. The memory of the worker includes the mapped weights, which both share. POSIX only; it
+needs the test dependencies.
 """
 
 import tempfile

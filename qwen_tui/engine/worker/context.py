@@ -183,8 +183,8 @@ class Context:
     def one_thread_fewer(self) -> Iterator[None]:
         """Compute with one thread fewer than the plan says, so that a core is free for the person's own work.
 
-        Two threads stay two. With one, 1,500 tokens are not read while a question of 60 words is typed on two cores,
-        and the first word comes half a minute later; with two, a letter appears 5 ms later
+        But of two threads both compute. One alone cannot read 1,500 tokens while a person types a question of 60 words
+        on two cores, so the first word comes half a minute later. With both, a letter appears 2 to 5 ms later
         (`scripts/bench/reading_ahead.py`).
         """
         plan = self._options.plan

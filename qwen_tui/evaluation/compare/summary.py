@@ -6,7 +6,7 @@ from statistics import median
 
 from qwen_tui.evaluation.compare import claims
 from qwen_tui.evaluation.compare.checks.catalogue import title
-from qwen_tui.evaluation.compare.pace import Pace, pace, quick
+from qwen_tui.evaluation.compare.faster import SpeedDifference, speed_difference, which_is_faster
 from qwen_tui.evaluation.compare.results import OVERALL, Checked, Results
 from qwen_tui.evaluation.compare.runs import Measured
 from qwen_tui.evaluation.compare.statistics import Comparison, fewest_rounds
@@ -33,10 +33,15 @@ def sentences(results: Results) -> list[str]:
     others = range(1, len(results.names))
     if results.of_templates:
         found += claims.sentences(results)
-        found += [quick(results, side) for side in others]
+        found += [which_is_faster(results, side) for side in others]
     else:
         for side in others:
-            found += [quick(results, side), _good(results, side), _alike(results, side), _places(results, side)]
+            found += [
+                which_is_faster(results, side),
+                _good(results, side),
+                _alike(results, side),
+                _places(results, side),
+            ]
         found += [*_seen(results), _cut(results), *_memory(results), _energy(results), _advice(results)]
     return [sentence for sentence in [*found, *_doubts(results)] if sentence]
 
@@ -209,18 +214,18 @@ def _energy(results: Results) -> str:
 
 def _advice(results: Results) -> str:
     """Say what follows for who has to choose between the sides, and nothing that was not seen."""
-    paces = [pace(results, side) for side in range(1, len(results.names))]
+    differences = [speed_difference(results, side) for side in range(1, len(results.names))]
     if any(one.seen for one in results.compared.values()):
-        return _weighed(results, paces[0]) if len(paces) == 1 else ""
-    known = [pace for pace in paces if pace]
-    if known and all(pace.is_chance for pace in known):
+        return _weighed(results, differences[0]) if len(differences) == 1 else ""
+    known = [one for one in differences if one]
+    if known and all(one.is_chance for one in known):
         return _("So few answers speak for no side.")
-    if not any(pace.leads for pace in known if not pace.is_chance):
+    if not any(one.leads for one in known if not one.is_chance):
         if any(_memory(results)):
             return _("So far, memory alone decides.")
         return _("Nothing that was seen here speaks for one side.")
     speeds = {results.names[0]: known[0].first}
-    speeds |= {results.names[side]: pace.other for side, pace in enumerate(paces, 1) if pace}
+    speeds |= {results.names[side]: one.other for side, one in enumerate(differences, 1) if one}
     slowest = min(speeds, key=lambda name: speeds[name])
     if speeds[slowest] >= _READ_TPS:
         return _(
@@ -232,15 +237,15 @@ def _advice(results: Results) -> str:
     ).format(slowest=slowest, n=_READ_TPS)
 
 
-def _weighed(results: Results, pace: Pace | None) -> str:
+def _weighed(results: Results, speed: SpeedDifference | None) -> str:
     """Say what follows for two sides whose answers differ in quality."""
     found, names = _overall(results, 1), results.names
     if not found.seen:
         return _("The difference is in single checks: look at these answers before you choose.")
     better = int(found.difference > 0)
-    if pace is None or pace.is_chance or not pace.leads:
+    if speed is None or speed.is_chance or not speed.leads:
         return _("By these checks, {better} answers better.").format(better=names[better])
-    faster = int(pace.leads > 0)
+    faster = int(speed.leads > 0)
     if faster == better:
         return _("By these checks, {better} answers better, and it is faster.").format(better=names[better])
     return _("By these checks, {better} answers better, and {faster} is faster: weigh that for your work.").format(

@@ -12,7 +12,7 @@ from qwen_tui.i18n import ngettext
 _EQUAL, _SAME = 1.1, 1.01
 
 
-class Pace(NamedTuple):
+class SpeedDifference(NamedTuple):
     """How fast a side writes beside the first one, over the pairs of answers for which both tell it.
 
     `first` and `other` are the medians in tokens per second, `ratio` is the median of other / first. `leads` is 1 or -1
@@ -27,7 +27,7 @@ class Pace(NamedTuple):
     is_chance: bool
 
 
-def pace(results: Results, side: int) -> Pace | None:
+def speed_difference(results: Results, side: int) -> SpeedDifference | None:
     """Return how fast a side is, None where nobody tells."""
     pairs = [
         (first.writing_tps, other.writing_tps)
@@ -37,7 +37,7 @@ def pace(results: Results, side: int) -> Pace | None:
     if not pairs:
         return None
     ratios = [other / first for first, other in pairs]
-    return Pace(
+    return SpeedDifference(
         pairs=len(pairs),
         first=median(first for first, _other in pairs),
         other=median(other for _first, other in pairs),
@@ -47,9 +47,9 @@ def pace(results: Results, side: int) -> Pace | None:
     )
 
 
-def quick(results: Results, side: int) -> str:
+def which_is_faster(results: Results, side: int) -> str:
     """Say which of two sides writes faster, as far as the answers agree on it."""
-    found = pace(results, side)
+    found = speed_difference(results, side)
     if found is None:
         return ""
     first, other, ratio = found.first, found.other, found.ratio

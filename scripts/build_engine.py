@@ -30,6 +30,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
+from ctypes.util import find_library
 from pathlib import Path
 from typing import get_args
 
@@ -54,9 +55,12 @@ def look() -> Facts:
     found = graphics()
     card = found.card
     nvcc = find_nvcc()
+    toolkit = toolkit_of(nvcc)
     return Facts(
         nvcc=version_in(ask(nvcc, "--version").partition("release")[2]),
-        cublas=has_cublas(nvcc),
+        toolkit=str(toolkit or ""),
+        cublas=has("include/cublas_v2.h", toolkit),
+        driver_stub=os.name == "nt" or bool(find_library("cuda")) or has("lib*/stubs/libcuda.so", toolkit),
         # CMake looks for the compiler in this variable, then on the PATH.
         cudacxx="" if os.environ.get("CUDACXX") or shutil.which("nvcc") else nvcc,
         cuda=version_in(found.cuda or ""),
@@ -81,13 +85,18 @@ def find_nvcc() -> str:
     return next((found for folder in folders if (found := shutil.which("nvcc", path=str(folder)))), "")
 
 
-def has_cublas(nvcc: str) -> bool:
-    """Whether the header of cuBLAS is there, in the toolkit or in the system."""
+def toolkit_of(nvcc: str) -> Path | None:
+    """Return the folder of the toolkit of a CUDA compiler."""
     # nvcc may be a link or a script. With --dryrun it prints where its toolkit is.
-    top = re.search(r"TOP=(\S+)", ask(nvcc, "--dryrun", "-E", "-x", "cu", os.devnull))
-    roots = [top[1] if top else None, os.environ.get("CUDA_PATH"), "/usr"]
-    folders = ("include", "targets/x86_64-linux/include", "targets/sbsa-linux/include")
-    return any((Path(root) / folder / "cublas_v2.h").exists() for root in roots if root for folder in folders)
+    top = re.search(r"TOP=(.*\S)", ask(nvcc, "--dryrun", "-E", "-x", "cu", os.devnull))
+    return Path(top[1]).resolve() if top else None
+
+
+def has(pattern: str, toolkit: Path | None) -> bool:
+    """Whether a file is there, in the toolkit or in the system."""
+    roots = [toolkit, os.environ.get("CUDA_PATH"), "/usr"]
+    targets = ("", "targets/x86_64-linux", "targets/sbsa-linux")
+    return any(any((Path(root) / target).glob(pattern)) for root in roots if root for target in targets)
 
 
 def ask(command: str, *arguments: str) -> str:
@@ -117,8 +126,10 @@ def building(choice: Choice, facts: Facts, version: str, jobs: int | None) -> tu
     """Return the environment variables for pip, and its command line that builds a wheel."""
     # Joined by spaces: no switch contains one, and not every reader of the variable knows quotes.
     variables = {"CMAKE_ARGS": " ".join(choice.switches)}
-    if choice.kind == "cuda" and facts.cudacxx:
-        variables["CUDACXX"] = facts.cudacxx
+    if "-DGGML_CUDA=ON" in choice.switches:
+        variables |= {"CUDACXX": facts.cudacxx} if facts.cudacxx else {}
+        # Or else CMake would take the libraries of the first toolkit on the PATH, whatever the compiler is.
+        variables |= {"CUDAToolkit_ROOT": facts.toolkit} if facts.toolkit else {}
     if jobs:
         variables["CMAKE_BUILD_PARALLEL_LEVEL"] = str(jobs)
     pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-cache-dir", "--verbose"]
@@ -142,7 +153,10 @@ def building_portable(choice: Choice, facts: Facts, version: str, jobs: int | No
     unpacked = source() / f"{NAME.replace('-', '_')}-{version}"
     # MSVC has no such option, and needs none: it writes no paths into a release.
     if os.name != "nt":
-        flags = f"-ffile-prefix-map={unpacked}=."
+        # CMake gives them to a shell as they are.
+        flags = shlex.quote(f"-ffile-prefix-map={unpacked}=.")
+        if "-DGGML_CUDA=ON" in choice.switches:
+            variables["CUDAFLAGS"] = f"-Xcompiler={flags}"
         if platform.machine() in ("x86_64", "AMD64"):
             # Tuned for no processor, GCC keeps too little of the kernel that reads prompts in registers.
             flags += " -mtune=haswell"

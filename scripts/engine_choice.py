@@ -34,7 +34,8 @@ class Facts(NamedTuple):
       nvcc if CMake would not find it.
     - `card` is the name of the NVIDIA card, `capability` its compute capability, `driver_trouble` the error of a driver
       that does not work.
-    - `cublas` says whether NVIDIA's matrix library is there, which many systems have in a package of its own.
+    - `toolkit` is the folder of the CUDA toolkit. `cublas` says whether NVIDIA's matrix library is there, `driver_stub`
+      whether a library is to which code for the driver can be linked: many systems have both in packages of their own.
     - `other_card` says whether there is a card that Vulkan may know, `shaders` whether Vulkan's compiler is there.
     """
 
@@ -45,7 +46,9 @@ class Facts(NamedTuple):
     driver_trouble: str = ""
     other_card: bool = False
     shaders: bool = False
+    toolkit: str = ""
     cublas: bool = True
+    driver_stub: bool = True
     cudacxx: str = ""
     pip: bool = True
     compiler: bool = True
@@ -112,6 +115,8 @@ def cuda(facts: Facts) -> Choice:
     toolkit = ".".join(map(str, facts.nvcc))
     if not facts.cublas:
         return Choice("cuda", problem=f"CUDA {toolkit} is there without cuBLAS: install libcublas-dev of that version")
+    if not facts.driver_stub:
+        return Choice("cuda", problem=f"CUDA {toolkit} is there without stubs/libcuda.so: install cuda-driver-dev of it")
     if facts.cuda and facts.nvcc[0] > facts.cuda[0]:
         newest = ".".join(map(str, facts.cuda))
         return Choice("cuda", problem=f"The driver is for CUDA {newest}, the toolkit is {toolkit}: renew the driver")

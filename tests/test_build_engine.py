@@ -137,6 +137,7 @@ def test_a_driver_that_does_not_work_is_named(script: ModuleType) -> None:
         ({}, "vulkan", "no glslc"),
         ({"avx2": False}, "avx2", "no AVX2"),
         ({**GTX_1650, "nvcc": (12, 8), "cublas": False}, "cuda", "without cuBLAS"),
+        ({**GTX_1650, "nvcc": (12, 8), "driver_stub": False}, "portable-cuda", "without stubs/libcuda.so"),
         ({"compiler": False}, "auto", "no C++ compiler"),
         ({"pip": False}, "auto", "python -m ensurepip"),
         ({**GTX_1650, "nvcc": (13, 0)}, "cuda", "renew the driver"),
@@ -207,20 +208,34 @@ def dry_run(*arguments: str, **variables: str) -> str:
 @pytest.mark.skipif(os.name == "nt", reason="the tools are shell scripts")
 def test_a_toolkit_beside_the_path_is_found_and_shown_to_cmake(tool: Callable[[str, str], Path]) -> None:
     nvcc = tool("nvcc", "Cuda compilation tools, release 12.8, V12.8.93")
-    header = nvcc.parents[1] / "include" / "cublas_v2.h"
-    header.parent.mkdir()
-    header.touch()
+    for needed in ("include/cublas_v2.h", "lib64/stubs/libcuda.so"):
+        (nvcc.parents[1] / needed).parent.mkdir(parents=True)
+        (nvcc.parents[1] / needed).touch()
     compilers = tool("c++", "").rename(nvcc.parents[1] / "c++").parent
 
     said = dry_run("--kind", "cuda", CUDA_PATH=str(nvcc.parents[1]), PATH=str(compilers))
     assert "CUDA toolkit: 12.8" in said
     assert f"CUDACXX={nvcc}" in said
+    said = dry_run("--kind", "portable-cuda", CUDA_PATH=str(nvcc.parents[1]), PATH=str(compilers))
+    assert f"CUDACXX={nvcc}" in said
+    assert "CUDAFLAGS=" in said
 
     said = dry_run(
         "--kind", "cuda", CUDA_PATH=str(nvcc.parents[1]), PATH=os.pathsep.join((str(nvcc.parent), str(compilers)))
     )
     assert "CUDA toolkit: 12.8" in said
     assert "CUDACXX" not in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the tools are shell scripts")
+def test_the_libraries_are_those_of_the_compiler_that_is_named(tool: Callable[[str, str], Path]) -> None:
+    nvcc = tool("nvcc", "")
+    toolkit = nvcc.parents[1]
+    nvcc.write_text(f"#!/bin/sh\necho 'release 12.8'\necho '#$ TOP={toolkit}/bin/..'\n")
+    for needed in ("include/cublas_v2.h", "lib64/stubs/libcuda.so"):
+        (toolkit / needed).parent.mkdir(parents=True)
+        (toolkit / needed).touch()
+    assert f"CUDAToolkit_ROOT={toolkit}\n" in dry_run("--kind", "portable-cuda", CUDACXX=str(nvcc))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there, CMake finds the compiler")
@@ -393,6 +408,11 @@ def test_a_portable_library_does_not_depend_on_the_folder_of_the_build(script: M
             subprocess.run(["cmake", *map(str, step)], check=True, capture_output=True, timeout=100)
         made.append((folder / "installed" / "libsecond.so").read_bytes())
     assert made[0] == made[1]
+
+
+def test_a_release_is_built_with_the_same_switches(script: ModuleType) -> None:
+    workflow = (SCRIPT.parents[1] / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    assert set(script.choose(script.Facts(), "portable").switches) <= set(workflow.split())
 
 
 def test_the_record_of_a_portable_wheel_lists_all_its_files(workshop: Workshop) -> None:

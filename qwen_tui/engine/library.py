@@ -17,6 +17,8 @@ _PACKAGE = "llama-cpp-python"
 # The libraries that a CUDA build is linked to: the driver (libcuda.so.1 or nvcuda.dll) and the runtime. If one of them
 # is missing, no part of llama.cpp can be loaded, not even the one for the CPU.
 _OF_NVIDIA = re.compile(r"(?<![\w-])(?:lib|nv)?(?:cuda|cudart|cublas(?:Lt)?)(?:64_\d+)?\.(?:so|dll)", re.IGNORECASE)
+# The libraries of CUDA that NVIDIA also publishes as packages for pip, with the major version: libcublas.so.12.
+_OF_CUDA = re.compile(r"\blib(?:cudart|cublas(?:Lt)?)\.so\.(\d+)")
 # The names of llama.cpp's backends for GPUs, as in the names of their files: libggml-cuda.so, ggml-vulkan.dll.
 _GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "cann", "webgpu")
 
@@ -58,11 +60,24 @@ def how_to_mend(reason: str) -> str:
     # Windows names only the library that it was to load, not the missing one.
     unnamed = "one of its dependencies" in reason and "cuda" in (gpu_backends() or ())
     if _OF_NVIDIA.search(reason) or unnamed:
-        return _(
+        sentence = _(
             "It was built for NVIDIA cards, and their driver or the CUDA libraries are not here. Install those, or "
             "llama.cpp for the CPU: {command}"
         ).format(command=_from_index())
+        if command := cuda_command(reason):
+            sentence += "\n" + _("The CUDA libraries alone: {command}").format(command=command)
+        return sentence
     return _("Install it again with: {command}").format(command=build_command())
+
+
+def cuda_command(reason: str) -> str:
+    """Return the command that installs the CUDA libraries, if one of them is missing by this `reason`; else nothing."""
+    missing = _OF_CUDA.search(reason)
+    if missing is None:
+        return ""
+    # Until CUDA 12, the names of the packages had the version.
+    package = "{}-cu{}" if int(missing[1]) <= 12 else '"{}=={}.*"'
+    return " ".join(["pip install", *(package.format(name, missing[1]) for name in ("nvidia-cuda-runtime", "nvidia-cublas"))])
 
 
 def build_command() -> str:

@@ -48,8 +48,9 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     """The installed llama.cpp.
 
     `version` is the version of the binding, `library` that of ggml. `features` is what it says that it was compiled
-    for, as {"CPU": {"AVX2": "1"}, "CUDA": {"ARCHS": "750"}}. `notes` are lines of its log that say why a device is
-    missing. `variant` is the part of a portable build that computes on this processor; empty if there is just one.
+    for, as {"CPU": {"AVX2": "1"}, "CUDA": {"ARCHS": "750"}}. `gpu_offload` says whether it was built for GPUs, too,
+    found or not. `notes` are lines of its log that say why a device is missing. `variant` is the part of a portable
+    build that computes on this processor; empty if there is just one.
     """
 
     version: str

@@ -143,6 +143,16 @@ def test_each_problem_is_reported_with_its_remedy(engine: Build, seen: Graphics,
     assert next(problem for problem in found.problems if problem.code == code).message.split()[0] in text(found, 200)
 
 
+def test_cuda_libraries_that_are_missing_are_named_with_their_packages() -> None:
+    def remedy(note: str) -> str:
+        return report(plan(None), SEEN, build(gpu_offload=True, notes=(note,))).problems[0].remedy
+
+    gone = "cannot open shared object file: No such file or directory"
+    assert "pip install nvidia-cuda-runtime-cu12 nvidia-cublas-cu12" in remedy(f"cuda: libcublas.so.12: {gone}")
+    assert 'pip install "nvidia-cuda-runtime==13.*" "nvidia-cublas==13.*"' in remedy(f"cuda: libcudart.so.13: {gone}")
+    assert "newer driver" in remedy("CUDA driver version is insufficient for CUDA runtime version")
+
+
 NOTHING_SEEN = Graphics(trouble="no_driver")
 WITH_CARD = build(gpu_offload=True, gpu=True)
 

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qwen_tui.engine.worker.cuda_libraries import with_cuda
 from qwen_tui.engine.worker.ggml import ggml
 
 # libggml-cpu-haswell.so, ggml-cuda.dll, libggml-vulkan.so; on macOS, modules end in .so as well.
@@ -48,8 +49,8 @@ def load_backends(llama: Any, avoid: Collection[str] = ()) -> Backends:
             continue
         if module["kind"] == "cpu":
             variants.append((_score(path), module["variant"] or "cpu", path))
-        elif not _load(llama, path):
-            missing.append(f"{module['kind']}: {_trouble(path)}")
+        elif trouble := _trouble(path) or ("" if _load(llama, path) else "it finds nothing to compute on"):
+            missing.append(f"{module['kind']}: {trouble}")
     fitting = sorted((each for each in variants if each[0] > 0), key=lambda each: -each[0])
     wanted = [each for each in fitting if each[1] not in avoid] or fitting[-1:]
     for number, (_points, variant, path) in enumerate(wanted):
@@ -75,9 +76,9 @@ def _load(llama: Any, path: Path) -> bool:
 
 
 def _trouble(path: Path) -> str:
-    """Return why a module cannot be opened, in the system's words."""
+    """Return why a module cannot be opened, in the system's words; "" if it can."""
     try:
-        ctypes.CDLL(os.fspath(path))
+        with_cuda(lambda: ctypes.CDLL(os.fspath(path)))
     except OSError as error:
         return str(error)
-    return "it finds nothing to compute on"
+    return ""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_tui.engine.worker.backends import Backends, load_backends
+from qwen_tui.engine.worker.cuda_libraries import with_cuda
 
 
 class LibraryError(Exception):
@@ -28,7 +29,7 @@ def load_library(avoid: Collection[str] = (), on_backends: Callable[[Backends], 
     """
     _enter_package()
     try:
-        llama = importlib.import_module("llama_cpp.llama_cpp")
+        llama = with_cuda(lambda: importlib.import_module("llama_cpp.llama_cpp"))
         on_backends(load_backends(llama, avoid))
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         raise LibraryError(str(error)) from error

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from qwen_tui.engine.library import gpu_backends
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.worker.backends import Backends
 from qwen_tui.engine.worker.binding import library_version
@@ -48,7 +49,8 @@ def describe(llama: Any, options: Sequence[LoadOptions], backends: Backends) -> 
         version=library_version(),
         library=text(ggml(llama, "ggml_version", ctypes.c_char_p)),
         features=parse_features(llama.llama_print_system_info().decode("utf-8", "replace")),
-        gpu_offload=bool(llama.llama_supports_gpu_offload()),
+        # Where no device is found, or a module cannot be loaded, llama.cpp says that it was built without.
+        gpu_offload=bool(llama.llama_supports_gpu_offload() or gpu_backends()),
         devices=found,
         dry_runs=tuple(runs),
         notes=(*backends.missing, *notes),

@@ -1,9 +1,12 @@
 """Which files of a portable llama.cpp are loaded, with libraries that a test compiles."""
 
 import ctypes
+import itertools
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +14,10 @@ from typing import Any
 import pytest
 
 from qwen_tui.engine import variants
+from qwen_tui.engine.worker import cuda_libraries
 from qwen_tui.engine.worker.backends import Backends, load_backends
+
+_NUMBERS = itertools.count(9901)
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
 
@@ -45,11 +51,14 @@ class _Function:
         return self._call(*arguments)
 
 
-def make(folder: Path, name: str, score: int | None = None) -> None:
+def make(folder: Path, name: str, score: int | None = None, flags: Sequence[str] = ()) -> None:
     """Compile a library that says how well it suits this processor."""
     source = "int other;" if score is None else f"int ggml_backend_score(void) {{ return {score}; }}"
     subprocess.run(
-        ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", folder / name], input=source.encode(), check=True, timeout=60
+        ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", folder / name, *flags],
+        input=source.encode(),
+        check=True,
+        timeout=60,
     )
 
 
@@ -88,6 +97,49 @@ def test_a_card_that_is_here_is_loaded_too(folder: Path) -> None:
     ggml = Ggml(folder)
     assert load_backends(ggml).missing == ()
     assert ggml.loaded == ["libggml-vulkan.so", "libggml-cpu-sapphirerapids.so"]
+
+
+@pytest.fixture
+def published(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a module for cards there, and its CUDA library into a package of NVIDIA's, beside a driver that opens."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("names of libraries")
+    home = tmp_path / "site" / "nvidia" / "cu99" / "lib"
+    home.mkdir(parents=True)
+    # What a test opens stays open, so each test has a name of its own.
+    name = f"libcudart.so.{next(_NUMBERS)}"
+    make(home, name, flags=[f"-Wl,-soname,{name}"])
+    make(folder, "libggml-cuda.so", flags=["-Wl,--no-as-needed", f"-L{home}", f"-l:{name}"])
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setattr(cuda_libraries, "_DRIVER", "libc.so.6")
+    return home / name
+
+
+def test_cuda_libraries_are_taken_from_the_packages_of_nvidia(folder: Path, published: Path) -> None:
+    ggml = Ggml(folder)
+    assert load_backends(ggml).missing == ()
+    assert ggml.loaded == ["libggml-cuda.so", "libggml-cpu-sapphirerapids.so"]
+
+
+def test_without_their_packages_the_missing_library_is_named(folder: Path, published: Path) -> None:
+    published.unlink()
+    (missing,) = load_backends(Ggml(folder)).missing
+    assert missing.startswith(f"cuda: {published.name}: cannot open")
+
+
+def test_a_damaged_cuda_library_is_no_endless_loop(folder: Path, published: Path) -> None:
+    published.write_bytes(b"half of a download")
+    (missing,) = load_backends(Ggml(folder)).missing
+    assert published.name in missing
+
+
+def test_without_a_driver_no_cuda_library_is_opened(
+    folder: Path, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cuda_libraries, "_DRIVER", "libcuda-of-nobody.so.1")
+    (missing,) = load_backends(Ggml(folder)).missing
+    assert missing.startswith("cuda: ")
+    assert published.name not in Path("/proc/self/maps").read_text()
 
 
 def test_where_everything_is_linked_in_nothing_is_loaded(folder: Path) -> None:

@@ -1,0 +1,62 @@
+"""Opens NVIDIA's CUDA libraries from its Python packages, where no toolkit is installed.
+
+Code for NVIDIA cards is linked to the CUDA runtime and to cuBLAS. The driver does not bring them, and whoever compiles
+nothing wants no toolkit. NVIDIA publishes both for pip, too, in folders that the system does not search. A library that
+is open already is found by its name, wherever it lies.
+"""
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+# The reason names the library that is missing, as libcublas.so.12. On Windows it does not: all of them are opened.
+_NAMED = re.compile(r"\blib(?:cudart|cublas(?:Lt)?)\.so\.\d+")
+_OF_WINDOWS = ("cudart64_*.dll", "cublasLt64_*.dll", "cublas64_*.dll")
+_DRIVER = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
+
+Loaded = TypeVar("Loaded")
+
+
+def with_cuda(load: Callable[[], Loaded]) -> Loaded:
+    """Return what `load` returns. Where a CUDA library is missing for it, that is opened, and `load` called again.
+
+    Raises what `load` raises, if it fails for another reason, or if NVIDIA's packages are not installed.
+    """
+    for _library in _OF_WINDOWS:
+        try:
+            return load()
+        except (OSError, RuntimeError) as error:
+            if not _open_missing(str(error)):
+                raise
+    return load()
+
+
+def _open_missing(reason: str) -> bool:
+    """Open the library that is missing for this `reason`, in the system's words; return whether one was opened."""
+    # Without a driver, cuBLAS is no use, and takes a while to open.
+    found = list(_published(reason))
+    return bool(found) and _opens(_DRIVER) and any([_opens(os.fspath(path)) for path in found])
+
+
+def _published(reason: str) -> Iterator[Path]:
+    """Yield the files of NVIDIA's packages that may be what is missing."""
+    named = _NAMED.search(reason)
+    patterns = [f"*/lib/{named[0]}"] if named else []
+    if os.name == "nt":
+        patterns = [f"*/bin/**/{name}" for name in _OF_WINDOWS]
+    spec = importlib.util.find_spec("nvidia")
+    for folder in (spec.submodule_search_locations if spec else None) or ():
+        for pattern in patterns:
+            yield from sorted(Path(folder).glob(pattern))
+
+
+def _opens(name: str) -> bool:
+    with contextlib.suppress(OSError):
+        ctypes.CDLL(name)
+        return True
+    return False

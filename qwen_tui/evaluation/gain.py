@@ -12,6 +12,8 @@ from qwen_tui.planning.planner import Planner
 _ANSWERS = 3
 # A smaller gain, as a share, lies within what cannot be foretold.
 _WORTH = 0.1
+# A larger gain comes from no plan: something else slowed the answers.
+_LIKELY = 1.0
 
 
 def foretold(subject: Planner) -> str:
@@ -33,6 +35,11 @@ def foretold(subject: Planner) -> str:
         return _("Writing has reached what the memory allows: {written:.1f} tokens/s. Reading may gain.").format(
             written=written
         )
+    if gain > _LIKELY:
+        return _(
+            "The last answers were written at {written:.1f} tokens/s, and the memory allows {possible:.1f}: perhaps other "
+            "programs slowed them."
+        ).format(written=written, possible=possible)
     return _(
         "Writing may gain up to {percent}%: {written:.1f} tokens/s now, and the memory allows {possible:.1f}."
     ).format(percent=round(100 * gain), written=written, possible=possible)

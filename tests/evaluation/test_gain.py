@@ -24,9 +24,15 @@ def _memory_of_13_gigabytes_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_missing_to_the_speed_of_the_memory_may_be_gained() -> None:
-    said = gain.foretold(subject(2.0))
-    assert "2.0 tokens/s now" in said
+    said = gain.foretold(subject(3.0))
+    assert "3.0 tokens/s now" in said
     assert "Writing may gain up to" in said
+
+
+def test_what_no_plan_can_gain_is_not_promised() -> None:
+    said = gain.foretold(subject(0.5))
+    assert "may gain" not in said
+    assert "perhaps other programs slowed them" in said
 
 
 def test_where_the_memory_is_the_limit_already_only_reading_may_gain() -> None:

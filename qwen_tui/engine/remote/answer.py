@@ -14,7 +14,7 @@ from qwen_tui.engine.remote.endpoint import CONNECT, Endpoint
 from qwen_tui.engine.remote.event_stream import EventStream, TooLargeError
 from qwen_tui.errors import CancelledError, QwenError
 from qwen_tui.i18n import gettext as _
-from qwen_tui.messages import Event, Finished, FinishReason, Limit, Note, Reasoning, Text, Timings, Usage, Waiting
+from qwen_tui.messages import Event, Finished, FinishReason, Limit, Loss, Note, Reasoning, Text, Timings, Usage, Waiting
 from qwen_tui.network.call import Call
 from qwen_tui.network.request import RequestError, ResponseHead
 
@@ -70,7 +70,8 @@ class RemoteAnswer:
             call.close()
         yield from self._rest()
         if self._reason == "content_filter":
-            yield Note(_("{server} held back the rest: its filter of contents.").format(server=self._endpoint.name))
+            sentence = _("{server} held back the rest: its filter of contents.")
+            yield Note(Loss(sentence.format(server=self._endpoint.name)))
         reason: FinishReason = "length" if self._reason in ("length", "max_tokens") else "stop"
         yield self._finished(reason, request)
 

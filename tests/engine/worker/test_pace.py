@@ -1,6 +1,6 @@
 """The number of threads that decode, on a processor that a test keeps busy."""
 
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import pytest
 
@@ -45,6 +45,37 @@ def test_beside_busy_programs_their_cores_are_left_to_them(cores: int, busy: int
     processor.decode(400)
     assert processor.used.count(cores - busy) > 0.9 * 400
     assert processor.pace.is_crowded
+
+
+def test_what_others_took_of_the_prefill_counts_from_the_first_token_on() -> None:
+    processor = Processor(2, busy=1)
+    processor.pace.has_read(4.0, 6.0, 2)
+    processor.decode(12)
+    assert set(processor.used) == {1}
+
+
+def test_a_prefill_beside_a_program_that_has_ended_costs_a_few_tokens() -> None:
+    processor = Processor(2)
+    processor.pace.has_read(4.0, 6.0, 2)
+    processor.decode(100)
+    assert processor.used.count(2) > 80
+
+
+@pytest.mark.parametrize(("seconds", "processor_s"), [(4.0, 7.5), (0.2, 0.2)])
+def test_an_undisturbed_or_short_prefill_tells_nothing(seconds: float, processor_s: float) -> None:
+    processor = Processor(2)
+    processor.pace.has_read(seconds, processor_s, 2)
+    assert processor.pace.threads == 2
+
+
+def test_more_threads_that_are_much_slower_are_tried_for_two_tokens() -> None:
+    processor = Processor(2, busy=1)
+    processor.decode(40)
+    processor.used.clear()
+    processor.decode(400)
+    trials = [len(list(run)) for threads, run in groupby(processor.used) if threads == 2]
+    assert trials
+    assert max(trials) == 2
 
 
 def test_when_the_other_program_has_ended_all_threads_come_back() -> None:

@@ -36,6 +36,8 @@ class ScriptedEngine:
         self._ctx_size, self._most_ctx, self._token_s = ctx_size, most_ctx, token_s
         self.requests: list[Request] = []
         self.requests_ahead: list[Request] = []
+        self.places_ahead: list[int] = []
+        self.stopped_ahead = 0
         self.closed = False
 
     @property
@@ -95,8 +97,12 @@ class ScriptedEngine:
     def loading(self) -> None:
         return None
 
-    def read_ahead(self, request: Request) -> None:
-        self.requests_ahead.append(request)
+    def read_ahead(self, request: Request | None, place: int = 0) -> None:
+        if request is None:
+            self.stopped_ahead += 1
+        else:
+            self.requests_ahead.append(request)
+            self.places_ahead.append(place)
 
     def reading_ahead(self) -> tuple[int, int] | None:
         return None

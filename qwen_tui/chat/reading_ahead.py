@@ -28,21 +28,36 @@ class NextPrompt:
         self._ctx_size = ctx_size
         self._is_allowed = is_allowed
         self._sent: Request | None = None
+        # The conversation of that request, and how many there were so far.
+        self._conversation, self._place = session.conversation, 0
 
-    def typing(self, line: str, *, paused: bool) -> None:
+    def typing(self, line: str, paused: bool) -> None:
         """Take the line as it stands now, without what may still be replaced in it; `paused`: no key came for a moment.
 
         The line is empty when the person begins.
         """
-        if not self._is_allowed():
+        if not self.may_read():
             return
+        if not line:
+            self._sent = None
         request = self._request("" if self._session.is_command(line) else line)
         if request is None or (self._sent == request and line):
             return
         if not paused and _unread(self._sent, request) < _WORTH:
             return
         self._sent = request
-        self._session.engine.read_ahead(request)
+        if self._conversation is not self._session.conversation:
+            self._conversation = self._session.conversation
+            self._place += 1
+        self._session.engine.read_ahead(request, self._place)
+
+    def may_read(self) -> bool:
+        """Whether the processor may work unasked now; if not, the engine stops."""
+        allowed = self._is_allowed()
+        if not allowed and self._sent is not None:
+            self._sent = None
+            self._session.engine.read_ahead(None)
+        return allowed
 
     def _request(self, words: str) -> Request | None:
         """Return the request that the next one will go on with; None where nothing is known of it."""

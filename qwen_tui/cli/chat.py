@@ -201,6 +201,7 @@ def _line_reader(
     """Return the line that the person types into, with its completions and its toolbar."""
     from qwen_tui.terminal.line_reader import PromptLineReader
 
+    next_prompt = NextPrompt(session, settings.ctx_size, enough_power(settings.read_ahead_charge))
     completions = [Completion(name, c.description, c.takes) for c in slash_commands.commands() for name in c.names]
     return PromptLineReader(
         lambda: toolbar(session, settings),
@@ -208,18 +209,15 @@ def _line_reader(
         _offers(session, wiring.models_begun(environment, settings, offline=offline)),
         edit=partial(edited, environment, show_error),
         questions=lambda: _quietly(session, History.questions),
-        is_busy=lambda: session.engine.loading() is not None or session.engine.reading_ahead() is not None,
-        typing=_typing(session, settings),
+        is_busy=lambda: session.engine.loading() is not None or _is_reading_ahead(session, next_prompt),
+        typing=next_prompt.typing if settings.read_ahead else lambda _line, _paused: None,
         always_tty=always_tty,
     )
 
 
-def _typing(session: Session, settings: Config) -> Callable[[str, bool], None]:
-    """Return what is told each line as the person types it, so that the engine can read ahead."""
-    if not settings.read_ahead:
-        return lambda _line, _paused: None
-    next_prompt = NextPrompt(session, settings.ctx_size, enough_power(settings.read_ahead_charge))
-    return lambda line, paused: next_prompt.typing(line, paused=paused)
+def _is_reading_ahead(session: Session, next_prompt: NextPrompt) -> bool:
+    # It goes on for minutes, and the charger may be pulled out meanwhile.
+    return session.engine.reading_ahead() is not None and next_prompt.may_read()
 
 
 def _offers(session: Session, models: Callable[[str], Sequence[tuple[str, str]]]) -> Offers:

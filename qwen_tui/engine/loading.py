@@ -237,12 +237,12 @@ class LoadedWorker:
             return failures.no_memory_for_context(self._ladder.options, smaller)
         return failure.error
 
-    def read_ahead(self, request: Request) -> None:
+    def read_ahead(self, request: Request | None, place: int) -> None:
         """Let the worker read ahead; see `Engine.read_ahead`. Where there is no worker, do nothing."""
         if self._process is not None:
             # Until the worker has counted, the total is not known.
-            self._process.read_ahead_progress = wire.ReadAheadProgress(0, 1)
-            self._process.send(wire.ReadAhead(request))
+            self._process.read_ahead_progress = wire.ReadAheadProgress(0, 0 if request is None else 1)
+            self._process.send(wire.ReadAhead(request, place))
 
     def reading_ahead(self) -> wire.ReadAheadProgress | None:
         """Return how far the worker has read ahead; None if it reads nothing."""

@@ -158,9 +158,9 @@ class LocalEngine:
         assert isinstance(reply, wire.Measured)
         return reply.seconds
 
-    def read_ahead(self, request: Request) -> None:
+    def read_ahead(self, request: Request | None, place: int = 0) -> None:
         """Let the worker prefill what the next question will go on with; see `Engine.read_ahead`."""
-        self._worker.read_ahead(request)
+        self._worker.read_ahead(request, place)
 
     def reading_ahead(self) -> tuple[int, int] | None:
         """Return how many tokens are read ahead, and of how many; None if nothing is being read."""

@@ -234,13 +234,16 @@ class Engine(Protocol):
         No size may exceed the plan's `batch_size`.
         """
 
-    def read_ahead(self, request: Request) -> None:
+    def read_ahead(self, request: Request | None, place: int = 0) -> None:
         """Read ahead: the next question will probably go on with this one. Returns at once, and raises nothing.
+
+        With None, nothing is read ahead any more.
 
         If the last message is the user's, more text may follow in it. While nothing else is asked, the engine prefills
         what is known, and gives way to every other call. `stream` needs no word of it: it finds a common beginning in
         the context, as it does after an answer. A call replaces the one before it. What would make the context forget
-        much is not read: the person may think better of it.
+        much is not read: the person may think better of it. `place` is a number of the caller's for the conversation:
+        if it is another one than before, the person has turned to another conversation, and the context may forget.
         """
 
     def reading_ahead(self) -> tuple[int, int] | None:

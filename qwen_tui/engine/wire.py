@@ -46,12 +46,13 @@ class Generate(msgspec.Struct, frozen=True, tag=True):
 
 
 class ReadAhead(msgspec.Struct, frozen=True, tag=True):
-    """Read this question ahead, for the next one will probably go on with it.
+    """Read this question ahead, for the next one will probably go on with it; with None, read nothing any more.
 
-    It is answered by nothing but `ReadAheadProgress`.
+    `place` is the number of the conversation. It is answered by nothing but `ReadAheadProgress`.
     """
 
-    request: Request
+    request: Request | None
+    place: int = 0
 
 
 class Measure(msgspec.Struct, frozen=True, tag=True):

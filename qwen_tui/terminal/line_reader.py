@@ -201,7 +201,9 @@ class PromptLineReader:
 
     def _prepare(self) -> None:
         self._leave_if_told()
-        self._typing(self._draft.settled, True)
+        self._typing("", True)
+        if self._draft.settled:
+            self._typing(self._draft.settled, True)
         app = get_app_session().app
         if app is not None and self._is_busy():
             app.create_background_task(self._refresh(app))

@@ -31,17 +31,18 @@ class Line:
             lambda _name: self.engine,
             Board(),
         )
-        self._next_prompt = NextPrompt(self.session, ctx_size, lambda: allowed)
+        self.allowed = allowed
+        self.next_prompt = NextPrompt(self.session, ctx_size, lambda: self.allowed)
 
     def type(self, text: str, *, paused: bool = False) -> None:
         """Type `text` key by key."""
         for end in range(1, len(text) + 1):
-            self._next_prompt.typing(text[:end], paused=False)
+            self.next_prompt.typing(text[:end], paused=False)
         if paused:
-            self._next_prompt.typing(text, paused=True)
+            self.next_prompt.typing(text, paused=True)
 
     def begin(self) -> None:
-        self._next_prompt.typing("", paused=True)
+        self.next_prompt.typing("", paused=True)
 
     @property
     def read(self) -> list[str]:
@@ -78,6 +79,34 @@ def test_words_are_read_now_and_then_while_keys_come_and_wholly_after_a_pause() 
     line.type(question, paused=True)
     assert 1 < len(line.read) < 5
     assert line.read[-1] == question
+
+
+def test_words_that_come_back_after_a_stop_are_read_on() -> None:
+    line = Line()
+    line.type("How much did the market grow?", paused=True)
+    line.begin()
+    line.next_prompt.typing("How much did the market grow?", paused=True)
+    assert line.read == ["How much did the market grow?"] * 2
+
+
+def test_without_the_charger_the_reading_ends() -> None:
+    line = Line()
+    line.type("How much did the market grow?", paused=True)
+    line.allowed = False
+    assert not line.next_prompt.may_read()
+    assert not line.next_prompt.may_read()
+    assert line.engine.stopped_ahead == 1
+    line.allowed = True
+    line.type("How much did the market grow?", paused=True)
+    assert line.read == ["How much did the market grow?"] * 2
+
+
+def test_another_conversation_has_another_number() -> None:
+    line = Line()
+    line.type("How much did the market grow?", paused=True)
+    line.session.turn_to(Conversation())
+    line.type("What is HTTP?", paused=True)
+    assert line.engine.places_ahead == [0, 1]
 
 
 def test_chinese_words_need_no_blanks_to_be_read() -> None:

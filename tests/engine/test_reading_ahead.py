@@ -74,6 +74,44 @@ def test_what_would_forget_much_waits_until_it_is_asked(reading: LocalEngine) ->
     assert again.usage.cached_tokens == first.usage.prompt_tokens - 1
 
 
+def test_in_another_conversation_the_one_that_was_left_may_be_forgotten(reading: LocalEngine) -> None:
+    finished(list(reading.stream(request(MATERIAL, sampler=CHANCE))))
+    another = f"{MATERIAL[::-1]}\n\nWhat is it about?"
+    reading.read_ahead(request(another, sampler=CHANCE), 1)
+    wait(reading)
+    assert left_to_read(reading, request(another, sampler=CHANCE)) < 40
+
+
+@pytest.mark.parametrize("flash_attention", [False, True])
+def test_what_a_greedy_answer_needs_is_read_whatever_the_threads(tiny: Path, flash_attention: bool) -> None:
+    plan = Plan(threads=4, batch_threads=4, batch_size=32, flash_attention=flash_attention)
+    engine = LocalEngine(LoadOptions(path=os.fsencode(tiny), plan=plan))
+    engine.start()
+    engine.read_ahead(request(MATERIAL))
+    wait(engine)
+    assert left_to_read(engine, request(f"{MATERIAL}\n\nWhat is it about?")) < 64
+    engine.close()
+
+
+def test_what_was_read_in_other_steps_is_read_again_for_a_greedy_answer(reading: LocalEngine) -> None:
+    for text in (MATERIAL[:100], MATERIAL):
+        reading.read_ahead(request(text, sampler=CHANCE))
+        wait(reading)
+    reading.read_ahead(request(MATERIAL))
+    wait(reading)
+    assert left_to_read(reading, request(f"{MATERIAL}\n\nWhat is it about?")) < 64
+
+
+def test_what_is_not_wanted_any_more_is_read_no_further(reading: LocalEngine) -> None:
+    asked = request(MATERIAL * 3, sampler=CHANCE)
+    reading.read_ahead(asked)
+    reading.read_ahead(None)
+    wait(reading)
+    done = reading.cached(asked.messages)
+    assert done < reading.count(asked.messages) - 40
+    assert reading.cached(asked.messages) == done
+
+
 def test_a_word_that_is_deleted_again_costs_nothing(reading: LocalEngine) -> None:
     reading.read_ahead(request(f"{MATERIAL}\n\nWhat is it about, and for whom was it written?", sampler=CHANCE))
     wait(reading)

@@ -36,7 +36,7 @@ class OutOfReach:
             _("A server does not let its batches be measured."), _("Measure it where it runs, with its own tools.")
         )
 
-    def read_ahead(self, request: Request) -> None:
+    def read_ahead(self, request: Request | None, place: int = 0) -> None:
         """Nothing is sent ahead: a server gets a question when the person sends it, and not before."""
 
     def reading_ahead(self) -> tuple[int, int] | None:

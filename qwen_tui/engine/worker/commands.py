@@ -69,9 +69,9 @@ class Worker:
                 self._model.resize(ctx_size)
             case wire.Generate(number, request):
                 self._model.generate(number, request)
-            case wire.ReadAhead(request):
+            case wire.ReadAhead(request, place):
                 if self._loaded:
-                    self._loaded.read_ahead(request)
+                    self._loaded.read_ahead(request, place)
             case wire.Measure(number, sizes, depth):
                 self._model.measure(number, sizes, depth)
             case wire.Describe(options):

@@ -48,6 +48,7 @@ class Context:
         self.most_drafted = min(MOST_DRAFTED, options.plan.batch_size - 1) if model.forgets_a_part else 0
         self.size = ctx_size
         self.batch_size = options.plan.batch_size
+        self.batch_threads = options.plan.batch_threads
         self.tokens: list[int] = []
         self.aligned = 0
         self.handle: Any = None
@@ -129,10 +130,14 @@ class Context:
         At least the last token of the prompt is left to be decoded, because its logits are needed. With `aligned_only`,
         only full batches that were computed as such are kept: the rest is then computed exactly as in an empty context.
         """
-        common = self.common(prompt)
-        self._truncate(full_batches(min(common, self.aligned), self.batch_size) if aligned_only else common)
+        self._truncate(self.reusable(prompt, aligned_only=aligned_only))
         # A KV cache that cannot forget a part has forgotten everything.
         return len(self.tokens)
+
+    def reusable(self, prompt: Sequence[int], *, aligned_only: bool = False) -> int:
+        """Return how many tokens of `prompt` `reuse` would keep."""
+        common = self.common(prompt)
+        return full_batches(min(common, self.aligned), self.batch_size) if aligned_only else common
 
     def common(self, prompt: Sequence[int]) -> int:
         """Return the length of the longest common prefix with `prompt` without the last token of `prompt`."""
@@ -180,15 +185,22 @@ class Context:
             self._llama.llama_set_n_threads(self.handle, count, self._options.plan.batch_threads)
 
     @contextlib.contextmanager
-    def one_thread_fewer(self) -> Iterator[None]:
+    def one_thread_fewer(self, *, exactly: bool) -> Iterator[None]:
         """Compute with one thread fewer than the plan says, so that a core is free for the person's own work.
+
+        With flash attention, the last digits depend on the number of threads. So for a prompt that must be computed
+        `exactly` as without this, all of them compute.
 
         But of two threads both compute. One alone cannot read 1,500 tokens while a person types a question of 60 words
         on two cores, so the first word comes half a minute later. With both, a letter appears 2 to 5 ms later
         (`scripts/bench/reading_ahead.py`).
         """
         plan = self._options.plan
-        fewer = _one_fewer(plan.threads), _one_fewer(plan.batch_threads)
+        if exactly and plan.flash_attention:
+            yield
+            return
+        count = max(min(plan.threads, 2), plan.threads - 1)
+        fewer = count, min(count, plan.batch_threads)
         self._has_other_threads = fewer != (plan.threads, plan.batch_threads)
         self._llama.llama_set_n_threads(self.handle, *fewer)
         try:
@@ -276,7 +288,3 @@ class Context:
 def full_batches(count: int, batch_size: int) -> int:
     """Return how many of `count` tokens lie in full batches: `count` rounded down to a multiple of `batch_size`."""
     return count // batch_size * batch_size
-
-
-def _one_fewer(threads: int) -> int:
-    return max(min(threads, 2), threads - 1)

@@ -79,8 +79,11 @@ class Generation:
         context = self._context
         context.reuse(prompt)
         context.reserve(len(prompt) + ROOM)
+        # A last batch of one token is computed by as many threads as an answer.
+        context.use_threads(self._pace.threads)
         self._done = self._cached = len(context.tokens)
         yield Prefill(self._done, len(prompt), self._cached)
+        begun, processor = time.perf_counter(), time.process_time()
         while self._done < len(prompt):
             batch = prompt[self._done : self._done + context.batch_size]
             if self._stop or not context.decode(batch):
@@ -93,6 +96,7 @@ class Generation:
                 context.synchronize()
             yield Prefill(self._done, len(prompt), self._cached)
         self._prefilled = self._first = time.perf_counter()
+        self._pace.has_read(self._prefilled - begun, time.process_time() - processor, context.batch_threads)
         return True
 
     def _decode(self, limit: int) -> Generator[AnswerEvent, None, FinishReason]:

@@ -110,7 +110,10 @@ class LoadedModel:
         """Count in the thread that reads the commands, if the main thread reads ahead: this need not stop it."""
         if not self._reading_ahead.is_reading:
             return False
-        self.count(command)
+        try:
+            self.count(command)
+        except MemoryError:
+            self._reply(wire.Failed("memory"))
         return True
 
     def _cached(self, prompt: Sequence[int]) -> int:
@@ -124,13 +127,15 @@ class LoadedModel:
         depth = min(depth, self.info.ctx_size)
         self._reply(wire.Measured(batch_seconds(self._model, self._options, self._stop, sizes, depth)))
 
-    def read_ahead(self, request: Request) -> None:
-        """Read `request` as soon as nothing else is asked."""
-        self._reading_ahead.request = request
+    def read_ahead(self, request: Request | None, place: int) -> None:
+        """Read `request` as soon as nothing else is asked; with None, read nothing any more."""
+        if request is None:
+            self._reading_ahead.forget()
+        self._reading_ahead.request, self._reading_ahead.place = request, place
 
     def stops_reading_ahead(self, command: wire.WorkerCommand) -> bool:
         """Whether `command` has nothing to do with what is being read ahead."""
-        if not isinstance(command, wire.Generate | wire.ReadAhead):
+        if not isinstance(command, wire.Generate | wire.ReadAhead) or command.request is None:
             return True
         return not self._reading_ahead.continues(command.request)
 

@@ -8,6 +8,7 @@ Only the marks that this module writes become control tokens; `<|im_end|>` insid
 """
 
 import codecs
+import threading
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -45,10 +46,13 @@ class ChatML:
         self._long: OrderedDict[str, Sequence[int]] = OrderedDict()
         # The beginning of an unfinished answer, as text and as tokens.
         self._begun: tuple[str, Sequence[int]] = ("", [])
+        # Two threads count: the one that reads ahead, and the one that takes the commands.
+        self._lock = threading.RLock()
 
     def tokens(self, messages: Iterable[Message]) -> list[int]:
         """Return the prompt tokens of `messages`, the opening of the answer included."""
-        return [*self._whole(messages), self._start, *self._assistant]
+        with self._lock:
+            return [*self._whole(messages), self._start, *self._assistant]
 
     def beginning(self, messages: Sequence[Message]) -> list[int]:
         """Return the tokens with which every prompt begins that goes on with `messages`.
@@ -56,9 +60,10 @@ class ChatML:
         If the last of them is the user's, more text may still follow in it.
         """
         *whole, last = messages
-        if last.role != "user":
-            return self._whole(messages)
-        return [*self._whole(whole), self._start, *self._body(last)[:-_UNSETTLED]]
+        with self._lock:
+            if last.role != "user":
+                return self._whole(messages)
+            return [*self._whole(whole), self._start, *self._body(last)[:-_UNSETTLED]]
 
     def _whole(self, messages: Iterable[Message]) -> list[int]:
         prompt = list(self._beginning)
@@ -68,10 +73,11 @@ class ChatML:
 
     def remember(self, text: str, tokens: Sequence[int]) -> None:
         """Remember the tokens in which the model wrote the answer `text`."""
-        self._answers[text] = tokens
-        self._answers.move_to_end(text)
-        if len(self._answers) > _REMEMBERED:
-            self._answers.popitem(last=False)
+        with self._lock:
+            self._answers[text] = tokens
+            self._answers.move_to_end(text)
+            if len(self._answers) > _REMEMBERED:
+                self._answers.popitem(last=False)
 
     def learn(self, prompt: Sequence[int]) -> None:
         """Remember the answers in `prompt`, which holds the tokens of a conversation up to its last answer.

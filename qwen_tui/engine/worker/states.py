@@ -94,12 +94,18 @@ class States:
         coming = self._store.coming_of(conversation)
         if coming and coming.header.key in keys:
             self._wait(coming, coming.common, stop, on_wait)
+            if stop:
+                self._known.discard(conversation)
         return self._store.of_conversation(keys, conversation)
 
     def asked(self) -> None:
         """Know that a question has come: what was computed before it is not stored any more."""
         self._conversation = None
         self._pending = False
+        self._cost.begin()
+
+    def begins_reading_ahead(self) -> None:
+        """Know that what is watched next belongs to no answer."""
         self._cost.begin()
 
     def restore(
@@ -114,10 +120,10 @@ class States:
         coming = self._best(self._store.coming(keys, prompt[:-1]), context, repeats)
         if coming:
             kept = self._best(self._store.find(keys, prompt[:-1]), context, repeats)
-            here = max(self._usable_here(context, prompt, repeats), self._usable(kept, repeats) if kept else 0)
+            here = max(context.reusable(prompt, aligned_only=repeats), self._usable(kept, repeats) if kept else 0)
             self._wait(coming, self._usable(coming, repeats) - here, stop, on_wait)
         for found in sorted(self._store.find(keys, prompt[:-1]), key=lambda match: -self._usable(match, repeats)):
-            if not self._pays(found, self._usable_here(context, prompt, repeats), context.size, repeats):
+            if not self._pays(found, context.reusable(prompt, aligned_only=repeats), context.size, repeats):
                 continue
             state = self._store.read(found) if _fits(found.header.size) else None
             if state is not None and context.restore(found.tokens, state, self._aligned(found)):
@@ -244,10 +250,6 @@ class States:
         """Return how many tokens of a state can be used; where the answer `repeats`, only those in full batches."""
         aligned = min(found.common, self._aligned(found))
         return full_batches(aligned, self._options.plan.batch_size) if repeats else found.common
-
-    def _usable_here(self, context: Context, prompt: Sequence[int], repeats: bool) -> int:
-        common = context.common(prompt)
-        return full_batches(min(common, context.aligned), context.batch_size) if repeats else common
 
     def _aligned(self, found: StateMatch) -> int:
         """Return how many tokens of a state were computed exactly as this worker would compute them."""

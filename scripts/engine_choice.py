@@ -116,7 +116,9 @@ def cuda(facts: Facts) -> Choice:
     if not facts.cublas:
         return Choice("cuda", problem=f"CUDA {toolkit} is there without cuBLAS: install libcublas-dev of that version")
     if not facts.driver_stub:
-        return Choice("cuda", problem=f"CUDA {toolkit} is there without stubs/libcuda.so: install cuda-driver-dev of it")
+        return Choice(
+            "cuda", problem=f"CUDA {toolkit} is there without stubs/libcuda.so: install cuda-driver-dev of it"
+        )
     if facts.cuda and facts.nvcc[0] > facts.cuda[0]:
         newest = ".".join(map(str, facts.cuda))
         return Choice("cuda", problem=f"The driver is for CUDA {newest}, the toolkit is {toolkit}: renew the driver")

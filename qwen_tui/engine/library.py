@@ -77,7 +77,9 @@ def cuda_command(reason: str) -> str:
         return ""
     # Until CUDA 12, the names of the packages had the version.
     package = "{}-cu{}" if int(missing[1]) <= 12 else '"{}=={}.*"'
-    return " ".join(["pip install", *(package.format(name, missing[1]) for name in ("nvidia-cuda-runtime", "nvidia-cublas"))])
+    return " ".join(
+        ["pip install", *(package.format(name, missing[1]) for name in ("nvidia-cuda-runtime", "nvidia-cublas"))]
+    )
 
 
 def build_command() -> str:

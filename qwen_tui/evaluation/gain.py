@@ -37,8 +37,8 @@ def foretold(subject: Planner) -> str:
         )
     if gain > _LIKELY:
         return _(
-            "The last answers were written at {written:.1f} tokens/s, and the memory allows {possible:.1f}: perhaps other "
-            "programs slowed them."
+            "The last answers were written at {written:.1f} tokens/s, and the memory allows {possible:.1f}: perhaps "
+            "other programs slowed them."
         ).format(written=written, possible=possible)
     return _(
         "Writing may gain up to {percent}%: {written:.1f} tokens/s now, and the memory allows {possible:.1f}."

@@ -40,7 +40,10 @@ def _open_missing(reason: str) -> bool:
     """Open the library that is missing for this `reason`, in the system's words; return whether one was opened."""
     # Without a driver, cuBLAS is no use, and takes a while to open.
     found = list(_published(reason))
-    return bool(found) and _opens(_DRIVER) and any([_opens(os.fspath(path)) for path in found])
+    if not found or not _opens(_DRIVER):
+        return False
+    opened = [path for path in found if _opens(os.fspath(path))]
+    return bool(opened)
 
 
 def _published(reason: str) -> Iterator[Path]:

@@ -117,20 +117,31 @@ class Search:
             yield {"repack": True}
 
     def _check(self, best: Trial) -> None:
-        """Measure the start and the best plan again: a disturbance of a few seconds must not decide."""
+        """Measure the start and the best plan again: a disturbance of a few seconds must not decide.
+
+        Where that fails, the first figures of both stand: who is measured twice has the better chance.
+        """
         if (
             best is self._trials[0]
             or self._left() < self._trial_s(self._trials[0].plan) + self._trial_s(best.plan) + self._costs_s()
         ):
             return
+        second: list[Trial] = []
         for plan in (self._trials[0].plan, best.plan):
-            first = next(i for i, trial in enumerate(self._trials) if trial.plan == plan)
-            again = self._surely(partial(self._try, plan, _("Once more: {plan}")))
+            try:
+                second.append(self._surely(partial(self._try, plan, _("Once more: {plan}"))))
+            except EngineError as error:
+                cancellation.check()
+                reason = _first_line(error)
+                self.on_failure(_("  This failed, so the first figures count: {reason}").format(reason=reason))
+                return
+            self._trials.pop()
+        for again in second:
+            first = next(i for i, trial in enumerate(self._trials) if trial.plan == again.plan)
             before = self._trials[first]
             self._trials[first] = msgspec.structs.replace(
                 before, reading=max(before.reading, again.reading), writing=max(before.writing, again.writing)
             )
-            self._trials.pop()
 
     def _attempt(self, plan: Plan, changes: dict[str, Any]) -> Trial | None:
         """Try a plan; return None if it does not work. Only its `changes` can be at fault: not all models take q8_0."""
@@ -152,7 +163,7 @@ class Search:
 
     def _give_up(self, changes: dict[str, Any], error: EngineError) -> None:
         self._failures.append(error)
-        self.on_failure(_("  This does not work here: {reason}").format(reason=error.message.splitlines()[0]))
+        self.on_failure(_("  This does not work here: {reason}").format(reason=_first_line(error)))
         # Only a crash is remembered: a plan that lacked memory may work another time.
         if isinstance(error, WorkerDiedError) and error.crash:
             self.on_crash(changes, error.crash)
@@ -257,6 +268,11 @@ class Search:
                 if not self._trials:
                     raise
                 return self._found()
+            except EngineError as error:
+                cancellation.check()
+                # The figures hold. Without costs, the engine learns them while it answers.
+                self.on_failure(_("  The batches could not be timed: {reason}").format(reason=_first_line(error)))
+                costs[plan] = ()
         return SearchResult(trials, chat, ask, costs[chat.plan], costs.get(ask.plan, ()), tuple(self._untried))
 
     def _costs(self, plan: Plan) -> tuple[float, ...]:
@@ -267,7 +283,9 @@ class Search:
         with closing(self.open_engine(plan)) as engine:
             for loading in engine.load():
                 self.on_event(loading)
-            return relative(BATCHES, engine.batch_seconds(BATCHES, self._depth(engine)))
+            seconds = engine.batch_seconds(BATCHES, self._depth(engine))
+            cancellation.check()
+        return relative(BATCHES, seconds)
 
 
 def best_of(trials: Sequence[Trial], purpose: Purpose) -> Trial:
@@ -295,6 +313,10 @@ def relative(sizes: Sequence[int], seconds: Sequence[float]) -> tuple[float, ...
         between = (low_s + (high_s - low_s) * step / steps for step in range(1, steps + 1))
         costs += [round(each / seconds[0], 3) for each in between]
     return tuple(costs)
+
+
+def _first_line(error: EngineError) -> str:
+    return error.message.splitlines()[0]
 
 
 def _all(plan: Plan) -> dict[str, Any]:

@@ -207,6 +207,49 @@ def test_a_plan_that_fails_is_skipped() -> None:
     assert len(found.trials) > 3
 
 
+class Failing(TimedEngine):
+    """Fails when it is loaded."""
+
+    def load(self) -> Generator[Loading, None, bool]:
+        raise EngineError("no memory now\nits log")
+
+
+@pytest.mark.parametrize("at", ["the start", "the best plan"])
+def test_what_was_found_is_kept_if_it_cannot_be_measured_once_more(at: str) -> None:
+    clock, told = Clock(), list[str]()
+    failing = {"the start": False, "the best plan": True}[at]
+
+    def open_engine(plan: Plan) -> TimedEngine:
+        again = bool(told) and told[-1].startswith("Once more")
+        kind = Failing if again and plan.flash_attention == failing else TimedEngine
+        return kind(clock, 1.0, 30.0, 5.0 if plan.flash_attention else 4.0)
+
+    start = default_plan(TWO_CORES)
+    assert not start.flash_attention
+    said: list[str] = []
+    found = Search(
+        open_engine, start, TWO_CORES, budget=200, clock=clock, on_step=told.append, on_failure=said.append
+    ).run()
+    assert found.chat.plan.flash_attention
+    assert (found.trials[0].writing, found.chat.writing) == (4.0, 5.0)
+    assert said == ["  This failed, so the first figures count: no memory now"]
+
+
+def test_what_was_found_is_kept_if_the_batches_cannot_be_timed() -> None:
+    clock, told, said = Clock(), list[str](), list[str]()
+
+    def open_engine(_plan: Plan) -> TimedEngine:
+        kind = Failing if told[-1].startswith("Timing") else TimedEngine
+        return kind(clock, 1.0, 30.0, 4.0)
+
+    found = Search(
+        open_engine, default_plan(OFFICE), OFFICE, budget=200, clock=clock, on_step=told.append, on_failure=said.append
+    ).run()
+    assert found.trials
+    assert found.chat_costs == ()
+    assert said == ["  The batches could not be timed: no memory now"]
+
+
 def test_costs_between_the_measured_batches_are_interpolated() -> None:
     assert relative((1, 2, 4), (0.2, 0.3, 0.5)) == (1.0, 1.5, 2.0, 2.5)
     # The measurement of the smallest batch was disturbed.

@@ -59,7 +59,8 @@ class Session:
     - `show_reading` is told how far a file is read.
     - `person` can be asked about a question that does not fit or takes long; None if nobody can.
     - `models` returns the names of the models on this computer, each with a word about it.
-    - `offer` is asked after each answer for a sentence on what the person could do to be faster; "" for nothing.
+    - `offer` is asked after each answer, with the name of its model, for a sentence on what the person could do to be
+      faster; "" for nothing.
     - `columns` returns how wide a line of a list may be.
     """
 
@@ -84,7 +85,7 @@ class Session:
     meaning: Meaning = Path
     models: Callable[[], Sequence[tuple[str, str]]] = tuple
     columns: Callable[[], int] = lambda: COLUMNS
-    offer: Callable[[], str] = str
+    offer: Callable[[str], str] = lambda _model: ""
     is_named: bool = False
     encoding: Encoding | None = None
     password: Password | None = None
@@ -181,7 +182,7 @@ class Session:
             answer = turn.run(self.conversation, question, instead=self.replacing)
             if turn.text:
                 self.last = answer
-                if answer.reason == "stop" and (offer := self.offer()):
+                if answer.reason == "stop" and (offer := self.offer(self.keeper.model)):
                     self.report(offer)
                 # If the engine did not stop in time, its worker was killed and loads again. After Ctrl-C, do not wait.
                 with contextlib.suppress(CancelledError):

@@ -162,7 +162,11 @@ def _answered(
         failure = None if operation.requested else _failure(answer, ended, follows, whole=whole)
         if not failure:
             delivery.print_ending(ended)
-            if environment.stderr.isatty() and not (delivery.quiet or interactive) and (offer := offering()):
+            if (
+                environment.stderr.isatty()
+                and not (delivery.quiet or interactive)
+                and (offer := offering(keeper.model))
+            ):
                 output.note(offer)
         if interactive and not cancellation.current().requested:
             if failure:

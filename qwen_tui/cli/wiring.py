@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from qwen_tui import files, i18n
+from qwen_tui import config, files, i18n
 from qwen_tui.cli import screen
 from qwen_tui.cli.environment import Environment
 from qwen_tui.config import Config
@@ -19,11 +19,12 @@ from qwen_tui.messages import Event
 from qwen_tui.models import inventory
 from qwen_tui.models.locate import DEMO, Meaning, meant
 from qwen_tui.models.shelf import Shelf
-from qwen_tui.planning import opening
+from qwen_tui.planning import default_model, opening
 from qwen_tui.planning import planner as planning
 from qwen_tui.planning.access import Access
 from qwen_tui.planning.planner import Planner
 from qwen_tui.planning.tuned import Purpose
+from qwen_tui.quoting import command_line
 from qwen_tui.servers import on_server
 
 
@@ -116,21 +117,39 @@ def describer(environment: Environment, settings: Config) -> Callable[[str], str
     return describe
 
 
-def offering(environment: Environment, settings: Config) -> Callable[[], str]:
-    """Return what is called after each answer, and returns the offer to tune this PC once; "" at any other time."""
+def offering(environment: Environment, settings: Config) -> Callable[[str], str]:
+    """Return what is called after each answer with the name of the model that gave it.
 
-    def offer() -> str:
-        if settings.model == DEMO or on_server(settings.model, settings.servers):
+    It returns the offer to tune this PC for that model once; "" at any other time.
+    """
+
+    def offer(model: str) -> str:
+        if model == DEMO or on_server(model, settings.servers):
             return ""
         from qwen_tui.evaluation import gain
 
+        answered = msgspec.structs.replace(settings, model=model)
         try:
-            return gain.offer(planner(environment, settings, learning=False, quiet=True))
+            return gain.offer(
+                lambda: planner(environment, answered, learning=False, quiet=True),
+                lambda: _tuning(environment, answered),
+            )
         except QwenError:
             # The answer has come. What is wrong with the model's file is told with the next question.
             return ""
 
     return offer
+
+
+def _tuning(environment: Environment, settings: Config) -> str:
+    """Return the command that tunes the model in `settings`; it names the model unless that is the usual one."""
+    # Imported here, because the history comes with it, and only this needs it.
+    from qwen_tui.chat.going_on import is_same
+
+    read = config.read(files.folders().config_file, environment.variables)
+    usual = default_model.settled(read, noting=False).model
+    named = [] if is_same(settings.model, usual, meaning(settings)) else ["-m", settings.model]
+    return command_line("qwen", "tune", *named)
 
 
 def log(environment: Environment) -> Callable[[str], None] | None:

@@ -1,7 +1,7 @@
 """The loop of a conversation, with a scripted engine and a scripted person."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -79,6 +79,7 @@ class Talk:
         attached: str = "",
         is_named: bool = False,
         models: Sequence[tuple[str, str]] = (),
+        offer: Callable[[str], str] = lambda _model: "",
     ) -> None:
         self.errors: list[QwenError] = []
         self.shown: list[str] = []
@@ -101,6 +102,7 @@ class Talk:
             meaning=self._file,
             is_named=is_named,
             models=lambda: models,
+            offer=offer,
         )
         if attached:
             self.session.attached.append(Material("attached", attached))

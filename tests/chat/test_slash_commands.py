@@ -382,6 +382,13 @@ def test_another_model_goes_on_with_the_conversation(history: History) -> None:
     assert history.read(str(talk.session.conversation.id)).summary.model == "other"
 
 
+def test_what_is_offered_to_be_faster_is_meant_for_the_model_that_answers_now() -> None:
+    offer = "Faster with: qwen tune -m {}".format
+    person = Person("one", "/model other", "two")
+    talk = Talk(ScriptedEngine("1"), person, others={"other": ScriptedEngine("2")}, offer=offer)
+    assert [said for said in talk.shown if "Faster" in said] == [offer("scripted"), offer("other")]
+
+
 def test_a_missing_model_leaves_the_old_one_in_use() -> None:
     engine = ScriptedEngine("1", "2")
     talk = Talk(engine, Person("one", "/model nothing", "two"))

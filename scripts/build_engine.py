@@ -60,7 +60,7 @@ def look() -> Facts:
         nvcc=version_in(ask(nvcc, "--version").partition("release")[2]),
         toolkit=str(toolkit or ""),
         cublas=has("include/cublas_v2.h", toolkit),
-        driver_stub=os.name == "nt" or bool(find_library("cuda")) or has("lib*/stubs/libcuda.so", toolkit),
+        driver_stub=os.name == "nt" or bool(find_library("cuda")) or has_stub(toolkit),
         # CMake looks for the compiler in this variable, then on the PATH.
         cudacxx="" if os.environ.get("CUDACXX") or shutil.which("nvcc") else nvcc,
         cuda=version_in(found.cuda or ""),
@@ -97,6 +97,12 @@ def has(pattern: str, toolkit: Path | None) -> bool:
     roots = [toolkit, os.environ.get("CUDA_PATH"), "/usr"]
     targets = ("", "targets/x86_64-linux", "targets/sbsa-linux")
     return any(any((Path(root) / target).glob(pattern)) for root in roots if root for target in targets)
+
+
+def has_stub(toolkit: Path | None) -> bool:
+    """Whether a library is there to which code for the driver can be linked."""
+    # NVIDIA has it in lib64, Debian in the folder of the architecture.
+    return any(has(f"{folder}/stubs/libcuda.so", toolkit) for folder in ("lib*", "lib/*"))
 
 
 def ask(command: str, *arguments: str) -> str:

@@ -5,8 +5,12 @@
 llama.cpp's own installation rules put a second copy of all libraries into the wheel, its programs and its headers. They
 leave the modules of the processors and cards where the program does not look for them. And a wheel has no links, so
 each library is there under three names.
+
+It runs where nothing is installed, as in the container that builds the wheels of a release: it needs the standard
+library alone.
 """
 
+import argparse
 import base64
 import csv
 import hashlib
@@ -15,8 +19,6 @@ import re
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-
-from command_line import command_line
 
 # The folder of the package that has the libraries.
 HOME = "llama_cpp/lib"
@@ -75,7 +77,8 @@ def libraries(names: Iterable[str]) -> list[str]:
     """
     found: dict[str, str] = {}
     for path in sorted(map(PurePosixPath, names)):
-        if path.parent != PurePosixPath(HOME) or MODULE.fullmatch(path.name):
+        # On Windows, .lib is for whoever compiles against a library.
+        if path.parent != PurePosixPath(HOME) or MODULE.fullmatch(path.name) or path.suffix == ".lib":
             continue
         match = VERSIONED.fullmatch(path.name)
         # Windows has one name for each.
@@ -100,7 +103,7 @@ def listing(record: str, contents: dict[str, bytes]) -> bytes:
 
 def main() -> None:
     """Make the slim wheel of one that was built elsewhere, for the release."""
-    parser = command_line(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("wheel", type=Path)
     parser.add_argument("folder", type=Path, help="where to put the new one")
     parser.add_argument("--platform", help="the platform that the new wheel names, such as manylinux_2_28_x86_64")

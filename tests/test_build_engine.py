@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,8 +13,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+import yaml
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "build_engine.py"
 WHEEL = "llama_cpp_python-0.3.36-py3-none-any.whl"
@@ -238,6 +242,18 @@ def test_the_libraries_are_those_of_the_compiler_that_is_named(tool: Callable[[s
     assert f"CUDAToolkit_ROOT={toolkit}\n" in dry_run("--kind", "portable-cuda", CUDACXX=str(nvcc))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the tools are shell scripts")
+def test_the_stub_of_the_driver_is_found_where_debian_has_it(
+    tool: Callable[[str, str], Path],
+) -> None:
+    toolkit = tool("nvcc", "Cuda compilation tools, release 12.8, V12.8.93").parents[1]
+    for needed in ("include/cublas_v2.h", "lib/x86_64-linux-gnu/stubs/libcuda.so"):
+        (toolkit / needed).parent.mkdir(parents=True)
+        (toolkit / needed).touch()
+    compilers = tool("c++", "").rename(toolkit / "c++").parent
+    assert "Build: cuda" in dry_run("--kind", "cuda", CUDA_PATH=str(toolkit), PATH=str(compilers))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there, CMake finds the compiler")
 def test_a_pc_without_a_compiler_is_told_what_to_install(tmp_path: Path) -> None:
     assert "build-essential" in dry_run(PATH=str(tmp_path), CXX="")
@@ -411,8 +427,7 @@ def test_a_portable_library_does_not_depend_on_the_folder_of_the_build(script: M
 
 
 def test_a_release_is_built_with_the_same_switches(script: ModuleType) -> None:
-    workflow = (SCRIPT.parents[1] / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
-    assert set(script.choose(script.Facts(), "portable").switches) <= set(workflow.split())
+    assert set(script.choose(script.Facts(), "portable").switches) <= set(workflow()["env"]["PORTABLE"].split())
 
 
 def test_the_record_of_a_portable_wheel_lists_all_its_files(workshop: Workshop) -> None:
@@ -425,16 +440,72 @@ def test_the_record_of_a_portable_wheel_lists_all_its_files(workshop: Workshop) 
     assert base64.urlsafe_b64encode(digest).decode().rstrip("=") in listed["llama_cpp/lib/libllama.so"]
 
 
+def made_by_script(built: Path, folder: Path, *options: str) -> Path:
+    """Make the wheel of a release from the `built` one, as the container does in which nothing is installed."""
+    script = SCRIPT.with_name("engine_wheel.py")
+    command = (sys.executable, "-I", "-S", script, built, folder, *options)
+    done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True, timeout=60)
+    return Path(done.stdout.strip())
+
+
 def test_the_wheel_of_a_release_names_its_platform(tmp_path: Path) -> None:
     built = tmp_path / "llama_cpp_python-0.3.36-py3-none-linux_x86_64.whl"
     with zipfile.ZipFile(built, "w") as archive:
+        for name in FILES[:-2]:
+            archive.writestr(name, name)
         archive.writestr("llama_cpp_python-0.3.36.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-linux_x86_64\n")
         archive.writestr("llama_cpp_python-0.3.36.dist-info/RECORD", "")
-    script = SCRIPT.with_name("engine_wheel.py")
-    command = (sys.executable, script, built, tmp_path / "new", "--platform", "manylinux_2_28_x86_64")
-    subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=60)
-    with zipfile.ZipFile(tmp_path / "new" / "llama_cpp_python-0.3.36-py3-none-manylinux_2_28_x86_64.whl") as archive:
+    slim = made_by_script(built, tmp_path / "slim")
+    wheel = made_by_script(slim, tmp_path / "new", "--platform", "manylinux_2_28_x86_64")
+    assert wheel.name == "llama_cpp_python-0.3.36-py3-none-manylinux_2_28_x86_64.whl"
+    assert names_in(wheel) == names_in(slim), "nothing is lost where it is made from a slim one"
+    with zipfile.ZipFile(wheel) as archive:
         assert b"Tag: py3-none-manylinux_2_28_x86_64\n" in archive.read("llama_cpp_python-0.3.36.dist-info/WHEEL")
+
+
+def test_on_windows_nothing_goes_into_the_wheel_that_only_compilers_need(tmp_path: Path) -> None:
+    built = tmp_path / "llama_cpp_python-0.3.36-py3-none-win_amd64.whl"
+    record = "llama_cpp_python-0.3.36.dist-info/RECORD"
+    with zipfile.ZipFile(built, "w") as archive:
+        for name in ("bin/ggml-cpu-haswell.dll", "llama_cpp/lib/llama.dll", "llama_cpp/lib/llama.lib", record):
+            archive.writestr(name, name)
+    assert names_in(made_by_script(built, tmp_path / "new")) == [
+        "llama_cpp/lib/ggml-cpu-haswell.dll",
+        "llama_cpp/lib/llama.dll",
+        record,
+    ]
+
+
+def workflow() -> Any:
+    return yaml.safe_load((SCRIPT.parents[1] / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))
+
+
+def test_a_release_for_cards_installs_what_the_script_imports(tmp_path: Path) -> None:
+    (step,) = (step for step in workflow()["jobs"]["engine-cuda"]["steps"] if SCRIPT.name in step.get("run", ""))
+    (names,) = re.findall(r"pip install .*--no-deps (.+)", step["run"])
+    for name in names.split():
+        for file in importlib.metadata.files(name) or ():
+            if ".." not in file.parts and file.suffix != ".pyc":
+                (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(Path(str(file.locate())), tmp_path / file)
+    (tmp_path / "pip").mkdir()
+    (tmp_path / "pip" / "__init__.py").touch()
+    path = [*step.get("env", {}).get("PYTHONPATH", "").split(":"), str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-S", SCRIPT.relative_to(SCRIPT.parents[1]), "--kind", "native", "--dry-run"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+        cwd=SCRIPT.parents[1],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "Build: native" in done.stdout, done.stderr + done.stdout
+
+
+def test_a_release_has_code_for_cards_that_come_later() -> None:
+    names = workflow()["env"]["CUDA_ARCHITECTURES"].split(";")
+    # llama.cpp makes 12x into 12xa, which runs on no other card, whoever compiles it.
+    assert [name for name in names if not name.endswith("-real") and not name.startswith("12")]
 
 
 def test_a_source_that_cannot_be_fetched_touches_nothing(workshop: Workshop, capfd: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,8 @@ from qwen_tui.i18n import gettext as _
 # HOST:PORT of an RPC server of llama.cpp, which is then a device like a graphics card. It is for development: with it,
 # a computer without a card can offload a part of the layers for real, and fail at it for real.
 RPC_VARIABLE = "QWEN_TUI_RPC"
+# The folder of a native library that takes the place of the package's own. llama-cpp-python reads this variable.
+FOLDER_VARIABLE = "LLAMA_CPP_LIB_PATH"
 _PACKAGE = "llama-cpp-python"
 # The libraries that a CUDA build is linked to: the driver (libcuda.so.1 or nvcuda.dll) and the runtime. If one of them
 # is missing, no part of llama.cpp can be loaded, not even the one for the CPU.
@@ -23,14 +25,18 @@ _OF_CUDA = re.compile(r"\blib(?:cudart|cublas(?:Lt)?)\.so\.(\d+)")
 _GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "cann", "webgpu")
 
 
+def library_folders() -> list[Path]:
+    """Return the folders of the native library."""
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return [Path(named)]
+    spec = importlib.util.find_spec("llama_cpp")
+    return [Path(folder) / "lib" for folder in (spec.submodule_search_locations if spec else None) or ()]
+
+
 def library_files() -> list[Path]:
     """Return the files of the native library."""
-    folders = [Path(folder) for folder in (os.environ.get("LLAMA_CPP_LIB_PATH"),) if folder]
-    if not folders:
-        spec = importlib.util.find_spec("llama_cpp")
-        folders = [Path(folder) / "lib" for folder in (spec.submodule_search_locations if spec else None) or ()]
     try:
-        return sorted(file for folder in folders for file in folder.iterdir() if "ggml" in file.name)
+        return sorted(file for folder in library_folders() for file in folder.iterdir() if "ggml" in file.name)
     except OSError:
         return []
 

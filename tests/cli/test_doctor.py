@@ -90,6 +90,15 @@ def test_with_invalid_settings_the_rest_is_reported(qwen: Run, home: Path) -> No
     assert report["build"]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names of libraries")
+def test_an_empty_variable_does_not_name_the_current_folder(
+    qwen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "libllama.so").write_bytes(b"code of a stranger")
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", "")
+    assert json.loads(qwen("doctor", "-m", "demo", "--json").stdout)["build"]
+
+
 def broken_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace llama.cpp by a library that cannot be loaded."""
     folder = tmp_path / "lib"

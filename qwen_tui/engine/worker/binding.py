@@ -5,8 +5,11 @@ this program uses none of it. So this module registers an empty package object u
 only the package's `ctypes` layer.
 """
 
+import contextlib
+import ctypes
 import importlib
 import importlib.util
+import os
 import re
 import sys
 import types
@@ -14,8 +17,12 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
+from qwen_tui.engine.library import FOLDER_VARIABLE, library_folders
 from qwen_tui.engine.worker.backends import Backends, load_backends
 from qwen_tui.engine.worker.cuda_libraries import with_cuda
+
+# The libraries of the package, each behind those that it needs.
+_LIBRARIES = ("ggml-base", "ggml", "llama")
 
 
 class LibraryError(Exception):
@@ -29,7 +36,7 @@ def load_library(avoid: Collection[str] = (), on_backends: Callable[[Backends], 
     """
     _enter_package()
     try:
-        llama = with_cuda(lambda: importlib.import_module("llama_cpp.llama_cpp"))
+        llama = with_cuda(_import)
         on_backends(load_backends(llama, avoid))
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         raise LibraryError(str(error)) from error
@@ -61,3 +68,32 @@ def _enter_package() -> None:
     package.__path__ = list(spec.submodule_search_locations)
     package.__spec__ = spec
     sys.modules["llama_cpp"] = package
+
+
+def _import() -> Any:
+    """Import the package's `ctypes` layer, which opens the libraries."""
+    # The package would take an empty name for that of the current folder.
+    if not os.environ.get(FOLDER_VARIABLE):
+        os.environ.pop(FOLDER_VARIABLE, None)
+    if os.name == "nt":
+        _open_on_windows()
+    return importlib.import_module("llama_cpp.llama_cpp")
+
+
+def _open_on_windows() -> None:
+    """Open the libraries by their full paths, and keep Windows out of the current folder.
+
+    The package opens llama.dll in the old way, in which Windows looks for ggml.dll in the folder of the interpreter, in
+    its own and in the current one before the package's: anybody could put code there. Of a library that is open
+    already, Windows takes that one.
+    """
+    # `Any`, because ctypes.windll exists on Windows alone, also for type checkers. The empty name takes the current
+    # folder out of the search.
+    system: Any = ctypes
+    system.windll.kernel32.SetDllDirectoryW("")
+    names = [f"{prefix}{name}.dll" for name in _LIBRARIES for prefix in ("", "lib")]
+    for path in (folder.absolute() / name for folder in library_folders() for name in names):
+        if path.exists():
+            # If it cannot be opened, the package will say why.
+            with contextlib.suppress(OSError):
+                ctypes.CDLL(os.fspath(path))

@@ -61,10 +61,21 @@ def pack(
     environment.print(_("Packed {names} ({size}) into {path}.").format(names=names, size=size_text(size), path=place))
     environment.note(_("On the other computer: qwen models import {name}").format(name=quoted(place.name or place)))
     if packed.engine:
-        wheel = quoted(packed.engine.file)
-        environment.note(_("Before that: pip install --no-index --no-deps {wheel}").format(wheel=wheel))
+        _say_how_to_install(environment, place, packed.engine.file)
     if own is not None and packed.config:
         environment.note(_("Your settings are in it; --no-config leaves them out."))
+
+
+def _say_how_to_install(environment: Environment, place: Path, wheel: str) -> None:
+    """Say how the other computer installs the wheel, which lies in the pack `place`."""
+    folder, sentence = Path(place.name or place), _("Before that, install the llama.cpp in it: {command}")
+    if place.suffix.lower() in (".tar", ".zip"):
+        unpacking = f"python -m {place.suffix.lower()[1:]}file -e {quoted(folder)} ."
+        environment.note(_("Before that, unpack it: {command}").format(command=unpacking))
+        folder, sentence = folder.with_suffix(""), _("Then install the llama.cpp in it: {command}")
+    # pip would leave an installed llama.cpp of the same version as it is.
+    installing = f"pip install --no-index --no-deps --force-reinstall {quoted(folder / wheel)}"
+    environment.note(sentence.format(command=installing))
 
 
 def _engine() -> Path:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -250,8 +251,35 @@ def test_the_portable_engine_goes_on_the_stick_too(
         archive.writestr("llama_cpp/lib/libggml-cpu-x64.so", "code")
     said = call("pack", tmp_path / "stick", "-m", "mine.gguf", "--with-engine")
     assert said.code == 0, said.err
-    assert f"--no-deps {wheel.name}" in said.err
+    assert f"--no-deps --force-reinstall stick/{wheel.name}" in said.err.replace("\\", "/")
     assert (tmp_path / "stick" / wheel.name).read_bytes() == wheel.read_bytes()
     assert wheel.name in (tmp_path / "stick" / "SHA256SUMS").read_text()
+    in_english, in_chinese = (tmp_path / "stick" / "README.txt").read_text(encoding="utf-8").split("供不能联网的电脑")
+    for readme in (in_english, in_chinese):
+        assert f"pip install --no-index --no-deps --force-reinstall {wheel.name}\n" in readme
     taken = qwen("models", "import", tmp_path / "stick", "--yes", env=other)
     assert taken.returncode == 0, taken.stderr
+
+
+def test_an_archive_with_an_engine_is_unpacked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    wheel = tmp_path / "share" / "qwen-tui" / "engine-built" / "llama_cpp_python-0.3.36-py3-none-any.whl"
+    wheel.parent.mkdir(parents=True)
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("llama_cpp/lib/libggml-cpu-x64.so", "code")
+    monkeypatch.chdir(tmp_path)
+    for kind in ("tar", "zip"):
+        said = call("pack", f"stick.{kind}", "-m", "mine.gguf", "--with-engine").err
+        (unpacking,) = re.findall(r"python (-m .+)", said)
+        (installing,) = re.findall(r"pip install --no-index --no-deps --force-reinstall (.+)", said)
+        (tmp_path / kind).mkdir()
+        shutil.move(f"stick.{kind}", tmp_path / kind)
+        subprocess.run([sys.executable, *unpacking.split()], cwd=tmp_path / kind, check=True, timeout=60)
+        assert (tmp_path / kind / installing).read_bytes() == wheel.read_bytes()
+
+
+def test_without_an_engine_the_readme_names_none(tmp_path: Path) -> None:
+    assert call("pack", tmp_path / "stick", "-m", "mine.gguf").code == 0
+    readme = (tmp_path / "stick" / "README.txt").read_text(encoding="utf-8")
+    assert "pip" not in readme
+    assert "wheel" not in readme

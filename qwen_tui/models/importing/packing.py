@@ -135,7 +135,7 @@ def pack(
                 before += item.held.size
             settings = _add(sink, CONFIG, config) if config is not None else None
             packed_engine = _add(sink, engine.name, wheel) if engine else None
-            readme = _add(sink, README, (ASSETS / "pack_readme.txt").read_bytes())
+            readme = _add(sink, README, _readme(engine.name if engine else ""))
             summed = [*listed, *filter(None, (settings, packed_engine)), readme]
             _add(sink, SUMS, "".join(f"{one.sha256}  {one.file}\n" for one in summed).encode())
             manifest = Manifest(
@@ -149,6 +149,13 @@ def pack(
     except OSError as error:
         raise write_error(out, error, chosen=True) from error
     return manifest
+
+
+def _readme(wheel: str) -> bytes:
+    """Return README.txt; without a `wheel`, its paragraphs about that are left out."""
+    paragraphs = (ASSETS / "pack_readme.txt").read_bytes().split(b"\r\n\r\n")
+    kept = [each for each in paragraphs if wheel or b"{wheel}" not in each]
+    return b"\r\n\r\n".join(kept).replace(b"{wheel}", wheel.encode())
 
 
 def _add_model(sink: Sink, item: Item, on_progress: OnProgress) -> PackedModel:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from qwen_tui.evaluation import idle_card
 from qwen_tui.evaluation.findings import WORTH
 from qwen_tui.evaluation.report import ExpectedSpeed, Problem
 from qwen_tui.hardware.device import Build
@@ -45,10 +46,7 @@ def advice(
             "questions; leave long documents until then."
         )
     if card is not None and build.gpu_offload:
-        return _(
-            "The CPU computes now. llama.cpp is built for the graphics card already: with a newer driver answers come "
-            "several times faster, long documents above all."
-        )
+        return idle_card.gain(build.notes[0] if build.notes else "")
     if card is not None and (card.total or 0) >= WORTH:
         return _(
             "The CPU computes now, and the graphics card could: with a build of llama.cpp for it answers come several "

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from qwen_tui.engine.library import build_command, cuda_command
+from qwen_tui.engine.library import build_command
+from qwen_tui.evaluation import idle_card
 from qwen_tui.evaluation.report import FolderState, ModelState, Problem
 from qwen_tui.hardware.device import Build
 from qwen_tui.hardware.gpu import Graphics
@@ -109,7 +110,7 @@ def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graph
             code="card_not_usable",
             severity="warning",
             message=_("llama.cpp cannot use the {card}: {reason}").format(card=card.name, reason=reason),
-            remedy=_remedy(reason),
+            remedy=idle_card.remedy(reason),
         )
     elif (card.total or 0) >= WORTH:
         yield Problem(
@@ -118,13 +119,6 @@ def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graph
             message=_("llama.cpp was built for the CPU alone, and the {card} lies idle.").format(card=card.name),
             remedy=_("Install a build for the card: the README says how, under “Which hardware”."),
         )
-
-
-def _remedy(reason: str) -> str:
-    """Return the remedy for a card that llama.cpp cannot use for this `reason`."""
-    if command := cuda_command(reason):
-        return _("Install NVIDIA's CUDA libraries: {command}. Until then the CPU computes.").format(command=command)
-    return _("Install a newer driver from NVIDIA. Until then the CPU computes.")
 
 
 def of_remembered(build: Build | None, seen: Graphics, trouble: str) -> Iterator[Problem]:

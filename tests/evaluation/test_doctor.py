@@ -150,7 +150,70 @@ def test_cuda_libraries_that_are_missing_are_named_with_their_packages() -> None
     gone = "cannot open shared object file: No such file or directory"
     assert "pip install nvidia-cuda-runtime-cu12 nvidia-cublas-cu12" in remedy(f"cuda: libcublas.so.12: {gone}")
     assert 'pip install "nvidia-cuda-runtime==13.*" "nvidia-cublas==13.*"' in remedy(f"cuda: libcudart.so.13: {gone}")
-    assert "newer driver" in remedy("CUDA driver version is insufficient for CUDA runtime version")
+
+
+@pytest.mark.parametrize(
+    ("note", "remedy", "advised"),
+    [
+        pytest.param(
+            "cuda: libcublas.so.12: cannot open shared object file: No such file or directory",
+            "Install NVIDIA's CUDA libraries: pip install",
+            "with NVIDIA's CUDA libraries",
+            id="CUDA libraries missing",
+        ),
+        pytest.param("cuda: libggml-cuda.so: file too short", "Install it again with", "once it can", id="half a file"),
+        pytest.param("cuda: libggml-cuda.so: invalid ELF header", "Install it again with", "once it can", id="no file"),
+        pytest.param(
+            "cuda: /x/libggml-cuda.so: undefined symbol: ggml_new", "Install it again with", "once it can", id="mixed"
+        ),
+        pytest.param(
+            "cuda: /lib/libc.so.6: version `GLIBC_2.38' not found (required by /x/libggml-cuda.so)",
+            "Install it again with",
+            "once it can",
+            id="built on a newer system",
+        ),
+        pytest.param(
+            "cuda: [WinError 193] %1 不是有效的 Win32 应用程序。", "Install it again with", "once it can", id="Windows"
+        ),
+        pytest.param(
+            "vulkan: libvulkan.so.1: cannot open shared object file: No such file or directory",
+            "Install libvulkan.so.1",
+            "once it can",
+            id="Vulkan missing",
+        ),
+        pytest.param(
+            "CUDA driver version is insufficient for CUDA runtime version",
+            "Install a newer driver",
+            "with a newer driver",
+            id="an old driver",
+        ),
+        pytest.param(
+            "failed to initialize CUDA: no CUDA-capable device is detected",
+            "CUDA_VISIBLE_DEVICES hides",
+            "once it can",
+            id="hidden",
+        ),
+        pytest.param("failed to initialize CUDA: unknown error", "Restart the PC", "once it can", id="something else"),
+    ],
+)
+def test_remedy_and_advice_for_an_idle_card_fit_the_reason(
+    note: str, remedy: str, advised: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    found = report(plan(None), SEEN, build(gpu_offload=True, notes=(note,)))
+    (problem,) = found.problems
+    assert note in problem.message
+    assert remedy in problem.remedy
+    assert advised in found.advice
+
+
+def test_without_a_driver_nobody_is_sent_for_libraries_or_a_newer_one() -> None:
+    note = "cuda: libcublas.so.12: cannot open shared object file: No such file or directory"
+    found = report(plan(None), NOTHING_SEEN, build(gpu_offload=True, notes=(note,)))
+    assert codes(found) == ["driver_missing"]
+    said = found.problems[0].remedy + found.advice
+    assert "pip install" not in said
+    assert "newer" not in said
 
 
 NOTHING_SEEN = Graphics(trouble="no_driver")
@@ -161,7 +224,7 @@ WITH_CARD = build(gpu_offload=True, gpu=True)
     ("engine", "seen", "placed", "words"),
     [
         pytest.param(WITH_CARD, SEEN, None, "Fetch a model", id="a card, before the first model"),
-        pytest.param(build(gpu_offload=True), SEEN, plan(None), "with a newer driver", id="a driver too old"),
+        pytest.param(build(gpu_offload=True), SEEN, plan(None), "once it can use the card", id="an idle card"),
         pytest.param(build(), SEEN, plan(None), "with a build", id="a build for the CPU beside a card"),
         pytest.param(build(), SEEN, plan(3.6), "with a build", id="layers asked of a build for the CPU"),
         pytest.param(WITH_CARD, SEEN, plan(3.6), "Use the graphics card", id="all on the card"),

@@ -215,6 +215,7 @@ def test_in_a_portable_build_only_the_module_for_cards_needs_cuda(
         (b"no such name", None),
         (b"", None),
     ],
+    ids=["CUDA 12", "CUDA 13", "CUDA 11", "unknown", "empty"],
 )
 def test_on_windows_the_module_for_cards_tells_which_cuda_it_needs(
     imports: bytes, packages: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,7 @@ import msgspec
 
 from qwen_tui import cancellation, learned
 from qwen_tui.engine import wire
-from qwen_tui.engine.library import RPC_VARIABLE, gpu_backends, how_to_mend, library_files
+from qwen_tui.engine.library import RPC_VARIABLE, gpu_backends, how_to_mend, library_files, nvidia_folders
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.silence import TICK, Silence
@@ -40,6 +40,8 @@ _MOST_TAKEN = 600 << 20
 # A worker that ends while less than `_LITTLE` bytes of a card are free may have ended for want of memory: a start of
 # CUDA was seen to take up to 506 MiB. llama.cpp is asked again when `_MORE` bytes more are free.
 _LITTLE, _MORE = 1 << 30, 64 << 20
+# Where NVIDIA's packages have the CUDA libraries. With another one, the module for cards may be loaded.
+_OF_CUDA = ("*/lib/*.so*", "*/bin/**/*.dll")
 # A place in llama.cpp's source, at the beginning of a line or behind "in function … at".
 _PLACE = re.compile(r"(?:in function \S+ )?(?:\bat )?(?:[A-Za-z]:)?[^\s:]*\.(?:cpp|cuh?|cc?|hpp|h|mm?|inc):\d+:?")
 # The line that says what is wrong is among so many last lines of the log.
@@ -151,7 +153,8 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 
     The free memory of the devices in `build` is that of the moment when it was asked, and `circumstances` are those of
     then. `gpu_taken` is what its start takes of a card, in bytes; None where that is not known. `free` is set where the
-    trouble may be that only so many bytes were free of the fullest card.
+    trouble may be that only so many bytes were free of the fullest card. `idle` says that a card is here, and that
+    llama.cpp found none, although it was built for cards: that is a trouble, too.
     """
 
     build: Build | None = None
@@ -160,10 +163,16 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     asked: float = 0.0
     circumstances: str = ""
     free: int | None = None
+    idle: bool = False
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether something kept llama.cpp from the card that a person may mend, or that may pass."""
+        return self.build is None or self.idle
 
     def holds(self, seen: Graphics) -> bool:
         """Whether this still holds with the cards as they are now, so that nobody asks llama.cpp again."""
-        if self.build is not None:
+        if not self.is_trouble:
             return True
         card = seen.fullest
         no_more = self.free is None or card is None or (card.free or 0) < self.free + _MORE
@@ -204,7 +213,8 @@ def known(
         card = seen.of(device) if device else None
         before = card.free if card else None
         taken = None if device is None or before is None else min(_MOST_TAKEN, max(0, before - device.free))
-        found = Inspection(build=build, gpu_taken=taken, asked=time.time(), circumstances=circumstances)
+        idle = bool(seen.cards) and build.gpu_offload and not build.gpus
+        found = Inspection(build=build, gpu_taken=taken, asked=time.time(), circumstances=circumstances, idle=idle)
         # A graphics part inside the processor gets no layers unless a person insists. An RPC server comes and goes.
         if (device and device.kind == "gpu" and before is None) or os.environ.get(RPC_VARIABLE):
             return found
@@ -228,7 +238,7 @@ def start_takes(kept: Path, circumstances: str) -> int | None:
 def forget_troubles(kept: Path) -> bool:
     """Forget the troubles, so that llama.cpp is asked again, as after a driver was mended; whether there were any."""
     entries = _read(kept)
-    sound = {key: found for key, found in entries.items() if found.build is not None}
+    sound = {key: found for key, found in entries.items() if not found.is_trouble}
     if len(sound) == len(entries):
         return False
     learned.write(kept, sound)
@@ -242,7 +252,9 @@ def _read(kept: Path) -> dict[str, Inspection]:
 def _key(options: Sequence[LoadOptions], circumstances: str) -> str:
     server = os.environ.get(RPC_VARIABLE, "")
     digest = hashlib.sha256(f"{circumstances}{server}".encode("utf-8", "replace"))
-    for file in [*library_files(), *(Path(os.fsdecode(path)) for path in {each.path for each in options})]:
+    of_cuda = sorted(file for folder in nvidia_folders() for pattern in _OF_CUDA for file in folder.glob(pattern))
+    models = (Path(os.fsdecode(path)) for path in {each.path for each in options})
+    for file in [*library_files(), *of_cuda, *models]:
         try:
             facts = file.stat()
         except OSError:

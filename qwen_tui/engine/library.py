@@ -38,7 +38,7 @@ _UNSUITABLE = re.compile(
     r"|version `.*' not found|WinError (?:127|193)|not a mach-o file|[Ss]ymbol not found"
 )
 # The names of llama.cpp's backends for GPUs, as in the names of their files: libggml-cuda.so, ggml-vulkan.dll.
-_GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "cann", "webgpu")
+GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "cann", "webgpu")
 
 
 def library_folders() -> list[Path]:
@@ -65,6 +65,12 @@ def library_stamp() -> tuple[tuple[str, int, int], ...]:
             facts = file.stat()
             stamps.append((file.name, facts.st_size, facts.st_mtime_ns))
     return tuple(stamps)
+
+
+def nvidia_folders() -> list[Path]:
+    """Return the folders of NVIDIA's packages for pip, which have the CUDA libraries; none if there are none."""
+    spec = importlib.util.find_spec("nvidia")
+    return [Path(folder) for folder in (spec.submodule_search_locations if spec else None) or ()]
 
 
 def portable_wheel() -> Path | None:
@@ -198,5 +204,5 @@ def gpu_backends() -> tuple[str, ...] | None:
     files = [file.name for file in library_files()]
     if not any("ggml-cpu" in name for name in files):
         return None
-    found = (backend for backend in _GPU_BACKENDS if any(f"ggml-{backend}" in name for name in files))
+    found = (backend for backend in GPU_BACKENDS if any(f"ggml-{backend}" in name for name in files))
     return (*found, "rpc") if os.environ.get(RPC_VARIABLE) else tuple(found)

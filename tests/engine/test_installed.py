@@ -131,6 +131,60 @@ def test_troubles_are_forgotten_after_an_hour_and_passing_ones_at_once(
     assert len(asked) == 3
 
 
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """A llama.cpp built for cards that finds none; the list has an entry for each time that it was asked."""
+    asked: list[bool] = []
+
+    def answer(_options: Any, **_show: Any) -> Build:
+        asked.append(True)
+        return Build(version="1", library="1", features={}, gpu_offload=True, notes=("cuda: libcublas.so.12",))
+
+    monkeypatch.setattr(installed, "describe", answer)
+    return asked
+
+
+CARD_HERE = Graphics(cards=(Card(name="GTX 1650", free=3 << 30),))
+
+
+def test_a_card_that_llama_cpp_does_not_find_is_looked_for_again_after_an_hour_or_at_once_if_asked(
+    tmp_path: Path, options: LoadOptions, idle: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = tmp_path / "engine.json"
+
+    def know(seen: Graphics = CARD_HERE) -> installed.Inspection:
+        return installed.known([options], memory, f"{len(seen.cards)}", seen)
+
+    assert know() == know()
+    assert len(idle) == 1
+    assert installed.forget_troubles(memory)
+    assert not installed.forget_troubles(memory)
+    know()
+    assert len(idle) == 2
+    # Where there is no card, nothing is missing.
+    know(Graphics())
+    assert len(idle) == 3
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3700)
+    know(Graphics())
+    assert len(idle) == 3
+    know()
+    assert len(idle) == 4
+
+
+def test_a_cuda_library_that_was_just_installed_lets_llama_cpp_look_again(
+    tmp_path: Path, options: LoadOptions, idle: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries = tmp_path / "site" / "nvidia" / "cu13" / "lib"
+    libraries.mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    for times, name in enumerate(("libcudart.so.13", "libcublas.so.13", "libcublas.so.13"), 1):
+        (libraries / name).touch()
+        os.utime(libraries / name, (0, 0))
+        installed.known([options], tmp_path / "engine.json", "", CARD_HERE)
+        assert len(idle) == min(times, 2)
+
+
 @pytest.mark.parametrize(("free", "times", "taken"), [(None, 2, None), (16 << 30, 1, 600 << 20)])
 def test_the_free_memory_of_a_card_is_asked_of_ggml_if_only_ggml_knows_it(
     tmp_path: Path, options: LoadOptions, monkeypatch: pytest.MonkeyPatch, free: int | None, times: int, taken: int

@@ -7,12 +7,13 @@ is open already is found by its name, wherever it lies.
 
 import contextlib
 import ctypes
-import importlib.util
 import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
+
+from qwen_tui.engine.library import nvidia_folders
 
 # The reason names the library that is missing, as libcublas.so.12. On Windows it does not: all of them are opened.
 _NAMED = re.compile(r"\blib(?:cudart|cublas(?:Lt)?)\.so\.\d+")
@@ -52,10 +53,9 @@ def _published(reason: str) -> Iterator[Path]:
     patterns = [f"*/lib/{named[0]}"] if named else []
     if os.name == "nt":
         patterns = [f"*/bin/**/{name}" for name in _OF_WINDOWS]
-    spec = importlib.util.find_spec("nvidia")
-    for folder in (spec.submodule_search_locations if spec else None) or ():
+    for folder in nvidia_folders():
         for pattern in patterns:
-            yield from sorted(Path(folder).glob(pattern))
+            yield from sorted(folder.glob(pattern))
 
 
 def _opens(name: str) -> bool:

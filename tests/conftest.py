@@ -19,6 +19,7 @@ from qwen_tui import child, i18n
 from qwen_tui.cli import app
 from qwen_tui.cli.environment import Environment
 from qwen_tui.cli.main import main
+from qwen_tui.engine import variants
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.hardware import bandwidth
@@ -50,6 +51,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith("QWEN_TUI_"):
             monkeypatch.delenv(name)
     folder = tmp_path / "home"
+    monkeypatch.setattr(variants, "_SEEN", [])
     monkeypatch.setenv("QWEN_TUI_HOME", str(folder))
     monkeypatch.setenv("QWEN_TUI_LANG", "en")
     i18n.use_language("en")

@@ -28,13 +28,15 @@ spec.loader.exec_module(real)
 globals().update({name: value for name, value in vars(real).items() if not name.startswith("__")})
 
 plan = json.loads(os.environ["FAULTY_LLAMA"])
-loaded = {"layers": 0, "on": [], "repack": 0, "flash": 0}
+loaded = {"layers": 0, "on": [], "repack": 0, "flash": 0, "variant": ""}
 calls = {}
 owed = []
+# Where llama.cpp logs: to this function, without one to stderr.
+log = []
 
 
 class Cards:
-    """The libraries below, with graphics cards whose handles are 1, 2, …"""
+    """The libraries below, with graphics cards whose handles are 1, 2, …, and variants for processors."""
 
     def __getattr__(self, name):
         return getattr(real._lib, name)
@@ -67,8 +69,35 @@ def given_to(handles):
     return [named[at] for at in range(next(end for end in range(9) if not named[end]))]
 
 
+def llama_log_set(callback, data):
+    log[:] = [callback] if callback else []
+    return real.llama_log_set(callback, data)
+
+
+def registered():
+    """Say what a driver says when it is first looked for, and return whether a variant is loaded, if there are any."""
+    calls["registered"] = calls.get("registered", 0) + 1
+    if plan["says"] and calls["registered"] == 1:
+        said = f"{plan['says']}\\n".encode()
+        log[0](4, said, None) if log else os.write(2, said)
+    return len(loaded["variant"]) if plan["variants"] else 1
+
+
+def load_module(path):
+    """Load a module, for a processor in name only: what is linked in computes in the place of all variants."""
+    handle = ctypes.CDLL(os.fsdecode(path))
+    if "-cpu-" in (name := Path(handle._name).name):
+        loaded["variant"] = name.split("-cpu-")[1].split(".")[0]
+        fails("variant")
+    return 1
+
+
+_lib = Cards()
+_lib.ggml_backend_reg_count = registered
+if plan["variants"]:
+    _base_path = Path(plan["variants"])
+    _lib.ggml_backend_load = load_module
 if plan["cards"]:
-    _lib = Cards()
     _lib.ggml_backend_dev_count = lambda: len(plan["cards"])
     _lib.ggml_backend_dev_get = lambda index: index.value + 1
     _lib.ggml_backend_dev_get_props = properties
@@ -78,7 +107,7 @@ if plan["cards"]:
 def fails(name, **about):
     calls[name] = calls.get(name, 0) + 1
     for fault in plan["faults"]:
-        fits = fault["call"] == name and calls[name] >= fault["nth"]
+        fits = fault["call"] == name and calls[name] >= fault["nth"] and fault["variant"] in ("", loaded["variant"])
         fits = fits and all(about.get(key, 0) > least for key, least in fault["above"].items())
         if fault["once"] and fits:
             fits = not (here / "once").exists()
@@ -150,7 +179,7 @@ def llama_decode(context, batch):
     return real.llama_decode(context, batch)
 '''
 
-Call = Literal["load", "context", "decode"]
+Call = Literal["variant", "load", "context", "decode"]
 
 
 def card(name: str, free: float, *, total: float | None = None, integrated: bool = False) -> dict[str, object]:
@@ -159,7 +188,14 @@ def card(name: str, free: float, *, total: float | None = None, integrated: bool
 
 
 def fault(
-    call: Call, does: str = "null", *, nth: int = 1, once: bool = False, says: str = "", **above: int
+    call: Call,
+    does: str = "null",
+    *,
+    nth: int = 1,
+    once: bool = False,
+    says: str = "",
+    variant: str = "",
+    **above: int,
 ) -> dict[str, object]:
     """Return a fault: from its `nth` call on, the function `call` of llama.cpp fails in the way `does`.
 
@@ -167,11 +203,13 @@ def fault(
       raises that signal.
     - `slow` takes 5 ms, `long` a second, `hang` a minute. `late` behaves like a GPU: the call returns at once, and the
       wait for its result takes half a second.
-    - `once`: only the first of all workers has the fault. `says` is a line for the log.
+    - `once`: only the first of all workers has the fault. `says` is a line for the log. `variant`: only what computes
+      with this variant has it. The call `variant` is the loading of one.
     - `above` are numbers that must be exceeded: `layers` on the GPU, `ctx`, `batch`, `tokens`, and `repack` and `flash`
       (attention), which are 0 or 1.
     """
-    return {"call": call, "does": does, "nth": nth, "once": once, "says": says and f"{says}\n", "above": above}
+    line = says and f"{says}\n"
+    return {"call": call, "does": does, "nth": nth, "once": once, "says": line, "variant": variant, "above": above}
 
 
 def install(
@@ -181,17 +219,21 @@ def install(
     cards: Sequence[dict[str, object]] = (card("Card", 1e9),),
     layer: float = 0,
     start: int = 0,
+    says: str = "",
+    variants: Path | None = None,
 ) -> None:
     """Give the workers that start from now on these faults and `cards`; a layer takes `layer` bytes of a card.
 
     The start of llama.cpp takes `start` bytes of a card. If the test's driver reports less free memory, the start ends
-    the worker.
+    the worker. When a driver is first looked for, it `says` this. The folder `variants` has the modules of a portable
+    llama.cpp.
     """
     package = folder / "faulty" / "llama_cpp"
     package.mkdir(parents=True, exist_ok=True)
     (package / "__init__.py").write_text('__version__ = "0.3.36"\n')
     (package / "llama_cpp.py").write_text(_FRONT)
-    plan = {"faults": faults, "cards": cards, "layer": layer, "start": start}
+    plan = {"faults": faults, "cards": cards, "layer": layer, "start": start, "says": says}
+    plan["variants"] = variants and str(variants)
     monkeypatch.setenv("FAULTY_LLAMA", json.dumps(plan))
     path = [str(package.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(dict.fromkeys(path)))

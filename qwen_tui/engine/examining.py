@@ -80,8 +80,9 @@ def _examine(path: Path) -> str | None:
             if (reply := worker.receive(TICK)) is not None:
                 break
     except (EOFError, OSError):
-        # The file has crashed the worker. The first question will report how.
-        return None
+        # A variant of llama.cpp that dies here is not loaded again. Else the file has crashed the worker, and the first
+        # question will report how.
+        return _examine(path) if worker.steps_down(worker.wait()) else None
     finally:
         worker.close()
     if isinstance(reply, wire.Failed) and reply.kind == "model":

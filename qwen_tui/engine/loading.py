@@ -89,8 +89,13 @@ class LoadedWorker:
 
     def start(self) -> None:
         """Start the worker and its loading, and return at once; a worker that died while idle is replaced."""
-        if self._process is not None and (self.loaded is None or self._process.is_alive()):
+        process = self._process
+        if process is not None and (self.loaded is None or process.is_alive()):
             return
+        if process is not None and process.steps_down(code := process.wait()):
+            # It died while it read ahead.
+            self._tell_way(failures.of_death(code, self._ladder.options, "", self._phase))
+            self._forget_costs()
         self.end()
         self._computed = False
         try:
@@ -124,15 +129,25 @@ class LoadedWorker:
                 yield from map(Note, notes)
                 return True
             except WorkerFailure as failure:
-                action = self._act(failure.cause, failure.phase, tries, failure.crash)
-                if action is None:
-                    raise self.hopeless(failure) from None
-                if action in ("no repacking", "older instructions"):
-                    self.tell_later(_("{what} It is loaded in another way.").format(what=failure.headline))
+                self.retry(failure, tries)
 
     def tries(self) -> Tries:
         """Return what may be tried in one loading, or in one answer."""
         return Tries() if self._again else Tries(again=0)
+
+    def retry(self, failure: WorkerFailure, tries: Tries) -> None:
+        """Do what may help after a failure outside an answer; raises the error to show where nothing does.
+
+        The model is not loaded yet when this returns. The person is told with the next loading.
+        """
+        action = self._act(failure.cause, failure.phase, tries, failure.crash)
+        if action is None:
+            raise self.hopeless(failure) from None
+        if action in ("other code", "no repacking", "older instructions"):
+            self._tell_way(failure)
+
+    def _tell_way(self, failure: WorkerFailure) -> None:
+        self.tell_later(_("{what} It is loaded in another way.").format(what=failure.headline))
 
     def recover(self, failure: WorkerFailure, tries: Tries) -> str:
         """Do what may help after a failure in an answer, and return what the person should know; empty: nothing does.

@@ -300,20 +300,29 @@ class LocalEngine:
                 return
 
     def _ask(self, command: wire.WorkerCommand) -> wire.Reply:
-        """Send a command and return its one reply; a worker that does not stop in time when cancelled is ended."""
+        """Return the one reply to a command; where the worker fails, another one is asked, as in an answer."""
+        tries = self._worker.tries()
+        while True:
+            try:
+                return self._reply_to(command)
+            except WorkerFailure as failure:
+                if isinstance(command, wire.Resize) and failure.cause != "illegal instruction":
+                    # A way that takes less memory has no room for a larger context either.
+                    raise failure.error from None
+                self._worker.retry(failure, tries)
+            self._wait_loaded()
+
+    def _reply_to(self, command: wire.WorkerCommand) -> wire.Reply:
+        """Send a command and return its one reply; raises `WorkerFailure`.
+
+        A worker that does not stop in time when cancelled is ended.
+        """
         self._worker.send(command)
         deadline: float | None = None
-        while (reply := self._receive_or_raise()) is None:
+        while (reply := self._worker.receive()) is None:
             if cancellation.current().requested:
                 deadline = deadline or time.monotonic() + _CANCEL_PATIENCE
                 if time.monotonic() > deadline:
                     self._worker.end()
                     raise CancelledError
         return reply
-
-    def _receive_or_raise(self) -> wire.Reply | None:
-        """Return the next reply, or None after a tick; a failure is raised as the error that the person sees."""
-        try:
-            return self._worker.receive()
-        except WorkerFailure as failure:
-            raise failure.error from None

@@ -52,7 +52,7 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             # Without the last variable, an abort inside llama.cpp starts a debugger.
-            env={**_ENVIRONMENT, **own, "GGML_NO_BACKTRACE": "1", variants.VARIABLE: ",".join(variants.avoided())},
+            env={**_ENVIRONMENT, **own, "GGML_NO_BACKTRACE": "1", wire.AVOIDED: ",".join(variants.avoided())},
             # A process group of its own: Ctrl-C in the terminal reaches only the parent.
             process_group=0,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -119,7 +119,10 @@ class WorkerProcess:
         return {0xC0000005: -signal.SIGSEGV, 0xC000001D: -signal.SIGILL, 0xC0000409: -signal.SIGABRT}.get(code, code)
 
     def steps_down(self, code: int) -> bool:
-        """Whether a worker that ended with `code` died of the instructions of a variant, and another will be tried."""
+        """Whether a worker that ended with `code` died of the instructions of a variant, and another will be tried.
+
+        Each time that this is true, the workers that start from then on have one variant less.
+        """
         backend = self._backend
         if code != -_ILLEGAL or backend is None or not backend.others:
             return False

@@ -11,6 +11,8 @@ from qwen_tui.messages import Finished, Loading, Message, Note, Prefill, Reasoni
 
 # How the `detail` of a `Failed` begins where the vocabulary lacks a special token of the prompt.
 NOT_CHATML = "the vocabulary has no token "
+# The worker's environment names in this variable the variants of llama.cpp that it must not load, with commas between.
+AVOIDED = "QWEN_TUI_AVOIDED_VARIANTS"
 # The length of a frame in bytes.
 _LENGTH = struct.Struct("<I")
 
@@ -102,9 +104,10 @@ class Loaded(msgspec.Struct, frozen=True, tag=True):
 
 
 class Backend(msgspec.Struct, frozen=True, tag=True):
-    """A portable llama.cpp computes with the `variant` for this processor; `others` would run here, too.
+    """A portable llama.cpp is about to load the `variant` for this processor; `others` would run here, too.
 
-    It comes before the replies to the first command that needs the library.
+    It comes before the variant runs any code, because that may end the worker. If llama.cpp refuses the variant, this
+    comes again, with the next one.
     """
 
     variant: str

@@ -43,8 +43,9 @@ def until_mended() -> str:
 
 def of_build(build: Build, processor: Processor) -> Iterator[Problem]:
     """Yield a problem if the installed llama.cpp does not suit the processor."""
+    # The variants of a portable build ask the processor itself, and the next one is taken where one dies.
     lacking = [name for name in _RISKY if build.compiled_for(name) and processor.has(name) is False]
-    if lacking:
+    if lacking and not build.variant:
         yield Problem(
             code="built_for_another_processor",
             severity="error",
@@ -53,7 +54,8 @@ def of_build(build: Build, processor: Processor) -> Iterator[Problem]:
             ),
             remedy=_reinstall(),
         )
-    if processor.has("AVX2") and build.features.get("CPU") and not build.compiled_for("AVX2"):
+    without = build.features.get("CPU") and not build.compiled_for("AVX2")
+    if processor.has("AVX2") and without and not build.variant:
         yield Problem(
             code="build_without_avx2",
             severity="warning",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from qwen_tui import files
 from qwen_tui.columns import markdown_table
-from qwen_tui.engine import installed
+from qwen_tui.engine import installed, variants
 from qwen_tui.errors import QwenError
 from qwen_tui.evaluation.gain import foretold
 from qwen_tui.evaluation.tuning import Search
@@ -87,10 +87,10 @@ def forget(find: Callable[[], Planner]) -> bool:
     hung = folders.driver_hung.exists()
     with contextlib.suppress(OSError):
         folders.driver_hung.unlink(missing_ok=True)
-    troubles = installed.forget_troubles(folders.engine)
+    troubles, died = installed.forget_troubles(folders.engine), variants.forget()
     subject = find()
     measured = tuned.forget(folders.tuned, tuned.subject(subject.path, subject.gpu_layers))
-    return any((hung, troubles, measured, subject.forget_worked(), subject.crashes.forget()))
+    return any((hung, troubles, died, measured, subject.forget_worked(), subject.crashes.forget()))
 
 
 def table(found: SearchResult, start: Plan) -> str:

@@ -96,7 +96,12 @@ def _build(report: Report) -> Iterator[tuple[str, str]]:
     yield _("version"), _("{version} (ggml {library})").format(version=build.version, library=build.library or "?")
     if build.variant:
         chosen = _("portable; of its variants for processors, {variant} suits this one best")
-        yield "", chosen.format(variant=build.variant)
+        if build.died:
+            chosen = _(
+                "portable; of its variants for processors, {died} crashed here on an instruction that the system "
+                "forbids, so {variant} is used"
+            )
+        yield "", chosen.format(variant=build.variant, died=listed(build.died))
     for backend, instructions in build.compiled().items():
         yield _("built for"), labelled(backend, instructions)
     for device in build.gpus:

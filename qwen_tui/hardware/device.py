@@ -50,7 +50,8 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     `version` is the version of the binding, `library` that of ggml. `features` is what it says that it was compiled
     for, as {"CPU": {"AVX2": "1"}, "CUDA": {"ARCHS": "750"}}. `gpu_offload` says whether it was built for GPUs, too,
     found or not. `notes` are lines of its log that say why a device is missing. `variant` is the part of a portable
-    build that computes on this processor; empty if there is just one.
+    build that computes on this processor; empty if there is just one. `died` are variants that would suit it better,
+    and died here.
     """
 
     version: str
@@ -61,6 +62,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     dry_runs: tuple[DryRun, ...] = ()
     notes: tuple[str, ...] = ()
     variant: str = ""
+    died: tuple[str, ...] = ()
 
     @property
     def gpus(self) -> tuple[Device, ...]:

@@ -22,11 +22,12 @@ import msgspec
 
 from qwen_tui.columns import markdown_table
 from qwen_tui.engine.protocol import LoadOptions
-from qwen_tui.engine.worker.binding import load_library
+from qwen_tui.engine.worker.backends import Backends
+from qwen_tui.engine.worker.binding import initialise, open_library
 from qwen_tui.engine.worker.buffers import logged_buffers
 from qwen_tui.engine.worker.context import Context, ContextError
 from qwen_tui.engine.worker.devices import add_rpc_device
-from qwen_tui.engine.worker.dry_run import describe
+from qwen_tui.engine.worker.dry_run import describe, kept_log
 from qwen_tui.engine.worker.model import LoadError, Model
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.hardware.device import in_ram
@@ -80,9 +81,11 @@ def compare(options: argparse.Namespace) -> None:
     contexts = [int(size) for size in options.contexts.split(",")]
     batches = [int(size) for size in options.batch_sizes.split(",")]
 
-    llama = load_library()
-    add_rpc_device(llama)
-    build = describe(llama, [])
+    llama = open_library()
+    with kept_log(llama) as lines:
+        initialise(llama, cards=True)
+        add_rpc_device(llama)
+        build = describe(llama, [], Backends(), lines)
     header = read_header(options.model)
     most = all_layers(header)
     layers = [0, most // 2, most] if build.device else [0]

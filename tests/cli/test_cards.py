@@ -14,6 +14,7 @@ from qwen_tui.planning.planner import Planner
 from tests.conftest import Run
 from tests.faulty_llama import build_for, card, fault, install
 from tests.program import environment
+from tests.scripted_nvml import Driver
 
 if not sys.platform.startswith("linux"):
     pytest.skip("names of libraries", allow_module_level=True)
@@ -81,3 +82,16 @@ def test_llama_cpp_that_failed_to_look_at_the_card_is_not_asked_again(
     subject = wiring.planner(environment(), Config(model=str(tiny)), "it does not answer")
     assert subject.gpu_layers == 0
     assert "it does not answer" in subject.in_force().note
+
+
+def test_what_a_driver_says_when_it_is_first_looked_for_is_the_reason(
+    process: Run, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = "ggml_cuda_init: failed to initialize CUDA: CUDA driver version is insufficient for CUDA runtime version"
+    install(tmp_path, monkeypatch, cards=(), says=reason)
+    build_for("cuda", tmp_path, monkeypatch)
+    Driver(tmp_path, monkeypatch, free=3 * GIB)
+    shown = " ".join(process("doctor", "-m", tiny).stdout.decode().split())
+    assert f"llama.cpp cannot use the Card: {reason}" in shown
+    said = " ".join(process("ask", "-m", tiny, "-o", "max_tokens=3", "hello").stderr.decode().split())
+    assert f"cannot use the graphics card ({reason}): computing on the CPU" in said

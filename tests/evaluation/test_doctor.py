@@ -107,6 +107,20 @@ def test_a_card_of_four_gigabytes_shows_what_fills_it() -> None:
     assert "Nothing is wrong." in shown
 
 
+def test_a_portable_build_suits_every_processor() -> None:
+    amx = build(*AVX2, "AVX512", "AMX_INT8")
+    assert codes(report(None, engine=amx))[0] == "built_for_another_processor"
+    portable = msgspec.structs.replace(amx, variant="sapphirerapids")
+    assert codes(report(None, engine=portable)) == codes(report(None, engine=build()))
+    # After several steps down, the variant in use may know less than the processor.
+    old = msgspec.structs.replace(build("AVX"), variant="sandybridge", died=("sapphirerapids", "haswell"))
+    found = report(None, engine=old)
+    assert "build_without_avx2" not in codes(found)
+    shown = " ".join(text(found).split())
+    assert "sapphirerapids, haswell crashed here on an instruction that the system forbids, so sandybridge is" in shown
+    assert "suits this one best" not in shown
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_lines_fit_whatever_the_language(language: str, columns: int) -> None:

@@ -9,10 +9,11 @@ alone, before llama.cpp finds that it has none.
 import ctypes
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qwen_tui.engine.library import GPU_BACKENDS
 from qwen_tui.engine.worker.cuda_libraries import with_cuda
 from qwen_tui.engine.worker.ggml import ggml
 
@@ -23,21 +24,31 @@ _LIBRARY = ("base", "rpc")
 
 
 class Backends(NamedTuple):
-    """What was loaded: the `variant` for the processor, "" where it is built in.
+    """What is loaded: the `variant` for the processor, "" where it is built in.
 
     `others` are the variants that would run here as well, the best first. `missing` has a line for each backend for a
-    graphics card that cannot be loaded here, as without its driver.
+    graphics card that cannot be loaded here, as without its driver. `died` are the variants that would suit this
+    processor better by its own word, and are avoided because they died here.
     """
 
     variant: str = ""
     others: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    died: tuple[str, ...] = ()
 
 
-def load_backends(llama: Any, avoid: Collection[str] = ()) -> Backends:
+def load_backends(
+    llama: Any,
+    avoid: Collection[str] = (),
+    on_variant: Callable[[Backends], None] = lambda _backends: None,
+    *,
+    cards: bool,
+) -> Backends:
     """Load what fits, without the variants to `avoid`; nothing where the backends are built in.
 
-    Raises `OSError` where there is none for this processor.
+    `on_variant` is called before a variant is loaded, because its first instructions may end the process. Without
+    `cards`, nothing for graphics cards is opened: their drivers may hang or crash. Raises `OSError` where there is no
+    variant for this processor.
     """
     if ggml(llama, "ggml_backend_reg_count", ctypes.c_size_t):
         return Backends()
@@ -45,7 +56,7 @@ def load_backends(llama: Any, avoid: Collection[str] = ()) -> Backends:
     missing = []
     for path in sorted(Path(llama._base_path).iterdir()):
         module = _MODULE.fullmatch(path.name)
-        if module is None or module["kind"] in _LIBRARY:
+        if module is None or module["kind"] in _LIBRARY or (module["kind"] in GPU_BACKENDS and not cards):
             continue
         if module["kind"] == "cpu":
             variants.append((_score(path), module["variant"] or "cpu", path))
@@ -54,8 +65,12 @@ def load_backends(llama: Any, avoid: Collection[str] = ()) -> Backends:
     fitting = sorted((each for each in variants if each[0] > 0), key=lambda each: -each[0])
     wanted = [each for each in fitting if each[1] not in avoid] or fitting[-1:]
     for number, (_points, variant, path) in enumerate(wanted):
+        others = tuple(name for _score, name, _path in wanted[number + 1 :])
+        died = tuple(name for _score, name, _path in fitting if name in avoid and name != variant)
+        backends = Backends(variant, others, tuple(missing), died)
+        on_variant(backends)
         if _load(llama, path):
-            return Backends(variant, tuple(name for _score, name, _path in wanted[number + 1 :]), tuple(missing))
+            return backends
     raise OSError("no file libggml-cpu-* of the library suits this processor")
 
 

@@ -29,19 +29,38 @@ class LibraryError(Exception):
     """The native library is missing or cannot be loaded; the text says why."""
 
 
-def load_library(avoid: Collection[str] = (), on_backends: Callable[[Backends], None] = lambda _backends: None) -> Any:
-    """Return the module with llama.cpp's C functions, with its backends initialised; raises `LibraryError`.
+def load_library() -> Any:
+    """Return the module with llama.cpp's C functions, initialised with all its backends; raises `LibraryError`."""
+    llama = open_library()
+    initialise(llama, cards=True)
+    return llama
 
-    Of a portable build, the variants to `avoid` are not loaded; `on_backends` is told what is.
-    """
+
+def open_library() -> Any:
+    """Return the module with llama.cpp's C functions, of which none has been called; raises `LibraryError`."""
     _enter_package()
     try:
-        llama = with_cuda(_import)
-        on_backends(load_backends(llama, avoid))
+        return with_cuda(_import)
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         raise LibraryError(str(error)) from error
+
+
+def initialise(
+    llama: Any,
+    avoid: Collection[str] = (),
+    on_variant: Callable[[Backends], None] = lambda _backends: None,
+    *,
+    cards: bool,
+) -> None:
+    """Initialise the library and its backends, those for graphics cards only with `cards`; raises `LibraryError`.
+
+    Of a portable build, the variants to `avoid` are not loaded; `on_variant` is told what is, before it is.
+    """
+    try:
+        load_backends(llama, avoid, on_variant, cards=cards)
+    except (OSError, RuntimeError, AttributeError) as error:
+        raise LibraryError(str(error)) from error
     llama.llama_backend_init()
-    return llama
 
 
 def library_version() -> str:

@@ -4,16 +4,16 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from qwen_tui.engine import leaving, variants, wire
+from qwen_tui.engine import leaving, wire
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.schema_grammar import GrammarError
 from qwen_tui.engine.worker import dry_run
 from qwen_tui.engine.worker.backends import Backends
-from qwen_tui.engine.worker.binding import LibraryError, load_library
+from qwen_tui.engine.worker.binding import LibraryError, initialise, open_library
 from qwen_tui.engine.worker.context import ContextError, NoRoomError
 from qwen_tui.engine.worker.devices import add_rpc_device, free_for_layers
 from qwen_tui.engine.worker.loaded_model import LoadedModel
@@ -75,9 +75,9 @@ class Worker:
             case wire.Measure(number, sizes, depth):
                 self._model.measure(number, sizes, depth)
             case wire.Describe(options):
-                self._reply(wire.Described(dry_run.describe(self._library(), options, self._backends)))
+                self._describe(options)
             case wire.Examine(options):
-                dry_run.examine(self._library(), options)
+                dry_run.examine(self._library(cards=False), options)
                 self._reply(wire.Examined())
             case wire.Leave(notice):
                 self._leave(notice)
@@ -119,9 +119,16 @@ class Worker:
             self._loaded.leave(notice, report_leaving)
         os._exit(0)
 
+    def _describe(self, options: Sequence[LoadOptions]) -> None:
+        llama = open_library()
+        # The drivers of graphics cards say what is wrong with them when they are loaded, and not again.
+        with dry_run.kept_log(llama) as lines:
+            self._initialise(llama, cards=True)
+            self._reply(wire.Described(dry_run.describe(llama, options, self._backends, lines)))
+
     def _load(self, options: LoadOptions) -> None:
         begun = time.perf_counter()
-        llama = self._library()
+        llama = self._library(cards=options.plan.gpu_layers != 0)
         free_before = free_for_layers(llama) if options.plan.gpu_layers else 0
         # Taken before the file is read: if it is replaced meanwhile, this is not the stamp of the new one.
         stamped = identity.stamp(options.path)
@@ -135,17 +142,19 @@ class Worker:
         self._loaded = loaded
         self._reply(wire.Loaded(loaded.info, time.perf_counter() - begun, loaded.held))
 
-    def _library(self) -> Any:
+    def _library(self, *, cards: bool) -> Any:
         """Load llama.cpp; raises `LibraryError`."""
+        llama = open_library()
+        self._initialise(llama, cards=cards)
+        return llama
 
+    def _initialise(self, llama: Any, *, cards: bool) -> None:
         def report(backends: Backends) -> None:
             self._backends = backends
-            if backends.variant:
-                self._reply(wire.Backend(backends.variant, backends.others))
+            self._reply(wire.Backend(backends.variant, backends.others))
 
-        llama = load_library(os.environ.get(variants.VARIABLE, "").split(","), report)
+        initialise(llama, os.environ.get(wire.AVOIDED, "").split(","), report, cards=cards)
         add_rpc_device(llama)
-        return llama
 
     def _progress_reporter(self) -> Callable[[float], None]:
         last = 0.0

@@ -1,8 +1,10 @@
 """Describes the installed llama.cpp: how it was compiled, its devices, what a model needs, and which ones it knows."""
 
+import contextlib
 import ctypes
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from qwen_tui.engine.library import gpu_backends
@@ -18,33 +20,45 @@ from qwen_tui.engine.worker.prompt import ChatML
 from qwen_tui.engine.worker.stop import StopFlag
 from qwen_tui.hardware.device import Build, DryRun, parse_features
 
-# Lines of the log that say why a device is missing.
-_EXPLAINS = re.compile(r"fail|error|insufficient|not supported|no .*devices|unable", re.IGNORECASE)
+# Lines of the log that say why a device is missing. The line about what was loaded names a path, with any words in it.
+_EXPLAINS = re.compile(
+    r"(?!load_backend: loaded).*(?:fail|error|insufficient|not supported|no .*devices|unable)",
+    re.IGNORECASE | re.DOTALL,
+)
 # How many of them are returned at most.
 _MOST_NOTES = 5
 
 
-def describe(llama: Any, options: Sequence[LoadOptions], backends: Backends) -> Build:
-    """Describe the library and its `backends`, with a dry run for each of the `options` that can be loaded.
-
-    llama.cpp can load a model without allocating its buffers. Its log then gives the exact size of the compute buffers.
-    """
+@contextlib.contextmanager
+def kept_log(llama: Any) -> Iterator[list[str]]:
+    """During the block, also keep what llama.cpp logs in the list that this gives."""
     lines: list[str] = []
 
     @llama.llama_log_callback  # type: ignore[untyped-decorator]
     def keep(_level: int, text: bytes, _data: Any) -> None:
         lines.append(text.decode("utf-8", "replace"))
+        # If llama.cpp ends the process, its last words are in the log of the worker.
+        os.write(2, text)
 
     llama.llama_log_set(keep, None)
     try:
-        found = devices(llama)
-        notes = tuple(line.strip() for line in lines if _EXPLAINS.search(line))[:_MOST_NOTES]
-        runs: list[DryRun] = []
-        for group in _by_layers(options):
-            runs += _dry_runs(llama, group, lines)
+        yield lines
     finally:
-        # The log goes to stderr again, because the callback is freed when this function returns.
+        # The log goes to stderr alone again, because the callback is freed when this function returns.
         llama.llama_log_set(llama.llama_log_callback(), None)
+
+
+def describe(llama: Any, options: Sequence[LoadOptions], backends: Backends, lines: list[str]) -> Build:
+    """Describe the library and its `backends`, with a dry run for each of the `options` that can be loaded.
+
+    llama.cpp can load a model without allocating its buffers. Its log then gives the exact size of the compute buffers.
+    `kept_log` puts it into `lines`, from before the backends were loaded.
+    """
+    found = devices(llama)
+    notes = tuple(line.strip() for line in lines if _EXPLAINS.match(line))[:_MOST_NOTES]
+    runs: list[DryRun] = []
+    for group in _by_layers(options):
+        runs += _dry_runs(llama, group, lines)
     return Build(
         version=library_version(),
         library=text(ggml(llama, "ggml_version", ctypes.c_char_p)),
@@ -55,6 +69,7 @@ def describe(llama: Any, options: Sequence[LoadOptions], backends: Backends) -> 
         dry_runs=tuple(runs),
         notes=(*backends.missing, *notes),
         variant=backends.variant,
+        died=backends.died,
     )
 
 

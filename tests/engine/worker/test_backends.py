@@ -3,23 +3,20 @@
 import ctypes
 import itertools
 import os
-import shutil
-import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from qwen_tui.engine import variants
 from qwen_tui.engine.worker import cuda_libraries
 from qwen_tui.engine.worker.backends import Backends, load_backends
+from tests.compiled_library import make, needs_compiler
 
 _NUMBERS = itertools.count(9901)
 
-pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
+pytestmark = needs_compiler
 
 
 class Ggml:
@@ -27,6 +24,8 @@ class Ggml:
 
     def __init__(self, folder: Path, linked_in: int = 0) -> None:
         self.loaded: list[str] = []
+        # The name of a file that it does not accept, such as one of another version.
+        self.refused = ""
         self._base_path = folder
         self._lib = SimpleNamespace(
             ggml_backend_reg_count=_Function(lambda: linked_in), ggml_backend_load=_Function(self._load)
@@ -37,7 +36,10 @@ class Ggml:
             ctypes.CDLL(os.fsdecode(path))
         except OSError:
             return 0
-        self.loaded.append(Path(os.fsdecode(path)).name)
+        name = Path(os.fsdecode(path)).name
+        if name == self.refused:
+            return 0
+        self.loaded.append(name)
         return 1
 
 
@@ -51,17 +53,6 @@ class _Function:
         return self._call(*arguments)
 
 
-def make(folder: Path, name: str, score: int | None = None, flags: Sequence[str] = ()) -> None:
-    """Compile a library that says how well it suits this processor."""
-    source = "int other;" if score is None else f"int ggml_backend_score(void) {{ return {score}; }}"
-    subprocess.run(
-        ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", folder / name, *flags],
-        input=source.encode(),
-        check=True,
-        timeout=60,
-    )
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, score in (("x64", 1), ("haswell", 64), ("sapphirerapids", 900), ("alderlake", 0)):
@@ -73,19 +64,40 @@ def folder(tmp_path: Path) -> Path:
 
 def test_the_variant_that_suits_the_processor_best_is_loaded_alone(folder: Path) -> None:
     ggml = Ggml(folder)
-    assert load_backends(ggml) == Backends("sapphirerapids", ("haswell", "x64"))
+    assert load_backends(ggml, cards=True) == Backends("sapphirerapids", ("haswell", "x64"))
     assert ggml.loaded == ["libggml-cpu-sapphirerapids.so"]
 
 
 def test_a_variant_that_died_here_is_not_loaded_again(folder: Path) -> None:
-    assert load_backends(Ggml(folder), ["sapphirerapids"]).variant == "haswell"
-    assert load_backends(Ggml(folder), ["sapphirerapids", "haswell", "x64"]).variant == "x64", "the last is the last"
+    backends = load_backends(Ggml(folder), ["sapphirerapids"], cards=True)
+    assert backends == Backends("haswell", ("x64",), died=("sapphirerapids",))
+    last = load_backends(Ggml(folder), ["sapphirerapids", "haswell", "x64"], cards=True)
+    assert last.variant == "x64", "the last is the last"
+
+
+def test_a_variant_is_announced_before_its_first_instruction_may_end_the_process(folder: Path) -> None:
+    ggml, announced = Ggml(folder), list[tuple[str, list[str]]]()
+    ggml.refused = "libggml-cpu-sapphirerapids.so"
+    load_backends(ggml, (), lambda backends: announced.append((backends.variant, [*ggml.loaded])), cards=True)
+    assert announced == [("sapphirerapids", []), ("haswell", [])]
+    assert ggml.loaded == ["libggml-cpu-haswell.so"]
+
+
+def test_for_the_processor_alone_nothing_for_cards_is_opened(folder: Path) -> None:
+    for kind in ("cuda", "vulkan", "hip"):
+        make(folder, f"libggml-{kind}.so")
+    make(folder, "libggml-blas.so")
+    ggml = Ggml(folder)
+    assert load_backends(ggml, cards=False).missing == ()
+    assert ggml.loaded == ["libggml-blas.so", "libggml-cpu-sapphirerapids.so"]
+    if sys.platform.startswith("linux"):
+        assert f"{folder}/libggml-cuda.so" not in Path("/proc/self/maps").read_text()
 
 
 def test_a_card_whose_driver_is_missing_is_named_and_left_out(folder: Path) -> None:
     (folder / "libggml-cuda.so").write_bytes(b"needs libcuda.so.1")
     ggml = Ggml(folder)
-    backends = load_backends(ggml)
+    backends = load_backends(ggml, cards=True)
     assert backends.variant == "sapphirerapids"
     (missing,) = backends.missing
     assert missing.startswith("cuda: ")
@@ -95,7 +107,7 @@ def test_a_card_whose_driver_is_missing_is_named_and_left_out(folder: Path) -> N
 def test_a_card_that_is_here_is_loaded_too(folder: Path) -> None:
     make(folder, "libggml-vulkan.so")
     ggml = Ggml(folder)
-    assert load_backends(ggml).missing == ()
+    assert load_backends(ggml, cards=True).missing == ()
     assert ggml.loaded == ["libggml-vulkan.so", "libggml-cpu-sapphirerapids.so"]
 
 
@@ -117,19 +129,19 @@ def published(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_cuda_libraries_are_taken_from_the_packages_of_nvidia(folder: Path, published: Path) -> None:
     ggml = Ggml(folder)
-    assert load_backends(ggml).missing == ()
+    assert load_backends(ggml, cards=True).missing == ()
     assert ggml.loaded == ["libggml-cuda.so", "libggml-cpu-sapphirerapids.so"]
 
 
 def test_without_their_packages_the_missing_library_is_named(folder: Path, published: Path) -> None:
     published.unlink()
-    (missing,) = load_backends(Ggml(folder)).missing
+    (missing,) = load_backends(Ggml(folder), cards=True).missing
     assert missing.startswith(f"cuda: {published.name}: cannot open")
 
 
 def test_a_damaged_cuda_library_is_no_endless_loop(folder: Path, published: Path) -> None:
     published.write_bytes(b"half of a download")
-    (missing,) = load_backends(Ggml(folder)).missing
+    (missing,) = load_backends(Ggml(folder), cards=True).missing
     assert published.name in missing
 
 
@@ -137,27 +149,18 @@ def test_without_a_driver_no_cuda_library_is_opened(
     folder: Path, published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cuda_libraries, "_DRIVER", "libcuda-of-nobody.so.1")
-    (missing,) = load_backends(Ggml(folder)).missing
+    (missing,) = load_backends(Ggml(folder), cards=True).missing
     assert missing.startswith("cuda: ")
     assert published.name not in Path("/proc/self/maps").read_text()
 
 
 def test_where_everything_is_linked_in_nothing_is_loaded(folder: Path) -> None:
     ggml = Ggml(folder, linked_in=1)
-    assert load_backends(ggml) == Backends()
+    assert load_backends(ggml, cards=True) == Backends()
     assert ggml.loaded == []
 
 
 def test_without_a_variant_for_this_processor_nothing_else_is_looked_for(tmp_path: Path) -> None:
     make(tmp_path, "libggml-cpu-zen4.so", 0)
     with pytest.raises(OSError, match="suits this processor"):
-        load_backends(Ggml(tmp_path))
-
-
-def test_what_died_on_another_processor_counts_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert variants.avoided() == ()
-    variants.avoid("sapphirerapids")
-    variants.avoid("icelake")
-    assert variants.avoided() == ("sapphirerapids", "icelake")
-    monkeypatch.setattr(variants, "processor_name", lambda: "another")
-    assert variants.avoided() == ()
+        load_backends(Ggml(tmp_path), cards=True)

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 
 from qwen_tui.engine.worker import binding
-from qwen_tui.engine.worker.backends import Backends
 
 
 def test_windows_opens_the_libraries_of_the_package_and_never_those_of_the_current_folder(
@@ -25,7 +24,7 @@ def test_windows_opens_the_libraries_of_the_package_and_never_those_of_the_curre
 
     def imported(name: str) -> SimpleNamespace:
         done.append(name)
-        return SimpleNamespace(llama_backend_init=lambda: None)
+        return SimpleNamespace()
 
     # pathlib would follow a change of os.name itself.
     monkeypatch.setattr(binding, "os", SimpleNamespace(name="nt", environ=os.environ, fspath=os.fspath))
@@ -33,8 +32,7 @@ def test_windows_opens_the_libraries_of_the_package_and_never_those_of_the_curre
     windows = SimpleNamespace(windll=SimpleNamespace(kernel32=kernel), CDLL=done.append)
     monkeypatch.setattr(binding, "ctypes", windows)
     monkeypatch.setattr(binding, "importlib", SimpleNamespace(import_module=imported, util=importlib.util))
-    monkeypatch.setattr(binding, "load_backends", lambda _llama, _avoid: Backends())
-    binding.load_library()
+    binding.open_library()
     assert done == [
         "the current folder is ''",
         *(str(ours / name) for name in ("ggml-base.dll", "ggml.dll", "llama.dll")),

@@ -39,10 +39,18 @@ def main() -> int:
     parser.add_argument("--prompts", type=int, default=40, help="different ones among the scripts")
     parser.add_argument("--interrupts", type=int, default=100)
     parser.add_argument("--tokens", type=int, default=24, help="of each answer")
-    parser.add_argument("--batch", type=int, default=32, help="tokens that are read at a time")
+    # Of a greedy prompt, whole batches alone are read ahead. These prompts have 10 to 20 tokens.
+    parser.add_argument("--batch", type=int, default=4, help="tokens that are read at a time (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=physical_cores(), help="default: %(default)s")
+    parser.add_argument("--flash-attention", action="store_true")
     options = parser.parse_args()
     rng = random.Random(17)
-    plan = Plan(threads=physical_cores(), batch_threads=physical_cores(), batch_size=options.batch)
+    plan = Plan(
+        threads=options.threads,
+        batch_threads=options.threads,
+        batch_size=options.batch,
+        flash_attention=options.flash_attention,
+    )
     load = LoadOptions(path=os.fsencode(options.model.absolute()), plan=plan)
     with_it, without = LocalEngine(load), LocalEngine(load)
     try:

@@ -41,7 +41,7 @@ _MOST_TAKEN = 600 << 20
 # CUDA was seen to take up to 506 MiB. llama.cpp is asked again when `_MORE` bytes more are free.
 _LITTLE, _MORE = 1 << 30, 64 << 20
 # Where NVIDIA's packages have the CUDA libraries. With another one, the module for cards may be loaded.
-_OF_CUDA = ("*/lib/*.so*", "*/bin/**/*.dll")
+_CUDA_FILES = ("*/lib/*.so*", "*/bin/**/*.dll")
 # A place in llama.cpp's source, at the beginning of a line or behind "in function … at".
 _PLACE = re.compile(r"(?:in function \S+ )?(?:\bat )?(?:[A-Za-z]:)?[^\s:]*\.(?:cpp|cuh?|cc?|hpp|h|mm?|inc):\d+:?")
 # The line that says what is wrong is among so many last lines of the log.
@@ -252,7 +252,7 @@ def _read(kept: Path) -> dict[str, Inspection]:
 def _key(options: Sequence[LoadOptions], circumstances: str) -> str:
     server = os.environ.get(RPC_VARIABLE, "")
     digest = hashlib.sha256(f"{circumstances}{server}".encode("utf-8", "replace"))
-    of_cuda = sorted(file for folder in nvidia_folders() for pattern in _OF_CUDA for file in folder.glob(pattern))
+    of_cuda = sorted(file for folder in nvidia_folders() for pattern in _CUDA_FILES for file in folder.glob(pattern))
     models = (Path(os.fsdecode(path)) for path in {each.path for each in options})
     for file in [*library_files(), *of_cuda, *models]:
         try:

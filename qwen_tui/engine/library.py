@@ -22,7 +22,7 @@ _PACKAGE = "llama-cpp-python"
 # is missing, no part of llama.cpp can be loaded, not even the one for the CPU.
 _OF_NVIDIA = re.compile(r"(?<![\w-])(?:lib|nv)?(?:cuda|cudart|cublas(?:Lt)?)(?:64_\d+)?\.(?:so|dll)", re.IGNORECASE)
 # The libraries of CUDA that NVIDIA also publishes as packages for pip, with the major version: libcublas.so.12.
-_OF_CUDA = re.compile(r"\blib(?:cudart|cublas(?:Lt)?)\.so\.(\d+)")
+CUDA_LIBRARY = re.compile(r"\blib(?:cudart|cublas(?:Lt)?)\.so\.(\d+)")
 # Their names on Windows, as the module for cards has them: cublas64_12.dll, and cudart64_110.dll of CUDA 11.0.
 _OF_CUDA_ON_WINDOWS = re.compile(rb"(?:cudart|cublas)64_(\d+)\.dll", re.IGNORECASE)
 # Windows names only the library that it was to open, not the one that is missing for it.
@@ -136,7 +136,7 @@ def cuda_command(reason: str) -> str:
 
 def _cuda_version(reason: str) -> int | None:
     """Return the major version of CUDA of which a library is missing by this `reason`; None if none is."""
-    if named := _OF_CUDA.search(reason):
+    if named := CUDA_LIBRARY.search(reason):
         return int(named[1])
     if _UNNAMED not in reason or not _opens_cuda(reason):
         return None

@@ -8,16 +8,16 @@ is open already is found by its name, wherever it lies.
 import contextlib
 import ctypes
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from qwen_tui.engine.library import nvidia_folders
+from qwen_tui.engine.library import CUDA_LIBRARY, nvidia_folders
 
-# The reason names the library that is missing, as libcublas.so.12. On Windows it does not: all of them are opened.
-_NAMED = re.compile(r"\blib(?:cudart|cublas(?:Lt)?)\.so\.\d+")
+# Windows does not say which library is missing: all of them are opened, each behind those that it needs.
 _OF_WINDOWS = ("cudart64_*.dll", "cublasLt64_*.dll", "cublas64_*.dll")
+# At most so many of them are missing, one after the other.
+_MOST = 3
 _DRIVER = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
 
 Loaded = TypeVar("Loaded")
@@ -28,7 +28,7 @@ def with_cuda(load: Callable[[], Loaded]) -> Loaded:
 
     Raises what `load` raises, if it fails for another reason, or if NVIDIA's packages are not installed.
     """
-    for _library in _OF_WINDOWS:
+    for _library in range(_MOST):
         try:
             return load()
         except (OSError, RuntimeError) as error:
@@ -49,7 +49,7 @@ def _open_missing(reason: str) -> bool:
 
 def _published(reason: str) -> Iterator[Path]:
     """Yield the files of NVIDIA's packages that may be what is missing."""
-    named = _NAMED.search(reason)
+    named = CUDA_LIBRARY.search(reason)
     patterns = [f"*/lib/{named[0]}"] if named else []
     if os.name == "nt":
         patterns = [f"*/bin/**/{name}" for name in _OF_WINDOWS]

@@ -18,7 +18,7 @@ ATOM = (
 )
 # What a person copies from a sentence. Behind a colon, a command goes on to the next comma or full stop; elsewhere, as
 # far as its words can only be those of a command.
-_PROGRAMS = "qwen|pip|cd|head|sudo|qpdf|ocrmypdf|ebook-convert"
+_PROGRAMS = "qwen|pip|python|export|cd|head|sudo|qpdf|ocrmypdf|ebook-convert"
 _QUOTED = r"'[^'\n]*'|\"[^\"\n]*\""
 _WORD = rf"(?:{_QUOTED}|[^\s'\",;，；。、]|[,;.](?=[\w/-]))+"
 _OPTION = r"(?<![A-Za-z0-9-])--?[A-Za-z][\w-]*"

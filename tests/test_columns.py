@@ -57,6 +57,10 @@ def test_in_a_row_whole_parts_are_left_out_the_least_wanted_first() -> None:
             "qwen tune finds in a minute what is fastest; qwen logs rm bcd",
             ["qwen tune finds in a minute", "what is fastest;", "qwen logs rm bcd"],
         ),
+        (
+            "Build it here: python scripts/build_engine.py --kind avx2",
+            ["Build it here:", "python scripts/build_engine.py --kind avx2"],
+        ),
         ("Choose what is read: --fit select, --fit map.", ["Choose what is read:", "--fit select, --fit map."]),
         (
             "提示词太长，放不下，请选择要读的内容：--fit select、--fit map。",

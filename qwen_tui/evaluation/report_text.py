@@ -1,11 +1,10 @@
 """The report of `qwen doctor` as text for people: as wide as the terminal at most, and in plain characters."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from wcwidth import width
 
-from qwen_tui.columns import padded
+from qwen_tui.columns import folded, padded
 from qwen_tui.evaluation.memory_bars import bars, gib
 from qwen_tui.evaluation.report import ExpectedSpeed, FolderState, Report, ServerState
 from qwen_tui.files import size_text
@@ -34,7 +33,7 @@ def text(report: Report, columns: int = 80) -> str:
         _section(_("Folders"), [(_called(folder), _folder(folder)) for folder in report.folders], columns),
         _section(_("Network"), _network(report), columns),
         _problems(report, columns),
-        _wrapped(report.advice, columns),
+        folded(report.advice, columns),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -232,26 +231,5 @@ def _section(title: str, rows: Iterable[tuple[str, str]], columns: int) -> str:
 
 def _indented(head: str, said: str, columns: int) -> str:
     indent = width(head)
-    lines = _lines(said, max(_NARROWEST, columns - indent))
+    lines = folded(said, max(_NARROWEST, columns - indent)).split("\n")
     return head + ("\n" + " " * indent).join(lines)
-
-
-def _wrapped(said: str, columns: int) -> str:
-    return "\n".join(_lines(said, columns))
-
-
-def _lines(said: str, columns: int) -> Sequence[str]:
-    """Break `said` at spaces and between Chinese characters; a longer word stays in one piece, so it can be copied."""
-    lines, line = [], ""
-    for piece in re.findall(r"\n|[ \t]+|[\u2e80-\u9fff\uff00-\uffef]|[^\s\u2e80-\u9fff\uff00-\uffef]+", said):
-        if piece == "\n" or (line.strip() and width(line + piece) > columns and not _clings(piece)):
-            lines.append(line.rstrip())
-            line = "" if piece.isspace() else piece
-        else:
-            line += piece
-    return [*lines, line.rstrip()]
-
-
-def _clings(piece: str) -> bool:
-    """Whether a line of Chinese text must not begin with `piece`."""
-    return piece in "，。；：、！？）”》"

@@ -130,6 +130,13 @@ def test_lines_fit_whatever_the_language(language: str, columns: int) -> None:
             assert width(line) <= columns + 5, line
 
 
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_command_stays_on_one_line_to_be_copied(columns: int) -> None:
+    missing = build(gpu_offload=True, notes=("cuda: libcudart.so.13: cannot open shared object file",))
+    shown = text(report(plan(None), SEEN, missing), columns)
+    assert 'pip install "nvidia-cuda-runtime==13.*" "nvidia-cublas==13.*".' in shown
+
+
 def test_the_bar_holds_more_than_there_is() -> None:
     shown = text(report(plan(None, ram=1), engine=build()))
     bar = next(line for line in shown.splitlines() if line.startswith("  ["))

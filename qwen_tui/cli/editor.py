@@ -2,13 +2,12 @@
 
 import os
 import shlex
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from qwen_tui import cancellation
+from qwen_tui import cancellation, programs
 from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import ConfigError, QwenError, WriteError, why
 from qwen_tui.files import is_file
@@ -35,9 +34,9 @@ def _chosen(environment: Environment) -> str:
 
 
 def _open(environment: Environment, file: Path) -> None:
-    editor = _chosen(environment) or _own_editor(environment)
+    editor, path = _chosen(environment) or _own_editor(environment), environment.variables.get("PATH")
     try:
-        running = subprocess.Popen([*command(editor), str(file)])
+        running = subprocess.Popen(programs.located([*command(editor), str(file)], path))
         cancellation.current().communicate(running)
         if running.returncode:
             raise subprocess.CalledProcessError(running.returncode, editor)
@@ -53,7 +52,7 @@ def _open(environment: Environment, file: Path) -> None:
 def _own_editor(environment: Environment) -> str:
     """Return the editor of this system, after saying how people leave it who have not chosen it."""
     path = environment.variables.get("PATH")
-    found = next(((name, file) for name in _EDITORS if (file := shutil.which(name, path=path))), None)
+    found = next(((name, file) for name in _EDITORS if (file := programs.find(name, path))), None)
     if found is None:
         # That it cannot be used is said soon.
         return _EDITORS[-1]

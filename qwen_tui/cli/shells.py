@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from qwen_tui import cancellation, files
+from qwen_tui import cancellation, files, programs
 from qwen_tui.cli.environment import Environment
 from qwen_tui.errors import QwenError, UsageError, WriteError, how_to_write, why
 from qwen_tui.i18n import gettext as _
@@ -114,7 +114,7 @@ def _profile() -> Path:
     for program in ("pwsh", "powershell"):
         try:
             asked = subprocess.Popen(
-                [program, "-NoProfile", "-Command", "$PROFILE.CurrentUserAllHosts"],
+                programs.located([program, "-NoProfile", "-Command", "$PROFILE.CurrentUserAllHosts"]),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

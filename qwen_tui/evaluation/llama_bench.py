@@ -2,13 +2,12 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qwen_tui import cancellation
+from qwen_tui import cancellation, programs
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.errors import EngineError, UsageError
 from qwen_tui.i18n import gettext as _
@@ -18,7 +17,7 @@ PROGRAM = "llama-bench"
 
 def find(named: str | None) -> Path | None:
     """Return the program `named`, else the one on the PATH, if any; raises `UsageError` if `named` is missing."""
-    found = shutil.which(named or PROGRAM)
+    found = programs.find(named or PROGRAM)
     if named and not found:
         raise UsageError(
             _("There is no program {path}.").format(path=named),

@@ -4,15 +4,17 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import takewhile
 from operator import eq
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
 from qwen_tui.engine.local import LocalEngine
-from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions
+from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, StoreOptions
 from qwen_tui.files import ASSETS
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Message
@@ -100,6 +102,42 @@ def test_what_was_read_in_other_steps_is_read_again_for_a_greedy_answer(reading:
     reading.read_ahead(request(MATERIAL))
     wait(reading)
     assert left_to_read(reading, request(f"{MATERIAL}\n\nWhat is it about?")) < 64
+
+
+def test_the_answers_of_an_earlier_process_are_read_in_the_tokens_that_it_wrote(tiny: Path, tmp_path: Path) -> None:
+    store = StoreOptions(folder=os.fsencode(tmp_path / "states"), limit=1 << 30, worth_s=0)
+    options = LoadOptions(path=os.fsencode(tiny), plan=Plan(threads=2, batch_size=32), store=store)
+
+    def known(seed: int) -> bool:
+        """Whether the second process knows in which tokens the first one wrote its answer."""
+        asked = msgspec.structs.replace(
+            request("Hello", max_tokens=60, sampler=SamplingOptions(temperature=2.0, seed=seed)), conversation=f"{seed}"
+        )
+        with closing(LocalEngine(options)) as first:
+            answer = Message("assistant", text_of(first.stream(asked)))
+        with closing(LocalEngine(options)) as second:
+            second.start()
+            going_on = msgspec.structs.replace(asked, messages=(*asked.messages, answer))
+            # The tokenizer chooses other tokens for so random an answer.
+            unknown = second.count(going_on.messages)
+            second.read_ahead(going_on)
+            wait(second)
+            return second.count(going_on.messages) != unknown
+
+    # By chance, such a model writes a mark of ChatML in the middle of an answer. Of that one, nothing is learned.
+    assert any(known(seed) for seed in range(4))
+
+
+def test_a_context_that_grows_while_it_is_read_gives_the_same_answer(tiny: Path) -> None:
+    plan = Plan(threads=4, batch_threads=4, batch_size=32, ctx_size=8192, flash_attention=True)
+    options = LoadOptions(path=os.fsencode(tiny), plan=plan)
+    long, question = MATERIAL * 4, f"{MATERIAL * 4}\n\nWhat is it about?"
+    with closing(LocalEngine(options)) as engine, closing(LocalEngine(options)) as other:
+        for text in (MATERIAL[:100], long[:3000], long):
+            engine.read_ahead(request(text))
+            wait(engine)
+        assert left_to_read(engine, request(question)) < 64
+        assert text_of(engine.stream(request(question))) == text_of(other.stream(request(question)))
 
 
 def test_what_is_not_wanted_any_more_is_read_no_further(reading: LocalEngine) -> None:

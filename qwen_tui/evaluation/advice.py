@@ -42,8 +42,8 @@ def advice(
         )
     if build is None or computer.graphics.trouble == "broken":
         return _(
-            "The CPU computes until the graphics driver works again. That is enough for letters, translations and "
-            "questions; leave long documents until then."
+            "The CPU computes until llama.cpp can look at the graphics card again. That is enough for letters, "
+            "translations and questions; leave long documents until then."
         )
     if card is not None and build.gpu_offload:
         return idle_card.gain(build.notes[0] if build.notes else "")

@@ -253,7 +253,7 @@ WITH_CARD = build(gpu_offload=True, gpu=True)
         pytest.param(WITH_CARD, SEEN, plan(1.8, total=2), "too small", id="a part of 2 GB"),
         pytest.param(WITH_CARD, SEEN, plan(0.2), "too little", id="a card that is full"),
         pytest.param(None, NOTHING_SEEN, None, "First solve", id="no llama.cpp"),
-        pytest.param(None, SEEN, plan(None), "until the graphics driver", id="a driver that ends llama.cpp"),
+        pytest.param(None, SEEN, plan(None), "can look at the graphics card again", id="a driver that ends llama.cpp"),
         pytest.param(build(), NOTHING_SEEN, plan(None), "as fast as one reads", id="the processor"),
         pytest.param(build("SSE3"), NOTHING_SEEN, plan(None), "Short letters", id="no AVX2"),
         pytest.param(build(), NOTHING_SEEN, None, "Short letters", id="no model, no card"),
@@ -316,23 +316,37 @@ def test_a_model_that_is_refused_only_at_loading_is_reported(tmp_path: Path, tin
 
 
 @pytest.mark.parametrize(("backends", "usable"), [(("cuda",), True), ((), False)])
-def test_a_driver_that_ends_llama_cpp_leaves_the_cpu(
-    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, backends: tuple[str, ...], usable: bool
+@pytest.mark.parametrize(
+    ("end", "remedy"),
+    [
+        pytest.param("SIGABRT", "install the driver again", id="driver"),
+        pytest.param("SIGBUS", "The part of llama.cpp for the card is damaged", id="file cut off"),
+    ],
+)
+def test_looking_at_a_card_may_end_llama_cpp_and_the_cpu_is_left(
+    tmp_path: Path,
+    tiny: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    backends: tuple[str, ...],
+    usable: bool,
+    end: str,
+    remedy: str,
 ) -> None:
     # The measurement would raise the memory peak of this process, which other tests look at.
     monkeypatch.setattr("qwen_tui.evaluation.expectation.memory_bandwidth", lambda *_: None)
 
     def die() -> Build:
-        raise AskError("it ended at once (SIGABRT)", looking=True)
+        raise AskError(f"it ended at once ({end})", looking=True)
 
     def placed(trouble: str) -> InForce:
-        assert trouble == "it ended at once (SIGABRT)", "to be told, that nobody finds it out again"
+        assert trouble == f"it ended at once ({end})", "to be told, that nobody finds it out again"
         return InForce(Plan(threads=6, batch_threads=6), Costs(), "by rule", plan(None), note="as said")
 
     found = examine(patient(tmp_path, tiny, describe=die, backends=lambda: backends, in_force=placed))
     assert found.usable is usable
     assert (found.plan is not None) is usable
-    assert "SIGABRT" in text(found, 200)
+    assert end in text(found, 200)
+    assert not usable or remedy in text(found, 200)
     assert not usable or "as said" in text(found)
 
 

@@ -35,7 +35,7 @@ _OF_MICROSOFT = re.compile(r"(?:vcomp|msvcp|vcruntime)140", re.IGNORECASE)
 # What the system says of a file that is not whole, or was built for another system or beside other files. Of one that
 # is cut off in the middle it says nothing: it ends the process that opens it.
 _UNSUITABLE = re.compile(
-    r"\(SIGBUS\)|file too short|cannot read file data|[Ii]nvalid ELF header|wrong ELF class|undefined symbol"
+    r"SIGBUS|file too short|cannot read file data|[Ii]nvalid ELF header|wrong ELF class|undefined symbol"
     r"|version `.*' not found|WinError (?:127|193)|not a mach-o file|[Ss]ymbol not found"
 )
 # The names of llama.cpp's backends for GPUs, as in the names of their files: libggml-cuda.so, ggml-vulkan.dll.

@@ -319,8 +319,8 @@ def test_a_model_that_is_refused_only_at_loading_is_reported(tmp_path: Path, tin
 @pytest.mark.parametrize(
     ("end", "remedy"),
     [
-        pytest.param("SIGABRT", "install the driver again", id="driver"),
-        pytest.param("SIGBUS", "The part of llama.cpp for the card is damaged", id="file cut off"),
+        pytest.param("it ended at once (SIGABRT)", "install the driver again", id="driver"),
+        pytest.param("它立即退出了（SIGBUS）", "The part of llama.cpp for the card is damaged", id="file cut off"),
     ],
 )
 def test_looking_at_a_card_may_end_llama_cpp_and_the_cpu_is_left(
@@ -336,10 +336,10 @@ def test_looking_at_a_card_may_end_llama_cpp_and_the_cpu_is_left(
     monkeypatch.setattr("qwen_tui.evaluation.expectation.memory_bandwidth", lambda *_: None)
 
     def die() -> Build:
-        raise AskError(f"it ended at once ({end})", looking=True)
+        raise AskError(end, looking=True)
 
     def placed(trouble: str) -> InForce:
-        assert trouble == f"it ended at once ({end})", "to be told, that nobody finds it out again"
+        assert trouble == end, "to be told, that nobody finds it out again"
         return InForce(Plan(threads=6, batch_threads=6), Costs(), "by rule", plan(None), note="as said")
 
     found = examine(patient(tmp_path, tiny, describe=die, backends=lambda: backends, in_force=placed))

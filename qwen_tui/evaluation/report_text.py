@@ -83,7 +83,8 @@ def _graphics(seen: Graphics) -> Iterator[tuple[str, str]]:
     if seen.trouble == "broken":
         yield _("graphics card"), _("the driver does not work: {reason}").format(reason=seen.detail)
     elif not seen.cards:
-        yield _("graphics card"), _("no NVIDIA card, or no driver for it")
+        none = _("no NVIDIA card") if seen.trouble == "no_card" else _("no NVIDIA card, or no driver for it")
+        yield _("graphics card"), none
 
 
 def _build(report: Report) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,7 @@ _PATIENCE = 3.0
 _HUNG_LASTS = 3600.0
 _ASKING = "asking NVIDIA's driver"
 
-Trouble = Literal["", "no_library", "no_driver", "broken"]
+Trouble = Literal["", "no_card", "no_library", "no_driver", "broken"]
 _Value = TypeVar("_Value")
 
 
@@ -43,8 +43,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 class Graphics(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of NVIDIA's driver. `cuda` is the newest CUDA version that it supports, as "12.4".
 
-    `trouble` says why there is no answer: `no_library` (nvidia-ml-py is not installed), `no_driver`, or `broken`, with
-    the driver's own words in `detail`.
+    `trouble` says why there is no answer: `no_card` (this PC has none of NVIDIA), `no_library` (nvidia-ml-py is not
+    installed), `no_driver`, or `broken`, with the driver's own words in `detail`.
     """
 
     driver: str | None = None
@@ -84,12 +84,17 @@ class Graphics(msgspec.Struct, frozen=True, kw_only=True):
 HUNG = Graphics(trouble="broken", detail="the driver does not answer")
 
 
-def graphics(library: Callable[[], Any] | None = None, patience: float = _PATIENCE) -> Graphics:
+def graphics(
+    library: Callable[[], Any] | None = None, patience: float = _PATIENCE, *, root: Path = Path("/")
+) -> Graphics:
     """Ask the driver, and wait at most `patience` seconds; `library` imports the module that asks (pynvml).
 
     While the driver still owes this process an answer, this returns `HUNG` without asking again.
     """
-    return _in_time(lambda: _ask(library or _library), patience) or HUNG
+    found = _in_time(lambda: _ask(library or _library), patience) or HUNG
+    if found.trouble in ("no_library", "no_driver") and _has_no_card(root):
+        return msgspec.structs.replace(found, trouble="no_card")
+    return found
 
 
 def answered(
@@ -162,6 +167,18 @@ def may_have_card(root: Path = Path("/")) -> bool:
     if not sys.platform.startswith("linux"):
         return True
     return any((root / "dev" / name).exists() for name in ("nvidia0", "dxg"))
+
+
+def _has_no_card(root: Path) -> bool:
+    """Whether there is certainly no NVIDIA card, with a driver or without; False where the system does not tell."""
+    if may_have_card(root):
+        return False
+    kinds = []
+    for device in (root / "sys" / "bus" / "pci" / "devices").glob("*"):
+        with contextlib.suppress(OSError):
+            kinds.append(((device / "vendor").read_text().strip(), (device / "class").read_text().strip()))
+    # 0x10de is NVIDIA, which has made network cards, too; the classes that begin with 3 are graphics.
+    return bool(kinds) and not any(vendor == "0x10de" and kind.startswith("0x03") for vendor, kind in kinds)
 
 
 def _library() -> Any:

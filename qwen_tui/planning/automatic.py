@@ -84,7 +84,8 @@ def automatic(
     hopeless = not seen.cards and (seen.trouble == "broken" or not may_have_card())
     # A person who insists may know better than the driver's management library.
     if layers is None and backends == ("cuda",) and hopeless:
-        return Automatic(placed(ram_room(), None), trouble=_without_card(seen))
+        # Where the PC has no card, nobody misses one.
+        return Automatic(placed(ram_room(), None), trouble="" if seen.trouble == "no_card" else _without_card(seen))
     about = circumstances(seen)
     if backends is not None and "cuda" in backends and (filled := full(seen, starting(about), freeing)):
         return Automatic(placed(ram_room(), None), circumstances=about, full=filled)

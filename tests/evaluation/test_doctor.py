@@ -237,6 +237,14 @@ def test_without_a_driver_nobody_is_sent_for_libraries_or_a_newer_one() -> None:
     assert "newer" not in said
 
 
+def test_nothing_is_wrong_where_there_is_no_card() -> None:
+    found = report(plan(None), Graphics(trouble="no_card"), build(gpu_offload=True))
+    assert codes(found) == []
+    assert "no NVIDIA card\n" in text(found)
+    # What cannot be loaded without a driver cannot compute on the processor either.
+    assert codes(report(None, Graphics(trouble="no_card"), None)) == ["driver_missing"]
+
+
 NOTHING_SEEN = Graphics(trouble="no_driver")
 WITH_CARD = build(gpu_offload=True, gpu=True)
 

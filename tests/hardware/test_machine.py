@@ -327,7 +327,25 @@ def test_a_failing_driver_is_reported_as_broken(failing: str) -> None:
     assert "fails" in found.detail
 
 
-def test_no_driver_and_no_library_are_no_failures() -> None:
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the list of devices on the PCI bus")
+def test_a_pc_without_a_card_is_known_by_what_is_on_its_bus(tmp_path: Path) -> None:
+    def absent() -> Any:
+        raise ImportError("No module named 'pynvml'")
+
+    def put(slot: str, vendor: str, kind: str) -> None:
+        folder = tmp_path / "sys" / "bus" / "pci" / "devices" / slot
+        write(folder, vendor=vendor + "\n")
+        write(folder, **{"class": kind + "\n"})
+
+    assert graphics(absent, root=tmp_path).trouble == "no_library", "a system that does not tell"
+    put("0000:00:02.0", "0x8086", "0x030000")
+    put("0000:00:0a.0", "0x10de", "0x020000")
+    assert graphics(absent, root=tmp_path).trouble == "no_card", "graphics of Intel, a network card of NVIDIA"
+    put("0000:01:00.0", "0x10de", "0x030200")
+    assert graphics(absent, root=tmp_path).trouble == "no_library", "a card without its driver"
+
+
+def test_no_driver_and_no_library_are_no_failures(tmp_path: Path) -> None:
     class Absent(Exception):  # noqa: N818 - as the real one
         value = 12
 
@@ -337,9 +355,10 @@ def test_no_driver_and_no_library_are_no_failures() -> None:
 
         return call
 
-    assert graphics(lambda: SimpleNamespace(nvmlInit=raising(Absent("not found")))).trouble == "no_driver"
-    assert graphics(raising(ImportError("No module named 'pynvml'"))).trouble == "no_library"
-    assert graphics(raising(OSError("a damaged library"))).trouble == "no_library"
+    absent = SimpleNamespace(nvmlInit=raising(Absent("not found")))
+    assert graphics(lambda: absent, root=tmp_path).trouble == "no_driver"
+    assert graphics(raising(ImportError("No module named 'pynvml'")), root=tmp_path).trouble == "no_library"
+    assert graphics(raising(OSError("a damaged library")), root=tmp_path).trouble == "no_library"
 
 
 @pytest.fixture

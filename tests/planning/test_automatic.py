@@ -111,6 +111,15 @@ def test_the_reason_why_the_card_is_not_used_is_said_and_the_cpu_computes(
     assert "\n" not in result.trouble
 
 
+def test_of_a_card_that_the_pc_has_not_only_those_hear_who_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "may_have_card", lambda: False)
+    nothing = Graphics(trouble="no_card")
+    assert not found(("cuda",), nothing).trouble
+    insisting = found(("cuda",), nothing, Inspection(build=build(gpu=False)), [], layers=-1)
+    assert "No NVIDIA card" in insisting.trouble
+    assert insisting.placement.gpu_layers == 0
+
+
 @pytest.mark.parametrize("trouble", ["no_library", "no_driver"])
 def test_a_card_that_only_ggml_can_see_is_asked_for(monkeypatch: pytest.MonkeyPatch, trouble: Trouble) -> None:
     monkeypatch.setattr(module, "may_have_card", lambda: True)

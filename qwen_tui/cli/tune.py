@@ -15,7 +15,7 @@ from qwen_tui.servers import on_server
 Show = Annotated[bool, typer.Option("--show", help=_("Show what is in force, and measure nothing."))]
 Reset = Annotated[bool, typer.Option("--reset", help=_("Forget what was measured for this model, and what failed."))]
 Seconds = Annotated[
-    float, typer.Option("--seconds", metavar="N", min=1, max=3600, help=_("About how long it may take (60)."))
+    int, typer.Option("--seconds", metavar="N", min=1, max=3600, help=_("About how long it may take (60)."))
 ]
 
 
@@ -24,7 +24,7 @@ def tune(
     model: options.Model = None,
     show: Show = False,
     reset: Reset = False,
-    seconds: Seconds = 60.0,
+    seconds: Seconds = 60,
     ctx_size: options.CtxSize = None,
     gpu_layers: options.GpuLayers = None,
     lang: options.Language = None,

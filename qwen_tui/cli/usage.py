@@ -79,12 +79,10 @@ def _what_is_wrong(error: Any, line: Sequence[LinePart]) -> str:
 
 def _what_it_takes(parameter: Any, message: str) -> str:
     """Return the clause that says which values a parameter takes that Typer refuses with `message`."""
-    lowest, highest = getattr(parameter, "min", None), getattr(parameter, "max", None)
-    if "integer" in message:
+    lowest, highest = getattr(parameter.type, "min", None), getattr(parameter.type, "max", None)
+    if "valid int" in message:
         return _("it has to be a whole number")
-    if "valid number" in message:
-        return _("it has to be a number")
-    if "than or equal" not in message:
+    if "not in the range" not in message:
         return message
     if highest is None:
         return _("it has to be {lowest} or more").format(lowest=lowest)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 from wcwidth import width
 
@@ -30,7 +31,12 @@ _COPIED = (
     rf"(?:{_LAST})?[,;.]?"
     rf"|{_OPTION}(?: (?:{_VALUE}|[a-z]+(?=[,;.)，；。、]|$)))?[,;.]?"
 )
-_UNIT = re.compile(f"{_COPIED}|{ATOM}")
+
+
+@cache
+def _unit() -> re.Pattern[str]:
+    """Return the pattern of what is not broken; to compile it takes a while, and a short line needs none."""
+    return re.compile(f"{_COPIED}|{ATOM}")
 
 
 def cut(text: str, columns: int) -> str:
@@ -62,7 +68,7 @@ def folded(text: str, columns: int, measure: Callable[[str], int] = width) -> st
     rows: list[str] = []
     for line in text.split("\n"):
         row, used = "", 0
-        for unit in _UNIT.findall(line) if measure(line) > columns else [line]:
+        for unit in _unit().findall(line) if measure(line) > columns else [line]:
             taken = measure(unit)
             if row.strip() and not unit.isspace() and used + taken > columns:
                 rows.append(row.rstrip())

@@ -23,7 +23,6 @@ from qwen_tui.chat.turn import Turn
 from qwen_tui.cli import first_run, options, schemas, screen, signals, sources, stdin, wiring
 from qwen_tui.cli.answer_file import answering_into
 from qwen_tui.cli.asking import Asker
-from qwen_tui.cli.chat import Opening, converse
 from qwen_tui.cli.delivery import Delivery
 from qwen_tui.cli.dry_run import print_budget
 from qwen_tui.cli.environment import Environment
@@ -171,6 +170,9 @@ def _answered(
         if interactive and not cancellation.current().requested:
             if failure:
                 output.note(failure.message)
+            # Imported only here, because the import takes time.
+            from qwen_tui.cli.chat import Opening, converse
+
             return converse(
                 environment,
                 engine,

@@ -1,13 +1,12 @@
 """Reads a file of any format that the program knows. Its content tells the format, and not its name."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import BinaryIO, NamedTuple
 
 from qwen_tui import cancellation
-from qwen_tui.documents import archive, other_kinds, pdf, rich_text, separated, web_archive, web_page, zipped
+from qwen_tui.documents import other_kinds
 from qwen_tui.documents.document import MOST_TEXT, Document, Options, Section, too_much_text
-from qwen_tui.documents.office import old
-from qwen_tui.documents.open_document import package as open_document
 from qwen_tui.documents.text import decode
 from qwen_tui.errors import InputError
 from qwen_tui.i18n import gettext as _
@@ -31,16 +30,24 @@ class _Format(NamedTuple):
     most_bytes: int = MOST_DOCUMENT_BYTES
 
 
-_FORMATS = (
-    _Format(lambda head, _name: pdf.is_pdf(head), pdf.read),
-    _Format(lambda head, _name: archive.is_zip(head), zipped.read),
-    _Format(lambda head, _name: old.is_old(head), old.read),
-    _Format(lambda head, _name: rich_text.is_rich_text(head), rich_text.read),
-    _Format(web_page.is_web_page, web_page.read, web_page.MOST_BYTES),
-    _Format(web_archive.is_archive, web_archive.read, web_archive.MOST_BYTES),
-    _Format(lambda head, _name: open_document.is_flat(head), open_document.read_flat),
-    _Format(separated.is_separated, separated.read, MOST_TEXT),
-)
+@cache
+def _formats() -> tuple[_Format, ...]:
+    """Return the formats, in the order in which they are tried."""
+    # Imported only here, because the import takes time, and most questions have no documents.
+    from qwen_tui.documents import archive, pdf, rich_text, separated, web_archive, web_page, zipped
+    from qwen_tui.documents.office import old
+    from qwen_tui.documents.open_document import package as open_document
+
+    return (
+        _Format(lambda head, _name: pdf.is_pdf(head), pdf.read),
+        _Format(lambda head, _name: archive.is_zip(head), zipped.read),
+        _Format(lambda head, _name: old.is_old(head), old.read),
+        _Format(lambda head, _name: rich_text.is_rich_text(head), rich_text.read),
+        _Format(web_page.is_web_page, web_page.read, web_page.MOST_BYTES),
+        _Format(web_archive.is_archive, web_archive.read, web_archive.MOST_BYTES),
+        _Format(lambda head, _name: open_document.is_flat(head), open_document.read_flat),
+        _Format(separated.is_separated, separated.read, MOST_TEXT),
+    )
 
 
 def read(stream: BinaryIO, name: str, options: Options) -> Document:
@@ -93,4 +100,4 @@ def parsed(data: bytes, name: str, options: Options) -> Document:
 
 def _format(data: bytes, name: str) -> _Format | None:
     head = data[:HEAD]
-    return next((known for known in _FORMATS if known.recognises(head, name)), None)
+    return next((known for known in _formats() if known.recognises(head, name)), None)

@@ -3,16 +3,17 @@
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from qwen_tui import learned
-from qwen_tui.engine.remote.endpoint import Endpoint
 from qwen_tui.errors import ServerError
 from qwen_tui.files import folders
 from qwen_tui.i18n import gettext as _
-from qwen_tui.network import key_store
 from qwen_tui.quoting import command_line, setting
 from qwen_tui.servers import Server
+
+if TYPE_CHECKING:
+    from qwen_tui.engine.remote.endpoint import Endpoint
 
 
 class Access(NamedTuple):
@@ -22,8 +23,11 @@ class Access(NamedTuple):
     offline: bool = False
 
 
-def endpoint(name: str, server: Server, access: Access) -> Endpoint:
+def endpoint(name: str, server: Server, access: Access) -> "Endpoint":
     """Return where the server `name` is asked; raises `ServerError` if it may not be, and nothing is sent then."""
+    # Imported only here, because the import takes time, and most models are on this computer.
+    from qwen_tui.engine.remote.endpoint import Endpoint
+
     if access.offline:
         # Also one on this computer: it may pass on what it gets.
         raise ServerError(
@@ -60,6 +64,8 @@ def key(name: str, server: Server, variables: Mapping[str, str]) -> str | None:
             )
         where = server.key_env
     elif server.keyring:
+        from qwen_tui.network import key_store
+
         found, where = (key_store.read(name) or "").strip(), _("the keyring")
         if not found:
             raise ServerError(

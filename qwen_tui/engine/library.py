@@ -5,6 +5,7 @@ import importlib.util
 import mmap
 import os
 import re
+import struct
 import sys
 import zipfile
 from pathlib import Path
@@ -32,12 +33,14 @@ _MISSING = re.compile(r"([^\s/:]+): cannot open shared object file: No such file
 _OWN = re.compile(r"lib(?:ggml|llama)")
 # The runtime of Microsoft's compiler, with OpenMP.
 _OF_MICROSOFT = re.compile(r"(?:vcomp|msvcp|vcruntime)140", re.IGNORECASE)
-# What the system says of a file that is not whole, or was built for another system or beside other files. Of one that
-# is cut off in the middle it says nothing: it ends the process that opens it.
+# What the system says of a file that is not whole, or was built for another system or beside other files.
 _UNSUITABLE = re.compile(
-    r"SIGBUS|file too short|cannot read file data|[Ii]nvalid ELF header|wrong ELF class|undefined symbol"
+    r"file too short|cannot read file data|[Ii]nvalid ELF header|wrong ELF class|undefined symbol"
     r"|version `.*' not found|WinError (?:127|193)|not a mach-o file|[Ss]ymbol not found"
 )
+# The head of a 64-bit ELF file: its magic number, where the table of its sections begins, and the size of that table as
+# the size of an entry and their number (System V ABI, "ELF Header"). Linkers write this table last.
+_ELF = struct.Struct("<4sBB34xQ10xHH2x")
 # The names of llama.cpp's backends for GPUs, as in the names of their files: libggml-cuda.so, ggml-vulkan.dll.
 GPU_BACKENDS = ("cuda", "vulkan", "hip", "musa", "sycl", "opencl", "metal", "cann", "webgpu")
 
@@ -56,6 +59,22 @@ def library_files() -> list[Path]:
         return sorted(file for folder in library_folders() for file in folder.iterdir() if "ggml" in file.name)
     except OSError:
         return []
+
+
+def refuse_cut_off(path: Path) -> None:
+    """Raise `OSError` if the end of a library's file is missing, as after a copy that was broken off.
+
+    The system itself opens such a file, and the process dies of SIGBUS.
+    """
+    with path.open("rb") as file:
+        head = file.read(_ELF.size)
+        size = os.fstat(file.fileno()).st_size
+    if len(head) < _ELF.size:
+        return
+    magic, bits, order, sections, entry, count = _ELF.unpack(head)
+    # 2 stands for 64 bits, 1 for little endian.
+    if (magic, bits, order) == (b"\x7fELF", 2, 1) and sections + entry * count > size:
+        raise OSError(f"{path}: file too short")
 
 
 def library_stamp() -> tuple[tuple[str, int, int], ...]:

@@ -10,9 +10,8 @@ import msgspec
 
 from qwen_tui import __version__
 from qwen_tui.engine.installed import AskError, short_card
-from qwen_tui.engine.library import unsuitable
 from qwen_tui.errors import EngineError, QwenError, refused
-from qwen_tui.evaluation import findings, idle_card
+from qwen_tui.evaluation import findings
 from qwen_tui.evaluation.advice import advice
 from qwen_tui.evaluation.expectation import expected_speed
 from qwen_tui.evaluation.report import FolderState, ModelState, Problem, Report, ServerState
@@ -125,7 +124,7 @@ def _build(patient: Patient, computer: Computer) -> tuple[Build | None, list[Pro
         if card := short_card(seen):
             return None, [findings.card_full(filled_by_others(card))], error.reason
         said = _("llama.cpp could not look at the graphics card: {reason}").format(reason=error.reason)
-        remedy = idle_card.remedy(error.reason) if unsuitable(error.reason) else findings.until_mended()
+        remedy = findings.until_mended()
         problem = Problem(code="gpu_not_usable", severity="warning", message=said, remedy=remedy)
         return None, [problem], error.reason
     except EngineError as error:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import stat
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from qwen_tui.engine.library import library_files
 from tests.conftest import Run
 from tests.program import call
 
@@ -161,3 +163,21 @@ def test_looking_changes_nothing(qwen: Run, home: Path) -> None:
 def test_the_program_s_own_folders_are_private(qwen: Run, home: Path) -> None:
     assert qwen("ask", "-m", "demo", "Hello").returncode == 0
     assert json.loads(qwen("doctor", "-m", "demo", "--json").stdout)["problems"] == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the head of an ELF file tells how long it is")
+def test_a_llama_cpp_that_was_not_copied_to_its_end_is_named(
+    qwen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "lib"
+    shutil.copytree(library_files()[0].parent, folder)
+    cut = folder / "libllama.so"
+    content = cut.read_bytes()
+    cut.write_bytes(content[: len(content) // 2])
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(folder))
+    done = qwen("ask", "-m", "demo", "What is HTTP?")
+    assert done.returncode == 1
+    assert f"{cut}: file too short\nInstall it again with: " in done.stderr.decode()
+    (problem,) = json.loads(qwen("doctor", "-m", "demo", "--json").stdout)["problems"]
+    assert problem["code"] == "engine_not_usable"
+    assert "Install it again" in problem["remedy"]

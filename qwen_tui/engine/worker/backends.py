@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from qwen_tui.engine.library import GPU_BACKENDS
+from qwen_tui.engine.library import GPU_BACKENDS, refuse_cut_off
 from qwen_tui.engine.worker.cuda_libraries import with_cuda
 from qwen_tui.engine.worker.ggml import ggml
 
@@ -77,6 +77,7 @@ def load_backends(
 def _score(path: Path) -> int:
     """Return how well a variant suits this processor, by its own word; 0 if it would not run, or cannot be opened."""
     try:
+        refuse_cut_off(path)
         module = ctypes.CDLL(os.fspath(path))
     except OSError:
         return 0
@@ -93,6 +94,7 @@ def _load(llama: Any, path: Path) -> bool:
 def _trouble(path: Path) -> str:
     """Return why a module cannot be opened, in the system's words; "" if it can."""
     try:
+        refuse_cut_off(path)
         with_cuda(lambda: ctypes.CDLL(os.fspath(path)))
     except OSError as error:
         return str(error)

@@ -17,12 +17,15 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from qwen_tui.engine.library import FOLDER_VARIABLE, library_folders
+from qwen_tui.engine.library import FOLDER_VARIABLE, library_folders, refuse_cut_off
 from qwen_tui.engine.worker.backends import Backends, load_backends
 from qwen_tui.engine.worker.cuda_libraries import with_cuda
 
 # The libraries of the package, each behind those that it needs.
 _LIBRARIES = ("ggml-base", "ggml", "llama")
+_OWN = re.compile(r"(?:lib)?(?:ggml|llama)\b")
+# A file with one of the backends, which are libraries of their own in a portable build.
+_MODULE = re.compile(r"(?:lib)?ggml-(?!base\b)")
 
 
 class LibraryError(Exception):
@@ -40,6 +43,8 @@ def open_library() -> Any:
     """Return the module with llama.cpp's C functions, of which none has been called; raises `LibraryError`."""
     _enter_package()
     try:
+        for path in _opened_at_once():
+            refuse_cut_off(path)
         return with_cuda(_import)
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         raise LibraryError(str(error)) from error
@@ -87,6 +92,14 @@ def _enter_package() -> None:
     package.__path__ = list(spec.submodule_search_locations)
     package.__spec__ = spec
     sys.modules["llama_cpp"] = package
+
+
+def _opened_at_once() -> list[Path]:
+    """Return the files that the package opens: all of llama.cpp but the backends of a portable build."""
+    folders = filter(Path.is_dir, library_folders())
+    files = [path for folder in folders for path in folder.iterdir() if path.is_file()]
+    is_portable = any("ggml-cpu-" in path.name for path in files)
+    return [path for path in files if _OWN.match(path.name) and not (is_portable and _MODULE.match(path.name))]
 
 
 def _import() -> Any:

@@ -68,6 +68,19 @@ def test_the_variant_that_suits_the_processor_best_is_loaded_alone(folder: Path)
     assert ggml.loaded == ["libggml-cpu-sapphirerapids.so"]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the head of an ELF file tells how long it is")
+def test_a_file_whose_end_is_missing_is_not_opened(folder: Path) -> None:
+    make(folder, "libggml-cuda.so")
+    for name in ("libggml-cpu-sapphirerapids.so", "libggml-cuda.so"):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2])
+    backends = load_backends(Ggml(folder), cards=True)
+    assert backends.variant == "haswell"
+    (missing,) = backends.missing
+    assert missing.startswith("cuda: ")
+    assert missing.endswith("libggml-cuda.so: file too short")
+
+
 def test_a_variant_that_died_here_is_not_loaded_again(folder: Path) -> None:
     backends = load_backends(Ggml(folder), ["sapphirerapids"], cards=True)
     assert backends == Backends("haswell", ("x64",), died=("sapphirerapids",))

@@ -252,6 +252,16 @@ def test_help_imports_nothing_heavy() -> None:
     assert printed.splitlines()[-1] == "[]"
 
 
+def test_a_question_imports_nothing_that_it_does_not_need() -> None:
+    program = (
+        "import sys; from qwen_tui.cli.main import main; main(['ask', '-m', 'demo', '-o', 'max_tokens=1', 'Hello']);"
+        "rooms = 'pydantic', 'qwen_tui.documents.pdf', 'qwen_tui.engine.remote', 'qwen_tui.network';"
+        "print(sorted(name for name in sys.modules if name.startswith((*rooms, 'qwen_tui.cli.chat'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, stdin=subprocess.DEVNULL)
+    assert done.stdout.decode().splitlines()[-1] == "[]"
+
+
 def test_every_module_imports_where_posix_modules_are_missing() -> None:
     program = """
 import importlib, pkgutil, sys

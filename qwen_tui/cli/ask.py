@@ -27,6 +27,7 @@ from qwen_tui.cli.delivery import Delivery
 from qwen_tui.cli.dry_run import print_budget
 from qwen_tui.cli.environment import Environment
 from qwen_tui.documents.document import Password
+from qwen_tui.engine.protocol import Engine
 from qwen_tui.errors import QwenError, UsageError
 from qwen_tui.i18n import gettext as _
 from qwen_tui.messages import Question
@@ -170,19 +171,19 @@ def _answered(
         if interactive and not cancellation.current().requested:
             if failure:
                 output.note(failure.message)
-            # Imported only here, because the import takes time.
-            from qwen_tui.cli.chat import Opening, converse
-
-            return converse(
-                environment,
-                engine,
-                begun,
-                Opening(encoding=asked.reading.encoding, password=asked.password, offline=asked.offline),
-                always_tty=True,
-            )
+            return _go_on(environment, engine, begun, asked)
         if failure:
             raise failure
     return operation.exit_code
+
+
+def _go_on(environment: Environment, engine: Engine, begun: Begun, asked: "Asked") -> int:
+    """Lead the rest of the conversation in the REPL, and return the exit code."""
+    # Imported only here, because the import takes time, and few questions need it.
+    from qwen_tui.cli.chat import Opening, converse
+
+    opening = Opening(encoding=asked.reading.encoding, password=asked.password, offline=asked.offline)
+    return converse(environment, engine, begun, opening, always_tty=True)
 
 
 def _failure(answer: Answer, ended: Ending, follows: schemas.Given | None, *, whole: bool) -> QwenError | None:

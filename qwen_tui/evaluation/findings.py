@@ -93,9 +93,8 @@ def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graph
             message=_("NVIDIA's driver does not work: {reason}").format(reason=seen.detail),
             remedy=until_mended(),
         )
-    elif (
-        not seen.cards and backends and "cuda" in backends and not (build and (build.gpus or seen.trouble == "no_card"))
-    ):
+    # Nobody misses a card that is not there, unless the build cannot be loaded without its driver.
+    elif not seen.cards and "cuda" in (backends or ()) and not (build and (build.gpus or seen.trouble == "no_card")):
         yield Problem(
             code="driver_missing",
             severity="warning",

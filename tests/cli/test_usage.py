@@ -119,6 +119,7 @@ ENGLISH = re.compile(r"[A-Za-z]{2,}[,:]? [a-z]{2,} [a-z]{2,}")
         (["logs", "list", "--help"], {}),
         (["bench", "--rounds", "0"], {}),
         (["tune", "--seconds", "x"], {}),
+        (["tune", "--seconds", "nan"], {}),
         (["logs", "list", "-n", "0"], {}),
         (["config", "set", "theme", "blue"], {}),
         (["config", "show"], {"home/config.toml": "top_k = [\n"}),

@@ -111,7 +111,7 @@ def test_the_reason_why_the_card_is_not_used_is_said_and_the_cpu_computes(
     assert "\n" not in result.trouble
 
 
-def test_of_a_card_that_the_pc_has_not_only_those_hear_who_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_that_the_pc_has_no_card_is_said_only_to_whoever_wants_layers_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "may_have_card", lambda: False)
     nothing = Graphics(trouble="no_card")
     assert not found(("cuda",), nothing).trouble

@@ -67,7 +67,7 @@ def test_ctrl_c_clears_the_line_and_ctrl_d_leaves_only_an_empty_one(chat: Termin
 
 def test_ctrl_c_stops_the_answer_and_keeps_it_and_the_typed_text(talker: Terminal) -> None:
     talker.type("count" + ENTER)
-    talker.wait_for_written("\x1b[?2026h")
+    talker.wait_for_answer()
     talker.type("下一个 question" + ENTER)
     time.sleep(0.2)
     talker.type(CTRL_C)
@@ -79,7 +79,7 @@ def test_ctrl_c_stops_the_answer_and_keeps_it_and_the_typed_text(talker: Termina
 
 def test_the_death_of_a_worker_is_reported_and_its_answer_goes_on(talker: Terminal) -> None:
     talker.type("count" + ENTER)
-    talker.wait_for_answer("> count")
+    talker.wait_for_answer()
     (worker,) = psutil.Process(talker.process.pid).children()
     worker.kill()
     # The message soon scrolls off the screen, because the answer goes on.
@@ -90,7 +90,7 @@ def test_the_death_of_a_worker_is_reported_and_its_answer_goes_on(talker: Termin
     # On a fast machine, the question has scrolled off the screen by now.
     talker.wait_for("\n>", "was stopped", "32000")
     talker.type("again" + ENTER)
-    talker.wait_for_answer("> again")
+    talker.wait_for_answer()
     talker.type(CTRL_C)
     talker.wait_for("tokens/s")
     assert talker.leave() == 0
@@ -113,7 +113,7 @@ def test_the_terminal_is_as_before_afterwards(talker: Terminal) -> None:
     import termios
 
     talker.type("count" + ENTER)
-    talker.wait_for_answer("> count")
+    talker.wait_for_answer()
     talker.process.kill(15)
     code = talker.ended(closing=False)
     after = termios.tcgetattr(talker.process.child_fd)
@@ -124,7 +124,7 @@ def test_the_terminal_is_as_before_afterwards(talker: Terminal) -> None:
 
 def test_a_long_paste_during_an_answer_neither_blocks_ctrl_c_nor_gets_lost(talker: Terminal) -> None:
     talker.type("count" + ENTER)
-    talker.wait_for_answer("> count")
+    talker.wait_for_answer()
     lines = "".join(f"line number {i:04} of what was pasted\r" for i in range(300))
     talker.type(f"\x1b[200~{lines}the end\x1b[201~")
     time.sleep(0.5)
@@ -183,14 +183,14 @@ def test_suspending_stops_the_worker_too_and_continuing_goes_on(tiny: Path) -> N
     terminal.type(" ".join([*COMMAND, "chat", "-m", str(tiny), "--ctx-size", "32000", "-o", "temperature=0"]) + ENTER)
     terminal.wait_for("\n>", "Ctrl-D leaves")
     terminal.type("count" + ENTER)
-    terminal.wait_for_answer("> count")
+    terminal.wait_for_answer()
     (program,) = psutil.Process(terminal.process.pid).children()
     (worker,) = program.children()
     terminal.type("\x1a")
     terminal.wait_for("Stopped")
     assert {program.status(), worker.status()} == {psutil.STATUS_STOPPED}
     terminal.type("fg" + ENTER)
-    terminal.wait_for_answer("fg")
+    terminal.wait_for_answer()
     terminal.type("typed" + ENTER)
     time.sleep(0.2)
     terminal.type(CTRL_C)

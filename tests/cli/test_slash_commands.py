@@ -90,7 +90,7 @@ def test_another_model_answers_and_can_be_interrupted(chat: Terminal, tiny: Path
     chat.type("/set max_tokens 8000" + ENTER)
     chat.wait_for("max_tokens = 8000")
     chat.type("count" + ENTER)
-    chat.wait_for_answer("> count")
+    chat.wait_for_answer()
     chat.type(CTRL_C)
     chat.wait_for("other.gguf · CPU", "tokens/s")
     (new,) = psutil.Process(chat.process.pid).children()

@@ -44,7 +44,7 @@ def test_an_enter_before_the_first_prompt_ends_the_line_and_does_not_send_it(tin
 
 def test_each_enter_during_an_answer_begins_a_line_and_none_sends_itself(talker: Terminal) -> None:
     talker.type("count" + ENTER)
-    answers(talker, 0)
+    talker.wait_for_answer()
     for keys in ("错的" + CTRL_U + "第一行", SHIFT_ENTER, REPORTS[:20], REPORTS[20:], "还是第一行", ENTER):
         talker.type(keys)
         time.sleep(0.05)
@@ -55,9 +55,8 @@ def test_each_enter_during_an_answer_begins_a_line_and_none_sends_itself(talker:
     # The rest of a paste goes into the present line, and does not send it.
     talker.type("\x1b[201~!")
     talker.wait_for("  还是第一行pasted\n  lines!\n", "2 more lines were typed ahead · tiny.gguf")
-    before = painted(talker)
     talker.type(ENTER)
-    answers(talker, before)
+    talker.wait_for_answer()
     talker.type(CTRL_C)
     talker.wait_for("> two lines\n", "1 more line was typed ahead")
     talker.type(CTRL_C)
@@ -72,7 +71,7 @@ def test_at_the_prompt_reports_are_no_text_and_shift_enter_is_a_newline(talker: 
         time.sleep(0.6)
     assert "> one\n  two\n  three\n  four\n" in talker.text
     talker.type(CTRL_C + "later" + ENTER + "first" + ENTER)
-    answers(talker, 0)
+    talker.wait_for_answer()
     talker.type(CTRL_C)
     talker.wait_for("> first\n", "tiny.gguf · CPU")
     talker.type(CTRL_C)
@@ -84,14 +83,14 @@ def test_what_is_typed_while_ask_answers_is_the_shells_and_not_on_the_screen(tin
     ask = " ".join([*COMMAND, "ask", "-n", "-m", str(tiny), "--ctx-size", "32000", "-o", "temperature=0"])
     terminal.wait_for("$")
     terminal.type(f"{ask} count{ENTER}")
-    answers(terminal, 0)
+    terminal.wait_for_answer()
     assert not echoes(terminal)
     terminal.type(SUSPEND)
     # The word may be broken at the edge of the screen.
     terminal.wait_for_written("Stopped")
     assert echoes(terminal), "as it was before"
     terminal.type("fg" + ENTER)
-    answers(terminal, painted(terminal))
+    terminal.wait_for_answer()
     assert not echoes(terminal)
     terminal.type("echo typed-$((1+1))" + ENTER)
     time.sleep(0.2)
@@ -115,16 +114,3 @@ def test_reports_are_no_answer_to_a_question(tiny: Path) -> None:
 def echoes(terminal: Terminal) -> bool:
     mode = termios.tcgetattr(terminal.process.child_fd)
     return bool(mode[3] & termios.ECHO)
-
-
-def painted(terminal: Terminal) -> int:
-    """Return how often an answer has updated the screen."""
-    return terminal.written.getvalue().count("\x1b[?2026h")
-
-
-def answers(terminal: Terminal, before: int) -> None:
-    """Wait for a part of an answer that comes after `before` updates."""
-    until = time.monotonic() + 60
-    while painted(terminal) <= before:
-        assert time.monotonic() < until, terminal.text
-        _ = terminal.text

@@ -86,7 +86,7 @@ def test_another_model_answers_and_can_be_interrupted(chat: Terminal, tiny: Path
     assert old.is_running()
     chat.type("/model other.gguf" + ENTER)
     chat.wait_for("From here on other.gguf answers.", "other.gguf · context")
-    assert not old.is_running()
+    assert not psutil.wait_procs([old], timeout=30)[1]
     chat.type("/set max_tokens 8000" + ENTER)
     chat.wait_for("max_tokens = 8000")
     chat.type("count" + ENTER)
@@ -97,7 +97,7 @@ def test_another_model_answers_and_can_be_interrupted(chat: Terminal, tiny: Path
     chat.type("/logs" + ENTER)
     chat.wait_for("  one")
     assert chat.leave() == 0
-    assert not new.is_running()
+    assert not psutil.wait_procs([new], timeout=30)[1]
 
 
 def test_files_given_at_the_start_go_with_the_first_message(tiny: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from qwen_tui.engine.library import build_command
+from qwen_tui.engine.library import build_command, how_to_mend
 from qwen_tui.evaluation import idle_card
 from qwen_tui.evaluation.report import FolderState, ModelState, Problem
 from qwen_tui.hardware.device import Build
@@ -61,6 +61,18 @@ def of_build(build: Build, processor: Processor) -> Iterator[Problem]:
             severity="warning",
             message=_("This processor has AVX2, and llama.cpp was built without it: it is several times slower."),
             remedy=_reinstall(),
+        )
+    if build.broken:
+        # One file tells enough: whatever has cut it, has often cut others.
+        reason = build.broken[0]
+        yield Problem(
+            code="variant_broken",
+            severity="warning",
+            message=_(
+                "A part of llama.cpp that may be the fastest for this processor cannot be loaded ({reason}); another "
+                "is used, which may be slower."
+            ).format(reason=reason),
+            remedy=how_to_mend(reason),
         )
     if processor.has("AVX2") is False:
         yield Problem(

@@ -51,7 +51,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     for, as {"CPU": {"AVX2": "1"}, "CUDA": {"ARCHS": "750"}}. `gpu_offload` says whether it was built for GPUs, too,
     found or not. `notes` are lines of its log that say why a device is missing. `variant` is the part of a portable
     build that computes on this processor; empty if there is just one. `died` are variants that would suit it better,
-    and died here.
+    and died here. `broken` has a line for each variant that cannot be loaded, with the reason.
     """
 
     version: str
@@ -63,6 +63,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     variant: str = ""
     died: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
     @property
     def gpus(self) -> tuple[Device, ...]:

@@ -121,6 +121,15 @@ def test_a_portable_build_suits_every_processor() -> None:
     assert "suits this one best" not in shown
 
 
+def test_a_variant_whose_file_was_not_copied_to_its_end_is_told() -> None:
+    broken = ("zen4: /lib/libggml-cpu-zen4.so: file too short", "haswell: /lib/libggml-cpu-haswell.so: file too short")
+    found = report(None, engine=msgspec.structs.replace(build("AVX"), variant="sandybridge", broken=broken))
+    assert codes(found)[0] == "variant_broken"
+    shown = " ".join(text(found).split())
+    assert "cannot be loaded (zen4: /lib/libggml-cpu-zen4.so: file too short); another is used" in shown
+    assert "Install it again with: pip install" in shown
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_lines_fit_whatever_the_language(language: str, columns: int) -> None:

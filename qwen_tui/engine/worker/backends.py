@@ -28,13 +28,15 @@ class Backends(NamedTuple):
 
     `others` are the variants that would run here as well, the best first. `missing` has a line for each backend for a
     graphics card that cannot be loaded here, as without its driver. `died` are the variants that would suit this
-    processor better by its own word, and are avoided because they died here.
+    processor better by its own word, and are avoided because they died here. `broken` has a line for each variant whose
+    file cannot be loaded, as after a copy that was broken off; nobody knows which processor it is for.
     """
 
     variant: str = ""
     others: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     died: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
 
 def load_backends(
@@ -53,13 +55,17 @@ def load_backends(
     if ggml(llama, "ggml_backend_reg_count", ctypes.c_size_t):
         return Backends()
     variants: list[tuple[int, str, Path]] = []
-    missing = []
+    missing, broken = [], []
     for path in sorted(Path(llama._base_path).iterdir()):
         module = _MODULE.fullmatch(path.name)
         if module is None or module["kind"] in _LIBRARY or (module["kind"] in GPU_BACKENDS and not cards):
             continue
         if module["kind"] == "cpu":
-            variants.append((_score(path), module["variant"] or "cpu", path))
+            variant = module["variant"] or "cpu"
+            try:
+                variants.append((_score(path), variant, path))
+            except OSError as error:
+                broken.append(f"{variant}: {error}")
         elif trouble := _trouble(path) or ("" if _load(llama, path) else "it finds nothing to compute on"):
             missing.append(f"{module['kind']}: {trouble}")
     fitting = sorted((each for each in variants if each[0] > 0), key=lambda each: -each[0])
@@ -67,21 +73,21 @@ def load_backends(
     for number, (_points, variant, path) in enumerate(wanted):
         others = tuple(name for _score, name, _path in wanted[number + 1 :])
         died = tuple(name for _score, name, _path in fitting if name in avoid and name != variant)
-        backends = Backends(variant, others, tuple(missing), died)
+        backends = Backends(variant, others, tuple(missing), died, tuple(broken))
         on_variant(backends)
         if _load(llama, path):
             return backends
-    raise OSError("no file libggml-cpu-* of the library suits this processor")
+        broken.append(f"{variant}: llama.cpp cannot use {path}")
+    raise OSError("; ".join(broken) or "no file libggml-cpu-* of the library suits this processor")
 
 
 def _score(path: Path) -> int:
-    """Return how well a variant suits this processor, by its own word; 0 if it would not run, or cannot be opened."""
-    try:
-        refuse_cut_off(path)
-        module = ctypes.CDLL(os.fspath(path))
-    except OSError:
-        return 0
-    score = getattr(module, "ggml_backend_score", None)
+    """Return how well a variant suits this processor, by its own word; 0 if it would not run.
+
+    Raises `OSError` if it cannot be opened.
+    """
+    refuse_cut_off(path)
+    score = getattr(ctypes.CDLL(os.fspath(path)), "ggml_backend_score", None)
     # A build with one variant has no such function: that variant is for every processor of its kind.
     return int(score()) if score is not None else 1
 

@@ -70,6 +70,7 @@ def describe(llama: Any, options: Sequence[LoadOptions], backends: Backends, lin
         notes=(*backends.missing, *notes),
         variant=backends.variant,
         died=backends.died,
+        broken=backends.broken,
     )
 
 

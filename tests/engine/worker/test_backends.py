@@ -76,9 +76,8 @@ def test_a_file_whose_end_is_missing_is_not_opened(folder: Path) -> None:
         (folder / name).write_bytes(content[: len(content) // 2])
     backends = load_backends(Ggml(folder), cards=True)
     assert backends.variant == "haswell"
-    (missing,) = backends.missing
-    assert missing.startswith("cuda: ")
-    assert missing.endswith("libggml-cuda.so: file too short")
+    assert backends.broken == (f"sapphirerapids: {folder}/libggml-cpu-sapphirerapids.so: file too short",)
+    assert backends.missing == (f"cuda: {folder}/libggml-cuda.so: file too short",)
 
 
 def test_a_variant_that_died_here_is_not_loaded_again(folder: Path) -> None:
@@ -91,8 +90,9 @@ def test_a_variant_that_died_here_is_not_loaded_again(folder: Path) -> None:
 def test_a_variant_is_announced_before_its_first_instruction_may_end_the_process(folder: Path) -> None:
     ggml, announced = Ggml(folder), list[tuple[str, list[str]]]()
     ggml.refused = "libggml-cpu-sapphirerapids.so"
-    load_backends(ggml, (), lambda backends: announced.append((backends.variant, [*ggml.loaded])), cards=True)
+    backends = load_backends(ggml, (), lambda each: announced.append((each.variant, [*ggml.loaded])), cards=True)
     assert announced == [("sapphirerapids", []), ("haswell", [])]
+    assert backends.broken == (f"sapphirerapids: llama.cpp cannot use {folder}/{ggml.refused}",)
     assert ggml.loaded == ["libggml-cpu-haswell.so"]
 
 
@@ -176,4 +176,10 @@ def test_where_everything_is_linked_in_nothing_is_loaded(folder: Path) -> None:
 def test_without_a_variant_for_this_processor_nothing_else_is_looked_for(tmp_path: Path) -> None:
     make(tmp_path, "libggml-cpu-zen4.so", 0)
     with pytest.raises(OSError, match="suits this processor"):
+        load_backends(Ggml(tmp_path), cards=True)
+
+
+def test_where_no_variant_can_be_loaded_the_reason_is_told(tmp_path: Path) -> None:
+    (tmp_path / "libggml-cpu-zen4.so").write_bytes(b"half of a download")
+    with pytest.raises(OSError, match=r"zen4: .*libggml-cpu-zen4\.so"):
         load_backends(Ggml(tmp_path), cards=True)

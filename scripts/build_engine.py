@@ -159,10 +159,12 @@ def building_portable(choice: Choice, facts: Facts, version: str, jobs: int | No
     unpacked = source() / f"{NAME.replace('-', '_')}-{version}"
     # MSVC has no such option, and needs none: it writes no paths into a release.
     if os.name != "nt":
+        flag = f"-ffile-prefix-map={unpacked}=."
         # CMake gives them to a shell as they are.
-        flags = shlex.quote(f"-ffile-prefix-map={unpacked}=.")
+        flags = shlex.quote(flag)
         if "-DGGML_CUDA=ON" in choice.switches:
-            variables["CUDAFLAGS"] = f"-Xcompiler={flags}"
+            # nvcc parts the value at its commas, except between double quotes, and gives it to a shell once more.
+            variables["CUDAFLAGS"] = shlex.quote(f'-Xcompiler="{flag}"')
         if platform.machine() in ("x86_64", "AMD64"):
             # Tuned for no processor, GCC keeps too little of the kernel that reads prompts in registers.
             flags += " -mtune=haswell"

@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -522,6 +523,22 @@ def test_a_portable_build_for_cards_names_their_architectures(script: ModuleType
         "-DCMAKE_CUDA_ARCHITECTURES=61-virtual;75;86"
     ]
     assert script.choose(script.Facts(), "portable-vulkan").problem
+
+
+@pytest.mark.skipif(os.name == "nt", reason="MSVC needs no such option")
+def test_the_folder_of_a_build_for_cards_may_have_any_usual_name(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path("/home/o'neil/my files, (新)")
+    monkeypatch.setattr(script, "BUILT", folder / "engine-built")
+    choice = script.choose(script.Facts(**GTX_1650, nvcc=(12, 8)), "portable-cuda")
+    variables, _command = script.building_portable(choice, script.Facts(), "1.0", None)
+    flag = f"-ffile-prefix-map={folder}/engine-source/llama_cpp_python-1.0=."
+    assert shlex.split(variables["CFLAGS"])[0] == flag
+    # A shell starts nvcc, and nvcc starts the compiler by another one. Only double quotes keep a comma for the latter.
+    (given,) = shlex.split(variables["CUDAFLAGS"])
+    assert given == f'-Xcompiler="{flag}"'
+    assert shlex.split(given.removeprefix("-Xcompiler=")) == [flag]
 
 
 def test_the_installed_engine_can_be_packed_and_installed_again(script: ModuleType, tmp_path: Path) -> None:

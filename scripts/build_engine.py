@@ -38,6 +38,7 @@ from command_line import command_line
 from engine_choice import Choice, Facts, Kind, Version, choose
 from engine_wheel import slim
 
+from qwen_tui import programs
 from qwen_tui.hardware.gpu import graphics
 from qwen_tui.hardware.processor import processor
 
@@ -62,27 +63,27 @@ def look() -> Facts:
         cublas=has("include/cublas_v2.h", toolkit),
         driver_stub=os.name == "nt" or bool(find_library("cuda")) or has_stub(toolkit),
         # CMake looks for the compiler in this variable, then on the PATH.
-        cudacxx="" if os.environ.get("CUDACXX") or shutil.which("nvcc") else nvcc,
+        cudacxx="" if os.environ.get("CUDACXX") or programs.find("nvcc") else nvcc,
         cuda=version_in(found.cuda or ""),
         card=card.name if card else None,
         capability=card.capability if card else None,
         driver_trouble=found.detail if found.trouble == "broken" else "",
         other_card=any(Path("/dev/dri").glob("renderD*")) or os.name == "nt",
-        shaders=shutil.which("glslc") is not None,
+        shaders=programs.find("glslc") is not None,
         pip=importlib.util.find_spec("pip") is not None,
         # On Windows the compiler is not on the PATH, but CMake finds it.
-        compiler=os.name == "nt" or any(map(shutil.which, (os.environ.get("CXX") or "c++", "g++", "clang++"))),
+        compiler=os.name == "nt" or any(map(programs.find, (os.environ.get("CXX") or "c++", "g++", "clang++"))),
         avx2=processor().has("AVX2"),
     )
 
 
 def find_nvcc() -> str:
     """Return the path of the CUDA compiler, "" if there is none."""
-    if named := os.environ.get("CUDACXX") or shutil.which("nvcc"):
+    if named := os.environ.get("CUDACXX") or programs.find("nvcc"):
         return named
     # The installers of the toolkit do not change the PATH.
     folders = [Path(root) / "bin" for root in (os.environ.get("CUDA_PATH"), "/usr/local/cuda") if root]
-    return next((found for folder in folders if (found := shutil.which("nvcc", path=str(folder)))), "")
+    return next((found for folder in folders if (found := programs.find("nvcc", str(folder)))), "")
 
 
 def toolkit_of(nvcc: str) -> Path | None:
@@ -108,7 +109,9 @@ def has_stub(toolkit: Path | None) -> bool:
 def ask(command: str, *arguments: str) -> str:
     """Return what a tool prints, "" if the tool is missing."""
     try:
-        done = subprocess.run([command, *arguments], capture_output=True, text=True, timeout=30, check=True)
+        done = subprocess.run(
+            [command, *arguments], capture_output=True, text=True, errors="replace", timeout=30, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout + done.stderr

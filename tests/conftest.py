@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import io
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,11 @@ def pytest_configure() -> None:
     # The tests start the program hundreds of times. Without bytecode on the disk, each start compiles all its modules.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    # Programs that are started in the background (`&`, nohup) begin with these signals ignored, and so would all that
+    # the tests start and stop.
+    for name in ("SIGINT", "SIGHUP"):
+        if (number := getattr(signal, name, None)) and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
     # A deadline for each example would test the speed of the machine.
     hypothesis.settings.register_profile("any machine", deadline=None)
     hypothesis.settings.load_profile("any machine")

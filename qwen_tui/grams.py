@@ -10,7 +10,8 @@ import unicodedata
 # Han, kana and hangul. All other scripts are taken to separate their words with spaces.
 _UNSPACED = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]"
 # A run of letters ends where the script changes: "PDF文件" is two runs.
-_RUN = re.compile(rf"({_UNSPACED}+)|((?:(?!{_UNSPACED})[^\W_])+)")
+# It is compiled when it is first used, which takes a while.
+_RUN = rf"({_UNSPACED}+)|((?:(?!{_UNSPACED})[^\W_])+)"
 
 
 def grams(text: str) -> str:
@@ -59,7 +60,7 @@ def _plain(character: str) -> str:
 
 def runs(text: str) -> list[tuple[str, str]]:
     """Split `text` into pairs (run of a script without spaces, word of another script), one half of which is empty."""
-    return _RUN.findall(text)
+    return re.findall(_RUN, text)
 
 
 def pairs(run: str) -> list[str]:

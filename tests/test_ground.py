@@ -256,6 +256,7 @@ def test_a_question_imports_nothing_that_it_does_not_need() -> None:
     program = (
         "import sys; from qwen_tui.cli.main import main; main(['ask', '-m', 'demo', '-o', 'max_tokens=1', 'Hello']);"
         "rooms = 'pydantic', 'qwen_tui.documents.pdf', 'qwen_tui.engine.remote', 'qwen_tui.network';"
+        "rooms += ('qwen_tui.chat.checking.checking',);"
         "print(sorted(name for name in sys.modules if name.startswith((*rooms, 'qwen_tui.cli.chat'))))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, stdin=subprocess.DEVNULL)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from qwen_tui.chat.checking.coverage import Coverage, covered
-from qwen_tui.chat.checking.doubts import Checking, Doubts
+from qwen_tui.chat.checking.doubts import Doubts
 from qwen_tui.messages import Exchange, Loss
 
 
@@ -18,6 +18,9 @@ def looked_at(exchanges: Sequence[Exchange]) -> Iterator[tuple[Exchange, Coverag
 
     All is found anew in their parts, so that conversations of older versions have it, too.
     """
+    # Imported only here, because the import takes time.
+    from qwen_tui.chat.checking.checking import Checking
+
     checking, questions = Checking(), []
     for exchange in exchanges:
         questions.append(exchange.question)

@@ -7,7 +7,7 @@ import msgspec
 
 from qwen_tui.chat.answer import Answer, AnswerOptions
 from qwen_tui.chat.checking.coverage import covered
-from qwen_tui.chat.checking.doubts import Checking, Doubts
+from qwen_tui.chat.checking.doubts import Doubts
 from qwen_tui.chat.conversation import Conversation
 from qwen_tui.chat.fitting.fitting import fit
 from qwen_tui.chat.fitting.places import placed
@@ -133,8 +133,13 @@ class Turn:
         # The strings of JSON are in quotation marks, and are no quotations.
         if self._options.schema is not None:
             return None
-        questions = [exchange.question for exchange in conversation.exchanges]
-        return Checking().doubts([*questions, question], self.text)
+        questions = [*(exchange.question for exchange in conversation.exchanges), question]
+        if not any(one.materials for one in questions):
+            return None
+        # Imported only here, because the import takes time.
+        from qwen_tui.chat.checking.checking import Checking
+
+        return Checking().doubts(questions, self.text)
 
     def _ask(self, conversation: Conversation, question: Question, kept: str | None) -> Iterator[Event]:
         """Ask the engine `question` in `conversation`, whose id is `kept`."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from qwen_tui.chat.checking.doubts import Checking, Doubts
+from qwen_tui.chat.checking.checking import Checking
+from qwen_tui.chat.checking.doubts import Doubts
 from qwen_tui.messages import Given, Material, Question
 
 REPORT = Material(

@@ -27,7 +27,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from ctypes.util import find_library
@@ -36,13 +35,13 @@ from typing import get_args
 
 from command_line import command_line
 from engine_choice import Choice, Facts, Kind, Version, choose
+from engine_source import NAME, fetching, unpack, unpacked
 from engine_wheel import slim
 
 from qwen_tui import programs
 from qwen_tui.hardware.gpu import graphics
 from qwen_tui.hardware.processor import processor
 
-NAME = "llama-cpp-python"
 CONSTRAINTS = Path(__file__).parent.parent / "constraints.txt"
 KEPT = Path(sys.prefix) / "share" / "qwen-tui" / "engine-before"
 BUILT = KEPT.with_name("engine-built")
@@ -145,12 +144,6 @@ def building(choice: Choice, facts: Facts, version: str, jobs: int | None) -> tu
     return variables, [*pip, "--wheel-dir", str(unfinished()), "--no-binary", NAME, f"{NAME}=={version}"]
 
 
-def fetching(version: str) -> list[str]:
-    """Return the command line that fetches the source distribution into a folder of its own."""
-    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", NAME]
-    return [*pip, "--dest", str(source()), f"{NAME}=={version}"]
-
-
 def source() -> Path:
     """Return the folder for the source of a portable build."""
     return BUILT.with_name("engine-source")
@@ -159,10 +152,10 @@ def source() -> Path:
 def building_portable(choice: Choice, facts: Facts, version: str, jobs: int | None) -> tuple[dict[str, str], list[str]]:
     """Return what `building` returns, for a build from the unpacked source that does not depend on where it lies."""
     variables, command = building(choice, facts, version, jobs)
-    unpacked = source() / f"{NAME.replace('-', '_')}-{version}"
+    code = unpacked(version, source())
     # MSVC has no such option, and needs none: it writes no paths into a release.
     if os.name != "nt":
-        flag = f"-ffile-prefix-map={unpacked}=."
+        flag = f"-ffile-prefix-map={code}=."
         # CMake gives them to a shell as they are.
         flags = shlex.quote(flag)
         if "-DGGML_CUDA=ON" in choice.switches:
@@ -173,15 +166,7 @@ def building_portable(choice: Choice, facts: Facts, version: str, jobs: int | No
             flags += " -mtune=haswell"
         variables |= dict.fromkeys(("CFLAGS", "CXXFLAGS"), flags)
     at = command.index("--no-binary")
-    return variables, [*command[:at], "--config-settings", f"build-dir={source() / 'build'}", str(unpacked)]
-
-
-def unpack(version: str) -> None:
-    """Unpack the source distribution that was fetched, without what an earlier build left."""
-    shutil.rmtree(source() / "build", ignore_errors=True)
-    (archive,) = source().glob(f"*{version}.tar.gz")
-    with tarfile.open(archive) as packed:
-        packed.extractall(source(), filter="data")
+    return variables, [*command[:at], "--config-settings", f"build-dir={source() / 'build'}", str(code)]
 
 
 def installing(wheel: str) -> list[str]:
@@ -352,7 +337,7 @@ def main() -> int:
     version, portable = pinned(CONSTRAINTS.read_text(encoding="utf-8")), choice.kind.startswith("portable")
     make = building_portable if portable else building
     variables, command = make(choice, facts, version, arguments.jobs)
-    before = [fetching(version)] if portable else []
+    before = [fetching(version, source())] if portable else []
     show(facts, choice, variables, [*before, command], installs=not arguments.no_install)
     if arguments.dry_run:
         return 0
@@ -363,7 +348,8 @@ def main() -> int:
             if subprocess.run(before[0], check=False).returncode:
                 print("The source could not be fetched, for what is said above. What was installed is as it was.")
                 return 1
-            unpack(version)
+            shutil.rmtree(source() / "build", ignore_errors=True)
+            unpack(version, source())
         wheel = build(variables, command, portable=portable)
     except KeyboardInterrupt:
         print("\nStopped. What was installed is as it was.")

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -429,6 +430,17 @@ def test_a_portable_library_does_not_depend_on_the_folder_of_the_build(script: M
 
 def test_a_release_is_built_with_the_same_switches(script: ModuleType) -> None:
     assert set(script.choose(script.Facts(), "portable").switches) <= set(workflow()["env"]["PORTABLE"].split())
+
+
+def test_a_python_that_knows_no_filters_unpacks_the_source_too(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Python 3.11.2, which Debian 12 has."""
+    monkeypatch.delattr(tarfile, "data_filter")
+    extract = tarfile.TarFile.extractall
+    monkeypatch.setattr(tarfile.TarFile, "extractall", lambda packed, path=".": extract(packed, path))
+    assert workshop.run("--yes", "--kind", "portable", "--no-install") == 0
+    assert (workshop.built / WHEEL).exists()
 
 
 def test_the_record_of_a_portable_wheel_lists_all_its_files(workshop: Workshop) -> None:

@@ -22,7 +22,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
@@ -42,6 +41,7 @@ from qwen_tui.hardware.tensors import all_layers, first_on_gpu, kv_bytes, weight
 from qwen_tui.messages import Event, Message, Note, Text
 from qwen_tui.models.gguf import Header, read_header
 from scripts.command_line import command_line, limit_address_space, report_progress
+from scripts.engine_source import NAME, fetching, unpack, unpacked
 
 MIB = 1 << 20
 # Planned and actual bytes may differ by at most this share; llama.cpp reports hundredths of a MiB.
@@ -94,14 +94,11 @@ def fetch(folder: Path) -> Path:
     """Return the source of llama.cpp from the source distribution of the installed llama-cpp-python."""
     import importlib.metadata
 
-    version = importlib.metadata.version("llama-cpp-python")
+    version = importlib.metadata.version(NAME)
     folder.mkdir(parents=True, exist_ok=True)
-    download = ["download", "--no-deps", "--no-binary", "llama-cpp-python", "-d", str(folder)]
-    subprocess.run([sys.executable, "-m", "pip", *download, f"llama-cpp-python=={version}"], check=True)
-    (archive,) = folder.glob("llama_cpp_python-*.tar.gz")
-    with tarfile.open(archive) as content:
-        content.extractall(folder, filter="data")
-    return folder / archive.name.removesuffix(".tar.gz") / "vendor" / "llama.cpp"
+    subprocess.run(fetching(version, folder), check=True)
+    unpack(version, folder)
+    return unpacked(version, folder) / "vendor" / "llama.cpp"
 
 
 def build(source: Path, folder: Path) -> None:

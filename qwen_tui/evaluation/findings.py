@@ -132,7 +132,7 @@ def of_graphics(build: Build | None, backends: Sequence[str] | None, seen: Graph
             code="build_without_gpu",
             severity="warning",
             message=_("llama.cpp was built for the CPU alone, and the {card} lies idle.").format(card=card.name),
-            remedy=_("Install a build for the card: the README says how, under “Which hardware”."),
+            remedy=_("Build it for the card: docs/install.md says how, under “For a graphics card”."),
         )
 
 

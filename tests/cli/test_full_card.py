@@ -17,6 +17,7 @@ from qwen_tui.engine.protocol import LoadOptions, ReplayOptions, Request, StoreO
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Message
 from tests.conftest import COMMAND, Run
+from tests.engine.workers import worker_of
 from tests.faulty_llama import build_for, card, install
 from tests.scripted_nvml import Driver
 from tests.terminal_screen import ENTER, Terminal
@@ -160,15 +161,13 @@ def test_a_worker_that_leaves_says_what_it_holds_until_it_has_gone(
     folder = tmp_path / "leaving"
     store = StoreOptions(folder=os.fsencode(tmp_path / "states"), limit=100_000_000, worth_s=0.0)
     options = LoadOptions(path=os.fsencode(tiny), plan=Plan(ctx_size=2048, gpu_layers=-1), store=store)
-    before = psutil.Process().children()
     with closing(LocalEngine(options, leaving=folder)) as engine:
         request = Request(
             messages=(Message("user", "hello " * 100),), sampler=ReplayOptions(text="x"), conversation="aaa"
         )
         list(engine.stream(request))
         assert engine.held == 300_000_000
-        # Workers of earlier tests may still be leaving.
-        (worker,) = set(psutil.Process().children()) - set(before)
+        worker = worker_of(engine)
         worker.suspend()
         engine.close()
         assert leaving.still_held(folder) == 300_000_000

@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -14,7 +15,6 @@ import psutil
 import pytest
 
 from qwen_tui import cancellation
-from qwen_tui.child import WORKER, is_running
 from qwen_tui.engine import silence
 from qwen_tui.engine.ladder import Worked
 from qwen_tui.engine.local import LocalEngine
@@ -24,6 +24,7 @@ from qwen_tui.errors import EngineError, InvalidModelError, QwenError, WorkerDie
 from qwen_tui.files import ASSETS
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Event, Finished, Loading, Message, Note, Prefill, Text
+from tests.engine.workers import worker_of
 from tests.faulty_llama import Call, card, fault, install
 from tests.tiny_model import make_broken_models
 
@@ -101,19 +102,11 @@ def ask(engine: LocalEngine, asked: Request | None = None) -> tuple[str, list[st
     return text_of(events), notes_of(events)
 
 
-def worker() -> psutil.Process:
-    """Wait until this process has a worker, and return it."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        for child in psutil.Process().children():
-            if child.status() != psutil.STATUS_ZOMBIE and is_running(child.cmdline(), WORKER):
-                return child
-    raise AssertionError("there is no worker")
-
-
-def kill(process: psutil.Process, by: signal.Signals = signal.SIGKILL) -> None:
+def kill(process: psutil.Process, by: str = "SIGKILL") -> None:
     """Kill a worker; its parent still learns how it ended."""
-    process.send_signal(by)
+    if sys.platform == "win32":
+        pytest.skip("no process dies of a signal on Windows")
+    process.send_signal(signal.Signals[by])
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
 
@@ -122,20 +115,24 @@ def ask_and_kill(
     engine: LocalEngine,
     asked: Request,
     *after: int,
-    by: signal.Signals = signal.SIGKILL,
+    by: str = "SIGKILL",
     came: list[Event] | None = None,
 ) -> list[Event]:
     """Ask, and kill the worker after each of these numbers of pieces; `came` collects the events."""
     events: list[Event] = [] if came is None else came
     left = list(after)
     pieces = 0
+    alive = True
     for event in engine.stream(asked):
         events.append(event)
-        pieces += isinstance(event, Text)
+        # Text that the dead worker had sent still arrives; after the note, another worker answers.
+        alive = alive or isinstance(event, Note)
+        pieces += alive and isinstance(event, Text)
         if left and pieces == left[0]:
             pieces = 0
             left.pop(0)
-            kill(worker(), by)
+            kill(worker_of(engine), by)
+            alive = False
     assert not left, "the answer was too short to be broken off"
     return events
 
@@ -310,7 +307,7 @@ def test_a_slow_driver_at_the_start_or_end_of_loading_is_reported_once(
         events.append(event)
         if event == Loading(at):
             # Not earlier, because on a slow machine the start of Python takes its time.
-            monkeypatch.setattr(silence, "_GPU_PATIENCE", 0.5)
+            monkeypatch.setattr(silence, "_GPU_PATIENCE", 0.2)
     assert notes_of(events) == ["The graphics driver prepares itself: the first time, that may take a minute or two."]
     (note,) = [i for i, event in enumerate(events) if isinstance(event, Note)]
     assert events[note - 1] == events[note + 1] == Loading(at)
@@ -374,12 +371,12 @@ def test_a_context_that_cannot_grow_is_created_in_a_way_with_less_memory(
 
 
 @pytest.mark.usefixtures("slowly")
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV])
-def test_an_answer_goes_on_in_another_engine_where_the_first_one_died(engines: Engines, by: signal.Signals) -> None:
+@pytest.mark.parametrize("by", ["SIGKILL", "SIGABRT", "SIGSEGV"])
+def test_an_answer_goes_on_in_another_engine_where_the_first_one_died(engines: Engines, by: str) -> None:
     events = ask_and_kill(engines({}), request(), 40, by=by)
     assert text_of(events) == TEXT
     (note,) = notes_of(events)
-    assert by.name in note
+    assert by in note
     assert note.endswith("It is started again, and the answer goes on.")
     end = events[-1]
     assert isinstance(end, Finished)
@@ -416,7 +413,7 @@ def test_each_lack_of_card_memory_during_an_answer_takes_the_next_way(engines: E
 def test_a_crash_is_tried_once_more_as_it_was_before_less_is_asked_for(engines: Engines, tmp_path: Path) -> None:
     worked = Worked(tmp_path / "worked.json", lambda: "here")
     engine = engines(*layers(-1, 2, 1, 0), worked=worked)
-    events = ask_and_kill(engine, request(), 20, 20, 20, by=signal.SIGSEGV)
+    events = ask_and_kill(engine, request(), 20, 20, 20, by="SIGSEGV")
     assert text_of(events) == TEXT
     assert notes_of(events) == [
         f"The engine crashed (SIGSEGV). {now}"
@@ -432,7 +429,7 @@ def test_a_crash_is_tried_once_more_as_it_was_before_less_is_asked_for(engines: 
 @pytest.mark.usefixtures("slowly")
 def test_one_crash_on_a_processor_changes_nothing(engines: Engines, tmp_path: Path) -> None:
     worked = Worked(tmp_path / "worked.json", lambda: "here")
-    events = ask_and_kill(engines({}, {"batch_size": 16}, worked=worked), request("word " * 60), 20, by=signal.SIGSEGV)
+    events = ask_and_kill(engines({}, {"batch_size": 16}, worked=worked), request("word " * 60), 20, by="SIGSEGV")
     assert notes_of(events) == ["The engine crashed (SIGSEGV). It is started again, and the answer goes on."]
     assert worked.recall() is None
 
@@ -447,16 +444,16 @@ def test_a_kill_by_the_system_for_lack_of_memory_is_remembered(engines: Engines,
 
 
 @pytest.mark.usefixtures("slowly")
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGABRT])
+@pytest.mark.parametrize("by", ["SIGKILL", "SIGABRT"])
 def test_an_end_without_a_sign_of_little_memory_is_neither_reported_nor_remembered(
-    engines: Engines, tmp_path: Path, by: signal.Signals
+    engines: Engines, tmp_path: Path, by: str
 ) -> None:
     worked = Worked(tmp_path / "worked.json", lambda: "here")
     start = lambda log: WorkerProcess(log, lambda: 3)  # noqa: E731 - so many were killed long ago
     events = ask_and_kill(engines({}, {"batch_size": 16}, worked=worked, start_worker=start), request(), 20, 20, by=by)
     assert text_of(events) == TEXT
     first, second = notes_of(events)
-    assert first.endswith(f"({by.name}). It is started again, and the answer goes on.")
+    assert first.endswith(f"({by}). It is started again, and the answer goes on.")
     assert second.endswith("The model was loaded anew in a way that asks less of this PC.")
     assert worked.recall() is None
 
@@ -602,7 +599,7 @@ def test_an_answer_whose_engine_does_not_stop_has_the_known_figures(engines: Eng
         for event in engine.stream(request()):
             events.append(event)
             if isinstance(event, Text) and len(events) == 40:
-                worker().suspend()
+                worker_of(engine).suspend()
                 operation.cancel()
     lasted = time.perf_counter() - begun
     end = events[-1]
@@ -635,7 +632,7 @@ def test_an_answer_cancelled_during_a_restart_keeps_its_text(engines: Engines) -
             if isinstance(event, Note):
                 operation.cancel()
             elif isinstance(event, Text) and not event.piece.strip():
-                kill(worker())
+                kill(worker_of(engine))
     end = events[-1]
     assert isinstance(end, Finished)
     assert end.reason == "interrupted"

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qwen_tui import cancellation
-from qwen_tui.child import WORKER, is_running
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import Costs, LoadOptions, ReplayOptions, Request, SamplingOptions
 from qwen_tui.engine.speeds import Speeds
@@ -26,9 +24,11 @@ from qwen_tui.errors import CancelledError, InvalidModelError, PromptTooLongErro
 from qwen_tui.files import ASSETS
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Event, Finished, Loading, Message, Note, Prefill, Text, Usage
+from tests.engine.workers import worker_of
 from tests.tiny_model import make_broken_models
 
 GREEDY = SamplingOptions(temperature=0)
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="no process dies of a signal on Windows")
 
 
 @pytest.fixture
@@ -270,7 +270,7 @@ def test_cancelling_the_prefill_stops_between_two_tokens(wide: LocalEngine) -> N
 
 def test_cancelling_the_loading_keeps_the_load(engine: LocalEngine) -> None:
     engine.start()
-    worker = worker_of(os.getpid())
+    worker = worker_of(engine)
     worker.suspend()
     with cancellation.operation() as operation:
         loading = engine.load()
@@ -281,12 +281,12 @@ def test_cancelling_the_loading_keeps_the_load(engine: LocalEngine) -> None:
     assert stopped.value.value is False
     worker.resume()
     assert text_of(engine.stream(request("hi")))
-    assert worker_of(os.getpid()).pid == worker.pid
+    assert worker_of(engine).pid == worker.pid
 
 
 def test_cancelling_a_count_does_not_wait_for_it(engine: LocalEngine) -> None:
     engine.info()
-    worker_of(os.getpid()).suspend()
+    worker_of(engine).suspend()
     # The worker is suspended (SIGSTOP): a wait for it would never end.
     with cancellation.operation() as operation, pytest.raises(CancelledError):
         threading.Timer(0.1, operation.cancel).start()
@@ -308,7 +308,7 @@ def test_a_stream_left_at_its_end_leaves_the_worker_alone(engine: LocalEngine) -
     stream = engine.stream(request("hi"))
     worker: psutil.Process | None = None
     for event in stream:
-        worker = worker or worker_of(os.getpid())
+        worker = worker or worker_of(engine)
         if isinstance(event, Finished):
             break
     assert isinstance(stream, Generator)
@@ -316,17 +316,18 @@ def test_a_stream_left_at_its_end_leaves_the_worker_alone(engine: LocalEngine) -
     assert worker is not None
     assert worker.is_running()
     assert text_of(engine.stream(request("hi")))
-    assert worker_of(os.getpid()).pid == worker.pid
+    assert worker_of(engine).pid == worker.pid
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV, signal.SIGILL])
-def test_a_worker_that_keeps_dying_is_reported_and_replaced(wide: LocalEngine, number: signal.Signals) -> None:
+@needs_signals
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGABRT", "SIGSEGV", "SIGILL"])
+def test_a_worker_that_keeps_dying_is_reported_and_replaced(wide: LocalEngine, name: str) -> None:
     expected = text_of(wide.stream(request("count", max_tokens=100)))
     alive = True
-    with pytest.raises(WorkerDiedError, match=number.name):
+    with pytest.raises(WorkerDiedError, match=name):
         for event in wide.stream(request("count", max_tokens=30_000)):
             if isinstance(event, Prefill) and alive:
-                os.kill(worker_of(os.getpid()).pid, number)
+                worker_of(wide).send_signal(signal.Signals[name])
             # Text that the dead worker had sent still arrives; after the note, another worker answers.
             alive = isinstance(event, Note) or (alive and not isinstance(event, Prefill))
     assert text_of(wide.stream(request("count", max_tokens=100))) == expected
@@ -334,14 +335,15 @@ def test_a_worker_that_keeps_dying_is_reported_and_replaced(wide: LocalEngine, n
 
 def test_a_worker_that_died_while_idle_is_replaced_silently(engine: LocalEngine) -> None:
     expected = text_of(engine.stream(request("count")))
-    worker = worker_of(os.getpid())
+    worker = worker_of(engine)
     worker.kill()
-    worker.wait(timeout=5)
+    worker.wait(timeout=30)
     assert text_of(engine.stream(request("count"))) == expected
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_no_worker_outlives_its_parent(tiny: Path, number: signal.Signals) -> None:
+@needs_signals
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT"])
+def test_no_worker_outlives_its_parent(tiny: Path, name: str) -> None:
     program = (
         "import sys; from qwen_tui.engine.local import LocalEngine; from qwen_tui.engine.protocol import *\n"
         "from qwen_tui.messages import Message\n"
@@ -352,10 +354,10 @@ def test_no_worker_outlives_its_parent(tiny: Path, number: signal.Signals) -> No
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert parent.stdout is not None
     parent.stdout.readline()
-    worker = worker_of(parent.pid)
-    parent.send_signal(number)
-    parent.communicate(timeout=10)
-    worker.wait(timeout=5)
+    (worker,) = psutil.Process(parent.pid).children()
+    parent.send_signal(signal.Signals[name])
+    parent.communicate(timeout=30)
+    worker.wait(timeout=30)
 
 
 def test_llama_cpps_log_is_hidden_but_available(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -379,12 +381,15 @@ def test_a_broken_model_is_one_error(tmp_path: Path, fault: str) -> None:
 def test_turns_do_not_leak(engine: LocalEngine) -> None:
     for i in range(20):
         list(engine.stream(request(f"turn {i}", max_tokens=5)))
-    worker = worker_of(os.getpid())
-    before = worker.memory_info().rss
-    for i in range(200):
-        list(engine.stream(request(f"turn {i}", max_tokens=5)))
-    assert worker.memory_info().rss - before < 4 * 2**20
-    assert worker.is_running()
+    worker = worker_of(engine)
+    growth: list[int] = []
+    for _round in range(4):
+        before = worker.memory_info().rss
+        for i in range(50):
+            list(engine.stream(request(f"turn {i}", max_tokens=5)))
+        growth.append(worker.memory_info().rss - before)
+    # What a turn leaks, every round shows. The system may give memory to a process, and take it, in any of them.
+    assert min(growth) < 2**20, growth
 
 
 @pytest.fixture(scope="module")
@@ -449,21 +454,14 @@ def test_a_seed_repeats_an_answer_with_drafts(eager: LocalEngine) -> None:
     assert answer() == answer()
 
 
-def worker_of(pid: int) -> psutil.Process:
-    """Return the worker among the children of `pid`. There must be one alone, so `eager` starts behind these tests."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        for child in psutil.Process(pid).children():
-            if is_running(child.cmdline(), WORKER):
-                return child
-    raise AssertionError("there is no worker")
-
-
 def test_the_progress_of_loading_can_be_read_without_waiting(engine: LocalEngine) -> None:
     assert engine.loading() is None
     engine.start()
+    worker = worker_of(engine)
+    worker.suspend()
     begun = engine.loading()
     assert begun is not None
     assert 0 <= begun < 1
+    worker.resume()
     engine.info()
     assert engine.loading() is None

@@ -10,7 +10,6 @@ from operator import eq
 from pathlib import Path
 
 import msgspec
-import psutil
 import pytest
 
 from qwen_tui.engine.local import LocalEngine
@@ -19,6 +18,7 @@ from qwen_tui.files import ASSETS
 from qwen_tui.hardware.plan import Plan
 from qwen_tui.messages import Message
 from tests.engine.test_local import finished, request, text_of
+from tests.engine.workers import worker_of
 
 MATERIAL = " ".join(f"Line {number} of a long report about the market." for number in range(60))
 CHANCE = SamplingOptions(temperature=0.7, seed=None)
@@ -182,9 +182,7 @@ def test_what_fails_while_it_is_read_fails_only_when_it_is_asked(reading: LocalE
 
 def test_a_worker_that_died_while_it_read_is_replaced(reading: LocalEngine) -> None:
     reading.read_ahead(request(MATERIAL, sampler=CHANCE))
-    process = reading._worker._process
-    assert process is not None
-    process.kill()
+    worker_of(reading).kill()
     reading.read_ahead(request(MATERIAL, sampler=CHANCE))
     assert text_of(reading.stream(request("Hello", max_tokens=4)))
 
@@ -227,7 +225,7 @@ def test_reading_ahead_never_changes_a_greedy_answer(seed: int) -> None:
 def test_a_worker_that_reads_no_commands_lets_nobody_wait(reading: LocalEngine) -> None:
     """A pipe holds 64 kB. A person who types beside a hung worker must still see the letters."""
     reading.info()
-    (worker,) = psutil.Process().children()
+    worker = worker_of(reading)
     worker.suspend()
     try:
         for end in range(1, 100):

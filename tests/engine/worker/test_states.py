@@ -19,6 +19,7 @@ from qwen_tui.engine.protocol import LoadOptions, Request, SamplingOptions, Stor
 from qwen_tui.engine.state_file import header_of
 from qwen_tui.hardware.plan import KVType, Plan
 from qwen_tui.messages import Event, Finished, Message, Prefill, Text
+from tests.engine.workers import worker_of
 
 QUESTION = "hello world " * 60
 GREEDY = SamplingOptions(temperature=0)
@@ -69,7 +70,7 @@ def engines(tiny: Path, folder: Path) -> Iterator[Engines]:
     for engine in made:
         engine.close()
     # One of the workers may be hashing a large model.
-    until(lambda: not psutil.Process().children(), 60)
+    until(lambda: not psutil.Process().children())
 
 
 def request(question: str, conversation: str | None, sampler: SamplingOptions, max_tokens: int = 5) -> Request:
@@ -98,7 +99,7 @@ def cached(events: list[Event]) -> int:
     return events[-1].usage.cached_tokens
 
 
-def until(true: Callable[[], bool], patience: float = 15) -> None:
+def until(true: Callable[[], bool], patience: float = 60) -> None:
     deadline = time.monotonic() + patience
     while not true():
         assert time.monotonic() < deadline, "it does not come"
@@ -107,9 +108,13 @@ def until(true: Callable[[], bool], patience: float = 15) -> None:
 
 def leave(engine: LocalEngine) -> None:
     """Close the engine, and wait for its worker to end."""
-    before = set(psutil.Process().children())
+    worker = worker_of(engine)
     engine.close()
-    until(lambda: len(before & set(psutil.Process().children())) < len(before))
+    ended(worker)
+
+
+def ended(worker: psutil.Process) -> None:
+    assert not psutil.wait_procs([worker], timeout=60)[1], "the worker does not end"
 
 
 def test_a_state_is_saved_when_the_worker_is_idle(engines: Engines, folder: Path) -> None:
@@ -128,11 +133,13 @@ def test_a_state_is_saved_when_the_worker_is_idle(engines: Engines, folder: Path
 def test_a_state_is_saved_on_leaving_and_the_worker_ends(engines: Engines, folder: Path) -> None:
     engine = engines()
     ask(engine)
-    begun = time.monotonic()
+    worker = worker_of(engine)
+    worker.suspend()
     engine.close()
-    assert time.monotonic() - begun < 0.5, "leaving waits for nothing"
-    until((folder / "aaa.state").exists)
-    until(lambda: not psutil.Process().children())
+    assert worker.is_running(), "leaving waits for no end"
+    worker.resume()
+    ended(worker)
+    assert (folder / "aaa.state").exists()
     assert cached(ask(engines())) == 128
 
 

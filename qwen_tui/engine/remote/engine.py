@@ -15,7 +15,7 @@ from qwen_tui.engine.remote.answer import RemoteAnswer
 from qwen_tui.engine.remote.asking import LOOK_EVERY
 from qwen_tui.engine.remote.counting import Counter
 from qwen_tui.engine.remote.endpoint import Endpoint
-from qwen_tui.engine.remote.in_flight import InFlight
+from qwen_tui.engine.remote.in_flight import InFlight, Stay
 from qwen_tui.engine.remote.out_of_reach import OutOfReach
 from qwen_tui.engine.remote.resending import NOT_READY, Resending
 from qwen_tui.errors import CancelledError, PromptTooLongError, QwenError, ServerError
@@ -141,7 +141,7 @@ class RemoteEngine(OutOfReach):
         if note := self._left_out(known, request):
             yield Note(note)
         tries = 0
-        while (yield from self._turn()):
+        while stay := (yield from self._turn()):
             fields = question.body(request, known.abilities.kind, known.model, self._resending.without)
             answer = RemoteAnswer(self._endpoint, known.model, known.abilities.kind)
             others, refusal = 0, None
@@ -156,7 +156,7 @@ class RemoteEngine(OutOfReach):
                     raise
                 refusal = error
             finally:
-                others = self._in_flight.leave()
+                others = self._in_flight.leave(stay)
             if refusal is None:
                 return
             again = self._resending.after(refusal, fields, tries=tries, others=others)
@@ -235,14 +235,14 @@ class RemoteEngine(OutOfReach):
             server=self._endpoint.name, names=listed(names)
         )
 
-    def _turn(self) -> Generator[Waiting, None, bool]:
-        """Wait until the server takes one more question; return False if that was cancelled."""
+    def _turn(self) -> Generator[Waiting, None, Stay | None]:
+        """Wait until the server takes one more question; return None if that was cancelled."""
         begun = time.monotonic()
-        while not self._in_flight.enter(LOOK_EVERY):
+        while not (stay := self._in_flight.enter(LOOK_EVERY)):
             if cancellation.current().requested:
-                return False
+                return None
             yield Waiting(self._endpoint.server.host, time.monotonic() - begun)
-        return True
+        return stay
 
     def _pause(self, seconds: float) -> Generator[Waiting, None, bool]:
         """Wait; return False if that was cancelled."""

@@ -13,6 +13,9 @@ from qwen_tui.i18n import ngettext
 # A refused question is sent at most so many times more, and only if the server wants it within so many seconds.
 _TRIES = 4
 _LONGEST_WAIT = 60.0
+# A server may count an answer for a moment after its last byte. So long, in seconds, a question waits that was refused
+# as one too many although it was alone there.
+_AFTER_AN_ANSWER = 1.0
 _BUSY, NOT_READY = 429, 503
 
 
@@ -38,7 +41,7 @@ class Resending:
         """
         if not isinstance(error, ServerError):
             return None
-        again = self._as_told(error, fields) if tries < _TRIES else None
+        again = (self._as_told(error, fields) or self._too_early(error, others)) if tries < _TRIES else None
         # Each time, fewer questions of this program may be there, so this ends.
         return again or self._one_too_many(error, others)
 
@@ -56,6 +59,12 @@ class Resending:
             )
             return Again(note.format(server=self._endpoint.name, n=n), float(n))
         return None
+
+    def _too_early(self, error: ServerError, others: int) -> Again | None:
+        """Return how a question is sent again that was alone at a server known to count them; None if it was not."""
+        if others or self._in_flight.most is None or error.status not in (_BUSY, NOT_READY):
+            return None
+        return Again("", _AFTER_AN_ANSWER)
 
     def _one_too_many(self, error: ServerError, others: int) -> Again | None:
         """Return how a question is sent again that was one too many beside so many `others`; None if it was not."""

@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tests.quiet_server import QuietHandler, QuietServer
@@ -24,12 +24,13 @@ class Sent(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """A response: its pieces are sent one after the other, and a number among them is a pause in seconds.
+    """A response: its pieces are sent one after the other.
 
-    With `cut` the connection ends in the middle of the response.
+    A number among them is a pause in seconds, and a function is called: it returns when the response may go on. With
+    `cut` the connection ends in the middle of the response.
     """
 
-    pieces: Sequence[bytes | float]
+    pieces: Sequence[bytes | float | Callable[[], object]]
     status: int = 200
     headers: Mapping[str, str] = {}
     kind: str = "text/event-stream"
@@ -104,15 +105,18 @@ class _Handler(QuietHandler):
             reply = fake.replies.pop(0) if len(fake.replies) > 1 else fake.replies[0]
             fake.at_once += 1
             fake.most_at_once = max(fake.most_at_once, fake.at_once)
-        try:
-            self._reply(reply)
-        except OSError:
-            fake.hung_up.set()
-        finally:
-            with fake.lock:
-                fake.at_once -= 1
+        with contextlib.ExitStack() as answering:
+            answering.callback(self._answered)
+            try:
+                self._reply(reply, answering)
+            except OSError:
+                fake.hung_up.set()
 
-    def _reply(self, reply: Reply) -> None:
+    def _answered(self) -> None:
+        with self.server.fake.lock:
+            self.server.fake.at_once -= 1
+
+    def _reply(self, reply: Reply, answering: contextlib.ExitStack | None = None) -> None:
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.kind)
         self.send_header("Connection", "close")
@@ -121,11 +125,16 @@ class _Handler(QuietHandler):
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        for piece in reply.pieces:
+        for number, piece in enumerate(reply.pieces, 1):
+            if answering and number == len(reply.pieces) and isinstance(piece, bytes):
+                # Whoever has read the last piece may ask the next question at once.
+                answering.close()
             if isinstance(piece, bytes):
                 self.wfile.write(piece)
-            else:
+            elif isinstance(piece, float):
                 self._pause(piece)
+            else:
+                piece()
         self.close_connection = True
 
     def _pause(self, seconds: float) -> None:

@@ -8,6 +8,7 @@ import re
 import struct
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from qwen_tui.hardware.gpu import may_have_card
@@ -18,6 +19,10 @@ from qwen_tui.i18n import gettext as _
 RPC_VARIABLE = "QWEN_TUI_RPC"
 # The folder of a native library that takes the place of the package's own. llama-cpp-python reads this variable.
 FOLDER_VARIABLE = "LLAMA_CPP_LIB_PATH"
+# It names a library that llama.cpp would load: code from outside.
+_BACKEND_VARIABLE = "GGML_BACKEND_PATH"
+# The folders of these variables come before that of the library itself.
+_SEARCH_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _PACKAGE = "llama-cpp-python"
 # The libraries that a CUDA build is linked to: the driver (libcuda.so.1 or nvcuda.dll) and the runtime. If one of them
 # is missing, no part of llama.cpp can be loaded, not even the one for the CPU.
@@ -59,6 +64,22 @@ def library_files() -> list[Path]:
         return sorted(file for folder in library_folders() for file in folder.iterdir() if "ggml" in file.name)
     except OSError:
         return []
+
+
+def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which the system looks for the parts of the native library in its own folder first.
+
+    Otherwise it would take those of another llama.cpp, or what lies in the current folder: an empty or relative entry
+    of a search path stands for that, and anybody may have put code there.
+    """
+    changed = {name: value for name, value in environment.items() if name != _BACKEND_VARIABLE}
+    for name in _SEARCH_PATHS:
+        # The dynamic linker separates the folders by either sign, and knows no escape.
+        folders = [folder for folder in re.split("[:;]", changed.pop(name, "")) if folder.startswith("/")]
+        own = [str(folder.absolute()) for folder in library_folders()]
+        if folders:
+            changed[name] = ":".join([*(folder for folder in own if not set(":;") & set(folder)), *folders])
+    return changed
 
 
 def refuse_cut_off(path: Path) -> None:

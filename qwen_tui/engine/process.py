@@ -14,6 +14,7 @@ from pathlib import Path
 
 from qwen_tui import child
 from qwen_tui.engine import variants, wire
+from qwen_tui.engine.library import without_foreign
 from qwen_tui.engine.threads import start_thread
 from qwen_tui.hardware.memory import kills_so_far
 from qwen_tui.messages import Loading
@@ -44,8 +45,7 @@ class WorkerProcess:
         """Start the worker; raises `OSError`. `oom_kills` counts the processes killed for lack of memory."""
         self._oom_kills = oom_kills
         self._kills_before = oom_kills()
-        # It names a library that llama.cpp would load: code from outside.
-        own = {name: value for name, value in os.environ.items() if name != "GGML_BACKEND_PATH"}
+        own = without_foreign(os.environ)
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             child.command(child.WORKER),
             stdin=subprocess.PIPE,

@@ -4,8 +4,8 @@
 
 - variants: every variant for this processor answers alone, the others taken away; one for a newer processor gives one
   line.
-- hostile: libraries with the names of all backends lie in the current folder, in that of the interpreter, and where
-  GGML_BACKEND_PATH points. None may be opened.
+- hostile: libraries with the names of all backends and of the library's own parts lie in the current folder, in that of
+  the interpreter, and where GGML_BACKEND_PATH and LD_LIBRARY_PATH point. None may be opened.
 - illegal: the best variant dies of an illegal instruction at its first computation. The next one must answer, and be
   taken at once the next time.
 - emulated: qemu-user plays older processors for the worker, which has to choose what they know.
@@ -38,6 +38,8 @@ from scripts.command_line import QWEN, command_line
 QUESTION = "What is HTTP?"
 KINDS = "blas zendnn cann cuda hip metal rpc sycl vulkan virtgpu opencl hexagon musa openvino cpu"
 BACKENDS = (*KINDS.split(), "cpu-haswell", "cpu-x64")
+# What the library itself consists of, and needs.
+PARTS = ("libggml.so.0", "libggml-base.so.0", "libgomp.so.1")
 # It tells by a file that it was opened.
 HOSTILE = """
 #include <stdio.h>
@@ -123,13 +125,14 @@ def hostile(_processors: list[str]) -> Iterator[tuple[str, str]]:
         subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", stranger], input=source, check=True)
         for folder in (home / "here", interpreter.parent):
             folder.mkdir(exist_ok=True)
-            for name in BACKENDS:
-                shutil.copy(stranger, folder / f"libggml-{name}.so")
+            for name in (*(f"libggml-{backend}.so" for backend in BACKENDS), *PARTS):
+                shutil.copy(stranger, folder / name)
         paths = os.pathsep.join(path for path in sys.path if path)
         for what, command, more in (
             ("in the current folder", sys.executable, {}),
             ("beside the interpreter", str(interpreter), {"PYTHONPATH": paths}),
             ("GGML_BACKEND_PATH", sys.executable, {"GGML_BACKEND_PATH": str(stranger)}),
+            ("an empty entry in LD_LIBRARY_PATH", sys.executable, {"LD_LIBRARY_PATH": "/nowhere:"}),
         ):
             done = subprocess.run(
                 [command, *QWEN[1:], "ask", "-m", "demo", "-o", "temperature=0", "-q", QUESTION],

@@ -93,8 +93,11 @@ def _score(path: Path) -> int:
 
 
 def _load(llama: Any, path: Path) -> bool:
+    # On Windows, ggml takes the path for text in the code page of the system, which may lack some of its characters.
+    # The file is open already, and Windows finds what is open by its name.
+    name = path.name if os.name == "nt" else path
     # Of a library that cannot be opened, ggml writes a line to its log and returns NULL.
-    return bool(ggml(llama, "ggml_backend_load", ctypes.c_void_p, os.fsencode(path)))
+    return bool(ggml(llama, "ggml_backend_load", ctypes.c_void_p, os.fsencode(name)))
 
 
 def _trouble(path: Path) -> str:

@@ -108,8 +108,19 @@ def _import() -> Any:
     if not os.environ.get(FOLDER_VARIABLE):
         os.environ.pop(FOLDER_VARIABLE, None)
     if os.name == "nt":
+        _forget_removed_toolkits()
         _open_on_windows()
     return importlib.import_module("llama_cpp.llama_cpp")
+
+
+def _forget_removed_toolkits() -> None:
+    """Remove the variables of toolkits that are not here any more: the package cannot be imported with them.
+
+    It adds both folders to the search path of Windows, which refuses one that does not exist.
+    """
+    for name in ("CUDA_PATH", "HIP_PATH"):
+        if name in os.environ and not all(Path(os.environ[name], folder).is_dir() for folder in ("bin", "lib")):
+            del os.environ[name]
 
 
 def _open_on_windows() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qwen_tui.engine.worker import cuda_libraries
+from qwen_tui.engine.worker import backends, cuda_libraries
 from qwen_tui.engine.worker.backends import Backends, load_backends
 from tests.compiled_library import make, needs_compiler
 
@@ -177,6 +177,23 @@ def test_without_a_variant_for_this_processor_nothing_else_is_looked_for(tmp_pat
     make(tmp_path, "libggml-cpu-zen4.so", 0)
     with pytest.raises(OSError, match="suits this processor"):
         load_backends(Ggml(tmp_path), cards=True)
+
+
+def test_on_windows_ggml_gets_the_name_alone_because_it_cannot_read_every_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, "libggml-cpu-x64.so", 1)
+    asked: list[bytes] = []
+
+    def loaded(path: bytes) -> int:
+        asked.append(path)
+        return 1
+
+    library = Ggml(tmp_path)
+    library._lib.ggml_backend_load = _Function(loaded)
+    monkeypatch.setattr(backends, "os", SimpleNamespace(name="nt", fspath=os.fspath, fsencode=os.fsencode))
+    load_backends(library, cards=False)
+    assert asked == [b"libggml-cpu-x64.so"]
 
 
 def test_where_no_variant_can_be_loaded_the_reason_is_told(tmp_path: Path) -> None:

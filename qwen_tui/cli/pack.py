@@ -68,11 +68,13 @@ def pack(
 
 def _say_how_to_install(environment: Environment, place: Path, wheel: str) -> None:
     """Say how the other computer installs the wheel, which lies in the pack `place`."""
-    folder, sentence = Path(place.name or place), _("Before that, install the llama.cpp in it: {command}")
+    folder = Path(place.name or place)
+    sentence = _("Before that, install the llama.cpp in it, with the pip that installed the program: {command}")
     if place.suffix.lower() in (".tar", ".zip"):
         unpacking = f"python -m {place.suffix.lower()[1:]}file -e {quoted(folder)} ."
         environment.note(_("Before that, unpack it: {command}").format(command=unpacking))
-        folder, sentence = folder.with_suffix(""), _("Then install the llama.cpp in it: {command}")
+        folder = folder.with_suffix("")
+        sentence = _("Then install the llama.cpp in it, with the pip that installed the program: {command}")
     # pip would leave an installed llama.cpp of the same version as it is.
     installing = f"pip install --no-index --no-deps --force-reinstall {quoted(folder / wheel)}"
     environment.note(sentence.format(command=installing))

@@ -6,7 +6,7 @@ import signal
 
 from qwen_tui.engine import wire
 from qwen_tui.engine.installed import for_people
-from qwen_tui.engine.library import build_command, how_to_mend
+from qwen_tui.engine.library import build_command, how_to_mend, how_to_reinstall
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.recovery import OF_MEMORY, Cause, Phase
 from qwen_tui.errors import EngineError, InvalidModelError, PromptTooLongError, QwenError, UsageError, WorkerDiedError
@@ -246,7 +246,7 @@ def _remedy(code: int, options: LoadOptions) -> str:
     if code == -_number("SIGKILL"):
         return _("Try again. If this happens every time, close other programs, or choose a smaller --ctx-size.")
     if code >= 0:
-        return _("Install it again with: {command}").format(command=build_command())
+        return how_to_reinstall()
     if name := _verifiable(options.path):
         return _(
             "The file may be damaged: check it with qwen models verify {name}. If it is whole, see: qwen doctor"

@@ -11,8 +11,10 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from qwen_tui import programs
 from qwen_tui.hardware.gpu import may_have_card
 from qwen_tui.i18n import gettext as _
+from qwen_tui.quoting import quoted
 
 # HOST:PORT of an RPC server of llama.cpp, which is then a device like a graphics card. It is for development: with it,
 # a computer without a card can offload a part of the layers for real, and fail at it for real.
@@ -76,8 +78,8 @@ def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
     for name in _SEARCH_PATHS:
         # The dynamic linker separates the folders by either sign, and knows no escape.
         folders = [folder for folder in re.split("[:;]", changed.pop(name, "")) if folder.startswith("/")]
-        own = [str(folder.absolute()) for folder in library_folders()]
         if folders:
+            own = [str(folder.absolute()) for folder in library_folders()]
             changed[name] = ":".join([*(folder for folder in own if not set(":;") & set(folder)), *folders])
     return changed
 
@@ -137,11 +139,23 @@ def how_to_mend(reason: str) -> str:
     if _UNNAMED in reason or _OF_MICROSOFT.search(reason):
         return _(
             "Install Microsoft's Visual C++ Redistributable (vc_redist.x64.exe), which llama.cpp needs. If that does "
-            "not help, install llama.cpp again with: {command}"
-        ).format(command=build_command())
+            "not help: {otherwise}"
+        ).format(otherwise=how_to_reinstall())
     if library := missing_library(reason):
         return _("Install {library} from the packages of this system.").format(library=with_package(library))
-    return _("Install it again with: {command}").format(command=build_command())
+    return how_to_reinstall()
+
+
+def how_to_reinstall() -> str:
+    """Return the sentence that says how to install the llama.cpp that is here again, for the same PCs."""
+    if not _is_portable():
+        return _("Install it again with: {command}").format(command=build_command())
+    if wheel := portable_wheel():
+        installing = f"{pip()} install --no-index --no-deps --force-reinstall {quoted(wheel)}"
+        return _("Install it again with: {command}").format(command=installing)
+    # Who has it from a stick can build none, and a build of their own would be for one processor.
+    installing = f"{pip()} install --no-index --no-deps --force-reinstall --find-links FOLDER {_requirement()}"
+    return _("Install it again from the FOLDER that its wheel came from: {command}").format(command=installing)
 
 
 def missing_library(reason: str) -> str:
@@ -170,9 +184,9 @@ def cuda_command(reason: str) -> str:
     # Until CUDA 12, the names of the packages had the version.
     names = [f"{name}-cu{version}" if version <= 12 else name for name in ("nvidia-cuda-runtime", "nvidia-cublas")]
     # What is installed and does not open is damaged; pip would leave it as it is.
-    again = ["--force-reinstall"] if any(map(_is_installed, names)) else []
+    forced = ["--force-reinstall"] if any(map(_is_installed, names)) else []
     packages = names if version <= 12 else (f'"{name}=={version}.*"' for name in names)
-    return " ".join(["pip install", *again, *packages])
+    return " ".join([pip(), "install", *forced, *packages])
 
 
 def _cuda_version(reason: str) -> int | None:
@@ -199,8 +213,11 @@ def _found_in(file: Path, pattern: re.Pattern[bytes]) -> bytes:
 
 def _opens_cuda(reason: str) -> bool:
     """Whether what could not be opened for this `reason` needs CUDA: in a portable build, only the module for cards."""
-    has_modules = any("ggml-cpu-" in file.name for file in library_files())
-    return "cuda" in (gpu_backends() or ()) and ("ggml-cuda" in reason or not has_modules)
+    return "cuda" in (gpu_backends() or ()) and ("ggml-cuda" in reason or not _is_portable())
+
+
+def _is_portable() -> bool:
+    return any("ggml-cpu-" in file.name for file in library_files())
 
 
 def _has_driver() -> bool:
@@ -227,14 +244,27 @@ def build_command() -> str:
 
 
 def _from_index() -> str:
+    return f"{pip()} install --force-reinstall --no-cache-dir {_requirement()}"
+
+
+def _requirement() -> str:
+    """Return llama-cpp-python with its version, as pip takes it."""
     # Imported only here, because the import takes time.
     import importlib.metadata
 
     try:
-        version = "==" + importlib.metadata.version(_PACKAGE).partition("+")[0]
+        return f"{_PACKAGE}==" + importlib.metadata.version(_PACKAGE).partition("+")[0]
     except importlib.metadata.PackageNotFoundError:
-        version = ""
-    return f"pip install --force-reinstall --no-cache-dir {_PACKAGE}{version}"
+        return _PACKAGE
+
+
+def pip() -> str:
+    """Return how pip is called for the Python that runs this program: by its name only if the PATH leads to it."""
+    folder = Path(sys.executable).parent
+    found = programs.find("pip")
+    if found and Path(found).parent in (folder, folder / "Scripts"):
+        return "pip"
+    return f"{quoted(sys.executable)} -m pip"
 
 
 def gpu_backends() -> tuple[str, ...] | None:

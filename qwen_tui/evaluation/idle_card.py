@@ -4,8 +4,9 @@ import os
 import re
 from typing import Literal
 
-from qwen_tui.engine.library import build_command, cuda_command, missing_library, unsuitable, with_package
+from qwen_tui.engine.library import cuda_command, how_to_reinstall, missing_library, unsuitable, with_package
 from qwen_tui.i18n import gettext as _
+from qwen_tui.i18n import in_a_row
 from qwen_tui.quoting import unsetting
 
 # What llama.cpp's log says where the driver is older than the build, and where CUDA sees no card.
@@ -24,11 +25,8 @@ def remedy(reason: str) -> str:
             sentence = _("Install NVIDIA's CUDA libraries: {command}. Until then the CPU computes.")
             return sentence.format(command=cuda_command(reason))
         case "file":
-            sentence = _(
-                "The part of llama.cpp for the card is damaged, or not for this system. Install it again with: "
-                "{command}. Until then the CPU computes."
-            )
-            return sentence.format(command=build_command())
+            damaged = _("The part of llama.cpp for the card is damaged, or not for this system, so the CPU computes.")
+            return in_a_row(damaged, how_to_reinstall())
         case "library":
             sentence = _("Install {library} from the packages of this system. Until then the CPU computes.")
             return sentence.format(library=with_package(missing_library(reason)))

@@ -21,15 +21,17 @@ ATOM = (
 # far as its words can only be those of a command.
 _PROGRAMS = "qwen|pip|python|export|cd|head|sudo|qpdf|ocrmypdf|ebook-convert"
 _QUOTED = r"'[^'\n]*'|\"[^\"\n]*\""
-_WORD = rf"(?:{_QUOTED}|[^\s'\",;，；。、]|[,;.](?=[\w/-]))+"
+_WORD = rf"(?:{_QUOTED}|[^\s'\",;.，；。、]|[,;](?=[\w/-])|\.(?=\S))+"
 _OPTION = r"(?<![A-Za-z0-9-])--?[A-Za-z][\w-]*"
 _VALUE = rf"(?:{_QUOTED}|[A-Z][A-Z|.…]*(?![a-z])|(?=\S*[/\\=~<>:_\d])[!-~]+)"
+_END = "[,;.，；。、]?"
 _LAST = r" [\w-]+(?=[,;.]|$)"
 _COPIED = (
-    rf"(?:(?<=: )|(?<=：))(?:{_PROGRAMS})(?: {_WORD})+[,;.]?"
+    # The Python of an environment may be named by its path.
+    rf"(?:(?<=: )|(?<=：))(?:{_PROGRAMS}|(?:{_QUOTED}|[^\s'\"]+)(?= -m ))(?: {_WORD})+{_END}"
     rf"|(?<![A-Za-z0-9-])qwen (?:(?:cache|config|logs|models|servers|templates) )?[a-z]+(?: (?:{_OPTION}|{_VALUE}))*"
-    rf"(?:{_LAST})?[,;.]?"
-    rf"|{_OPTION}(?: (?:{_VALUE}|[a-z]+(?=[,;.)，；。、]|$)))?[,;.]?"
+    rf"(?:{_LAST})?{_END}"
+    rf"|{_OPTION}(?: (?:{_VALUE}|[a-z]+(?=[,;.)，；。、]|$)))?{_END}"
 )
 
 

@@ -61,6 +61,14 @@ def test_in_a_row_whole_parts_are_left_out_the_least_wanted_first() -> None:
             "Build it here: python scripts/build_engine.py --kind avx2",
             ["Build it here:", "python scripts/build_engine.py --kind avx2"],
         ),
+        (
+            "Install them: '/home/li/my qwen/bin/python' -m pip install a \"b==13.*\". Until then",
+            ["Install them:", "'/home/li/my qwen/bin/python' -m pip install a \"b==13.*\".", "Until then"],
+        ),
+        (
+            "请安装：/home/li/qwen/bin/python -m pip install a。在此之前",
+            ["请安装：", "/home/li/qwen/bin/python -m pip install a。", "在此之前"],
+        ),
         ("Choose what is read: --fit select, --fit map.", ["Choose what is read:", "--fit select, --fit map."]),
         (
             "提示词太长，放不下，请选择要读的内容：--fit select、--fit map。",

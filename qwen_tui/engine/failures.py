@@ -6,7 +6,7 @@ import signal
 
 from qwen_tui.engine import wire
 from qwen_tui.engine.installed import for_people
-from qwen_tui.engine.library import build_command, how_to_mend, how_to_reinstall
+from qwen_tui.engine.mending import build_command, how_to_mend, how_to_reinstall
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.recovery import OF_MEMORY, Cause, Phase
 from qwen_tui.errors import EngineError, InvalidModelError, PromptTooLongError, QwenError, UsageError, WorkerDiedError

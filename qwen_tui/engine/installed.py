@@ -12,7 +12,8 @@ import msgspec
 
 from qwen_tui import cancellation, learned
 from qwen_tui.engine import wire
-from qwen_tui.engine.library import RPC_VARIABLE, gpu_backends, how_to_mend, library_files, nvidia_folders
+from qwen_tui.engine.library import RPC_VARIABLE, gpu_backends, library_files, nvidia_folders
+from qwen_tui.engine.mending import how_to_mend
 from qwen_tui.engine.process import WorkerProcess
 from qwen_tui.engine.protocol import LoadOptions
 from qwen_tui.engine.silence import TICK, Silence

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from qwen_tui.engine.library import build_command, how_to_mend
+from qwen_tui.engine.mending import build_command, how_to_mend
 from qwen_tui.evaluation import idle_card
 from qwen_tui.evaluation.report import FolderState, ModelState, Problem
 from qwen_tui.hardware.device import Build

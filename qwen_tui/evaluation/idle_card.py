@@ -4,7 +4,7 @@ import os
 import re
 from typing import Literal
 
-from qwen_tui.engine.library import cuda_command, how_to_reinstall, missing_library, unsuitable, with_package
+from qwen_tui.engine.mending import cuda_command, how_to_reinstall, missing_library, unsuitable, with_package
 from qwen_tui.i18n import gettext as _
 from qwen_tui.i18n import in_a_row
 from qwen_tui.quoting import unsetting

@@ -127,7 +127,7 @@ def test_a_cuda_build_without_a_driver_says_what_to_install(
 ) -> None:
     reason = f"Failed to load 'libllama.so': {missing}: cannot open shared object file"
     done = qwen("ask", "-m", tiny, "x", env=unusable(tmp_path, reason))
-    refused(done, 1, missing, "driver", "for the CPU: pip install")
+    refused(done, 1, missing, "driver", "for the CPU: ", "pip install")
 
 
 def test_a_damaged_cuda_build_is_not_taken_for_a_missing_driver(qwen: Run, tiny: Path, tmp_path: Path) -> None:

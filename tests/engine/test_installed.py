@@ -1,6 +1,5 @@
 """Describing the installed llama.cpp from outside, also one that crashes or hangs when it is asked."""
 
-import importlib.metadata
 import os
 import sys
 import time
@@ -204,15 +203,6 @@ def test_the_free_memory_of_a_card_is_asked_of_ggml_if_only_ggml_knows_it(
     assert len(asked) == times
 
 
-def test_the_reinstall_command_installs_the_same_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    version = importlib.metadata.version("llama-cpp-python").partition("+")[0]
-    assert library.build_command().endswith(f"llama-cpp-python=={version}")
-    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(tmp_path))
-    for name in ("libggml-cpu.so", "libggml-cuda.so"):
-        (tmp_path / name).touch()
-    assert "build_engine.py" in library.build_command()
-
-
 def test_gpu_backends_are_recognised_by_the_names_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert library.gpu_backends() is not None
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(tmp_path))
@@ -229,73 +219,3 @@ def test_the_cause_is_read_from_the_librarys_own_message() -> None:
         "CUDA": {"ARCHS": "610,800", "FORCE_MMQ": "1"},
         "CPU": {"SSE3": "1", "AVX2": "1"},
     }
-
-
-def built(folder: Path, monkeypatch: pytest.MonkeyPatch, **files: bytes) -> None:
-    """Let the installed llama.cpp be these files, of Windows."""
-    for name, content in files.items():
-        (folder / f"{name.replace('_', '-')}.dll").write_bytes(content)
-    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(folder))
-
-
-def unopened(name: str) -> str:
-    """What ctypes says on Windows, which does not name the library that is missing."""
-    return f"Could not find module 'C:\\x\\{name}' (or one of its dependencies). Try using the full path."
-
-
-def test_windows_does_not_name_the_library_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    built(tmp_path, monkeypatch, ggml_cpu=b"code", llama=b"code")
-    assert "Visual C++" in library.how_to_mend(unopened("llama.dll"))
-    assert "Install it again" in library.how_to_mend("[WinError 193] llama.dll is not a valid Win32 application")
-    built(tmp_path, monkeypatch, ggml_cuda=b"code")
-    assert "for the CPU: pip install" in library.how_to_mend(unopened("llama.dll"))
-
-
-def test_in_a_portable_build_only_the_module_for_cards_needs_cuda(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    built(tmp_path, monkeypatch, ggml_cpu_x64=b"code", ggml_cuda=b"\0cudart64_12.dll\0")
-    assert "Visual C++" in library.how_to_mend(unopened("llama.dll"))
-    assert library.cuda_command(unopened("llama.dll")) == ""
-    assert library.cuda_command(unopened("ggml-cuda.dll"))
-
-
-@pytest.mark.parametrize(
-    ("imports", "packages"),
-    [
-        (b"\0nvcuda.dll\0cudart64_12.dll\0cublas64_12.dll\0", "nvidia-cuda-runtime-cu12 nvidia-cublas-cu12"),
-        (b"\0cublas64_13.dll\0", '"nvidia-cuda-runtime==13.*" "nvidia-cublas==13.*"'),
-        (b"\0cudart64_110.dll\0", "nvidia-cuda-runtime-cu11 nvidia-cublas-cu11"),
-        (b"no such name", None),
-        (b"", None),
-    ],
-    ids=["CUDA 12", "CUDA 13", "CUDA 11", "unknown", "empty"],
-)
-def test_on_windows_the_module_for_cards_tells_which_cuda_it_needs(
-    imports: bytes, packages: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    built(tmp_path, monkeypatch, ggml_cpu_haswell=b"code", ggml_cuda=b"\0" * 5000 * bool(imports) + imports)
-    monkeypatch.setattr(library, "_is_installed", lambda _package: False)
-    assert library.cuda_command(unopened("ggml-cuda.dll")) == (f"pip install {packages}" if packages else "")
-
-
-NO_RUNTIME = "libcudart.so.12: cannot open shared object file: No such file or directory"
-
-
-def test_a_damaged_package_of_nvidia_is_installed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "_is_installed", lambda package: package == "nvidia-cuda-runtime-cu12")
-    assert "pip install --force-reinstall nvidia-cuda" in library.cuda_command(NO_RUNTIME)
-
-
-@pytest.mark.parametrize("driver", [True, False])
-def test_cuda_libraries_are_advised_only_where_there_is_a_driver(driver: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "_has_driver", lambda: driver)
-    assert ("pip install nvidia" in library.how_to_mend(NO_RUNTIME)) == driver
-
-
-def test_a_library_of_the_system_is_named_with_its_package() -> None:
-    said = library.how_to_mend("libgomp.so.1: cannot open shared object file: No such file or directory")
-    assert "libgomp1" in said
-    assert "Install it again" not in said
-    own = library.how_to_mend("libggml-base.so.0: cannot open shared object file: No such file or directory")
-    assert "Install it again" in own

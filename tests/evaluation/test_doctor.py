@@ -127,7 +127,7 @@ def test_a_variant_whose_file_was_not_copied_to_its_end_is_told() -> None:
     assert codes(found)[0] == "variant_broken"
     shown = " ".join(text(found).split())
     assert "cannot be loaded (zen4: /lib/libggml-cpu-zen4.so: file too short); another is used" in shown
-    assert "Install it again with: pip install" in shown
+    assert "Install it again with: " in shown
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -187,7 +187,7 @@ def test_cuda_libraries_that_are_missing_are_named_with_their_packages() -> None
     [
         pytest.param(
             "cuda: libcublas.so.12: cannot open shared object file: No such file or directory",
-            "Install NVIDIA's CUDA libraries: pip install",
+            "pip install nvidia-cuda-runtime-cu12 nvidia-cublas-cu12. Until then",
             "with NVIDIA's CUDA libraries",
             id="CUDA libraries missing",
         ),

@@ -1,6 +1,7 @@
 """Asks NVIDIA's driver about itself and the cards. Nothing here raises for a missing or broken driver."""
 
 import contextlib
+import importlib
 import sys
 import threading
 import time
@@ -171,6 +172,9 @@ def may_have_card(root: Path = Path("/")) -> bool:
 
 def _has_no_card(root: Path) -> bool:
     """Whether there is certainly no NVIDIA card, with a driver or without; False where the system does not tell."""
+    if sys.platform == "win32":
+        names = _on_the_bus_of_windows()
+        return bool(names) and not any(name.upper().startswith("VEN_10DE") for name in names)
     if may_have_card(root):
         return False
     kinds = []
@@ -179,6 +183,17 @@ def _has_no_card(root: Path) -> bool:
             kinds.append(((device / "vendor").read_text().strip(), (device / "class").read_text().strip()))
     # 0x10de is NVIDIA, which has made network cards, too; the classes that begin with 3 are graphics.
     return bool(kinds) and not any(vendor == "0x10de" and kind.startswith("0x03") for vendor, kind in kinds)
+
+
+def _on_the_bus_of_windows() -> list[str]:
+    """Return the names of the PCI devices that were ever in this PC, as "VEN_10DE&DEV_1F82&…"; none if unknown."""
+    # `Any`, because the module exists on Windows alone, also for type checkers.
+    registry: Any = importlib.import_module("winreg")
+    try:
+        with registry.OpenKey(registry.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Enum\PCI") as bus:
+            return [registry.EnumKey(bus, i) for i in range(registry.QueryInfoKey(bus)[0])]
+    except OSError:
+        return []
 
 
 def _library() -> Any:

@@ -1,5 +1,6 @@
 """What a PC has, read from files that the test writes, and from a driver with every kind of fault."""
 
+import contextlib
 import os
 import platform
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from qwen_tui.hardware import gpu
 from qwen_tui.hardware import processor as processors
 from qwen_tui.hardware.gpu import HUNG, Graphics, graphics, may_have_card, remembering
 from qwen_tui.hardware.machine import Machine, this_computer, this_machine
@@ -343,6 +345,39 @@ def test_a_pc_without_a_card_is_known_by_what_is_on_its_bus(tmp_path: Path) -> N
     assert graphics(absent, root=tmp_path).trouble == "no_card", "graphics of Intel, a network card of NVIDIA"
     put("0000:01:00.0", "0x10de", "0x030200")
     assert graphics(absent, root=tmp_path).trouble == "no_library", "a card without its driver"
+
+
+@pytest.mark.parametrize(
+    ("devices", "trouble"),
+    [
+        (["VEN_8086&DEV_3E92&SUBSYS_86941043&REV_00"], "no_card"),
+        (["VEN_8086&DEV_3E92&SUBSYS_86941043&REV_00", "VEN_10DE&DEV_1F82&SUBSYS_86941043&REV_A1"], "no_library"),
+        ([], "no_library"),
+        (OSError("access is denied"), "no_library"),
+    ],
+    ids=["graphics of Intel", "a card without its driver", "nothing is listed", "nothing may be read"],
+)
+def test_windows_lists_the_devices_in_its_registry(
+    devices: list[str] | OSError, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent() -> Any:
+        raise ImportError("No module named 'pynvml'")
+
+    def opened(_root: str, path: str) -> Any:
+        assert path == r"SYSTEM\CurrentControlSet\Enum\PCI"
+        if isinstance(devices, OSError):
+            raise devices
+        return contextlib.nullcontext(devices)
+
+    registry = SimpleNamespace(
+        HKEY_LOCAL_MACHINE="HKLM",
+        OpenKey=opened,
+        QueryInfoKey=lambda names: (len(names), 0, 0),
+        EnumKey=lambda names, index: names[index],
+    )
+    monkeypatch.setitem(sys.modules, "winreg", registry)
+    monkeypatch.setattr(gpu, "sys", SimpleNamespace(platform="win32"))
+    assert graphics(absent).trouble == trouble
 
 
 def test_no_driver_and_no_library_are_no_failures(tmp_path: Path) -> None:

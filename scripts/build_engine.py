@@ -45,6 +45,8 @@ from qwen_tui.hardware.processor import processor
 CONSTRAINTS = Path(__file__).parent.parent / "constraints.txt"
 KEPT = Path(sys.prefix) / "share" / "qwen-tui" / "engine-before"
 BUILT = KEPT.with_name("engine-built")
+# 86 is code for a card and for what the driver compiles it to, 86-real and 86-virtual are one of them.
+ARCHITECTURE = re.compile(r"\d{2,3}[af]?(?:-real|-virtual)?|native|all|all-major")
 # Files that pip writes about an installation: they do not belong into a wheel.
 PIPS_OWN = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 UNDO = "Bring back what was there: python scripts/build_engine.py --undo"
@@ -314,12 +316,27 @@ def arguments_given() -> argparse.Namespace:
     parser = command_line(__doc__)
     parser.add_argument("--kind", choices=get_args(Kind), default="auto", help="default: %(default)s")
     parser.add_argument("--jobs", type=int, help="compile so many files at a time (default: as CMake likes)")
-    parser.add_argument("--architectures", help="of CUDA, for other cards than the one here, such as 61-virtual;75;86")
+    parser.add_argument(
+        "--architectures",
+        type=architectures,
+        help="of CUDA, for other cards than the one here, such as 61-virtual;75;86",
+    )
     parser.add_argument("--no-install", action="store_true", help="only make the wheel")
     parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--undo", action="store_true", help="bring back what was installed before the first build")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.architectures and given.kind not in ("auto", "cuda", "portable-cuda"):
+        parser.error("--architectures is for CUDA: name --kind cuda or --kind portable-cuda")
+    return given
+
+
+def architectures(text: str) -> str:
+    """Return names of CUDA architectures as CMake wants them, whatever separates them."""
+    names = re.split(r"[;,\s]+", text.strip("; ,"))
+    if not all(map(ARCHITECTURE.fullmatch, names)):
+        raise argparse.ArgumentTypeError(f"not the names of architectures, such as 61-virtual;75;86: {text!r}")
+    return ";".join(names)
 
 
 def main() -> int:
@@ -328,12 +345,10 @@ def main() -> int:
     if arguments.undo:
         return undo()
     facts = look()
-    choice = choose(facts, arguments.kind)
+    choice = choose(facts, arguments.kind, arguments.architectures or "")
     if choice.problem:
         print(choice.problem)
         return 1
-    if arguments.architectures:
-        choice = choice.with_architectures(arguments.architectures)
     version, portable = pinned(CONSTRAINTS.read_text(encoding="utf-8")), choice.kind.startswith("portable")
     make = building_portable if portable else building
     variables, command = make(choice, facts, version, arguments.jobs)

@@ -66,24 +66,19 @@ class Choice(NamedTuple):
     remarks: tuple[str, ...] = ()
     problem: str = ""
 
-    def with_architectures(self, names: str) -> "Choice":
-        """Return the build with CUDA code for the architectures of these names, which CMake knows."""
-        others = [switch for switch in self.switches if not switch.startswith(ARCHITECTURES)]
-        return self._replace(switches=(*others, f"{ARCHITECTURES}{names}"))
 
-
-def choose(facts: Facts, wanted: Kind = "auto") -> Choice:
-    """Return the build of the wanted kind for a PC."""
+def choose(facts: Facts, wanted: Kind = "auto", architectures: str = "") -> Choice:
+    """Return the build of the wanted kind for a PC, or for the cards of these CUDA architectures, by CMake's names."""
     if not facts.pip:
         return Choice(wanted, problem="There is no pip in this environment, which builds. Add it: python -m ensurepip")
     if not facts.compiler:
         return Choice(wanted, problem="There is no C++ compiler. Debian: build-essential; Windows: Build Tools")
+    if wanted == "cuda" or (wanted == "auto" and architectures):
+        return cuda(facts, architectures)
     if wanted == "auto":
         return automatic(facts)
     if wanted.startswith("portable"):
-        return portable(facts, wanted)
-    if wanted == "cuda":
-        return cuda(facts)
+        return portable(facts, wanted, architectures)
     if wanted == "vulkan":
         return vulkan(facts)
     if wanted == "avx2":
@@ -108,8 +103,8 @@ def automatic(facts: Facts) -> Choice:
     return chosen
 
 
-def cuda(facts: Facts) -> Choice:
-    """Return the CUDA build for the card."""
+def cuda(facts: Facts, architectures: str = "") -> Choice:
+    """Return the CUDA build for the card, or for others."""
     if facts.nvcc is None:
         return Choice("cuda", problem="There is no nvcc: install NVIDIA's CUDA toolkit 12, or set CUDACXX")
     toolkit = ".".join(map(str, facts.nvcc))
@@ -119,6 +114,9 @@ def cuda(facts: Facts) -> Choice:
         return Choice(
             "cuda", problem=f"CUDA {toolkit} is there without stubs/libcuda.so: install cuda-driver-dev of it"
         )
+    if architectures:
+        # The build is for other PCs: the card and the driver of this one say nothing about them.
+        return for_cards(facts.nvcc, architectures)
     if facts.cuda and facts.nvcc[0] > facts.cuda[0]:
         newest = ".".join(map(str, facts.cuda))
         return Choice("cuda", problem=f"The driver is for CUDA {newest}, the toolkit is {toolkit}: renew the driver")
@@ -141,14 +139,22 @@ def cuda(facts: Facts) -> Choice:
     return Choice("cuda", tuple(switches), tuple(remarks))
 
 
+def for_cards(nvcc: Version, architectures: str) -> Choice:
+    """Return the CUDA build for the cards of these architectures, whatever is in this PC."""
+    for digits in re.findall(r"\d+", architectures):
+        if wrong := out_of_reach(nvcc, (int(digits[:-1]), int(digits[-1]))):
+            return Choice("cuda", problem=wrong)
+    return Choice("cuda", ("-DGGML_CUDA=ON", *NATIVE, f"{ARCHITECTURES}{architectures}"))
+
+
 def out_of_reach(nvcc: Version, capability: Version) -> str:
     """Return why a toolkit cannot build for a card, "" if it can."""
     needed, has = ".".join(map(str, capability)), ".".join(map(str, nvcc))
     if capability < OLDEST.get(nvcc[0], OLDEST[max(OLDEST)] if nvcc[0] > max(OLDEST) else (0, 0)):
-        return f"CUDA {has} does not build for cards as old as this one ({needed}): install CUDA 12"
+        return f"CUDA {has} does not build for cards as old as those of compute capability {needed}: install CUDA 12"
     newest = max((known for since, known in NEWEST if nvcc >= since), default=(7, 5))
     if nvcc[0] <= max(OLDEST) and capability > newest:
-        return f"CUDA {has} does not know cards as new as this one ({needed}): install a newer toolkit"
+        return f"CUDA {has} does not know cards as new as those of compute capability {needed}: install a newer toolkit"
     return ""
 
 
@@ -163,12 +169,12 @@ def vulkan(facts: Facts) -> Choice:
     )
 
 
-def portable(facts: Facts, wanted: Kind) -> Choice:
+def portable(facts: Facts, wanted: Kind, architectures: str = "") -> Choice:
     """Return the build for all processors of this kind, with a module for cards if `wanted` names one."""
     remarks = ("It runs on every processor of this kind, and each gets the code that suits it.",)
     if wanted == "portable":
         return Choice(wanted, PORTABLE, remarks)
-    card = cuda(facts) if wanted == "portable-cuda" else vulkan(facts)
+    card = cuda(facts, architectures) if wanted == "portable-cuda" else vulkan(facts)
     if card.problem:
         return Choice(wanted, problem=card.problem)
     own = tuple(switch for switch in card.switches if switch not in NATIVE)

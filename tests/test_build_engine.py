@@ -528,13 +528,55 @@ def test_a_source_that_cannot_be_fetched_touches_nothing(workshop: Workshop, cap
 
 def test_a_portable_build_for_cards_names_their_architectures(script: ModuleType) -> None:
     facts = script.Facts(**GTX_1650, nvcc=(12, 8))
-    choice = script.choose(facts, "portable-cuda").with_architectures("61-virtual;75;86")
+    choice = script.choose(facts, "portable-cuda", "61-virtual;75;86")
     assert "-DGGML_BACKEND_DL=ON" in choice.switches
     assert "-DGGML_NATIVE=ON" not in choice.switches
     assert [switch for switch in choice.switches if "ARCHITECTURES" in switch] == [
         "-DCMAKE_CUDA_ARCHITECTURES=61-virtual;75;86"
     ]
     assert script.choose(script.Facts(), "portable-vulkan").problem
+
+
+@pytest.mark.parametrize("here", [{}, GTX_1650, {**GTX_1650, "capability": (6, 1)}], ids=["no card", "16xx", "10xx"])
+@pytest.mark.parametrize("kind", ["auto", "cuda", "portable-cuda"])
+def test_a_build_for_named_cards_does_not_depend_on_the_one_here(
+    script: ModuleType, here: dict[str, object], kind: str
+) -> None:
+    """The driver of the card that is here supports CUDA 12 alone."""
+    choice = script.choose(script.Facts(**here, nvcc=(13, 0)), kind, "75-real;86")
+    assert not choice.problem
+    assert "-DGGML_CUDA=ON" in choice.switches
+    assert "-DCMAKE_CUDA_ARCHITECTURES=75-real;86" in choice.switches
+    assert "-DGGML_CUDA_FORCE_MMQ=ON" not in choice.switches, "RTX 20xx and newer would lose their tensor cores"
+    assert not [remark for remark in choice.remarks if "16xx" in remark or "first start" in remark]
+
+
+def test_a_toolkit_that_does_not_know_a_named_card_is_refused_before_it_compiles(script: ModuleType) -> None:
+    assert "install CUDA 12" in script.choose(script.Facts(nvcc=(13, 0)), "cuda", "61-real;86").problem
+    assert "install a newer toolkit" in script.choose(script.Facts(nvcc=(12, 4)), "portable-cuda", "120a-real").problem
+
+
+@pytest.mark.parametrize("given", ["61-virtual;75;120a-real", "61-virtual, 75 120a-real", " 61-virtual;75;120a-real; "])
+def test_architectures_become_one_switch_whatever_separates_them(script: ModuleType, given: str) -> None:
+    assert script.architectures(given) == "61-virtual;75;120a-real"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--architectures", "turing"),
+        ("--architectures", "75 -DGGML_CUDA=OFF"),
+        ("--architectures", ""),
+        ("--architectures", "75", "--kind", "native"),
+    ],
+)
+def test_architectures_that_make_no_sense_are_refused(
+    workshop: Workshop, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        workshop.run("--dry-run", *arguments)
+    assert refused.value.code == 2
+    assert "--architectures" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="MSVC needs no such option")

@@ -5,14 +5,15 @@
 
 `auto` looks at the card, its driver and the toolkits, and takes CUDA, else Vulkan, else a build for this processor.
 `avx2` is a build for any PC with AVX2, to be carried elsewhere. `portable` runs on every processor of this kind and
-chooses its code there; `portable-cuda` and `portable-vulkan` add a module for cards, and run without a driver, too. The
-same source gives the same portable wheel, file by file. What will be done is shown first, to the letter, and
+chooses its code there; `portable-cuda` and `portable-vulkan` add a module for cards, and run without a driver, too. On
+Linux, the same source gives the same portable wheel, file by file. What will be done is shown first, to the letter, and
 nothing happens without a yes.
 
 pip compiles the source distribution of the version in constraints.txt into a wheel: 10 minutes for a CPU on two cores,
 half an hour and more for a card. It takes CMake from the system, or else from the network, as it does the source. Only
-a finished wheel is installed, so a build that fails or is stopped changes nothing. What was installed before the first
-build is kept as a wheel in the environment, however many builds follow, and --undo brings it back.
+a finished wheel is installed, so a build that fails or is stopped changes nothing. Of a build, only the wheel stays in
+the environment. What was installed before the first build is kept there as a wheel, however many builds follow, and
+--undo brings it back.
 """
 
 import argparse
@@ -27,7 +28,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from ctypes.util import find_library
 from pathlib import Path
@@ -36,7 +39,7 @@ from typing import get_args
 from command_line import command_line
 from engine_choice import Choice, Facts, Kind, Version, choose
 from engine_source import NAME, fetching, unpack, unpacked
-from engine_wheel import slim
+from engine_wheel import slim, writing
 
 from qwen_tui import programs
 from qwen_tui.hardware.gpu import graphics
@@ -49,7 +52,12 @@ BUILT = KEPT.with_name("engine-built")
 ARCHITECTURE = re.compile(r"\d{2,3}[af]?(?:-real|-virtual)?|native|all|all-major")
 # Files that pip writes about an installation: they do not belong into a wheel.
 PIPS_OWN = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+UNTOUCHED = "What was installed is as it was."
 UNDO = "Bring back what was there: python scripts/build_engine.py --undo"
+
+
+class BuildError(Exception):
+    """Why there is no wheel, in a sentence."""
 
 
 def look() -> Facts:
@@ -147,7 +155,7 @@ def building(choice: Choice, facts: Facts, version: str, jobs: int | None) -> tu
 
 
 def source() -> Path:
-    """Return the folder for the source of a portable build."""
+    """Return the folder for what is needed only until the wheel is there: the source, what is compiled, pip's wheel."""
     return BUILT.with_name("engine-source")
 
 
@@ -168,7 +176,9 @@ def building_portable(choice: Choice, facts: Facts, version: str, jobs: int | No
             flags += " -mtune=haswell"
         variables |= dict.fromkeys(("CFLAGS", "CXXFLAGS"), flags)
     at = command.index("--no-binary")
-    return variables, [*command[:at], "--config-settings", f"build-dir={source() / 'build'}", str(code)]
+    # The build backend reads names between braces as variables.
+    folder = str(source() / "build").replace("{", "{{").replace("}", "}}")
+    return variables, [*command[:at], "--config-settings", f"build-dir={folder}", str(code)]
 
 
 def installing(wheel: str) -> list[str]:
@@ -176,26 +186,42 @@ def installing(wheel: str) -> list[str]:
     return [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--force-reinstall", wheel]
 
 
-def build(variables: Mapping[str, str], command: Sequence[str], *, portable: bool = False) -> Path | None:
-    """Compile, and return the wheel, which replaces an earlier one; None if it failed."""
-    folder = unfinished()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def make(version: str, variables: Mapping[str, str], command: Sequence[str], *, portable: bool) -> Path:
+    """Fetch, compile, and return the wheel, which replaces an earlier one; nothing else stays of the build.
+
+    Raises `BuildError`, and what reading and writing files raises. An earlier wheel is then as it was.
+    """
+    shutil.rmtree(source(), ignore_errors=True)
+    try:
+        unfinished().mkdir(parents=True)
+        if portable:
+            if subprocess.run(fetching(version, source()), check=False).returncode:
+                raise BuildError("The source could not be fetched, for what is said above.")
+            unpack(version, source())
+        return build(variables, command, portable=portable)
+    finally:
+        shutil.rmtree(source(), ignore_errors=True)
+
+
+def build(variables: Mapping[str, str], command: Sequence[str], *, portable: bool) -> Path:
+    """Compile, and return the wheel, which replaces an earlier one; raises `BuildError`."""
     # With it, llama.cpp would not be built for this processor.
     environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"} | dict(variables)
-    if subprocess.run(command, env=environment, check=False).returncode:
-        return None
-    finished = next(folder.glob("*.whl"), None)
-    if finished is None:
-        return None
+    failed = subprocess.run(command, env=environment, check=False).returncode
+    finished = next(unfinished().glob("*.whl"), None)
+    if failed or finished is None:
+        raise BuildError("The build failed, for what is said above.")
+    BUILT.mkdir(parents=True, exist_ok=True)
+    wheel = slim(finished, BUILT) if portable else finished.replace(BUILT / finished.name)
     for older in BUILT.glob("*.whl"):
-        older.unlink()
-    return slim(finished, BUILT) if portable else finished.rename(BUILT / finished.name)
+        if older != wheel:
+            older.unlink()
+    return wheel
 
 
 def unfinished() -> Path:
     """Return the folder into which pip writes the wheel."""
-    return BUILT / "unfinished"
+    return source() / "wheel"
 
 
 def install(wheel: Path) -> int:
@@ -219,10 +245,8 @@ def keep_installed(folder: Path) -> Path | None:
         return None
     tag = re.search(r"^Tag: (\S+)", installed.read_text("WHEEL") or "", re.MULTILINE)
     wheel = folder / f"{NAME.replace('-', '_')}-{installed.version}-{tag[1] if tag else 'py3-none-any'}.whl"
-    folder.mkdir(parents=True, exist_ok=True)
     records, about = [], ""
-    part = wheel.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with writing(wheel, compresslevel=1) as archive:
         for file in installed.files or ():
             path = Path(str(file.locate()))
             # Scripts lie outside the package folder, and pip creates them again.
@@ -240,7 +264,7 @@ def keep_installed(folder: Path) -> Path | None:
             archive.writestr(file.as_posix(), content)
             records.append(f"{file.as_posix()},sha256={digest},{len(content)}\n")
         archive.writestr(f"{about}/RECORD", "".join(records) + f"{about}/RECORD,,\n")
-    return part.rename(wheel)
+    return wheel
 
 
 def kept(folder: Path) -> Path | None:
@@ -254,10 +278,17 @@ def undo() -> int:
     if wheel is None:
         print(f"There is nothing to undo: {KEPT} holds no wheel.")
         return 1
-    if failed := install(wheel):
-        return failed
-    # The next build will be a first one again.
-    wheel.unlink()
+    try:
+        if failed := install(wheel):
+            return failed
+        # The next build will be a first one again.
+        wheel.unlink()
+    except KeyboardInterrupt:
+        print(f"\nStopped while it was installed. {UNDO}")
+        return 130
+    except OSError as error:
+        print(f"What was kept is installed, and could not be removed: {reason(error)}")
+        return 1
     return report()
 
 
@@ -292,6 +323,7 @@ def show(
         print(f"  {name}={shlex.quote(value)}")
     for command in commands:
         print(f"  {shlex.join(command)}")
+    print(f"  remove what only the build needed: {source()}", flush=True)
     if not installs:
         return
     if earlier := kept(KEPT):
@@ -339,6 +371,33 @@ def architectures(text: str) -> str:
     return ";".join(names)
 
 
+def reason(error: Exception) -> str:
+    """Return what is wrong, with the file that an error names."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
+
+
+def install_built(wheel: Path) -> int:
+    """Keep what is installed, install the wheel that was built, and print the result."""
+    try:
+        keep_installed(KEPT)
+    except (KeyboardInterrupt, OSError) as error:
+        stopped = isinstance(error, KeyboardInterrupt)
+        print(f"\n{'Stopped.' if stopped else f'{reason(error)}.'} {UNTOUCHED} What was built: {wheel}")
+        return 130 if stopped else 1
+    try:
+        failed = install(wheel)
+    except KeyboardInterrupt:
+        print(f"\nStopped while it was installed. {UNDO}")
+        return 130
+    if failed:
+        print(f"The wheel could not be installed: {wheel}\n{UNDO}")
+        return failed
+    print(f"What was built can be installed elsewhere, too: {wheel}")
+    return report()
+
+
 def main() -> int:
     """Show the plan, ask, build, and print the result."""
     arguments = arguments_given()
@@ -350,8 +409,8 @@ def main() -> int:
         print(choice.problem)
         return 1
     version, portable = pinned(CONSTRAINTS.read_text(encoding="utf-8")), choice.kind.startswith("portable")
-    make = building_portable if portable else building
-    variables, command = make(choice, facts, version, arguments.jobs)
+    plan = building_portable if portable else building
+    variables, command = plan(choice, facts, version, arguments.jobs)
     before = [fetching(version, source())] if portable else []
     show(facts, choice, variables, [*before, command], installs=not arguments.no_install)
     if arguments.dry_run:
@@ -359,33 +418,20 @@ def main() -> int:
     try:
         if not (arguments.yes or agreed()):
             return 1
-        if portable:
-            if subprocess.run(before[0], check=False).returncode:
-                print("The source could not be fetched, for what is said above. What was installed is as it was.")
-                return 1
-            shutil.rmtree(source() / "build", ignore_errors=True)
-            unpack(version, source())
-        wheel = build(variables, command, portable=portable)
+        wheel = make(version, variables, command, portable=portable)
     except KeyboardInterrupt:
-        print("\nStopped. What was installed is as it was.")
+        print(f"\nStopped. {UNTOUCHED}")
         return 130
-    if wheel is None:
-        print("The build failed, for what is said above. What was installed is as it was.")
+    except BuildError as failure:
+        print(f"{failure} {UNTOUCHED}")
+        return 1
+    except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+        print(f"{reason(error)}. {UNTOUCHED}")
         return 1
     if arguments.no_install:
         print(f"What was built: {wheel}")
         return 0
-    try:
-        keep_installed(KEPT)
-        failed = install(wheel)
-    except KeyboardInterrupt:
-        print(f"\nStopped while it was installed. {UNDO}")
-        return 130
-    if failed:
-        print(f"The wheel could not be installed: {wheel}\n{UNDO}")
-        return failed
-    print(f"What was built can be installed elsewhere, too: {wheel}")
-    return report()
+    return install_built(wheel)
 
 
 if __name__ == "__main__":

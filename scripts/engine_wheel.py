@@ -17,7 +17,8 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 # The folder of the package that has the libraries.
@@ -44,15 +45,26 @@ def slim(built: Path, folder: Path, platform: str | None = None) -> Path:
         wanted[about] = re.sub(rb"(?m)^(Tag: \S+-)[^-\s]+$", rb"\g<1>" + platform.encode(), wanted[about])
     (record,) = (name for name in wanted if name.endswith(".dist-info/RECORD"))
     wanted[record] = listing(record, wanted)
-    folder.mkdir(parents=True, exist_ok=True)
-    part = finished.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    with writing(finished) as archive:
         # RECORD comes last, as the format of wheels advises.
         for name in sorted(wanted, key=lambda name: (name == record, name)):
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.external_attr = (0o100755 if name.startswith(HOME) else 0o100644) << 16
             archive.writestr(entry, wanted[name], zipfile.ZIP_DEFLATED)
-    return part.replace(finished)
+    return finished
+
+
+@contextmanager
+def writing(finished: Path, compresslevel: int | None = None) -> Iterator[zipfile.ZipFile]:
+    """Yield a new archive, which takes its name, and the place of an older one, only when it is whole."""
+    finished.parent.mkdir(parents=True, exist_ok=True)
+    part = finished.with_suffix(".part")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=compresslevel) as archive:
+            yield archive
+        part.replace(finished)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def chosen(names: Iterable[str]) -> dict[str, str]:

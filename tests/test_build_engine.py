@@ -1,6 +1,7 @@
 """`scripts/build_engine.py`: what it builds for which PC, and how it is undone."""
 
 import base64
+import errno
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -344,6 +345,56 @@ def test_a_build_that_fails_keeps_the_wheel_of_the_one_before(workshop: Workshop
     assert (workshop.built / WHEEL).exists()
 
 
+def full_disk(*_arguments: object, **_options: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_leaves_the_wheel_of_the_build_before(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert workshop.run("--yes", "--kind", "portable", "--no-install") == 0
+    before = (workshop.built / WHEEL).read_bytes()
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full_disk)
+    assert workshop.run("--yes", "--kind", "portable", "--no-install") == 1
+    said = capfd.readouterr()
+    assert f"{os.strerror(errno.ENOSPC)}. What was installed is as it was." in said.out
+    assert [(path.name, path.read_bytes()) for path in workshop.built.iterdir()] == [(WHEEL, before)]
+
+
+def test_a_full_disk_before_the_installation_says_where_the_new_wheel_is(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    workshop.install("the one before")
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full_disk)
+    assert workshop.run("--yes", "--kind", "native") == 1
+    assert [line.split()[0] for line in workshop.asked_of_pip()] == ["wheel"]
+    assert f"What was installed is as it was. What was built: {workshop.built / WHEEL}" in capfd.readouterr().out
+    assert not list(workshop.kept.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["native", "portable"])
+def test_an_environment_that_cannot_be_written_is_named_before_anything_is_fetched(
+    workshop: Workshop, kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    workshop.patch.setattr(workshop.script, "BUILT", tmp_path / "file" / "engine-built")
+    assert workshop.run("--yes", "--kind", kind) == 1
+    last = capfd.readouterr().out.splitlines()[-1]
+    assert last.startswith(str(tmp_path / "file"))
+    assert last.endswith("What was installed is as it was.")
+    with pytest.raises(FileNotFoundError):
+        workshop.asked_of_pip()
+
+
+@pytest.mark.parametrize("fails", ["", "wheel"])
+@pytest.mark.parametrize("kind", ["native", "portable"])
+def test_of_a_build_only_the_wheel_stays(workshop: Workshop, kind: str, fails: str) -> None:
+    before = set(workshop.built.parent.iterdir())
+    workshop.run("--yes", "--kind", kind, "--no-install", fails=fails)
+    assert {path.name for path in set(workshop.built.parent.iterdir()) - before} == {"notes"}
+    assert [path.name for path in workshop.built.iterdir()] == ([] if fails else [WHEEL])
+
+
 def test_undo_goes_back_to_before_the_first_build_until_it_is_done(workshop: Workshop) -> None:
     for installed in ("the one before", "the first build", "the second build"):
         workshop.install(installed)
@@ -593,6 +644,16 @@ def test_the_folder_of_a_build_for_cards_may_have_any_usual_name(
     (given,) = shlex.split(variables["CUDAFLAGS"])
     assert given == f'-Xcompiler="{flag}"'
     assert shlex.split(given.removeprefix("-Xcompiler=")) == [flag]
+
+
+def test_the_build_backend_reads_no_variables_in_the_name_of_a_folder(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "BUILT", Path("/home/{name}/engine-built"))
+    _variables, command = script.building_portable(script.choose(script.Facts(), "portable"), script.Facts(), "1", None)
+    (setting,) = (word for word in command if word.startswith("build-dir="))
+    # scikit-build-core formats it like this, to put in the name of the package and others.
+    assert setting.format(name="llama_cpp_python") == f"build-dir={Path('/home/{name}/engine-source/build')}"
 
 
 def test_the_installed_engine_can_be_packed_and_installed_again(script: ModuleType, tmp_path: Path) -> None:

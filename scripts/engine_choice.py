@@ -15,6 +15,8 @@ PORTABLE = (
     "-DGGML_CPU_ALL_VARIANTS=ON",
     "-DGGML_NATIVE=OFF",
     "-DLLAVA_BUILD=OFF",
+    # It is on by default on macOS, where Metal computes what BLAS would.
+    "-DGGML_BLAS=OFF",
     # The linker would leave room for the path of the build folder in each library, as much as the path is long.
     "-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON",
 )

@@ -566,6 +566,20 @@ def test_a_release_for_cards_installs_what_the_script_imports(tmp_path: Path) ->
     assert "Build: native" in done.stdout, done.stderr + done.stdout
 
 
+def test_a_release_keeps_only_what_was_tested() -> None:
+    jobs = workflow()["jobs"]
+    uploads = {
+        (name, step["with"]["name"]): step["with"]
+        for name, job in jobs.items()
+        for step in job["steps"]
+        if "upload-artifact" in step.get("uses", "")
+    }
+    (kept,) = (key for key, upload in uploads.items() if "retention-days" not in upload)
+    assert kept == ("keep", "release")
+    assert jobs["keep"]["needs"] == "test"
+    assert set(jobs["test"]["needs"]) == {name for name, _artifact in uploads} - {"keep"}
+
+
 def test_a_release_has_code_for_cards_that_come_later() -> None:
     names = workflow()["env"]["CUDA_ARCHITECTURES"].split(";")
     # llama.cpp makes 12x into 12xa, which runs on no other card, whoever compiles it.

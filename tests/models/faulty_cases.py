@@ -25,7 +25,9 @@ from qwen_tui.models.fetching.rotation import Patience
 from tests.models.hub_server import FILE, NAME, REPOSITORY, SIGNATURE, Answering, FaultyHub, Handler
 from tests.program import call
 
-# Short waiting times: with real networks the program waits much longer.
+# It tries again sooner than real networks need it, and takes no source on a busy PC for a silent one.
+PATIENT = Patience(response=20.0, stall=20.0, tries=4, first_wait=0.02, longest_wait=2.0)
+# Short waiting times for the sources that are silent, or stop in the middle.
 IMPATIENT = Patience(response=1.0, stall=1.2, tries=4, first_wait=0.02, longest_wait=2.0)
 TOKEN = "hf_the_token_of_somebody"
 PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
@@ -102,7 +104,7 @@ def run(case: Case, content: Path, folder: Path) -> Outcome:
         environment = {"HF_ENDPOINT": hub.url, "QWEN_TUI_HOME": str(folder / "home"), "QWEN_TUI_LANG": "en"}
         kept = {n: v for n, v in os.environ.items() if not n.upper().endswith("_PROXY") and not n.startswith("HF_")}
         scene = Scene(folder, hub, other, environment, stack)
-        scene.replace(fetch, "PATIENCE", IMPATIENT)
+        scene.replace(fetch, "PATIENCE", PATIENT)
         case.prepare(scene)
         stack.enter_context(mock.patch.dict(os.environ, {**kept, **scene.environment}, clear=True))
         before = scene.hub.sent + scene.other.sent
@@ -253,14 +255,17 @@ def _page(scene: Scene) -> None:
 
 
 def _stall(scene: Scene) -> None:
+    scene.replace(fetch, "PATIENCE", IMPATIENT)
     scene.hub.at_bytes.append(Answering(until=scene.hub.size // 2, stall=True))
 
 
 def _silent(scene: Scene) -> None:
+    scene.replace(fetch, "PATIENCE", IMPATIENT)
     scene.hub.at_hub += [Answering(silent=True)] * 20
 
 
 def _silent_bytes(scene: Scene) -> None:
+    scene.replace(fetch, "PATIENCE", IMPATIENT)
     scene.hub.always = Answering(silent=True)
 
 

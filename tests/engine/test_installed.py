@@ -39,23 +39,23 @@ def test_a_file_that_is_not_a_model_has_no_dry_run_and_does_no_harm(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("program", "reason"),
+    ("program", "reason", "patience"),
     [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "another processor"),
-        ("import os; os.abort()", "SIGABRT"),
-        ("import sys; sys.exit('CUDA error: unknown error')", "CUDA error: unknown error"),
-        ("import time; time.sleep(60)", "does not answer"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "another processor", 30),
+        ("import os; os.abort()", "SIGABRT", 30),
+        ("import sys; sys.exit('CUDA error: unknown error')", "CUDA error: unknown error", 30),
+        ("import time; time.sleep(600)", "does not answer", 1),
     ],
 )
 def test_the_reason_why_a_worker_dies_or_hangs_is_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, reason: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, reason: str, patience: float
 ) -> None:
     python = tmp_path / "python"
     python.write_text(f"#!{sys.executable}\n{program}\n")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
     with pytest.raises(installed.AskError, match=reason) as raised:
-        installed.describe(patience=1)
+        installed.describe(patience=patience)
     assert not raised.value.passing, "no question after this one is to wait for it"
 
 

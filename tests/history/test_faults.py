@@ -175,8 +175,8 @@ def test_a_locked_database_can_be_read_and_a_short_lock_is_waited_for(
 ) -> None:
     assert len(qwen("logs", "list").stdout.splitlines()) == 20
     timer = threading.Timer(0.5, locked.execute, ["COMMIT"])
-    timer.start()
     started = time.monotonic()
+    timer.start()
     History(database).begin(None, Question("patient"), model="m", system=None)
     assert time.monotonic() - started > 0.3
 

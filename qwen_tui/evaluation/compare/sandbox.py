@@ -19,6 +19,8 @@ from qwen_tui.i18n import gettext as _
 
 _INSIDE = Path(__file__).with_name("inside_sandbox.py")
 _TMP_BYTES = 32 << 20
+# Beside busy programs, the program may take so many times its seconds until it has got them.
+_BUSY = 6
 # If even the watcher inside does not answer, everything is ended so many seconds later.
 _PATIENCE = 30
 # Where programs and libraries are, beside /usr.
@@ -42,7 +44,8 @@ def obstacle() -> str:
 def press_keys(code: str, expression: str, expected: str, seconds: int = 10) -> dict[str, Any]:
     """Run the calculator `code`, compute `expression` of the form a*(b+c), and return what `inside_sandbox` reports.
 
-    `seconds` is the limit of its time. Raises `NoSandboxError`, and `CancelledError`.
+    `seconds` is the limit of its time, without what it waits for the processor. Raises `NoSandboxError`, and
+    `CancelledError`.
     """
     if sys.platform != "linux":
         raise NoSandboxError(_("Code is run on Linux only, in a sandbox that other systems lack."))
@@ -75,7 +78,7 @@ def _run(python: str, code: str, expression: str, expected: str, seconds: int) -
         program = Path(folder) / "answer.py"
         program.write_text(code, "utf-8", errors="replace")
         command = [*_command(python, program), python, "-I", "/inside.py", "watch", "/answer.py", expression, expected]
-        command.append(str(seconds))
+        command += [str(seconds), str(seconds * _BUSY)]
         try:
             running = subprocess.Popen(
                 command,
@@ -86,7 +89,7 @@ def _run(python: str, code: str, expression: str, expected: str, seconds: int) -
             )
         except OSError as error:
             raise _refused(str(error)) from error
-        too_long = threading.Timer(seconds + _PATIENCE, running.kill)
+        too_long = threading.Timer(seconds * _BUSY + _PATIENCE, running.kill)
         too_long.start()
         try:
             complained = cancellation.current().communicate(running)[1]

@@ -113,6 +113,7 @@ def test_a_calculator_is_run_and_its_keys_are_pressed(code: str, value: float, s
     ("code", "why"),
     [
         ("while True: pass", ("time",)),
+        ("import time\ntime.sleep(1000)", ("time",)),
         ("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", ("processes", "time")),
         ("held = []\nwhile True: held.append(bytearray(1 << 28))", "MemoryError"),
         ("import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)", "unreachable"),
@@ -120,7 +121,7 @@ def test_a_calculator_is_run_and_its_keys_are_pressed(code: str, value: float, s
         ("out = open('/tmp/big', 'wb')\nwhile True: out.write(bytes(1_000_000))", "too large"),
         (f"raise SystemExit(str(open({str(Path.home() / 'x')!r})))", "No such file"),
     ],
-    ids=["time", "processes", "memory", "network", "system", "disk", "home"],
+    ids=["time", "waiting", "processes", "memory", "network", "system", "disk", "home"],
 )
 def test_the_sandbox_keeps_a_program_within_its_limits(code: str, why: str | tuple[str, ...]) -> None:
     found = sandbox.press_keys(code, "2*(3+4)", "14", seconds=3 if isinstance(why, tuple) else 30)

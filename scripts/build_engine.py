@@ -43,7 +43,7 @@ from engine_wheel import slim, writing
 CONSTRAINTS = Path(__file__).parent.parent / "constraints.txt"
 KEPT = Path(sys.prefix) / "share" / "qwen-tui" / "engine-before"
 BUILT = KEPT.with_name("engine-built")
-# 86 is code for a card and for what the driver compiles it to, 86-real and 86-virtual are one of them.
+# CMake's names: 86-real is code for these cards alone, 86-virtual is what a driver compiles for later ones, 86 is both.
 ARCHITECTURE = re.compile(r"\d{2,3}[af]?(?:-real|-virtual)?|native|all|all-major")
 # Files that pip writes about an installation: they do not belong into a wheel.
 PIPS_OWN = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")

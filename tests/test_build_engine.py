@@ -439,6 +439,12 @@ def test_a_portable_wheel_has_each_library_once_and_the_modules_beside_them(work
     assert not workshop.kept.exists(), "nothing was installed"
 
 
+@pytest.mark.parametrize("kind", ["portable", "portable-cuda"])
+def test_a_portable_build_has_no_module_for_blas(script: ModuleType, kind: str) -> None:
+    """On macOS, llama.cpp would make one unless it is told not to."""
+    assert "-DGGML_BLAS=OFF" in script.choose(script.Facts(nvcc=(12, 8)), kind).switches
+
+
 @pytest.mark.skipif(os.name == "nt", reason="MSVC does not know the option")
 def test_a_portable_build_is_tuned_where_the_compiler_would_guess_badly(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -380,7 +380,7 @@ def test_a_thread_that_cannot_be_started_leaves_no_other_waiting(monkeypatch: py
     monkeypatch.setattr(bandwidth, "_BLOCK", 1 << 10)
     monkeypatch.setattr(threading.Thread, "start", once)
     assert bandwidth.memory_bandwidth(2, 16 * GIB) is None
-    begun[0].join(2)
+    begun[0].join(30)
     assert not begun[0].is_alive()
 
 

@@ -377,7 +377,7 @@ def test_a_cancelled_search_stores_nothing(tiny: Path, kept: Path, tmp_path: Pat
             assert program.poll() is None
         time.sleep(0.05)
         program.send_signal(signal.SIGINT)
-        stdout, stderr = program.communicate(timeout=20)
+        stdout, stderr = program.communicate(timeout=60)
     assert program.returncode == 130
     assert stdout == b""
     assert b"Nothing was saved." in stderr

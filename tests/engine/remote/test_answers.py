@@ -95,26 +95,24 @@ def test_who_cut_a_long_answer_is_told() -> None:
             assert (finished.reason, finished.limit) == ("length", limit)
 
 
-@pytest.mark.parametrize("pieces", [[30.0], [*said("One", " two", reason=None, done=False), 30.0]])
+@pytest.mark.parametrize("pieces", [[600.0], [*said("One", " two", reason=None, done=False), 600.0]])
 def test_a_cancelled_answer_ends_at_once_and_the_server_sees_it(
     pieces: Sequence[bytes | float],
 ) -> None:
     with serving(Reply(pieces)) as server, cancellation.operation() as operation:
         happened = []
-        begun = time.monotonic()
         for event in engine_of(server).stream(request()):
             happened.append(event)
             if server.questions and (isinstance(event, Text) or len(pieces) == 1):
                 operation.cancel()
         assert server.hung_up.wait(30)
-        assert time.monotonic() - begun < 25
     assert text_of(happened) in ("", "One", "One two")
     assert isinstance(happened[-1], Finished)
     assert happened[-1].reason == "interrupted"
 
 
 def test_whoever_stops_reading_hangs_up() -> None:
-    with serving(Reply([*said("One", reason=None, done=False), 30.0])) as server:
+    with serving(Reply([*said("One", reason=None, done=False), 600.0])) as server:
         stream = engine_of(server).stream(request())
         assert isinstance(stream, Iterator)
         next(event for event in stream if isinstance(event, Text))
@@ -187,7 +185,7 @@ def test_a_question_refused_beside_one_whose_answer_then_ended_is_sent_again(mon
 
 
 def test_ctrl_c_ends_the_wait_for_others() -> None:
-    with serving(Reply([30.0])) as server, cancellation.operation() as operation:
+    with serving(Reply([600.0])) as server, cancellation.operation() as operation:
         server.limit = 1
         engine = engine_of(server)
         ends: list[Event] = []
@@ -209,7 +207,7 @@ def test_an_answer_that_the_python_binding_stops_for_another_question_is_not_tak
 
 
 def test_ctrl_c_reaches_all_questions_of_its_operation() -> None:
-    with serving(Reply([30.0])) as server, cancellation.operation() as operation:
+    with serving(Reply([600.0])) as server, cancellation.operation() as operation:
         engine = engine_of(server)
         ends: list[Event] = []
         threads = at_once(2, lambda: ends.append(list(engine.stream(request()))[-1]))

@@ -78,7 +78,8 @@ def load_backends(
         if _load(llama, path):
             return backends
         broken.append(f"{variant}: llama.cpp cannot use {path}")
-    raise OSError("; ".join(broken) or "no file libggml-cpu-* of the library suits this processor")
+    # One file tells enough, as many as they may be.
+    raise OSError(broken[0] if broken else "no file libggml-cpu-* of the library suits this processor")
 
 
 def _score(path: Path) -> int:

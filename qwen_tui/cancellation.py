@@ -7,6 +7,7 @@ and then raises `CancelledError`, at a place where that is safe:
 
 - a loop calls `check` between two pieces of work;
 - a pause is a `sleep`;
+- a wait for another thread has a timeout, and is none of a `SimpleQueue`: after a signal that may wait for ever;
 - a call that blocks in C, where a handler cannot end it (a name look-up, a driver, a slow disk), goes through `run`: a
   thread makes the call, the calling thread waits and looks, and leaves that thread behind when it is cancelled;
 - `communicate` waits for another program, and ends that program when it is cancelled;

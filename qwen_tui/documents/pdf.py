@@ -110,7 +110,7 @@ class _Reader:
     """The process that reads the file. It ends with the block, whatever happens in it."""
 
     def __init__(self, data: bytes, request: Request) -> None:
-        self._replies: queue.SimpleQueue[Reply | None] = queue.SimpleQueue()
+        self._replies: queue.Queue[Reply | None] = queue.Queue()
         self._process = subprocess.Popen(
             child.command(child.PDFIUM),
             stdin=subprocess.PIPE,

@@ -65,8 +65,8 @@ class WorkerProcess:
         # The variant for this processor, if llama.cpp is a portable build.
         self._backend: wire.Backend | None = None
         self._lines: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
-        self._commands: queue.SimpleQueue[wire.WorkerCommand | None] = queue.SimpleQueue()
-        self._replies: queue.SimpleQueue[wire.Reply | None] = queue.SimpleQueue()
+        self._commands: queue.Queue[wire.WorkerCommand | None] = queue.Queue()
+        self._replies: queue.Queue[wire.Reply | None] = queue.Queue()
         try:
             # In the order in which they end.
             self._threads = [start_thread(run) for run in (self._read_replies, self._read_log, self._write_commands)]

@@ -537,7 +537,7 @@ class StandIn:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(seed, file=self._process.stdin, flush=True)
-        lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=lambda out: lines.put(out.readline()), args=[self._process.stdout], daemon=True).start()
         try:
             return lines.get(timeout=TIME_LIMIT_S)
@@ -588,7 +588,7 @@ def keep_one(sound: Path, seed: int) -> dict[str, Any]:
 
 def run(folder: Path, seeds: Iterable[int], processes: int) -> list[Trial]:
     """Try the mutations with these seeds, and return their outcomes in the same order."""
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    waiting: queue.Queue[int] = queue.Queue()
     for seed in seeds:
         waiting.put(seed)
     trials: list[Trial] = []

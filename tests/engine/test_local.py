@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from qwen_tui import cancellation
 from qwen_tui.engine.local import LocalEngine
 from qwen_tui.engine.protocol import Costs, LoadOptions, ReplayOptions, Request, SamplingOptions
+from qwen_tui.engine.silence import TICK
 from qwen_tui.engine.speeds import Speeds
 from qwen_tui.errors import CancelledError, InvalidModelError, PromptTooLongError, UsageError, WorkerDiedError
 from qwen_tui.files import ASSETS
@@ -331,6 +333,26 @@ def test_a_worker_that_keeps_dying_is_reported_and_replaced(wide: LocalEngine, n
             # Text that the dead worker had sent still arrives; after the note, another worker answers.
             alive = isinstance(event, Note) or (alive and not isinstance(event, Prefill))
     assert text_of(wide.stream(request("count", max_tokens=100))) == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_answer_that_does_not_come_ends_at_ctrl_c_though_the_machine_is_busy(engine: LocalEngine) -> None:
+    """The handler of the signal takes longer than any wait for the worker, as on a machine that runs it late."""
+    engine.info()
+    worker_of(engine).suspend()
+    with cancellation.operation() as operation:
+
+        def heed(number: int, _frame: object) -> None:
+            time.sleep(5 * TICK)
+            operation.cancel(number)
+
+        before = signal.signal(signal.SIGUSR1, heed)
+        press = threading.Timer(0.5, signal.pthread_kill, (threading.get_ident(), signal.SIGUSR1))
+        press.start()
+        events = list(engine.stream(request("count")))
+        press.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert finished(events).reason == "interrupted"
 
 
 def test_a_worker_that_died_while_idle_is_replaced_silently(engine: LocalEngine) -> None:

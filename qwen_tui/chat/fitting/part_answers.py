@@ -211,7 +211,7 @@ def _side_by_side(engine: Engine, parts: Sequence[_Part], at_once: int) -> _Arri
     operations: list[Cancellation] = []
     closed = threading.Event()
     # None says that a thread has ended.
-    arrived: queue.SimpleQueue[tuple[int, Event | Ended] | Exception | None] = queue.SimpleQueue()
+    arrived: queue.Queue[tuple[int, Event | Ended] | Exception | None] = queue.Queue()
 
     def answer() -> None:
         try:

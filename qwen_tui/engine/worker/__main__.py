@@ -21,7 +21,7 @@ def main() -> None:
     """Serve the parent until it ends."""
     commands, replies = _take_pipes()
     stop = StopFlag()
-    pending: queue.SimpleQueue[wire.WorkerCommand] = queue.SimpleQueue()
+    pending: queue.Queue[wire.WorkerCommand] = queue.Queue()
     # Two threads reply.
     lock = threading.Lock()
 
@@ -53,7 +53,7 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
     return commands, replies
 
 
-def _read(commands: BinaryIO, pending: "queue.SimpleQueue[wire.WorkerCommand]", stop: StopFlag, worker: Worker) -> None:
+def _read(commands: BinaryIO, pending: "queue.Queue[wire.WorkerCommand]", stop: StopFlag, worker: Worker) -> None:
     command: wire.WorkerCommand | None = None
     try:
         while not isinstance(command, wire.Leave) and (command := wire.read_command(commands)) is not None:

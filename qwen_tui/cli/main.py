@@ -24,10 +24,11 @@ def main(arguments: Sequence[str] | None = None, environment: Environment | None
     with signals.heeded() as operation:
         code = _run(sys.argv[1:] if arguments is None else arguments, environment)
         _give_up(environment.stdout, lost=operation.requested)
-    if operation.requested and arguments is None:
-        # Everything is closed. Python's own way out takes time, and can crash in threads that were left behind.
-        environment.stderr.flush()
-        os._exit(operation.exit_code)
+        if operation.requested and arguments is None:
+            # Everything is closed. Python's own way out takes time, and can crash in threads that were left behind. A
+            # second Ctrl-C is still heeded here.
+            environment.stderr.flush()
+            os._exit(operation.exit_code)
     # The exit code of a signal goes before that of the command.
     return operation.exit_code or code
 

@@ -11,6 +11,8 @@ import pyte
 _WHERE = "\x1b[6n"
 # The painter writes this before each update of an answer on the screen, and nothing else does.
 _UPDATE = "\x1b[?2026h"
+# So many seconds does a test wait for what comes at once on a machine that does nothing else.
+PATIENCE = 60
 ENTER, NEWLINE, CTRL_C, CTRL_D = "\r", "\n", "\x03", "\x04"
 
 
@@ -75,27 +77,28 @@ class Terminal:
         self._typed_at = self.written.tell()
         self.process.send(keys)
 
-    def wait_for(self, *words: str) -> str:
-        """Wait until the screen shows all of `words`."""
-        return self._wait_until(lambda text: all(word in text for word in words))
-
-    def wait_for_written(self, *words: str) -> None:
-        """Wait until all of `words` have been written, even if they have scrolled off since."""
-        self._wait_until(lambda _text: all(word in self.written.getvalue() for word in words))
-
-    def wait_for_times(self, word: str, times: int) -> str:
-        """Wait until the screen shows `word` so many times."""
-        return self._wait_until(lambda text: text.count(word) == times)
-
-    def wait_for_answer(self) -> None:
-        """Wait until some of an answer has come since `type`: two tokens at least, so that it has a speed."""
-        self._wait_until(lambda _text: self.written.getvalue().count(_UPDATE, self._typed_at) > 2)
-
-    def _wait_until(self, holds: Callable[[str], bool]) -> str:
-        deadline = time.monotonic() + 30
+    def wait_until(self, holds: Callable[[str], bool]) -> str:
+        """Wait until this holds, of the text on the screen or of anything else."""
+        deadline = time.monotonic() + PATIENCE
         while not holds(text := self.text):
             assert time.monotonic() < deadline, text
         return text
+
+    def wait_for(self, *words: str) -> str:
+        """Wait until the screen shows all of `words`."""
+        return self.wait_until(lambda text: all(word in text for word in words))
+
+    def wait_for_written(self, *words: str) -> None:
+        """Wait until all of `words` have been written, even if they have scrolled off since."""
+        self.wait_until(lambda _text: all(word in self.written.getvalue() for word in words))
+
+    def wait_for_times(self, word: str, times: int) -> str:
+        """Wait until the screen shows `word` so many times."""
+        return self.wait_until(lambda text: text.count(word) == times)
+
+    def wait_for_answer(self) -> None:
+        """Wait until some of an answer has come since `type`: two tokens at least, so that it has a speed."""
+        self.wait_until(lambda _text: self.written.getvalue().count(_UPDATE, self._typed_at) > 2)
 
     def leave(self) -> int:
         self.type(CTRL_D)
@@ -103,7 +106,7 @@ class Terminal:
 
     def ended(self, *, closing: bool = True) -> int:
         """Wait for the end and return the exit code; `closing` closes the terminal too."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while self.process.isalive() and time.monotonic() < deadline:
             _ = self.text
         # Its last words may have come between the last reading and its end.

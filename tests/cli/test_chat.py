@@ -60,8 +60,7 @@ def test_ctrl_c_clears_the_line_and_ctrl_d_leaves_only_an_empty_one(chat: Termin
     chat.wait_for("> draft")
     chat.type(CTRL_D)
     chat.type(CTRL_C)
-    time.sleep(0.3)
-    assert "draft" not in chat.text
+    chat.wait_for_times("draft", 0)
     assert chat.leave() == 0
 
 
@@ -103,8 +102,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_question_in_the_line(tmp_path:
     terminal.wait_for("\n>", "Ctrl-D leaves")
     terminal.type("a long question" + ENTER)
     terminal.wait_for("The engine gave up")
-    time.sleep(0.5)
-    assert terminal.text.count("> a long question") == 2
+    terminal.wait_for_times("> a long question", 2)
     terminal.type(CTRL_C)
     assert terminal.leave() == 0
 
@@ -148,7 +146,7 @@ def test_a_removed_model_is_reported_at_the_next_message(tmp_path: Path, tiny: P
     terminal.type("two" + ENTER)
     # The path is too long for one line. The message ends with a remedy, and the question is in the line again.
     terminal.wait_for("choose another file with -m.", "model.gguf · CPU")
-    assert terminal.text.count("> two") == 2
+    terminal.wait_for_times("> two", 2)
     terminal.type(CTRL_C)
     assert terminal.leave() == 0
 
@@ -179,7 +177,7 @@ def test_sigterm_at_the_prompt_ends_the_program(chat: Terminal) -> None:
 
 def test_suspending_stops_the_worker_too_and_continuing_goes_on(tiny: Path) -> None:
     # Only a shell with job control can stop and continue a program. Its message about that depends on the locale.
-    terminal = Terminal("bash", "--norc", "-i", LC_ALL="C.UTF-8")
+    terminal = Terminal("bash", "--norc", "-i", LC_ALL="C.UTF-8", QWEN_TUI_LOOKUP="false")
     terminal.type(" ".join([*COMMAND, "chat", "-m", str(tiny), "--ctx-size", "32000", "-o", "temperature=0"]) + ENTER)
     terminal.wait_for("\n>", "Ctrl-D leaves")
     terminal.type("count" + ENTER)
@@ -188,7 +186,7 @@ def test_suspending_stops_the_worker_too_and_continuing_goes_on(tiny: Path) -> N
     (worker,) = program.children()
     terminal.type("\x1a")
     terminal.wait_for("Stopped")
-    assert {program.status(), worker.status()} == {psutil.STATUS_STOPPED}
+    terminal.wait_until(lambda _text: {program.status(), worker.status()} == {psutil.STATUS_STOPPED})
     terminal.type("fg" + ENTER)
     terminal.wait_for_answer()
     terminal.type("typed" + ENTER)

@@ -34,7 +34,8 @@ def chat(tiny: Path) -> Iterator[Terminal]:
 
 
 def start(*options: str) -> Terminal:
-    terminal = Terminal(*COMMAND, "chat", *options)
+    # Without prompt lookup, an answer that is to be interrupted takes its time.
+    terminal = Terminal(*COMMAND, "chat", *options, QWEN_TUI_LOOKUP="false")
     terminal.wait_for("\n>", "Ctrl-D ")
     return terminal
 
@@ -143,7 +144,7 @@ def test_a_session_with_all_the_other_commands(chat: Terminal, tmp_path: Path) -
         ("/cler", "There is no command /cler."),
     ):
         chat.type(line + ENTER)
-        chat.wait_for(words)
+        chat.wait_for(words, "\n>\n")
     chat.type("again" + ENTER)
     # The speed below the line may be that of the answer before.
     chat.wait_for("> again", "tokens/s", "\n>\n")
@@ -214,7 +215,7 @@ def test_a_retry_that_never_begins_leaves_the_old_turn(chat: Terminal, home: Pat
 
 def wait_for_line(terminal: Terminal, line: str) -> None:
     """Wait until the input line, which is the last one above the toolbar, has this text."""
-    terminal._wait_until(lambda text: [*filter(None, text.splitlines())][-2:-1] == [line])
+    terminal.wait_until(lambda text: [*filter(None, text.splitlines())][-2:-1] == [line])
 
 
 def messages(home: Path) -> list[str]:

@@ -5,11 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.conftest import COMMAND, Run
@@ -109,7 +107,7 @@ def test_a_file_that_cannot_be_material_is_refused(
 def test_a_silent_stdin_is_explained(tiny: Path) -> None:
     with started("ask", "-m", tiny, *SHORT, stdin=subprocess.PIPE) as process:
         assert b"stdin" in process.stderr.readline()
-        stdout, _ = process.communicate(b"hello", timeout=20)
+        stdout, _ = process.communicate(b"hello", timeout=60)
     assert stdout.strip()
 
 
@@ -190,34 +188,28 @@ def test_text_under_a_schema_is_json_too(qwen: Run, limit: str) -> None:
         assert isinstance(json.loads(done.stdout)["city"], str)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_ask_with_the_answer_so_far(tiny: Path, number: signal.Signals, code: int) -> None:
-    with started("ask", "-m", tiny, "-o", "temperature=0", "--ctx-size", "16384", "hello") as process:
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_ask_with_the_answer_so_far(
+    tiny: Path, name: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With prompt lookup, a repetitive answer may be finished before the signal.
+    monkeypatch.setenv("QWEN_TUI_LOOKUP", "false")
+    with started("ask", "-m", tiny, "-o", "temperature=0", "--ctx-size", "32000", "hello") as process:
         # Read without the buffer: `communicate` does not see what a buffer has read ahead.
         first = os.read(process.stdout.fileno(), 1)
-        process.send_signal(number)
-        rest, errors = process.communicate(timeout=10)
+        process.send_signal(getattr(signal, name))
+        rest, errors = process.communicate(timeout=60)
     assert process.returncode == code
     assert (first + rest).endswith(b"\n")
-    assert errors == b"The answer was stopped.\n"
-
-
-def test_ctrl_c_while_waiting_for_stdin_ends_it(tiny: Path) -> None:
-    with started("ask", "-m", tiny, stdin=subprocess.PIPE) as process:
-        while not (workers := psutil.Process(process.pid).children()):
-            time.sleep(0.05)
-        time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=5) == 130
-        assert b"Traceback" not in process.stderr.read()
-    assert psutil.wait_procs(workers, timeout=5)[1] == []
+    # By the time of the signal, it may have said that the answer repeats itself.
+    assert errors.splitlines()[-1] == b"The answer was stopped."
 
 
 def test_a_closed_pipe_ends_quietly(tiny: Path) -> None:
     with started("ask", "-m", tiny, "--ctx-size", "16384", "hello") as process:
         process.stdout.read(1)
         process.stdout.close()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stderr.read() == b""
 
 

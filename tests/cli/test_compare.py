@@ -222,17 +222,19 @@ def test_a_second_window_waits_for_the_first(asked: list[str], home: Path, qwen:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_ctrl_c_loses_one_answer_at_most(asked: list[str], home: Path, qwen: Run) -> None:
+    # So many that it cannot be finished before the signal.
+    asked[asked.index("--rounds") + 1] = "200"
     process = subprocess.Popen([*COMMAND, *asked, "--yes"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None
-    while not (line := process.stderr.readline()).startswith(b"[1/7]"):
+    while not (line := process.stderr.readline()).startswith(b"[1/"):
         assert line
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1].decode()
     assert process.returncode == 130 and "What is finished is kept, and the same command goes on" in said
     finished = {name for name in kept(home) if name.startswith(("run", "led"))}
     assert finished
-    again = qwen(*asked, "--yes")
-    assert f"Of 7 answers, {len(finished)} " in again.stderr.decode()
+    # Without a terminal to ask on, it says only what there is to do.
+    assert f" answers, {len(finished)} " in qwen(*asked).stderr.decode()
 
 
 def test_one_side_is_compared_with_the_usual_settings(qwen: Run, tasks: Path) -> None:

@@ -151,11 +151,13 @@ def ended(qwen: Run, tiny: Path) -> str:
     for number in (signal.SIGINT, signal.SIGKILL):
         with subprocess.Popen(
             [*COMMAND, "ask", "-c", "-o", "temperature=0", "--ctx-size", "30000", f"until {number.name}"],
+            # Without prompt lookup, the answer is not finished before the signal.
+            env={**os.environ, "QWEN_TUI_LOOKUP": "false"},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            # A pipe that nobody reads would become full, and stop the program.
+            stdout=subprocess.DEVNULL,
         ) as process:
-            assert process.stdout is not None
-            while not (number is signal.SIGINT and process.stdout.read(1)) and not _is_kept(number.name):
+            while not _is_kept(number.name):
                 assert process.poll() is None
             process.send_signal(number)
     return str(first["conversation_id"])

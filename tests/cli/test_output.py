@@ -79,8 +79,11 @@ def test_a_folder_a_refusal_and_a_full_disk_are_told(qwen: Run, tmp_path: Path) 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_after_ctrl_c_what_has_come_stays(tiny: Path, tmp_path: Path) -> None:
-    asked = [*COMMAND, "ask", "-m", str(tiny), "-n", "-o", "max_tokens=4000", "--output", "answer.md", "Hello"]
-    process = subprocess.Popen(asked, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=tmp_path)
+    # Such an answer lasts until it is stopped.
+    endless = ["-o", "temperature=0", "--ctx-size", "32000"]
+    asked = [*COMMAND, "ask", "-m", str(tiny), "-n", *endless, "--output", "answer.md", "Hello"]
+    environment = {**os.environ, "QWEN_TUI_LOOKUP": "false"}
+    process = subprocess.Popen(asked, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=tmp_path, env=environment)
     file = tmp_path / "answer.md"
     while not (file.exists() and file.stat().st_size) and process.poll() is None:
         time.sleep(0.05)

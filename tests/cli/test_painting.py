@@ -59,7 +59,8 @@ def test_an_unknown_theme_is_reported(qwen: Run) -> None:
 @pytest.fixture
 def talker(tiny: Path) -> Iterator[Terminal]:
     """A conversation whose answers last until they are stopped."""
-    terminal = Terminal(*COMMAND, "chat", "-n", "-m", str(tiny), "--ctx-size", "32000", "-o", "temperature=0")
+    words = ("chat", "-n", "-m", str(tiny), "--ctx-size", "32000", "-o", "temperature=0")
+    terminal = Terminal(*COMMAND, *words, QWEN_TUI_LOOKUP="false")
     terminal.wait_for("\n>", "Ctrl-D leaves")
     yield terminal
     terminal.process.close(force=True)

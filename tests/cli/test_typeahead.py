@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,8 @@ from tests.conftest import COMMAND
 
 if sys.platform == "win32":
     pytest.skip("needs a POSIX terminal", allow_module_level=True)
+
+import termios
 
 from tests.terminal_screen import CTRL_C, ENTER, Terminal
 
@@ -34,9 +35,10 @@ def talker(tiny: Path) -> Iterator[Terminal]:
 
 
 def test_an_enter_before_the_first_prompt_ends_the_line_and_does_not_send_it(tiny: Path) -> None:
-    terminal = Terminal(*COMMAND, "chat", "-n", "-m", str(tiny), QWEN_TUI_READ_AHEAD="false")
-    # The program has not begun to read: for now, the kernel makes a newline of Enter.
-    terminal.type("first" + ENTER)
+    chat = [*COMMAND, "chat", "-n", "-m", str(tiny)]
+    terminal = Terminal("sh", "-c", 'read line; exec "$@"', "sh", *chat, QWEN_TUI_READ_AHEAD="false")
+    # The program begins behind the first line, and has not begun to read: the kernel makes a newline of Enter.
+    terminal.type("begin" + ENTER + "first" + ENTER)
     terminal.wait_for("> first\n", "\ntiny.gguf")
     assert terminal.cursor[0] == len("> first"), "the line ends where Enter was pressed"
     terminal.process.close(force=True)
@@ -69,7 +71,7 @@ def test_at_the_prompt_reports_are_no_text_and_shift_enter_is_a_newline(talker: 
     for piece in (REPORTS[:9], REPORTS[9:30], REPORTS[30:], "four"):
         talker.type(piece)
         time.sleep(0.6)
-    assert "> one\n  two\n  three\n  four\n" in talker.text
+    talker.wait_for("> one\n  two\n  three\n  four\n")
     talker.type(CTRL_C + "later" + ENTER + "first" + ENTER)
     talker.wait_for_answer()
     talker.type(CTRL_C)

@@ -82,6 +82,16 @@ def source() -> Path:
     return BUILT.with_name("engine-source")
 
 
+def unbuildable(choice: Choice) -> str:
+    """Return why a build is not possible in this environment, "" if it is."""
+    if choice.kind == "portable-cuda" and "," in str(source()):
+        # It takes what stands behind the comma for another folder of headers.
+        return (
+            f"nvcc does not compile in a folder with a comma in its name: {source()}. Make the environment elsewhere."
+        )
+    return ""
+
+
 def building_portable(choice: Choice, facts: Facts, version: str, jobs: int | None) -> tuple[dict[str, str], list[str]]:
     """Return what `building` returns, for a build from the unpacked source that does not depend on where it lies."""
     variables, command = building(choice, facts, version, jobs)
@@ -92,7 +102,7 @@ def building_portable(choice: Choice, facts: Facts, version: str, jobs: int | No
         # CMake gives them to a shell as they are.
         flags = shlex.quote(flag)
         if "-DGGML_CUDA=ON" in choice.switches:
-            # nvcc parts the value at its commas, except between double quotes, and gives it to a shell once more.
+            # nvcc gives the value to a shell once more.
             variables["CUDAFLAGS"] = shlex.quote(f'-Xcompiler="{flag}"')
         if platform.machine() in ("x86_64", "AMD64"):
             # Tuned for no processor, GCC keeps too little of the kernel that reads prompts in registers.
@@ -328,8 +338,8 @@ def main() -> int:
         return undo()
     facts = look()
     choice = choose(facts, arguments.kind, arguments.architectures or "")
-    if choice.problem:
-        print(choice.problem)
+    if problem := choice.problem or unbuildable(choice):
+        print(problem)
         return 1
     version, portable = pinned(CONSTRAINTS.read_text(encoding="utf-8")), choice.kind.startswith("portable")
     plan = building_portable if portable else building

@@ -654,16 +654,20 @@ def test_architectures_that_make_no_sense_are_refused(
 def test_the_folder_of_a_build_for_cards_may_have_any_usual_name(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = Path("/home/o'neil/my files, (新)")
+    folder = Path("/home/o'neil/my files (新)")
     monkeypatch.setattr(script, "BUILT", folder / "engine-built")
     choice = script.choose(script.Facts(**GTX_1650, nvcc=(12, 8)), "portable-cuda")
     variables, _command = script.building_portable(choice, script.Facts(), "1.0", None)
     flag = f"-ffile-prefix-map={folder}/engine-source/llama_cpp_python-1.0=."
     assert shlex.split(variables["CFLAGS"])[0] == flag
-    # A shell starts nvcc, and nvcc starts the compiler by another one. Only double quotes keep a comma for the latter.
+    # A shell starts nvcc, and nvcc starts the compiler by another one.
     (given,) = shlex.split(variables["CUDAFLAGS"])
     assert given == f'-Xcompiler="{flag}"'
     assert shlex.split(given.removeprefix("-Xcompiler=")) == [flag]
+    assert not script.unbuildable(choice)
+    monkeypatch.setattr(script, "BUILT", Path("/home/a, b/engine-built"))
+    assert "comma" in script.unbuildable(choice)
+    assert not script.unbuildable(script.choose(script.Facts(), "portable"))
 
 
 def test_the_build_backend_reads_no_variables_in_the_name_of_a_folder(

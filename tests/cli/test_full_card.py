@@ -20,7 +20,7 @@ from tests.conftest import COMMAND, Run
 from tests.engine.workers import worker_of
 from tests.faulty_llama import build_for, card, install
 from tests.scripted_nvml import Driver
-from tests.terminal_screen import ENTER, Terminal
+from tests.terminal_screen import ENTER, PATIENCE, Terminal
 
 if not sys.platform.startswith("linux"):
     pytest.skip("names of libraries", allow_module_level=True)
@@ -173,7 +173,7 @@ def test_a_worker_that_leaves_says_what_it_holds_until_it_has_gone(
         assert leaving.still_held(folder) == 300_000_000
         worker.resume()
     assert not psutil.wait_procs([worker], timeout=30)[1]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while leaving.still_held(folder) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert leaving.still_held(folder) == 0

@@ -17,7 +17,7 @@ from tests.conftest import COMMAND
 if sys.platform == "win32":
     pytest.skip("needs a POSIX terminal", allow_module_level=True)
 
-from tests.terminal_screen import CTRL_C, ENTER, NEWLINE, Terminal
+from tests.terminal_screen import CTRL_C, ENTER, NEWLINE, PATIENCE, Terminal
 
 TAB, BACK_TAB, BACKSPACE, DELETE, UP, LEFT = "\t", "\x1b[Z", "\x7f", "\x1b[3~", "\x1b[A", "\x1b[D"
 CTRL_R, CTRL_U, UNDO, EDITOR, ALT_ENTER = "\x12", "\x15", "\x1f", "\x18\x05", "\x1b\r"
@@ -48,7 +48,7 @@ def paste(text: str) -> str:
 def sent(chat: Terminal, count: int = 1) -> list[str]:
     """Wait for `count` messages and the last answer; return the messages of the last conversation, in order."""
     chat.wait_for("tokens/s")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         history = History(files.folders().history)
         last = history.last()

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -77,6 +78,14 @@ class Terminal:
         self._typed_at = self.written.tell()
         self.process.send(keys)
 
+    def enter(self, line: str) -> None:
+        """Send a line from the prompt of a conversation, as soon as that is there.
+
+        What is typed earlier, while the answer or the report of a command still comes, does not send itself.
+        """
+        self.wait_until(lambda _text: self._screen.display[self._screen.cursor.y].startswith(">"))
+        self.type(line + ENTER)
+
     def wait_until(self, holds: Callable[[str], bool]) -> str:
         """Wait until this holds, of the text on the screen or of anything else."""
         deadline = time.monotonic() + PATIENCE
@@ -99,6 +108,15 @@ class Terminal:
     def wait_for_answer(self) -> None:
         """Wait until some of an answer has come since `type`: two tokens at least, so that it has a speed."""
         self.wait_until(lambda _text: self.written.getvalue().count(_UPDATE, self._typed_at) > 2)
+
+    def close(self) -> None:
+        """End the program, whatever it does, and close the terminal, unless that is done."""
+        if self.process.closed:
+            return
+        if self.process.isalive():
+            self.process.kill(signal.SIGKILL)
+        self.wait_until(lambda _text: not self.process.isalive())
+        self.process.close()
 
     def leave(self) -> int:
         self.type(CTRL_D)

@@ -22,7 +22,7 @@ from tests.conftest import COMMAND
 if sys.platform == "win32":
     pytest.skip("signals and terminals of POSIX", allow_module_level=True)
 
-from tests.terminal_screen import CTRL_C, ENTER, Terminal
+from tests.terminal_screen import CTRL_C, Terminal
 
 # So large that no machine has hashed it before the signal. The file is sparse, so it takes no space on the disk.
 LARGE = 1 << 40
@@ -272,17 +272,17 @@ def test_a_command_of_the_repl_ends_and_everything_is_as_before(changed: str, tm
     terminal = Terminal(*COMMAND, "chat", "-m", "demo")
     terminal.wait_for("\n>", "Ctrl-D leaves")
     for line in (f"/model {changed}", f"/file {tmp_path / 'pipe'}"):
-        terminal.type(line + ENTER)
+        terminal.enter(line)
         time.sleep(0.5)
         terminal.type(CTRL_C)
         terminal.wait_for("Stopped.")
-        terminal.type("/show" + ENTER)
+        terminal.enter("/show")
         terminal.wait_for("\ndemo", "temperature")
-        terminal.type("/clear" + ENTER)
+        terminal.enter("/clear")
         terminal.wait_for("A new conversation.")
         terminal.type(CLEAR)
         terminal.wait_for_times("Stopped.", 0)
-    terminal.type("Hello" + ENTER)
+    terminal.enter("Hello")
     terminal.wait_for("demonstration model of qwen-tui", "tokens/s")
     assert terminal.leave() == 0
 
@@ -294,7 +294,7 @@ def test_waiting_for_a_hung_clipboard_ends(tmp_path: Path) -> None:
     found = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", "DISPLAY": ":0"}
     terminal = Terminal(*COMMAND, "chat", "-m", "demo", **found)
     terminal.wait_for("\n>", "Ctrl-D leaves")
-    terminal.type("/paste" + ENTER)
+    terminal.enter("/paste")
     time.sleep(1)
     terminal.type(CTRL_C)
     terminal.wait_for("Stopped.")

@@ -23,7 +23,7 @@ def chat(tiny: Path) -> Iterator[Terminal]:
     )
     terminal.wait_for("\n>", "Ctrl-D leaves")
     yield terminal
-    terminal.process.close(force=True)
+    terminal.close()
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def talker(tiny: Path) -> Iterator[Terminal]:
     terminal = Terminal(*COMMAND, *words, QWEN_TUI_LOOKUP="false")
     terminal.wait_for("\n>", "Ctrl-D leaves")
     yield terminal
-    terminal.process.close(force=True)
+    terminal.close()
 
 
 def test_a_question_is_answered_and_the_toolbar_shows_its_figures(chat: Terminal) -> None:
-    chat.type("你好" + ENTER)
+    chat.enter("你好")
     text = chat.wait_for("tokens/s")
     assert "> 你好" in text
     assert "tiny.gguf · CPU · context" in text
@@ -65,7 +65,7 @@ def test_ctrl_c_clears_the_line_and_ctrl_d_leaves_only_an_empty_one(chat: Termin
 
 
 def test_ctrl_c_stops_the_answer_and_keeps_it_and_the_typed_text(talker: Terminal) -> None:
-    talker.type("count" + ENTER)
+    talker.enter("count")
     talker.wait_for_answer()
     talker.type("下一个 question" + ENTER)
     time.sleep(0.2)
@@ -77,7 +77,7 @@ def test_ctrl_c_stops_the_answer_and_keeps_it_and_the_typed_text(talker: Termina
 
 
 def test_the_death_of_a_worker_is_reported_and_its_answer_goes_on(talker: Terminal) -> None:
-    talker.type("count" + ENTER)
+    talker.enter("count")
     talker.wait_for_answer()
     (worker,) = psutil.Process(talker.process.pid).children()
     worker.kill()
@@ -88,7 +88,7 @@ def test_the_death_of_a_worker_is_reported_and_its_answer_goes_on(talker: Termin
     talker.type(CTRL_C)
     # On a fast machine, the question has scrolled off the screen by now.
     talker.wait_for("\n>", "was stopped", "32000")
-    talker.type("again" + ENTER)
+    talker.enter("again")
     talker.wait_for_answer()
     talker.type(CTRL_C)
     talker.wait_for("tokens/s")
@@ -100,7 +100,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_question_in_the_line(tmp_path:
 
     terminal = Terminal(*COMMAND, "chat", "-m", str(make_broken_models(tmp_path)["block_count_zero"]))
     terminal.wait_for("\n>", "Ctrl-D leaves")
-    terminal.type("a long question" + ENTER)
+    terminal.enter("a long question")
     terminal.wait_for("The engine gave up")
     terminal.wait_for_times("> a long question", 2)
     terminal.type(CTRL_C)
@@ -110,7 +110,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_question_in_the_line(tmp_path:
 def test_the_terminal_is_as_before_afterwards(talker: Terminal) -> None:
     import termios
 
-    talker.type("count" + ENTER)
+    talker.enter("count")
     talker.wait_for_answer()
     talker.process.kill(15)
     code = talker.ended(closing=False)
@@ -121,7 +121,7 @@ def test_the_terminal_is_as_before_afterwards(talker: Terminal) -> None:
 
 
 def test_a_long_paste_during_an_answer_neither_blocks_ctrl_c_nor_gets_lost(talker: Terminal) -> None:
-    talker.type("count" + ENTER)
+    talker.enter("count")
     talker.wait_for_answer()
     lines = "".join(f"line number {i:04} of what was pasted\r" for i in range(300))
     talker.type(f"\x1b[200~{lines}the end\x1b[201~")
@@ -138,12 +138,12 @@ def test_a_removed_model_is_reported_at_the_next_message(tmp_path: Path, tiny: P
     model.write_bytes(tiny.read_bytes())
     terminal = Terminal(*COMMAND, "chat", "-m", str(model), "-o", "max_tokens=5")
     terminal.wait_for("\n>", "Ctrl-D leaves")
-    terminal.type("one" + ENTER)
+    terminal.enter("one")
     terminal.wait_for("tokens/s")
     model.unlink()
     (worker,) = psutil.Process(terminal.process.pid).children()
     worker.kill()
-    terminal.type("two" + ENTER)
+    terminal.enter("two")
     # The path is too long for one line. The message ends with a remedy, and the question is in the line again.
     terminal.wait_for("choose another file with -m.", "model.gguf · CPU")
     terminal.wait_for_times("> two", 2)
@@ -164,7 +164,7 @@ def test_slash_commands_are_completed_and_carried_out(chat: Terminal) -> None:
     chat.wait_for("> /set temperature")
     chat.type(" 0" + ENTER)
     chat.wait_for("temperature = 0")
-    chat.type("/bye" + ENTER)
+    chat.enter("/bye")
     assert chat.ended() == 0
 
 
@@ -193,20 +193,20 @@ def test_suspending_stops_the_worker_too_and_continuing_goes_on(tiny: Path) -> N
     time.sleep(0.2)
     terminal.type(CTRL_C)
     assert terminal.wait_for("> typed", "tokens/s").count("typed") == 1
-    terminal.process.close(force=True)
+    terminal.close()
 
 
 def test_ask_interactive_goes_on_in_the_terminal(tiny: Path) -> None:
     command = " ".join([*COMMAND, "ask", "-i", "-m", str(tiny), "-o", "max_tokens=5", "-o", "temperature=0", "what"])
     terminal = Terminal("sh", "-c", f"echo material | {command}")
     terminal.wait_for("\n>", "Ctrl-D leaves")
-    terminal.type("more" + ENTER)
+    terminal.enter("more")
     terminal.wait_for("> more", "tokens/s")
     assert terminal.leave() == 0
 
 
 def test_after_leaving_one_file_holds_the_conversation(chat: Terminal, home: Path) -> None:
-    chat.type("hello" + ENTER)
+    chat.enter("hello")
     chat.wait_for("tokens/s")
     assert chat.leave() == 0
     assert [file.name for file in home.rglob("history.db*")] == ["history.db"]

@@ -20,14 +20,14 @@ def test_a_conversation_with_a_server() -> None:
         terminal = Terminal(*COMMAND, "chat", "-m", "lab")
         try:
             terminal.wait_for("\n>", "Ctrl-D leaves")
-            terminal.type("Hi" + ENTER)
+            terminal.enter("Hi")
             assert "Hello there" in terminal.wait_for(f"lab · 127.0.0.1:{server.port} · context")
             terminal.type("/model lab/v\t")
             terminal.wait_for("/model lab/vast")
             terminal.type(ENTER)
             terminal.wait_for("From here on lab/vast answers.")
             server.replies = [Reply([*said("Once", reason=None, done=False), 60.0])]
-            terminal.type("Tell" + ENTER)
+            terminal.enter("Tell")
             terminal.wait_for("Once")
             terminal.type(CTRL_C)
             terminal.wait_for("The answer was stopped.")
@@ -35,4 +35,4 @@ def test_a_conversation_with_a_server() -> None:
             assert server.questions[-1].body["model"] == "vast"
             assert terminal.leave() == 0
         finally:
-            terminal.process.close(force=True)
+            terminal.close()

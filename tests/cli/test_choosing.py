@@ -50,7 +50,7 @@ def test_a_conversation_asks_within_an_answer_and_for_a_password(tiny: Path, rep
     chat = ("chat", "-n", "-m", str(tiny), "--ctx-size", "1024", "-o", "max_tokens=4", "-f", str(report))
     terminal = Terminal(*COMMAND, *chat)
     terminal.wait_for("\n>")
-    terminal.type("the lighthouse" + ENTER)
+    terminal.enter("the lighthouse")
     terminal.wait_for("Which way? (Enter: none)")
     terminal.type(CTRL_C)
     # The question comes back, to be changed or sent again.
@@ -59,12 +59,12 @@ def test_a_conversation_asks_within_an_answer_and_for_a_password(tiny: Path, rep
     terminal.wait_for_times("Which way? (Enter: none)", 2)
     terminal.type("select" + ENTER)
     terminal.wait_for_written("read: ")
-    terminal.type(f"/file {locked}" + ENTER)
+    terminal.enter(f"/file {locked}")
     terminal.wait_for_written("Password of ")
     terminal.type("garden" + ENTER)
     terminal.wait_for_written("goes with the next message")
     assert "garden" not in terminal.written.getvalue()
-    terminal.process.close(force=True)
+    terminal.close()
 
 
 def test_that_an_answer_was_cut_is_broken_at_words_on_a_narrow_terminal(tiny: Path) -> None:

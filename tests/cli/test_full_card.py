@@ -20,7 +20,7 @@ from tests.conftest import COMMAND, Run
 from tests.engine.workers import worker_of
 from tests.faulty_llama import build_for, card, install
 from tests.scripted_nvml import Driver
-from tests.terminal_screen import ENTER, PATIENCE, Terminal
+from tests.terminal_screen import PATIENCE, Terminal
 
 if not sys.platform.startswith("linux"):
     pytest.skip("names of libraries", allow_module_level=True)
@@ -188,12 +188,12 @@ def test_another_model_gets_the_memory_of_the_one_in_use(
     other = Path(shutil.copy(tiny, tmp_path / "other.gguf"))
     terminal = Terminal(*COMMAND, "chat", "-m", str(tiny), "-o", "max_tokens=3")
     terminal.wait_for("tiny.gguf · context")
-    terminal.type("one" + ENTER)
+    terminal.enter("one")
     terminal.wait_for("tiny.gguf · GPU")
     driver.has(300 * MIB)
-    terminal.type(f"/model {other}" + ENTER)
+    terminal.enter(f"/model {other}")
     terminal.wait_for("From here on")
-    terminal.type("two" + ENTER)
+    terminal.enter("two")
     terminal.wait_for("other.gguf · GPU")
     assert "Another program" not in terminal.text
     assert terminal.leave() == 0

@@ -193,15 +193,15 @@ def test_how_an_answer_ended_is_marked_wherever_it_is_read_later(qwen: Run, ende
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal")
 def test_going_on_in_a_terminal_says_how_the_last_answer_ended(ended: str, tmp_path: Path) -> None:
-    from tests.terminal_screen import ENTER, Terminal
+    from tests.terminal_screen import Terminal
 
     terminal = Terminal(*COMMAND, "chat", "-c")
     terminal.wait_for("[The answer broke off here.]", "\n>", "tiny.gguf")
-    terminal.type(f"/resume {ended}" + ENTER)
+    terminal.enter(f"/resume {ended}")
     # The answer may be longer than the screen, and a question in it begins with > too.
     terminal.wait_for_written(f"/resume {ended}")
     terminal.wait_for("[The answer broke off here.]", "tiny.gguf")
-    terminal.type(f"/export {tmp_path / 'talk.md'}" + ENTER)
+    terminal.enter(f"/export {tmp_path / 'talk.md'}")
     terminal.wait_for_written("Written:")
     assert BROKEN in (tmp_path / "talk.md").read_text(encoding="utf-8")
     assert terminal.leave() == 0

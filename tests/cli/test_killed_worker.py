@@ -12,7 +12,7 @@ from tests.faulty_llama import fault, install
 if sys.platform == "win32":
     pytest.skip("needs a POSIX terminal", allow_module_level=True)
 
-from tests.terminal_screen import ENTER, Terminal
+from tests.terminal_screen import Terminal
 
 QUESTION = "用小学生能听懂的话解释 HTTP"
 ASK = ("ask", "-n", "-m", "demo", "-o", "temperature=0")
@@ -52,7 +52,7 @@ def test_with_stderr_elsewhere_the_answer_is_in_one_piece(whole: str, tmp_path: 
 def test_a_conversation_shows_the_answer_once(whole: str) -> None:
     terminal = Terminal(*COMMAND, "chat", "-n", "-m", "demo", "-o", "temperature=0")
     terminal.wait_for("\n>", "Ctrl-D leaves")
-    terminal.type(QUESTION + ENTER)
+    terminal.enter(QUESTION)
     shown = terminal.wait_for("tokens/s", "\n>", "the answer goes on.")
     answer = shown.rpartition(QUESTION)[2].rpartition("\n>")[0]
     before, _told, behind = answer.partition(TOLD)

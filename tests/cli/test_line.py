@@ -38,7 +38,7 @@ def start(tiny: Path) -> Iterator[Start]:
 
     yield run
     for terminal in running:
-        terminal.process.close(force=True)
+        terminal.close()
 
 
 def paste(text: str) -> str:
@@ -72,7 +72,7 @@ EMAIL = "Write an email.\nTo: {}\nPurpose and points: {}\nTone: {}\nLength: abou
 
 def test_a_template_is_filled_in_the_line_and_takes_its_defaults(start: Start) -> None:
     chat = start()
-    chat.type("/template email" + ENTER)
+    chat.enter("/template email")
     chat.wait_for("To: [who gets it, e.g. Ms Lee, all parents]", "Tone: professional", "who gets it")
     chat.type("王老师" + TAB)
     chat.wait_for("To: 王老师\n", "what it must say")
@@ -108,18 +108,18 @@ def test_backspace_empties_a_slot_undo_brings_it_back_and_shift_tab_goes_back(st
 
 def test_clearing_the_line_drops_the_template_and_in_a_running_talk_it_goes_into_one_message(start: Start) -> None:
     chat = start()
-    chat.type("/template email" + ENTER)
+    chat.enter("/template email")
     chat.wait_for("[who gets it")
     chat.type(CTRL_C + "hello" + ENTER)
     chat.wait_for("> hello", "tokens/s")
     assert system() is None
-    chat.type("/template translate Guten Tag" + ENTER)
+    chat.enter("/template translate Guten Tag")
     chat.wait_for("> Guten Tag\n", "Translate the text above into")
     chat.type(ENTER)
     assert sent(chat, 2)[1].startswith("You are")
     assert "\n\nGuten Tag\n\nTranslate" in sent(chat, 2)[1]
     chat.wait_for("above into", "tokens/s")
-    chat.type("thanks" + ENTER)
+    chat.enter("thanks")
     assert sent(chat, 3)[2] == "thanks"
 
 
@@ -201,7 +201,7 @@ def test_a_draft_is_still_there_after_a_look_at_earlier_questions(start: Start) 
 
 def test_without_a_log_earlier_questions_are_those_of_this_session(start: Start, home: Path) -> None:
     chat = start("-n")
-    chat.type("秘密 question" + ENTER)
+    chat.enter("秘密 question")
     chat.wait_for("tokens/s")
     chat.type(UP)
     chat.wait_for_times("> 秘密 question", 2)
@@ -227,9 +227,9 @@ def test_templates_and_conversations_are_completed_with_their_descriptions(start
     chat.wait_for(f"> /resume {turn.conversation}")
     chat.type(ENTER)
     chat.wait_for("1 turn ·")
-    chat.type("/template emial" + ENTER)
+    chat.enter("/template emial")
     chat.wait_for("There is no template “emial”", "email")
-    chat.type("/template" + ENTER)
+    chat.enter("/template")
     chat.wait_for("weekly-report", "Draft an email")
 
 
@@ -291,11 +291,11 @@ def test_resume_paints_the_last_answer_and_undo_empties_the_toolbar(start: Start
     turn.update("Here **it** is:\n\n```python\nprint(1)\n```\n", "stop")
     history.close()
     chat = start()
-    chat.type("/resume " + turn.conversation + ENTER)
+    chat.enter("/resume " + turn.conversation)
     chat.wait_for("> code\n\nHere it is:\n\nprint(1)\n")
-    chat.type("more" + ENTER)
+    chat.enter("more")
     chat.wait_for("tokens/s", " of 16000")
-    chat.type("/undo" + ENTER)
+    chat.enter("/undo")
     chat.wait_for("Taken back: more", "tiny.gguf · CPU · context 16000")
 
 
@@ -309,7 +309,7 @@ def test_commands_of_a_chinese_input_method_and_blanks_behind_what_tab_completes
         chat.wait_for(shown)
     chat.type(CTRL_C + "/model" + ENTER)
     chat.wait_for("demo  the demonstration model")
-    chat.type("、help" + ENTER)
+    chat.enter("、help")
     chat.wait_for("/stats", "Ctrl-X Ctrl-E editor", "\n>\n")
     assert chat.leave() == 0
 

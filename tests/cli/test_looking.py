@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import COMMAND, Run
 from tests.faulty_llama import build_for, card, install
-from tests.terminal_screen import CTRL_D, ENTER, Terminal
+from tests.terminal_screen import CTRL_D, Terminal
 
 LOOKS = [
     "doctor",
@@ -91,11 +91,11 @@ def test_a_look_at_an_unknown_card_is_not_remembered(
 def test_looking_during_a_conversation_learns_nothing(tiny: Path, home: Path) -> None:
     terminal = Terminal(*COMMAND, "chat", "-m", str(tiny), "-n", "-o", "max_tokens=3")
     terminal.wait_for("Enter sends", "tiny.gguf · context")
-    terminal.type("hello" + ENTER)
+    terminal.enter("hello")
     terminal.wait_for("tokens/s")
     before = tree(home)
     for line, words in (("/show", "model"), ("/context", "The context holds"), ("/stats", "the first after")):
-        terminal.type(line + ENTER)
+        terminal.enter(line)
         terminal.wait_for(words)
     terminal.type("/te\t")
     terminal.wait_for("/template")

@@ -13,7 +13,7 @@ from tests.conftest import COMMAND, Run
 if sys.platform == "win32":
     pytest.skip("needs a POSIX terminal", allow_module_level=True)
 
-from tests.terminal_screen import CTRL_C, ENTER, Terminal
+from tests.terminal_screen import CTRL_C, Terminal
 
 QUESTION = "用小学生能听懂的话解释 HTTP"
 ASK = (*COMMAND, "ask", "-n", "-m", "demo", "-o", "temperature=0")
@@ -63,11 +63,11 @@ def talker(tiny: Path) -> Iterator[Terminal]:
     terminal = Terminal(*COMMAND, *words, QWEN_TUI_LOOKUP="false")
     terminal.wait_for("\n>", "Ctrl-D leaves")
     yield terminal
-    terminal.process.close(force=True)
+    terminal.close()
 
 
 def test_the_window_may_change_in_the_middle_of_an_answer(talker: Terminal) -> None:
-    talker.type("count" + ENTER)
+    talker.enter("count")
     talker.wait_for_answer()
     for columns, rows in ((100, 30), (60, 20), (80, 24)):
         talker.resize(columns, rows)
@@ -76,7 +76,7 @@ def test_the_window_may_change_in_the_middle_of_an_answer(talker: Terminal) -> N
     talker.type(CTRL_C)
     text = talker.wait_for("tokens/s", "\n>")
     assert text.count("tiny.gguf") == 1, "one toolbar"
-    talker.type("more" + ENTER)
+    talker.enter("more")
     talker.wait_for_answer()
     talker.type(CTRL_C)
     talker.wait_for("tokens/s", "\n>")
@@ -84,7 +84,7 @@ def test_the_window_may_change_in_the_middle_of_an_answer(talker: Terminal) -> N
 
 
 def test_every_update_of_the_screen_is_whole_even_when_the_answer_is_stopped(talker: Terminal) -> None:
-    talker.type("count" + ENTER)
+    talker.enter("count")
     talker.wait_for_answer()
     talker.type(CTRL_C)
     talker.wait_for("tokens/s", "\n>")

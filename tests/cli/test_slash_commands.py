@@ -30,7 +30,7 @@ def no_display(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def chat(tiny: Path) -> Iterator[Terminal]:
     terminal = start("-m", str(tiny), "-o", "max_tokens=8", "-o", "temperature=0")
     yield terminal
-    terminal.process.close(force=True)
+    terminal.close()
 
 
 def start(*options: str) -> Terminal:
@@ -43,7 +43,7 @@ def start(*options: str) -> Terminal:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_help_fits_the_screen(tiny: Path, language: str) -> None:
     chat = start("-m", str(tiny), "--lang", language)
-    chat.type("/?" + ENTER)
+    chat.enter("/?")
     text = chat.wait_for("/help, /?", "/stats", "\n>\n")
     shown = text[text.index("/help, /?") :].partition("\n\n")[0].splitlines()
     starts = {width(line) - width(line.partition("  ")[2].lstrip()) for line in shown}
@@ -53,7 +53,7 @@ def test_the_help_fits_the_screen(tiny: Path, language: str) -> None:
 
 def test_the_search_of_earlier_questions_is_in_the_language_in_use(tiny: Path) -> None:
     chat = start("-m", str(tiny), "--lang", "zh")
-    chat.type("/show" + ENTER)
+    chat.enter("/show")
     chat.wait_for("temperature")
     chat.type("\x12sh")
     chat.wait_for("搜索：sh", "> /show\n\n")
@@ -62,16 +62,16 @@ def test_the_search_of_earlier_questions_is_in_the_language_in_use(tiny: Path) -
 
 
 def test_an_answer_goes_to_the_terminals_clipboard(chat: Terminal, tiny: Path) -> None:
-    chat.type("hello" + ENTER)
+    chat.enter("hello")
     chat.wait_for("tokens/s")
-    chat.type("/save answer.txt" + ENTER)
+    chat.enter("/save answer.txt")
     chat.wait_for("Written: answer.txt")
-    chat.type("/copy" + ENTER)
+    chat.enter("/copy")
     chat.wait_for("The answer was copied.", "wl-clipboard")
     answer = Path("answer.txt").read_text(encoding="utf-8")
     sequence = chat.written.getvalue().partition("\x1b]52;c;")[2].partition("\a")[0]
     assert base64.b64decode(sequence).decode() == answer.strip("\n") + "\n"
-    chat.type("/paste" + ENTER)
+    chat.enter("/paste")
     chat.wait_for("The clipboard cannot be read from here.", "Ctrl-Shift-V")
     assert chat.leave() == 0
 
@@ -79,23 +79,23 @@ def test_an_answer_goes_to_the_terminals_clipboard(chat: Terminal, tiny: Path) -
 def test_another_model_answers_and_can_be_interrupted(chat: Terminal, tiny: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.gguf"
     other.write_bytes(tiny.read_bytes())
-    chat.type("one" + ENTER)
+    chat.enter("one")
     chat.wait_for("tiny.gguf · CPU")
     (old,) = psutil.Process(chat.process.pid).children()
-    chat.type("/model none.gguf" + ENTER)
+    chat.enter("/model none.gguf")
     chat.wait_for("There is no file none.gguf")
     assert old.is_running()
-    chat.type("/model other.gguf" + ENTER)
+    chat.enter("/model other.gguf")
     chat.wait_for("From here on other.gguf answers.", "other.gguf · context")
     assert not psutil.wait_procs([old], timeout=30)[1]
-    chat.type("/set max_tokens 8000" + ENTER)
+    chat.enter("/set max_tokens 8000")
     chat.wait_for("max_tokens = 8000")
-    chat.type("count" + ENTER)
+    chat.enter("count")
     chat.wait_for_answer()
     chat.type(CTRL_C)
     chat.wait_for("other.gguf · CPU", "tokens/s")
     (new,) = psutil.Process(chat.process.pid).children()
-    chat.type("/logs" + ENTER)
+    chat.enter("/logs")
     chat.wait_for("  one")
     assert chat.leave() == 0
     assert not psutil.wait_procs([new], timeout=30)[1]
@@ -105,11 +105,11 @@ def test_files_given_at_the_start_go_with_the_first_message(tiny: Path, tmp_path
     (tmp_path / "notes.txt").write_bytes("会议记录".encode("gb18030"))
     terminal = start("-m", str(tiny), "-o", "max_tokens=5", "-f", "notes.txt")
     terminal.wait_for("notes.txt was read as GB18030.", "notes.txt goes with the next message (4 characters).")
-    terminal.type("Summarise" + ENTER)
+    terminal.enter("Summarise")
     terminal.wait_for("tokens/s")
-    terminal.type("/resume" + ENTER)
+    terminal.enter("/resume")
     terminal.wait_for("/resume needs something more.", "Write: /resume ID")
-    terminal.type("/edit" + ENTER)
+    terminal.enter("/edit")
     terminal.wait_for("Attached again: notes.txt, 4 characters.", "> Summarise")
     terminal.type(CTRL_C)
     assert terminal.leave() == 0
@@ -124,9 +124,9 @@ def test_a_missing_file_ends_the_program_before_the_conversation(tiny: Path, pat
 
 def test_a_session_with_all_the_other_commands(chat: Terminal, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Friday it is.", encoding="utf-8")
-    chat.type("/retry" + ENTER)
+    chat.enter("/retry")
     chat.wait_for("There is no question to answer again.", "\n>\n")
-    chat.type("hello" + ENTER)
+    chat.enter("hello")
     chat.wait_for("tokens/s")
     for line, words in (
         ("/context", "The context holds"),
@@ -143,36 +143,36 @@ def test_a_session_with_all_the_other_commands(chat: Terminal, tmp_path: Path) -
         ("/clear now", "/clear takes nothing more."),
         ("/cler", "There is no command /cler."),
     ):
-        chat.type(line + ENTER)
+        chat.enter(line)
         chat.wait_for(words, "\n>\n")
-    chat.type("again" + ENTER)
+    chat.enter("again")
     # The speed below the line may be that of the answer before.
     chat.wait_for("> again", "tokens/s", "\n>\n")
-    chat.type("/retry" + ENTER)
+    chat.enter("/retry")
     chat.wait_for("> /retry", "tokens/s", "\n>\n")
-    chat.type("/logs again" + ENTER)
+    chat.enter("/logs again")
     chat.wait_for("  again")
     assert (tmp_path / "talk.md").read_text(encoding="utf-8").startswith("# hello")
-    chat.type("/exit" + ENTER)
+    chat.enter("/exit")
     assert chat.ended() == 0
 
 
 def test_quit_leaves_too(chat: Terminal) -> None:
-    chat.type("/quit" + ENTER)
+    chat.enter("/quit")
     assert chat.ended() == 0
 
 
 def test_show_says_with_which_settings_the_model_is_computed(chat: Terminal) -> None:
-    chat.type("/show" + ENTER)
+    chat.enter("/show")
     chat.wait_for("no flash attention", "(by rule", "temperature = 0")
 
 
 def test_leaving_an_edit_changes_nothing_and_redo_reverses_undo(chat: Terminal, home: Path) -> None:
-    chat.type("hello" + ENTER)
+    chat.enter("hello")
     chat.wait_for("tokens/s")
     before = on_disk(home / "history.db")
     for _time in range(2):
-        chat.type("/edit" + ENTER)
+        chat.enter("/edit")
         wait_for_line(chat, "> hello")
         chat.type(CTRL_C)
         wait_for_line(chat, ">")
@@ -182,7 +182,7 @@ def test_leaving_an_edit_changes_nothing_and_redo_reverses_undo(chat: Terminal, 
     for command, said, left in (("/undo", "Taken back: hello", []), ("/redo", "Brought back: hello", before)):
         again = Terminal(*COMMAND, "chat", "-c")
         again.wait_for("\n>", "Ctrl-D ")
-        again.type(command + ENTER)
+        again.enter(command)
         again.wait_for(said)
         assert again.leave() == 0
         assert on_disk(home / "history.db") == left
@@ -190,13 +190,13 @@ def test_leaving_an_edit_changes_nothing_and_redo_reverses_undo(chat: Terminal, 
 
 @pytest.mark.parametrize("ending", ["stopped", "killed"])
 def test_a_retry_that_never_begins_leaves_the_old_turn(chat: Terminal, home: Path, ending: str) -> None:
-    chat.type("hello" + ENTER)
+    chat.enter("hello")
     chat.wait_for("tokens/s")
     before = on_disk(home / "history.db")
     (worker,) = psutil.Process(chat.process.pid).children()
     # This engine will not generate a word.
     worker.suspend()
-    chat.type("/retry" + ENTER)
+    chat.enter("/retry")
     chat.wait_for("> /retry")
     while len(messages(home)) == len(before):
         assert chat.process.isalive()

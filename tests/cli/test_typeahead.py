@@ -31,7 +31,7 @@ def talker(tiny: Path) -> Iterator[Terminal]:
     terminal = Terminal(*COMMAND, *words, QWEN_TUI_LOOKUP="false")
     terminal.wait_for("\n>", "Ctrl-D leaves")
     yield terminal
-    terminal.process.close(force=True)
+    terminal.close()
 
 
 def test_an_enter_before_the_first_prompt_ends_the_line_and_does_not_send_it(tiny: Path) -> None:
@@ -41,7 +41,7 @@ def test_an_enter_before_the_first_prompt_ends_the_line_and_does_not_send_it(tin
     terminal.type("begin" + ENTER + "first" + ENTER)
     terminal.wait_for("> first\n", "\ntiny.gguf")
     assert terminal.cursor[0] == len("> first"), "the line ends where Enter was pressed"
-    terminal.process.close(force=True)
+    terminal.close()
 
 
 def test_each_enter_during_an_answer_begins_a_line_and_none_sends_itself(talker: Terminal) -> None:
@@ -101,7 +101,7 @@ def test_what_is_typed_while_ask_answers_is_the_shells_and_not_on_the_screen(tin
     terminal.wait_for("typed-2")
     assert "echo typed" not in terminal.written.getvalue()
     assert echoes(terminal)
-    terminal.process.close(force=True)
+    terminal.close()
 
 
 def test_reports_are_no_answer_to_a_question(tiny: Path) -> None:

@@ -6,8 +6,9 @@
 `auto` looks at the card, its driver and the toolkits, and takes CUDA, else Vulkan, else a build for this processor.
 `avx2` is a build for any PC with AVX2, to be carried elsewhere. `portable` runs on every processor of this kind and
 chooses its code there; `portable-cuda` and `portable-vulkan` add a module for cards, and run without a driver, too. On
-Linux, the same source gives the same portable wheel, file by file. What will be done is shown first, to the letter, and
-nothing happens without a yes.
+Linux, the same source gives the same portable wheel, file by file; nvcc puts a hash of each path into the module for
+NVIDIA cards, so that one is the same only from an environment of the same path. What will be done is shown first, to
+the letter, and nothing happens without a yes.
 
 pip compiles the source distribution of the version in constraints.txt into a wheel: 10 minutes for a CPU on two cores,
 half an hour and more for a card. It takes CMake from the system, or else from the network, as it does the source. Only

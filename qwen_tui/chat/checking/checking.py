@@ -1,6 +1,6 @@
 """Holds answers against their material: finds citations of places not given, and quotations not there.
 
-Compiling the patterns of this room takes as long as a tenth of the start of `qwen ask`. So this is imported only where
+Compiling the patterns of this room takes a while, and most commands need none of them. So this is imported only where
 there is material to hold an answer against.
 """
 

@@ -60,12 +60,12 @@ def how_to_reinstall() -> str:
     """Return the sentence that says how to install the llama.cpp that is here again, for the same PCs."""
     if not is_portable():
         return _("Install it again with: {command}").format(command=build_command())
+    installing = f"{pip()} install --no-index --no-deps --force-reinstall"
     if wheel := portable_wheel():
-        installing = f"{pip()} install --no-index --no-deps --force-reinstall {quoted(wheel)}"
-        return _("Install it again with: {command}").format(command=installing)
-    # Who has it from a stick can build none, and a build of their own would be for one processor.
-    installing = f"{pip()} install --no-index --no-deps --force-reinstall --find-links FOLDER {_requirement()}"
-    return _("Install it again from the FOLDER that its wheel came from: {command}").format(command=installing)
+        return _("Install it again with: {command}").format(command=f"{installing} {quoted(wheel)}")
+    # Whoever has it from a stick may have no compiler, and what a person builds by default is for one processor.
+    sentence = _("Install it again from the FOLDER that its wheel came from: {command}")
+    return sentence.format(command=f"{installing} --find-links FOLDER {_requirement()}")
 
 
 def missing_library(reason: str) -> str:

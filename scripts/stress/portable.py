@@ -38,8 +38,8 @@ from scripts.command_line import QWEN, command_line
 QUESTION = "What is HTTP?"
 KINDS = "blas zendnn cann cuda hip metal rpc sycl vulkan virtgpu opencl hexagon musa openvino cpu"
 BACKENDS = (*KINDS.split(), "cpu-haswell", "cpu-x64")
-# What the library itself consists of, and needs.
-PARTS = ("libggml.so.0", "libggml-base.so.0", "libgomp.so.1")
+# The last three are what the library itself consists of, and needs.
+NAMES = (*(f"libggml-{backend}.so" for backend in BACKENDS), "libggml.so.0", "libggml-base.so.0", "libgomp.so.1")
 # It tells by a file that it was opened.
 HOSTILE = """
 #include <stdio.h>
@@ -125,7 +125,7 @@ def hostile(_processors: list[str]) -> Iterator[tuple[str, str]]:
         subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", stranger], input=source, check=True)
         for folder in (home / "here", interpreter.parent):
             folder.mkdir(exist_ok=True)
-            for name in (*(f"libggml-{backend}.so" for backend in BACKENDS), *PARTS):
+            for name in NAMES:
                 shutil.copy(stranger, folder / name)
         paths = os.pathsep.join(path for path in sys.path if path)
         for what, command, more in (
@@ -145,7 +145,7 @@ def hostile(_processors: list[str]) -> Iterator[tuple[str, str]]:
                 stdin=subprocess.DEVNULL,
             )
             right = done.returncode == 0 and done.stdout and not opened.exists()
-            yield f"{len(BACKENDS)} names {what}", "never opened, and answers" if right else "WRONG"
+            yield f"{len(NAMES)} names {what}", "never opened, and answers" if right else "WRONG"
         alone = f"import ctypes; ctypes.CDLL({str(variants()[0].parent / 'libllama.so')!r}).llama_backend_init()"
         subprocess.run([sys.executable, "-c", alone], cwd=home / "here", capture_output=True, check=False)
         yield "llama.cpp left alone, to compare", "opens them" if opened.exists() else "WRONG"

@@ -203,6 +203,7 @@ def test_a_signal_ends_ask_with_the_answer_so_far(
     assert (first + rest).endswith(b"\n")
     # By the time of the signal, it may have said that the answer repeats itself.
     assert errors.splitlines()[-1] == b"The answer was stopped."
+    assert b"Traceback" not in errors
 
 
 def test_a_closed_pipe_ends_quietly(tiny: Path) -> None:

@@ -349,9 +349,11 @@ def test_an_answer_that_does_not_come_ends_at_ctrl_c_though_the_machine_is_busy(
         before = signal.signal(signal.SIGUSR1, heed)
         press = threading.Timer(0.5, signal.pthread_kill, (threading.get_ident(), signal.SIGUSR1))
         press.start()
-        events = list(engine.stream(request("count")))
-        press.join()
-        signal.signal(signal.SIGUSR1, before)
+        try:
+            events = list(engine.stream(request("count")))
+            press.join()
+        finally:
+            signal.signal(signal.SIGUSR1, before)
     assert finished(events).reason == "interrupted"
 
 

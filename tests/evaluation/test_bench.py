@@ -50,8 +50,9 @@ def test_one_json_object_with_every_figure(qwen: Run, tiny: Path) -> None:
     assert figures["first_token"]["cold_s"] > 0
     assert figures["first_token"]["restored_tokens"] == 127
     assert figures["drafting"][0]["sample"] == "proofread-en"
-    # The number of drafted tokens depends on the speed of batches on this machine.
-    assert 0 <= figures["drafting"][0]["accepted"] <= figures["drafting"][0]["drafted"]
+    # The number of drafted tokens depends on the speed of batches on this machine. On a busy one, none may pay.
+    drafting = figures["drafting"][0]
+    assert 0 < drafting["accepted"] <= drafting["drafted"] or drafting["drafted"] == 0
     assert figures["peak_memory"] > 10_000_000
     assert figures["conditions"]["model"] == tiny.name
     assert str(tiny.parent) not in done.stdout.decode()

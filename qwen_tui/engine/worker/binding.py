@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from qwen_tui.engine.library import FOLDER_VARIABLE, library_folders, refuse_cut_off
+from qwen_tui.engine.library import FOLDER_VARIABLE, is_portable, library_folders, refuse_cut_off
 from qwen_tui.engine.worker.backends import Backends, load_backends
 from qwen_tui.engine.worker.cuda_libraries import with_cuda
 
@@ -98,8 +98,8 @@ def _opened_at_once() -> list[Path]:
     """Return the files that the package opens: all of llama.cpp but the backends of a portable build."""
     folders = filter(Path.is_dir, library_folders())
     files = [path for folder in folders for path in folder.iterdir() if path.is_file()]
-    is_portable = any("ggml-cpu-" in path.name for path in files)
-    return [path for path in files if _OWN.match(path.name) and not (is_portable and _MODULE.match(path.name))]
+    modules = is_portable()
+    return [path for path in files if _OWN.match(path.name) and not (modules and _MODULE.match(path.name))]
 
 
 def _import() -> Any:
@@ -116,7 +116,7 @@ def _import() -> Any:
 def _forget_removed_toolkits() -> None:
     """Remove the variables of toolkits that are not here any more: the package cannot be imported with them.
 
-    It adds both folders to the search path of Windows, which refuses one that does not exist.
+    The package adds two folders of such a toolkit to the search path of Windows, and Windows refuses a missing one.
     """
     for name in ("CUDA_PATH", "HIP_PATH"):
         if name in os.environ and not all(Path(os.environ[name], folder).is_dir() for folder in ("bin", "lib")):

@@ -98,13 +98,12 @@ class _Handler(QuietHandler):
         with fake.lock:
             is_refused = fake.limit is not None and fake.at_once >= fake.limit
             fake.refused += is_refused
+            fake.at_once += not is_refused
+            fake.most_at_once = max(fake.most_at_once, fake.at_once)
+            reply = fake.replies.pop(0) if len(fake.replies) > 1 and not is_refused else fake.replies[0]
         if is_refused:
             self._reply(as_reply({"error": {"message": "Too many requests"}})._replace(status=429))
             return
-        with fake.lock:
-            reply = fake.replies.pop(0) if len(fake.replies) > 1 else fake.replies[0]
-            fake.at_once += 1
-            fake.most_at_once = max(fake.most_at_once, fake.at_once)
         with contextlib.ExitStack() as answering:
             answering.callback(self._answered)
             try:

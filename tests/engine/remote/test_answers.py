@@ -145,10 +145,13 @@ def test_several_questions_are_answered_at_the_same_time() -> None:
         for thread in at_once(engine.parallel, lambda: answers.append(text_of(list(engine.stream(request()))))):
             thread.join()
         assert answers == ["Yes"] * 3
+        assert server.most_at_once == 3
 
 
 def test_what_a_server_refuses_as_too_many_waits_for_the_others_and_fewer_are_sent() -> None:
-    others_wait = lambda: until(lambda: engine.parallel == 1)  # noqa: E731
+    def others_wait() -> None:
+        until(lambda: engine.parallel == 1)
+
     with serving(Reply([others_wait, *said("Yes")])) as server, cancellation.operation():
         server.limit = 1
         engine = engine_of(server)
@@ -157,6 +160,8 @@ def test_what_a_server_refuses_as_too_many_waits_for_the_others_and_fewer_are_se
         for thread in at_once(engine.parallel, lambda: happened.extend(engine.stream(request()))):
             thread.join()
         assert text_of(happened) == "Yes" * 4
+        assert server.most_at_once == 1
+        assert engine.parallel == 1
         # That is said once, and from now on nothing is refused.
         [note] = [event.sentence for event in happened if isinstance(event, Note)]
         assert "lab does not take" in note and "sent again" in note

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qwen_tui.engine.worker import backends, cuda_libraries
+from qwen_tui.engine.worker import cuda_libraries
 from qwen_tui.engine.worker.backends import Backends, load_backends
 from tests.compiled_library import make, needs_compiler
 
@@ -191,7 +191,8 @@ def test_on_windows_ggml_gets_the_name_alone_because_it_cannot_read_every_path(
 
     library = Ggml(tmp_path)
     library._lib.ggml_backend_load = _Function(loaded)
-    monkeypatch.setattr(backends, "os", SimpleNamespace(name="nt", fspath=os.fspath, fsencode=os.fsencode))
+    windows = SimpleNamespace(name="nt", fspath=os.fspath, fsencode=os.fsencode)
+    monkeypatch.setattr("qwen_tui.engine.worker.backends.os", windows)
     load_backends(library, cards=False)
     assert asked == [b"libggml-cpu-x64.so"]
 
